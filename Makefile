@@ -1,0 +1,55 @@
+# One-word targets. Each makes .venv and installs what it needs, from Python, make and the package index.
+#
+#   make demo    transcribe samples/voice-note.flac with the embedded engine
+#   make test    every test, with branch coverage
+#   make lint    ruff and mypy --strict
+#   make fix     what ruff can mend by itself
+#   make bench   one table of speeds, with the peers beside it
+#   make docs    write the generated pages of docs/ anew
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint fix bench docs clean
+.DELETE_ON_ERROR:
+
+# Stamps: one file for each set of packages, older than what it was installed from means install again.
+.venv/core: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Voxgate needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v[:2])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/test .venv/bench: .venv/%: .venv/core
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
+
+# Lint reads the types of what the tests and benchmarks import, so it wants those packages too.
+.venv/lint: .venv/core
+	$(BIN)/python -m pip install --quiet --group lint --group test --group bench
+	@touch $@
+
+demo: .venv/core
+	@$(BIN)/voxgate transcribe samples/voice-note.flac --figures
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+lint: .venv/lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fix: .venv/lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/bench
+	$(BIN)/python -m benchmarks
+
+docs: .venv/test
+	$(BIN)/python -m docs.generate
+
+clean:
+	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache

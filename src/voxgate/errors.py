@@ -1,0 +1,207 @@
+"""Every failure a user can meet, with its sentence, its HTTP status and whether a retry can help.
+
+A sentence says what happened, to which input, and the next step. The command line prints it after
+the input's name; the server puts it in an error body. Whoever raises one fills in the particulars;
+whoever catches one never has to add anything to make it understandable.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class VoxgateError(Exception):
+    """A failure with a sentence for the user.
+
+    `status` is the HTTP status it becomes; `code` its stable name for programs; `retryable` says
+    whether the same call may succeed when it is made again.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    @property
+    def sentence(self) -> str:
+        """What happened and what to do next, ready to be shown."""
+        return str(self)
+
+
+# --- the recording -------------------------------------------------------------------------------
+
+
+class AudioError(VoxgateError):
+    """The recording itself cannot be transcribed."""
+
+    status = 400
+    code = "invalid_audio"
+
+
+class UnreadableSourceError(AudioError):
+    """The source could not be opened or read: missing, a directory, no permission, an I/O error."""
+
+    code = "unreadable_audio"
+
+
+class NotAudioError(AudioError):
+    """The bytes are of no container or codec that is read here."""
+
+    code = "not_audio"
+
+
+class NoSoundTrackError(AudioError):
+    """A container was recognised, but it holds no sound track."""
+
+    code = "no_sound_track"
+
+
+class EmptyAudioError(AudioError):
+    """No bytes, or a valid container without one sample."""
+
+    code = "empty_audio"
+
+
+class TruncatedAudioError(AudioError):
+    """The recording is cut off before anything in it can be decoded."""
+
+    code = "truncated_audio"
+
+
+class AudioTooLongError(AudioError):
+    """The sound goes on past the configured duration."""
+
+    status = 413
+    code = "audio_too_long"
+
+
+class AudioTooLargeError(AudioError):
+    """The source has more bytes than the configured size."""
+
+    status = 413
+    code = "audio_too_large"
+
+
+class DecoderDiedError(AudioError):
+    """The decoder's process ended while it read this recording, by a crash or by its limits."""
+
+    status = 422
+    code = "decoder_died"
+
+
+class DecoderKilledError(DecoderDiedError):
+    """Somebody else ended the decoder's process: the recording is not to blame."""
+
+    status = 503
+    code = "decoder_killed"
+    retryable = True
+
+
+class DecoderTooSlowError(AudioError):
+    """The decoder fell behind real time for longer than the configured patience."""
+
+    status = 422
+    code = "decoder_too_slow"
+
+
+# --- the request ---------------------------------------------------------------------------------
+
+
+class UsageError(VoxgateError):
+    """A call that cannot mean anything: contradictory or malformed arguments."""
+
+    status = 400
+    code = "invalid_request"
+
+
+class UnknownModelError(VoxgateError):
+    """No model of that name is known; the sentence names the nearest ones."""
+
+    status = 404
+    code = "model_not_found"
+
+    @classmethod
+    def of(cls, name: str, known: Iterable[str]) -> UnknownModelError:
+        """Name the models whose names come nearest to `name`, or all of them."""
+        return cls(
+            f"No model is called '{name}'. {_nearest(name, known)} `voxgate models` lists them all."
+        )
+
+
+class UnknownFormatError(VoxgateError):
+    """No transcript format of that name is known."""
+
+    status = 400
+    code = "unknown_format"
+
+    @classmethod
+    def of(cls, name: str, known: Iterable[str]) -> UnknownFormatError:
+        """Name every format that exists."""
+        return cls(f"No transcript format is called '{name}'. Known are: {', '.join(known)}.")
+
+
+class UnsupportedLanguageError(VoxgateError):
+    """The model does not know the language that was asked for."""
+
+    status = 400
+    code = "unsupported_language"
+
+
+class SettingsError(VoxgateError):
+    """A setting, from the environment or the settings file, that is unknown or malformed."""
+
+    status = 500
+    code = "invalid_settings"
+
+
+# --- the machine ---------------------------------------------------------------------------------
+
+
+class SpoolFullError(VoxgateError):
+    """The disk that holds the decoded sound is full."""
+
+    status = 507
+    code = "spool_full"
+    retryable = True
+
+
+class OutputError(VoxgateError):
+    """A transcript could not be written where it was asked for."""
+
+    code = "output_failed"
+
+
+class EngineError(VoxgateError):
+    """The engine could not do its work; the recording is not to blame."""
+
+    status = 503
+    code = "engine_error"
+    retryable = True
+
+
+class EngineStartError(EngineError):
+    """The engine's process did not become ready."""
+
+    code = "engine_start_failed"
+    retryable = False
+
+
+class EngineDiedError(EngineError):
+    """The engine's process ended in the middle of work."""
+
+    code = "engine_died"
+
+
+class EngineStalledError(EngineError):
+    """The engine had work and took no step for longer than the configured patience."""
+
+    code = "engine_stalled"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = get_close_matches(name.lower(), names, n=3, cutoff=0.4) or names
+    return f"Nearest: {', '.join(near)}." if near else "None is installed."

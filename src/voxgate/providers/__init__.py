@@ -1,0 +1,1 @@
+"""The `Provider` protocol, and what fulfils it."""

@@ -1,0 +1,110 @@
+"""`Settings`: every limit and place, read once from the environment and the settings file.
+
+`VOXGATE_<NAME>` in the environment wins over `config.toml` in `VOXGATE_HOME`, which wins over the
+default. An unknown name is an error, not a shrug: a misspelt limit would otherwise protect nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import tomllib
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_data_path
+
+from voxgate.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "VOXGATE_"
+HOME = user_data_path("voxgate")
+SPOOL_DIR = Path(tempfile.gettempdir())
+FOREIGN = {"VOXGATE_AUDIO"}  # the tests' and benchmarks' folder of recordings, no setting of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an installation may decide. Sizes in bytes, times in seconds."""
+
+    home: Path = HOME
+    """State lies here: the settings file, and later models and the ledger."""
+
+    spool_dir: Path = SPOOL_DIR
+    """Decoded sound, in unlinked files: 115 MB an hour. A disk, where /tmp is memory."""
+
+    max_source_bytes: int = 16 * 2**30
+    """The largest recording, as the caller's bytes."""
+
+    max_duration_s: float = 24 * 3600.0
+    """The longest recording, as decoded sound."""
+
+    decoder_memory_bytes: int = 2**30
+    """What one file's decoder may allocate beyond its own start."""
+
+    decoder_cpu_s: int = 3600
+    """What one file's decoder may compute."""
+
+    decoder_patience_s: float = 30.0
+    """How far one file's decoder may fall behind real time."""
+
+    engine_start_s: float = 120.0
+    """How long an engine may take to become ready."""
+
+    engine_patience_s: float = 30.0
+    """How long an engine with work may go without a step before it is killed."""
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """The settings of this process. Raises `SettingsError`, which names the culprit."""
+        home = Path(environ.get(f"{PREFIX}HOME") or cls().home).expanduser()
+        given = _from_file(home / "config.toml") | _from_environment(environ)
+        return replace(cls(), **{name: _value(name, *pair) for name, pair in given.items()})
+
+
+_FIELDS = {field.name: field for field in fields(Settings)}
+
+
+def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error}.") from error
+    return {_known(name, str(path)): (value, str(path)) for name, value in table.items()}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    ours = [key for key in environ if key.startswith(PREFIX) and key not in FOREIGN]
+    return {
+        _known(key.removeprefix(PREFIX).lower(), "the environment"): (environ[key], key)
+        for key in ours
+    }
+
+
+def _known(name: str, place: str) -> str:
+    if name in _FIELDS:
+        return name
+    near = get_close_matches(name, _FIELDS, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else f"Known are: {', '.join(_FIELDS)}."
+    raise SettingsError(f"'{name}' in {place} is no setting. {hint}")
+
+
+def _value(name: str, value: Any, place: str) -> Any:
+    default = _FIELDS[name].default
+    kind = type(default)
+    try:
+        if isinstance(default, Path):
+            return Path(value).expanduser()
+        number = kind(value)
+        if number <= 0:
+            raise ValueError("not above zero")
+    except (TypeError, ValueError, OverflowError) as error:
+        wanted = {int: "a whole number", float: "a number"}.get(kind, "a path")
+        raise SettingsError(f"{place}: '{name}' must be {wanted} above zero: {value!r}.") from error
+    return number

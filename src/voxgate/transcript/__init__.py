@@ -1,0 +1,1 @@
+"""The canonical values, joining windows on one timeline, and writers. Ground floor."""

@@ -1,0 +1,1 @@
+"""One file a transcript format, behind one table."""
