@@ -1,0 +1,28 @@
+"""SubRip subtitles, the format that every player reads.
+
+There is no standard and no way to escape anything. The arrow is what separates the times, so an
+arrow in the text becomes a real one. Text that looks like markup (`<i>`) is left as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voxgate.transcript.captions import captions
+from voxgate.transcript.writers.clock import clock
+
+if TYPE_CHECKING:
+    from voxgate.transcript.captions import Caption
+    from voxgate.transcript.values import Transcript
+
+
+def write(transcript: Transcript) -> str:
+    """Captions numbered from 1; the empty string when nothing was said."""
+    return "\n".join(
+        _cue(number, caption) for number, caption in enumerate(captions(transcript), start=1)
+    )
+
+
+def _cue(number: int, caption: Caption) -> str:
+    text = "\n".join(caption.lines).replace("-->", "\N{RIGHTWARDS ARROW}")
+    return f"{number}\n{clock(caption.start, ',')} --> {clock(caption.end, ',')}\n{text}\n"
