@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from voxgate.transcript.assemble import join, place
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
 WINDOW_S = 60.0
+
+patient = settings(print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A property holds on a busy machine too: nothing fails for being slow."""
 
 _LATIN = ["I", "so", "hello", "Dr.", "market,", "done.", "Why?", "e.g.", "—", "Straßenbahn", "3.5"]
 _OTHER = [

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transcript.strategies import WINDOW_S, segments, transcripts
+from tests.transcript.strategies import WINDOW_S, patient, segments, transcripts
 from voxgate.transcript.assemble import join, place
 from voxgate.transcript.values import Notice, Segment, Transcript, Word
 from voxgate.transcript.writing import one_line
@@ -89,7 +89,7 @@ def test_a_notice_is_kept_once() -> None:
 
 
 @given(st.lists(segments, max_size=8))
-@settings(print_blob=True, deadline=None)
+@patient
 def test_whatever_a_provider_says_is_monotone_and_inside(said: list[Segment]) -> None:
     placed = place(said, 30.0, 30.0 + WINDOW_S)
 
@@ -100,7 +100,7 @@ def test_whatever_a_provider_says_is_monotone_and_inside(said: list[Segment]) ->
 
 
 @given(transcripts())
-@settings(print_blob=True, deadline=None)
+@patient
 def test_a_joined_transcript_is_monotone_and_joining_it_again_changes_nothing(
     transcript: Transcript,
 ) -> None:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 
-from tests.transcript.strategies import spoken, transcripts
+from tests.transcript.strategies import patient, spoken, transcripts
 from voxgate.transcript.captions import Caption, captions
 from voxgate.transcript.interpolate import timed_words
 from voxgate.transcript.values import Segment, Transcript, Word
@@ -134,7 +134,7 @@ def test_punctuation_that_only_the_text_has_is_shown() -> None:
 
 
 @given(transcripts())
-@settings(print_blob=True, deadline=None)
+@patient
 def test_the_hard_limits_hold_for_any_transcript(transcript: Transcript) -> None:
     cues = captions(transcript)
 
@@ -149,7 +149,7 @@ def test_the_hard_limits_hold_for_any_transcript(transcript: Transcript) -> None
 
 
 @given(transcripts())
-@settings(print_blob=True, deadline=None)
+@patient
 def test_every_word_is_shown_once_and_in_order(transcript: Transcript) -> None:
     shown = letters("".join(line for cue in captions(transcript) for line in cue.lines))
 
@@ -159,7 +159,7 @@ def test_every_word_is_shown_once_and_in_order(transcript: Transcript) -> None:
 
 
 @given(spoken())
-@settings(print_blob=True, deadline=None)
+@patient
 def test_speech_gives_captions_of_at_least_a_second_each_shown_while_it_is_spoken(
     transcript: Transcript,
 ) -> None:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transcript.strategies import texts
+from tests.transcript.strategies import patient, texts
 from voxgate.transcript.interpolate import timed_words
 from voxgate.transcript.values import Segment, Word
 from voxgate.transcript.writing import one_line
@@ -33,7 +33,7 @@ def test_no_text_has_no_words() -> None:
 
 
 @given(texts, st.floats(0, 1e6), st.floats(0, 1e4))
-@settings(print_blob=True, deadline=None)
+@patient
 def test_interpolated_words_fill_the_segment_without_a_gap(
     text: str, start: float, length: float
 ) -> None:

@@ -6,10 +6,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transcript.strategies import transcripts
+from tests.transcript.strategies import patient, transcripts
 from voxgate.errors import UnknownFormatError
 from voxgate.transcript.captions import captions
 from voxgate.transcript.values import Notice, Segment, Transcript, Word
@@ -185,7 +185,7 @@ def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize("name", WRITERS)
 @given(transcript=transcripts())
-@settings(print_blob=True, deadline=None)
+@patient
 def test_whatever_was_said_is_written_as_utf_8_with_a_newline_at_its_end(
     name: str, transcript: Transcript
 ) -> None:
@@ -249,7 +249,7 @@ def _unescaped(line: str) -> str:
 
 
 @given(transcripts(), st.sampled_from(["srt", "vtt"]))
-@settings(print_blob=True, deadline=None)
+@patient
 def test_subtitles_can_be_read_back(transcript: Transcript, name: str) -> None:
     cues = {"srt": parse_srt, "vtt": parse_vtt}[name](writer(name).write(transcript))
 
@@ -262,7 +262,7 @@ def test_subtitles_can_be_read_back(transcript: Transcript, name: str) -> None:
 
 
 @given(transcripts())
-@settings(print_blob=True, deadline=None)
+@patient
 def test_tables_have_a_row_of_three_a_segment(transcript: Transcript) -> None:
     header, *rows = writer("tsv").write(transcript).removesuffix("\n").split("\n")
 
