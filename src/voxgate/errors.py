@@ -201,6 +201,27 @@ class EngineStalledError(EngineError):
     code = "engine_stalled"
 
 
+class EngineBusyError(EngineError):
+    """The engine's queue is full; nothing of the call was kept."""
+
+    code = "engine_busy"
+
+
+class EngineClosedError(EngineError):
+    """The engine was closed by its owner, before or during the call."""
+
+    code = "engine_closed"
+    retryable = False
+
+
+class EngineRefusedError(EngineError):
+    """The engine cannot do this work, and says that giving it again would not help."""
+
+    status = 502
+    code = "engine_refused"
+    retryable = False
+
+
 def _nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = get_close_matches(name.lower(), names, n=3, cutoff=0.4) or names

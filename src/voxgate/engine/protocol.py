@@ -1,0 +1,210 @@
+"""The wire that an engine and its callers share: routes, options, events and failures.
+
+Events travel as NDJSON, one object a line; `docs/engine-protocol.md` shows each. Decoding is
+strict on both sides: a field that is missing, unknown or of another type is an error, because a
+field that is passed over is a promise broken in silence.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TypeAlias, cast, get_args
+
+from voxgate.engine.record import MalformedError, Record
+from voxgate.errors import (
+    EngineBusyError,
+    EngineError,
+    EngineRefusedError,
+    UnsupportedLanguageError,
+    UsageError,
+    VoxgateError,
+)
+from voxgate.transcript.values import (
+    Delta,
+    Done,
+    Event,
+    Notice,
+    Options,
+    Progress,
+    Segment,
+    TimeSource,
+    Word,
+)
+
+HEALTH_ROUTE = "/health"
+TRANSCRIBE_ROUTE = "/transcribe"
+OPTIONS_HEADER = "voxgate-options"  # JSON in ASCII
+NDJSON = "application/x-ndjson"
+
+SAMPLE_RATE = 16_000  # Hz: the only sound an engine takes is mono PCM16LE at this rate
+SAMPLE_BYTES = 2
+LINE_BYTES = 2**20  # the longest line a caller reads: a segment of 10 000 words
+
+_TYPES: dict[type[Event], str] = {
+    Delta: "delta",
+    Segment: "segment",
+    Progress: "progress",
+    Done: "done",
+}
+_ERRORS = (UsageError, UnsupportedLanguageError, EngineError, EngineBusyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A window's end without its result, as it travels."""
+
+    code: str
+    sentence: str
+    retryable: bool
+
+    @classmethod
+    def of(cls, error: VoxgateError) -> Failure:
+        """What of an error may leave the engine."""
+        return cls(error.code, error.sentence, error.retryable)
+
+    def error(self) -> VoxgateError:
+        """The error to raise on the caller's side; an unknown code keeps whether a retry helps."""
+        for kind in _ERRORS:
+            if (kind.code, kind.retryable) == (self.code, self.retryable):
+                return kind(self.sentence)
+        return (EngineError if self.retryable else EngineRefusedError)(self.sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How an engine is."""
+
+    model: str
+    pid: int
+    state: str  # "idle" or "working"
+    active: int  # windows in work
+    queued: int  # windows that wait
+    step_age_s: float | None  # seconds since the last step; None without work
+
+    def encode(self) -> bytes:
+        """One JSON object."""
+        return _json(asdict(self))
+
+    @classmethod
+    def decode(cls, body: bytes) -> Health:
+        """The inverse of `encode`. Raises `EngineError` for anything else."""
+        try:
+            record = Record.parse(body)
+            health = cls(
+                model=record.text("model"),
+                pid=record.count("pid"),
+                state=record.text("state"),
+                active=record.count("active"),
+                queued=record.count("queued"),
+                step_age_s=record.number_or_none("step_age_s"),
+            )
+            record.close()
+        except MalformedError as error:
+            raise _malformed("health", error) from error
+        return health
+
+
+Line: TypeAlias = Event | Failure
+"""What one line of an answer says. `Done` or a `Failure` is the last."""
+
+
+def encode(line: Line) -> bytes:
+    """One line of NDJSON, its newline included."""
+    kind = "error" if isinstance(line, Failure) else _TYPES[type(line)]
+    return _json({"type": kind, **asdict(line)}) + b"\n"
+
+
+def decode(line: bytes) -> Line:
+    """The inverse of `encode`. Raises `EngineError` for anything else."""
+    try:
+        record = Record.parse(line)
+        decoded = _line(record)
+        record.close()
+    except MalformedError as error:
+        raise _malformed("events", error) from error
+    return decoded
+
+
+def encode_options(options: Options) -> str:
+    """Options as JSON in ASCII, fit for a header."""
+    return _json(asdict(options)).decode("ascii")
+
+
+def decode_options(text: str) -> Options:
+    """The inverse of `encode_options`; absent fields have their defaults.
+
+    Raises `UsageError`, which names the field, for anything else.
+    """
+    try:
+        record = Record.parse(text)
+        options = Options(language=record.text_or_none("language"))
+        record.close()
+    except MalformedError as error:
+        raise UsageError(
+            f"The options of this call are malformed: {error}. They are a JSON object in the "
+            f"header {OPTIONS_HEADER}, with the fields that docs/engine-protocol.md lists."
+        ) from error
+    return options
+
+
+def _line(record: Record) -> Line:
+    match record.text("type"):
+        case "delta":
+            return Delta(record.text("text"))
+        case "segment":
+            return _segment(record)
+        case "progress":
+            return Progress(record.number("audio_s"))
+        case "done":
+            notices = tuple(_notice(item) for item in record.records("notices"))
+            return Done(record.text_or_none("language"), notices)
+        case "error":
+            return Failure(record.text("code"), record.text("sentence"), record.flag("retryable"))
+        case unknown:
+            raise MalformedError(f"'{unknown}' is no type of event")
+
+
+def _segment(record: Record) -> Segment:
+    words = tuple(_word(item) for item in record.records("words"))
+    start, end = _span(record)
+    confidence = record.number_or_none("confidence", most=1)
+    return Segment(record.text("text"), start, end, words, confidence, _time_source(record))
+
+
+def _word(record: Record) -> Word:
+    start, end = _span(record)
+    confidence = record.number_or_none("confidence", most=1)
+    word = Word(record.text("text"), start, end, confidence, _time_source(record))
+    record.close()
+    return word
+
+
+def _notice(record: Record) -> Notice:
+    notice = Notice(record.text("code"), record.text("sentence"))
+    record.close()
+    return notice
+
+
+def _span(record: Record) -> tuple[float, float]:
+    start, end = record.number("start"), record.number("end")
+    if end < start:
+        raise MalformedError(f"'end' {end} comes before 'start' {start}")
+    return start, end
+
+
+def _time_source(record: Record) -> TimeSource:
+    source = record.text("time_source")
+    if source not in get_args(TimeSource):
+        raise MalformedError(f"'{source}' is no source of times")
+    return cast("TimeSource", source)
+
+
+def _json(value: dict[str, object]) -> bytes:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _malformed(what: str, error: MalformedError) -> EngineError:
+    return EngineError(
+        f"The engine's {what} are malformed: {error}. Is it of another version of Voxgate?"
+    )

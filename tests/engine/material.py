@@ -1,0 +1,73 @@
+"""Sound for engines, and waiting for what they do."""
+
+import asyncio
+import os
+import random
+import time
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+VOICE_NOTE_WORDS = "i am running late because the train stopped outside the city"
+MODEL = "cmusphinx/en-us"
+SECOND = 32_000  # bytes of PCM16 at 16 kHz
+DEADLINE_S = 60.0
+
+
+def recording(name: str) -> bytes:
+    """PCM16 of a real recording of the folder VOXGATE_AUDIO; the test is skipped without it."""
+    folder = os.environ.get("VOXGATE_AUDIO")
+    if not folder:
+        pytest.skip("VOXGATE_AUDIO names no folder of recordings")
+    (path,) = (Path(folder) / "speech").glob(f"{name}*.wav")
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (16_000, 1, 2)
+        return bytes(file.readframes(file.getnframes()))
+
+
+def voice_note() -> bytes:
+    """PCM16 of the sample: 10.4 s, `VOICE_NOTE_WORDS` within."""
+    with av.open(str(SAMPLES / "voice-note.flac")) as container:
+        frames = [frame.to_ndarray() for frame in container.decode(audio=0)]
+    sound: bytes = np.concatenate(frames, axis=1).astype("<i2").tobytes()
+    return sound
+
+
+def noise(seconds: float, loudness: int = 3000) -> bytes:
+    """White noise, the same at every call."""
+    dice = random.Random(1968)  # noqa: S311 (no secret)
+    values = (dice.randint(-loudness, loudness) for _ in range(int(seconds * 16_000)))
+    return b"".join(value.to_bytes(2, "little", signed=True) for value in values)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, "did not come about in time"
+        time.sleep(0.01)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, "did not come about in time"
+        await asyncio.sleep(0.01)
+
+
+def entries(folder: Path) -> int:
+    """How many files and folders are in it."""
+    return len(list(folder.iterdir()))
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process that is not our child is there and no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state not in {"Z", "X"}

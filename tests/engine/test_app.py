@@ -1,0 +1,68 @@
+"""The app around a recogniser that fails as it is told to."""
+
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+
+from tests.engine.material import DEADLINE_S
+from voxgate.engine.app import create_app
+from voxgate.engine.capabilities import Capabilities
+from voxgate.engine.protocol import Failure, decode
+from voxgate.engine.scheduler import Scheduler
+from voxgate.errors import NotAudioError
+from voxgate.transcript.values import Event, Options, Progress
+
+
+class Failing:
+    """A `Recogniser` whose every window fails after one step."""
+
+    name = "test/failing"
+    capabilities = Capabilities(window_s=1.0, languages=(), times="none")
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def recognise(self, _pcm16: bytes, _options: Options) -> Generator[Event, None, None]:
+        yield Progress(0.0)
+        raise self.error
+
+
+@asynccontextmanager
+async def client(error: Exception, queue_limit: int = 1) -> AsyncIterator[httpx2.AsyncClient]:
+    scheduler = Scheduler(1, queue_limit)
+    transport = httpx2.ASGITransport(create_app(Failing(error), scheduler))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as http:
+        yield http
+    scheduler.stop(DEADLINE_S)
+
+
+async def test_an_accident_becomes_an_error_line_and_its_details_stay_here(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with client(RuntimeError("tensor of secret words")) as http:
+        for _ in range(2):  # the engine outlives it
+            answer = await http.post("/transcribe", content=b"\0\0")
+            step, failure = map(decode, answer.content.splitlines())
+            assert step == Progress(0.0)
+            assert isinstance(failure, Failure)
+            assert (failure.code, failure.retryable) == ("engine_error", True)
+            assert "test/failing failed on this window (RuntimeError)" in failure.sentence
+            assert "secret" not in failure.sentence
+    assert "tensor of secret words" in caplog.text
+
+
+async def test_an_error_with_a_sentence_keeps_it() -> None:
+    async with client(NotAudioError("This is a poem.")) as http:
+        answer = await http.post("/transcribe", content=b"\0\0")
+    assert decode(answer.content.splitlines()[-1]) == Failure("not_audio", "This is a poem.", False)
+
+
+async def test_a_full_queue_is_503() -> None:
+    async with client(RuntimeError(), queue_limit=0) as http:
+        answer = await http.post("/transcribe", content=b"\0\0")
+    assert answer.status_code == 503
+    failure = decode(answer.content)
+    assert isinstance(failure, Failure)
+    assert (failure.code, failure.retryable) == ("engine_busy", True)
