@@ -1,0 +1,161 @@
+"""`EngineProcess`: one engine's process, its socket's folder, and the end of both."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voxgate.errors import EngineStartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TAIL_BYTES = 8192  # what is kept of an engine's standard error
+LAST_WORDS_S = 1.0  # how long after its end a process may still be heard on standard error
+
+logger = logging.getLogger("voxgate.engine")
+
+
+class EngineProcess:
+    """A running `python -m voxgate.engine`, made by `start`.
+
+    The process cannot outlive this one: its lifeline is a pipe that ends with us. When it ends, by
+    whatever cause, it is reaped and its folder removed without anybody's call.
+    """
+
+    def __init__(self, model: str, process: Process, folder: Path) -> None:
+        self.model = model
+        self.socket = folder / "engine"
+        self._folder = folder
+        self._process = process
+        self._tail = b""
+        self._listener = asyncio.create_task(self._listen())
+        self._end = asyncio.create_task(self._see_out())
+
+    @classmethod
+    async def start(cls, model: str, start_s: float) -> EngineProcess:
+        """Start an engine and wait until it takes connections, `start_s` seconds at most.
+
+        Raises `EngineStartError` with the engine's last words. Cancelling leaves nothing behind.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="voxgate-engine-"))  # mode 0700
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "voxgate.engine", model),  # -P: not from our cwd
+                *("--socket", str(folder / "engine"), "--lifeline"),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                start_new_session=True,
+            )
+        except BaseException as error:
+            shutil.rmtree(folder)
+            if isinstance(error, OSError):
+                raise EngineStartError(f"The engine of {model} cannot start: {error}.") from error
+            raise
+        engine = cls(model, process, folder)
+        try:
+            await engine._ready(start_s)
+        except BaseException:
+            engine.kill()
+            await engine.ended()
+            raise
+        return engine
+
+    @property
+    def pid(self) -> int:
+        """The process's id; it stays known after the end."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended, as far as is known."""
+        return self._process.returncode is None
+
+    @property
+    def how_it_ended(self) -> str:
+        """Half a sentence: the signal or exit code, and the last line of standard error."""
+        code = self._process.returncode
+        if code is None:
+            return "has not ended"
+        if code < 0:
+            return f"was ended by signal {-code} ({signal.strsignal(-code) or 'unknown'})"
+        words = self._last_words()
+        return f"ended with exit code {code}" + (f", saying: {words}" if words else "")
+
+    def kill(self) -> None:
+        """End it now (SIGKILL), with all that it started. Does nothing after its end."""
+        self._signal(os.killpg, signal.SIGKILL)
+
+    async def ended(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end; False when it did not come within `timeout_s` seconds."""
+        done, _ = await asyncio.wait([self._end], timeout=timeout_s)
+        return bool(done)
+
+    async def stop(self, grace_s: float) -> None:
+        """End it: SIGTERM, `grace_s` seconds for work in hand, SIGKILL. May be called again."""
+        self._signal(os.kill, signal.SIGTERM)
+        try:
+            await self.ended(grace_s)
+        finally:
+            self.kill()
+        await self.ended()
+
+    def _signal(self, send: Callable[[int, int], None], number: signal.Signals) -> None:
+        # Not Process.send_signal: it polls first, and may so reap the child before asyncio does.
+        # macOS answers EPERM for a group whose only member is a zombie.
+        if self.alive:
+            with suppress(ProcessLookupError, PermissionError):
+                send(self._process.pid, number)
+
+    async def _ready(self, start_s: float) -> None:
+        try:
+            async with asyncio.timeout(start_s):
+                announced = await self._announced()
+        except TimeoutError as error:
+            raise EngineStartError(
+                f"The engine of {self.model} was not ready after {start_s:g} s and was ended. "
+                f"VOXGATE_ENGINE_START_S gives it more time. {self._last_words()}".rstrip()
+            ) from error
+        if not announced:
+            await self.ended(LAST_WORDS_S)
+            raise EngineStartError(
+                f"The engine of {self.model} did not start: it {self.how_it_ended}"
+            )
+
+    async def _announced(self) -> bool:
+        stream = self._process.stdout
+        while stream is not None and (line := await stream.readline()):
+            if line.startswith(b'{"ready"'):  # what else stands there is of a library's making
+                return True
+        return False
+
+    async def _listen(self) -> None:
+        stream = self._process.stderr
+        while stream is not None and (part := await stream.read(4096)):
+            self._tail = (self._tail + part)[-TAIL_BYTES:]
+            logger.info("%s[%d]: %s", self.model, self.pid, part.decode(errors="replace").rstrip())
+
+    async def _see_out(self) -> None:
+        try:
+            await self._process.wait()
+            await asyncio.wait([self._listener], timeout=LAST_WORDS_S)
+        finally:
+            self.kill()  # when the loop ends before the engine does
+            self._listener.cancel()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _last_words(self) -> str:
+        lines = self._tail.decode(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else ""

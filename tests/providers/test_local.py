@@ -1,0 +1,321 @@
+"""`LocalEngine` with real engines: their deaths, hangs and farewells."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.material import (
+    DEADLINE_S,
+    MODEL,
+    SECOND,
+    VOICE_NOTE_WORDS,
+    entries,
+    is_running,
+    noise,
+    until,
+    voice_note,
+    wait_until,
+)
+from voxgate.audio.recording import Audio
+from voxgate.engine.catalogue import find
+from voxgate.errors import (
+    EngineClosedError,
+    EngineDiedError,
+    EngineStalledError,
+    EngineStartError,
+    UnknownModelError,
+    UnsupportedLanguageError,
+    UsageError,
+)
+from voxgate.providers.local import LocalEngine
+from voxgate.settings import Settings
+from voxgate.transcript.values import Done, Event, Options, Progress, Segment
+
+if TYPE_CHECKING:
+    from voxgate.providers.base import Provider
+
+
+@pytest.fixture(autouse=True)
+def temp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for temporary files; every test leaves it empty."""
+    folder = Path(tempfile.mkdtemp(prefix="vg-"))  # pytest's own paths are too long for sockets
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    assert entries(folder) == 0
+    folder.rmdir()
+
+
+@pytest.fixture
+async def engine(temp: Path) -> AsyncIterator[LocalEngine]:
+    engine = LocalEngine(MODEL, Settings())
+    yield engine
+    await engine.aclose()
+
+
+@contextmanager
+def window_of(pcm16: bytes) -> Iterator[Audio]:
+    window = Audio.from_pcm16(pcm16)
+    try:
+        yield window
+    finally:
+        window.spool.close()
+
+
+@pytest.fixture(scope="module")
+def note() -> Iterator[Audio]:
+    with window_of(voice_note()) as window:
+        yield window
+
+
+@pytest.fixture(scope="module")
+def long() -> Iterator[Audio]:
+    """Noise of 30 s: work for several seconds."""
+    with window_of(noise(30)) as window:
+        yield window
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[Audio]:
+    with window_of(b"") as window:
+        yield window
+
+
+def events(engine: LocalEngine, window: Audio) -> AsyncGenerator[Event, None]:
+    return engine.transcribe(window, Options())
+
+
+async def heard(engine: LocalEngine, window: Audio) -> list[Event]:
+    return [event async for event in events(engine, window)]
+
+
+async def in_the_middle(engine: LocalEngine, window: Audio) -> AsyncGenerator[Event, None]:
+    """A window in pass 2: recognition is under way."""
+    stream = events(engine, window)
+    while await anext(stream) == Progress(0.0):
+        pass
+    return stream
+
+
+def pid_of(engine: LocalEngine) -> int:
+    assert engine.pid is not None
+    return engine.pid
+
+
+async def test_it_is_a_provider(engine: LocalEngine, note: Audio) -> None:
+    provider: Provider = engine
+    assert provider.name == MODEL
+    assert provider.capabilities.window_s == 30
+    assert engine.pid is None  # nothing starts before its first use
+    *found, done = await heard(engine, note)
+    assert done == Done("en")
+    assert VOICE_NOTE_WORDS in " ".join(e.text for e in found if isinstance(e, Segment))
+
+
+async def test_a_second_process_hears_the_same(engine: LocalEngine, note: Audio) -> None:
+    other = LocalEngine(MODEL, Settings())
+    first = await heard(engine, note)
+    second = await heard(other, note)
+    assert engine.pid != other.pid
+    await other.aclose()
+    assert second == first
+
+
+async def test_concurrent_first_uses_start_one_process(
+    engine: LocalEngine, temp: Path, empty: Audio
+) -> None:
+    answers = await asyncio.gather(*(heard(engine, empty) for _ in range(4)))
+    assert answers == [[Done("en")]] * 4
+    assert entries(temp) == 1
+
+
+async def test_what_cannot_be_done_starts_nothing(engine: LocalEngine, empty: Audio) -> None:
+    with (
+        window_of(bytes(30 * SECOND + 2)) as window,
+        pytest.raises(UsageError, match="longer than"),
+    ):
+        await heard(engine, window)
+    with pytest.raises(UnsupportedLanguageError):
+        await anext(engine.transcribe(empty, Options(language="fr")))
+    with pytest.raises(UnknownModelError):
+        LocalEngine("a/b", Settings())
+    assert engine.pid is None
+
+
+async def test_leaving_a_window_frees_the_engine(
+    engine: LocalEngine, long: Audio, note: Audio
+) -> None:
+    async with aclosing(await in_the_middle(engine, long)):
+        pid = engine.pid
+    task = asyncio.create_task(heard(engine, long))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await heard(engine, note))[-1] == Done("en")
+    assert engine.pid == pid
+
+
+async def test_death_costs_the_windows_in_flight_alone(
+    engine: LocalEngine, long: Audio, note: Audio, temp: Path
+) -> None:
+    before = await heard(engine, note)
+    pid = pid_of(engine)
+    stream = await in_the_middle(engine, long)
+    waiting = asyncio.create_task(heard(engine, note))
+    await asyncio.sleep(0)
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(EngineDiedError, match=r"signal 9 \(Killed") as caught:
+        async for _ in stream:
+            pass
+    assert caught.value.retryable
+    with suppress(EngineDiedError):  # unless it found nobody there, and met the successor
+        assert await waiting == before
+    assert await heard(engine, note) == before
+    assert engine.pid != pid
+    assert not is_running(pid)
+
+
+async def test_an_engine_that_hangs_is_killed(temp: Path, long: Audio, note: Audio) -> None:
+    engine = LocalEngine(MODEL, Settings(engine_patience_s=2.0))
+    stream = await in_the_middle(engine, long)
+    pid = pid_of(engine)
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(EngineStalledError, match="did not answer for 2 s") as caught:
+        async for _ in stream:
+            pass
+    assert caught.value.retryable
+    assert not is_running(pid)
+    assert (await heard(engine, note))[-1] == Done("en")
+    await engine.aclose()
+
+
+async def test_an_engine_that_leaves_finishes_while_its_successor_works(
+    engine: LocalEngine, note: Audio
+) -> None:
+    stream = await in_the_middle(engine, note)
+    pid = pid_of(engine)
+    os.kill(pid, signal.SIGTERM)
+    rest = [event async for event in stream]
+    assert rest[-1] == Done("en")
+    await until(lambda: not is_running(pid))
+    assert (await heard(engine, note))[-2:] == rest[-2:]
+    assert engine.pid != pid
+
+
+async def test_closing_ends_everything(engine: LocalEngine, empty: Audio, temp: Path) -> None:
+    files = entries(Path("/proc/self/fd"))
+    tasks = asyncio.all_tasks()
+    await heard(engine, empty)
+    pid = pid_of(engine)
+    await engine.aclose()
+    await engine.aclose()
+    assert not is_running(pid)
+    assert entries(temp) == 0
+    assert asyncio.all_tasks() == tasks
+    assert entries(Path("/proc/self/fd")) == files
+    with pytest.raises(EngineClosedError):
+        await heard(engine, empty)
+
+
+async def test_closing_in_the_middle_of_a_window(engine: LocalEngine, long: Audio) -> None:
+    stream = await in_the_middle(engine, long)
+    pid = pid_of(engine)
+    closing = asyncio.create_task(engine.aclose())
+    try:
+        rest = [event async for event in stream]
+    except EngineClosedError:
+        pass  # it was longer than the grace
+    else:
+        assert rest[-1] == Done("en")
+    await closing
+    assert not is_running(pid)
+
+
+async def test_closing_while_it_starts(engine: LocalEngine, long: Audio, temp: Path) -> None:
+    uses = [asyncio.create_task(heard(engine, long)) for _ in range(2)]
+    await until(lambda: entries(temp) != 0)
+    await engine.aclose()
+    for use in uses:
+        with pytest.raises(EngineClosedError):
+            await use
+
+
+async def test_cancelling_the_start_leaves_nothing(
+    engine: LocalEngine, note: Audio, temp: Path
+) -> None:
+    use = asyncio.create_task(heard(engine, note))
+    await until(lambda: entries(temp) != 0)
+    use.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await use
+    assert entries(temp) == 0
+    assert len(asyncio.all_tasks()) == 1
+    assert (await heard(engine, note))[-1] == Done("en")
+
+
+async def test_a_model_that_cannot_load_says_why(
+    engine: LocalEngine, note: Audio, temp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POCKETSPHINX_PATH", str(temp))
+    with pytest.raises(EngineStartError, match=r"did not start: .* code 1, saying: .*PocketSphinx"):
+        await heard(engine, note)
+    assert entries(temp) == 0
+    monkeypatch.delenv("POCKETSPHINX_PATH")
+    assert (await heard(engine, note))[-1] == Done("en")
+
+
+async def test_a_model_that_the_engine_does_not_know(temp: Path, note: Audio) -> None:
+    engine = LocalEngine(replace(find(MODEL), name="cmusphinx/gone"), Settings())
+    with pytest.raises(EngineStartError, match="No model is called 'cmusphinx/gone'"):
+        await heard(engine, note)
+    absent = LocalEngine(replace(find(MODEL), distributions=("no-such-thing",)), Settings())
+    with pytest.raises(EngineStartError, match="`pip install no-such-thing`"):
+        await heard(absent, note)
+    await engine.aclose()
+
+
+async def test_a_start_that_takes_too_long_is_ended(temp: Path, note: Audio) -> None:
+    engine = LocalEngine(MODEL, Settings(engine_start_s=0.01))
+    with pytest.raises(EngineStartError, match=r"not ready after 0\.01 s"):
+        await heard(engine, note)
+    assert entries(temp) == 0
+    await engine.aclose()
+
+
+OWNER = """
+import asyncio, sys
+from tests.providers.test_local import *
+
+async def own():
+    engine = LocalEngine(MODEL, Settings())
+    stream = await in_the_middle(engine, Audio.from_pcm16(noise(30)))
+    print(engine.pid, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(own())
+"""
+
+
+def test_the_engine_dies_with_its_owner(temp: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"TMPDIR": str(temp)},
+    ) as owner:
+        assert owner.stdout is not None
+        pid = int(owner.stdout.readline())
+        assert is_running(pid)
+        owner.kill()
+        owner.wait(DEADLINE_S)
+        wait_until(lambda: not is_running(pid))
