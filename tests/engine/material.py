@@ -40,7 +40,7 @@ def voice_note() -> bytes:
 
 def noise(seconds: float, loudness: int = 3000) -> bytes:
     """White noise, the same at every call."""
-    dice = random.Random(1968)  # noqa: S311 (no secret)
+    dice = random.Random(1968)
     values = (dice.randint(-loudness, loudness) for _ in range(int(seconds * 16_000)))
     return b"".join(value.to_bytes(2, "little", signed=True) for value in values)
 

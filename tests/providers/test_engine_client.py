@@ -33,7 +33,6 @@ async def peer(body: bytes, status: int = 200) -> AsyncIterator[EngineClient]:
         server = await asyncio.start_unix_server(answer, path)
         client = EngineClient(path)
         yield client
-        await client.aclose()
         server.close()
         await server.wait_closed()
 
@@ -77,7 +76,6 @@ async def test_nobody_there(tmp_path: Path) -> None:
         await client.health()
     with pytest.raises(NotListeningError):
         await heard(client)
-    await client.aclose()
 
 
 async def test_an_engine_that_takes_no_step_is_found() -> None:

@@ -59,7 +59,6 @@ class RunningEngine:
         """End the process, after `grace_s` seconds for windows in flight. May be called again."""
         self._stopped = True
         await self.process.stop(grace_s)
-        await self._client.aclose()
 
     @asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
