@@ -1,5 +1,54 @@
-"""Voxgate: speech to text on your own machines."""
+"""Voxgate: speech to text on your own machines.
+
+    import voxgate
+
+    transcript = voxgate.transcribe("meeting.m4a")
+    print(transcript.text)
+
+Names are loaded when they are first used: `import voxgate` alone imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from voxgate._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from voxgate.audio.pcm import PcmDeclaration
+    from voxgate.errors import VoxgateError
+    from voxgate.pipeline.blocking import transcribe
+    from voxgate.pipeline.session import Session
+    from voxgate.settings import Settings
+    from voxgate.transcript.values import Notice, Options, Segment, Transcript, Word
+
+__all__ = [
+    "Notice",
+    "Options",
+    "PcmDeclaration",
+    "Segment",
+    "Session",
+    "Settings",
+    "Transcript",
+    "VoxgateError",
+    "Word",
+    "__version__",
+    "transcribe",
+]
+
+_HOMES = {
+    "voxgate.audio.pcm": ("PcmDeclaration",),
+    "voxgate.errors": ("VoxgateError",),
+    "voxgate.pipeline.blocking": ("transcribe",),
+    "voxgate.pipeline.session": ("Session",),
+    "voxgate.settings": ("Settings",),
+    "voxgate.transcript.values": ("Notice", "Options", "Segment", "Transcript", "Word"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'voxgate' has no attribute '{name}'")

@@ -97,12 +97,12 @@ def _known(name: str, place: str) -> str:
 
 def _value(name: str, value: Any, place: str) -> Any:
     default = _FIELDS[name].default
-    kind = type(default)
+    kind: Any = type(default)
     try:
         if isinstance(default, Path):
             return Path(value).expanduser()
         number = kind(value)
-        if number <= 0:
+        if not number > 0:  # nor not-a-number
             raise ValueError("not above zero")
     except (TypeError, ValueError, OverflowError) as error:
         wanted = {int: "a whole number", float: "a number"}.get(kind, "a path")

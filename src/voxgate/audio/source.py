@@ -1,0 +1,178 @@
+"""`Source`: whatever a caller calls a recording, as one open file descriptor with a name.
+
+Paths, bytes, file objects and pipes all end as a descriptor, because that is what can be handed to
+the decoder's process: it never opens a name itself.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+from voxgate.errors import (
+    AudioTooLargeError,
+    EmptyAudioError,
+    SpoolFullError,
+    UnreadableSourceError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from voxgate.audio.pcm import PcmDeclaration
+    from voxgate.settings import Settings
+
+Given: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
+"""What a caller may give: a path, the bytes themselves, or an open binary file."""
+
+COPY_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Source:
+    """One recording's bytes, open. Close it, or use it as a context.
+
+    `size` is what a regular file held when it was opened: bytes that are appended later are not
+    read, so a growing file has one well-defined content. None is a pipe or a device, read to its
+    end.
+    """
+
+    name: str
+    fd: int
+    offset: int = 0
+    size: int | None = None
+    pcm: PcmDeclaration | None = None
+
+    @classmethod
+    def open(
+        cls,
+        given: Given,
+        settings: Settings,
+        *,
+        name: str | None = None,
+        pcm: PcmDeclaration | None = None,
+    ) -> Source:
+        """Open what was given, and refuse it early where its size alone decides.
+
+        Raises `UnreadableSourceError`, `EmptyAudioError`, `AudioTooLargeError`, `UsageError` for a
+        value of another kind, and `SpoolFullError` where bytes could not be kept for the decoder.
+        """
+        if isinstance(given, (str, os.PathLike)):
+            source = _from_path(Path(given), name)
+        elif isinstance(given, (bytes, bytearray, memoryview)):
+            source = _from_stream(io.BytesIO(given), name or "the recording", settings)
+        elif hasattr(given, "read"):
+            source = _from_file(given, name, settings)
+        else:
+            raise UsageError(
+                f"A recording is a path, bytes or an open binary file, not {type(given).__name__}."
+            )
+        source.pcm = pcm
+        try:
+            _check_size(source, settings.max_source_bytes)
+        except BaseException:
+            source.close()
+            raise
+        return source
+
+    def grown(self) -> bool:
+        """Whether a regular file holds more by now than was read of it."""
+        return self.size is not None and os.fstat(self.fd).st_size > self.offset + self.size
+
+    def close(self) -> None:
+        """Close the descriptor. May be called again."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _from_path(path: Path, name: str | None) -> Source:
+    name = name or str(path)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise UnreadableSourceError(f"There is no file at {name}. Check the path.") from error
+    except PermissionError as error:
+        raise UnreadableSourceError(
+            f"{name} may not be read by this user. Give it read permission (chmod u+r), or run as "
+            f"its owner."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise UnreadableSourceError(f"{name} cannot be opened: {error}.") from error
+    return _from_fd(fd, name, offset=0)
+
+
+def _from_file(file: IO[bytes], name: str | None, settings: Settings) -> Source:
+    name = name or _name_of(file)
+    if isinstance(file.read(0), str):
+        raise UsageError(f"{name} is open as text. Open it with mode 'rb'.")
+    try:
+        fd = os.dup(file.fileno())
+    except (AttributeError, OSError):  # no descriptor behind it: a BytesIO, a zip member, a socket
+        return _from_stream(file, name, settings)
+    # What the file object has buffered ahead is lost to a pipe's descriptor; a regular file is
+    # read from where its reader stands.
+    return _from_fd(fd, name, offset=file.tell() if file.seekable() else 0)
+
+
+def _from_fd(fd: int, name: str, offset: int) -> Source:
+    status = os.fstat(fd)
+    if stat.S_ISDIR(status.st_mode):
+        os.close(fd)
+        raise UnreadableSourceError(f"{name} is a folder. Name a file in it.")
+    size = max(0, status.st_size - offset) if stat.S_ISREG(status.st_mode) else None
+    return Source(name, fd, offset if size is not None else 0, size)
+
+
+def _from_stream(file: IO[bytes], name: str, settings: Settings) -> Source:
+    """Copy to an unlinked file, so that the decoder's process can have its descriptor."""
+    try:
+        with tempfile.TemporaryFile(dir=settings.spool_dir, prefix="source-") as copy:
+            size = _copy(file, copy, settings.max_source_bytes)
+            copy.flush()
+            return Source(name, os.dup(copy.fileno()), 0, size)
+    except OSError as error:
+        raise SpoolFullError(
+            f"{name} could not be kept in {settings.spool_dir} ({error.strerror}). Free some space "
+            f"there, or name another folder in VOXGATE_SPOOL_DIR."
+        ) from error
+
+
+def _copy(file: IO[bytes], copy: IO[bytes], limit: int) -> int:
+    """Copy one block past the limit at most; `_check_size` then says that it is too large."""
+    size = 0
+    while size <= limit and (block := file.read(COPY_BYTES)):
+        if not isinstance(block, (bytes, bytearray, memoryview)):
+            raise UsageError(f"{_name_of(file)} gives {type(block).__name__}, not bytes.")
+        size += copy.write(block)
+    return size
+
+
+def _check_size(source: Source, limit: int) -> None:
+    if source.size == 0:
+        raise EmptyAudioError(f"{source.name} is empty: 0 bytes. Was the recording saved?")
+    if source.size is not None and source.size > limit:
+        raise too_large(source.name, limit)
+
+
+def too_large(name: str, limit: int) -> AudioTooLargeError:
+    """The one sentence for a source of more than `limit` bytes."""
+    return AudioTooLargeError(
+        f"{name} is larger than {limit / 1e6:,.0f} MB, the limit here. Raise "
+        f"VOXGATE_MAX_SOURCE_BYTES, or extract the sound track first."
+    )
+
+
+def _name_of(file: Any) -> str:
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) else "the recording"

@@ -1,0 +1,50 @@
+"""The same path for callers without an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from voxgate.errors import UsageError
+from voxgate.pipeline.session import DEFAULT_MODEL, Session
+from voxgate.transcript.values import Options
+
+if TYPE_CHECKING:
+    from voxgate.audio.pcm import PcmDeclaration
+    from voxgate.audio.source import Given
+    from voxgate.settings import Settings
+    from voxgate.transcript.values import Transcript
+
+
+def transcribe(
+    source: Given,
+    model: str = DEFAULT_MODEL,
+    *,
+    language: str | None = None,
+    name: str | None = None,
+    pcm: PcmDeclaration | None = None,
+    settings: Settings | None = None,
+) -> Transcript:
+    """Transcribe one recording: a path, bytes or an open binary file.
+
+    `language` is an ISO 639-1 code that the model must know; `name` is what messages call the
+    recording; `pcm` declares headerless sound. Raises `VoxgateError`. Starts and ends every process
+    that it needs; for several recordings, or inside an event loop, use `voxgate.Session`.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass  # none: the loop is ours to run
+    else:
+        raise UsageError(
+            "voxgate.transcribe blocks, and an event loop runs here. Use `async with "
+            "voxgate.Session() as session: await session.transcribe(...)`."
+        )
+
+    async def run() -> Transcript:
+        async with Session(settings) as session:
+            return await session.transcribe(
+                source, model=model, options=Options(language), name=name, pcm=pcm
+            )
+
+    return asyncio.run(run())

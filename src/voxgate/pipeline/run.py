@@ -1,0 +1,149 @@
+"""One recording through the whole path: decode, find speech, cut, recognise, join."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from voxgate.audio.decoded import Block, Facts, Speech
+from voxgate.audio.plan import Planner
+from voxgate.audio.recording import Audio
+from voxgate.audio.speech import SpeechDetector, SpeechRules
+from voxgate.audio.spool import SAMPLE_RATE, Spool
+from voxgate.pipeline.window import Recognised, recognise
+from voxgate.transcript.assemble import join, place
+from voxgate.transcript.values import Notice
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from voxgate.audio.decode import Decoders
+    from voxgate.audio.plan import Window
+    from voxgate.audio.source import Source
+    from voxgate.providers.base import Provider
+    from voxgate.settings import Settings
+    from voxgate.transcript.values import Options, Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a recording has come, in seconds of its timeline."""
+
+    done_s: float  # recognised, or known to be without speech
+    total_s: float | None  # by the header until it is counted; None while nobody knows
+    counted: bool  # whether the total is counted in samples
+
+
+class Run:
+    """One recording's way through the path; made once, awaited once.
+
+    The decoder runs ahead of the provider: the first window is recognised while the rest is still
+    being decoded. Sound waits in the spool, not in memory.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        options: Options,
+        provider: Provider,
+        decoders: Decoders,
+        settings: Settings,
+        standing: Callable[[Standing], None] = lambda _: None,
+    ) -> None:
+        self._source, self._options, self._provider = source, options, provider
+        self._decoders, self._settings = decoders, settings
+        self._report = standing
+        self._declared_s: float | None = None
+        self._complete = False
+        self._notices: list[Notice] = []
+        self._recognised: list[Recognised] = []
+        self._open: dict[int, float] = {}  # window index -> seconds up to where all is done
+
+    async def transcript(self) -> Transcript:
+        """Run. Raises `VoxgateError`: what cannot be done is said before it is begun."""
+        self._provider.capabilities.check(self._provider.name, self._options)
+        slots = asyncio.Semaphore(self._provider.capabilities.concurrency)
+        with contextlib.closing(Spool(self._settings.spool_dir)) as self._spool:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    async for window in self._windows():
+                        self._open[window.index] = window.start_s
+                        group.create_task(self._recognise(window, slots))
+            except ExceptionGroup as failures:
+                # Every window fails alike when the engine does: one sentence says it.
+                raise failures.exceptions[0] from failures
+            return self._join()
+
+    async def _windows(self) -> AsyncIterator[Window]:
+        """Windows of the recording, each as soon as its sound is in the spool."""
+        window_s = self._provider.capabilities.window_s
+        detector, planner = SpeechDetector(SpeechRules(longest_s=window_s)), Planner(window_s)
+        async with contextlib.aclosing(self._decoders.decode(self._source)) as decoded:
+            async for item in decoded:
+                if isinstance(item, Block):
+                    self._spool.append(item.pcm16)
+                elif isinstance(item, Speech):
+                    regions = detector.feed(item.probabilities)
+                    for window in planner.feed(regions, detector.settled):
+                        yield window
+                elif isinstance(item, Facts):
+                    self._declared_s = item.declared_s
+                else:
+                    self._notices.append(item)
+        self._complete = True
+        if self._source.grown():
+            self._notices.append(_grown(self._source.name))
+        for window in planner.feed(detector.finish(self._spool.samples), self._spool.samples):
+            yield window
+        for window in planner.finish():
+            yield window
+
+    async def _recognise(self, window: Window, slots: asyncio.Semaphore) -> None:
+        audio = Audio(self._spool, window.start, min(window.end, self._spool.samples))
+
+        def heard(seconds: float) -> None:
+            self._open[window.index] = window.start_s + seconds
+            self._tell()
+
+        async with slots:
+            recognised = await recognise(window, audio, self._provider, self._options, heard)
+        self._recognised.append(recognised)
+        del self._open[window.index]
+        self._tell()
+
+    def _tell(self) -> None:
+        """Report how far everything is done: up to the earliest window that is not."""
+        decoded = self._spool.samples / SAMPLE_RATE
+        total = decoded if self._complete else self._declared_s
+        self._report(Standing(min(self._open.values(), default=decoded), total, self._complete))
+
+    def _join(self) -> Transcript:
+        in_order = sorted(self._recognised, key=lambda recognised: recognised.window.index)
+        languages = [recognised.language for recognised in in_order if recognised.language]
+        return join(
+            (
+                segment
+                for recognised in in_order
+                for segment in place(
+                    recognised.segments, recognised.window.start_s, recognised.window.end_s
+                )
+            ),
+            duration=self._spool.samples / SAMPLE_RATE,
+            model=self._provider.name,
+            language=max(set(languages), key=languages.count, default=self._options.language),
+            notices=[
+                *self._notices,
+                *(notice for recognised in in_order for notice in recognised.notices),
+            ],
+        )
+
+
+def _grown(name: str) -> Notice:
+    return Notice(
+        "growing_source",
+        f"{name} grew while it was read. It was transcribed as it was at the beginning; run again "
+        f"when the recording has ended.",
+    )

@@ -1,0 +1,96 @@
+"""`Session`: what outlives one recording, so that the next one starts at once."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from voxgate.audio.decode import Decoders
+from voxgate.audio.source import Source
+from voxgate.engine.catalogue import find
+from voxgate.pipeline.run import Run, Standing
+from voxgate.providers.local import LocalEngine
+from voxgate.settings import Settings
+from voxgate.transcript.values import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    from voxgate.audio.pcm import PcmDeclaration
+    from voxgate.audio.source import Given
+    from voxgate.providers.base import Provider
+    from voxgate.transcript.values import Transcript
+
+DEFAULT_MODEL = "cmusphinx/en-us"
+"""The model whose weights come inside its package: it works anywhere, at once, offline."""
+
+
+class Session:
+    """Warm decoders and loaded models, within one event loop.
+
+    Any number of recordings may be transcribed at once. Leaving the context ends every process:
+
+        async with Session() as session:
+            transcript = await session.transcribe("note.flac")
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings.read()
+        self._decoders = Decoders(self.settings)
+        self._providers: dict[str, Provider] = {}
+
+    async def transcribe(
+        self,
+        given: Given,
+        *,
+        model: str = DEFAULT_MODEL,
+        options: Options | None = None,
+        name: str | None = None,
+        pcm: PcmDeclaration | None = None,
+        standing: Callable[[Standing], None] = lambda _: None,
+    ) -> Transcript:
+        """Transcribe a path, bytes or an open binary file.
+
+        `name` is what messages call the recording; `pcm` declares headerless sound; `standing` is
+        told how far it has come. Raises `VoxgateError`.
+        """
+        provider = self._provider(model)
+        source = await asyncio.to_thread(Source.open, given, self.settings, name=name, pcm=pcm)
+        with source:
+            run = Run(
+                source=source,
+                options=options or Options(),
+                provider=provider,
+                decoders=self._decoders,
+                settings=self.settings,
+                standing=standing,
+            )
+            return await run.transcript()
+
+    async def aclose(self) -> None:
+        """End every process of this session. May be called again."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._decoders.aclose)
+            for provider in self._providers.values():
+                stack.push_async_callback(provider.aclose)
+            self._providers = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def _provider(self, model: str) -> Provider:
+        """The provider of a model, started when it gets its first window."""
+        if model not in self._providers:
+            self._providers[model] = LocalEngine(find(model), self.settings)
+        return self._providers[model]

@@ -1,0 +1,67 @@
+"""What a decoder that a file has taken over could still do: each attempt, in a confined process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFINED = """
+import os, socket, subprocess, sys, ctypes, signal, resource
+from pathlib import Path
+from voxgate.audio.decoder import sandbox
+inherited = socket.socketpair()
+sandbox.enter(memory_bytes=300 << 20, cpu_s=2, file_bytes=1000)
+try:
+    exec({attempt!r})
+except {refusal} as error:
+    print("refused", type(error).__name__)
+else:
+    print("done")
+"""
+
+REFUSED = {
+    "a file is opened": "os.open('/etc/hostname', os.O_RDONLY)",
+    "a file is made": "os.open('made', os.O_CREAT | os.O_WRONLY)",
+    "a file is deleted": "os.unlink('kept')",
+    "a file is renamed": "os.rename('kept', 'moved')",
+    "a socket is made": "socket.socket()",
+    "a socket is used": "inherited[0].sendmsg([b'x'])",
+    "a process is forked": "os.fork()",
+    "a program is run": "os.execv('/bin/true', ['true'])",
+    "a program is started": "subprocess.run(['true'])",
+    "a stranger is killed": "os.kill(os.getppid(), 0)",
+    "limits are raised": "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))",
+    "memory is taken": "bytearray(1 << 30)",
+    "a descriptor is made": "os.dup(0)",
+}
+
+
+def confined(attempt: str, folder: str) -> subprocess.CompletedProcess[str]:
+    script = CONFINED.format(attempt=attempt, refusal="(OSError, ValueError, MemoryError)")
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_it_is_refused_that(what: str, tmp_path: Path) -> None:
+    (kept := tmp_path / "kept").write_text("here")
+    result = confined(REFUSED[what], str(tmp_path))
+    assert result.stdout.startswith("refused"), result.stderr
+    assert kept.read_text() == "here"
+
+
+def test_its_work_goes_on(tmp_path: Path) -> None:
+    assert confined("bytearray(100 << 20)", str(tmp_path)).stdout == "done\n"
+
+
+def test_time_is_limited(tmp_path: Path) -> None:
+    result = confined("while True: pass", str(tmp_path))
+    assert result.returncode < 0
+    assert result.stdout == ""

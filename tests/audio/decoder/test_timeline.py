@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voxgate.audio.decoder.timeline import JITTER_S, Placement, Timeline
+
+RATE = 16_000
+
+
+def timeline(end: int | None = None, origin: int = 0) -> Timeline:
+    return Timeline(RATE, Fraction(origin), None if end is None else Fraction(end))
+
+
+def test_frames_that_follow_each_other_are_left_alone() -> None:
+    line = timeline()
+    for number in range(100):
+        assert line.place(Fraction(number * 1024, RATE), 1024) == Placement()
+    assert line.position == 100 * 1024
+
+
+def test_jitter_is_not_a_gap() -> None:
+    line = timeline()
+    line.place(Fraction(0), 1024)
+    assert line.place(Fraction(1024, RATE) + JITTER_S, 1024) == Placement()
+    assert line.place(Fraction(2048, RATE) - JITTER_S, 1024) == Placement()
+
+
+def test_jitter_does_not_add_up() -> None:
+    """A clock that is 0.1 % fast stays within the jitter of what it says."""
+    line = timeline()
+    for number in range(10_000):
+        line.place(Fraction(number * 1024, RATE) * Fraction(1001, 1000), 1024)
+    said = Fraction(10_000 * 1024, RATE) * Fraction(1001, 1000)
+    assert abs(Fraction(line.position, RATE) - said) <= JITTER_S + Fraction(1024, RATE)
+
+
+def test_a_gap_is_silence() -> None:
+    line = timeline()
+    line.place(Fraction(0), RATE)
+    assert line.place(Fraction(3), RATE) == Placement(silence=2 * RATE)
+    assert line.position == 4 * RATE
+
+
+def test_a_late_start_is_silence_and_a_running_clock_is_not() -> None:
+    assert timeline().place(Fraction(2), RATE) == Placement(silence=2 * RATE)
+    assert timeline(origin=5000).place(Fraction(5000), RATE) == Placement()
+
+
+def test_an_overlap_is_heard_once() -> None:
+    line = timeline()
+    line.place(Fraction(0), RATE)
+    assert line.place(Fraction(1, 2), RATE) == Placement(skip=RATE // 2)
+    assert line.place(Fraction(1), 100) == Placement(skip=100)
+    assert line.position == 3 * RATE // 2
+
+
+def test_a_clock_that_starts_over_goes_on() -> None:
+    line = timeline()
+    line.place(Fraction(0), 100 * RATE)
+    assert line.place(Fraction(0), RATE) == Placement(jumped=True)
+    assert line.place(Fraction(1), RATE) == Placement()
+    assert line.position == 102 * RATE
+
+
+def test_a_jump_past_the_announced_end_is_not_believed() -> None:
+    line = timeline(end=10)
+    line.place(Fraction(0), RATE)
+    assert line.place(Fraction(4000), RATE) == Placement(jumped=True)
+    assert line.place(Fraction(4001), RATE) == Placement()
+    assert line.position == 3 * RATE
+
+
+def test_frames_without_timestamps_follow() -> None:
+    line = timeline()
+    line.place(Fraction(0), 1024)
+    assert line.place(None, 1024) == Placement()
+    assert line.position == 2048
+
+
+def test_lost_sound_moves_what_follows() -> None:
+    line = timeline()
+    line.place(Fraction(0), RATE)
+    line.lose(Fraction(3, 2))
+    assert line.place(Fraction(1), RATE) == Placement(silence=3 * RATE // 2)
+
+
+def test_another_rate_keeps_the_time() -> None:
+    line = timeline()
+    line.place(Fraction(0), RATE)
+    line.change_rate(48_000)
+    assert line.place(Fraction(1), 48_000) == Placement()
+    assert line.position == 96_000
+
+
+@settings(deadline=None, print_blob=True)
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.fractions(min_value=-10, max_value=10_000, max_denominator=90_000),
+            st.integers(1, 5000),
+        )
+    ),
+    st.none() | st.integers(0, 1000),
+)
+def test_whatever_the_clock_says_every_sample_has_one_place(
+    frames: list[tuple[Fraction | None, int]], end: int | None
+) -> None:
+    line = timeline(end)
+    for stamp, samples in frames:
+        before = line.position
+        placement = line.place(stamp, samples)
+        assert placement.silence >= 0
+        assert 0 <= placement.skip <= samples
+        assert line.position == before + placement.silence + samples - placement.skip

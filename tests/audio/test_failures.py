@@ -1,0 +1,235 @@
+"""Bad input: each failure has its own class and a sentence that names the file and the next step."""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tests.decoding import decode
+from tests.sounds import RATE, SAMPLE, encode, ffmpeg, picture_only, sample
+from voxgate import errors
+from voxgate.audio.pcm import PcmDeclaration
+from voxgate.audio.source import Source
+from voxgate.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from voxgate.audio.decode import Decoders
+
+
+async def refused(
+    data: bytes,
+    kind: type[errors.AudioError],
+    decoders: Decoders,
+    settings: Settings | None = None,
+    **named: Any,
+) -> str:
+    """The sentence with which these bytes are refused."""
+    with pytest.raises(kind) as caught:
+        own = None if settings else decoders  # decoders keep the settings they began with
+        await decode(data, own, settings, **{"name": "bad.bin", **named})
+    assert type(caught.value) is kind
+    assert "bad.bin" in caught.value.sentence
+    assert 400 <= caught.value.status < 500
+    return caught.value.sentence
+
+
+async def test_text(decoders: Decoders) -> None:
+    assert "text" in await refused(
+        b"Dear all,\n\nthe minutes are ...\n", errors.NotAudioError, decoders
+    )
+
+
+async def test_random_bytes(decoders: Decoders) -> None:
+    data = np.random.default_rng(1).bytes(100_000)
+    assert "no known container" in await refused(data, errors.NotAudioError, decoders)
+
+
+@pytest.mark.parametrize("data", [b"\0", b"\0" * 100_000, b"RIFF", b"ID3", b"\xff\xfb\x90\x00"])
+async def test_next_to_nothing(data: bytes, decoders: Decoders) -> None:
+    with pytest.raises(errors.AudioError) as caught:
+        await decode(data, decoders, name="bad.bin")
+    assert "bad.bin" in caught.value.sentence
+
+
+async def test_an_image_is_not_audio(decoders: Decoders) -> None:
+    png = ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:duration=1", "-frames:v", "1", "x.png")
+    await refused(png, errors.NotAudioError, decoders)
+
+
+@pytest.mark.parametrize("name", ["x.mp4", "x.mkv", "x.avi"])
+async def test_a_film_without_sound(name: str, decoders: Decoders) -> None:
+    assert "video" in await refused(picture_only(name), errors.NoSoundTrackError, decoders)
+
+
+async def test_an_empty_file(decoders: Decoders) -> None:
+    assert "0 bytes" in await refused(b"", errors.EmptyAudioError, decoders)
+
+
+@pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.aiff"])
+async def test_a_valid_file_without_samples(name: str, decoders: Decoders) -> None:
+    data = encode(np.zeros(0, np.int16), name)
+    assert "not one sample" in await refused(data, errors.EmptyAudioError, decoders)
+
+
+async def test_a_wav_that_announces_more_than_it_holds(decoders: Decoders) -> None:
+    data = bytearray(encode(sample(), "x.wav"))
+    at = data.find(b"data") + 4
+    data[at : at + 4] = struct.pack("<I", 100 * 2 * RATE)
+    whole = await decode(bytes(data), decoders)
+    assert np.array_equal(whole.pcm, sample())
+    assert whole.codes == {"truncated_audio"}
+
+
+async def test_a_wav_that_announces_less_than_it_holds(decoders: Decoders) -> None:
+    data = bytearray(encode(sample(), "x.wav", "-bitexact"))
+    at = data.find(b"data") + 4
+    data[at : at + 4] = struct.pack("<I", 2 * RATE)
+    whole = await decode(bytes(data), decoders)
+    assert np.array_equal(whole.pcm, sample())
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF])
+async def test_a_wav_whose_size_was_never_filled_in(size: int, decoders: Decoders) -> None:
+    """What a recorder leaves that writes to a pipe, or that crashed."""
+    data = bytearray(encode(sample(), "x.wav", "-bitexact"))
+    at = data.find(b"data") + 4
+    data[at : at + 4] = struct.pack("<I", size)
+    whole = await decode(bytes(data), decoders)
+    assert np.array_equal(whole.pcm, sample())
+
+
+@pytest.mark.parametrize("name", ["x.mp3", "x.flac", "x.wav", "x.mkv"])
+async def test_half_a_file_gives_half_the_sound_and_says_so(name: str, decoders: Decoders) -> None:
+    data = encode(sample(), name)
+    whole = await decode(data[: len(data) // 2], decoders)
+    assert "truncated_audio" in whole.codes
+    assert 0.35 < len(whole.pcm) / len(sample()) < 0.65
+
+
+async def test_half_an_ogg_gives_half_the_sound(decoders: Decoders) -> None:
+    """An Ogg announces no length: that it was longer once cannot be known."""
+    data = encode(sample(), "x.ogg", "-c:a", "libopus")
+    whole = await decode(data[: len(data) // 2], decoders)
+    assert 0.35 < len(whole.pcm) / len(sample()) < 0.65
+
+
+async def test_half_an_mp4_has_no_index(decoders: Decoders) -> None:
+    data = encode(sample(), "x.m4a")
+    sentence = await refused(data[: len(data) // 2], errors.TruncatedAudioError, decoders)
+    assert "cut off" in sentence
+
+
+async def test_a_flac_that_expands_to_hours_is_refused_by_its_header(decoders: Decoders) -> None:
+    data = encode(np.zeros(100 * RATE, np.int16), "x.flac")
+    settings = Settings(max_duration_s=60)
+    assert len(data) < 100_000
+    sentence = await refused(data, errors.AudioTooLongError, decoders, settings)
+    assert "VOXGATE_MAX_DURATION_S" in sentence
+
+
+async def test_a_flac_that_hides_its_hours_is_stopped_at_the_limit(decoders: Decoders) -> None:
+    data = bytearray(encode(np.zeros(100 * RATE, np.int16), "x.flac"))
+    data[21] &= 0xF0  # STREAMINFO: the number of samples, 36 bits; 0 means unknown
+    data[22:26] = bytes(4)
+    await refused(bytes(data), errors.AudioTooLongError, decoders, Settings(max_duration_s=60))
+
+
+async def test_a_gap_of_hours_costs_nothing_and_is_stopped_at_the_limit(decoders: Decoders) -> None:
+    data = encode(
+        sample(), "x.mkv", "-c:a", "pcm_s16le",
+        "-bsf:a", "setts=ts='if(gte(PTS*TB,5),PTS+100*3600/TB,PTS)'",
+    )  # fmt: skip
+    await refused(data, errors.AudioTooLongError, decoders)
+
+
+async def test_too_many_bytes(decoders: Decoders, tmp_path: Path) -> None:
+    settings = Settings(max_source_bytes=1000)
+    assert "VOXGATE_MAX_SOURCE_BYTES" in await refused(
+        SAMPLE.read_bytes(), errors.AudioTooLargeError, decoders, settings
+    )
+    with pytest.raises(errors.AudioTooLargeError):
+        await decode(SAMPLE, None, settings)
+
+
+async def test_a_pipe_without_end_is_stopped_at_the_limit() -> None:
+    settings = Settings(max_source_bytes=10_000_000, max_duration_s=1e6)
+    declared = PcmDeclaration("s16le", 16_000)
+    with open("/dev/zero", "rb") as zeros, pytest.raises(errors.AudioTooLargeError):  # noqa: PTH123
+        await decode(zeros, None, settings, pcm=declared)
+
+
+async def test_a_device_without_end_is_stopped_by_its_duration() -> None:
+    settings = Settings(max_duration_s=100)
+    with pytest.raises(errors.AudioTooLongError):
+        await decode("/dev/zero", None, settings, pcm=PcmDeclaration("s16le", 16_000))
+
+
+async def test_missing_folder_and_unreadable(decoders: Decoders, tmp_path: Path) -> None:
+    with pytest.raises(errors.UnreadableSourceError, match="no file"):
+        await decode(tmp_path / "nothing.wav", decoders)
+    with pytest.raises(errors.UnreadableSourceError, match="folder"):
+        await decode(tmp_path, decoders)
+    with pytest.raises(errors.UnreadableSourceError):
+        await decode("nul\0byte.wav", decoders)
+
+
+async def test_what_is_no_source(decoders: Decoders, tmp_path: Path) -> None:
+    with pytest.raises(errors.UsageError):
+        await decode(17, decoders)  # type: ignore[arg-type]
+    text = tmp_path / "x.txt"
+    text.write_text("words")
+    with text.open() as file, pytest.raises(errors.UsageError, match="rb"):
+        await decode(file, decoders)  # type: ignore[arg-type]
+
+
+async def test_a_file_that_grows_is_read_as_it_was(decoders: Decoders, tmp_path: Path) -> None:
+    path = tmp_path / "live.wav"
+    data = encode(sample(), "x.wav", "-bitexact")
+    path.write_bytes(data)
+    with Source.open(path, Settings()) as source:
+        with path.open("ab") as file:
+            file.write(data[-32_000:])
+        heard = b""
+        async for item in decoders.decode(source):
+            heard += getattr(item, "pcm16", b"")
+        assert source.grown()
+    assert np.array_equal(np.frombuffer(heard, "<i2"), sample())
+
+
+async def test_a_file_that_shrinks_ends_early(decoders: Decoders, tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(encode(sample(), "x.wav", "-bitexact"))
+    with Source.open(path, Settings()) as source:
+        os.truncate(path, 100_000)
+        heard = b""
+        codes = set()
+        async for item in decoders.decode(source):
+            heard += getattr(item, "pcm16", b"")
+            codes.add(getattr(item, "code", None))
+    assert len(heard) < 100_000
+    assert "truncated_audio" in codes
+
+
+async def test_a_full_disk_under_a_pipe(tmp_path: Path) -> None:
+    settings = Settings(spool_dir=tmp_path / "missing")
+    with pytest.raises(errors.SpoolFullError, match="VOXGATE_SPOOL_DIR"):
+        await decode("/dev/zero", None, settings, pcm=PcmDeclaration("s16le", 16_000))
+    with pytest.raises(errors.SpoolFullError, match="VOXGATE_SPOOL_DIR"):
+        await decode(b"RIFF", None, settings)
+
+
+async def test_memory_is_limited() -> None:
+    """An MP4 whose index announces two thousand million packets of sound."""
+    data = bytearray(encode(sample(), "x.m4a"))
+    at = data.find(b"stsz")
+    data[at + 12 : at + 16] = struct.pack(">I", 0x7FFFFFF0)
+    settings = Settings(decoder_memory_bytes=200 << 20)
+    with pytest.raises(errors.AudioError) as caught:
+        await decode(bytes(data), None, settings, name="bad.bin")
+    assert caught.value.status in {400, 422}

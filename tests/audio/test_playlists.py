@@ -1,0 +1,98 @@
+"""An uploaded playlist opens nothing: neither files nor the network. Both are watched here."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.decoding import decode
+from tests.sounds import encode, sample
+from voxgate.errors import AudioError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from voxgate.audio.decode import Decoders
+
+IN_OPEN, IN_NONBLOCK = 0x20, 0o4000
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Opened:
+    """The names of watched files that anybody opened, by the kernel's word (inotify)."""
+
+    def __init__(self, *paths: str) -> None:
+        self._fd = LIBC.inotify_init1(IN_NONBLOCK)
+        self._names = {
+            LIBC.inotify_add_watch(self._fd, path.encode(), IN_OPEN): path for path in paths
+        }
+
+    def names(self) -> set[str]:
+        names = set()
+        try:
+            data = os.read(self._fd, 1 << 16)
+        except BlockingIOError:
+            return names
+        while data:
+            watch, _, _, size = struct.unpack_from("iIII", data)
+            names.add(self._names[watch])
+            data = data[16 + size :]
+        return names
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A server on loopback that a playlist may name; nobody is to come."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        yield server
+
+
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{}\n#EXTINF:10,\n{}\n#EXT-X-ENDLIST\n"
+CONCAT = "ffconcat version 1.0\nfile '{}'\nfile '{}'\n"
+PLS = "[playlist]\nFile1={}\nFile2={}\nNumberOfEntries=2\n"
+SDP = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\n# {} {}\nc=IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\n"
+DASH = '<?xml version="1.0"?><MPD type="static"><!-- {} {} --></MPD>\n'
+
+
+@pytest.mark.parametrize("script", [HLS, CONCAT, PLS, SDP, DASH])
+@pytest.mark.parametrize("name", ["x.m3u8", "x.wav", "x.ffconcat"])
+async def test_nothing_that_a_playlist_names_is_opened(
+    script: str, name: str, decoders: Decoders, listener: socket.socket, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret.wav"
+    secret.write_bytes(encode(sample(), "x.wav"))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/x.ts"
+    await decoders.warm()
+    opened = Opened("/etc/passwd", str(secret))
+    try:
+        for target in (secret.as_uri(), str(secret), "file:///etc/passwd"):
+            playlist = tmp_path / name
+            playlist.write_text(script.format(target, address))
+            with pytest.raises(AudioError) as caught:
+                await decode(playlist, decoders)
+            assert str(playlist) in caught.value.sentence
+        assert opened.names() == set()
+    finally:
+        opened.close()
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+
+
+async def test_the_watch_itself_works(tmp_path: Path) -> None:
+    """What the test above relies on: an open that happens is seen."""
+    path = tmp_path / "x"
+    path.write_text("")
+    opened = Opened(str(path))
+    path.read_text()
+    assert opened.names() == {str(path)}
+    opened.close()

@@ -1,0 +1,55 @@
+"""The kernel's view of processes: who descends from whom, and who is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEADLINE_S = 30.0
+
+
+def children(pid: int) -> list[int]:
+    """Direct children of a process, zombies included."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[1]) == pid:
+                    found.append(int(folder.name))
+    return sorted(found)
+
+
+def descendants(pid: int) -> list[int]:
+    """Everybody below a process."""
+    below = children(pid)
+    return below + [pid for child in below for pid in descendants(child)]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs: neither gone nor a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for a condition, giving way to everybody else; fail when it does not come."""
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not come within {DEADLINE_S:g} s"
+        await asyncio.sleep(0.01)
+
+
+def open_files() -> int:
+    """How many descriptors this process has."""
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 (one entry is the listing's own)

@@ -1,0 +1,76 @@
+"""Recordings that the tests make themselves: the sample in any container, codec and state.
+
+The encoder is a whole FFmpeg (from the wheel of imageio-ffmpeg), as a stranger's file would come
+from; the product decodes with its own.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import imageio_ffmpeg
+import numpy as np
+
+RATE = 16_000
+SAMPLE = Path(__file__).parent.parent / "samples" / "voice-note.flac"
+WORDS = SAMPLE.with_suffix(".txt").read_text(encoding="utf-8")
+FFMPEG: str = imageio_ffmpeg.get_ffmpeg_exe()
+
+Pcm: TypeAlias = np.ndarray[Any, np.dtype[np.int16]]
+
+
+def ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
+    """Run FFmpeg, feeding `data` to its `-` and taking what it writes to its output file.
+
+    `{out}` in the last argument is replaced by a file of that name: most containers need to seek.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, arguments[-1])
+        command = [FFMPEG, "-v", "error", "-y", *arguments[:-1], str(out)]
+        subprocess.run(command, input=data, check=True)
+        return out.read_bytes()
+
+
+def sample() -> Pcm:
+    """The voice note: [samples], 16 kHz."""
+    return np.frombuffer(ffmpeg("-i", str(SAMPLE), "-f", "s16le", "out.raw"), np.int16)
+
+
+def encode(samples: Pcm, name: str, *arguments: str) -> bytes:
+    """int16 [samples] or [channels, samples] at 16 kHz as the file `name`, encoded by FFmpeg."""
+    channels = samples.reshape(1, -1) if samples.ndim == 1 else samples
+    raw = np.ascontiguousarray(channels.T).astype("<i2").tobytes()
+    shape = ("-f", "s16le", "-ar", str(RATE), "-ac", str(len(channels)))
+    return ffmpeg(*shape, "-i", "-", *arguments, name, data=raw)
+
+
+def with_picture(samples: Pcm, name: str, delay_s: float, *arguments: str) -> bytes:
+    """A film whose picture starts at 0 and whose sound starts `delay_s` later."""
+    raw = samples.astype("<i2").tobytes()
+    return ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=12"),
+        *("-f", "s16le", "-ar", str(RATE), "-ac", "1", "-i", "-"),
+        *("-map", "0:v", "-map", "1:a", "-c:v", "mpeg4", *arguments),
+        *("-bsf:a", f"setts=ts=PTS+{delay_s}/TB", name),
+        data=raw,
+    )
+
+
+def picture_only(name: str = "silent.mp4") -> bytes:
+    """A film without a sound track."""
+    return ffmpeg(
+        "-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=1", "-c:v", "mpeg4", name
+    )
+
+
+def lag(heard: Pcm, reference: Pcm) -> float:
+    """How much later `heard` comes than `reference`, in seconds, by their cross-correlation."""
+    size = 1 << (len(heard) + len(reference)).bit_length()
+    spectrum = np.fft.rfft(heard.astype(float), size) * np.conj(
+        np.fft.rfft(reference.astype(float), size)
+    )
+    peak = int(np.fft.irfft(spectrum, size).argmax())
+    return (peak if peak < size // 2 else peak - size) / RATE

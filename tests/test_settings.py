@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from voxgate.errors import SettingsError
+from voxgate.settings import Settings
+
+
+def test_defaults_stand_alone(tmp_path: Path) -> None:
+    settings = Settings.read({"VOXGATE_HOME": str(tmp_path)})
+    assert settings == Settings(home=tmp_path)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('max_duration_s = 60\nspool_dir = "~/spool"\n')
+    environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_MAX_DURATION_S": "90.5"}
+    settings = Settings.read(environ)
+    assert settings.max_duration_s == 90.5
+    assert settings.spool_dir == Path("~/spool").expanduser()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("VOXGATE_MAX_DURATON_S", "60", "max_duration_s"),
+        ("VOXGATE_MAX_DURATION_S", "long", "a number above zero"),
+        ("VOXGATE_MAX_DURATION_S", "-1", "above zero"),
+        ("VOXGATE_MAX_DURATION_S", "nan", "above zero"),
+        ("VOXGATE_MAX_SOURCE_BYTES", "1.5", "a whole number"),
+        ("VOXGATE_XYZZY", "1", "is no setting"),
+    ],
+)
+def test_what_cannot_be_is_named(name: str, value: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=said):
+        Settings.read({"VOXGATE_HOME": str(tmp_path), name: value})
+
+
+@pytest.mark.parametrize("text", ["max_duration_s = ", "max_hours = 1", "max_duration_s = 'x'"])
+def test_a_broken_file_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(text)
+    with pytest.raises(SettingsError, match=r"config\.toml"):
+        Settings.read({"VOXGATE_HOME": str(tmp_path)})
