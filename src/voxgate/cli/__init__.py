@@ -1,1 +1,53 @@
-"""The command line: one file a command."""
+"""The command line: one file a command.
+
+Importing it imports what its help needs and no more; each command imports what it works with when
+it is called.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from voxgate import __version__
+from voxgate.cli import streams
+from voxgate.cli.doctor import doctor
+from voxgate.cli.failures import told
+from voxgate.cli.models import models
+from voxgate.cli.transcribe import transcribe
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help needs no rich, and reads the same in a pipe
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        streams.emit(f"voxgate {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback(epilog="Exit codes: 0 all done, 1 something failed, 2 wrong usage.")
+def voxgate(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Speech to text on your own machine."""
+
+
+app.command()(transcribe)
+app.command()(models)
+app.command()(doctor)
+
+
+def main() -> None:
+    """Run the command that the arguments name, and exit with its code."""
+    streams.mend()
+    with told():
+        app(prog_name="voxgate")

@@ -1,0 +1,5 @@
+"""`python -m voxgate`: the command line."""
+
+from voxgate.cli import main
+
+main()

@@ -1,0 +1,62 @@
+"""Ctrl-C and its kin: what runs is cancelled and closed, then the process ends with 128 + signal.
+
+The children live in sessions of their own, so a terminal's Ctrl-C reaches this process alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING, TypeVar
+
+from voxgate.cli.streams import say
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T = TypeVar("T")
+
+ENDINGS = {
+    signal.SIGINT: "interrupted.",
+    signal.SIGTERM: "terminated.",
+    signal.SIGHUP: "the terminal has gone.",
+}
+
+
+def run(work: Coroutine[None, None, T]) -> T:
+    """`asyncio.run`, except that a signal lets the work close what it has open, and exits.
+
+    Signals that the caller has set to be ignored (nohup, a shell's background job) stay ignored.
+    """
+    caught: list[signal.Signals] = []
+
+    async def supervised() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def end(number: signal.Signals) -> None:
+            if not caught and task is not None:  # a second one must not cancel the closing
+                caught.append(number)
+                task.cancel()
+
+        for number in ENDINGS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, end, number)
+        return await work
+
+    with asyncio.Runner() as runner:
+        try:
+            return runner.run(supervised())
+        except BaseException:
+            if caught:
+                _exit(caught[0])
+            raise
+
+
+def _exit(number: signal.Signals) -> None:
+    """Leave at once: a thread that waits for a pipe's writer would keep the interpreter for ever.
+
+    Nothing is buffered, and the work has closed what it had open.
+    """
+    say(ENDINGS[number])
+    os._exit(128 + number)

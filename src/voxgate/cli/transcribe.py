@@ -1,0 +1,108 @@
+"""`voxgate transcribe`: recordings in, transcripts out."""
+
+# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 (typer reads the annotations)
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voxgate.cli.failures import FAILED
+from voxgate.cli.streams import complain, say
+from voxgate.transcript.writers import WRITERS
+
+if TYPE_CHECKING:
+    from voxgate.cli.outputs import Output
+
+FALLBACK = (
+    "no Voxtral model is installed (this version has no Voxtral engine yet), so {model} is used: "
+    "small, English only, and rough."
+)
+
+
+def transcribe(  # noqa: PLR0917 (typer calls it, by names)
+    recordings: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE|FOLDER|-",
+            help="Sound or video in any container; folders, searched at every depth; '-' is "
+            "standard input.",
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "-m", "--model", metavar="MODEL", help="Which model; `voxgate models` lists them."
+        ),
+    ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-f",
+            "--format",
+            metavar="FORMAT",
+            help=f"{', '.join(WRITERS)}; may be repeated.  [default: txt]",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Write one file a recording and format into this folder. It is made if need be; "
+            "transcripts of earlier runs are replaced.",
+        ),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The language spoken, e.g. en (ISO 639-1).")
+    ] = None,
+    pcm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENCODING:RATE[:CHANNELS]",
+            help="The recordings are headerless PCM of this kind, e.g. s16le:16000:1.",
+        ),
+    ] = None,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Say on standard error how fast it went.")
+    ] = False,
+) -> None:
+    """Transcribe recordings, to standard output or into a folder.
+
+    Only transcripts go to standard output. Several recordings there are txt, each under a line
+    with its name. One that fails does not stop the others.
+    """
+    from voxgate.audio.pcm import PcmDeclaration
+    from voxgate.cli import interrupts
+    from voxgate.cli.inputs import collect
+    from voxgate.cli.outputs import Folder, StandardOutput
+    from voxgate.cli.work import Work
+    from voxgate.engine.catalogue import find
+    from voxgate.pipeline.session import DEFAULT_MODEL
+    from voxgate.settings import Settings
+    from voxgate.transcript.values import Options
+    from voxgate.transcript.writers import writer
+
+    # All that can be wrong with the call is said before any work.
+    settings = Settings.read()
+    spec = find(model or DEFAULT_MODEL)
+    options = Options(language=language.lower() if language is not None else None)
+    spec.capabilities.check(spec.name, options)
+    declared = PcmDeclaration.parse(pcm) if pcm is not None else None
+    writers = [writer(name) for name in dict.fromkeys(formats or ["txt"])]
+    found, failures = collect(recordings, headerless=declared is not None)
+    into: Output = Folder(output, writers, found) if output else StandardOutput(writers, found)
+
+    for failure in failures:
+        complain(failure)
+    if model is None and found:
+        say(FALLBACK.format(model=spec.name))
+    work = Work(settings, spec.name, options, declared, into)
+    complete = interrupts.run(work.run(found))
+    if figures:
+        say(work.figures.line())
+    if failures or not complete:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,18 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import Place, clip, place
+from tests.sounds import Pcm
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[Place]:
+    with place(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def spoken() -> Pcm:
+    return clip()

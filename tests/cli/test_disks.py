@@ -1,0 +1,121 @@
+"""Streams and disks that take nothing more: a sentence, an exit code, and no half transcript."""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import MODEL, Place, without_override, write_wav
+from tests.sounds import Pcm
+
+FULL = "No space left on device"
+
+
+@pytest.fixture
+def note(at: Place, spoken: Pcm) -> Path:
+    return write_wav(at.folder / "note.wav", spoken)
+
+
+@cache
+def mounter() -> tuple[str, ...]:
+    """What gives a command a mount namespace of its own, as root or as anybody."""
+    unshare = shutil.which("unshare")
+    for options in ("-m", "-rm"):
+        command = (str(unshare), options, "sh", "-c")
+        if (
+            unshare
+            and not subprocess.run(
+                [*command, "mount -t tmpfs none /mnt"], check=False, capture_output=True
+            ).returncode
+        ):
+            return command
+    pytest.skip("this machine lets nobody mount a small disk")
+
+
+def on_small_disk(folder: Path, kib: int, fill: int) -> tuple[str, ...]:
+    """Before a command: a disk of `kib` KiB at `folder`, `fill` KiB of it full. After: its list."""
+    folder.mkdir()
+    script = (
+        f"mount -t tmpfs -o size={kib}k none {folder} && "
+        f"head -c {fill}k /dev/zero > {folder}/taken && "
+        f'"$@"; code=$?; ls -A {folder} > {folder}.list; exit $code'
+    )
+    return (*mounter(), script, "sh")
+
+
+def test_a_full_standard_output(at: Place, note: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = at.run("transcribe", *MODEL, note, note.name, stdout=full)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"voxgate: Standard output cannot be written: {FULL}.")
+
+
+@pytest.mark.parametrize("command", [("--version",), ("models",), ("models", "--json")])
+def test_short_answers_meet_the_same_disk(at: Place, command: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = at.run(*command, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"voxgate: Standard output cannot be written: {FULL}.")
+
+
+def test_a_reader_who_has_gone(at: Place, note: Path) -> None:
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    with os.fdopen(ours, "wb") as pipe:
+        done = at.run("transcribe", *MODEL, note, stdout=pipe)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_closed_streams_are_told_apart_from_files(at: Place, note: Path) -> None:
+    def close_both() -> None:
+        os.close(0)
+        os.close(1)
+
+    done = at.run("transcribe", *MODEL, note, preexec=close_both)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("voxgate: Standard output is closed")
+    done = at.run("transcribe", *MODEL, "-", note, "-o", "out", preexec=close_both)
+    assert done.returncode == 1
+    assert done.stderr == "voxgate: standard input is closed. Pipe a recording into it.\n"
+    assert "train" in (at.folder / "out" / "note.txt").read_text()
+
+
+def test_a_full_disk_under_the_output(at: Place, note: Path) -> None:
+    disk = at.folder / "disk"
+    (at.folder / "later.wav").write_bytes(note.read_bytes())
+    done = at.run(
+        *("transcribe", *MODEL, "-o", disk, "note.wav", "later.wav"),
+        before=on_small_disk(disk, kib=4, fill=4),
+    )
+    assert done.returncode == 1
+    failure, rest = done.stderr.splitlines()
+    assert failure.startswith(f"voxgate: {disk}/note.txt cannot be written: {FULL}.")
+    assert rest == "voxgate: 1 of 2 recordings were not begun."
+    assert Path(f"{disk}.list").read_text() == "taken\n"
+
+
+def test_a_full_disk_under_the_spool(at: Place, note: Path) -> None:
+    disk = at.folder / "disk"
+    done = at.run(
+        *("transcribe", *MODEL, note),
+        before=on_small_disk(disk, kib=64, fill=4),
+        VOXGATE_SPOOL_DIR=str(disk),
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert FULL in line
+    assert "VOXGATE_SPOOL_DIR" in line
+    assert Path(f"{disk}.list").read_text() == "taken\n"
+
+
+def test_a_folder_that_may_not_be_written(at: Place, note: Path) -> None:
+    (at.folder / "locked").mkdir(mode=0o500)
+    done = at.run("transcribe", *MODEL, note, "-o", "locked/out", preexec=without_override)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "voxgate: The folder locked/out cannot be made: Permission denied"
+    )

@@ -1,0 +1,64 @@
+"""What is answered at once: help, the version and wrong usage."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.command import Place
+from voxgate import __version__
+
+HEAVY = ("torch", "av", "numpy", "fastapi", "sqlalchemy", "starlette", "httpx2", "rich", "uvicorn")
+
+
+def test_help_imports_nothing_heavy(at: Place) -> None:
+    code = (
+        "import atexit, json, sys\n"
+        "atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))\n"
+        "sys.argv = ['voxgate', '--help']\n"
+        "from voxgate.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=at.environment, capture_output=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in json.loads(done.stderr)}
+    assert b"transcribe" in done.stdout
+    assert loaded.isdisjoint(HEAVY)
+
+
+def test_the_version_is_the_packages(at: Place) -> None:
+    done = at.run("--version")
+    assert (done.returncode, done.stdout) == (0, f"voxgate {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("-m", "cmusphinx/en"), "cmusphinx/en-us"),
+        (("-f", "docx"), "verbose_json"),
+        (("--language", "cy"), "It knows: en"),
+        (("--pcm", "s16le"), "encoding:rate:channels"),
+        (("--formats", "txt"), "--format"),
+        (("-f", "txt", "-f", "srt"), "add -o DIR"),
+        (("b.wav", "-f", "srt"), "add -o DIR"),
+        (("-o", "out", "below/a.wav"), "Two recordings of the same name"),
+        (("-", "-"), "once"),
+        (("",), "empty"),
+    ],
+)
+def test_wrong_usage_is_told_before_any_work(
+    at: Place, arguments: tuple[str, ...], says: str
+) -> None:
+    done = at.run("transcribe", "a.wav", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert "no file at" not in done.stderr
+    assert not list(at.folder.iterdir())
+
+
+def test_a_misspelt_setting_is_wrong_usage(at: Place) -> None:
+    done = at.run("transcribe", "a.wav", VOXGATE_SPOOL_DIRR="/tmp")
+    assert done.returncode == 2
+    assert "'spool_dir'" in done.stderr

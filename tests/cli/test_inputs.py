@@ -1,0 +1,87 @@
+"""Which files of a folder are recordings."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.sounds import Pcm, encode, picture_only
+from voxgate.cli.inputs import collect
+
+CONTAINERS = {
+    "wav": (),
+    "aiff": (),
+    "flac": (),
+    "ogg": (),
+    "m4a": (),
+    "mp3": (),
+    "aac": (),
+    "mp2": (),
+    "mka": (),
+    "webm": (),
+    "caf": (),
+    "au": (),
+    "wv": (),
+    "tta": (),
+    "avi": (),
+    "flv": ("-ar", "44100"),
+    "wma": (),
+    "w64": (),
+    "voc": (),
+}
+
+
+def found(*arguments: Path | str, headerless: bool = False) -> list[str]:
+    recordings, _ = collect(map(str, arguments), headerless=headerless)
+    return [str(recording.place) for recording in recordings]
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_bytes_tell_a_recording_without_a_name(tmp_path: Path, spoken: Pcm, container: str) -> None:
+    data = encode(spoken[:16_000], f"a.{container}", *CONTAINERS[container])
+    (tmp_path / "untitled").write_bytes(data)
+    assert found(tmp_path) == ["untitled"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"The meeting begins at nine.",
+        "Grüße".encode("utf-16"),
+        b"\x89PNG\r\n\x1a\n" + bytes(30),
+        b"RIFF\x24\0\0\0WEBPVP8 " + bytes(30),
+        b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(30),
+        b"\0\0\0\x18ftypheic" + bytes(30),
+        b"\xff" * 64,
+    ],
+)
+def test_other_files_are_skipped(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "thing").write_bytes(data)
+    recordings, failures = collect([str(tmp_path)], headerless=False)
+    assert not recordings
+    assert str(tmp_path) in failures[0].sentence
+
+
+def test_a_folder_is_searched_at_every_depth_in_order_and_not_in_circles(tmp_path: Path) -> None:
+    for name in ("b.mp3", "a.WAV", "x/c.mp4", "x/y/d.ogg", ".hidden.wav", ".git/e.wav", "x/f.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(picture_only() if name.endswith("mp4") else b"")
+    (tmp_path / "x" / "round").symlink_to(tmp_path)
+    (tmp_path / "broken.wav").symlink_to("nowhere")
+    assert found(tmp_path) == ["a.WAV", "b.mp3", "x/c.mp4", "x/y/d.ogg"]
+
+
+def test_a_named_file_is_a_recording_whatever_it_is_called(tmp_path: Path) -> None:
+    assert found("notes.txt", tmp_path / "no-such") == ["notes.txt", "no-such"]
+
+
+def test_the_same_file_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    assert found(tmp_path, tmp_path / "a.wav") == ["a.wav"]
+
+
+def test_raw_files_count_where_pcm_was_declared(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.raw"):
+        (tmp_path / name).touch()
+    assert found(tmp_path) == ["a.wav"]
+    assert found(tmp_path, headerless=True) == ["b.raw"]

@@ -1,0 +1,87 @@
+"""Ctrl-C, SIGTERM, SIGHUP and kill -9 in the middle of work: nothing of it stays."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.command import (
+    DEADLINE_S,
+    MODEL,
+    Place,
+    catches,
+    descendants,
+    is_gone,
+    runs,
+    wait_until,
+    write_wav,
+)
+from tests.sounds import sample
+
+DECODER, ENGINE = "voxgate.audio.decoder", "voxgate.engine"
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five minutes of speech: nobody here waits for its end."""
+    return write_wav(tmp_path_factory.mktemp("long") / "long.wav", np.tile(sample(), 30))
+
+
+def at_work(process: subprocess.Popen[str]) -> set[int]:
+    """Wait until decoder and engine run; every process below."""
+    wait_until(lambda: runs(process.pid, ENGINE) and runs(process.pid, DECODER))
+    return descendants(process.pid)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "line"),
+    [
+        (signal.SIGINT, 130, "voxgate: interrupted."),
+        (signal.SIGTERM, 143, "voxgate: terminated."),
+        (signal.SIGHUP, 129, "voxgate: the terminal has gone."),
+    ],
+)
+def test_a_signal_ends_everything(
+    at: Place, long: Path, number: signal.Signals, code: int, line: str
+) -> None:
+    with at.running("transcribe", *MODEL, long, "-o", "out") as process:
+        below = at_work(process)
+        os.killpg(process.pid, number)
+        out, err = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, out, err.splitlines()) == (code, "", [line])
+    assert below
+    assert all(map(is_gone, below))
+    assert not list((at.folder / "out").iterdir())
+
+
+def test_an_impatient_second_ctrl_c_changes_nothing(at: Place, long: Path) -> None:
+    with at.running("transcribe", *MODEL, long) as process:
+        below = at_work(process)
+        for _ in range(5):
+            os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, out, err) == (130, "", "voxgate: interrupted.\n")
+    assert all(map(is_gone, below))
+
+
+def test_kill_9_takes_every_process_along(at: Place, long: Path) -> None:
+    with at.running("transcribe", *MODEL, long, "-o", "out") as process:
+        below = at_work(process)
+        process.kill()
+        process.wait()
+        assert below
+        wait_until(lambda: all(map(is_gone, below)))
+    assert not list((at.folder / "out").iterdir())
+
+
+def test_a_pipe_that_nobody_fills_can_be_left(at: Place) -> None:
+    os.mkfifo(at.folder / "pipe")
+    with at.running("transcribe", *MODEL, "pipe") as process:
+        tasks = Path(f"/proc/{process.pid}/task")
+        wait_until(lambda: catches(process.pid, signal.SIGTERM) and len(list(tasks.iterdir())) > 1)
+        process.terminate()
+        _, err = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, err) == (143, "voxgate: terminated.\n")

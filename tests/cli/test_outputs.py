@@ -1,0 +1,69 @@
+"""Names of output files, and what they replace."""
+
+from pathlib import Path
+
+import pytest
+
+from voxgate.cli.inputs import Recording
+from voxgate.cli.outputs import Folder
+from voxgate.errors import OutputError, UsageError
+from voxgate.transcript.values import Segment, Transcript
+from voxgate.transcript.writers import writer
+
+SAID = Transcript((Segment("hello", 0.0, 1.0),), duration=1.0, model="test/none")
+
+
+async def written(into: Path, *names: str, formats: tuple[str, ...] = ("txt",)) -> set[str]:
+    recordings = [Recording(into / "given" / name, name, Path(name)) for name in names]
+    output = Folder(into / "out", [writer(name) for name in formats], recordings)
+    for recording in recordings:
+        await output.put(recording, SAID)
+    files = (path for path in (into / "out").rglob("*") if path.is_file())
+    return {str(path.relative_to(into / "out")) for path in files}
+
+
+@pytest.mark.parametrize(
+    ("names", "files"),
+    [
+        (("a.wav", "x/a.wav"), {"a.txt", "x/a.txt"}),
+        (("a.wav", "a.mp3", "b.mp3"), {"a.wav.txt", "a.mp3.txt", "b.txt"}),
+        (("a", "a.wav", "a.wav.ogg"), {"a.txt", "a.wav.txt", "a.wav.ogg.txt"}),
+        (("talk.2026.wav",), {"talk.2026.txt"}),
+    ],
+)
+async def test_a_stem_unless_two_would_meet(
+    tmp_path: Path, names: tuple[str, ...], files: set[str]
+) -> None:
+    assert await written(tmp_path, *names) == files
+
+
+async def test_formats_whose_extensions_overlap_do_not_meet(tmp_path: Path) -> None:
+    files = await written(tmp_path, "a.wav", "a.verbose.wav", formats=("json", "verbose_json"))
+    assert len(files) == 4
+
+
+async def test_a_transcript_never_replaces_its_recording(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "note.txt", "note.txt", Path("note.txt"))
+    await Folder(tmp_path, [writer("txt")], [recording]).put(recording, SAID)
+    assert [path.name for path in tmp_path.iterdir()] == ["note.txt.txt"]
+
+
+async def test_an_earlier_transcript_is_replaced_whole(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.txt").write_text("a longer text from an earlier run\n")
+    assert await written(tmp_path, "a.wav") == {"a.txt"}
+    assert (tmp_path / "out" / "a.txt").read_text() == "hello\n"
+
+
+async def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out" / "a.txt").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"out/a\.txt cannot be written: Is a directory"):
+        await written(tmp_path, "a.wav")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.txt"]
+
+
+async def test_two_recordings_of_one_name_are_refused(tmp_path: Path) -> None:
+    recordings = [Recording(tmp_path / at / "a.wav", at, Path("a.wav")) for at in ("x", "y")]
+    with pytest.raises(UsageError, match="same name"):
+        Folder(tmp_path / "out", [writer("txt")], recordings)
+    assert not list(tmp_path.iterdir())

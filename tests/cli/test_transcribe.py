@@ -1,0 +1,141 @@
+"""`voxgate transcribe` on real recordings: what goes where."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import CLIP_WORDS, MODEL, Place, clip, place, without_override, write_wav
+from tests.sounds import SAMPLE, Pcm, encode, picture_only
+from voxgate.transcript.writers import WRITERS
+
+
+def test_only_the_words_go_to_standard_output(at: Place) -> None:
+    done = at.run("transcribe", SAMPLE)
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 1
+    assert CLIP_WORDS in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert "no Voxtral model is installed" in line
+    assert "cmusphinx/en-us" in line
+
+
+def test_figures_follow_the_transcript_and_a_named_model_needs_no_word(
+    at: Place, spoken: Pcm
+) -> None:
+    data = spoken.astype("<i2").tobytes()
+    done = at.run("transcribe", "-", *MODEL, "--pcm", "s16le:16000", "--figures", stdin=data)
+    assert CLIP_WORDS in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("voxgate: 2.5 s of sound in ")
+    assert "x once it recognised" in line
+
+
+def test_a_terminal_sees_progress(at: Place, spoken: Pcm) -> None:
+    write_wav(at.folder / "note.wav", spoken)
+    code, out, shown = at.watched("transcribe", "note.wav", *MODEL)
+    assert code == 0
+    assert CLIP_WORDS in out
+    assert "note.wav" in shown
+    assert "x real time" in shown
+    assert CLIP_WORDS not in shown
+
+
+def test_a_dumb_terminal_sees_none(at: Place, spoken: Pcm) -> None:
+    write_wav(at.folder / "note.wav", spoken)
+    code, out, shown = at.watched("transcribe", "note.wav", *MODEL, TERM="dumb")
+    assert (code, shown) == (0, "")
+    assert CLIP_WORDS in out
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One call over a folder and more, with every format."""
+
+    out: Path
+    code: int
+    stdout: str
+    errors: list[str]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    root = tmp_path_factory.mktemp("folder")
+    given = root / "given"
+    write_wav(given / "talk.wav", clip())
+    (given / "monday").mkdir()
+    (given / "monday" / "untitled").write_bytes(encode(clip(), "a.ogg"))
+    (given / "readme.md").write_text("no recording\n")
+    (given / "film.mp4").write_bytes(picture_only())
+    (given / "broken.wav").write_bytes(b"RIFF\0\0\0\0WAVEnothing that makes sense")
+    (given / "locked.wav").write_bytes((given / "talk.wav").read_bytes())
+    (given / "locked.wav").chmod(0)
+    (root / "empty").mkdir()
+    formats = [part for name in WRITERS for part in ("-f", name)]
+    with place(root) as at:
+        done = at.run(
+            *("transcribe", "given", "empty", "no-such.wav", *MODEL, "-o", "out/deep", *formats),
+            preexec=without_override,
+        )
+        yield Folder(root / "out/deep", done.returncode, done.stdout, done.stderr.splitlines())
+
+
+def test_every_recording_gets_every_format(folder: Folder) -> None:
+    files = {str(path.relative_to(folder.out)) for path in folder.out.rglob("*") if path.is_file()}
+    stems = ("talk", "monday/untitled")
+    assert files == {stem + writer.extension for stem in stems for writer in WRITERS.values()}
+    assert CLIP_WORDS in (folder.out / "talk.txt").read_text()
+    assert CLIP_WORDS in (folder.out / "monday/untitled.txt").read_text()
+    assert json.loads((folder.out / "talk.json").read_text())
+    assert (folder.out / "talk.vtt").read_text().startswith("WEBVTT")
+
+
+def test_a_written_file_has_the_permissions_of_any_new_file(folder: Folder) -> None:
+    assert (folder.out / "talk.txt").stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def test_what_failed_is_told_one_line_each(folder: Folder) -> None:
+    assert (folder.code, folder.stdout) == (1, "")
+    assert len(folder.errors) == 5, folder.errors
+    for name in ("empty", "no-such.wav", "film.mp4", "broken.wav", "locked.wav"):
+        (line,) = (line for line in folder.errors if name in line)
+        assert line.startswith("voxgate: ")
+        assert line.count(name) == 1
+    assert not any("Traceback" in line for line in folder.errors)
+
+
+def test_several_recordings_stand_under_their_names(at: Place, spoken: Pcm) -> None:
+    write_wav(at.folder / "a.wav", spoken)
+    write_wav(at.folder / "silence.wav", 0 * spoken)
+    done = at.run("transcribe", *MODEL, "a.wav", "gone.wav", "silence.wav")
+    assert done.returncode == 1
+    head, words, gap, *rest = done.stdout.split("\n")
+    assert head == "==> a.wav <=="
+    assert CLIP_WORDS in words
+    assert [gap, *rest] == ["", "==> silence.wav <==", ""]
+    gone, silent = done.stderr.splitlines()
+    assert "gone.wav" in gone
+    assert "no words" in silent
+
+
+def test_standard_input_goes_to_a_file_of_that_name(at: Place, spoken: Pcm) -> None:
+    write_wav(at.folder / "a.wav", spoken)
+    with (at.folder / "a.wav").open("rb") as file:
+        done = at.run("transcribe", *MODEL, "-", "-o", "out", stdin=file)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert CLIP_WORDS in (at.folder / "out" / "stdin.txt").read_text()
+
+
+def test_a_folder_without_recordings_is_named(at: Place) -> None:
+    done = at.run("transcribe", ".")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "The folder . holds no recordings" in done.stderr
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
