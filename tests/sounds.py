@@ -6,6 +6,7 @@ from; the product decodes with its own.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, TypeAlias
 
 import imageio_ffmpeg
 import numpy as np
+import pytest
 
 RATE = 16_000
 SAMPLE = Path(__file__).parent.parent / "samples" / "voice-note.flac"
@@ -64,6 +66,14 @@ def picture_only(name: str = "silent.mp4") -> bytes:
     return ffmpeg(
         "-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=1", "-c:v", "mpeg4", name
     )
+
+
+def real_speech() -> Path:
+    """The folder of real recordings with their words beside them; skips where there is none."""
+    folder = Path(os.environ.get("VOXGATE_AUDIO", "")) / "speech"
+    if not os.environ.get("VOXGATE_AUDIO") or not folder.is_dir():
+        pytest.skip("VOXGATE_AUDIO names no folder of recordings")
+    return folder
 
 
 def lag(heard: Pcm, reference: Pcm) -> float:

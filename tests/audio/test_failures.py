@@ -1,4 +1,4 @@
-"""Bad input: each failure has its own class and a sentence that names the file and the next step."""
+"""Bad input: each failure has its class, and a sentence with the file and the next step."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ async def refused(
     **named: Any,
 ) -> str:
     """The sentence with which these bytes are refused."""
+    own = None if settings else decoders  # decoders keep the settings they began with
     with pytest.raises(kind) as caught:
-        own = None if settings else decoders  # decoders keep the settings they began with
         await decode(data, own, settings, **{"name": "bad.bin", **named})
     assert type(caught.value) is kind
     assert "bad.bin" in caught.value.sentence
@@ -146,6 +146,11 @@ async def test_a_gap_of_hours_costs_nothing_and_is_stopped_at_the_limit(decoders
         "-bsf:a", "setts=ts='if(gte(PTS*TB,5),PTS+100*3600/TB,PTS)'",
     )  # fmt: skip
     await refused(data, errors.AudioTooLongError, decoders)
+
+
+async def test_a_pipe_that_brings_nothing(decoders: Decoders) -> None:
+    with pytest.raises(errors.EmptyAudioError, match="first byte"):
+        await decode(os.devnull, decoders)
 
 
 async def test_too_many_bytes(decoders: Decoders, tmp_path: Path) -> None:

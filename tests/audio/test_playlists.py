@@ -34,7 +34,7 @@ class Opened:
         }
 
     def names(self) -> set[str]:
-        names = set()
+        names = set[str]()
         try:
             data = os.read(self._fd, 1 << 16)
         except BlockingIOError:

@@ -51,7 +51,7 @@ async def test_a_killed_decoder_is_reported_and_the_others_go_on(
         decoded, pid = await begin(source, decoders)
         other = asyncio.create_task(decode(long, decoders))
         os.kill(pid, number)
-        with pytest.raises(errors.DecoderKilledError, match="a.flac") as caught:
+        with pytest.raises(errors.DecoderKilledError, match=r"a\.flac") as caught:
             async for _ in decoded:
                 pass
     assert caught.value.retryable

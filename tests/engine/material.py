@@ -1,7 +1,6 @@
 """Sound for engines, and waiting for what they do."""
 
 import asyncio
-import os
 import random
 import time
 import wave
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import av
 import numpy as np
-import pytest
+
+from tests.sounds import real_speech
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 VOICE_NOTE_WORDS = "i am running late because the train stopped outside the city"
@@ -21,10 +21,7 @@ DEADLINE_S = 60.0
 
 def recording(name: str) -> bytes:
     """PCM16 of a real recording of the folder VOXGATE_AUDIO; the test is skipped without it."""
-    folder = os.environ.get("VOXGATE_AUDIO")
-    if not folder:
-        pytest.skip("VOXGATE_AUDIO names no folder of recordings")
-    (path,) = (Path(folder) / "speech").glob(f"{name}*.wav")
+    (path,) = real_speech().glob(f"{name}*.wav")
     with wave.open(str(path)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (16_000, 1, 2)
         return bytes(file.readframes(file.getnframes()))

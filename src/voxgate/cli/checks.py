@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Literal
 
 from voxgate import __version__
-from voxgate.audio.decoder.sandbox import DENIED
+from voxgate.audio.decoder.sandbox import filters_system_calls
 from voxgate.audio.spool import Spool
 from voxgate.engine.catalogue import MODELS, missing
 from voxgate.errors import SpoolFullError
@@ -116,7 +116,7 @@ def _home(settings: Settings) -> Check:
 
 
 def _sandbox() -> Check:
-    if sys.platform == "linux" and platform.machine() in DENIED:
+    if filters_system_calls():
         return Check("sandbox", "ok", "decoders run with limits and a filter of system calls")
     return Check(
         "sandbox", "note", "decoders run with limits; there is no filter of system calls here"

@@ -75,6 +75,7 @@ class Run:
             except ExceptionGroup as failures:
                 # Every window fails alike when the engine does: one sentence says it.
                 raise failures.exceptions[0] from failures
+            self._tell()
             return self._join()
 
     async def _windows(self) -> AsyncIterator[Window]:

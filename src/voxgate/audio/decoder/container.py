@@ -12,7 +12,7 @@ import av.error
 from voxgate.audio.decoder.elementary import ElementaryClock
 from voxgate.audio.decoder.file import PipeFile, RegularFile
 from voxgate.audio.decoder.wav import WavHeader
-from voxgate.errors import NoSoundTrackError, NotAudioError, TruncatedAudioError
+from voxgate.errors import EmptyAudioError, NoSoundTrackError, NotAudioError, TruncatedAudioError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +75,8 @@ class Facts:
 class Container:
     """One open container and the sound track of it that is read.
 
-    Raises `NotAudioError`, `NoSoundTrackError`, `TruncatedAudioError` from the constructor.
+    Raises `EmptyAudioError`, `NotAudioError`, `NoSoundTrackError`, `TruncatedAudioError` from the
+    constructor.
     """
 
     def __init__(
@@ -85,6 +86,8 @@ class Container:
         self.damaged = 0  # packets that could not be decoded
         self._file = file
         self._head = file.head(HEAD)
+        if not self._head:  # a pipe or device: a file's size was looked at before
+            raise EmptyAudioError(f"{name} is empty: it ended before its first byte.")
         self._wav = WavHeader.read(self._head)
         self._av = self._open(file, pcm)
         self.stream = self._choose()

@@ -154,6 +154,8 @@ def main() -> None:
     server = ForkServer(socket.socket(fileno=os.dup(0)))
     try:
         server.run()
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the caller is gone, and so is whoever could be told
     finally:
         server.kill_all()
 

@@ -1,4 +1,4 @@
-"""What a WAV header announces, by its own words: FFmpeg quietly believes the file's size instead."""
+"""What a WAV header announces; FFmpeg quietly believes the file's size instead."""
 
 from __future__ import annotations
 

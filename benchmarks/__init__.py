@@ -1,0 +1,1 @@
+"""Speed, memory and accuracy, measured: `make bench` prints one table."""

@@ -1,0 +1,23 @@
+"""`make bench`: one table."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+from benchmarks import decoding, whole_path
+from benchmarks.table import show
+
+
+async def main() -> None:
+    """Measure everything, a few minutes long, and print it."""
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    with tempfile.TemporaryDirectory() as folder:
+        show([*await decoding.rows(Path(folder)), *await whole_path.rows(Path(folder))])
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

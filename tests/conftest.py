@@ -1,0 +1,44 @@
+"""Skips are printed with their reasons, and where CI=true only the expected ones may occur."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+ALLOWED = Path(__file__).parent.parent / ".ci" / "allowed-skips"
+
+
+def allowed_skips() -> list[re.Pattern[str]]:
+    """One regular expression a line, matched against the whole reason; # begins a comment."""
+    lines = (line.partition("#")[0].strip() for line in ALLOWED.read_text("utf-8").splitlines())
+    return [re.compile(line) for line in lines if line]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the skips that nobody allowed."""
+    if unexpected := unexpected_skips(terminalreporter):
+        terminalreporter.section("skips that .ci/allowed-skips does not list", red=True)
+        for line in unexpected:
+            terminalreporter.line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run for them, where CI=true."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter and unexpected_skips(reporter):
+        session.exitstatus = 1
+
+
+def unexpected_skips(reporter: pytest.TerminalReporter) -> list[str]:
+    """`test: reason` for each skip whose reason is not listed."""
+    found = []
+    for report in reporter.stats.get("skipped", []):
+        reason = str(report.longrepr[2]).removeprefix("Skipped: ")
+        if not any(pattern.fullmatch(reason) for pattern in allowed_skips()):
+            found.append(f"{report.nodeid}: {reason}")
+    return found

@@ -1,0 +1,203 @@
+"""The path with real decoding and a scripted provider: order, retries, failures, progress."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tests.scripted import Scripted
+from tests.sounds import RATE, encode, sample
+from voxgate import errors
+from voxgate.audio.decode import Decoders
+from voxgate.audio.source import Source
+from voxgate.pipeline.run import Run, Standing
+from voxgate.settings import Settings
+from voxgate.transcript.values import Options, Transcript
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from voxgate.audio.source import Given
+
+SILENCE = np.zeros(5 * RATE, np.int16)
+FOUR = np.concatenate([sample(), SILENCE] * 4)  # four utterances, each a window of its own
+
+
+@pytest.fixture
+async def decoders() -> AsyncIterator[Decoders]:
+    async with Decoders(Settings()) as decoders:
+        yield decoders
+
+
+async def run(
+    data: Given, provider: Scripted, decoders: Decoders, settings: Settings, **more: Any
+) -> Transcript:
+    with Source.open(data, settings, name="a.wav") as source:
+        return await Run(
+            source=source,
+            options=more.pop("options", Options()),
+            provider=provider,
+            decoders=decoders,
+            settings=settings,
+            **more,
+        ).transcript()
+
+
+async def test_windows_are_utterances_in_order(decoders: Decoders, tmp_path: Path) -> None:
+    provider = Scripted()
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings(spool_dir=tmp_path))
+    assert transcript.duration == len(FOUR) / RATE
+    assert transcript.language == "en"
+    assert transcript.model == "scripted/one"
+    assert len(transcript.segments) == 4
+    period = len(FOUR) / 4 / RATE
+    for number, segment in enumerate(transcript.segments):
+        assert segment.start == pytest.approx(number * period, abs=0.5)
+        assert segment.end == pytest.approx(number * period + len(sample()) / RATE, abs=0.7)
+    assert list(tmp_path.iterdir()) == []
+
+
+TIME = np.arange(30 * RATE) / RATE
+WITHOUT_SPEECH = {
+    "silence": np.zeros(30 * RATE),
+    "noise": np.random.default_rng(4).normal(0, 500, 30 * RATE),
+    "chord": np.stack([2000 * np.sin(2 * np.pi * f * TIME) for f in (220, 277, 330)]).sum(0),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_SPEECH)
+async def test_without_speech_nobody_is_asked(name: str, decoders: Decoders) -> None:
+    data = WITHOUT_SPEECH[name].astype(np.int16)
+    provider = Scripted()
+    transcript = await run(encode(data, "x.wav"), provider, decoders, Settings())
+    assert (transcript.text, transcript.segments, provider.windows) == ("", (), [])
+    assert transcript.duration == 30
+
+
+async def test_as_many_at_once_as_the_provider_takes_and_still_in_order(
+    decoders: Decoders,
+) -> None:
+    """The first window is answered last."""
+    others = asyncio.Barrier(3)
+    first = asyncio.Event()
+
+    async def gate(number: int) -> None:
+        if number == 0:
+            await first.wait()
+        else:
+            await others.wait()
+            first.set()
+
+    provider = Scripted(concurrency=4, gate=gate)
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
+    assert provider.most_running == 4
+    starts = [segment.start for segment in transcript.segments]
+    assert starts == sorted(starts)
+    assert len(starts) == 4
+
+
+async def test_a_crash_costs_an_attempt_not_the_recording(decoders: Decoders) -> None:
+    faults: dict[int, list[errors.VoxgateError]] = {
+        1: [errors.EngineDiedError("died")],
+        3: [errors.EngineStalledError("hung"), errors.EngineDiedError("died")],
+    }
+    provider = Scripted(faults=faults)
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
+    assert len(transcript.segments) == 4
+    assert len(provider.windows) == 7
+
+
+async def test_what_fails_every_time_fails_the_recording(
+    decoders: Decoders, tmp_path: Path
+) -> None:
+    provider = Scripted(faults={1: [errors.EngineDiedError("died")] * 9}, concurrency=2)
+    with pytest.raises(errors.EngineDiedError):
+        await run(encode(FOUR, "x.wav"), provider, decoders, Settings(spool_dir=tmp_path))
+    assert provider.running == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_cannot_pass_is_tried_once(decoders: Decoders) -> None:
+    provider = Scripted(faults={0: [errors.EngineStartError("no")]})
+    with pytest.raises(errors.EngineStartError):
+        await run(encode(sample(), "x.wav"), provider, decoders, Settings())
+    assert len(provider.windows) == 1
+
+
+async def test_a_language_that_the_model_lacks_is_said_before_anything(
+    decoders: Decoders,
+) -> None:
+    provider = Scripted()
+    with pytest.raises(errors.UnsupportedLanguageError, match="en, de"):
+        await run(b"no audio", provider, decoders, Settings(), options=Options("fr"))
+
+
+async def test_a_language_travels_to_the_provider(decoders: Decoders) -> None:
+    provider = Scripted()
+    await run(encode(sample(), "x.wav"), provider, decoders, Settings(), options=Options("de"))
+    assert provider.options == [Options("de")]
+
+
+async def test_progress_grows_to_the_whole(decoders: Decoders) -> None:
+    seen: list[Standing] = []
+    await run(encode(FOUR, "x.wav"), Scripted(), decoders, Settings(), standing=seen.append)
+    done = [standing.done_s for standing in seen]
+    assert done == sorted(done)
+    assert seen[-1] == Standing(len(FOUR) / RATE, len(FOUR) / RATE, counted=True)
+
+
+async def test_the_first_window_starts_before_the_end_is_there(decoders: Decoders) -> None:
+    """The end of the pipe is only written once the provider has the first window."""
+    data = encode(FOUR, "x.wav")
+    asked = asyncio.Event()
+    read_fd, write_fd = os.pipe()
+
+    async def write() -> None:
+        with os.fdopen(write_fd, "wb") as pipe:
+            await asyncio.to_thread(pipe.write, data[: len(data) // 2])
+            pipe.flush()
+            await asked.wait()
+            await asyncio.to_thread(pipe.write, data[len(data) // 2 :])
+
+    writing = asyncio.create_task(write())
+    with os.fdopen(read_fd, "rb") as pipe:
+        provider = Scripted(gate=lambda _: asked.set())
+        transcript = await run(pipe, provider, decoders, Settings())
+    await writing
+    assert len(transcript.segments) == 4
+
+
+async def test_a_cancelled_recording_leaves_nothing(decoders: Decoders, tmp_path: Path) -> None:
+    began = asyncio.Event()
+
+    async def gate(_: int) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    provider = Scripted(gate=gate)
+    task = asyncio.create_task(
+        run(encode(FOUR, "x.wav"), provider, decoders, Settings(spool_dir=tmp_path))
+    )
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert provider.running == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_bad_recording_fails_with_its_own_sentence(decoders: Decoders) -> None:
+    with pytest.raises(errors.NotAudioError, match=r"a\.wav"):
+        await run(b"words, words", Scripted(), decoders, Settings())
+
+
+async def test_a_truncated_recording_says_so(decoders: Decoders) -> None:
+    data = encode(sample(), "x.flac")
+    transcript = await run(data[: len(data) // 2], Scripted(), decoders, Settings())
+    assert {notice.code for notice in transcript.notices} >= {"truncated_audio"}
+    assert transcript.segments

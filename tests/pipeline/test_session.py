@@ -1,0 +1,98 @@
+"""The whole product from Python, with the embedded engine."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import voxgate
+from tests.processes import children, descendants, until
+from tests.sounds import RATE, SAMPLE, encode, sample
+from voxgate import errors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_recording_to_words_in_one_call() -> None:
+    transcript = voxgate.transcribe(SAMPLE)
+    assert "the train stopped outside the city" in transcript.text
+    assert transcript.model == "cmusphinx/en-us"
+    assert transcript.language == "en"
+    assert transcript.duration == len(sample()) / RATE
+    words = transcript.words
+    assert all(0 <= w.start <= w.end <= transcript.duration for w in words)
+    assert all(a.end <= b.start + 1e-9 for a, b in itertools.pairwise(words))
+    train = next(word for word in words if word.text == "train")
+    assert train.start == pytest.approx(3.19, abs=0.2)  # by ear, in the sample
+
+
+def test_unknown_model_and_language_are_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(errors.UnknownModelError, match="cmusphinx/en-us"):
+        voxgate.transcribe(SAMPLE, "cmusphinx/en")
+    with pytest.raises(errors.UnsupportedLanguageError, match="'fr'"):
+        voxgate.transcribe(SAMPLE, language="fr")
+    with pytest.raises(errors.UnreadableSourceError):
+        voxgate.transcribe(tmp_path / "none.wav")
+
+
+async def test_inside_a_loop_the_blocking_call_says_what_to_use() -> None:
+    with pytest.raises(errors.UsageError, match="Session"):
+        voxgate.transcribe(SAMPLE)
+
+
+def test_importing_voxgate_is_light() -> None:
+    script = (
+        "import sys, voxgate\n"
+        "heavy = {'torch', 'av', 'numpy', 'fastapi', 'sqlalchemy', 'starlette', 'asyncio'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
+
+
+async def test_an_engine_killed_in_the_middle_costs_no_word() -> None:
+    long = encode(np.concatenate([sample(), np.zeros(4 * RATE, np.int16)] * 3), "x.wav")
+    async with voxgate.Session(voxgate.Settings()) as session:
+        whole = await session.transcribe(long)
+        engines = [pid for pid in children(os.getpid()) if "voxgate.engine" in command(pid)]
+        assert len(engines) == 1
+        killed = list[int]()
+
+        def standing(_: object) -> None:
+            if not killed:
+                killed.append(engines[0])
+                os.kill(engines[0], signal.SIGKILL)
+
+        again = await session.transcribe(long, standing=standing)
+    assert killed
+    assert again == whole
+    assert whole.text.count("train stopped") == 3
+
+
+async def test_sessions_leave_no_process(tmp_path: Path) -> None:
+    before = set(descendants(os.getpid()))
+    settings = voxgate.Settings(spool_dir=tmp_path)
+    async with voxgate.Session(settings) as session:
+        first, second = await asyncio.gather(
+            session.transcribe(SAMPLE), session.transcribe(SAMPLE.read_bytes())
+        )
+        assert first.text == second.text
+        assert set(descendants(os.getpid())) > before
+    await until(lambda: set(descendants(os.getpid())) <= before, "the end of every process")
+    assert list(tmp_path.iterdir()) == []
+
+
+def command(pid: int) -> str:
+    with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:  # noqa: PTH123
+        return file.read().replace("\0", " ")

@@ -1,0 +1,67 @@
+"""The one fake: a provider with a script, for what no real engine does on demand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from voxgate.engine.capabilities import Capabilities
+from voxgate.transcript.values import Done, Progress, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from voxgate.audio.recording import Audio
+    from voxgate.errors import VoxgateError
+    from voxgate.transcript.values import Event, Options
+
+
+@dataclass
+class Scripted:
+    """Answers every window with one segment that names the window's place.
+
+    `faults` gives, by the window's number of arrival, the errors of its first attempts; `gate` is
+    awaited before each answer, with that number.
+    """
+
+    window_s: float = 30.0
+    concurrency: int = 1
+    faults: dict[int, list[VoxgateError]] = field(default_factory=dict)
+    gate: Callable[[int], object] | None = None
+    name: str = "scripted/one"
+    windows: list[Audio] = field(default_factory=list)
+    options: list[Options] = field(default_factory=list)
+    running: int = 0
+    most_running: int = 0
+    closed: bool = False
+
+    def __post_init__(self) -> None:
+        self._numbers: dict[int, int] = {}
+        self._left = defaultdict(list, {n: list(errors) for n, errors in self.faults.items()})
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(self.window_s, ("en", "de"), "segment", self.concurrency)
+
+    async def transcribe(self, window: Audio, options: Options) -> AsyncGenerator[Event]:
+        number = self._numbers.setdefault(window.start, len(self._numbers))
+        self.windows.append(window)
+        self.options.append(options)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            if self.gate and (waiting := self.gate(number)):
+                await waiting  # type: ignore[misc]
+            await asyncio.sleep(0)
+            if self._left[number]:
+                raise self._left[number].pop(0)
+            yield Progress(window.duration_s / 2)
+            yield Segment(f"from {window.start_s:.2f}", 0.0, window.duration_s)
+            yield Done("en")
+        finally:
+            self.running -= 1
+
+    async def aclose(self) -> None:
+        self.closed = True
