@@ -1,7 +1,7 @@
 """The decoder's process: where untrusted bytes meet FFmpeg, and nowhere else.
 
 One process a file, forked from a warm single-threaded server (`server`), confined (`sandbox`), and
-read top to bottom as the data flows: `file` → `container` → `timeline` → `downmix` → `resample` →
-`voice`, driven by `worker`, out over `wire`. Nothing here is imported by the caller's process but
-`wire` and `job`.
+read as the data flows: `file` → `container` → `timeline` → `downmix` → `resample` → `voice`, where
+`worker` drives the first three, `sound` the others, and `wire` carries the result. The caller's
+process imports nothing of it but `wire` and `job`.
 """
