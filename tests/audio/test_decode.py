@@ -89,6 +89,16 @@ async def test_lossy_sound_keeps_its_length_and_place(name: str, decoders: Decod
     assert whole.notices == ()
 
 
+@pytest.mark.parametrize("name", ["alaw.wav", "mulaw.wav", "u8.wav", "wma.asf", "adts.aac"])
+async def test_lossy_sound_is_what_ffmpeg_itself_decodes(name: str, decoders: Decoders) -> None:
+    """What a codec loses is its own affair: nothing is lost on top of it."""
+    data = encode(sample(), name, *LOSSY[name][0])
+    whole = await decode(data, decoders)
+    theirs = np.frombuffer(ffmpeg("-i", "-", "-f", "s16le", "out.raw", data=data), "<i2")
+    assert len(whole.pcm) == len(theirs)
+    assert np.abs(whole.pcm.astype(int) - theirs).max() <= 1  # floor here, rounding there
+
+
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
 async def test_a_rate_changes_neither_length_nor_place(rate: int, decoders: Decoders) -> None:
     whole = await decode(encode(sample(), "x.wav", "-ar", str(rate)), decoders)
