@@ -89,7 +89,7 @@ async def test_lossy_sound_keeps_its_length_and_place(name: str, decoders: Decod
     assert whole.notices == ()
 
 
-@pytest.mark.parametrize("name", ["alaw.wav", "mulaw.wav", "u8.wav", "wma.asf", "adts.aac"])
+@pytest.mark.parametrize("name", ["alaw.wav", "mulaw.wav", "u8.wav", "adts.aac"])
 async def test_lossy_sound_is_what_ffmpeg_itself_decodes(name: str, decoders: Decoders) -> None:
     """What a codec loses is its own affair: nothing is lost on top of it."""
     data = encode(sample(), name, *LOSSY[name][0])

@@ -21,7 +21,7 @@ NEAR = sorted(set(LOSSY) - {"u8.wav", "nb.amr", "amr.3gp", "alaw.wav", "wma.asf"
 """The lossy ones at 64 kb/s or more. AMR at 12 kb/s and 8 bits are of another class.
 
 A-law costs the embedded engine twelve points and WMA eight, more than the five that are allowed:
-their noise is stronger. That it is theirs, and not the decoder's, is tested by their samples.
+their noise is stronger. That A-law's is its own, and not the decoder's, is tested by its samples.
 """
 
 STARTS_S = (0.0, 0.1, 0.2, 0.3)
