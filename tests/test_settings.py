@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,20 @@ def test_a_broken_file_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(text)
     with pytest.raises(SettingsError, match=r"config\.toml"):
         Settings.read({"VOXGATE_HOME": str(tmp_path)})
+
+
+def test_no_temporary_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    home = {"VOXGATE_HOME": str(tmp_path)}
+    with pytest.raises(SettingsError, match=r"No usable .* VOXGATE_SPOOL_DIR"):
+        Settings.read(home)
+    named = Settings.read(home | {"VOXGATE_SPOOL_DIR": str(tmp_path)})
+    assert named.spool_dir == tmp_path
+
+
+def test_importing_looks_for_no_temporary_folder() -> None:
+    code = "import tempfile; import voxgate.settings; assert tempfile.tempdir is None"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,18 @@ if TYPE_CHECKING:
 
 PREFIX = "VOXGATE_"
 HOME = user_data_path("voxgate")
-SPOOL_DIR = Path(tempfile.gettempdir())
 FOREIGN = {"VOXGATE_AUDIO"}  # the tests' and benchmarks' folder of recordings, no setting of ours
+
+
+def _temporary_folder() -> Path:
+    """The system's. Asked for late: it is looked for by writing."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError as error:
+        raise SettingsError(
+            f"There is no place for decoded sound: {error.strerror}. Name a folder that can be "
+            f"written, on a disk with space, in VOXGATE_SPOOL_DIR."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class Settings:
     home: Path = HOME
     """State lies here: the settings file, and later models and the ledger."""
 
-    spool_dir: Path = SPOOL_DIR
+    spool_dir: Path = field(default_factory=_temporary_folder)
     """Decoded sound, in unlinked files: 115 MB an hour. A disk, where /tmp is memory."""
 
     max_source_bytes: int = 16 * 2**30
@@ -61,12 +71,15 @@ class Settings:
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """The settings of this process. Raises `SettingsError`, which names the culprit."""
-        home = Path(environ.get(f"{PREFIX}HOME") or cls().home).expanduser()
+        home = Path(environ.get(f"{PREFIX}HOME") or HOME).expanduser()
         given = _from_file(home / "config.toml") | _from_environment(environ)
-        return replace(cls(), **{name: _value(name, *pair) for name, pair in given.items()})
+        return cls(**{name: _value(name, *pair) for name, pair in given.items()})
 
 
-_FIELDS = {field.name: field for field in fields(Settings)}
+_KINDS = {
+    setting.name: Path if setting.default is MISSING else type(setting.default)
+    for setting in fields(Settings)
+}
 
 
 def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
@@ -88,18 +101,17 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
 
 
 def _known(name: str, place: str) -> str:
-    if name in _FIELDS:
+    if name in _KINDS:
         return name
-    near = get_close_matches(name, _FIELDS, n=1)
-    hint = f"Did you mean '{near[0]}'?" if near else f"Known are: {', '.join(_FIELDS)}."
+    near = get_close_matches(name, _KINDS, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else f"Known are: {', '.join(_KINDS)}."
     raise SettingsError(f"'{name}' in {place} is no setting. {hint}")
 
 
 def _value(name: str, value: Any, place: str) -> Any:
-    default = _FIELDS[name].default
-    kind: Any = type(default)
+    kind: Any = _KINDS[name]
     try:
-        if isinstance(default, Path):
+        if issubclass(kind, Path):
             return Path(value).expanduser()
         number = kind(value)
         if not number > 0:  # nor not-a-number

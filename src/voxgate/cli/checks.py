@@ -8,13 +8,14 @@ import shutil
 import sys
 from dataclasses import dataclass, fields
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from voxgate import __version__
 from voxgate.audio.decoder.sandbox import filters_system_calls
 from voxgate.audio.spool import Spool
 from voxgate.engine.catalogue import MODELS, missing
-from voxgate.errors import SpoolFullError
+from voxgate.errors import SettingsError, SpoolFullError
 from voxgate.pipeline.session import DEFAULT_MODEL
 from voxgate.settings import Settings
 
@@ -131,7 +132,10 @@ def _model(name: str) -> Check:
 
 
 def _settings(settings: Settings) -> Iterator[Check]:
-    default = Settings()
+    try:
+        default = Settings()
+    except SettingsError:  # no temporary folder: the spool's has been named
+        default = Settings(spool_dir=Path())
     changed = [
         f"{field.name} = {getattr(settings, field.name)}"
         for field in fields(Settings)
