@@ -292,6 +292,30 @@ async def test_a_start_that_takes_too_long_is_ended(temp: Path, note: Audio) -> 
     await engine.aclose()
 
 
+async def test_no_folder_for_the_socket_is_told(
+    temp: Path, note: Audio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LocalEngine(MODEL, Settings())
+    monkeypatch.setattr(tempfile, "tempdir", str(temp / "gone"))
+    with pytest.raises(EngineStartError, match=r"No such file or directory.* in TMPDIR"):
+        await heard(engine, note)
+    await engine.aclose()
+
+
+async def test_a_socket_finds_a_shorter_path(
+    temp: Path, note: Audio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = temp / ("long" * 25)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    engine = LocalEngine(MODEL, Settings())
+    try:
+        assert (await heard(engine, note))[-1] == Done("en")
+    finally:
+        await engine.aclose()
+        deep.rmdir()
+
+
 OWNER = """
 import asyncio, sys
 from tests.providers.test_local import *

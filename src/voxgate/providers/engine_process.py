@@ -19,6 +19,8 @@ from voxgate.errors import EngineStartError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SOCKET = "engine"
+SOCKET_PATH_BYTES = 103  # the longest that macOS takes; Linux takes 107
 TAIL_BYTES = 8192  # what is kept of an engine's standard error
 LAST_WORDS_S = 1.0  # how long after its end a process may still be heard on standard error
 
@@ -34,7 +36,7 @@ class EngineProcess:
 
     def __init__(self, model: str, process: Process, folder: Path) -> None:
         self.model = model
-        self.socket = folder / "engine"
+        self.socket = folder / SOCKET
         self._folder = folder
         self._process = process
         self._tail = b""
@@ -47,11 +49,11 @@ class EngineProcess:
 
         Raises `EngineStartError` with the engine's last words. Cancelling leaves nothing behind.
         """
-        folder = Path(tempfile.mkdtemp(prefix="voxgate-engine-"))  # mode 0700
+        folder = _folder(model)
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "voxgate.engine", model),  # -P: not from our cwd
-                *("--socket", str(folder / "engine"), "--lifeline"),
+                *("--socket", str(folder / SOCKET), "--lifeline"),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -159,3 +161,18 @@ class EngineProcess:
     def _last_words(self) -> str:
         lines = self._tail.decode(errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else ""
+
+
+def _folder(model: str) -> Path:
+    """A new folder for a socket, mode 0700: the temporary one, or /tmp where that is too deep."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="voxgate-engine-"))
+        if len(os.fsencode(folder / SOCKET)) > SOCKET_PATH_BYTES:
+            folder.rmdir()
+            folder = Path(tempfile.mkdtemp(prefix="voxgate-engine-", dir="/tmp"))  # noqa: S108
+    except OSError as error:
+        raise EngineStartError(
+            f"The engine of {model} cannot start: its socket has no place ({error.strerror}). Name "
+            f"a folder that can be written, with a short path, in TMPDIR."
+        ) from error
+    return folder
