@@ -24,6 +24,15 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert settings.spool_dir == Path("~/spool").expanduser()
 
 
+def test_what_is_empty_is_not_set(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('engine_start_s = ""\nmax_duration_s = 60\n')
+    names = ("SPOOL_DIR", "MAX_DURATION_S", "DECODER_CPU_S")
+    empty = {f"VOXGATE_{name}": "" for name in names}
+    settings = Settings.read({"VOXGATE_HOME": str(tmp_path), **empty})
+    assert settings == Settings(home=tmp_path, max_duration_s=60.0)
+    assert Settings.read({"VOXGATE_HOME": ""}).home == Settings().home
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

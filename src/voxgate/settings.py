@@ -1,7 +1,8 @@
 """`Settings`: every limit and place, read once from the environment and the settings file.
 
 `VOXGATE_<NAME>` in the environment wins over `config.toml` in `VOXGATE_HOME`, which wins over the
-default. An unknown name is an error, not a shrug: a misspelt limit would otherwise protect nobody.
+default. An empty value sets nothing. An unknown name is an error, not a shrug: a misspelt limit
+would otherwise protect nobody.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error}.") from error
-    return {_known(name, str(path)): (value, str(path)) for name, value in table.items()}
+    return {
+        _known(name, str(path)): (value, str(path)) for name, value in table.items() if value != ""
+    }
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
@@ -97,6 +100,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     return {
         _known(key.removeprefix(PREFIX).lower(), "the environment"): (environ[key], key)
         for key in ours
+        if environ[key]
     }
 
 
