@@ -169,7 +169,7 @@ def _folder(model: str) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="voxgate-engine-"))
         if len(os.fsencode(folder / SOCKET)) > SOCKET_PATH_BYTES:
             folder.rmdir()
-            folder = Path(tempfile.mkdtemp(prefix="voxgate-engine-", dir="/tmp"))  # noqa: S108
+            folder = Path(tempfile.mkdtemp(prefix="voxgate-engine-", dir="/tmp"))
     except OSError as error:
         raise EngineStartError(
             f"The engine of {model} cannot start: its socket has no place ({error.strerror}). Name "
