@@ -98,6 +98,22 @@ def test_a_full_disk_under_the_output(at: Place, note: Path) -> None:
     assert Path(f"{disk}.list").read_text() == "taken\n"
 
 
+def test_one_transcript_that_cannot_be_written_stops_no_other(at: Place, note: Path) -> None:
+    long = f"{'n' * 248}.wav"  # as a transcript it has four more
+    for name in ("blocked.wav", long, "zuletzt.wav"):
+        (at.folder / name).write_bytes(note.read_bytes())
+    (at.folder / "out" / "blocked.txt").mkdir(parents=True)
+    done = at.run(
+        *("transcribe", *MODEL, "-o", "out", "-f", "txt", "-f", "verbose_json"),
+        *("blocked.wav", long, "zuletzt.wav"),
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    blocked, too_long = done.stderr.splitlines()
+    assert "out/blocked.txt cannot be written: Is a directory. Move" in blocked
+    assert "File name too long. Choose a shorter name" in too_long
+    assert "train" in (at.folder / "out" / "zuletzt.txt").read_text()
+
+
 def test_a_full_disk_under_the_spool(at: Place, note: Path) -> None:
     disk = at.folder / "disk"
     done = at.run(

@@ -1,11 +1,13 @@
 """Names of output files, and what they replace."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from voxgate.cli.inputs import Recording
-from voxgate.cli.outputs import Folder
+from voxgate.cli.outputs import Folder, UnwritableError
 from voxgate.errors import OutputError, UsageError
 from voxgate.transcript.values import Segment, Transcript
 from voxgate.transcript.writers import writer
@@ -60,6 +62,45 @@ async def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"out/a\.txt cannot be written: Is a directory"):
         await written(tmp_path, "a.wav")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.txt"]
+
+
+async def test_a_folder_that_takes_no_file_is_refused_at_once() -> None:
+    with pytest.raises(OutputError, match="Nothing can be written to /proc/self"):
+        Folder(Path("/proc/self"), [writer("txt")], [])
+
+
+@pytest.mark.parametrize(
+    ("number", "alone", "advice"),
+    [
+        (errno.ENOSPC, False, "Free some space there, or name another folder"),
+        (errno.EDQUOT, False, "Free some space there"),
+        (errno.EROFS, False, "Name another folder"),
+        (errno.ENAMETOOLONG, True, "a shorter name"),
+        (errno.EACCES, True, "write permission"),
+        (errno.EIO, True, "Name another folder"),
+    ],
+)
+async def test_what_every_file_would_meet_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, alone: bool, advice: str
+) -> None:
+    def fails(fd: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OutputError, match=advice) as caught:
+        await written(tmp_path, "a.wav")
+    assert isinstance(caught.value, UnwritableError) is alone
+    assert not list((tmp_path / "out").iterdir())
+
+
+async def test_a_folder_that_goes_ends_it_for_all(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "a.wav", "a.wav", Path("a.wav"))
+    output = Folder(tmp_path / "out", [writer("txt")], [recording])
+    (tmp_path / "out").rmdir()
+    (tmp_path / "out").write_text("")
+    with pytest.raises(OutputError) as caught:
+        await output.put(recording, SAID)
+    assert not isinstance(caught.value, UnwritableError)
 
 
 async def test_two_recordings_of_one_name_are_refused(tmp_path: Path) -> None:

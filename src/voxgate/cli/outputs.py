@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Protocol
 
 from voxgate.cli.streams import emit, has_terminal, say, standard_output
@@ -20,11 +23,28 @@ if TYPE_CHECKING:
     from voxgate.transcript.writers import Writer
 
 
+EVERYWHERE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # what the next file would meet as well
+ADVICE = {
+    errno.ENOSPC: "Free some space there",
+    errno.EDQUOT: "Free some space there",
+    errno.EACCES: "Give this user write permission",
+    errno.EPERM: "Give this user write permission",
+    errno.ENAMETOOLONG: "Choose a shorter name",
+    errno.EISDIR: "Move away what has its name",
+    errno.EEXIST: "Move away what has its name",
+    errno.ENOTDIR: "Move away what has its name",
+}
+
+
+class UnwritableError(OutputError):
+    """One recording's transcript cannot be written; those of others may."""
+
+
 class Output(Protocol):
     """What takes finished transcripts, in order."""
 
     async def put(self, recording: Recording, transcript: Transcript) -> None:
-        """Write it. Raises `OutputError`."""
+        """Write it. Raises `UnwritableError`, and `OutputError` when no other could be either."""
 
 
 class StandardOutput:
@@ -61,18 +81,36 @@ class Folder:
     def __init__(
         self, folder: Path, writers: Sequence[Writer], recordings: Sequence[Recording]
     ) -> None:
-        self._writers = writers
+        self._folder, self._writers = folder, writers
         self._bases = _bases(folder, writers, recordings)
-        _make(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(_sentence(f"The folder {folder} cannot be made", error)) from error
+        try:
+            _try(folder)
+        except OSError as error:
+            raise OutputError(_sentence(f"Nothing can be written to {folder}", error)) from error
 
     async def put(self, recording: Recording, transcript: Transcript) -> None:
         """Write every format, replacing what an earlier run has written."""
         for writer in self._writers:
             path = _path(self._bases[recording.place], writer)
-            _make(path.parent)
-            _replace(path, writer.write(transcript).encode())
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _replace(path, writer.write(transcript).encode())
+            except OSError as error:
+                kind = UnwritableError if self._takes_others(error) else OutputError
+                raise kind(_sentence(f"{path} cannot be written", error)) from error
             if has_terminal():
                 say(f"wrote {path}")
+
+    def _takes_others(self, failure: OSError) -> bool:
+        try:
+            _try(self._folder)
+        except OSError:
+            return False
+        return failure.errno not in EVERYWHERE
 
 
 def _bases(
@@ -113,28 +151,27 @@ def _path(base: Path, writer: Writer) -> Path:
     return base.with_name(base.name + writer.extension)
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"The folder {folder} cannot be made: {error.strerror}. Name another one with -o."
-        ) from error
+def _sentence(what: str, error: OSError) -> str:
+    advice = ADVICE.get(error.errno or 0)
+    another = "or name another folder with -o" if advice else "Name another folder with -o"
+    return f"{what}: {error.strerror}. {', '.join(filter(None, (advice, another)))}."
+
+
+def _try(folder: Path) -> None:
+    with TemporaryFile(dir=folder, prefix=".voxgate-"):
+        pass
 
 
 def _replace(path: Path, content: bytes) -> None:
     """Write beside `path`, then take its place: nobody ever sees half a transcript."""
-    beside = path.with_name(f".voxgate-{os.getpid()}.part")
+    beside = path.with_name(f".voxgate-{token_hex(8)}.part")
     try:
-        with beside.open("wb") as file:
+        with beside.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError as error:
+    except OSError:
         with suppress(OSError):
             beside.unlink()
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror}. Free some space there or give this user "
-            f"write permission, or name another folder with -o."
-        ) from error
+        raise

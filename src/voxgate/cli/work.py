@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from voxgate.cli.outputs import UnwritableError
 from voxgate.cli.pace import Figures, Pace
 from voxgate.cli.progress import watching
 from voxgate.cli.streams import complain, say
@@ -45,14 +46,13 @@ class Work:
             for left, recording in zip(range(len(recordings))[::-1], recordings, strict=True):
                 try:
                     await self._one(session, recording)
-                except (EngineStartError, OutputError) as error:
-                    complain(error, recording.name if isinstance(error, EngineStartError) else "")
-                    if left:
-                        say(f"{left} of {len(recordings)} recordings were not begun.")
-                    return False
                 except VoxgateError as error:
-                    complain(error, recording.name)
+                    complain(error, "" if isinstance(error, OutputError) else recording.name)
                     complete = False
+                    if _would_recur(error):
+                        if left:
+                            say(f"{left} of {len(recordings)} recordings were not begun.")
+                        break
         return complete
 
     async def _one(self, session: Session, recording: Recording) -> None:
@@ -69,6 +69,12 @@ class Work:
         self.figures.add(transcript.duration, pace)
         _warn(recording, transcript)
         await self._output.put(recording, transcript)
+
+
+def _would_recur(error: VoxgateError) -> bool:
+    return isinstance(error, (EngineStartError, OutputError)) and not isinstance(
+        error, UnwritableError
+    )
 
 
 def _warn(recording: Recording, transcript: Transcript) -> None:
