@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.command import CLIP_WORDS, MODEL, Place, clip, place, without_override, write_wav
 from tests.sounds import SAMPLE, Pcm, encode, picture_only
+from voxgate.cli.streams import shown
 from voxgate.transcript.writers import WRITERS
 
 
@@ -119,6 +120,32 @@ def test_several_recordings_stand_under_their_names(at: Place, spoken: Pcm) -> N
     gone, silent = done.stderr.splitlines()
     assert "gone.wav" in gone
     assert "no words" in silent
+
+
+def test_a_name_cannot_speak_to_the_terminal(at: Place, spoken: Pcm) -> None:
+    evil = "a\x1b[2J\nvoxgate: all is well\u202e\u2028.wav"
+    write_wav(at.folder / evil, spoken)
+    (at.folder / f"no{evil}").write_text("no sound")
+    undecodable = os.fsdecode(b"\x9b2J.wav")
+    (at.folder / undecodable).symlink_to(evil)
+    escaped = r"a\x1b[2J\nvoxgate: all is well\u202e\u2028.wav"
+    done = at.run("transcribe", *MODEL, evil, f"no{evil}", undecodable)
+    assert [line for line in done.stdout.splitlines() if "==>" in line] == [
+        f"==> {escaped} <==",
+        r"==> \udc9b2J.wav <==",
+    ]
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("voxgate: ")
+    assert f"no{escaped}" in line
+    _, _, screen = at.watched("transcribe", *MODEL, evil, "-o", "out")
+    assert escaped in screen
+    assert "all is well\u202e" not in screen
+    assert "\x1b[2J" not in screen
+
+
+def test_a_name_in_any_language_is_shown_as_it_is() -> None:
+    name = "Aufnahme um 3\u202fUhr, \u0646\u0645\u06cc\u200c\u062e \U0001f468\u200d\U0001f469.wav"
+    assert shown(name) == name
 
 
 def test_standard_input_goes_to_a_file_of_that_name(at: Place, spoken: Pcm) -> None:

@@ -12,7 +12,7 @@ from secrets import token_hex
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Protocol
 
-from voxgate.cli.streams import emit, has_terminal, say, standard_output
+from voxgate.cli.streams import emit, has_terminal, say, shown, standard_output
 from voxgate.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class StandardOutput:
         text = self._writer.write(transcript)
         if self._several:
             gap = "\n" if self._begun else ""
-            text = f"{gap}==> {recording.name} <==\n{text}"
+            text = f"{gap}==> {shown(recording.name)} <==\n{text}"
         self._begun = True
         await asyncio.to_thread(emit, text)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from voxgate.cli.streams import has_terminal
+from voxgate.cli.streams import has_terminal, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def watching(name: str, pace: Pace) -> Iterator[Callable[[Standing], None]]:
         console=Console(stderr=True),
         transient=True,
     ) as progress:
-        task = progress.add_task(name, total=None, line="starting")
+        task = progress.add_task(shown(name), total=None, line="starting")
 
         def heard(standing: Standing) -> None:
             pace.heard(standing.done_s)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from voxgate.errors import VoxgateError
 
+HARMLESS = "\u00a0\u202f\u3000\u200c\u200d"  # spaces and joiners, unprintable only by their class
 READER_GONE = 141  # what a shell reports of a process that SIGPIPE ended
 
 
@@ -59,10 +60,20 @@ def standard_output() -> int:
     return stdout.fileno()
 
 
+def shown(text: str) -> str:
+    """The text with escapes for what a terminal would obey or break the line at."""
+    return "".join(
+        character
+        if character.isprintable() or character in HARMLESS
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 def say(line: str) -> None:
     """Write one line to standard error. Who closed it does not want to hear."""
     with suppress(OSError):
-        print(f"voxgate: {line}", file=sys.stderr, flush=True)  # noqa: T201 (a face)
+        print(f"voxgate: {shown(line)}", file=sys.stderr, flush=True)  # noqa: T201 (a face)
 
 
 def complain(error: VoxgateError, name: str = "") -> None:
