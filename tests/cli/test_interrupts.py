@@ -3,6 +3,8 @@
 import os
 import signal
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,21 @@ def test_a_signal_ends_everything(
     assert below
     assert all(map(is_gone, below))
     assert not list((at.folder / "out").iterdir())
+
+
+@pytest.mark.parametrize("module", ["typer", "av"])
+def test_ctrl_c_while_it_loads_ends_it_silently(at: Place, module: str) -> None:
+    shim = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(1)\n"
+    (at.folder / f"{module}.py").write_text(shim)
+    done = at.run("doctor")
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_the_installed_command_loads_as_little() -> None:
+    pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert pyproject["project"]["scripts"] == {"voxgate": "voxgate.__main__:main"}
+    loaded = "import sys, voxgate.__main__; sys.exit('typer' in sys.modules)"
+    subprocess.run([sys.executable, "-c", loaded], check=True)
 
 
 def test_an_impatient_second_ctrl_c_changes_nothing(at: Place, long: Path) -> None:

@@ -30,6 +30,7 @@ def run(work: Coroutine[None, None, T]) -> T:
     Signals that the caller has set to be ignored (nohup, a shell's background job) stay ignored.
     """
     caught: list[signal.Signals] = []
+    on_sigint = signal.getsignal(signal.SIGINT)
 
     async def supervised() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -44,13 +45,16 @@ def run(work: Coroutine[None, None, T]) -> T:
                 loop.add_signal_handler(number, end, number)
         return await work
 
-    with asyncio.Runner() as runner:
-        try:
-            return runner.run(supervised())
-        except BaseException:
-            if caught:
-                _exit(caught[0])
-            raise
+    try:
+        with asyncio.Runner() as runner:
+            try:
+                return runner.run(supervised())
+            except BaseException:
+                if caught:
+                    _exit(caught[0])
+                raise
+    finally:
+        signal.signal(signal.SIGINT, on_sigint)  # the loop has put Python's own in its place
 
 
 def _exit(number: signal.Signals) -> None:
