@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import gzip
 import io
 import os
 import random
 import subprocess
+import tempfile
 import threading
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 
 from tests.decoding import decode
+from tests.processes import children, until
 from tests.sounds import FFMPEG, RATE, SAMPLE, encode, ffmpeg, lag, sample, with_picture
 from voxgate.audio.decoded import Block, Speech
 from voxgate.audio.pcm import PcmDeclaration
@@ -163,6 +167,29 @@ async def test_a_pipe_is_read_whatever_its_container(name: str, decoders: Decode
     assert abs(len(piped.pcm) - len(whole.pcm)) / RATE < (0.05 if name == "x.mp3" else 1e-9)
 
 
+async def test_a_pipe_that_does_not_block_is_waited_for(decoders: Decoders) -> None:
+    read_fd, write_fd = os.pipe()
+    os.set_blocking(read_fd, False)
+    with os.fdopen(read_fd, "rb") as pipe:
+        decoding = asyncio.create_task(decode(pipe, decoders))
+        server = await decoders.warm()
+        await until(lambda: bool(children(server)), "the decoder, which waits for its first byte")
+        await asyncio.to_thread(_fill, write_fd, SAMPLE.read_bytes())
+        assert np.array_equal((await decoding).pcm, sample())
+
+
+async def test_a_file_object_is_read_through_its_own_layer(decoders: Decoders) -> None:
+    """A gzip file has a descriptor, too, but other bytes behind it."""
+    packed = io.BytesIO(gzip.compress(SAMPLE.read_bytes()))
+    with gzip.open(packed) as file:
+        assert np.array_equal((await decode(cast("IO[bytes]", file), decoders)).pcm, sample())
+    with tempfile.NamedTemporaryFile(suffix=".gz") as disk:
+        disk.write(packed.getvalue())
+        disk.flush()
+        with gzip.open(disk.name) as file:
+            assert np.array_equal((await decode(cast("IO[bytes]", file), decoders)).pcm, sample())
+
+
 async def test_a_live_pipe_speaks_before_it_ends(decoders: Decoders) -> None:
     """The first blocks arrive while the pipe is still open: nobody waits for the last byte."""
     data = encode(np.tile(sample(), 6), "x.wav")
@@ -251,6 +278,22 @@ async def test_damage_in_the_middle_leaves_later_times_right(
     assert len(whole.pcm) / RATE == pytest.approx(3 * len(sample()) / RATE, abs=0.25)
 
 
+async def test_joined_streams_whose_clocks_differ_follow_each_other(decoders: Decoders) -> None:
+    early = encode(sample(), "x.ts", "-c:a", "aac")
+    late = encode(sample(), "x.ts", "-c:a", "aac", "-output_ts_offset", "36000")
+    for data in (early + late, late + early):
+        whole = await decode(data, decoders)
+        assert len(whole.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.3)
+        assert "clock_jump" in whole.codes
+
+
+async def test_a_chain_that_cannot_be_followed_says_where_it_breaks(decoders: Decoders) -> None:
+    stereo = encode(np.stack([sample(), sample()]), "b.ogg", "-c:a", "libvorbis", "-ar", "44100")
+    whole = await decode(encode(sample(), "a.ogg", "-c:a", "libvorbis") + stereo, decoders)
+    assert len(whole.pcm) / RATE == pytest.approx(len(sample()) / RATE, abs=0.1)
+    assert whole.codes == {"truncated_audio"}
+
+
 async def test_chained_streams_of_different_rates_follow_each_other(decoders: Decoders) -> None:
     bare = ("-write_xing", "0", "-id3v2_version", "0")
     data = encode(sample(), "a.mp3", "-ar", "16000", "-b:a", "64k", *bare) + encode(
@@ -258,7 +301,7 @@ async def test_chained_streams_of_different_rates_follow_each_other(decoders: De
     )
     whole = await decode(data, decoders)
     assert len(whole.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.2)
-    assert lag(whole.pcm[len(sample()) :], sample()) == pytest.approx(0, abs=0.1)
+    assert lag(whole.pcm[len(sample()) :], sample()) == pytest.approx(0, abs=0.2)
 
 
 async def test_a_chained_ogg_is_one_recording(decoders: Decoders) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ async def test_a_wav_that_announces_less_than_it_holds(decoders: Decoders) -> No
     assert np.array_equal(whole.pcm, sample())
 
 
-@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF])
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])
 async def test_a_wav_whose_size_was_never_filled_in(size: int, decoders: Decoders) -> None:
     """What a recorder leaves that writes to a pipe, or that crashed."""
     data = bytearray(encode(sample(), "x.wav", "-bitexact"))
@@ -102,6 +103,34 @@ async def test_a_wav_whose_size_was_never_filled_in(size: int, decoders: Decoder
     data[at : at + 4] = struct.pack("<I", size)
     whole = await decode(bytes(data), decoders)
     assert np.array_equal(whole.pcm, sample())
+    assert whole.notices == ()
+
+
+async def test_a_header_that_announces_more_than_the_file_can_hold_is_no_reason_to_refuse(
+    decoders: Decoders,
+) -> None:
+    data = bytearray(encode(sample(), "x.wav", "-bitexact"))
+    at = data.find(b"data") + 4
+    data[at : at + 4] = struct.pack("<I", 0x70000000)
+    whole = await decode(bytes(data), None, Settings(max_duration_s=60))
+    assert np.array_equal(whole.pcm, sample())
+    assert whole.codes == {"truncated_audio"}
+
+
+async def test_half_an_mp3_behind_a_cover_picture_is_told(decoders: Decoders) -> None:
+    data = encode(sample(), "x.mp3", "-id3v2_version", "0")
+    size = 300_000  # of an ID3 tag, in four times seven bits
+    seven = bytes(size >> shift & 127 for shift in (21, 14, 7, 0))
+    tagged = b"ID3\x03\0\0" + seven + bytes(size) + data
+    assert (await decode(tagged, decoders)).notices == ()
+    assert "truncated_audio" in (await decode(tagged[: -len(data) // 2], decoders)).codes
+
+
+async def test_a_word_in_a_title_is_no_announcement(decoders: Decoders) -> None:
+    bare = ("-write_xing", "0", "-metadata", "title=Information about Xing")
+    whole = await decode(encode(sample(), "x.mp3", "-q:a", "9", *bare), decoders)
+    assert whole.facts.declared_s is None
+    assert whole.notices == ()
 
 
 @pytest.mark.parametrize("name", ["x.mp3", "x.flac", "x.wav", "x.mkv"])
@@ -193,6 +222,18 @@ async def test_what_is_no_source(decoders: Decoders, tmp_path: Path) -> None:
         await decode(file, decoders)  # type: ignore[arg-type]
 
 
+async def test_a_source_that_fails_is_to_blame_and_not_the_disk(decoders: Decoders) -> None:
+    class Broken(io.RawIOBase):
+        def read(self, _: int = -1) -> bytes:
+            raise ConnectionResetError("the line is dead")
+
+    closed = io.BytesIO(b"RIFF")
+    closed.close()
+    for file, said in ((Broken(), "the line is dead"), (closed, "closed file")):
+        with pytest.raises(errors.UnreadableSourceError, match=said):
+            await decode(file, decoders)  # type: ignore[arg-type]
+
+
 async def test_a_file_that_grows_is_read_as_it_was(decoders: Decoders, tmp_path: Path) -> None:
     path = tmp_path / "live.wav"
     data = encode(sample(), "x.wav", "-bitexact")
@@ -222,7 +263,8 @@ async def test_a_file_that_shrinks_ends_early(decoders: Decoders, tmp_path: Path
 
 
 async def test_a_full_disk_under_a_pipe(tmp_path: Path) -> None:
-    settings = Settings(spool_dir=tmp_path / "missing")
+    settings = Settings(spool_dir=tmp_path / "file" / "folder")
+    (tmp_path / "file").write_text("")
     with pytest.raises(errors.SpoolFullError, match="VOXGATE_SPOOL_DIR"):
         await decode("/dev/zero", None, settings, pcm=PcmDeclaration("s16le", 16_000))
     with pytest.raises(errors.SpoolFullError, match="VOXGATE_SPOOL_DIR"):

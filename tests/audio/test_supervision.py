@@ -149,6 +149,59 @@ async def test_nothing_outlives_a_caller_who_is_killed(tmp_path: Path) -> None:
     await until(lambda: not any(map(alive, family)), "the end of the family")
 
 
+async def test_whoever_leaves_at_the_fork_leaves_alone(long: bytes, decoders: Decoders) -> None:
+    """Cancelled while its decoder is being forked: everybody else's goes on."""
+    await decoders.warm()
+    whole = asyncio.create_task(decode(long, decoders))
+    for turns in range(12):
+        leaving = asyncio.create_task(decode(SAMPLE, decoders))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+    assert len((await whole).pcm) == 60 * len(sample())
+
+
+async def test_a_server_that_hangs_holds_nobody(long: bytes, decoders: Decoders) -> None:
+    server = await decoders.warm()
+    with Source.open(long, Settings()) as source:
+        decoded, pid = await begin(source, decoders)
+        os.kill(server, signal.SIGSTOP)
+        await decoded.aclose()
+    await until(lambda: not alive(server) and not alive(pid), "the end of both")
+    assert np.array_equal((await decode(SAMPLE, decoders)).pcm, sample())
+
+
+async def test_a_decoder_has_only_its_own_descriptors(long: bytes, decoders: Decoders) -> None:
+    """Source, pipe and the three standard ones, of which input is empty: no other one's job."""
+    with Source.open(long, Settings()) as source, Source.open(long, Settings()) as other:
+        first, _ = await begin(other, decoders)
+        decoded, pid = await begin(source, decoders)
+        targets = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
+        await decoded.aclose()
+        await first.aclose()
+    assert not [target for target in targets if target.startswith(("socket:", "anon_inode:"))]
+    assert len(targets) == 5
+
+
+async def test_a_failure_before_the_fork_leaks_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings = Settings(spool_dir=tmp_path / "file" / "folder")
+    async with Decoders(settings) as decoders:
+        await decoders.warm()
+        before = open_files()
+        for _ in range(5):
+            with pytest.raises(errors.SpoolFullError):
+                await decode(os.devnull, decoders, settings)
+        assert open_files() == before
+
+
+async def test_a_name_without_end_is_only_shortened(decoders: Decoders) -> None:
+    whole = await decode(SAMPLE, decoders, name="x" * 100_000)
+    assert len(whole.pcm) == len(sample())
+
+
 async def test_fifty_recordings_at_once_leave_nothing_behind(tmp_path: Path) -> None:
     settings = Settings(spool_dir=tmp_path)
     before = open_files()

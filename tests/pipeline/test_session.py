@@ -80,6 +80,13 @@ async def test_an_engine_killed_in_the_middle_costs_no_word() -> None:
     assert whole.text.count("train stopped") == 3
 
 
+async def test_a_closed_session_stays_closed() -> None:
+    async with voxgate.Session(voxgate.Settings()) as session:
+        pass
+    with pytest.raises(errors.UsageError, match="closed"):
+        await session.transcribe(SAMPLE)
+
+
 async def test_sessions_leave_no_process(tmp_path: Path) -> None:
     before = set(descendants(os.getpid()))
     settings = voxgate.Settings(spool_dir=tmp_path)

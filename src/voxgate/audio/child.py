@@ -31,14 +31,11 @@ if TYPE_CHECKING:
 class Parent(Protocol):
     """What a child needs of the fork server that it came from."""
 
-    def kill(self, number: int) -> None:
-        """End a child, if it still runs."""
-
     async def ended(self, number: int) -> int | None:
         """How a child ended: its exit status, minus a signal's number; None with the server."""
 
-    def forget(self, number: int) -> None:
-        """Drop what is kept about a child."""
+    async def end(self, number: int) -> None:
+        """End a child, if it still runs, and wait until it is gone."""
 
 
 class Child:
@@ -64,21 +61,27 @@ class Child:
             kind, body = await self._next(reader)
             if kind == wire.END:
                 return
-            if kind == wire.ERROR:
-                raise _error(json.loads(body))
             if kind == wire.SOUND:
                 self._decoded_s += len(body) / 32_000
-            yield _decoded(kind, body)
+            try:
+                said = _decoded(kind, body)
+            except (ValueError, KeyError, TypeError, struct.error) as error:
+                raise self._astray() from error
+            if isinstance(said, errors.VoxgateError):
+                raise said
+            if self._decoded_s > self._settings.max_duration_s + 1:
+                raise self._astray()
+            yield said
 
     async def close(self) -> None:
         """End the decoder, if it still runs, and wait until it is gone."""
-        self._server.kill(self._number)
-        await self._server.ended(self._number)
-        self._server.forget(self._number)
-        if self._transport:
-            self._transport.close()
-        else:
-            self._file.close()
+        try:
+            await self._server.end(self._number)
+        finally:
+            if self._transport:
+                self._transport.close()
+            else:
+                self._file.close()
 
     async def _next(self, reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
         before = time.monotonic()
@@ -86,7 +89,7 @@ class Child:
             async with asyncio.timeout(self._patience_s()):
                 kind, size = wire.HEADER.unpack(await reader.readexactly(wire.HEADER.size))
                 if size > wire.MAX_BODY:
-                    raise DecoderDiedError(f"The decoder of {self._source.name} went astray.")
+                    raise self._astray()
                 return kind, await reader.readexactly(size)
         except asyncio.IncompleteReadError as error:
             raise await self._death() from error
@@ -118,6 +121,13 @@ class Child:
             f"way: convert it first (ffmpeg -i INPUT output.flac), and please report it."
         )
 
+    def _astray(self) -> DecoderDiedError:
+        """What it says makes no sense: memory is corrupt, or somebody else speaks."""
+        return DecoderDiedError(
+            f"The decoder of {self._source.name} went astray. The file is damaged or hostile: "
+            f"convert it first (ffmpeg -i INPUT output.flac), and please report it."
+        )
+
     def _too_slow(self) -> DecoderTooSlowError:
         return DecoderTooSlowError(
             f"Decoding {self._source.name} fell more than {self._settings.decoder_patience_s:g} s "
@@ -126,14 +136,19 @@ class Child:
         )
 
 
-def _decoded(kind: bytes, body: bytes) -> Decoded:
+def _decoded(kind: bytes, body: bytes) -> Decoded | errors.VoxgateError:
+    """One message as a value. Raises ValueError, KeyError, TypeError or struct.error for none."""
     if kind == wire.SOUND:
         return Block(body)
     if kind == wire.SPEECH:
         return Speech(struct.unpack(f"<{len(body) // 4}f", body))
     if kind == wire.NOTICE:
         return Notice(**json.loads(body))
-    return Facts(**json.loads(body))
+    if kind == wire.ERROR:
+        return _error(json.loads(body))
+    if kind == wire.FACTS:
+        return Facts(**json.loads(body))
+    raise ValueError(f"no message begins with {kind!r}")
 
 
 _ERRORS: dict[str, type[errors.VoxgateError]] = {

@@ -46,9 +46,8 @@ class Decoders:
 
     async def aclose(self) -> None:
         """End the fork server and every decoder. May be called again."""
-        server, self._server = self._server, None
-        if server:
-            await server.close()
+        async with self._starting:
+            await self._end()
 
     async def __aenter__(self) -> Decoders:
         return self
@@ -56,10 +55,15 @@ class Decoders:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
+    async def _end(self) -> None:
+        server, self._server = self._server, None
+        if server:
+            await server.close()
+
     async def _started(self) -> ForkServerProcess:
         async with self._starting:
             if self._server and not self._server.alive:
-                await self.aclose()
+                await self._end()
             if not self._server:
-                self._server = await ForkServerProcess.start()
+                self._server = await ForkServerProcess.start(self._settings)
             return self._server

@@ -8,16 +8,19 @@ import json
 import os
 import socket
 import sys
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 from voxgate.audio.child import Child
 from voxgate.audio.decoder.job import Job
-from voxgate.errors import DecoderKilledError, SpoolFullError
+from voxgate.audio.spool import nameless_file
+from voxgate.errors import DecoderKilledError
 
 if TYPE_CHECKING:
     from voxgate.audio.source import Source
     from voxgate.settings import Settings
+
+GRACE_S = 5.0
+"""How long the server may take for what takes it milliseconds."""
 
 
 class ForkServerProcess:
@@ -31,10 +34,11 @@ class ForkServerProcess:
         self._listening: asyncio.Task[None] | None = None
 
     @classmethod
-    async def start(cls) -> ForkServerProcess:
+    async def start(cls, settings: Settings) -> ForkServerProcess:
         """Start the process and wait until it is warm."""
         ours, theirs = socket.socketpair()
-        with theirs:
+        with contextlib.ExitStack() as until_started, theirs:
+            until_started.enter_context(ours)
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "voxgate.audio.decoder.server"),
                 stdin=theirs.fileno(),
@@ -44,14 +48,18 @@ class ForkServerProcess:
                 env={**os.environ, "OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THREADS": "1"},
                 start_new_session=True,  # a terminal's Ctrl-C is ours to handle, not its
             )
+            until_started.pop_all()
         ours.setblocking(False)
         server = cls(process, ours)
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         server._listening = asyncio.create_task(server._listen(ready))
         try:
-            await ready
-        except BaseException:
+            async with asyncio.timeout(settings.engine_start_s):
+                await asyncio.shield(ready)
+        except BaseException as error:
             await server.close()
+            if isinstance(error, TimeoutError):
+                raise _server_died() from error
             raise
         return server
 
@@ -67,28 +75,24 @@ class ForkServerProcess:
 
     async def fork(self, source: Source, settings: Settings) -> Child:
         """Become a decoder of this source."""
-        loop = asyncio.get_running_loop()
-        self._numbers += 1
-        number = self._numbers
-        self._ended[number], self._forked[number] = loop.create_future(), loop.create_future()
-        read_fd, write_fd = os.pipe()
-        with contextlib.ExitStack() as fds:
-            fds.callback(os.close, write_fd)
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+            read_fd, write_fd = os.pipe()
+            ours.callback(os.close, read_fd)
+            theirs.callback(os.close, write_fd)
             passed = [source.fd, write_fd]
             if source.size is None:
-                passed.append(fds.enter_context(_scratch(settings)).fileno())
-            job = Job.of(source, settings).to_json()
-            line = json.dumps({"decode": number, "job": job}).encode() + b"\n"
-            try:
-                socket.send_fds(self._control, [line], passed)
-            except OSError as error:
-                os.close(read_fd)
-                raise _server_died() from error
-        child = Child(self, number, read_fd, source, settings)
+                scratch = theirs.enter_context(nameless_file(settings.spool_dir, "source-"))
+                passed.append(scratch.fileno())
+            number = self._send(Job.of(source, settings), passed)
+            child = Child(self, number, read_fd, source, settings)
+            ours.pop_all()  # the child's now
         try:
-            await self._forked[number]
-        except BaseException:
+            async with asyncio.timeout(GRACE_S):
+                await asyncio.shield(self._forked[number])
+        except BaseException as error:
             await child.close()
+            if isinstance(error, TimeoutError):
+                raise _server_died() from error
             raise
         return child
 
@@ -96,15 +100,31 @@ class ForkServerProcess:
         """How a decoder ended: its exit status, minus a signal's number; None with the server."""
         return await asyncio.shield(self._ended[number])
 
-    def forget(self, number: int) -> None:
-        """Drop what is kept about a decoder that is closed."""
-        self._forked.pop(number).cancel()
-        self._ended.pop(number).cancel()
-
-    def kill(self, number: int) -> None:
-        """Have a decoder ended, if it still runs."""
-        with contextlib.suppress(OSError):  # the server is gone, and with it every decoder
+    async def end(self, number: int) -> None:
+        """End a decoder, if it still runs, and forget it. A server that hangs is ended as well."""
+        try:
             self._control.send(json.dumps({"kill": number}).encode() + b"\n")
+            async with asyncio.timeout(GRACE_S):
+                await self.ended(number)
+        except (OSError, TimeoutError):  # it is gone, or it hangs: its decoders die with it
+            if self._process.returncode is None:
+                self._process.kill()
+            await self.ended(number)
+        finally:
+            self._forked.pop(number, None)
+            self._ended.pop(number, None)
+
+    def _send(self, job: Job, passed: list[int]) -> int:
+        """Ask for a decoder with these descriptors. Returns its number."""
+        loop = asyncio.get_running_loop()
+        number = self._numbers = self._numbers + 1
+        line = json.dumps({"decode": number, "job": job.to_json()}).encode() + b"\n"
+        try:
+            socket.send_fds(self._control, [line], passed)
+        except OSError as error:
+            raise _server_died() from error
+        self._ended[number], self._forked[number] = loop.create_future(), loop.create_future()
+        return number
 
     async def close(self) -> None:
         """Close the socket: the server ends its decoders, then itself."""
@@ -113,7 +133,7 @@ class ForkServerProcess:
             await asyncio.wait([self._listening])
         self._control.close()
         try:
-            await asyncio.wait_for(self._process.wait(), timeout=5)
+            await asyncio.wait_for(self._process.wait(), timeout=GRACE_S)
         except TimeoutError:  # it hangs, or somebody stopped it
             self._process.kill()
             await self._process.wait()
@@ -141,20 +161,10 @@ class ForkServerProcess:
     def _take(self, message: dict[str, int], ready: asyncio.Future[None]) -> None:
         if "ready" in message:
             ready.set_result(None)
-        elif (number := message.get("forked", 0)) in self._forked:
-            self._forked[number].set_result(message["pid"])
-        elif (number := message.get("ended", 0)) in self._ended:
-            self._ended[number].set_result(message["status"])
-
-
-def _scratch(settings: Settings) -> Any:
-    try:
-        return tempfile.TemporaryFile(dir=settings.spool_dir, prefix="source-")
-    except OSError as error:
-        raise SpoolFullError(
-            f"Nothing can be kept in {settings.spool_dir} ({error.strerror}). Free some space "
-            f"there, or name another folder in VOXGATE_SPOOL_DIR."
-        ) from error
+        elif forked := self._forked.get(message.get("forked", 0)):
+            forked.set_result(message["pid"])
+        elif ended := self._ended.get(message.get("ended", 0)):
+            ended.set_result(message["status"])
 
 
 def _server_died() -> DecoderKilledError:

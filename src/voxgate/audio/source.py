@@ -9,15 +9,14 @@ from __future__ import annotations
 import io
 import os
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
+from voxgate.audio.spool import nameless_file, spool_full
 from voxgate.errors import (
     AudioTooLargeError,
     EmptyAudioError,
-    SpoolFullError,
     UnreadableSourceError,
     UsageError,
 )
@@ -30,6 +29,7 @@ Given: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[
 """What a caller may give: a path, the bytes themselves, or an open binary file."""
 
 COPY_BYTES = 1 << 20
+MAX_NAME = 1000  # characters: a name is for messages
 
 
 @dataclass(slots=True)
@@ -72,6 +72,7 @@ class Source:
                 f"A recording is a path, bytes or an open binary file, not {type(given).__name__}."
             )
         source.pcm = pcm
+        source.name = source.name[:MAX_NAME]
         try:
             _check_size(source, settings.max_source_bytes)
         except BaseException:
@@ -114,15 +115,11 @@ def _from_path(path: Path, name: str | None) -> Source:
 
 def _from_file(file: IO[bytes], name: str | None, settings: Settings) -> Source:
     name = name or _name_of(file)
-    if isinstance(file.read(0), str):
-        raise UsageError(f"{name} is open as text. Open it with mode 'rb'.")
-    try:
-        fd = os.dup(file.fileno())
-    except (AttributeError, OSError):  # no descriptor behind it: a BytesIO, a zip member, a socket
+    # Only a plain file's descriptor holds what its reader would read: a gzip file or a network
+    # reply has one too, but with other bytes behind it.
+    if type(getattr(file, "raw", file)) is not io.FileIO:
         return _from_stream(file, name, settings)
-    # What the file object has buffered ahead is lost to a pipe's descriptor; a regular file is
-    # read from where its reader stands.
-    return _from_fd(fd, name, offset=file.tell() if file.seekable() else 0)
+    return _from_fd(os.dup(file.fileno()), name, offset=file.tell() if file.seekable() else 0)
 
 
 def _from_fd(fd: int, name: str, offset: int) -> Source:
@@ -136,26 +133,27 @@ def _from_fd(fd: int, name: str, offset: int) -> Source:
 
 def _from_stream(file: IO[bytes], name: str, settings: Settings) -> Source:
     """Copy to an unlinked file, so that the decoder's process can have its descriptor."""
+    with nameless_file(settings.spool_dir, "source-") as copy:
+        size = 0
+        # One block past the limit at most: `_check_size` then says that it is too large.
+        while size <= settings.max_source_bytes and (block := _read(file, name)):
+            try:
+                size += copy.write(block)
+            except OSError as error:
+                raise spool_full(settings.spool_dir, error) from error
+        return Source(name, os.dup(copy.fileno()), 0, size)
+
+
+def _read(file: IO[bytes], name: str) -> bytes:
     try:
-        with tempfile.TemporaryFile(dir=settings.spool_dir, prefix="source-") as copy:
-            size = _copy(file, copy, settings.max_source_bytes)
-            copy.flush()
-            return Source(name, os.dup(copy.fileno()), 0, size)
-    except OSError as error:
-        raise SpoolFullError(
-            f"{name} could not be kept in {settings.spool_dir} ({error.strerror}). Free some space "
-            f"there, or name another folder in VOXGATE_SPOOL_DIR."
+        block = file.read(COPY_BYTES)
+    except (OSError, ValueError) as error:  # ValueError: it is closed, or not open for reading
+        raise UnreadableSourceError(
+            f"{name} could not be read ({error}). Open it again and retry."
         ) from error
-
-
-def _copy(file: IO[bytes], copy: IO[bytes], limit: int) -> int:
-    """Copy one block past the limit at most; `_check_size` then says that it is too large."""
-    size = 0
-    while size <= limit and (block := file.read(COPY_BYTES)):
-        if not isinstance(block, (bytes, bytearray, memoryview)):
-            raise UsageError(f"{_name_of(file)} gives {type(block).__name__}, not bytes.")
-        size += copy.write(block)
-    return size
+    if not isinstance(block, (bytes, bytearray, memoryview)):
+        raise UsageError(f"{name} gives {type(block).__name__}, not bytes: open it with mode 'rb'.")
+    return bytes(block)
 
 
 def _check_size(source: Source, limit: int) -> None:

@@ -28,13 +28,7 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.samples = 0
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = tempfile.TemporaryFile(  # noqa: SIM115 (lives as long as we do)
-                dir=folder, prefix="sound-", buffering=0
-            )
-        except OSError as error:
-            raise self._full(error) from error
+        self._file = nameless_file(folder, "sound-")
 
     def append(self, pcm16: bytes) -> None:
         """Write whole samples at the end, all of them or none that anybody will read."""
@@ -44,7 +38,7 @@ class Spool:
                 written = os.pwrite(self._file.fileno(), view, self._end + len(pcm16) - len(view))
                 view = view[written:]
         except OSError as error:
-            raise self._full(error) from error
+            raise spool_full(self.folder, error) from error
         self.samples += len(pcm16) // SAMPLE_BYTES
 
     def read(self, start: int, end: int) -> bytes:
@@ -69,8 +63,22 @@ class Spool:
     def _end(self) -> int:
         return self.samples * SAMPLE_BYTES
 
-    def _full(self, error: OSError) -> SpoolFullError:
-        return SpoolFullError(
-            f"The decoded sound could not be kept in {self.folder} ({error.strerror}). Free some "
-            f"space (an hour of sound takes 115 MB), or name another folder in VOXGATE_SPOOL_DIR."
-        )
+
+def nameless_file(folder: Path, prefix: str) -> IO[bytes]:
+    """An unbuffered file that nobody else can open, in a folder that is made where it is missing.
+
+    Raises `SpoolFullError`.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=folder, prefix=prefix, buffering=0)
+    except OSError as error:
+        raise spool_full(folder, error) from error
+
+
+def spool_full(folder: Path, error: OSError) -> SpoolFullError:
+    """The one sentence for a spool that takes no more."""
+    return SpoolFullError(
+        f"Sound could not be kept in {folder} ({error.strerror or error}). Free some space there "
+        f"(an hour of sound takes 115 MB), or name another folder in VOXGATE_SPOOL_DIR."
+    )

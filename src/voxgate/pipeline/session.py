@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from voxgate.audio.decode import Decoders
 from voxgate.audio.source import Source
 from voxgate.engine.catalogue import find
+from voxgate.errors import UsageError
 from voxgate.pipeline.run import Run, Standing
 from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings
@@ -41,6 +42,7 @@ class Session:
         self.settings = settings or Settings.read()
         self._decoders = Decoders(self.settings)
         self._providers: dict[str, Provider] = {}
+        self._closed = False
 
     async def transcribe(
         self,
@@ -57,6 +59,8 @@ class Session:
         `name` is what messages call the recording; `pcm` declares headerless sound; `standing` is
         told how far it has come. Raises `VoxgateError`.
         """
+        if self._closed:
+            raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
         provider = self._provider(model)
         source = await asyncio.to_thread(Source.open, given, self.settings, name=name, pcm=pcm)
         with source:
@@ -71,7 +75,8 @@ class Session:
             return await run.transcript()
 
     async def aclose(self) -> None:
-        """End every process of this session. May be called again."""
+        """End every process of this session, for good. May be called again."""
+        self._closed = True
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._decoders.aclose)
             for provider in self._providers.values():

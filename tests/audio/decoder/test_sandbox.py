@@ -16,6 +16,10 @@ import os, socket, subprocess, sys, ctypes, signal, resource
 from pathlib import Path
 from voxgate.audio.decoder import sandbox
 inherited = socket.socketpair()
+libc = ctypes.CDLL(None, use_errno=True)
+def syscall(numbers, *arguments):
+    if libc.syscall(numbers[os.uname().machine], *arguments) < 0:
+        raise OSError(ctypes.get_errno(), "refused")
 sandbox.enter(memory_bytes=300 << 20, cpu_s=2, file_bytes=1000)
 try:
     exec({attempt!r})
@@ -34,6 +38,17 @@ REFUSED = {
     "a socket is used": "inherited[0].sendmsg([b'x'])",
     "a process is forked": "os.fork()",
     "a program is run": "os.execv('/bin/true', ['true'])",
+    "a file is cut": "os.truncate('kept', 0)",
+    "a folder is made": "os.mkdir('made')",
+    "a folder is removed": "os.rmdir('folder')",
+    "a file is linked": "os.link('kept', 'made')",
+    "a file is named anew": "os.symlink('kept', 'made')",
+    "a file is dated": "os.utime('kept', (0, 0))",
+    "a mode is changed": "os.chmod('kept', 0)",
+    "a pipe is made": "os.mkfifo('made')",
+    "a stranger is signalled": "syscall(dict(x86_64=129, aarch64=138), os.getppid(), 0, b'')",
+    "data is sent": "inherited[0].send(b'x')",
+    "the terminal is spoken to": "import fcntl; fcntl.ioctl(1, 0x5413, bytes(8))",
     "a program is started": "subprocess.run(['true'])",
     "a stranger is killed": "os.kill(os.getppid(), 0)",
     "limits are raised": "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))",
@@ -52,9 +67,11 @@ def confined(attempt: str, folder: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("what", REFUSED)
 def test_it_is_refused_that(what: str, tmp_path: Path) -> None:
     (kept := tmp_path / "kept").write_text("here")
+    (tmp_path / "folder").mkdir()
     result = confined(REFUSED[what], str(tmp_path))
     assert result.stdout.startswith("refused"), result.stderr
     assert kept.read_text() == "here"
+    assert {path.name for path in tmp_path.iterdir()} == {"kept", "folder"}
 
 
 def test_its_work_goes_on(tmp_path: Path) -> None:

@@ -50,6 +50,9 @@ DECLARES_LENGTH: Final = {"wav", "w64", "aiff", "au", "caf", "flac", "wv", "ape"
 )
 """Formats whose duration is written in the header, rather than guessed from the bit rate."""
 
+FLAC_LEAST: Final = 2
+"""Bytes a second: a frame of silence takes some 14, and lasts 4 s at most at 16 kHz."""
+
 HEAD: Final = 4096
 """Bytes looked at beside FFmpeg's own probe."""
 
@@ -84,6 +87,7 @@ class Container:
     ) -> None:
         self.name = name
         self.damaged = 0  # packets that could not be decoded
+        self.broken_off = False  # the container could not be read to its end
         self._file = file
         self._head = file.head(HEAD)
         if not self._head:  # a pipe or device: a file's size was looked at before
@@ -119,6 +123,19 @@ class Container:
         if self.stream.duration is not None and self.stream.time_base is not None:
             return self.stream.duration * self.stream.time_base
         return None if self._av.duration is None else Fraction(self._av.duration, av.time_base)
+
+    def can_hold(self, seconds: float) -> bool:
+        """Whether the file is large enough for what its header announces.
+
+        Asked of formats whose header is one number, which one flipped bit makes a day longer; where
+        the duration comes from an index, the index has to be there.
+        """
+        size = self._file.size
+        if size is None:
+            return True
+        if self._wav:
+            return size >= seconds * self._wav.bytes_per_second
+        return self._av.format.name != "flac" or size >= seconds * FLAC_LEAST
 
     @property
     def origin(self) -> Fraction:
@@ -160,7 +177,7 @@ class Container:
         try:
             yield from self._av.demux(self.stream)
         except (av.error.InvalidDataError, av.error.EOFError, av.error.PatchWelcomeError):
-            self.damaged += 1
+            self.broken_off = True
 
     def _open(self, file: RegularFile | PipeFile, pcm: PcmDeclaration | None) -> InputContainer:
         options, format_name = dict(OPTIONS), None
@@ -218,4 +235,14 @@ class Container:
         return "of no known container" if b"\0" in self._head[:512] else "text"
 
     def _has_xing(self) -> bool:
-        return any(tag in self._head for tag in (b"Xing", b"Info", b"VBRI"))
+        """Whether an MP3's first frame counts the others, instead of holding sound.
+
+        The tag stands behind the frame's side information, whose size depends on version and
+        channels: http://gabriel.mp3-tech.org/mp3infotag.html, and 36 for VBRI.
+        """
+        start = 0
+        if self._head[:3] == b"ID3":  # its size in four times seven bits
+            bits = self._head[6:10]
+            start = 10 + (bits[0] << 21 | bits[1] << 14 | bits[2] << 7 | bits[3])
+        frame = self._file.at(start, 40)
+        return any(frame[at : at + 4] in {b"Xing", b"Info", b"VBRI"} for at in (13, 21, 36))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from abc import ABC, abstractmethod
 
 from voxgate.audio.source import too_large
@@ -15,6 +16,7 @@ BLOCK = 1 << 20
 class _Positioned(ABC):
     """What both kinds of file are to their readers: bytes by position."""
 
+    size: int | None = None  # bytes; None while nobody knows
     _position = 0
 
     def tell(self) -> int:
@@ -23,12 +25,12 @@ class _Positioned(ABC):
 
     def head(self, count: int) -> bytes:
         """The first `count` bytes, fewer only where the file is shorter."""
-        return self._at(0, count)
+        return self.at(0, count)
 
     def find(self, needle: bytes, start: int) -> int | None:
         """The first place at or after `start` where these bytes lie; None if nowhere near."""
         for at in range(start, start + SEARCH, BLOCK):
-            block = self._at(at, BLOCK + len(needle) - 1)
+            block = self.at(at, BLOCK + len(needle) - 1)
             if (place := block.find(needle)) >= 0:
                 return at + place
             if len(block) <= BLOCK:
@@ -36,7 +38,7 @@ class _Positioned(ABC):
         return None
 
     @abstractmethod
-    def _at(self, position: int, count: int) -> bytes:
+    def at(self, position: int, count: int) -> bytes:
         """At most `count` bytes from a place; none where there are none."""
 
 
@@ -48,24 +50,26 @@ class RegularFile(_Positioned):
     """
 
     def __init__(self, fd: int, offset: int, size: int) -> None:
-        self._fd, self._offset, self._size = fd, offset, size
+        self._fd, self._offset = fd, offset
+        self.size: int = size
 
     def read(self, count: int) -> bytes:
         """At most `count` bytes from here; none at the end, also where the file has shrunk."""
-        data = self._at(self._position, count)
+        data = self.at(self._position, count)
         self._position += len(data)
         return data
 
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
         """Move to a place, and tell it."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
         if base + position < 0:
             raise OSError(errno.EINVAL, "before the beginning")
         self._position = base + position
         return self._position
 
-    def _at(self, position: int, count: int) -> bytes:
-        count = min(count, self._size - position)
+    def at(self, position: int, count: int) -> bytes:
+        """At most `count` bytes from a place; none where there are none."""
+        count = min(count, self.size - position)
         return os.pread(self._fd, count, self._offset + position) if count > 0 else b""
 
 
@@ -84,7 +88,7 @@ class PipeFile(_Positioned):
     def read(self, count: int) -> bytes:
         """At most `count` bytes from here, waiting for the first of them."""
         self._pull_to(self._position + 1)
-        data = self._at(self._position, count)
+        data = self.at(self._position, count)
         self._position += len(data)
         return data
 
@@ -103,21 +107,26 @@ class PipeFile(_Positioned):
         self._position = position + (self._position if whence == os.SEEK_CUR else 0)
         return self._position
 
-    def _at(self, position: int, count: int) -> bytes:
+    def at(self, position: int, count: int) -> bytes:
+        """At most `count` bytes from a place, as far as the pipe has been read."""
         count = min(count, self._kept - position)
         return os.pread(self._scratch, count, position) if count > 0 else b""
 
     def head(self, count: int) -> bytes:
         """The first `count` bytes, waiting for all of them."""
         self._pull_to(count)
-        return self._at(0, count)
+        return self.at(0, count)
 
     def _pull_to(self, end: int) -> None:
         while self._kept < end and not self._ended:
             self._pull()
 
     def _pull(self) -> None:
-        data = os.read(self._fd, 1 << 16)
+        try:
+            data = os.read(self._fd, 1 << 16)
+        except BlockingIOError:  # somebody else set it non-blocking: wait as if they had not
+            select.select([self._fd], [], [])  # poll counts descriptors against their limit, 0
+            return
         self._ended = not data
         if self._kept + len(data) > self._max_bytes:
             raise too_large(self._name, self._max_bytes)

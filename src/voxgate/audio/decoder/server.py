@@ -54,7 +54,8 @@ class ForkServer:
         gc.collect()
         gc.freeze()  # what is warm now is shared with every decoder: the collector leaves it alone
         self._say(ready=os.getpid())
-        with selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as self._selector:
+            selector = self._selector
             selector.register(self._control, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
             while True:
@@ -84,13 +85,19 @@ class ForkServer:
         return True
 
     def _fork(self, number: int, job: Job, fds: list[int]) -> None:
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:  # no memory or no process to be had: as if somebody had killed it
+            pid = -1
         if pid == 0:
             self._become_decoder(job, fds)
         for fd in fds:
             os.close(fd)
-        self._jobs[pid] = number
         self._say(forked=number, pid=pid)
+        if pid > 0:
+            self._jobs[pid] = number
+        else:
+            self._say(ended=number, status=-signal.SIGKILL)
 
     def _become_decoder(self, job: Job, fds: list[int]) -> NoReturn:
         """The child's side of the fork: confined first, and never back into the server's loop."""
@@ -100,7 +107,7 @@ class ForkServer:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody listens any more: end quietly
-            for end in (self._control, self._wake_read, self._wake_write):
+            for end in (self._selector, self._control, self._wake_read, self._wake_write):
                 end.close()
             source_fd, out_fd, *scratch = fds
             sandbox.enter(
@@ -151,7 +158,11 @@ def warm_up() -> None:
 def main() -> None:
     """Serve on standard input, which is one end of a Unix socket pair."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle
-    server = ForkServer(socket.socket(fileno=os.dup(0)))
+    control = socket.socket(fileno=os.dup(0))
+    # Standard input would go along to every decoder, and with it the other decoders' jobs.
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 (a descriptor is wanted)
+        os.dup2(nothing.fileno(), 0)
+    server = ForkServer(control)
     try:
         server.run()
     except (BrokenPipeError, ConnectionResetError):

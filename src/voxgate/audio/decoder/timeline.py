@@ -19,6 +19,10 @@ CLOCK_SLACK_S = Fraction(1)
 """How far past the announced end a timestamp may lie before the clock is not believed."""
 
 
+LONGEST_GAP_S = Fraction(600)
+"""The longest gap that is believed where no end is announced: joined streams jump by hours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """What comes before a frame, in samples of its own rate."""
@@ -72,4 +76,6 @@ class Timeline:
         return Placement(jumped=True)
 
     def _plausible(self, gap: int) -> bool:
-        return self.end is None or self.position + gap <= (self.end + CLOCK_SLACK_S) * self.rate
+        if self.end is None:
+            return gap <= LONGEST_GAP_S * self.rate
+        return self.position + gap <= (self.end + CLOCK_SLACK_S) * self.rate

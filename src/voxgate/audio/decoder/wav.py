@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from voxgate.audio.decoder.file import RegularFile
 
-NEVER_FILLED_IN = 0x7FFFFFFF
+NEVER_FILLED_IN = 0x7FFFF000
 """From this size on (and at 0) a recorder wrote to a pipe, or crashed before it knew."""
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import av.error
 import numpy as np
 
 from voxgate.audio.decoder import wire
@@ -53,8 +52,10 @@ def work(job: Job, voice: Voice, source_fd: int, scratch_fd: int, out_fd: int) -
             f"ordinary recording does. Raise VOXGATE_DECODER_MEMORY_BYTES if you trust the file."
         )
         _say(out_fd, wire.ERROR, died.code, died.sentence)
-    except av.error.FFmpegError as error:
-        unreadable = UnreadableSourceError(f"{job.name} could not be read: {error}.")
+    except OSError as error:  # FFmpeg's errors are such, too
+        unreadable = UnreadableSourceError(
+            f"{job.name} could not be read: {error}. Try again, or copy it first."
+        )
         _say(out_fd, wire.ERROR, unreadable.code, unreadable.sentence)
 
 
@@ -122,8 +123,9 @@ class Decoding:
         self._sound.change(*shape)
 
     def _refuse_announced_length(self) -> None:
+        """Believe a header only as far as the file's size can hold what it announces."""
         declared, limit = self._facts.declared_s, self._job.max_duration_s
-        if declared is not None and declared > limit:
+        if declared is not None and declared > limit and self._container.can_hold(declared):
             raise too_long(self._job.name, limit, f"its header announces {declared / 3600:.1f} h")
 
     def _nothing_decoded(self) -> AudioError:
@@ -154,6 +156,14 @@ class Decoding:
                 f"{name} goes on to {float(heard):.1f} s, but its header announces "
                 f"{float(declared):.1f} s. All of it was transcribed.",
             )  # fmt: skip
+        if self._container.broken_off:
+            _say(
+                out,
+                wire.NOTICE,
+                "truncated_audio",
+                f"{name} breaks off after {float(heard):.1f} s: what follows could not be read. "
+                f"Convert it first (ffmpeg -i INPUT output.flac) if there is more.",
+            )
         if self._container.damaged:
             _say(
                 out, wire.NOTICE, "damaged_audio",
