@@ -1,9 +1,9 @@
 """Whether three hours through the command line slow down or grow.
 
-    python -m benchmarks.endurance [HOURS]
+    python -m benchmarks.endurance [HOURS [PAUSE_S]]
 
-Loops the sample, transcribes it on a pseudo-terminal, reads the progress that a user sees, and
-asks the kernel for the memory of every process. Takes a fifth of the recording's length or more.
+Loops the sample, with a pause after each time, transcribes it on a pseudo-terminal, reads the progress that a user sees, and
+asks the kernel for the memory of every process. Takes a fifth of the speech's length or more.
 """
 
 from __future__ import annotations
@@ -68,9 +68,10 @@ class Watch:
 def main() -> None:
     """Run, watch, print."""
     hours = float(sys.argv[1]) if len(sys.argv) > 1 else 3
+    pause_s = float(sys.argv[2]) if len(sys.argv) > 2 else 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "long.flac")
-        loop(path, hours * 3600)
+        loop(path, hours * 3600, pause_s)
         watch = transcribe(path, Path(folder))
         words = len((Path(folder) / "long.txt").read_text(encoding="utf-8").split())
     print(f"{hours:g} h of sound, {words} words, {watch.marks[-1].wall_s:.0f} s")
@@ -86,11 +87,15 @@ def main() -> None:
         print(f"{memory.name:50} start {memory.start / 1e6:4.0f} MB, grew by {grown:4.0f} MB")
 
 
-def loop(path: Path, seconds: float) -> None:
-    """The sample, over and over."""
-    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
-    loop = ("-stream_loop", "-1", "-i", str(SAMPLE), "-t", str(seconds))
-    subprocess.run([ffmpeg, "-v", "error", *loop, str(path)], check=True)
+def loop(path: Path, seconds: float, pause_s: float) -> None:
+    """The sample and a pause, over and over."""
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
+    once = path.with_name("once.flac")
+    pad = ("-af", f"apad=pad_dur={pause_s}") if pause_s else ()
+    subprocess.run([*ffmpeg, "-i", str(SAMPLE), *pad, str(once)], check=True)
+    again = ("-stream_loop", "-1", "-i", str(once), "-t", str(seconds))
+    subprocess.run([*ffmpeg, *again, str(path)], check=True)
+    once.unlink()
 
 
 def transcribe(path: Path, folder: Path) -> Watch:

@@ -45,7 +45,12 @@ class ForkServerProcess:
                 stdout=asyncio.subprocess.DEVNULL,
                 # One thread: threads do not survive a fork, and for the speech detector four are
                 # eleven times slower than one (docs/log.md).
-                env={**os.environ, "OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env={
+                    **os.environ,
+                    "OMP_THREAD_LIMIT": "1",
+                    "OPENBLAS_NUM_THREADS": "1",
+                    "TMPDIR": str(settings.spool_dir),  # for what it warms up with
+                },
                 start_new_session=True,  # a terminal's Ctrl-C is ours to handle, not its
             )
             until_started.pop_all()
@@ -147,7 +152,7 @@ class ForkServerProcess:
                 for line in lines:
                     self._take(json.loads(line), ready)
         except ConnectionError:
-            pass
+            pass  # it ended in the middle of a word; what follows from an end is below
         finally:
             starting: list[asyncio.Future[Any]] = [ready, *self._forked.values()]
             for forked in starting:

@@ -43,6 +43,7 @@ class ForkServer:
         warm_up()
         self._voice = Voice()
         self._buffer = b""
+        self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = socket.socketpair()
         for end in (self._wake_read, self._wake_write):
             end.setblocking(False)
@@ -54,16 +55,14 @@ class ForkServer:
         gc.collect()
         gc.freeze()  # what is warm now is shared with every decoder: the collector leaves it alone
         self._say(ready=os.getpid())
-        with selectors.DefaultSelector() as self._selector:
-            selector = self._selector
-            selector.register(self._control, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
-            while True:
-                for key, _ in selector.select():
-                    if key.fileobj is self._wake_read:
-                        self._reap()
-                    elif not self._listen():
-                        return
+        self._selector.register(self._control, selectors.EVENT_READ)
+        self._selector.register(self._wake_read, selectors.EVENT_READ)
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._wake_read:
+                    self._reap()
+                elif not self._listen():
+                    return
 
     def kill_all(self) -> None:
         """End every decoder that still runs."""
