@@ -2,8 +2,9 @@
 
     python -m benchmarks.endurance [HOURS [PAUSE_S]]
 
-Loops the sample, with a pause after each time, transcribes it on a pseudo-terminal, reads the progress that a user sees, and
-asks the kernel for the memory of every process. Takes a fifth of the speech's length or more.
+Loops the sample, with a pause after each time, transcribes it on a pseudo-terminal, reads the
+progress that a user sees, and asks the kernel for the memory of every process. Takes a fifth of the
+speech's length or more.
 """
 
 from __future__ import annotations
