@@ -24,6 +24,10 @@ ENDINGS = {
 }
 
 
+CLOSING_S = 10.0
+"""How long closing may take: each process that hangs is given five seconds."""
+
+
 def run(work: Coroutine[None, None, T]) -> T:
     """`asyncio.run`, except that a signal lets the work close what it has open, and exits.
 
@@ -39,6 +43,8 @@ def run(work: Coroutine[None, None, T]) -> T:
             if not caught and task is not None:  # a second one must not cancel the closing
                 caught.append(number)
                 task.cancel()
+                # Whatever holds the closing up holds nobody: children end when their lifelines do.
+                loop.call_later(CLOSING_S, _exit, number)
 
         for number in ENDINGS:
             if signal.getsignal(number) is not signal.SIG_IGN:
