@@ -35,6 +35,7 @@ class Scripted:
     options: list[Options] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
+    warmed: bool = False
     closed: bool = False
 
     def __post_init__(self) -> None:
@@ -62,6 +63,9 @@ class Scripted:
             yield Done("en")
         finally:
             self.running -= 1
+
+    async def warm(self) -> None:
+        self.warmed = True
 
     async def aclose(self) -> None:
         self.closed = True

@@ -88,7 +88,6 @@ class AudioTooLargeError(AudioError):
 class DecoderDiedError(AudioError):
     """The decoder's process ended while it read this recording, by a crash or by its limits."""
 
-    status = 422
     code = "decoder_died"
 
 
@@ -103,7 +102,6 @@ class DecoderKilledError(DecoderDiedError):
 class DecoderTooSlowError(AudioError):
     """The decoder fell behind real time for longer than the configured patience."""
 
-    status = 422
     code = "decoder_too_slow"
 
 
@@ -150,6 +148,98 @@ class UnsupportedLanguageError(VoxgateError):
     code = "unsupported_language"
 
 
+class NotBuiltError(UsageError):
+    """Something the wire format knows and this version does not do yet."""
+
+    code = "not_built"
+
+
+class OptionError(UsageError):
+    """An option that the model cannot fulfil."""
+
+    code = "unsupported_option"
+
+
+class AuthenticationError(VoxgateError):
+    """No key, or one that is not valid here."""
+
+    status = 401
+    code = "authentication"
+
+
+class ForbiddenError(VoxgateError):
+    """The caller is known, or needs no key, and may not do this."""
+
+    status = 403
+    code = "permission_denied"
+
+
+class NotFoundError(VoxgateError):
+    """Nothing of that name is here: a path, a generation, a key."""
+
+    status = 404
+    code = "not_found"
+
+
+class BodyStalledError(VoxgateError):
+    """The request's body stopped arriving."""
+
+    status = 408
+    code = "request_timeout"
+    retryable = True
+
+
+class BodyTooLargeError(VoxgateError):
+    """The request's body, or its part without the recording, is larger than it may be."""
+
+    status = 413
+    code = "payload_too_large"
+
+
+class MediaTypeError(VoxgateError):
+    """The request's body is of a content type that is not read here."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class BusyError(VoxgateError):
+    """There is no room for more work now. `retry_after_s` says when to come again."""
+
+    status = 503
+    code = "overloaded"
+    retryable = True
+    retry_after_s: ClassVar[int] = 5
+
+
+class KeyBusyError(BusyError):
+    """One key has as much work under way as it may have."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+
+class ShuttingDownError(BusyError):
+    """The server takes no new work, because it is about to end."""
+
+    code = "shutting_down"
+
+
+class ServerError(VoxgateError):
+    """A Voxgate server, asked by the command line, answered with a failure or not at all."""
+
+    status = 502
+    code = "server_failed"
+
+
+class LedgerError(VoxgateError):
+    """The database of keys and generations cannot be opened, read or written."""
+
+    status = 503
+    code = "ledger_failed"
+    retryable = True
+
+
 class SettingsError(VoxgateError):
     """A setting, from the environment or the settings file, that is unknown or malformed."""
 
@@ -163,7 +253,7 @@ class SettingsError(VoxgateError):
 class SpoolFullError(VoxgateError):
     """The disk that holds the decoded sound is full."""
 
-    status = 507
+    status = 503  # not 507: clients wait and come again after a 503
     code = "spool_full"
     retryable = True
 
@@ -187,6 +277,13 @@ class EngineStartError(EngineError):
 
     code = "engine_start_failed"
     retryable = False
+
+
+class NoWeightsError(EngineStartError):
+    """The model is known, and what it needs is not installed here."""
+
+    status = 404
+    code = "no_endpoints"
 
 
 class EngineDiedError(EngineError):

@@ -68,7 +68,7 @@ async def test_a_crashing_decoder_is_told_from_a_killed_one(
             async for _ in decoded:
                 pass
     assert not caught.value.retryable
-    assert caught.value.status == 422
+    assert caught.value.status == 400
 
 
 async def test_a_decoder_that_hangs_is_ended(long: bytes) -> None:

@@ -18,27 +18,30 @@ if TYPE_CHECKING:
 class Decoders:
     """The fork server and the decoders that it becomes; started at first use.
 
-    One is enough for a process, and any number of recordings decode at once. Use it as an
-    asynchronous context, within one event loop.
+    One is enough for a process. `max_decoders` recordings decode at once, others wait for their
+    turn: a decoder that shared a core with fifty would fall behind real time and be ended for it.
+    Use it as an asynchronous context, within one event loop.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._server: ForkServerProcess | None = None
         self._starting = asyncio.Lock()
+        self._turns = asyncio.Semaphore(settings.max_decoders)
 
     async def decode(self, source: Source) -> AsyncGenerator[Decoded]:
         """Decode one recording, as fast as the blocks are taken and no faster.
 
         Closing the iterator ends its decoder. Raises `AudioError` of every kind, `SpoolFullError`.
         """
-        server = await self._started()
-        child = await server.fork(source, self._settings)
-        try:
-            async for message in child.messages():
-                yield message
-        finally:
-            await child.close()
+        async with self._turns:
+            server = await self._started()
+            child = await server.fork(source, self._settings)
+            try:
+                async for message in child.messages():
+                    yield message
+            finally:
+                await child.close()
 
     async def warm(self) -> int:
         """Start the fork server now rather than at the first recording. Returns its process id."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 from voxgate.engine.capabilities import Capabilities
-from voxgate.errors import EngineStartError, UnknownModelError
+from voxgate.errors import NoWeightsError, UnknownModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from voxgate.engine.recogniser import Recogniser
 
 
@@ -18,6 +21,8 @@ class ModelSpec:
     """A model before it is loaded."""
 
     name: str  # owner/model
+    title: str  # as it is shown to people, "Owner: Model"
+    released: date  # of its weights
     summary: str  # one line for people
     licence: str  # SPDX, of the model's weights
     capabilities: Capabilities
@@ -30,6 +35,8 @@ MODELS: dict[str, ModelSpec] = {
     for spec in (
         ModelSpec(
             name="cmusphinx/en-us",
+            title="CMU Sphinx: English (US)",
+            released=date(2022, 10, 1),  # the month of PocketSphinx 5.0.0, which brought it
             summary="PocketSphinx 5 with its English model: small, offline, rough.",
             licence="BSD-2-Clause",
             capabilities=Capabilities(window_s=30.0, languages=("en",), times="word"),
@@ -40,12 +47,12 @@ MODELS: dict[str, ModelSpec] = {
 }
 
 
-def find(name: str) -> ModelSpec:
+def find(name: str, models: Mapping[str, ModelSpec] = MODELS) -> ModelSpec:
     """The model of that name. Raises `UnknownModelError`, which names the nearest ones."""
     try:
-        return MODELS[name]
+        return models[name]
     except KeyError:
-        raise UnknownModelError.of(name, MODELS) from None
+        raise UnknownModelError.of(name, models) from None
 
 
 def missing(spec: ModelSpec) -> str | None:
@@ -60,10 +67,10 @@ def missing(spec: ModelSpec) -> str | None:
 def load(spec: ModelSpec) -> Recogniser:
     """Load the model into this process; seconds, and as much memory as the model takes.
 
-    Raises `EngineStartError` for what is not installed, and whatever the model's library raises.
+    Raises `NoWeightsError` for what is not installed, and whatever the model's library raises.
     """
     if absent := missing(spec):
-        raise EngineStartError(absent)
+        raise NoWeightsError(absent)
     module, _, function = spec.loader.partition(":")
     recogniser: Recogniser = getattr(import_module(module), function)(spec)
     return recogniser

@@ -12,14 +12,16 @@ from voxgate.audio.plan import Planner
 from voxgate.audio.recording import Audio
 from voxgate.audio.speech import SpeechDetector, SpeechRules
 from voxgate.audio.spool import SAMPLE_RATE, Spool
+from voxgate.pipeline.trace import Trace
 from voxgate.pipeline.window import Recognised, recognise
 from voxgate.transcript.assemble import join, place
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from voxgate.audio.decode import Decoders
+    from voxgate.audio.decoded import Decoded
     from voxgate.audio.plan import Window
     from voxgate.audio.source import Source
     from voxgate.providers.base import Provider
@@ -51,9 +53,17 @@ class Run:
         provider: Provider,
         decoders: Decoders,
         settings: Settings,
+        lane: asyncio.Semaphore | None = None,
+        trace: Trace | None = None,
         standing: Callable[[Standing], None] = lambda _: None,
     ) -> None:
+        """`lane` is shared by all runs of one provider: windows of different recordings take turns.
+
+        `standing` is told first when the first block of sound is decoded.
+        """
         self._source, self._options, self._provider = source, options, provider
+        self._lane = lane or asyncio.Semaphore(provider.capabilities.concurrency)
+        self._trace = trace or Trace()
         self._decoders, self._settings = decoders, settings
         self._report = standing
         self._declared_s: float | None = None
@@ -82,10 +92,13 @@ class Run:
         """Windows of the recording, each as soon as its sound is in the spool."""
         window_s = self._provider.capabilities.window_s
         detector, planner = SpeechDetector(SpeechRules(longest_s=window_s)), Planner(window_s)
-        async with contextlib.aclosing(self._decoders.decode(self._source)) as decoded:
+        async with contextlib.aclosing(self._decoded()) as decoded:
             async for item in decoded:
                 if isinstance(item, Block):
+                    first = not self._spool.samples
                     self._spool.append(item.pcm16)
+                    if first:
+                        self._tell()
                 elif isinstance(item, Speech):
                     regions = detector.feed(item.probabilities)
                     for window in planner.feed(regions, detector.settled):
@@ -102,6 +115,16 @@ class Run:
         for window in planner.finish():
             yield window
 
+    async def _decoded(self) -> AsyncGenerator[Decoded]:
+        """What the decoder says, with the time that was spent waiting for it."""
+        async with contextlib.aclosing(self._decoders.decode(self._source)) as decoded:
+            while True:
+                with self._trace.spans.measure("decode"):
+                    item = await anext(decoded, None)
+                if item is None:
+                    return
+                yield item
+
     async def _recognise(self, window: Window, slots: asyncio.Semaphore) -> None:
         audio = Audio(self._spool, window.start, min(window.end, self._spool.samples))
 
@@ -109,8 +132,18 @@ class Run:
             self._open[window.index] = window.start_s + seconds
             self._tell()
 
-        async with slots:
-            recognised = await recognise(window, audio, self._provider, self._options, heard)
+        # A run has no more windows in the lane than the provider takes at once: a long recording
+        # does not make a short one wait for its end.
+        async with slots, self._lane:
+            with self._trace.spans.measure("provider"):
+                recognised = await recognise(
+                    window,
+                    audio,
+                    self._provider,
+                    self._options,
+                    heard=heard,
+                    trace=self._trace.attempts,
+                )
         self._recognised.append(recognised)
         del self._open[window.index]
         self._tell()

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 
 from voxgate.audio.decode import Decoders
 from voxgate.audio.source import Source
-from voxgate.engine.catalogue import find
-from voxgate.errors import UsageError
+from voxgate.engine.catalogue import MODELS, find, missing
+from voxgate.errors import NoWeightsError, UsageError
 from voxgate.pipeline.run import Run, Standing
 from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Self
 
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import Given
+    from voxgate.engine.catalogue import ModelSpec
+    from voxgate.pipeline.trace import Trace
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
 
@@ -38,10 +40,20 @@ class Session:
             transcript = await session.transcribe("note.flac")
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        models: Mapping[str, ModelSpec] = MODELS,
+        start: Callable[[ModelSpec, Settings], Provider] = LocalEngine,
+    ) -> None:
+        """`models` are those that may be asked for; `start` makes one's provider at first use."""
         self.settings = settings or Settings.read()
+        self.models = models
+        self._start = start
         self._decoders = Decoders(self.settings)
         self._providers: dict[str, Provider] = {}
+        self._lanes: dict[str, asyncio.Semaphore] = {}
         self._closed = False
 
     async def transcribe(
@@ -52,16 +64,17 @@ class Session:
         options: Options | None = None,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
+        trace: Trace | None = None,
         standing: Callable[[Standing], None] = lambda _: None,
     ) -> Transcript:
         """Transcribe a path, bytes or an open binary file.
 
-        `name` is what messages call the recording; `pcm` declares headerless sound; `standing` is
-        told how far it has come. Raises `VoxgateError`.
+        `name` is what messages call the recording; `pcm` declares headerless sound; `trace` takes
+        where the time went; `standing` is told how far it has come. Raises `VoxgateError`.
         """
         if self._closed:
             raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
-        provider = self._provider(model)
+        provider = self.provider(model)
         source = await asyncio.to_thread(Source.open, given, self.settings, name=name, pcm=pcm)
         with source:
             run = Run(
@@ -70,9 +83,31 @@ class Session:
                 provider=provider,
                 decoders=self._decoders,
                 settings=self.settings,
+                lane=self._lanes[model],
+                trace=trace,
                 standing=standing,
             )
             return await run.transcript()
+
+    def provider(self, model: str) -> Provider:
+        """The provider of a model; its engine starts when it gets its first window.
+
+        Raises `UnknownModelError`, and `NoWeightsError` for a model that is not installed.
+        """
+        if model not in self._providers:
+            spec = find(model, self.models)
+            if absent := missing(spec):
+                raise NoWeightsError(absent)
+            provider = self._start(spec, self.settings)
+            self._providers[model] = provider
+            self._lanes[model] = asyncio.Semaphore(provider.capabilities.concurrency)
+        return self._providers[model]
+
+    async def warm(self, *models: str) -> None:
+        """Start the decoders' fork server and these models now. Raises `VoxgateError`."""
+        await self._decoders.warm()
+        for model in models:
+            await self.provider(model).warm()
 
     async def aclose(self) -> None:
         """End every process of this session, for good. May be called again."""
@@ -93,9 +128,3 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-    def _provider(self, model: str) -> Provider:
-        """The provider of a model, started when it gets its first window."""
-        if model not in self._providers:
-            self._providers[model] = LocalEngine(find(model), self.settings)
-        return self._providers[model]

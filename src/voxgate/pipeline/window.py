@@ -47,12 +47,14 @@ async def recognise(
     audio: Audio,
     provider: Provider,
     options: Options,
+    *,
     heard: Callable[[float], None],
+    trace: list[Attempt],
 ) -> Recognised:
     """Have a provider recognise a window, again after failures that may pass.
 
-    `heard` is told how many seconds of the window are done. Raises the last attempt's
-    `VoxgateError`.
+    `heard` is told how many seconds of the window are done; every attempt goes into `trace` too,
+    where it outlives a failure. Raises the last attempt's `VoxgateError`.
     """
     sha256, attempts = audio.sha256(), list[Attempt]()
     while True:
@@ -61,10 +63,12 @@ async def recognise(
             segments, done = await _attempt(audio, provider, options, heard)
         except VoxgateError as error:
             attempts.append(Attempt(provider.name, time.monotonic() - began, error.code))
+            trace.append(attempts[-1])
             if not error.retryable or len(attempts) >= ATTEMPTS:
                 raise
             continue
         attempts.append(Attempt(provider.name, time.monotonic() - began))
+        trace.append(attempts[-1])
         return Recognised(
             window, sha256, tuple(attempts), tuple(segments), done.language, done.notices
         )

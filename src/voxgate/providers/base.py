@@ -33,5 +33,8 @@ class Provider(Protocol):
         `VoxgateError`; where its `retryable` is true the window may be given again.
         """
 
+    async def warm(self) -> None:
+        """Be ready before the first window comes. Raises `VoxgateError`."""
+
     async def aclose(self) -> None:
         """Stop everything that belongs to this provider. May be called again."""

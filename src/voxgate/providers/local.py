@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from voxgate.engine.catalogue import ModelSpec, find, missing
-from voxgate.errors import EngineClosedError, EngineDiedError, EngineStartError, UsageError
+from voxgate.errors import EngineClosedError, EngineDiedError, NoWeightsError, UsageError
 from voxgate.providers.engine_client import NotListeningError
 from voxgate.providers.running_engine import RunningEngine
 from voxgate.settings import Settings
@@ -78,6 +78,10 @@ class LocalEngine:
             f"The engine of {self.name} ended as soon as it was ready. Give the window again."
         )
 
+    async def warm(self) -> None:
+        """Start the engine now, if none runs. Raises `EngineStartError`."""
+        await self._running()
+
     async def aclose(self) -> None:
         """End every process; windows in flight have `GRACE_S` seconds. May be called again."""
         self._closed.set()
@@ -108,7 +112,7 @@ class LocalEngine:
         if self._closed.is_set():
             raise self._after_the_end()
         if absent := missing(self._spec):
-            raise EngineStartError(absent)
+            raise NoWeightsError(absent)
         self._starting = asyncio.create_task(RunningEngine.start(self.name, self._settings))
         try:
             return await self._starting  # our own cancellation cancels it too, and waits for it

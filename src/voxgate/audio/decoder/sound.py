@@ -76,6 +76,6 @@ def to_float(frame: AudioFrame) -> Samples:
 def too_long(name: str, limit_s: float, why: str) -> AudioTooLongError:
     """The one sentence for sound past the limit."""
     return AudioTooLongError(
-        f"{name} is longer than {limit_s / 3600:g} h, the limit here: {why}. Raise "
-        f"VOXGATE_MAX_DURATION_S, or cut the recording."
+        f"{name} is longer than {limit_s / 3600:g} h, the limit here: {why}. Cut the "
+        f"recording, or raise VOXGATE_MAX_DURATION_S (a server's: VOXGATE_MAX_UPLOAD_S)."
     )
