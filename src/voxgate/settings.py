@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 PREFIX = "VOXGATE_"
 HOME = user_data_path("voxgate")
-FOREIGN = {"VOXGATE_AUDIO"}  # the tests' and benchmarks' folder of recordings, no setting of ours
+FOREIGN = {
+    "VOXGATE_AUDIO",  # the tests' and benchmarks' folder of recordings
+    "VOXGATE_SERVER",  # of the command line: options, not settings
+    "VOXGATE_KEY",
+}
+"""Names of ours in the environment that set nothing here."""
 
 
 def _temporary_folder() -> Path:
@@ -69,6 +74,33 @@ class Settings:
     engine_patience_s: float = 30.0
     """How long an engine with work may go without a step before it is killed."""
 
+    max_decoders: int = 8
+    """How many recordings are decoded at once; others wait for their turn."""
+
+    auth: str = "keys"
+    """Whether the server asks for keys: `keys` or, on the loopback only, `off`."""
+
+    max_upload_bytes: int = 2**30
+    """The largest recording that the server takes."""
+
+    max_upload_s: float = 12 * 3600.0
+    """The longest recording that the server takes."""
+
+    body_patience_s: float = 30.0
+    """How long a request's body may go without a byte."""
+
+    max_flights: int = 256
+    """How many recordings the server works on at once; the next gets 503."""
+
+    max_flights_per_key: int = 128
+    """How many of them may be of one key; the next gets 429."""
+
+    filler_after_s: float = 3.0
+    """When the server begins to send spaces to a client that waits for JSON."""
+
+    drain_s: float = 30.0
+    """How long work under way may go on after the server was told to end."""
+
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """The settings of this process. Raises `SettingsError`, which names the culprit."""
@@ -81,6 +113,9 @@ _KINDS = {
     setting.name: Path if setting.default is MISSING else type(setting.default)
     for setting in fields(Settings)
 }
+
+
+_CHOICES = {"auth": ("keys", "off")}
 
 
 def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
@@ -114,7 +149,12 @@ def _known(name: str, place: str) -> str:
 
 def _value(name: str, value: Any, place: str) -> Any:
     kind: Any = _KINDS[name]
+    if name in _CHOICES and value not in _CHOICES[name]:
+        choices = " or ".join(f"'{choice}'" for choice in _CHOICES[name])
+        raise SettingsError(f"{place}: '{name}' must be {choices}: {value!r}.")
     try:
+        if kind is str:
+            return str(value)
         if issubclass(kind, Path):
             return Path(value).expanduser()
         number = kind(value)
