@@ -15,11 +15,7 @@ from voxgate.transcript.writers import WRITERS
 
 if TYPE_CHECKING:
     from voxgate.cli.outputs import Output
-
-FALLBACK = (
-    "no Voxtral model is installed (this version has no Voxtral engine yet), so {model} is used: "
-    "small, English only, and rough."
-)
+    from voxgate.cli.workplaces import Workplace
 
 
 def transcribe(  # noqa: PLR0917 (typer calls it, by names)
@@ -66,6 +62,23 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
             help="The recordings are headerless PCM of this kind, e.g. s16le:16000:1.",
         ),
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="VOXGATE_SERVER",
+            help="Have a Voxgate server do the work, e.g. http://localhost:8000.",
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            envvar="VOXGATE_KEY",
+            help="Your key there. Rather set the variable: everybody on this machine can see "
+            "arguments (ps).",
+        ),
+    ] = None,
     figures: Annotated[
         bool, typer.Option("--figures", help="Say on standard error how fast it went.")
     ] = False,
@@ -80,28 +93,28 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
     from voxgate.cli.inputs import collect
     from voxgate.cli.outputs import Folder, StandardOutput
     from voxgate.cli.work import Work
-    from voxgate.engine.catalogue import find
-    from voxgate.pipeline.session import DEFAULT_MODEL
+    from voxgate.cli.workplaces import RemoteServer, ThisMachine
     from voxgate.settings import Settings
     from voxgate.transcript.values import Options
     from voxgate.transcript.writers import writer
 
     # All that can be wrong with the call is said before any work.
     settings = Settings.read()
-    spec = find(model or DEFAULT_MODEL)
     options = Options(language=language.lower() if language is not None else None)
-    spec.capabilities.check(spec.name, options)
     declared = PcmDeclaration.parse(pcm) if pcm is not None else None
+    workplace: Workplace = (
+        ThisMachine(settings, model, options)
+        if server is None
+        else RemoteServer(settings, server, key, model, declared)
+    )
     writers = [writer(name) for name in dict.fromkeys(formats or ["txt"])]
     found, failures = collect(recordings, headerless=declared is not None)
     into: Output = Folder(output, writers, found) if output else StandardOutput(writers, found)
 
     for failure in failures:
         complain(failure)
-    if model is None and found:
-        say(FALLBACK.format(model=spec.name))
-    work = Work(settings, spec.name, options, declared, into)
-    complete = interrupts.run(work.run(found))
+    work = Work(workplace, options, declared, into)
+    complete = interrupts.run(work.run(found)) if found else True
     if figures:
         say(work.figures.line())
     if failures or not complete:

@@ -1,0 +1,204 @@
+"""`voxgate transcribe --server`: a server does the work, and the rest is as it is without one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import CLIP_WORDS, DEADLINE_S, MODEL, Place, write_wav
+from tests.client.wire import GOLDEN, Answer, chunked, failure, http, wire
+from tests.sounds import Pcm
+from voxgate.transcript.writers import WRITERS
+
+KEY = "sk-vg-0123456789abcdef"
+ONE = http(200, {"data": [{"id": "cmusphinx/en-us"}]})
+WORDS = "train stopped\noutside the city\n"  # of the golden answer, as txt
+NOTE = b"RIFF, to a client as good as any"
+
+
+@pytest.fixture
+def note(at: Place) -> Path:
+    path = at.folder / "note.wav"
+    path.write_bytes(NOTE)
+    return path
+
+
+def loaded(at: Place, *arguments: str) -> tuple[set[str], str]:
+    """The modules that a call has loaded by its end, and its standard output."""
+    code = (
+        "import atexit, json, sys\n"
+        "atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))\n"
+        f"sys.argv = ['voxgate', *{list(arguments)}]\n"
+        "from voxgate.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=at.environment,
+        cwd=at.folder,
+        capture_output=True,
+        check=True,
+        timeout=DEADLINE_S,
+    )
+    return set(json.loads(done.stderr.splitlines()[-1])), done.stdout.decode()
+
+
+def test_every_format_is_what_a_local_run_writes(at: Place, spoken: Pcm) -> None:
+    write_wav(at.folder / "talk.wav", spoken)
+    formats = [part for name in WRITERS for part in ("-f", name)]
+    assert at.run("transcribe", "talk.wav", *MODEL, "-o", "here", *formats).returncode == 0
+    with wire(http(200, (at.folder / "here/talk.verbose.json").read_bytes())) as server:
+        call = ("transcribe", "talk.wav", *MODEL, "-o", "there", *formats, "--language", "EN")
+        done = at.run(*call, "--server", server.url, "--key", KEY)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        (request,) = server.requests
+        assert request.recording() == (at.folder / "talk.wav").read_bytes()
+        assert request.json()["language"] == "en"
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+    for path in (at.folder / "here").iterdir():
+        assert (at.folder / "there" / path.name).read_text() == path.read_text(), path.name
+
+
+def test_the_only_model_is_used_and_named(at: Place, note: Path) -> None:
+    with wire(ONE, http(200, GOLDEN)) as server:
+        done = at.run("transcribe", note, VOXGATE_SERVER=f"{server.url}/api/v1/", VOXGATE_KEY=KEY)
+        assert (done.returncode, done.stdout) == (0, WORDS)
+        assert done.stderr == "voxgate: cmusphinx/en-us is used: the server has no other model.\n"
+        asked, sent = server.requests
+        assert asked.headers["authorization"] == sent.headers["authorization"] == f"Bearer {KEY}"
+        assert sent.json()["model"] == "cmusphinx/en-us"
+
+
+@pytest.mark.parametrize(
+    ("models", "says"),
+    [(["b/b", "a/a"], "name one of them with -m: b/b, a/a."), ([], "no model that transcribes")],
+)
+def test_of_several_models_one_has_to_be_named(
+    at: Place, note: Path, models: list[str], says: str
+) -> None:
+    with wire(http(200, {"data": [{"id": model} for model in models]})) as server:
+        done = at.run("transcribe", note, "--server", server.url)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert says in done.stderr
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--server", "localhost:8000"), "Write it as http://localhost:8000"),
+        (("--server", ""), "Write it as http://localhost:8000"),
+        (("--server", "http://h", "--key", ""), "key is empty"),
+        (("--server", "http://h", "--pcm", "f32le:48000:2"), "only as s16le:16000:1"),
+    ],
+)
+def test_wrong_usage_is_told_before_any_work(
+    at: Place, note: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    done = at.run("transcribe", note, "-o", "out", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert not (at.folder / "out").exists()
+
+
+def test_one_failure_stops_no_other_recording(at: Place, note: Path) -> None:
+    (at.folder / "late.wav").write_bytes(NOTE)
+    warned = GOLDEN | {"warnings": [{"code": "c", "sentence": "The recording jumps."}]}
+    with wire(failure(400, "The recording holds no sound."), http(200, warned)) as server:
+        done = at.run(
+            *("transcribe", *MODEL, "note.wav", "gone.wav", "late.wav", "--figures"),
+            VOXGATE_SERVER=server.url,
+        )
+    assert done.returncode == 1
+    assert done.stdout == f"==> late.wav <==\n{WORDS}"
+    refused, gone, warning, figures = done.stderr.splitlines()
+    assert refused == "voxgate: note.wav: The recording holds no sound."
+    assert "no file at gone.wav" in gone
+    assert warning == "voxgate: warning: late.wav: The recording jumps."
+    assert figures.startswith("voxgate: 2.5 s of sound in ")
+
+
+def test_a_server_that_is_of_no_use_is_not_asked_for_every_recording(at: Place, note: Path) -> None:
+    with wire(failure(401, "The key is not valid here.")) as server:
+        done = at.run("transcribe", *MODEL, note, note.name, "a.wav", "--server", server.url)
+    assert (done.returncode, done.stdout) == (1, "")
+    refused, rest = done.stderr.splitlines()
+    assert "note.wav: The key is not valid here. Give a key with --key" in refused
+    assert rest == "voxgate: 1 of 2 recordings were not begun."
+    done = at.run("transcribe", note, "--server", server.url)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"voxgate: Nothing listens at {server.url}/api/v1")
+
+
+def test_standard_input_is_sent_when_it_has_ended(at: Place) -> None:
+    data = bytes(range(256)) * 1000
+    with wire(http(200, GOLDEN)) as server:
+        done = at.run(
+            *("transcribe", "-", *MODEL, "--pcm", "s16le:16000", "--server", server.url), stdin=data
+        )
+        assert (done.returncode, done.stdout) == (0, WORDS)
+        (request,) = server.requests
+        assert request.recording() == data
+        assert request.json()["input_audio"]["format"] == "pcm"
+
+
+def test_a_busy_server_is_waited_for_and_that_is_told(at: Place, note: Path) -> None:
+    with wire(failure(503, "Full.", retry_after="0"), http(200, GOLDEN)) as server:
+        done = at.run("transcribe", *MODEL, note, "--server", server.url)
+    assert (done.returncode, done.stdout) == (0, WORDS)
+    assert done.stderr == "voxgate: the server is busy: it is asked again in 0 s.\n"
+
+
+def test_nothing_to_send_asks_no_server(at: Place) -> None:
+    with wire() as server:
+        done = at.run("transcribe", "gone.wav", ".", "--server", server.url)
+        assert done.returncode == 1
+        assert server.requests == []
+
+
+def test_ctrl_c_closes_the_connection(at: Place, note: Path) -> None:
+    answer = Answer(chunked(b" ", whole=False), stays=True)
+    with (
+        wire(answer) as server,
+        at.running("transcribe", *MODEL, note, "--server", server.url) as (process),
+    ):
+        assert server.began.wait(DEADLINE_S)
+        os.killpg(process.pid, signal.SIGINT)
+        assert server.left.wait(DEADLINE_S)
+        out, err = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, out, err) == (130, "", "voxgate: interrupted.\n")
+
+
+def test_a_terminal_sees_that_something_is_under_way(at: Place, note: Path) -> None:
+    with wire(http(200, GOLDEN)) as server:
+        code, out, shown = at.watched("transcribe", *MODEL, note, "--server", server.url)
+    assert (code, out) == (0, WORDS)
+    assert "note.wav" in shown
+
+
+def test_neither_way_loads_what_the_other_needs(at: Place, note: Path, spoken: Pcm) -> None:
+    with wire(http(200, GOLDEN)) as server:
+        modules, out = loaded(at, "transcribe", *MODEL, note.name, "--server", server.url)
+    assert out == WORDS
+    assert "httpx2" in modules
+    assert modules.isdisjoint(
+        {"av", "numpy", "voxgate.engine.catalogue", "voxgate.pipeline.session"}
+    )
+    assert "voxgate.audio.fork_server" not in modules
+    write_wav(note, spoken)
+    modules, out = loaded(at, "transcribe", *MODEL, note.name)
+    assert CLIP_WORDS in out
+    assert modules.isdisjoint({"httpx2", "voxgate.client.remote"})
+
+
+def test_the_help_says_where_a_key_is_seen(at: Place) -> None:
+    shown = " ".join(at.run("transcribe", "--help", VOXGATE_KEY=KEY).stdout.split())
+    assert "VOXGATE_SERVER" in shown
+    assert "VOXGATE_KEY" in shown
+    assert "(ps)" in shown
+    assert KEY not in shown
