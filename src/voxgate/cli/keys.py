@@ -1,0 +1,147 @@
+"""`voxgate keys`: who may use the server on this machine."""
+
+# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voxgate.cli import interrupts
+from voxgate.cli.streams import emit, say, standard_output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from voxgate.ledger.keys import Key
+    from voxgate.ledger.ledger import Ledger
+
+HEADINGS = ("name", "label", "created", "last used", "state")
+
+app = typer.Typer(name="keys", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def keys() -> None:
+    """Make, list and revoke the keys of the server.
+
+    They lie in the ledger, in VOXGATE_HOME. A server that runs there heeds every change at once.
+    """
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Option(help="Who will use it: 1 to 100 characters.")],
+) -> None:
+    """Make a key, and write it to standard output.
+
+    It is shown this once: only its hash is kept.
+    """
+    standard_output()  # that it is closed is said before a key is made that nobody would see
+    interrupts.run(_create(name))
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """List the keys, the oldest first.
+
+    A table on a terminal; elsewhere the same columns, divided by tabs. Times are UTC.
+    """
+    known = interrupts.run(_all())
+    if as_json:
+        emit(json.dumps([_facts(key) for key in known], ensure_ascii=False, indent=2) + "\n")
+        return
+    rows = [_row(key) for key in known]
+    if sys.stdout is not None and sys.stdout.isatty():
+        _print_table(rows)
+    else:
+        emit("".join("\t".join(row) + "\n" for row in (HEADINGS, *rows)))
+    if not known:
+        say("no key was made yet: `voxgate keys create --name NAME` makes one.")
+
+
+@app.command()
+def revoke(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            help="Its name, its label, its hash or the hash's first 6 digits, or the key itself.",
+        ),
+    ],
+) -> None:
+    """Revoke a key. It stops working at once, and for ever."""
+    key = interrupts.run(_revoke(what))
+    say(f"revoked the key '{key.name}' ({key.label}).")
+
+
+async def _create(name: str) -> None:
+    async with await _ledger() as ledger:
+        key, secret = await ledger.keys.create(name)
+        try:
+            emit(f"{secret}\n")
+        except BaseException:  # nobody has it, so nobody must
+            await ledger.keys.revoke(key.hash)
+            raise
+    say(f"made the key '{name}'. It is shown this once: only its hash is kept.")
+
+
+async def _all() -> Sequence[Key]:
+    async with await _ledger() as ledger:
+        return await ledger.keys.all()
+
+
+async def _revoke(what: str) -> Key:
+    async with await _ledger() as ledger:
+        return await ledger.keys.revoke(what)
+
+
+async def _ledger() -> Ledger:
+    from voxgate.ledger.ledger import FILE, Ledger
+    from voxgate.settings import Settings
+
+    return await Ledger.open(Settings.read().home / FILE)
+
+
+def _facts(key: Key) -> dict[str, str | None]:
+    return {
+        "name": key.name,
+        "label": key.label,
+        "hash": key.hash,
+        "created_at": _time(key.created_at),
+        "last_used_at": _time(key.last_used_at),
+        "revoked_at": _time(key.revoked_at),
+    }
+
+
+def _row(key: Key) -> tuple[str, ...]:
+    return (
+        key.name,
+        key.label,
+        _time(key.created_at) or "",
+        _time(key.last_used_at) or "never",
+        "revoked" if key.revoked_at else "valid",
+    )
+
+
+def _time(moment: datetime | None) -> str | None:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in HEADINGS:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(markup=False, highlight=False).print(table)

@@ -1,0 +1,55 @@
+"""`Ledger`: the keys and the generations of one installation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voxgate.ledger.database import Database
+from voxgate.ledger.generations import Generations
+from voxgate.ledger.keys import Keys
+from voxgate.ledger.migration import migrate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+FILE = "ledger.sqlite3"
+"""Its name in `Settings.home`."""
+
+
+class Ledger:
+    """One database file, made by `open`. Several processes may have it open at once.
+
+    Every method of `keys` and `generations` raises `LedgerError` when the database cannot be read
+    or written.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.keys = Keys(database)
+        self.generations = Generations(database)
+
+    @classmethod
+    async def open(cls, path: Path) -> Ledger:
+        """Open the file at `path`; make it, or bring it to this version's schema, where needed.
+
+        Raises `LedgerError`, also for a file that a newer version has written.
+        """
+        await migrate(path)
+        return cls(Database(path))
+
+    async def aclose(self) -> None:
+        """Finish what is being written, and close the file. Safe to call again."""
+        await self._database.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,1 @@
+"""How the schema came about, in small steps. `voxgate.ledger.migration` takes them."""

@@ -1,0 +1,10 @@
+"""What Alembic runs to take the steps: on the connection that it is given, in its transaction."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from voxgate.ledger.schema import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()
