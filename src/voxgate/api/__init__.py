@@ -1,0 +1,1 @@
+"""The dialects: wire to canonical and back; the server's routes."""

@@ -1,0 +1,1 @@
+"""A transcription request's body: JSON, multipart or urlencoded, read into one value."""

@@ -1,0 +1,68 @@
+"""`UrlencodedBody`: a form without a recording, as clients send one that names a URL."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from voxgate.api.body.fields import MAX_FIELDS, nest, too_many_fields
+from voxgate.api.body.limits import TEXT_BYTES
+from voxgate.api.body.received import Received
+from voxgate.errors import BodyTooLargeError, UsageError
+
+FIELD_BYTES = 64 * 1024  # of one field: unquoting is slow, and cannot pause within one
+
+
+class UrlencodedBody:
+    """Bytes in by `feed`, no more than `most_bytes`; the value from `finish`.
+
+    Both raise `UsageError` and `BodyTooLargeError`.
+    """
+
+    most_bytes = TEXT_BYTES
+    slice_bytes = 32 * 1024
+
+    def __init__(self) -> None:
+        self._pairs: list[tuple[str, str]] = []
+        self._rest = b""  # the field that has not ended yet
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        *ended, self._rest = (self._rest + data).split(b"&")
+        _check_length(self._rest)
+        self._take(ended)
+
+    def finish(self) -> Received:
+        """What the body held."""
+        self._take([self._rest])
+        return Received(nest(self._pairs), None, "urlencoded")
+
+    def close(self) -> None:
+        """Nothing to free: such a body has no recording."""
+
+    def _take(self, fields: list[bytes]) -> None:
+        fields = [field for field in fields if field]
+        if len(self._pairs) + len(fields) > MAX_FIELDS:
+            raise too_many_fields()
+        for field in fields:
+            _check_length(field)
+            self._pairs += _pair(field)
+
+
+def _pair(field: bytes) -> list[tuple[str, str]]:
+    try:
+        text = field.decode()
+        return parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict")
+    except UnicodeDecodeError as error:
+        raise UsageError("The form is not UTF-8. Send its text as UTF-8.") from error
+    except ValueError as error:
+        raise UsageError(
+            "The form is not urlencoded: each field is name=value, with '&' between two."
+        ) from error
+
+
+def _check_length(field: bytes) -> None:
+    if len(field) > FIELD_BYTES:
+        raise BodyTooLargeError(
+            f"A field of the form is larger than {FIELD_BYTES // 1024} KiB, the limit for one. A "
+            f"recording goes into a multipart form or into JSON."
+        )

@@ -1,0 +1,363 @@
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import random
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.api.body.json_texts import bodies, mutated
+from tests.api.body.reading import cut, cuts, read_all, recording, thorough
+from voxgate.api.body.json_body import JsonBody
+from voxgate.errors import BodyTooLargeError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from voxgate.settings import Settings
+
+SMALLEST = 6 * len("input_audio")  # the key, with every character escaped, is no long string
+
+hoists = st.sampled_from([SMALLEST, 70, 100, 10**5])
+
+
+def outcome(
+    body: bytes, limits: Settings, sizes: Iterable[int], hoist_bytes: int
+) -> tuple[dict[str, Any], bytes | None]:
+    """Fields and recording, as the body's own code has them."""
+    with closing(JsonBody(limits, hoist_bytes=hoist_bytes)) as reading:
+        for chunk in cut(body, sizes):
+            reading.feed(chunk)
+        received = reading.finish()
+    return received.fields, recording(received.upload)
+
+
+def reference(body: bytes) -> tuple[dict[str, Any], bytes | None] | None:
+    """The same by the standard library, which has all of it in memory; None is a bad request."""
+    try:
+        fields = json.loads(body.decode("utf-8-sig"), parse_constant=refuse)
+        json.dumps(fields, ensure_ascii=False, allow_nan=True).encode()
+        if not isinstance(fields, dict):
+            return None
+        audio = fields.get("input_audio")
+        if isinstance(audio, dict) and isinstance(audio.get("data"), str):
+            return fields, base64.b64decode(audio.pop("data"), validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    return fields, None
+
+
+def refuse(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def agrees(whole: Any, kept: Any, hoist_bytes: int) -> bool:
+    """Whether `kept` is `whole` without its long strings, and without nothing else."""
+    if isinstance(whole, dict) and isinstance(kept, dict):
+        missing = whole.keys() - kept.keys()
+        return (
+            kept.keys() <= whole.keys()
+            and all(agrees(whole[key], kept[key], hoist_bytes) for key in kept)
+            and all(
+                may_drop(key, hoist_bytes) or may_drop(whole[key], hoist_bytes) for key in missing
+            )
+        )
+    if isinstance(whole, list) and isinstance(kept, list):
+        rest = list(kept)
+        for item in whole:
+            if rest and agrees(item, rest[0], hoist_bytes):
+                rest.pop(0)
+            elif not may_drop(item, hoist_bytes):
+                return False
+        return not rest
+    return type(whole) is type(kept) and bool(whole == kept) and not must_drop(whole, hoist_bytes)
+
+
+def may_drop(value: Any, hoist_bytes: int) -> bool:
+    return isinstance(value, str) and 6 * len(value.encode()) > hoist_bytes
+
+
+def must_drop(value: Any, hoist_bytes: int) -> bool:
+    return isinstance(value, str) and len(value.encode()) > hoist_bytes
+
+
+def compare(body: bytes, limits: Settings, sizes: list[int], hoist_bytes: int) -> None:
+    wanted = reference(body)
+    try:
+        fields, sound = outcome(body, limits, sizes, hoist_bytes)
+    except UsageError as error:
+        refusal = error.sentence
+    else:
+        assert wanted is not None
+        assert sound == wanted[1]
+        assert agrees(wanted[0], fields, hoist_bytes)
+        return
+    assert wanted is None or is_stricter(refusal, body, hoist_bytes), refusal
+
+
+def is_stricter(refusal: str, body: bytes, hoist_bytes: int) -> bool:
+    """What is refused here on purpose, and read by the standard library."""
+    audio = json.loads(body.decode("utf-8-sig")).get("input_audio")
+    if "'input_audio' must be an object" in refusal:
+        return may_drop(audio, hoist_bytes)
+    if "'input_audio.data' is not base64" in refusal:
+        # Some versions of Python take '=' where there is nothing to fill.
+        return audio["data"].endswith("=") and len(audio["data"].rstrip("=")) % 4 == 0
+    return any(why in refusal for why in ("more than 8 strings", "a number in it is too large"))
+
+
+@thorough
+@given(body=bodies(), sizes=cuts, hoist_bytes=hoists)
+def test_it_reads_what_the_standard_library_reads(
+    body: bytes, sizes: list[int], hoist_bytes: int, limits: Settings
+) -> None:
+    compare(body, limits, sizes, hoist_bytes)
+
+
+@thorough
+@given(body=mutated(bodies()), sizes=cuts, hoist_bytes=hoists)
+def test_a_broken_body_is_refused_or_read_the_same(
+    body: bytes, sizes: list[int], hoist_bytes: int, limits: Settings
+) -> None:
+    compare(body, limits, sizes, hoist_bytes)
+
+
+@thorough
+@given(body=bodies() | mutated(bodies()), one=cuts, other=cuts)
+def test_chunks_do_not_matter(
+    body: bytes, one: list[int], other: list[int], limits: Settings
+) -> None:
+    results = []
+    for sizes in (one, other):
+        try:
+            results.append(repr(outcome(body, limits, sizes, hoist_bytes=SMALLEST)))
+        except UsageError as error:
+            results.append(type(error).__name__)
+    assert results[0] == results[1]
+
+
+TRICKY = (
+    r"\"\\\\\"\\\/\/\\u002b\u002B\u002b\u002F\u002f\u003d\u003D\ud83d\ude00\u0000é😀\b\f\n\r\t"
+    r"\\\"]}:,é"
+)
+
+
+@pytest.mark.parametrize("hoist_bytes", [SMALLEST, 67, 68, 71, 90, 10**5])
+def test_every_place_to_cut(hoist_bytes: int, limits: Settings) -> None:
+    data = r"QUJD\/\/\u002b\u002F\/\/\/\u002B\u002fQ\u0051QQ\u0041AA\/w\u003d\u003D"
+    body = f'{{"{TRICKY}":["{TRICKY}"],"input_audio":{{"d\\u0061ta":"{data}"}}}}'.encode()
+    compare(body, limits, [10**5], hoist_bytes)
+    fields, sound = outcome(body, limits, [10**5], hoist_bytes)
+    assert len(data) > SMALLEST
+    assert sound == base64.b64decode("QUJD//+////+/QQQQAAA/w==")
+    for place in range(1, len(body)):
+        assert outcome(body, limits, [place, len(body)], hoist_bytes) == (fields, sound)
+
+
+@pytest.mark.parametrize("pairs", range(1, 9))
+def test_backslashes_before_what_looks_like_an_escape(pairs: int, limits: Settings) -> None:
+    """Whether the last of many begins an escape, only the first one tells."""
+    for end in ("u1234", "\\u0041", "ud83d", "\\ud83d\\ude00", "u", '\\"'):
+        text = "no base64 " * 7 + "\\\\" * pairs + end
+        body = f'{{"x":"{text}"}}'.encode()
+        for size in range(1, len(body)):
+            assert outcome(body, limits, [size], SMALLEST) == ({}, None)
+
+
+@pytest.mark.parametrize(("length", "is_long"), [(65_536, False), (65_537, True)])
+def test_what_is_long(length: int, is_long: bool, limits: Settings) -> None:
+    body = json.dumps({"prompt": "a" * length}).encode()
+    assert bool(read_all("application/json", body, limits).dropped) == is_long
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        r"\q", r"\u12", r"\u12G4", r"\ud83d", r"\ude00", r"\ud83d\u0041", r"\ud83d\ud83d\ude00",
+        "\x01", "\n", "\x1f", b"\xff", b"\xe2\x82", b"\xed\xa0\x80", b"\xf0\x9f\x98",
+    ],
+)  # fmt: skip
+def test_a_long_string_that_is_none(broken: str | bytes, limits: Settings) -> None:
+    """Also where the key says that nobody wants it, and wherever it is cut."""
+    bad = broken.encode() if isinstance(broken, str) else broken
+    for before in (b"QUJD" * 16, b"QUJD " * 14):
+        body = b'{"input_audio":{"data":"QUJD"},"x":"' + before + bad + b'"}'
+        for size in range(1, 12):
+            with pytest.raises(UsageError, match="not JSON"):
+                outcome(body, limits, [size], SMALLEST)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 49_151, 49_152, 49_153, 49_155, 300_000])
+@pytest.mark.parametrize("chunk", [65_536, 65_537, 4_093, 10**6])
+def test_recordings_of_real_size(size: int, chunk: int, seed: int, limits: Settings) -> None:
+    sound = random.Random(seed).randbytes(size)
+    text = base64.b64encode(sound).decode()
+    for data in (text, text.replace("/", "\\/"), text.replace("+", "\\u002B")):
+        body = f'{{"input_audio": {{"data": "{data}", "format": "wav"}}, "model": "m"}}'.encode()
+        received = read_all("application/json", body, limits, [chunk])
+        assert received.fields == {"input_audio": {"format": "wav"}, "model": "m"}
+        assert received.kind == "json"
+        assert received.dropped == []
+        assert recording(received.upload) == sound
+
+
+LONG = "QUJD" * 20_000
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ("QUJD\\r\\n" + LONG, "base64 -w0"),
+        ("QUJD\\n", "base64 -w0"),
+        (LONG + "\\nQUJD", "base64 -w0"),
+        ("QUI", "padding"),
+        (LONG + "Q", "padding"),
+        (LONG + "QQ=", "padding"),
+        (LONG + "Q===", "padding"),
+        (LONG + "QQ==" + LONG, "follows its padding"),
+        ("QQ==QQ==", "follows its padding"),
+        ("data:audio/wav;base64," + LONG, "only what follows 'base64,'"),
+        ("data:audio/wav;base64,QUJD", "only what follows 'base64,'"),
+        (LONG + "-_A=", "'+' and '/' instead"),
+        ("-_A=", "'+' and '/' instead"),
+        (LONG + "QU D", "other than"),
+        ("QUé=", "other than"),
+    ],
+)
+def test_what_is_no_base64(data: str, why: str, limits: Settings) -> None:
+    body = f'{{"input_audio":{{"data":"{data}","format":"wav"}}}}'.encode()
+    with pytest.raises(UsageError, match="'input_audio\\.data'") as caught:
+        read_all("application/json", body, limits)
+    assert why in caught.value.sentence
+
+
+def test_strict_as_the_standard_library(limits: Settings) -> None:
+    """Bits that no byte has are left out by it, too."""
+    body = ('{"input_audio":{"data":"' + LONG + 'QR=="}}').encode()
+    assert recording(read_all("application/json", body, limits).upload) == b"ABC" * 20_000 + b"A"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"input_audio": [1], "model": "m"}',
+        '{"input_audio": "short"}',
+        '{"input_audio": null}',
+        '{"input_audio": {"data": 1}}',
+        '{"input_audio": {"data": null, "url": "http://a"}}',
+        '{"input_audio": {"url": "http://a"}, "data": "QUJD"}',
+        "{}",
+    ],
+)
+def test_what_is_judged_later(body: str, limits: Settings) -> None:
+    received = read_all("application/json", body.encode(), limits)
+    assert received.upload is None
+    assert received.fields == json.loads(body)
+
+
+def test_the_last_of_two_counts(limits: Settings) -> None:
+    other = "REVG" * 20_000
+    body = f'{{"input_audio":{{"data":"{other}","data":"{LONG}"}}}}'.encode()
+    assert recording(read_all("application/json", body, limits).upload) == b"ABC" * 20_000
+    body = f'{{"input_audio":{{"data":"{LONG}"}},"input_audio":{{"data":"{other}"}}}}'.encode()
+    assert recording(read_all("application/json", body, limits).upload) == b"DEF" * 20_000
+    body = f'{{"input_audio":{{"data":"{LONG}\\n","data":"QUJD"}}}}'.encode()
+    assert recording(read_all("application/json", body, limits).upload) == b"ABC"
+
+
+def test_a_long_string_elsewhere_is_dropped_and_named(limits: Settings) -> None:
+    junk = "no base64 " * 10_000
+    given = {
+        "file": junk,
+        "input_audio": {"data": "QUJD", "note": LONG},
+        "keyterms": ["a", junk, "b", {junk: 1}],
+        junk: 2,
+    }
+    received = read_all("application/json", json.dumps(given).encode(), limits)
+    assert received.fields == {"input_audio": {}, "keyterms": ["a", "b", {}]}
+    assert recording(received.upload) == b"ABC"
+    assert received.dropped == [
+        "file",
+        "input_audio.note",
+        "keyterms[1]",
+        "keyterms[3].(a long name)",
+        "(a long name)",
+    ]
+
+
+def test_a_placeholder_cannot_be_forged(limits: Settings) -> None:
+    """It is random: what one request shows is worth nothing in the next."""
+    with closing(JsonBody(limits)) as reading:
+        reading.feed(f'{{"input_audio":{{"data":"{LONG}"}}}}'.encode())
+        placeholder = next(iter(reading._scanner.long))
+    body = json.dumps({"x": LONG, "input_audio": {"data": placeholder}}).encode()
+    with pytest.raises(UsageError, match="not base64"):
+        read_all("application/json", body, limits)
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "why"),
+    [
+        (b"", UsageError, "expecting value"),
+        (b"[]", UsageError, "an object, not a list"),
+        (b'"a"', UsageError, "an object, not a string"),
+        (b"1", UsageError, "an object, not a number"),
+        (b"true", UsageError, "an object, not true or false"),
+        (b"null", UsageError, "an object, not null"),
+        (b"{'a': 1}", UsageError, "double quotes at line 1 column 2"),
+        (b'{"a": 1,}', UsageError, "not JSON"),
+        (b'{"a": 1} x', UsageError, "not JSON"),
+        (b'{"a": "b', UsageError, "cut off"),
+        (b'{"a": "b\\', UsageError, "cut off"),
+        (b'{"a": 1}\\', UsageError, "not JSON"),
+        (b'{\\"a": 1}', UsageError, "not JSON"),
+        (b'{"a": NaN}', UsageError, "NaN is no number"),
+        (b'{"a": -Infinity}', UsageError, "-Infinity is no number"),
+        (b'{"a": 1' + b"0" * 5000 + b"}", UsageError, "thousands of digits"),
+        (b'{"a": ' + b"[" * 9000, UsageError, "nested deeper"),
+        (b'{"a": ' + b"[" * 65 + b"]" * 65 + b"}", UsageError, "nested deeper"),
+        (b'{"a": 1e999}', UsageError, "a number in it is too large"),
+        (b'{"a": [' + b"{}," * 10_000 + b"{}]}", UsageError, "more than 10,000 values"),
+        (b'{"a": "\\ud800"}', UsageError, "surrogate"),
+        (b'{"\\uDC00": 1}', UsageError, "surrogate"),
+        (b'{"a": "\xed\xa0\x80"}', UsageError, "not UTF-8"),
+        (b'{"a": "\xff"}', UsageError, "not UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), UsageError, "UTF-16"),
+        ('{"a": 1}'.encode("utf-16-le"), UsageError, "UTF-16-LE"),
+        (f'{{"input_audio":{{"data":"{LONG}"}}}}'.encode("utf-16"), UsageError, "UTF-16"),
+        ('{"a": 1}'.encode("utf-32"), UsageError, "UTF-32"),
+        (f'{{"input_audio": "{LONG}"}}'.encode(), UsageError, "'input_audio' must be an object"),
+        (b'{"a": [' + b'"%b",' % (b"A" * 70_000) * 9 + b"0]}", UsageError, "more than 8 strings"),
+        (b'{"a": [' + b'"%b",' % (b"A" * 60_000) * 5 + b"0]}", BodyTooLargeError, "256 KiB"),
+        (b" " * 300_000 + b"{}", BodyTooLargeError, "256 KiB"),
+        (
+            b'{"input_audio":{"data":"' + base64.b64encode(bytes(1_000_001)) + b'"}}',
+            BodyTooLargeError,
+            "The recording is larger than 1 MB",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_refused(body: bytes, error: type[Exception], why: str, limits: Settings) -> None:
+    for size in (65_536, 1021):
+        with pytest.raises(error) as caught:
+            read_all("application/json", body, limits, [size])
+        assert why in str(caught.value)
+
+
+def test_nesting_as_deep_as_it_may_be(limits: Settings) -> None:
+    body = b'{"a": ' + b"[" * 63 + b"]" * 63 + b"}"
+    assert read_all("application/json", body, limits).fields == json.loads(body)
+
+
+def test_the_largest_recording_with_every_slash_escaped(limits: Settings) -> None:
+    """As PHP writes a recording whose every sample is -1."""
+    sound = b"\xff" * 10**6
+    data = base64.b64encode(sound).replace(b"/", b"\\/")
+    body = b'{"input_audio":{"data":"' + data + b'"}}'
+    assert recording(read_all("application/json", body, limits).upload) == sound
