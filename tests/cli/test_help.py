@@ -9,7 +9,10 @@ import pytest
 from tests.cli.command import Place
 from voxgate import __version__
 
-HEAVY = ("torch", "av", "numpy", "fastapi", "sqlalchemy", "starlette", "httpx2", "rich", "uvicorn")
+HEAVY = {
+    *("torch", "av", "numpy", "fastapi", "starlette", "uvicorn", "httpx2", "rich"),
+    *("sqlalchemy", "alembic", "aiosqlite"),
+}
 
 
 def test_help_imports_nothing_heavy(at: Place) -> None:

@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 from voxgate import __version__
-from voxgate.cli import streams
+from voxgate.cli import keys, streams
 from voxgate.cli.doctor import doctor
 from voxgate.cli.failures import told
 from voxgate.cli.models import models
+from voxgate.cli.serve import serve
 from voxgate.cli.transcribe import transcribe
 
 app = typer.Typer(
@@ -42,6 +43,8 @@ def voxgate(
 
 
 app.command()(transcribe)
+app.command()(serve)
+app.add_typer(keys.app)
 app.command()(models)
 app.command()(doctor)
 

@@ -1,0 +1,72 @@
+"""Who calls: the key of a request, or nobody where keys are off and the caller is this machine."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from voxgate.errors import AuthenticationError, ForbiddenError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from voxgate.ledger.keys import Key, Keys
+    from voxgate.settings import Settings
+
+MAX_KEY = 200  # characters; ours have 49
+
+
+async def caller(headers: Mapping[str, str], keys: Keys, settings: Settings) -> Key | None:
+    """The key that a request carries; None where keys are off.
+
+    Raises `AuthenticationError`, and `ForbiddenError` where keys are off for a page of another site
+    that a browser on this machine has open: it could read everybody's work through the loopback.
+    """
+    if settings.auth == "off":
+        _refuse_strangers(headers)
+        return None
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise AuthenticationError(
+            "The request has no key. Send the header 'Authorization: Bearer sk-vg-...'; `voxgate "
+            "keys create --name NAME` on the server makes one."
+        )
+    holder = await keys.holder(secret.strip()) if len(secret) <= MAX_KEY else None
+    if holder is None:
+        raise AuthenticationError(
+            "The key is not valid here: unknown, or revoked. `voxgate keys list` on the server "
+            "says which are, `voxgate keys create --name NAME` makes a new one."
+        )
+    return holder
+
+
+def check_host(host: str, settings: Settings) -> None:
+    """Raise `SettingsError` for a server without keys on anything but the loopback."""
+    if settings.auth == "off" and not is_loopback(host):
+        raise SettingsError(
+            f"Without keys (VOXGATE_AUTH=off) the server listens on the loopback alone, not on "
+            f"{host}. Leave out --host, or let it ask for keys."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine, from this machine."""
+    host = host.strip("[]").lower()
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_strangers(headers: Mapping[str, str]) -> None:
+    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    origin = headers.get("origin")
+    from_here = origin is None or is_loopback(urlsplit(origin).hostname or "")
+    if not (is_loopback(host) and from_here):
+        raise ForbiddenError(
+            "This server asks for no keys, so it answers to this machine alone: use "
+            "http://127.0.0.1 or http://localhost, and no page of another site."
+        )

@@ -1,0 +1,158 @@
+"""Wire to canonical: what is asked, with every option fulfilled, refused or warned of.
+
+Promises are fulfilled or refused. Hints never fail a request: what was not used is warned of, and
+refused only where the caller insists (`provider.require_parameters`). What clients always send and
+what changes nothing passes. What is not built yet is refused by its name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voxgate.api.dialects.asked import Asked
+from voxgate.api.dialects.request import TranscriptionRequest, validated
+from voxgate.audio.pcm import PcmDeclaration
+from voxgate.errors import NotBuiltError, OptionError, UsageError
+from voxgate.transcript.values import Notice, Options
+
+if TYPE_CHECKING:
+    from voxgate.api.body.received import Received
+    from voxgate.api.dialects.request import ResponseFormat
+
+HEADERLESS = PcmDeclaration("s16le", 16_000, 1)
+"""What `format: pcm` means (openrouter-api.md 2.1)."""
+
+UNFULFILLED: dict[str, tuple[Any, ...]] = {
+    "max_tokens": (),
+    "stop": ([],),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "structured_outputs": (False,),
+}
+"""Promises that no model here can keep, with the values that ask for nothing."""
+
+UNBUILT: dict[str, tuple[Any, ...]] = {"diarize": (False,), "stream": (False,)}
+UNBUILT_FIELDS = (
+    *("file_url", "file_id", "models", "include", "known_speaker_names"),
+    *("known_speaker_references", "speaker_references"),
+)
+UNBUILT_ROUTING = ("order", "only", "ignore", "sort", "max_price", "quantizations")
+
+UNUSED: dict[str, tuple[Any, ...]] = {
+    "temperature": (0,),
+    "top_p": (1,),
+    "seed": (),
+    "prompt": ("",),
+    "keyterms": ([],),
+    "keywords": ([],),
+    "context_bias": ([],),
+}
+"""Hints, and the values that ask for nothing."""
+
+
+def parse(received: Received) -> Asked:
+    """The request in a body. Raises `UsageError` of every kind: nothing has been done by then."""
+    _refuse_addresses(received.fields)
+    request = validated(received.fields)
+    _refuse(request)
+    _refuse_overlong(received.dropped)
+    if received.upload is None:
+        raise UsageError(_no_recording(received))
+    hints = _hints(request, received.dropped)
+    if hints and request.provider and request.provider.require_parameters:
+        raise OptionError(f"{hints[0].sentence} You asked for no less (require_parameters).")
+    return Asked(
+        model=request.model,
+        options=Options(request.language and request.language.lower().partition("-")[0]),
+        format=_format(request),
+        words="word" in request.timestamp_granularities,
+        pcm=HEADERLESS if _is_headerless(received, request) else None,
+        hints=hints,
+        session_id=request.session_id,
+        user=request.user,
+    )
+
+
+def _refuse_addresses(fields: dict[str, Any]) -> None:
+    """Before anything else: such a request has no recording, and should hear why that is not it."""
+    audio = fields.get("input_audio")
+    if isinstance(audio, dict) and audio.get("url") is not None:
+        raise _unbuilt("input_audio.url", "send the recording itself as input_audio.data")
+    for name in ("file_url", "file_id"):
+        if fields.get(name):
+            raise _unbuilt(name, "send the recording itself as 'file'")
+
+
+def _refuse(request: TranscriptionRequest) -> None:
+    for name, harmless in UNBUILT.items():
+        if _asks(getattr(request, name), harmless):
+            raise _unbuilt(name, "leave it out")
+    for name in UNBUILT_FIELDS:
+        if (request.model_extra or {}).get(name):
+            raise _unbuilt(name, "leave it out")
+    routing = request.provider.unknown if request.provider else ()
+    for name in UNBUILT_ROUTING:
+        if name in routing:
+            raise _unbuilt(f"provider.{name}", "leave it out: there is one endpoint for each model")
+    for name, harmless in UNFULFILLED.items():
+        if _asks(getattr(request, name), harmless):
+            raise OptionError(
+                f"{request.model} cannot fulfil '{name}'. Leave it out, or ask another model."
+            )
+
+
+def _refuse_overlong(dropped: list[str]) -> None:
+    """Refuse what was too long to be kept, unless it is a hint, which is only warned of."""
+    for name in dropped:
+        field = name.replace("[", ".").partition(".")[0]
+        if field in TranscriptionRequest.model_fields and field not in UNUSED:
+            raise UsageError(f"'{name[:100]}' is longer than 64 KiB. Shorten it, or leave it out.")
+
+
+def _hints(request: TranscriptionRequest, dropped: list[str]) -> tuple[Notice, ...]:
+    unused = [name for name, none in UNUSED.items() if _asks(getattr(request, name), none)]
+    unused += request.unknown + dropped
+    if request.provider:
+        unused += [f"provider.{name}" for name in request.provider.unknown]
+        unused += [f"provider.options.{name}" for name in request.provider.options or ()]
+    if request.input_audio:
+        unused += [f"input_audio.{name}" for name in request.input_audio.unknown]
+    return tuple(
+        Notice("unused_option", f"'{name[:100]}' was not used: {request.model} has no use for it.")
+        for name in unused[:20]
+    )
+
+
+def _asks(value: Any, harmless: tuple[Any, ...]) -> bool:
+    return value is not None and value not in harmless
+
+
+def _unbuilt(name: str, mend: str) -> NotBuiltError:
+    return NotBuiltError(f"'{name}' is not built yet in this version: {mend}.")
+
+
+def _format(request: TranscriptionRequest) -> ResponseFormat:
+    """What was asked for; times need the format that holds them.
+
+    Mistral's client asks for granularities, and has no `response_format` to ask for their place.
+    """
+    if request.timestamp_granularities and "response_format" not in request.model_fields_set:
+        return "verbose_json"
+    return request.response_format
+
+
+def _no_recording(received: Received) -> str:
+    if received.kind == "json":
+        return (
+            "The request has no recording: 'input_audio' must be an object with 'data', the base64 "
+            'of the file, as in {"input_audio": {"data": "UklGR...", "format": "wav"}}.'
+        )
+    return "The form has no recording: send it as the part 'file', with a file name."
+
+
+def _is_headerless(received: Received, request: TranscriptionRequest) -> bool:
+    if request.input_audio is not None:
+        return (request.input_audio.format or "").lower() == "pcm"
+    upload = received.upload
+    named = upload is not None and (upload.name or "").lower().endswith(".pcm")
+    return named or (upload is not None and upload.media_type == "audio/pcm")

@@ -1,0 +1,114 @@
+"""Canonical to wire: the body that OpenRouter's, OpenAI's and Mistral's clients all read.
+
+What is unknown is left out, never null: OpenRouter's TypeScript client refuses null. One exception
+cannot be reconciled: Mistral's client wants the key `language`, if only as null, so null goes to
+that client alone (openrouter-api.md 11.6).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from voxgate.transcript.interpolate import timed_words
+from voxgate.transcript.writers import writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from voxgate.api.dialects.asked import Asked
+    from voxgate.transcript.values import Notice, Segment, Transcript, Word
+
+WRITERS = {"text": "txt", "srt": "srt", "vtt": "vtt"}
+NANO = 10**9
+
+
+def is_json(asked: Asked) -> bool:
+    """Whether the answer is JSON, which may begin with white space."""
+    return asked.format not in WRITERS
+
+
+def media_type(asked: Asked) -> str:
+    """The answer's content type."""
+    return "application/json" if is_json(asked) else writer(WRITERS[asked.format]).media_type
+
+
+def render(transcript: Transcript, asked: Asked, cost_nanodollars: int, user_agent: str) -> bytes:
+    """The answer's body. Long transcripts take long: not for an event loop."""
+    if not is_json(asked):
+        return writer(WRITERS[asked.format]).write(transcript).encode()
+    body: dict[str, Any] = {"text": transcript.text}
+    if transcript.language is not None:
+        body["language"] = transcript.language
+    elif user_agent.startswith("mistral-client-python"):
+        body["language"] = None
+    body |= {"model": asked.model, "usage": _usage(transcript, cost_nanodollars)}
+    if notices := [*transcript.notices, *asked.hints]:
+        body["warnings"] = [_warning(notice) for notice in notices]
+    parts = _verbose(transcript, asked) if asked.format == "verbose_json" else {}
+    return _joined(body, parts)
+
+
+def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | int | str]:
+    return {
+        "type": "duration",  # how OpenAI's client tells seconds from tokens
+        "seconds": round(transcript.duration, 3),
+        "cost": cost_nanodollars / NANO,
+        "prompt_audio_seconds": math.ceil(transcript.duration),  # Mistral's client wants it whole
+    }
+
+
+def _verbose(transcript: Transcript, asked: Asked) -> dict[str, Iterator[dict[str, Any]]]:
+    parts: dict[str, Iterator[dict[str, Any]]] = {
+        "segments": map(_segment, range(len(transcript.segments)), transcript.segments)
+    }
+    if asked.words:
+        words = (word for segment in transcript.segments for word in timed_words(segment))
+        parts["words"] = map(_word, words)
+    return parts
+
+
+def _joined(body: dict[str, Any], parts: dict[str, Iterator[dict[str, Any]]]) -> bytes:
+    """One object, encoded piece by piece: one long call would hold up every other thread."""
+    if parts:
+        body = {"task": "transcribe", "duration": body["usage"]["seconds"], **body}
+    pieces = [json.dumps(body)[:-1]]
+    for name, items in parts.items():
+        pieces.append(f', "{name}": [{", ".join(map(json.dumps, items))}]')
+    return ("".join(pieces) + "}").encode()
+
+
+def _segment(index: int, segment: Segment) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "id": index,
+        "seek": int(segment.start * 100),  # Whisper's unit: frames of 10 ms
+        **_times(segment),
+        "text": segment.text,
+        "tokens": [],
+        "temperature": 0.0,
+        "type": "transcription_segment",
+        "time_source": segment.time_source,
+    }
+    if segment.confidence is not None:
+        fields["confidence"] = segment.confidence
+        fields["avg_logprob"] = round(math.log(max(segment.confidence, 1e-9)), 4)
+    return fields
+
+
+def _word(word: Word) -> dict[str, Any]:
+    fields = {
+        "word": word.text,
+        **_times(word),
+        "type": "word",
+        "time_source": word.time_source,
+    }
+    return fields if word.confidence is None else {**fields, "confidence": word.confidence}
+
+
+def _times(timed: Segment | Word) -> dict[str, float]:
+    return {"start": round(timed.start, 3), "end": round(timed.end, 3)}
+
+
+def _warning(notice: Notice) -> dict[str, str]:
+    return {"code": notice.code, "sentence": notice.sentence}

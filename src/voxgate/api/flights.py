@@ -1,0 +1,188 @@
+"""Flights: work belongs to what was asked, not to the connection that asked it.
+
+A caller who leaves stops waiting, no more. The work goes on for `LINGER_S`, so that the same
+request, sent again by a client that lost patience, finds it in the air and joins it. Then it is
+cancelled, and its key holds nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from voxgate.errors import BusyError, KeyBusyError, ShuttingDownError, VoxgateError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable, Iterator
+    from typing import TypeAlias
+
+    from voxgate.pipeline.spans import Spans
+    from voxgate.settings import Settings
+    from voxgate.transcript.values import Transcript
+
+    Work: TypeAlias = Callable[["Flight"], Awaitable[Transcript]]
+    Landed: TypeAlias = Callable[["Flight"], Awaitable[None]]
+
+LINGER_S = 10.0
+"""How long a flight goes on, or its result is kept, without anybody waiting for it."""
+
+log = logging.getLogger(__name__)
+
+
+class AbandonedError(VoxgateError):
+    """Nobody waited any more. Seen by the ledger alone."""
+
+    status = 499
+    code = "abandoned"
+
+
+class Flight:
+    """One piece of work and those who wait for it. `done` says that `transcript` or `error` is set.
+
+    `heard` is set when the first sound is decoded: from then on failures are rare.
+    """
+
+    def __init__(self, id_: str, owner: str | None, spans: Spans) -> None:
+        self.id, self.owner, self.spans = id_, owner, spans
+        self._began = time.monotonic()
+        self.heard, self.done = asyncio.Event(), asyncio.Event()
+        self.transcript: Transcript | None = None
+        self.error: VoxgateError | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._verdict: VoxgateError | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been in the air."""
+        return time.monotonic() - self._began
+
+    def start(self, work: Work, landed: Landed) -> None:
+        """Begin; `landed` is awaited at the end, before `done` is set, however it ends."""
+        self._task = asyncio.create_task(self._fly(work, landed), name=self.id)
+
+    def cancel(self, verdict: VoxgateError) -> None:
+        """End it early; `verdict` becomes its error."""
+        if self._task is not None and self._verdict is None:
+            self._verdict = verdict
+            self._task.cancel()
+
+    async def _fly(self, work: Work, landed: Landed) -> None:
+        try:
+            self.transcript = await work(self)
+        except VoxgateError as error:
+            self.error = error
+        except asyncio.CancelledError:
+            self.error = self._verdict or ShuttingDownError("The server was stopped. Try again.")
+        except Exception:  # the one place where a bug of ours becomes an answer
+            log.exception("%s failed", self.id)
+            self.error = VoxgateError(
+                f"The server failed at {self.id}. Its log says why: please report it."
+            )
+        try:
+            await landed(self)
+        finally:
+            self.done.set()
+
+
+class Flights:
+    """All flights of a server, by what was asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._flying: dict[Hashable, Flight] = {}
+        self._waiters: dict[Flight, int] = {}
+        self._lingering: dict[Flight, asyncio.TimerHandle] = {}
+        self._closed = False
+
+    def find(self, what: Hashable) -> Flight | None:
+        """The flight for exactly this, in the air, or landed with nobody there to hear of it.
+
+        A failure that may pass is not handed on: who asks again shall have another try.
+        """
+        flight = self._flying.get(what)
+        failed = flight is not None and flight.error is not None and flight.error.retryable
+        return None if failed else flight
+
+    def add(self, what: Hashable, flight: Flight) -> None:
+        """Take a new flight. Raises `BusyError`, `KeyBusyError` and `ShuttingDownError`."""
+        self.check(flight.owner)
+        self._flying[what] = flight
+        self._left(what, flight, LINGER_S)  # until its first waiter is there
+
+    def check(self, owner: str | None) -> None:
+        """Raise what `add` would raise for a flight of this owner."""
+        if self._closed:
+            raise ShuttingDownError("The server is about to stop. Send the request again soon.")
+        flying = [flight for flight in self._flying.values() if not flight.done.is_set()]
+        if len(flying) >= self._settings.max_flights:
+            raise BusyError(
+                f"The server works on {len(flying)} recordings and takes no more now. Send the "
+                f"request again in some seconds, or raise VOXGATE_MAX_FLIGHTS."
+            )
+        own = sum(flight.owner == owner for flight in flying)
+        if own >= self._settings.max_flights_per_key:
+            raise KeyBusyError(
+                f"This key has {own} recordings under way, as many as it may. Wait for one to end, "
+                f"or raise VOXGATE_MAX_FLIGHTS_PER_KEY."
+            )
+
+    @contextmanager
+    def waiting(self, what: Hashable, flight: Flight) -> Iterator[Callable[[], None]]:
+        """Wait for a flight inside; call what is given when its result was delivered."""
+        delivered = False
+
+        def deliver() -> None:
+            nonlocal delivered
+            delivered = True
+
+        self._waiters[flight] = self._waiters.get(flight, 0) + 1
+        if timer := self._lingering.pop(flight, None):
+            timer.cancel()
+        try:
+            yield deliver
+        finally:
+            self._waiters[flight] -= 1
+            if not self._waiters[flight]:
+                del self._waiters[flight]
+                self._left(what, flight, LINGER_S if not delivered else 0.0)
+
+    async def drain(self) -> None:
+        """Take no more, let those in the air land for `drain_s`, then end them."""
+        self._closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.drain_s):
+                for flight in list(self._flying.values()):
+                    await flight.done.wait()
+        await self.end()
+
+    async def end(self) -> None:
+        """Take no more, and end those in the air. May be called again."""
+        self._closed = True
+        await asyncio.sleep(0)  # a task that never ran could not say how it ended
+        flying = list(self._flying.values())
+        for flight in flying:
+            flight.cancel(
+                ShuttingDownError("The server was stopped before the work was done. Try again.")
+            )
+        for flight in flying:
+            await flight.done.wait()
+
+    @property
+    def closed(self) -> bool:
+        """Whether new work is refused for good."""
+        return self._closed
+
+    def _left(self, what: Hashable, flight: Flight, linger_s: float) -> None:
+        def end() -> None:
+            self._lingering.pop(flight, None)
+            if self._flying.get(what) is flight:
+                del self._flying[what]
+            flight.cancel(AbandonedError("The caller left and did not come back."))
+
+        if linger_s and not self._closed:
+            self._lingering[flight] = asyncio.get_running_loop().call_later(linger_s, end)
+        else:
+            end()

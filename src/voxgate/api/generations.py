@@ -1,0 +1,88 @@
+"""`GET /generation`: what became of a request, by its `X-Generation-Id`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request, Response
+
+from voxgate.api.auth import caller
+from voxgate.api.errors import json_response
+from voxgate.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from voxgate.api.gateway import Gateway
+    from voxgate.ledger.generations import Attempt, Generation
+
+NANO = 10**9
+
+UNKNOWN_HERE: dict[str, Any] = dict.fromkeys(
+    (
+        *("upstream_inference_cost", "cache_discount", "moderation_latency", "tokens_prompt"),
+        *("tokens_completion", "native_tokens_prompt", "native_tokens_completion"),
+        *("native_tokens_cached", "native_tokens_reasoning", "native_tokens_completion_images"),
+        *("num_media_prompt", "num_media_completion", "num_search_results", "num_fetches"),
+        *("finish_reason", "native_finish_reason", "app_id", "preset_id", "router"),
+        *("service_tier", "web_search_engine", "workspace_id", "upstream_id"),
+    )
+)
+"""Keys that clients insist on (openrouter-api.md 5.5) and that have no meaning for this server."""
+
+router = APIRouter()
+
+
+@router.get("/generation", summary="What became of a request", response_model=None)
+async def generation(request: Request, id: str) -> Response:  # noqa: A002 (the wire's name)
+    """Status, seconds, cost and attempts of one request of the same key."""
+    gateway: Gateway = request.app.state.gateway
+    key = await caller(request.headers, gateway.ledger.keys, gateway.settings)
+    found = await gateway.ledger.generations.find(id, key.hash if key else None)
+    if found is None:
+        raise NotFoundError(
+            f"No generation of this key has the id '{id[:100]}'. Ids stand in the header "
+            f"X-Generation-Id of an answer."
+        )
+    return json_response(json.dumps({"data": _data(found)}).encode())
+
+
+def _data(found: Generation) -> dict[str, Any]:
+    cost = found.cost_nanodollars / NANO
+    return {
+        **UNKNOWN_HERE,
+        "id": found.id,
+        "api_type": "stt",
+        "created_at": found.created_at.isoformat(timespec="microseconds"),
+        "model": found.model,
+        "provider_name": found.provider,
+        "origin": found.http_referer or "",
+        "data_region": "global",
+        "is_byok": False,
+        "usage": cost,
+        "total_cost": cost,
+        "latency": found.latency_ms,
+        "generation_time": found.generation_time_ms,
+        "streamed": False,
+        "cancelled": found.cancelled,
+        "num_input_audio_prompt": 1,
+        "external_user": found.external_user,
+        "http_referer": found.http_referer,
+        "user_agent": found.user_agent,
+        "session_id": found.session_id,
+        "request_id": found.id,
+        "provider_responses": [_attempt(attempt) for attempt in found.attempts],
+        # Ours: the true outcome, also where white space had gone out with a 200 before.
+        "status": found.status,
+        "error_code": found.error_code,
+        "audio_seconds": found.audio_seconds,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "status": attempt.status,
+        "provider_name": attempt.provider,
+        "latency": attempt.latency_ms,
+        "is_byok": False,
+        "error_code": attempt.error,
+    }

@@ -1,0 +1,112 @@
+"""`POST /audio/transcriptions`: the product's front."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import time
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
+
+from voxgate.api.admission import Admission
+from voxgate.api.answer import Answer
+from voxgate.api.auth import caller
+from voxgate.api.body.reader import read
+from voxgate.api.dialects.parse import parse
+from voxgate.api.dialects.request import TranscriptionRequest
+from voxgate.api.errors import response_of
+from voxgate.errors import VoxgateError
+from voxgate.pipeline.spans import Spans
+
+if TYPE_CHECKING:
+    from voxgate.api.gateway import Gateway
+
+ALPHABET = string.ascii_letters + string.digits
+GONE = 499  # nobody reads it: the caller closed the connection before the body was here
+
+FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["model", "file"],
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        **{
+            name: schema
+            for name, schema in TranscriptionRequest.model_json_schema()["properties"].items()
+            if name not in {"input_audio", "provider"}
+        },
+    },
+}
+
+router = APIRouter()
+
+
+@router.post(
+    "/audio/transcriptions",
+    summary="Transcribe a recording",
+    response_model=None,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/TranscriptionRequest"}
+                },
+                "multipart/form-data": {"schema": FORM},
+            },
+        }
+    },
+)
+async def transcribe(request: Request) -> Response:
+    """The words of one recording, as JSON, text or subtitles."""
+    gateway: Gateway = request.app.state.gateway
+    id_, began, spans = new_id(), time.monotonic(), Spans()
+    model = None
+    try:
+        key = await caller(request.headers, gateway.ledger.keys, gateway.settings)
+        owner = key.hash if key else None
+        gateway.flights.check(owner)  # before the body is sent, where it can be told by then
+        with spans.measure("body"):
+            received = await read(request.headers, request.stream(), gateway.settings)
+        try:
+            asked = parse(received)
+            model = asked.model
+            gateway.session.provider(model).capabilities.check(model, asked.options)
+        except VoxgateError:
+            if received.upload:
+                received.upload.close()
+            raise
+        assert received.upload is not None  # noqa: S101 (parse refuses it)
+        admission = Admission(
+            gateway,
+            id_=id_,
+            owner=owner,
+            asked=asked,
+            upload=received.upload,
+            headers=request.headers,
+        )
+        what, flight = admission.flight()
+    except ClientDisconnect:
+        return Response(status_code=GONE)
+    except VoxgateError as error:
+        response = response_of(error, model)
+        response.headers["x-request-id"] = id_
+        return response
+    return Answer(
+        flights=gateway.flights,
+        what=what,
+        flight=flight,
+        asked=asked,
+        fills=received.kind == "json",
+        filler_after_s=gateway.settings.filler_after_s,
+        user_agent=request.headers.get("user-agent", ""),
+        spans=spans,
+        began=began,
+    )
+
+
+def new_id() -> str:
+    """A generation's id, in OpenRouter's form: `gen-stt-<unix seconds>-<20 alphanumerics>`."""
+    letters = "".join(secrets.choice(ALPHABET) for _ in range(20))
+    return f"gen-stt-{int(time.time())}-{letters}"

@@ -1,0 +1,16 @@
+"""The server's log: one line an event, on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+def to_standard_error() -> None:
+    """Let what the server says reach standard error: its own at INFO, of libraries warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("voxgate").setLevel(logging.INFO)

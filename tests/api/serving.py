@@ -1,0 +1,178 @@
+"""Real servers on the loopback: one in the test's own loop on a script, one as its users run it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import signal
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from tests.processes import until
+from tests.scripted import Scripted
+from tests.sounds import SAMPLE
+from voxgate.api.server import Server
+from voxgate.engine.catalogue import MODELS, ModelSpec
+from voxgate.pipeline.session import Session
+from voxgate.providers.local import LocalEngine
+from voxgate.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.cli.command import Place
+
+SCRIPTED = "scripted/one"
+ABSENT = "scripted/absent"
+PATH = "/api/v1/audio/transcriptions"
+
+
+def spec(name: str, provider: Scripted, distributions: tuple[str, ...] = ()) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        title="Scripted: One",
+        released=date(2026, 1, 1),
+        summary="Answers as it is told.",
+        licence="Apache-2.0",
+        capabilities=provider.capabilities,
+        loader="",
+        distributions=distributions,
+    )
+
+
+@dataclass
+class Running:
+    """A server that takes requests."""
+
+    url: str
+    key: str
+    provider: Scripted
+    settings: Settings
+    server: Server
+    client: httpx2.AsyncClient  # with the key, below /api/v1
+
+    async def post(self, body: dict[str, Any], **options: Any) -> httpx2.Response:
+        return await self.client.post("/audio/transcriptions", json=body, **options)
+
+
+def recording(data: bytes | None = None, /, **fields: Any) -> dict[str, Any]:
+    """The body of a JSON request: the voice note, or these bytes."""
+    data = SAMPLE.read_bytes() if data is None else data
+    audio = {"data": base64.b64encode(data).decode(), "format": "flac"}
+    return {"model": SCRIPTED, "input_audio": audio, **fields}
+
+
+def error_of(response: httpx2.Response) -> dict[str, Any]:
+    """The error in an answer, after looking at its shape (openrouter-api.md 3.1)."""
+    assert response.headers["content-type"].startswith("application/json")
+    body: dict[str, Any] = json.loads(response.content)
+    error: dict[str, Any] = body["error"]
+    assert type(error["code"]) is int
+    assert error["message"]
+    assert "Traceback" not in error["message"]
+    assert error["metadata"]["error_type"]
+    return error
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, provider: Scripted | None = None, **settings: Any
+) -> AsyncIterator[Running]:
+    """Serve with a provider on a script, and the embedded model beside it."""
+    scripted = provider or Scripted()
+    spool = folder / "spool"
+    chosen = replace(Settings(), home=folder / "home", spool_dir=spool, **settings)
+    models = {SCRIPTED: spec(SCRIPTED, scripted), ABSENT: spec(ABSENT, scripted, ("no-such-dist",))}
+
+    def session(limited: Settings) -> Session:
+        return Session(
+            limited,
+            models={**MODELS, **models},
+            start=lambda spec, s: scripted if spec.name == SCRIPTED else LocalEngine(spec, s),
+        )
+
+    server = Server(chosen, host="127.0.0.1", port=0, session=session)
+    ready, keys = asyncio.Event(), list[str]()
+    task = asyncio.create_task(server.run(ready=ready.set, first_key=keys.append))
+    started = asyncio.create_task(ready.wait())
+    await asyncio.wait({task, started}, return_when=asyncio.FIRST_COMPLETED)
+    started.cancel()
+    if task.done():
+        await task
+    key = keys[0] if keys else ""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        async with httpx2.AsyncClient(
+            base_url=f"{server.url}/api/v1", headers=headers, timeout=60
+        ) as client:
+            yield Running(server.url, key, scripted, chosen, server, client)
+    finally:
+        server.stop()
+        server.stop()
+        await task
+
+
+@dataclass
+class Served:
+    """`voxgate serve` in a process of its own."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    key: str
+    client: httpx2.AsyncClient
+    said: list[str]  # lines of its standard error
+
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send it a signal and wait for its exit code."""
+        self.process.send_signal(number)
+        return await self.process.wait()
+
+
+@asynccontextmanager
+async def served(place: Place, *arguments: str, **settings: str) -> AsyncIterator[Served]:
+    """Start the command, and kill it in the end if it still runs."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "voxgate", "serve", "--port", "0", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env=place.environment | settings,
+        cwd=place.folder,
+        start_new_session=True,
+    )
+    said = list[str]()
+    reading = asyncio.create_task(_read(process, said))
+    try:
+        await until(
+            lambda: process.returncode is not None or _shown("listening on ", said) != "", ""
+        )
+        url = _shown("listening on ", said).removesuffix("/api/v1")
+        key = _shown("shown this once: ", said)
+        assert url, said
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        async with httpx2.AsyncClient(
+            base_url=f"{url}/api/v1", headers=headers, timeout=120, limits=httpx2.Limits()
+        ) as client:
+            yield Served(process, url, key, client, said)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await reading
+
+
+async def _read(process: asyncio.subprocess.Process, said: list[str]) -> None:
+    assert process.stderr is not None
+    while line := await process.stderr.readline():
+        said.append(line.decode().rstrip())
+
+
+def _shown(before: str, said: list[str]) -> str:
+    lines = [line.partition(before)[2].split()[0] for line in said if before in line]
+    return lines[0] if lines else ""

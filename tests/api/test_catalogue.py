@@ -1,0 +1,94 @@
+"""What the server says of its models, in the shapes that clients insist on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from tests.api.serving import ABSENT, SCRIPTED, Running, error_of, serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+REQUIRED = {
+    *("id", "canonical_slug", "name", "created", "context_length", "architecture", "pricing"),
+    *("top_provider", "per_request_limits", "supported_parameters", "default_parameters"),
+    *("supported_voices", "links"),
+}  # openrouter-api.md 4.1
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    async with serving(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def anyone(server: Running) -> AsyncIterator[httpx2.AsyncClient]:
+    """A caller without a key: the catalogue is for everybody."""
+    async with httpx2.AsyncClient(base_url=f"{server.url}/api/v1") as client:
+        yield client
+
+
+async def test_everything_is_listed(anyone: httpx2.AsyncClient) -> None:
+    body = (await anyone.get("/models")).json()
+    assert {model["id"] for model in body["data"]} == {"cmusphinx/en-us", SCRIPTED, ABSENT}
+    assert body["total_count"] == 3
+    assert body["links"] == {"next": None}
+    assert all(model.keys() >= REQUIRED for model in body["data"])
+    installed = {model["id"]: model["voxgate"]["installed"] for model in body["data"]}
+    assert installed[SCRIPTED]
+    assert not installed[ABSENT]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"), [("all", 3), ("transcription", 3), ("text,transcription", 3), ("text", 0)]
+)
+async def test_modalities_filter(anyone: httpx2.AsyncClient, wanted: str, count: int) -> None:
+    asked = {"output_modalities": wanted}
+    assert (await anyone.get("/models", params=asked)).json()["total_count"] == count
+    assert (await anyone.get("/models/count", params=asked)).json() == {"data": {"count": count}}
+
+
+async def test_pages_lead_to_each_other(anyone: httpx2.AsyncClient) -> None:
+    first = (await anyone.get("/models", params={"limit": 2})).json()
+    assert len(first["data"]) == 2
+    second = (await anyone.get(first["links"]["next"])).json()
+    assert len(second["data"]) == 1
+    assert second["links"]["next"] is None
+    assert (await anyone.get("/models", params={"q": "SPHINX"})).json()["total_count"] == 1
+
+
+async def test_one_model_by_either_road(anyone: httpx2.AsyncClient) -> None:
+    model = (await anyone.get(f"/model/{SCRIPTED}")).json()["data"]
+    assert model["id"] == SCRIPTED
+    assert (await anyone.get("/models/scripted%2Fone")).json() == model
+    details = await anyone.get(httpx2.URL(str(anyone.base_url)).join(model["links"]["details"]))
+    endpoint = details.json()["data"]["endpoints"][0]
+    assert endpoint["model_id"] == SCRIPTED
+    assert endpoint["context_length"] == 0
+    absent = (await anyone.get(f"/models/{ABSENT}/endpoints")).json()
+    assert absent["data"]["endpoints"] == []
+
+
+@pytest.mark.parametrize("path", ["/model/a/b", "/models/a%2Fb", "/models/a/b/endpoints"])
+async def test_an_unknown_model(anyone: httpx2.AsyncClient, path: str) -> None:
+    answer = await anyone.get(path)
+    assert answer.status_code == 404
+    assert error_of(answer)["availability"]["code"] == "model_not_found"
+
+
+async def test_health_and_pages(server: Running) -> None:
+    assert (await server.client.get(f"{server.url}/healthz")).json()["status"] == "ok"
+    page = await server.client.get(f"{server.url}/docs")
+    assert page.status_code == 200
+    assert "https://" not in page.text  # it works without a network
+    schema = (await server.client.get(f"{server.url}/api/v1/openapi.json")).json()
+    request = schema["paths"]["/api/v1/audio/transcriptions"]["post"]["requestBody"]
+    assert set(request["content"]) == {"application/json", "multipart/form-data"}
+    fields = schema["components"]["schemas"]["TranscriptionRequest"]["properties"]
+    assert {"model", "input_audio", "response_format"} <= fields.keys()

@@ -1,0 +1,192 @@
+"""`voxgate serve` as its users run it: processes, keys, engines, signals, kill -9."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.api.serving import PATH, Served, error_of, recording, served
+from tests.cli.command import CLIP_WORDS, clip
+from tests.processes import alive, children, descendants, until
+from tests.sounds import encode
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from tests.cli.command import Place
+
+MODEL = "cmusphinx/en-us"
+AUDIO = os.environ.get("VOXGATE_AUDIO", "")
+DECODERS = "voxgate.audio.decoder.server"
+ENGINE = "voxgate.engine"
+
+
+def commandline(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").replace("\0", " ")
+    return ""
+
+
+def running(server: Served, module: str) -> list[int]:
+    found = [pid for pid in children(server.process.pid) if f"-m {module} " in commandline(pid)]
+    return [pid for pid in found if alive(pid)]
+
+
+def spoken(**fields: Any) -> dict[str, Any]:
+    return recording(encode(clip(), "clip.wav"), **{"model": MODEL, **fields})
+
+
+async def test_the_first_key_is_shown_once_and_kept_as_a_hash(at: Place) -> None:
+    async with served(at) as server:
+        assert server.key.startswith("sk-vg-")
+        answer = await server.client.post("/audio/transcriptions", json=spoken())
+        assert CLIP_WORDS in answer.json()["text"]
+        assert await server.end() == 0
+    home = at.folder / "home"
+    for file in home.iterdir():
+        assert server.key.encode() not in file.read_bytes()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    async with served(at) as again:
+        assert again.key == ""  # there is one already
+        headers = {"Authorization": f"Bearer {server.key}"}
+        answer = await again.client.post("/audio/transcriptions", json=spoken(), headers=headers)
+        assert answer.status_code == 200
+        revoked = at.run("keys", "revoke", "first")
+        assert revoked.returncode == 0
+        answer = await again.client.post("/audio/transcriptions", json=spoken(), headers=headers)
+        assert answer.status_code == 401
+
+
+async def test_preloading_has_the_engine_there_first(at: Place) -> None:
+    async with served(at, "--preload", MODEL) as server:
+        assert running(server, ENGINE)
+    async with served(at) as server:
+        assert not running(server, ENGINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "said"),
+    [
+        (("--preload", "cmusphinx/en"), {}, "cmusphinx/en-us"),
+        (("--host", "192.0.2.1"), {}, "address"),
+        (("--host", "0.0.0.0"), {"VOXGATE_AUTH": "off"}, "loopback"),  # noqa: S104
+        ((), {"VOXGATE_AUTH": "of"}, "'keys' or 'off'"),
+    ],
+)
+async def test_what_cannot_be_served_is_told_at_once(
+    at: Place, arguments: tuple[str, ...], settings: dict[str, Any], said: str
+) -> None:
+    result = await asyncio.to_thread(at.run, "serve", "--port", "0", *arguments, **settings)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+async def test_a_port_that_is_taken(at: Place) -> None:
+    async with served(at) as server:
+        port = server.url.rpartition(":")[2]
+        result = await asyncio.to_thread(at.run, "serve", "--port", port)
+    assert result.returncode == 2
+    assert "choose another --port" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_lets_work_end_and_leaves_nothing(at: Place, number: signal.Signals) -> None:
+    async with served(at, "--preload", MODEL) as server:
+        work = asyncio.create_task(server.client.post("/audio/transcriptions", json=spoken()))
+        await until(lambda: bool(decoding(server)), "a decoder")
+        family = descendants(server.process.pid)
+        assert len(family) >= 2
+        assert await server.end(number) == 0
+        assert CLIP_WORDS in (await work).json()["text"]
+        await until(lambda: not any(map(alive, family)), "the end of every child")
+        assert "Traceback" not in "\n".join(server.said)
+
+
+def decoding(server: Served) -> list[int]:
+    """The decoders at work: the fork server's children."""
+    return [child for pid in running(server, DECODERS) for child in children(pid) if alive(child)]
+
+
+CLIENT = """
+import base64, json, sys, urllib.request
+url, key, path = sys.argv[1:]
+body = {"model": "cmusphinx/en-us", "input_audio": {
+    "data": base64.b64encode(open(path, "rb").read()).decode(), "format": "wav"}}
+headers = {"Authorization": "Bearer " + key, "Content-Type": "application/json"}
+urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers)).read()
+"""
+
+
+async def test_kills_cost_nobody_else_anything(at: Place) -> None:
+    """50 requests at once; the engine, a decoder and a client are killed in the middle."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    wav = encode(clip(), "clip.wav")
+    async with served(at, "--preload", MODEL) as server:
+        expected = (await server.client.post("/audio/transcriptions", json=spoken())).json()["text"]
+        assert CLIP_WORDS in expected
+
+        async def one(number: int) -> httpx2.Response:
+            # A name of its own makes each a flight of its own.
+            files = {"file": (f"{number}.wav", wav, "audio/wav")}
+            return await server.client.post(
+                "/audio/transcriptions", data={"model": MODEL}, files=files
+            )
+
+        path = at.folder / "clip.wav"
+        path.write_bytes(wav)
+        client = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", CLIENT, server.url + PATH, server.key, str(path)),
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        work = [asyncio.create_task(one(number)) for number in range(50)]
+        await until(lambda: bool(decoding(server)), "a decoder")
+        for pid in chance.sample(decoding(server), 1):
+            with suppress(ProcessLookupError):  # it may have ended just now
+                os.kill(pid, signal.SIGKILL)
+        await until(lambda: sum(task.done() for task in work) >= 5, "the first answers")
+        os.kill(running(server, ENGINE)[0], signal.SIGKILL)
+        await until(lambda: sum(task.done() for task in work) >= 10, "more answers")
+        if client.returncode is None:
+            client.kill()
+        await client.wait()
+        answers = await asyncio.gather(*work)
+        failed = [answer for answer in answers if answer.status_code != 200]
+        assert len(failed) <= 1  # the one whose decoder was killed
+        for answer in failed:
+            assert answer.status_code == 503
+            assert error_of(answer)["metadata"]["code"] == "decoder_killed"
+        assert {a.json()["text"] for a in answers if a.status_code == 200} == {expected}
+        await until(lambda: not decoding(server), "the end of every decoder")
+        assert await server.end() == 0
+
+
+@pytest.mark.skipif(not AUDIO, reason="VOXGATE_AUDIO names no folder of recordings")
+async def test_command_line_and_server_give_equal_words(at: Place) -> None:
+    found = sorted(Path(AUDIO, "speech").glob("*.[fw][la][av]*"))
+    assert found
+    async with served(at, "--preload", MODEL) as server:
+        for path in found:
+            local = at.run("transcribe", "-m", MODEL, "-f", "json", path)
+            with path.open("rb") as file:
+                answer = await server.client.post(
+                    "/audio/transcriptions", data={"model": MODEL}, files={"file": file}
+                )
+            far = ("--server", server.url, "--key", server.key)
+            remote = await asyncio.to_thread(
+                at.run, "transcribe", "-m", MODEL, "-f", "json", *far, path
+            )
+            assert local.returncode == remote.returncode == 0, remote.stderr
+            assert remote.stdout == local.stdout
+            assert f'"text": "{answer.json()["text"]}"' in local.stdout

@@ -1,0 +1,325 @@
+"""The transcription route, through a real server: what comes back, and how failures look."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from tests.api.serving import ABSENT, SCRIPTED, Running, error_of, recording, serving
+from tests.scripted import Scripted
+from tests.sounds import RATE, SAMPLE, encode, sample
+from voxgate import errors
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ID = re.compile(r"gen-stt-\d{10}-[A-Za-z0-9]{20}")
+FILE = {"file": ("note.flac", SAMPLE.read_bytes(), "audio/flac")}
+MODEL = {"model": SCRIPTED}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    async with serving(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+async def test_json_by_default(server: Running) -> None:
+    response = await server.post(recording())
+    assert response.status_code == 200
+    body = response.json()
+    assert body["text"].startswith("from 0.")
+    assert body["model"] == SCRIPTED
+    assert body["language"] == "en"
+    assert body["usage"]["seconds"] == pytest.approx(len(sample()) / RATE, abs=0.001)
+    assert body["usage"]["cost"] == 0
+    assert body["usage"]["prompt_audio_seconds"] == math.ceil(body["usage"]["seconds"])
+    assert "segments" not in body
+    assert "warnings" not in body
+    assert None not in body.values()
+    assert ID.fullmatch(response.headers["x-generation-id"])
+    assert response.headers["x-request-id"] == response.headers["x-generation-id"]
+
+
+async def test_verbose_json_has_segments_and_words_when_asked(server: Running) -> None:
+    plain = (await server.post(recording(response_format="verbose_json"))).json()
+    assert plain["task"] == "transcribe"
+    assert plain["duration"] == plain["usage"]["seconds"]
+    assert "words" not in plain
+    segment = plain["segments"][0]
+    assert segment["id"] == 0
+    assert segment["type"] == "transcription_segment"
+    assert 0 <= segment["start"] <= segment["end"] <= plain["duration"]
+    wanted = {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]}
+    with_words = (await server.post(recording(**wanted))).json()
+    assert [word["word"] for word in with_words["words"]] == with_words["text"].split()
+    assert {word["time_source"] for word in with_words["words"]} == {"interpolated"}
+
+
+async def test_times_are_a_promise_to_clients_without_a_format_too(server: Running) -> None:
+    data = {**MODEL, "timestamp_granularities": "segment", "stream": "false", "diarize": "false"}
+    answer = await server.client.post("/audio/transcriptions", data=data, files=FILE)
+    assert answer.json()["segments"][0]["type"] == "transcription_segment"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "head"),
+    [
+        ("text", "text/plain; charset=utf-8", "from"),
+        ("srt", "application/x-subrip; charset=utf-8", "1\n00:00:0"),
+        ("vtt", "text/vtt; charset=utf-8", "WEBVTT"),
+    ],
+)
+async def test_text_and_subtitles(server: Running, name: str, kind: str, head: str) -> None:
+    response = await server.post(recording(response_format=name))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == kind
+    assert response.text.startswith(head)
+
+
+async def test_a_form_is_as_good_as_json(server: Running) -> None:
+    data = {**MODEL, "timestamp_granularities[]": ["word"], "response_format": "verbose_json"}
+    of_form = await server.client.post("/audio/transcriptions", data=data, files=FILE)
+    wanted = {"response_format": "verbose_json", "timestamp_granularities": ["word"]}
+    assert of_form.json() == (await server.post(recording(**wanted))).json()
+
+
+async def test_the_same_tree_lies_at_v1(server: Running) -> None:
+    response = await server.client.post(f"{server.url}/v1/audio/transcriptions", json=recording())
+    assert response.status_code == 200
+
+
+async def test_headerless_pcm(server: Running) -> None:
+    body = recording(sample().tobytes())
+    body["input_audio"]["format"] = "pcm"
+    answer = (await server.post(body)).json()
+    assert answer["usage"]["seconds"] == pytest.approx(len(sample()) / RATE, abs=0.001)
+
+
+async def test_silence_is_an_empty_text(server: Running) -> None:
+    silence = encode(sample() * 0, "silence.wav")
+    assert (await server.post(recording(silence))).json()["text"] == ""
+
+
+async def test_mistral_alone_gets_null_for_an_unknown_language(server: Running) -> None:
+    silence = encode(sample() * 0, "silence.wav")
+    plain = await server.post(recording(silence))
+    assert "language" not in plain.json()
+    mistral = {"User-Agent": "mistral-client-python/3.7.0"}
+    assert (await server.post(recording(silence), headers=mistral)).json()["language"] is None
+
+
+async def test_hints_that_are_not_used_are_warned_of(server: Running) -> None:
+    hints = {"prompt": "Voxgate", "temperature": 0.2, "provider": {"options": {"mistral": {}}}}
+    response = await server.post(recording(**hints, xyzzy=1))
+    said = [warning["sentence"] for warning in response.json()["warnings"]]
+    assert [sentence.split("'")[1] for sentence in said] == [
+        *("temperature", "prompt", "xyzzy", "provider.options.mistral")
+    ]
+    assert "unused_option" in response.headers["x-voxgate-warning"]
+    hints["provider"] = {"require_parameters": True}
+    refused = await server.post(recording(**hints))
+    assert refused.status_code == 400
+    assert "'temperature'" in error_of(refused)["message"]
+
+
+async def test_a_hint_too_long_to_keep_is_warned_of_and_a_promise_is_refused(
+    server: Running,
+) -> None:
+    long = "x" * 70_000
+    warned = (await server.post(recording(prompt=long))).json()
+    assert "'prompt'" in warned["warnings"][0]["sentence"]
+    refused = await server.post(recording(language=long))
+    assert refused.status_code == 400
+    assert "'language' is longer" in error_of(refused)["message"]
+
+
+async def test_what_clients_always_send_passes(server: Running) -> None:
+    always = {"diarize": False, "stream": False, "temperature": 0, "seed": None, "language": ""}
+    harmless = {"provider": {"zdr": True, "data_collection": "deny"}, "stop": []}
+    response = await server.post(recording(**always, **harmless))
+    assert response.status_code == 200
+    assert "warnings" not in response.json()
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in recording().items() if key != name}
+
+
+def with_data(data: Any, **fields: Any) -> dict[str, Any]:
+    return recording() | {"input_audio": {"data": data, **fields}}
+
+
+BAD: list[tuple[str, Any, int, str]] = [
+    ("not JSON", b"{", 400, "JSON"),
+    ("an array", b"[]", 400, "object"),
+    ("NaN", b'{"temperature": NaN}', 400, "NaN"),
+    ("nesting", b"[" * 100_000, 400, ""),
+    ("no audio", without("input_audio"), 400, "input_audio"),
+    ("no model", without("model"), 400, "'model'"),
+    ("audio of a wrong kind", {**recording(), "input_audio": "x"}, 400, "input_audio"),
+    ("data of a wrong kind", with_data(7), 400, "input_audio"),
+    ("a data URI", with_data("data:audio/wav;base64,AAAA"), 400, "data URI"),
+    ("bad base64", with_data("AAA!"), 400, "base64"),
+    ("text", with_data(base64.b64encode(b"Hello, this is a text.").decode()), 400, "the recording"),
+    ("no bytes", with_data(""), 400, "empty"),
+    ("a format", recording(response_format="docx"), 400, "response_format"),
+    ("a schema", recording(response_format={"type": "json_schema"}), 400, "response_format"),
+    ("a language", recording(language="tlh"), 400, "en, de"),
+    ("temperature", recording(temperature=99), 400, "'temperature'"),
+    ("granularity", recording(timestamp_granularities=["day"]), 400, "timestamp_granularities"),
+    ("stream", recording(stream=True), 400, "'stream' is not built yet"),
+    ("diarize", recording(diarize=True), 400, "'diarize' is not built yet"),
+    ("an address", with_data(None, url="https://e.com/a"), 400, "input_audio.url' is not built"),
+    ("models", recording(models=["a/b"]), 400, "'models' is not built yet"),
+    ("routing", recording(provider={"only": ["mistral"]}), 400, "provider.only"),
+    ("a promise", recording(max_tokens=5), 400, "'max_tokens'"),
+    ("an unknown model", recording(model="scripted/two"), 404, SCRIPTED),
+    ("a surrogate", recording(model="\ud800"), 400, ""),
+    ("a model not installed", recording(model=ABSENT), 404, "pip install no-such-dist"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "said"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
+async def test_bad_bodies_are_answered_by_a_sentence(
+    server: Running, body: Any, status: int, said: str
+) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    response = await server.client.post(
+        "/audio/transcriptions", content=content, headers={"Content-Type": "application/json"}
+    )
+    assert response.status_code == status, response.text
+    error = error_of(response)
+    assert error["code"] == status
+    assert said in error["message"]
+    assert not list(
+        (server.settings.spool_dir).iterdir() if server.settings.spool_dir.exists() else ()
+    )
+
+
+async def test_availability_says_why_a_model_is_not_to_be_had(server: Running) -> None:
+    unknown = error_of(await server.post(recording(model="scripted/two")))
+    assert unknown["availability"]["code"] == "model_not_found"
+    assert unknown["availability"]["requested_models"] == ["scripted/two"]
+    absent = error_of(await server.post(recording(model=ABSENT)))
+    assert absent["availability"]["code"] == "no_endpoints"
+
+
+async def test_bad_forms(server: Running) -> None:
+    async def post(**parts: Any) -> dict[str, Any]:
+        response = await server.client.post("/audio/transcriptions", **parts)
+        assert response.status_code == 400
+        return error_of(response)
+
+    assert "'file'" in (await post(data=MODEL, files={"other": b"x"}))["message"]
+    assert "file_url" in (await post(data={**MODEL, "file_url": "https://e.com/a"}))["message"]
+    path = {"file": ("/etc/../etc/passwd\\x.wav", b"no sound at all, only text", "audio/wav")}
+    error = await post(data=MODEL, files=path)
+    assert error["message"].startswith("x.wav ")
+    assert error["metadata"]["code"] == "not_audio"
+
+
+async def test_other_content_types(server: Running) -> None:
+    response = await server.client.post(
+        "/audio/transcriptions", content=b"RIFF", headers={"Content-Type": "audio/wav"}
+    )
+    assert response.status_code == 415
+    assert "multipart/form-data" in error_of(response)["message"]
+
+
+async def test_too_much(tmp_path: Path) -> None:
+    async with serving(tmp_path, max_upload_bytes=10_000, max_upload_s=3.0) as server:
+        large = await server.post(recording())
+        assert large.status_code == 413
+        assert error_of(large)["metadata"]["code"] == "payload_too_large"
+        small = encode(sample()[: RATE * 6], "x.opus", "-b:a", "8k")
+        assert len(small) < 10_000
+        long = await server.post(recording(small))
+        assert long.status_code == 413
+        assert "VOXGATE_MAX_UPLOAD_S" in error_of(long)["message"]
+
+
+async def test_a_body_that_stops_arriving(tmp_path: Path) -> None:
+    async with serving(tmp_path, body_patience_s=0.3) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.server.port)
+        writer.write(
+            b"POST /api/v1/audio/transcriptions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            b"Authorization: Bearer " + server.key.encode() + b"\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+        )
+        answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"code": 408' in answer
+
+
+async def test_keys(server: Running) -> None:
+    async with httpx2.AsyncClient(base_url=f"{server.url}/api/v1") as anyone:
+        for headers in (
+            {},
+            {"Authorization": ""},
+            {"Authorization": "Bearer sk-vg-nobody"},
+            {"Authorization": f"Basic {server.key}"},
+            {"Authorization": "Bearer " + "x" * 10_000},
+        ):
+            response = await anyone.post("/audio/transcriptions", json=MODEL, headers=headers)
+            assert response.status_code == 401
+            assert "voxgate keys create" in error_of(response)["message"]
+        assert (await anyone.get("/generation", params={"id": "x"})).status_code == 401
+
+
+async def test_without_keys_only_this_machine_is_answered(tmp_path: Path) -> None:
+    async with serving(tmp_path, auth="off") as server:
+        assert server.key == ""
+        assert (await server.post(recording())).status_code == 200
+        for stranger in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
+            response = await server.post(recording(), headers=stranger)
+            assert response.status_code == 403
+            error_of(response)
+
+
+async def test_the_frameworks_errors_have_the_same_shape(server: Running) -> None:
+    missing = await server.client.get("/nothing")
+    assert (missing.status_code, error_of(missing)["code"]) == (404, 404)
+    wrong = await server.client.get("/audio/transcriptions")
+    assert (wrong.status_code, error_of(wrong)["code"]) == (405, 405)
+    assert wrong.headers["allow"] == "POST"
+    query = await server.client.get("/models", params={"limit": "many"})
+    assert (query.status_code, error_of(query)["code"]) == (400, 400)
+    assert "'limit'" in error_of(query)["message"]
+
+
+async def test_a_failure_of_the_provider_is_told(tmp_path: Path) -> None:
+    fault = errors.EngineDiedError("The engine ended. Try again.")
+    async with serving(tmp_path, Scripted(faults={0: [fault] * 3})) as server:
+        response = await server.post(recording())
+        assert response.status_code == 503
+        assert response.headers["retry-after"]
+        assert error_of(response)["metadata"]["code"] == "engine_died"
+        again = await server.post(recording())
+        assert again.status_code == 200
+
+
+async def test_a_bug_is_a_500_that_says_nothing_of_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: int) -> None:
+        raise RuntimeError("secret")
+
+    async with serving(tmp_path, Scripted(gate=broken)) as server:
+        response = await server.post(recording())
+        assert response.status_code == 500
+        assert "secret" not in response.text
+        assert response.headers["x-generation-id"] in error_of(response)["message"]
+    assert "secret" in caplog.text
