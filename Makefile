@@ -1,16 +1,20 @@
 # One-word targets. Each makes .venv and installs what it needs, from Python, make and the package index.
 #
 #   make demo    transcribe samples/voice-note.flac with the embedded engine
+#   make serve   the server, on http://127.0.0.1:8000
 #   make test    every test, with branch coverage
 #   make lint    ruff and mypy --strict
 #   make fix     what ruff can mend by itself
 #   make bench   one table of speeds, with the peers beside it
 #   make docs    write the generated pages of docs/ anew
+#   make clients the official clients that the tests run, each in an environment of its own
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint fix bench docs clean
+CLIENTS := $(patsubst tests/clients/%.txt,.venv/clients/%/installed,$(wildcard tests/clients/*.txt))
+
+.PHONY: demo serve test lint fix bench docs clients clean
 .DELETE_ON_ERROR:
 
 # Stamps: one file for each set of packages, older than what it was installed from means install again.
@@ -30,10 +34,19 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --group lint --group test --group bench
 	@touch $@
 
+# Unmodified, and pinned: what they need is theirs alone. The core's pip installs them, theirs are without.
+.venv/clients/%/installed: tests/clients/%.txt | .venv/core
+	$(BIN)/python -m venv --without-pip --clear .venv/clients/$*
+	$(BIN)/python -m pip --python .venv/clients/$*/bin/python install --quiet --no-compile --requirement $<
+	@touch $@
+
+serve: .venv/core
+	@$(BIN)/voxgate serve
+
 demo: .venv/core
 	@$(BIN)/voxgate transcribe samples/voice-note.flac --figures
 
-test: .venv/test
+test: .venv/test clients
 	$(BIN)/python -m pytest
 
 lint: .venv/lint
@@ -50,6 +63,8 @@ bench: .venv/bench
 
 docs: .venv/test
 	$(BIN)/python -m docs.generate
+
+clients: $(CLIENTS)
 
 clean:
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,321 @@
+"""The official clients of OpenRouter, OpenAI and Mistral, unmodified, against a running server.
+
+Each runs in an environment of its own (`make clients`), by a script that uses it as its
+documentation does: `tests/clients/`. What each insists on is in openrouter-api.md 11.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.serving import SCRIPTED, Running, recording, serving
+from tests.cli.command import CLIP_WORDS
+from tests.processes import until
+from tests.scripted import Scripted
+from tests.sounds import RATE, SAMPLE, sample
+from voxgate import errors
+
+SCRIPTS = Path(__file__).parents[1] / "clients"
+ENVIRONMENTS = Path(__file__).parents[2] / ".venv" / "clients"
+DEADLINE_S = 60.0
+
+ENGLISH = "cmusphinx/en-us"
+SLOW_S = 20.0
+PATIENCE_S = 5.0  # of OpenRouter's client, by default, without a byte
+TIMES: dict[str, Any] = {
+    "response_format": "verbose_json",
+    "timestamp_granularities": ["word", "segment"],
+}
+
+
+@dataclass(frozen=True)
+class Client:
+    """One official client: where its environment is, what it calls things."""
+
+    name: str
+    base: str  # what its documentation has after the server's address
+    transcribe: str
+    once: dict[str, Any]  # options of the client that turn its repetitions off
+    classes: dict[int, str]  # what it raises, by status
+    options: dict[str, Any] = field(default_factory=dict)  # of the client, in every call
+
+    def repeating_nothing(self) -> Client:
+        return replace(self, options=self.once)
+
+    def call(self, server: Running, name: str, **options: Any) -> dict[str, Any]:
+        """What its script is asked to do: one call by name."""
+        return {
+            "url": server.url + self.base,
+            "key": server.key,
+            "client": self.options,
+            "call": name,
+            "options": options,
+        }
+
+    def transcription(
+        self, server: Running, file: Path = SAMPLE, name: str = "", **options: Any
+    ) -> dict[str, Any]:
+        """The same, for the call that transcribes, or one of another `name` that does."""
+        asked = self.call(server, name or self.transcribe, **{"model": SCRIPTED, **options})
+        return {**asked, "file": str(file)}
+
+    async def do(self, *calls: dict[str, Any]) -> list[dict[str, Any]]:
+        """Run its script, one process for all calls: what the client made of each."""
+        if not (ENVIRONMENTS / self.name / "installed").exists():
+            pytest.fail(f"The client {self.name} is not installed: run `make clients`.")
+        python = ENVIRONMENTS / self.name / "bin" / "python"
+        script = SCRIPTS / f"{self.name}_client.py"
+        process = await asyncio.create_subprocess_exec(
+            *map(str, (python, "-I", script)),
+            *map(json.dumps, calls),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={},  # no proxies, no keys, nothing of ours
+        )
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                said, complaints = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert process.returncode == 0, complaints.decode()
+        return [json.loads(line) for line in said.splitlines()]
+
+
+OPENROUTER = Client(
+    name="openrouter",
+    base="/api/v1",
+    transcribe="stt.create_transcription",
+    once={"retry_config": None},
+    classes={
+        400: "BadRequestResponseError",
+        401: "UnauthorizedResponseError",
+        404: "NotFoundResponseError",
+        413: "PayloadTooLargeResponseError",
+        429: "TooManyRequestsResponseError",
+        503: "ServiceUnavailableResponseError",
+    },
+)
+OPENAI = Client(
+    name="openai",
+    base="/api/v1",
+    transcribe="audio.transcriptions.create",
+    once={"max_retries": 0},
+    classes={
+        400: "BadRequestError",
+        401: "AuthenticationError",
+        404: "NotFoundError",
+        413: "APIStatusError",
+        429: "RateLimitError",
+        503: "InternalServerError",
+    },
+)
+MISTRAL = Client(
+    name="mistralai",
+    base="/api",  # it appends /v1 itself
+    transcribe="audio.transcriptions.complete",
+    once={},  # it repeats nothing by default
+    classes=dict.fromkeys((400, 401, 404, 413, 429, 503), "SDKError"),
+)
+EVERYBODY = (OPENROUTER, OPENAI, MISTRAL)
+RAW = "audio.transcriptions.with_raw_response.create"
+
+
+async def test_everybody_gets_the_words_of_the_real_engine(tmp_path: Path) -> None:
+    plain = [*EVERYBODY, replace(OPENAI, base="/v1"), replace(MISTRAL, base="")]
+    verbose = [OPENROUTER, OPENAI]  # Mistral's knows no response_format
+    async with serving(tmp_path) as server:
+        said = await asyncio.gather(
+            *(client.do(client.transcription(server, model=ENGLISH)) for client in plain),
+            *(
+                client.do(client.transcription(server, model=ENGLISH, **TIMES))
+                for client in verbose
+            ),
+        )
+    answers = [answer for (answer,) in said]
+    assert [answer["type"] for answer in answers] == [
+        *("STTResponse", "Transcription", "TranscriptionResponse"),
+        *("Transcription", "TranscriptionResponse"),
+        *("STTResponse", "TranscriptionVerbose"),
+    ]
+    values, duration_s = [answer["value"] for answer in answers], len(sample()) / RATE
+    assert all(CLIP_WORDS in value["text"] for value in values)
+    assert {value["language"] for value in values} == {"en"}
+    assert values[0]["usage"]["seconds"] == pytest.approx(duration_s, abs=0.001)
+    assert values[0]["usage"]["cost"] == values[1]["usage"]["cost"] == 0
+    assert values[2]["usage"]["prompt_audio_seconds"] == 11
+    assert values[2]["model"] == ENGLISH
+    for value in values[len(plain) :]:
+        has_times(value, duration_s)
+
+
+def has_times(value: dict[str, Any], duration_s: float) -> None:
+    """Look at the segments and words of a verbose answer."""
+    assert value["duration"] == pytest.approx(duration_s, abs=0.001)
+    assert " ".join(segment["text"].strip() for segment in value["segments"]) == value["text"]
+    assert " ".join(word["word"] for word in value["words"]) == value["text"]
+    for timed in (*value["segments"], *value["words"]):
+        assert 0 <= timed["start"] <= timed["end"] <= value["duration"]
+
+
+async def test_openai_reads_text_and_subtitles(tmp_path: Path) -> None:
+    formats = ("text", "srt", "vtt")
+    async with serving(tmp_path) as server:
+        answers = await OPENAI.do(
+            *(OPENAI.transcription(server, response_format=name) for name in formats)
+        )
+    assert {answer["type"] for answer in answers} == {"str"}
+    text, srt, vtt = (answer["value"] for answer in answers)
+    assert text.startswith("from 0.")
+    assert srt.startswith("1\n00:00:0")
+    assert vtt.startswith("WEBVTT")
+
+
+async def test_a_generation_is_found_by_its_header(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        heard, refused = await OPENAI.do(
+            OPENAI.transcription(server, name=RAW), OPENAI.transcription(server, language="fr")
+        )
+        id_ = heard["headers"]["x-generation-id"]
+        (found,) = await OPENROUTER.do(
+            OPENROUTER.call(server, "generations.get_generation", id=id_)
+        )
+    assert found["type"] == "GenerationResponse"
+    assert found["value"]["data"]["id"] == id_
+    assert found["value"]["data"]["model"] == SCRIPTED
+    assert found["value"]["data"]["provider_responses"][0]["status"] == 200
+    assert refused["request_id"].startswith("gen-stt-")
+
+
+async def test_the_catalogue_is_read_by_openrouter(tmp_path: Path) -> None:
+    author, _, slug = SCRIPTED.partition("/")
+    async with serving(tmp_path) as server:
+        listed, one, count, served, absent = await OPENROUTER.do(
+            OPENROUTER.call(server, "models.list", output_modalities="transcription"),
+            OPENROUTER.call(server, "models.get", author=author, slug=slug),
+            OPENROUTER.call(server, "models.count", output_modalities="transcription"),
+            OPENROUTER.call(server, "endpoints.list", author=author, slug=slug),
+            OPENROUTER.call(server, "models.get", author=author, slug="two"),
+        )
+    assert ENGLISH in [model["id"] for model in listed["value"]["data"]]
+    assert one["value"]["data"]["id"] == SCRIPTED
+    assert count["value"]["data"]["count"] == listed["value"]["total_count"] == 3
+    assert [end["model_id"] for end in served["value"]["data"]["endpoints"]] == [SCRIPTED]
+    assert absent["raised"] == OPENROUTER.classes[404]
+
+
+async def test_the_catalogue_is_read_by_openai(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        listed, one, absent = await OPENAI.do(
+            OPENAI.call(server, "models.list"),
+            OPENAI.call(server, "models.retrieve", model=SCRIPTED),
+            OPENAI.call(server, "models.retrieve", model="scripted/two"),
+        )
+    assert ENGLISH in [model["id"] for model in listed["value"]["data"]]
+    assert (one["type"], one["value"]["id"]) == ("Model", SCRIPTED)
+    assert absent["raised"] == OPENAI.classes[404]
+
+
+def raised(client: Client, answer: dict[str, Any], status: int, sentence: str) -> None:
+    """Look at what a client made of a failure: its class for it, with our sentence in it."""
+    assert answer["raised"] == client.classes[status], answer
+    assert answer["status"] == status
+    assert sentence in answer["message"]
+
+
+@pytest.mark.parametrize("client", EVERYBODY, ids=lambda client: client.name)
+async def test_what_cannot_be_done_is_raised_at_once(tmp_path: Path, client: Client) -> None:
+    large = tmp_path / "large.wav"
+    large.write_bytes(SAMPLE.read_bytes() * 100)  # far more than fits into sockets' buffers
+    async with serving(tmp_path, max_upload_bytes=2**20) as server:
+        answers = await client.do(
+            client.transcription(server, language="fr"),
+            {**client.transcription(server), "key": "sk-vg-nobody"},
+            client.transcription(server, model="scripted/two"),
+            client.transcription(server, large),
+        )
+    raised(client, answers[0], 400, "does not know the language 'fr'. It knows: en, de.")
+    raised(client, answers[1], 401, "The key is not valid here")
+    raised(client, answers[2], 404, "No model is called 'scripted/two'.")
+    raised(client, answers[3], 413, "VOXGATE_MAX_UPLOAD_BYTES")
+    assert all(answer.get("requests", 1) == 1 for answer in answers)
+
+
+async def test_what_cannot_be_done_now_is_raised_where_nothing_is_repeated(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    provider = Scripted(gate=lambda _: gate.wait())
+    clients = [client.repeating_nothing() for client in EVERYBODY]
+
+    async def everybody(server: Running) -> list[dict[str, Any]]:
+        said = await asyncio.gather(
+            *(client.do(client.transcription(server)) for client in clients)
+        )
+        return [answer for (answer,) in said]
+
+    async with serving(tmp_path, provider, max_flights_per_key=1, drain_s=100) as server:
+        first = asyncio.create_task(server.post(recording(language="de")))
+        await until(lambda: provider.running == 1, "the provider's work")
+        for client, answer in zip(clients, await everybody(server), strict=True):
+            raised(client, answer, 429, "This key has 1 recordings under way, as many as it may.")
+        server.server.stop()
+        for client, answer in zip(clients, await everybody(server), strict=True):
+            raised(client, answer, 503, "The server is about to stop.")
+        gate.set()
+        assert (await first).status_code == 200
+    assert len(provider.windows) == 1
+
+
+@pytest.mark.parametrize(
+    ("client", "name"), [(OPENROUTER, ""), (OPENAI, RAW)], ids=["openrouter", "openai"]
+)
+async def test_a_failure_that_passes_is_outlived(tmp_path: Path, client: Client, name: str) -> None:
+    fault = errors.EngineDiedError("The engine ended. Try again.")
+    async with serving(tmp_path, Scripted(faults={0: [fault] * 3})) as server:
+        (answer,) = await client.do(client.transcription(server, name=name))
+    assert answer["value"]["text"].startswith("from 0.")
+    assert answer["requests"] == 2  # a 503, and its own second try
+
+
+async def test_everybody_waits_20_seconds(tmp_path: Path) -> None:
+    """With the clients' own limits: OpenRouter's is `PATIENCE_S`."""
+    provider = Scripted(gate=lambda _: asyncio.sleep(SLOW_S), concurrency=3)
+    languages = {"openrouter": "de", "openai": "en"}
+    async with serving(tmp_path, provider) as server:
+        said = await asyncio.gather(
+            *(
+                client.do(client.transcription(server, language=languages.get(client.name)))
+                for client in EVERYBODY
+            )
+        )
+    for (answer,) in said:
+        assert answer["seconds"] >= SLOW_S
+        assert answer["value"]["text"].startswith("from 0.")
+    assert said[0][0]["requests"] == 1
+    asked = [options.language for options in provider.options]
+    assert sorted(asked, key=str) == [None, "de", "en"]  # one window for each
+
+
+async def test_a_client_that_lost_patience_finds_its_work_again(tmp_path: Path) -> None:
+    provider = Scripted(gate=lambda _: asyncio.sleep(PATIENCE_S + 3))
+    async with serving(tmp_path, provider, filler_after_s=1000) as server:
+        (answer,) = await OPENROUTER.do(OPENROUTER.transcription(server))
+    assert answer["value"]["text"].startswith("from 0.")
+    assert answer["requests"] > 1
+    assert len(provider.windows) == 1
+
+
+async def test_a_failure_after_white_space_is_no_transcript(tmp_path: Path) -> None:
+    stalled = errors.EngineStalledError("The engine stalled. Try again.")
+    provider = Scripted(gate=lambda _: asyncio.sleep(0.5), faults={0: [stalled] * 3})
+    async with serving(tmp_path, provider, filler_after_s=0.05) as server:
+        (answer,) = await OPENROUTER.do(OPENROUTER.transcription(server))
+    assert answer["raised"] == "ResponseValidationError"
+    assert stalled.sentence in answer["body"]
+    assert answer["requests"] == 1

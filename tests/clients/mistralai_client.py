@@ -1,0 +1,43 @@
+"""Mistral's client at work, as its documentation uses it; see `openrouter_client.py`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from mistralai.client import Mistral
+from mistralai.client.errors import MistralError
+
+
+def result(asked: dict[str, Any]) -> dict[str, Any]:
+    with (
+        Mistral(api_key=asked["key"], server_url=asked["url"], **asked["client"]) as client,
+        Path(asked["file"]).open("rb") as content,
+    ):
+        file = {"content": content, "file_name": Path(asked["file"]).name}
+        value = attrgetter(asked["call"])(client)(file=file, **asked["options"])
+    return {"type": type(value).__name__, "value": value.model_dump(mode="json")}
+
+
+def outcome(asked: dict[str, Any]) -> dict[str, Any]:
+    began = time.monotonic()
+    try:
+        told = result(asked)
+    except MistralError as error:
+        told = {
+            "raised": type(error).__name__,
+            "status": error.status_code,
+            "message": str(error),
+        }
+    except httpx2.HTTPError as error:
+        told = {"raised": type(error).__name__, "status": None, "message": str(error)}
+    return {**told, "seconds": time.monotonic() - began}
+
+
+for argument in sys.argv[1:]:
+    print(json.dumps(outcome(json.loads(argument))))
