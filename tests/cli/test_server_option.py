@@ -202,3 +202,14 @@ def test_the_help_says_where_a_key_is_seen(at: Place) -> None:
     assert "VOXGATE_KEY" in shown
     assert "(ps)" in shown
     assert KEY not in shown
+
+
+def test_a_key_without_a_server_is_wrong_usage_unless_it_is_the_environments(
+    at: Place, note: Path, spoken: Pcm
+) -> None:
+    write_wav(note, spoken)
+    refused = at.run("transcribe", *MODEL, note, "--key", KEY)
+    assert refused.returncode == 2
+    assert "--server" in refused.stderr
+    assert KEY not in refused.stderr
+    assert at.run("transcribe", *MODEL, note, VOXGATE_KEY=KEY).returncode == 0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def transcribe(  # noqa: PLR0917 (typer calls it, by names)
+    context: typer.Context,
     recordings: Annotated[
         list[str],
         typer.Argument(
@@ -94,12 +95,15 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
     from voxgate.cli.outputs import Folder, StandardOutput
     from voxgate.cli.work import Work
     from voxgate.cli.workplaces import RemoteServer, ThisMachine
+    from voxgate.errors import UsageError
     from voxgate.settings import Settings
     from voxgate.transcript.values import Options
     from voxgate.transcript.writers import writer
 
     # All that can be wrong with the call is said before any work.
     settings = Settings.read()
+    if server is None and _was_written(context, "key"):
+        raise UsageError("--key is for a server: name it with --server, or leave out --key.")
     options = Options(language=language.lower() if language is not None else None)
     declared = PcmDeclaration.parse(pcm) if pcm is not None else None
     workplace: Workplace = (
@@ -119,3 +123,9 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
         say(work.figures.line())
     if failures or not complete:
         raise typer.Exit(FAILED)
+
+
+def _was_written(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line, not in the environment alone."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
