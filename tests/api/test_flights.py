@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,10 +16,13 @@ from tests.scripted import Scripted
 from tests.sounds import SAMPLE
 from voxgate import errors
 from voxgate.api import flights
+from voxgate.api.flights import Flight, Flights
 from voxgate.ledger.ledger import Ledger
+from voxgate.pipeline.spans import Spans
+from voxgate.settings import Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from voxgate.transcript.values import Transcript
 
 FILE = {"file": ("note.flac", SAMPLE.read_bytes(), "audio/flac")}
 
@@ -32,18 +37,35 @@ class Gate:
         return self.open.wait()
 
 
+async def begin(
+    server: Running, data: bytes, length: int
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Send this beginning of a body of some length."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.server.port)
+    writer.write(
+        f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {server.key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n".encode()
+    )
+    writer.write(data)
+    return reader, writer
+
+
 async def hang_up(server: Running, body: dict[str, Any], provider: Scripted) -> None:
     """Post, and close the connection when the provider is at work."""
     data = json.dumps(body).encode()
-    _, writer = await asyncio.open_connection("127.0.0.1", server.server.port)
-    writer.write(
-        f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {server.key}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode()
-    )
-    writer.write(data)
+    _, writer = await begin(server, data, len(data))
     await until(lambda: provider.running == 1, "the provider's work")
     writer.close()
     await writer.wait_closed()
+
+
+def held(server: Running) -> int:
+    """How many files it has open in its spool: recordings and decoded sound."""
+    count = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own
+            count += str(server.settings.spool_dir) in str(link.readlink())
+    return count
 
 
 async def test_a_repost_joins_the_flight_that_its_first_caller_left(tmp_path: Path) -> None:
@@ -176,6 +198,81 @@ async def test_room_is_limited(tmp_path: Path) -> None:
         gate.open.set()
         assert (await first).status_code == 200
         assert (await server.post(recording(language="de"))).status_code == 200
+
+
+async def test_a_repost_is_let_in_where_there_is_no_room(tmp_path: Path) -> None:
+    gate = Gate()
+    provider = Scripted(gate=gate)
+    async with serving(tmp_path, provider, max_flights_per_key=1) as server:
+        await hang_up(server, recording(), provider)
+        other = await server.post(recording(language="de"))
+        assert other.status_code == 429
+        before, body = held(server), json.dumps(recording()).encode()
+        reader, writer = await begin(server, body[:-9], len(body))
+        await until(lambda: held(server) > before, "the repost's beginning")
+        writer.write(body[-9:])
+        gate.open.set()
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        assert len(provider.windows) == 1
+
+
+async def test_what_is_being_sent_takes_room(tmp_path: Path) -> None:
+    async with serving(tmp_path, max_flights_per_key=1) as server:
+        body = json.dumps(recording()).encode()
+        reader, writer = await begin(server, body[:-9], len(body))
+        await until(lambda: held(server) == 1, "the first recording's beginning")
+        assert (await server.post(recording(language="de"))).status_code == 429
+        writer.write(body[-9:])
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        assert (await server.post(recording(language="de"))).status_code == 200
+
+
+async def test_stopping_refuses_what_is_being_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path) as server:
+        body = json.dumps(recording()).encode()
+        reader, writer = await begin(server, body[:-9], len(body))
+        await until(lambda: held(server) == 1, "the recording's beginning")
+        server.server.stop()
+        await asyncio.sleep(0)
+        server.server.stop()  # what is refused already is not refused again
+        answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: " in answer
+        assert b'"shutting_down"' in answer
+        assert held(server) == 0
+    assert not caplog.records
+
+
+async def test_the_end_waits_for_what_was_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flights, "LINGER_S", 1e-9)
+    leaving, gone, landed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(_: Flight) -> Transcript:
+        never: asyncio.Future[Transcript] = asyncio.Future()
+        try:
+            return await never
+        finally:
+            leaving.set()
+            await gone.wait()
+
+    async def land(_: Flight) -> None:
+        landed.set()
+
+    all_flights = Flights(Settings(max_flights=1))
+    all_flights.add("this", Flight("gen-1", None, Spans()), work, land)
+    await leaving.wait()
+    assert all_flights.find("this") is None
+    with pytest.raises(errors.BusyError):  # it still holds what it holds
+        all_flights.add("that", Flight("gen-2", None, Spans()), work, land)
+    ending = asyncio.create_task(all_flights.end())
+    asyncio.get_running_loop().call_soon(gone.set)
+    await ending
+    assert landed.is_set()
 
 
 async def test_stopping_lets_work_end_and_refuses_new(tmp_path: Path) -> None:

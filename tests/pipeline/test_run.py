@@ -201,3 +201,25 @@ async def test_a_truncated_recording_says_so(decoders: Decoders) -> None:
     transcript = await run(data[: len(data) // 2], Scripted(), decoders, Settings())
     assert {notice.code for notice in transcript.notices} >= {"truncated_audio"}
     assert transcript.segments
+
+
+async def test_joining_holds_nobody_else_up(decoders: Decoders) -> None:
+    """The words of hours take seconds to join."""
+    turns = at_end = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    def standing(_: Standing) -> None:
+        nonlocal at_end
+        at_end = turns
+
+    other = asyncio.create_task(others())
+    data = encode(sample(), "x.flac")
+    transcript = await run(data, Scripted(), decoders, Settings(), standing=standing)
+    other.cancel()
+    assert transcript.segments
+    assert turns > at_end

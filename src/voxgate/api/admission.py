@@ -54,11 +54,10 @@ class Admission:
             return what, flight
         flight = Flight(self._id, self._owner, self._trace.spans)
         try:
-            flights.add(what, flight)
+            flights.add(what, flight, self._work, self._landed)
         except BaseException:
             upload.close()
             raise
-        flight.start(self._work, self._landed)
         return what, flight
 
     async def _work(self, flight: Flight) -> Transcript:

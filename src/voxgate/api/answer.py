@@ -108,8 +108,9 @@ class Answer(Response):
             body = body_of(error, self._asked.model)
             return body, error.status, "application/json", headers_of(error)
         body = await asyncio.to_thread(render, transcript, self._asked, 0, self._user_agent)
-        notices = [*transcript.notices, *self._asked.hints]
-        headers = {"X-Voxgate-Warning": ", ".join(n.code for n in notices)} if notices else {}
+        # Each code once: every window may have a notice of its own.
+        codes = dict.fromkeys(n.code for n in (*transcript.notices, *self._asked.hints))
+        headers = {"X-Voxgate-Warning": ", ".join(codes)} if codes else {}
         return body, 200, media_type(self._asked), headers
 
     def _start(self, status: int, kind: str, headers: dict[str, str]) -> Message:

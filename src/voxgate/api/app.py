@@ -32,6 +32,7 @@ def application(gateway: Gateway) -> FastAPI:
         version=__version__,
         description="Speech to text on your own machines.",
         openapi_url=f"{BASE}/openapi.json",
+        redirect_slashes=False,  # a client would take its key to whatever 'Host' says
     )
     app.state.gateway = gateway
     errors.install(app)

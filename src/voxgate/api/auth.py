@@ -62,11 +62,18 @@ def is_loopback(host: str) -> bool:
 
 
 def _refuse_strangers(headers: Mapping[str, str]) -> None:
-    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
     origin = headers.get("origin")
-    from_here = origin is None or is_loopback(urlsplit(origin).hostname or "")
-    if not (is_loopback(host) and from_here):
+    from_here = origin is None or is_loopback(_host(origin))
+    if not (is_loopback(_host(f"//{headers.get('host', '')}")) and from_here):
         raise ForbiddenError(
             "This server asks for no keys, so it answers to this machine alone: use "
             "http://127.0.0.1 or http://localhost, and no page of another site."
         )
+
+
+def _host(address: str) -> str:
+    """The host of an address; empty where it has none, or is none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""

@@ -98,8 +98,8 @@ async def _http(request: Request, error: Exception) -> Response:
     return json_response(body, error.status_code, dict(error.headers or {}))
 
 
-async def _bug(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+async def _bug(request: Request, _: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path)  # uvicorn logs where
     sentence = "The server failed. Its log says why: please report it."
     return json_response(_body(500, sentence, "internal_error", None), 500)
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from voxgate.errors import BusyError, KeyBusyError, ShuttingDownError, VoxgateError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
     from typing import TypeAlias
 
     from voxgate.pipeline.spans import Spans
@@ -59,9 +59,10 @@ class Flight:
         """How long it has been in the air."""
         return time.monotonic() - self._began
 
-    def start(self, work: Work, landed: Landed) -> None:
+    def start(self, work: Work, landed: Landed) -> asyncio.Task[None]:
         """Begin; `landed` is awaited at the end, before `done` is set, however it ends."""
         self._task = asyncio.create_task(self._fly(work, landed), name=self.id)
+        return self._task
 
     def cancel(self, verdict: VoxgateError) -> None:
         """End it early; `verdict` becomes its error."""
@@ -92,7 +93,9 @@ class Flights:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._flying: dict[Hashable, Flight] = {}
+        self._arriving: dict[asyncio.Timeout, str | None] = {}  # with their owners
+        self._flying: dict[Hashable, Flight] = {}  # those that can be joined
+        self._airborne: set[Flight] = set()  # those that have not landed
         self._waiters: dict[Flight, int] = {}
         self._lingering: dict[Flight, asyncio.TimerHandle] = {}
         self._closed = False
@@ -106,23 +109,44 @@ class Flights:
         failed = flight is not None and flight.error is not None and flight.error.retryable
         return None if failed else flight
 
-    def add(self, what: Hashable, flight: Flight) -> None:
-        """Take a new flight. Raises `BusyError`, `KeyBusyError` and `ShuttingDownError`."""
-        self.check(flight.owner)
+    def add(self, what: Hashable, flight: Flight, work: Work, landed: Landed) -> None:
+        """Start a new flight. Raises `BusyError`, `KeyBusyError` and `ShuttingDownError`."""
+        self._check(flight.owner)
         self._flying[what] = flight
+        self._airborne.add(flight)
+        flight.start(work, landed).add_done_callback(lambda _: self._airborne.discard(flight))
         self._left(what, flight, LINGER_S)  # until its first waiter is there
 
-    def check(self, owner: str | None) -> None:
-        """Raise what `add` would raise for a flight of this owner."""
+    @asynccontextmanager
+    async def arriving(self, owner: str | None) -> AsyncIterator[None]:
+        """A recording is sent inside. Raises what `add` would, at once where it can be told.
+
+        It cannot be told of an owner whose flight nobody waits for: that may be what is sent again.
+        """
+        if self._closed or not any(flight.owner == owner for flight in self._lingering):
+            self._check(owner)
+        try:
+            async with asyncio.timeout(None) as arrival:
+                self._arriving[arrival] = owner
+                try:
+                    yield
+                finally:
+                    del self._arriving[arrival]
+        except TimeoutError:
+            if not arrival.expired():
+                raise
+            self._check(owner)
+
+    def _check(self, owner: str | None) -> None:
         if self._closed:
             raise ShuttingDownError("The server is about to stop. Send the request again soon.")
-        flying = [flight for flight in self._flying.values() if not flight.done.is_set()]
-        if len(flying) >= self._settings.max_flights:
+        owners = [*self._arriving.values(), *(flight.owner for flight in self._airborne)]
+        if len(owners) >= self._settings.max_flights:
             raise BusyError(
-                f"The server works on {len(flying)} recordings and takes no more now. Send the "
+                f"The server works on {len(owners)} recordings and takes no more now. Send the "
                 f"request again in some seconds, or raise VOXGATE_MAX_FLIGHTS."
             )
-        own = sum(flight.owner == owner for flight in flying)
+        own = owners.count(owner)
         if own >= self._settings.max_flights_per_key:
             raise KeyBusyError(
                 f"This key has {own} recordings under way, as many as it may. Wait for one to end, "
@@ -151,29 +175,35 @@ class Flights:
 
     async def drain(self) -> None:
         """Take no more, let those in the air land for `drain_s`, then end them."""
-        self._closed = True
+        self._close()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
-                for flight in list(self._flying.values()):
+                for flight in list(self._airborne):
                     await flight.done.wait()
         await self.end()
 
     async def end(self) -> None:
         """Take no more, and end those in the air. May be called again."""
-        self._closed = True
+        self._close()
         await asyncio.sleep(0)  # a task that never ran could not say how it ended
-        flying = list(self._flying.values())
-        for flight in flying:
+        airborne = list(self._airborne)
+        for flight in airborne:
             flight.cancel(
                 ShuttingDownError("The server was stopped before the work was done. Try again.")
             )
-        for flight in flying:
+        for flight in airborne:
             await flight.done.wait()
 
     @property
     def closed(self) -> bool:
         """Whether new work is refused for good."""
         return self._closed
+
+    def _close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            for arrival in self._arriving:  # nothing that is still on its way would be taken
+                arrival.reschedule(asyncio.get_running_loop().time())
 
     def _left(self, what: Hashable, flight: Flight, linger_s: float) -> None:
         def end() -> None:

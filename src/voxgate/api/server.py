@@ -17,6 +17,7 @@ import uvicorn
 
 from voxgate.api.app import application
 from voxgate.api.auth import check_host
+from voxgate.api.connection import Connection
 from voxgate.api.gateway import Gateway
 from voxgate.errors import UsageError
 from voxgate.pipeline.session import Session
@@ -93,6 +94,8 @@ class Server:
         self._http = _Http(
             uvicorn.Config(
                 application(gateway),
+                http=Connection,  # whichever others are installed
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -66,14 +66,14 @@ async def transcribe(request: Request) -> Response:
     try:
         key = await caller(request.headers, gateway.ledger.keys, gateway.settings)
         owner = key.hash if key else None
-        gateway.flights.check(owner)  # before the body is sent, where it can be told by then
-        with spans.measure("body"):
-            received = await read(request.headers, request.stream(), gateway.settings)
+        async with gateway.flights.arriving(owner):
+            with spans.measure("body"):
+                received = await read(request.headers, request.stream(), gateway.settings)
         try:
             asked = parse(received)
             model = asked.model
             gateway.session.provider(model).capabilities.check(model, asked.options)
-        except VoxgateError:
+        except BaseException:
             if received.upload:
                 received.upload.close()
             raise

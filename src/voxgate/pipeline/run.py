@@ -86,7 +86,8 @@ class Run:
                 # Every window fails alike when the engine does: one sentence says it.
                 raise failures.exceptions[0] from failures
             self._tell()
-            return self._join()
+            # Hours have 100 000 words, and those take seconds.
+            return await asyncio.to_thread(self._join)
 
     async def _windows(self) -> AsyncIterator[Window]:
         """Windows of the recording, each as soon as its sound is in the spool."""

@@ -90,9 +90,9 @@ def _refuse(request: TranscriptionRequest) -> None:
     for name in UNBUILT_FIELDS:
         if (request.model_extra or {}).get(name):
             raise _unbuilt(name, "leave it out")
-    routing = request.provider.unknown if request.provider else ()
+    routing = (request.provider and request.provider.model_extra) or {}
     for name in UNBUILT_ROUTING:
-        if name in routing:
+        if routing.get(name):
             raise _unbuilt(f"provider.{name}", "leave it out: there is one endpoint for each model")
     for name, harmless in UNFULFILLED.items():
         if _asks(getattr(request, name), harmless):

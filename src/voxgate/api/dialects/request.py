@@ -42,8 +42,8 @@ class _Wire(BaseModel):
 
     @property
     def unknown(self) -> list[str]:
-        """The fields that this version does not know."""
-        return sorted(self.model_extra or ())
+        """The fields that this version does not know; null asks for nothing."""
+        return sorted(name for name, value in (self.model_extra or {}).items() if value is not None)
 
 
 class InputAudio(_Wire):

@@ -1,0 +1,218 @@
+"""Callers who say nothing, half of it, or no HTTP at all: each connection has an end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from tests.api.serving import PATH, Running, recording, serving
+from tests.processes import open_files, until
+from tests.scripted import Scripted
+from voxgate.api import connection, server
+from voxgate.api.connection import Connection
+from voxgate.transcript.values import Done, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+    from pathlib import Path
+
+    from voxgate.audio.recording import Audio
+    from voxgate.transcript.values import Event, Options
+
+HEAD = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode()
+JSON = b"Content-Type: application/json\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def key(running: Running) -> bytes:
+    return b"Authorization: Bearer " + running.key.encode() + b"\r\n"
+
+
+def message(running: Running, body: bytes) -> bytes:
+    length = b"Content-Length: %d\r\n\r\n" % len(body)
+    return HEAD + JSON + key(running) + length + body
+
+
+@asynccontextmanager
+async def connected(
+    running: Running, first: bytes = b""
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection on which these bytes were sent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.server.port)
+    writer.write(first)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def dribble(writer: asyncio.StreamWriter, data: bytes) -> None:
+    """A byte now and then, until nobody takes them any more."""
+    with suppress(OSError):
+        for byte in data:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+
+def error_in(answer: bytes) -> dict[str, object]:
+    """The error in the last answer of these bytes."""
+    head, _, body = answer.rpartition(b"\r\n\r\n")
+    assert b"Content-Type: application/json" in head
+    error: dict[str, object] = json.loads(body)["error"]
+    return error
+
+
+@pytest.mark.parametrize("first", [b"", HEAD])
+async def test_who_sends_no_request_has_an_end(
+    first: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.3)
+    async with serving(tmp_path) as running, connected(running, first) as (reader, writer):
+        dribbling = asyncio.create_task(dribble(writer, b"X-Long: " + b"x" * 5000))
+        with suppress(ConnectionResetError):
+            await reader.read()
+        dribbling.cancel()
+
+
+async def test_who_was_answered_early_and_sends_on_has_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.3)
+    body = HEAD + JSON + b"Content-Length: 1000000\r\n\r\n"
+    async with serving(tmp_path) as running, connected(running, body) as (reader, writer):
+        assert b" 401 " in await reader.readline()
+        dribbling = asyncio.create_task(dribble(writer, b"x" * 5000))
+        with suppress(ConnectionResetError):
+            await reader.read()
+        dribbling.cancel()
+
+
+async def test_work_and_what_comes_after_it_are_not_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.3)
+    provider = Scripted(gate=lambda _: asyncio.sleep(0.6))
+    async with serving(tmp_path, provider) as running, connected(running) as (reader, writer):
+        for _ in range(3):
+            writer.write(message(running, json.dumps(recording()).encode()))
+            assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+            await reader.readuntil(b"\r\n0\r\n\r\n")
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("more", [0, 2_000_000])
+async def test_what_is_no_http_is_told_in_the_shape_of_every_error(
+    more: int, tmp_path: Path
+) -> None:
+    async with serving(tmp_path) as running:
+        async with connected(running, b"\x16\x03\x01\r\n\r\n" + bytes(more)) as (reader, _):
+            error = error_in(await reader.read())
+        assert error["code"] == 400
+        assert "HTTP client" in str(error["message"])
+
+
+async def test_a_refusal_does_not_wait_for_who_does_not_hear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "LINGER_S", 0.1)
+    async with serving(tmp_path) as running, connected(running, b"?\r\n\r\n") as (reader, writer):
+        await reader.read()
+        await dribble(writer, b"x" * 5000)  # until it is refused for good
+        assert writer.is_closing()
+
+
+async def nobody(*_: object) -> None:
+    """An application that is never asked."""
+
+
+async def test_who_has_left_is_refused_in_vain() -> None:
+    """The refusal's own bytes bring the news that nobody is there."""
+    config = uvicorn.Config(nobody, http=Connection, interface="asgi3", log_config=None)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        caller = socket.create_connection(listening.getsockname())
+        ours, _ = listening.accept()
+    transport, protocol = await asyncio.get_running_loop().connect_accepted_socket(
+        lambda: Connection(config, ServerState(), {}), ours
+    )
+    transport.pause_reading()  # as while an answer is made
+    caller.close()
+    protocol.data_received(b"?\r\n\r\n")
+    transport.resume_reading()
+    await until(transport.is_closing, "the end")
+
+
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
+async def test_broken_framing_ends_a_body(
+    expect: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path) as running:
+        first = HEAD + JSON + key(running) + expect + CHUNKED + b"5\r\n{    \r\n"
+        async with connected(running, first + b"zz\r\n") as (reader, _):
+            assert error_in(await reader.read())["code"] == 400
+            assert (await running.post(recording())).status_code == 200  # meanwhile it was read
+        async with connected(running, first) as (reader, writer):
+            await asyncio.sleep(0.1)  # until somebody waits for its body
+            writer.write(b"zz\r\n")
+            assert error_in(await reader.read())["code"] == 400
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_broken_framing_behind_an_answer_ends_the_connection(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = HEAD + JSON + CHUNKED
+    async with serving(tmp_path) as running, connected(running, first) as (reader, writer):
+        assert b" 401 " in await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"zz\r\n")
+        assert b"authentication" in await reader.read()
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+LONG = "x" * 12_000_000  # more than the kernel keeps for a caller who does not read
+
+
+class Wordy(Scripted):
+    async def transcribe(self, window: Audio, _: Options) -> AsyncGenerator[Event]:
+        yield Segment(LONG, 0.0, window.duration_s)
+        yield Done("en")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_an_answer_that_nobody_reads_is_given_up(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.3)
+    async with serving(tmp_path, Wordy()) as running:
+        asked = message(running, json.dumps(recording()).encode())
+        before = open_files()
+        with socket.socket() as caller:
+            caller.connect(("127.0.0.1", running.server.port))
+            caller.sendall(asked * count)
+            await until(lambda: open_files() >= before + 2, "the connection's two ends")
+            await until(lambda: open_files() <= before + 1, "the end of the server's")
+
+
+@pytest.mark.parametrize("keep_alive_s", [0.3, 30])
+async def test_a_slow_reader_gets_all_of_an_answer(
+    keep_alive_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", keep_alive_s)
+    async with serving(tmp_path, Wordy()) as running:
+        asked = message(running, json.dumps(recording()).encode())
+        async with connected(running, asked) as (reader, _):
+            heard = bytearray(await reader.readuntil(b"\r\n\r\n"))
+            while not heard.endswith(b"\r\n0\r\n\r\n"):
+                heard += await reader.readexactly(1)
+                heard += await reader.read(1 << 16)
+                await asyncio.sleep(0.005)
+    assert heard.count(b"x") >= len(LONG)
