@@ -3,6 +3,7 @@
 #   make demo    transcribe samples/voice-note.flac with the embedded engine
 #   make serve   the server, on http://127.0.0.1:8000
 #   make test    every test, with branch coverage
+#   make fuzz    10 000 spoilt requests to the server, by another seed each time
 #   make lint    ruff and mypy --strict
 #   make fix     what ruff can mend by itself
 #   make bench   one table of speeds, with the peers beside it
@@ -14,7 +15,7 @@ BIN := .venv/bin
 
 CLIENTS := $(patsubst tests/clients/%.txt,.venv/clients/%/installed,$(wildcard tests/clients/*.txt))
 
-.PHONY: demo serve test lint fix bench docs clients clean
+.PHONY: demo serve test fuzz lint fix bench docs clients clean
 .DELETE_ON_ERROR:
 
 # Stamps: one file for each set of packages, older than what it was installed from means install again.
@@ -48,6 +49,10 @@ demo: .venv/core
 
 test: .venv/test clients
 	$(BIN)/python -m pytest
+
+fuzz: .venv/test
+	FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} FUZZ_CASES=$${FUZZ_CASES:-10000} \
+		$(BIN)/python -m pytest tests/api/test_fuzz.py --no-cov --capture=no --timeout=3600
 
 lint: .venv/lint
 	$(BIN)/ruff format --check .

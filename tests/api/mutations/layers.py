@@ -1,0 +1,37 @@
+"""`Layers`: which layers of one request are spoilt, and by what they were."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+
+COUNTS = (0, 1, 1, 1, 1, 1, 2, 2, 2, 3)  # of layers in a request: most of it stays good
+
+
+class Layers:
+    """Applies mutations of the layers it chose; `applied` names them."""
+
+    def __init__(self, chance: random.Random, names: Sequence[str]) -> None:
+        self.chance = chance
+        self.applied: list[str] = []
+        self._chosen = set(chance.sample(names, min(len(names), chance.choice(COUNTS))))
+
+    def __call__(
+        self, layer: str, mutations: Sequence[Callable[[random.Random, T], T]], value: T
+    ) -> T:
+        """The value, mutated once or twice where its layer is to be spoilt."""
+        if layer in self._chosen:
+            for mutation in self.chance.choices(mutations, k=self.chance.choice((1, 1, 2))):
+                value = mutation(self.chance, value)
+                self.applied.append(f"{layer}.{mutation.__name__}")
+        return value
+
+
+def place(chance: random.Random, data: bytes | bytearray | str) -> int:
+    """Anywhere in it, its end included."""
+    return chance.randrange(len(data) + 1)

@@ -1,0 +1,97 @@
+"""The connection: how a message travels, and whether its sender stays to hear the answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from tests.api.mutations.message import KEY
+
+if TYPE_CHECKING:
+    import random
+
+Ending: TypeAlias = Literal["stays", "closes", "resets", "shuts half"]
+
+END_OF_HEAD = re.compile(rb"\n\r?\n")
+RUBBISH = (
+    *(b"rubbish", b"\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\0" * 1000, b"POST / HTTP/1.1\r\n"),
+    *(
+        b"rubbish\r\n\r\n",
+        b"x" * 200_000,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\r\n\r\n",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """`pieces` are sent one after another, with `pause_s` between two; then it ends as it says."""
+
+    pieces: tuple[bytes, ...]
+    pause_s: float = 0.0
+    ending: Ending = "stays"
+    goes_on: bool = False  # with more than a message: that may be answered as well
+
+    @property
+    def raw(self) -> bytes:
+        return b"".join(self.pieces)
+
+    @property
+    def is_owed_an_answer(self) -> bool:
+        """Whether its sender waits, and has said all that has to be said before a body."""
+        return self.ending == "stays" and END_OF_HEAD.search(self.raw.lstrip(b"\r\n")) is not None
+
+    def with_key(self, key: str) -> Line:
+        """The same for a server that has this key."""
+        real = key.encode()
+        return replace(self, pieces=tuple(piece.replace(KEY, real) for piece in self.pieces))
+
+
+def leave(chance: random.Random, line: Line) -> Line:
+    """Close the connection somewhere in the middle."""
+    return replace(_cut(chance, line), ending=chance.choice(("closes", "resets")))
+
+
+def leave_at_the_end(chance: random.Random, line: Line) -> Line:
+    return replace(line, ending=chance.choice(("closes", "resets")))
+
+
+def shut_half(chance: random.Random, line: Line) -> Line:
+    shut = _cut(chance, line) if chance.random() < 0.5 else line
+    return replace(shut, ending="shuts half")
+
+
+def stall(chance: random.Random, line: Line) -> Line:
+    return _cut(chance, line)
+
+
+def tiny_pieces(chance: random.Random, line: Line) -> Line:
+    """Byte by byte where it matters most, and then as it comes."""
+    raw, cuts = line.raw, {0}
+    start = chance.choice((0, 0, len(raw) // 2, max(0, len(raw) - 60)))
+    cuts.update(range(start, min(len(raw), start + 60)))
+    cuts.update(chance.randrange(len(raw)) for _ in range(30))
+    places = [*sorted(cuts), len(raw)]
+    pieces = tuple(raw[a:b] for a, b in pairwise(places))
+    return replace(line, pieces=pieces, pause_s=chance.choice((0.0, 0.001)))
+
+
+def rubbish_behind(chance: random.Random, line: Line) -> Line:
+    more = chance.choice((*RUBBISH, line.raw))
+    return replace(line, pieces=(*line.pieces, more), goes_on=True)
+
+
+MUTATIONS = (leave, leave_at_the_end, shut_half, stall, tiny_pieces, rubbish_behind)
+
+
+def _cut(chance: random.Random, line: Line) -> Line:
+    raw = line.raw
+    end = END_OF_HEAD.search(raw)
+    head = end.end() if end else len(raw)
+    at = chance.choice(
+        (chance.randrange(head + 1), chance.randrange(head, len(raw) + 1), len(raw) - 1)
+    )
+    return replace(line, pieces=(raw[: max(1, at)],))
