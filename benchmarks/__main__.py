@@ -8,7 +8,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import decoding, whole_path
+from benchmarks import decoding, server, whole_path
 from benchmarks.table import show
 
 
@@ -16,7 +16,8 @@ async def main() -> None:
     """Measure everything, a few minutes long, and print it."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
-        show([*await decoding.rows(Path(folder)), *await whole_path.rows(Path(folder))])
+        parts = (decoding, whole_path, server)
+        show([row for part in parts for row in await part.rows(Path(folder))])
 
 
 if __name__ == "__main__":

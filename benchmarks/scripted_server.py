@@ -1,0 +1,56 @@
+"""The production server with a provider that answers at once, or after a while.
+
+    python -m benchmarks.scripted_server FOLDER HOLD_S
+
+Prints its address and a key on one line, and serves until it is told to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from tests.scripted import Scripted
+
+from voxgate.api.server import Server
+from voxgate.engine.catalogue import ModelSpec
+from voxgate.pipeline.session import Session
+from voxgate.settings import Settings
+
+MODEL = "scripted/one"
+
+
+async def serve(folder: Path, hold_s: float) -> None:
+    """Serve from this folder, each window taking so long."""
+    scripted = Scripted(concurrency=1000, gate=lambda _: asyncio.sleep(hold_s) if hold_s else None)
+    spec = ModelSpec(
+        name=MODEL,
+        title="Scripted: One",
+        released=date(2026, 1, 1),
+        summary="Answers at once.",
+        licence="Apache-2.0",
+        capabilities=scripted.capabilities,
+        loader="",
+        distributions=(),
+    )
+    server = Server(
+        replace(
+            Settings(),
+            home=folder / "home",
+            spool_dir=folder / "spool",
+            max_flights=1000,
+            max_flights_per_key=1000,
+        ),
+        host="127.0.0.1",
+        port=0,
+        session=lambda s: Session(s, models={MODEL: spec}, start=lambda _spec, _s: scripted),
+    )
+    print(server.url, end=" ", flush=True)
+    await server.run(first_key=lambda key: print(key, flush=True))
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1]), float(sys.argv[2])))
