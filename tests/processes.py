@@ -53,3 +53,12 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 def open_files(pid: int | str = "self") -> int:
     """How many descriptors a process has."""
     return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 (one is the own listing's)
+
+
+def connections(port: int) -> int:
+    """How many connections to a port of this machine its server holds open."""
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    rows = [line.split() for line in lines]
+    listens, nobody = "0A", "0"  # a state, and the inode of what was closed
+    ours = [row for row in rows if int(row[1].partition(":")[2], 16) == port]
+    return sum(row[3] != listens and row[9] != nobody for row in ours)

@@ -20,7 +20,7 @@ from tests.api.mutations.caller import Heard, NoAnswerError, call
 from tests.api.mutations.cases import Case, case
 from tests.api.mutations.sound import recordings
 from tests.api.serving import PATH, SCRIPTED, error_of, recording, served, serving
-from tests.processes import descendants, open_files, until
+from tests.processes import connections, descendants, open_files, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,12 +51,13 @@ class Fuzz:
         self.statuses = Counter[int]()
         self.left = 0  # connections that ended without an answer, which nobody was owed
         self.failures: list[str] = []
-        self._port, self._key, self._pid, self._model = httpx2.URL(url).port, key, pid, model
+        self._port, self._key, self._pid, self._model = int(url.rpartition(":")[2]), key, pid, model
 
     async def run(self, cases: Iterator[Case], folder: Path) -> None:
         """Send the cases, and look for what they leave behind; `folder` takes those that fail."""
         await self._answers_well()
         await self._answers_well()  # what is opened once is open by now
+        await self._rests()
         files, family = open_files(self._pid), descendants(self._pid)
         began = time.monotonic()
         await asyncio.gather(*(self._send(cases, folder) for _ in range(AT_ONCE)))
@@ -64,6 +65,7 @@ class Fuzz:
         print(f"\nFUZZ_SEED={SEED} {self._model}: {count} answers, {count / seconds:.0f} a second:")
         print(f"{dict(sorted(self.statuses.items()))}, {self.left} left")
         assert not self.failures, "\n\n".join(["", *self.failures])
+        await self._rests()
         await until(lambda: descendants(self._pid) == family, "the end of every decoder")
         await until(lambda: open_files(self._pid) <= files, "the closing of every file")
         await self._answers_well()
@@ -71,7 +73,7 @@ class Fuzz:
     async def _send(self, cases: Iterator[Case], folder: Path) -> None:
         for one in cases:
             try:
-                heard = await call(self._port or 0, one.line.with_key(self._key), HANG_S)
+                heard = await call(self._port, one.line.with_key(self._key), HANG_S)
                 self.statuses.update(answer.status for answer in heard)
                 self.left += not heard
                 for answer in heard:
@@ -82,6 +84,9 @@ class Fuzz:
                 self.failures.append(what)
                 if len(self.failures) == MOST_FAILURES:
                     return
+
+    async def _rests(self) -> None:
+        await until(lambda: not connections(self._port), "the end of every connection")
 
     async def _answers_well(self) -> None:
         """Good requests, as many as come at once."""

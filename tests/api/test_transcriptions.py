@@ -176,6 +176,7 @@ BAD: list[tuple[str, Any, int, str]] = [
     ("no bytes", with_data(""), 400, "empty"),
     ("a format", recording(response_format="docx"), 400, "response_format"),
     ("a schema", recording(response_format={"type": "json_schema"}), 400, "response_format"),
+    ("a list of formats", recording(response_format={"type": []}), 400, "response_format"),
     ("a language", recording(language="tlh"), 400, "en, de"),
     ("temperature", recording(temperature=99), 400, "'temperature'"),
     ("granularity", recording(timestamp_granularities=["day"]), 400, "timestamp_granularities"),

@@ -22,7 +22,7 @@ def _listed(value: Any) -> Any:
 
 def _named(value: Any) -> Any:
     """The page's object form of `response_format`, where it means what the string `json` does."""
-    if isinstance(value, dict) and value.get("type") in {"text", "json_object"}:
+    if isinstance(value, dict) and value.get("type") in ("text", "json_object"):  # it may be a list
         return "json"
     return value
 
