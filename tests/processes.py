@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +54,15 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 def open_files(pid: int | str = "self") -> int:
     """How many descriptors a process has."""
     return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 (one is the own listing's)
+
+
+def heed_signals() -> None:
+    """In a child, before its program: what `nohup` or a shell's background job ignores is heard.
+
+    The command leaves ignored what its caller ignores, and so may whoever runs the tests.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def connections(port: int) -> int:

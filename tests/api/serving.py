@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from tests.processes import until
+from tests.processes import heed_signals, until
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE
 from voxgate.api.server import Server
@@ -145,6 +145,7 @@ async def served(place: Place, *arguments: str, **settings: str) -> AsyncIterato
         env=place.environment | settings,
         cwd=place.folder,
         start_new_session=True,
+        preexec_fn=heed_signals,
     )
     said = list[str]()
     reading = asyncio.create_task(_read(process, said))

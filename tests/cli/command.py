@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from tests.processes import heed_signals
 from tests.sounds import RATE, Pcm, sample
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Place:
             env=self.environment | settings,
             cwd=self.folder,
             start_new_session=True,
+            preexec_fn=heed_signals,  # noqa: PLW1509 (as above)
         )
         with process:
             try:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import random
+import re
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -108,6 +109,9 @@ def is_stricter(refusal: str, body: bytes, hoist_bytes: int) -> bool:
     if "'input_audio.data' is not base64" in refusal:
         # Some versions of Python take '=' where there is nothing to fill.
         return audio["data"].endswith("=") and len(audio["data"].rstrip("=")) % 4 == 0
+    if "a long string in it is not UTF-8" in refusal:
+        # Half of a pair, in a string that a later key of the same name has replaced.
+        return re.search(rb"\\u[dD][89a-fA-F]", body) is not None
     return any(why in refusal for why in ("more than 8 strings", "a number in it is too large"))
 
 
