@@ -43,6 +43,7 @@ async def serve(folder: Path, hold_s: float) -> None:
             spool_dir=folder / "spool",
             max_flights=1000,
             max_flights_per_key=1000,
+            filler_after_s=1000.0,  # white space would go out before the last of the timing
         ),
         host="127.0.0.1",
         port=0,

@@ -56,7 +56,7 @@ async def rows(folder: Path) -> list[Row]:
         found = [await _body(ours, naive, size, times) for size, times in BODIES_MB.items()]
         found.append(await _rate(ours))
         found.append(await _reading(ours))
-    async with _subject("scripted_server", folder, 5) as holding:
+    async with _subject("scripted_server", folder / "holding", 5) as holding:
         found.append(await _memory(holding))
     return found
 
