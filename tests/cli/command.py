@@ -60,7 +60,7 @@ class Place:
             stderr=subprocess.PIPE,
             env=self.environment | settings,
             cwd=self.folder,
-            preexec_fn=preexec,  # noqa: PLW1509 (the tests have no threads)
+            preexec_fn=preexec or heed_signals,  # noqa: PLW1509 (the tests have no threads)
         )
         with process:
             given = stdin if isinstance(stdin, bytes) else None
