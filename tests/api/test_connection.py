@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
@@ -15,12 +15,12 @@ from uvicorn.server import ServerState
 from tests.api.serving import PATH, Running, recording, serving
 from tests.processes import open_files, until
 from tests.scripted import Scripted
-from voxgate.api import connection, server
+from voxgate.api import server
 from voxgate.api.connection import Connection
 from voxgate.transcript.values import Done, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from voxgate.audio.recording import Audio
@@ -42,10 +42,14 @@ def message(running: Running, body: bytes) -> bytes:
 
 @asynccontextmanager
 async def connected(
-    running: Running, first: bytes = b""
+    running: Running, first: bytes = b"", kept_bytes: int = 0
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection on which these bytes were sent."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", running.server.port)
+    """A connection on which these bytes were sent; the kernel keeps so many that nobody reads."""
+    caller = socket.socket()
+    if kept_bytes:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, kept_bytes)
+    caller.connect(("127.0.0.1", running.server.port))
+    reader, writer = await asyncio.open_connection(sock=caller)
     writer.write(first)
     try:
         yield reader, writer
@@ -97,6 +101,16 @@ async def test_who_was_answered_early_and_sends_on_has_an_end(
         dribbling.cancel()
 
 
+async def test_an_early_answer_is_heard_by_who_sends_all_before_listening(tmp_path: Path) -> None:
+    body = bytes(3_000_000)
+    head = HEAD + JSON + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with serving(tmp_path) as running, connected(running, head) as (reader, writer):
+        for start in range(0, len(body), 100_000):
+            writer.write(body[start : start + 100_000])
+            await writer.drain()
+        assert b"authentication" in await reader.read()
+
+
 async def test_work_and_what_comes_after_it_are_not_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,31 +137,68 @@ async def test_what_is_no_http_is_told_in_the_shape_of_every_error(
 async def test_a_refusal_does_not_wait_for_who_does_not_hear(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "LINGER_S", 0.1)
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.3)
     async with serving(tmp_path) as running, connected(running, b"?\r\n\r\n") as (reader, writer):
         await reader.read()
         await dribble(writer, b"x" * 5000)  # until it is refused for good
         assert writer.is_closing()
 
 
-async def nobody(scope: object, receive: object, send: object) -> None:
-    """An application that is never asked."""
-
-
-async def test_who_has_left_is_refused_in_vain() -> None:
-    """The refusal's own bytes bring the news that nobody is there."""
-    config = uvicorn.Config(nobody, http=Connection, log_config=None, lifespan="off")
+async def alone(
+    application: Callable[..., Awaitable[None]],
+) -> tuple[socket.socket, asyncio.BaseTransport, Connection]:
+    """A caller's socket, and the connection that belongs to it, without a server around."""
+    config = uvicorn.Config(application, http=Connection, log_config=None, lifespan="off")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         caller = socket.create_connection(listening.getsockname())
         ours, _ = listening.accept()
     transport, protocol = await asyncio.get_running_loop().connect_accepted_socket(
         lambda: Connection(config, ServerState(), {}), ours
     )
-    transport.pause_reading()  # as while an answer is made
+    return caller, transport, protocol
+
+
+async def test_who_has_left_is_refused_in_vain() -> None:
+    """The refusal's own bytes bring the news that nobody is there."""
+
+    async def nobody(scope: Any, receive: Any, send: Any) -> None:
+        raise NotImplementedError
+
+    caller, transport, protocol = await alone(nobody)
+    transport.pause_reading()  # type: ignore[attr-defined]  # as while an answer is made
     caller.close()
     protocol.data_received(b"?\r\n\r\n")
-    transport.resume_reading()
+    transport.resume_reading()  # type: ignore[attr-defined]
     await until(transport.is_closing, "the end")
+
+
+async def test_broken_framing_in_the_middle_of_an_answer_ends_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broken, ended = asyncio.Event(), asyncio.Event()
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        await broken.wait()
+        await send({"type": "http.response.body", "body": b" and half"})
+        ended.set()
+
+    caller, transport, _ = await alone(answering)
+    with caller:
+        caller.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(caller, HEAD + CHUNKED)
+        heard = b""
+        while b"half" not in heard:
+            heard += await loop.sock_recv(caller, 1000)
+        await loop.sock_sendall(caller, b"zz\r\n")
+        while await loop.sock_recv(caller, 1000):
+            pass
+        broken.set()
+        await ended.wait()
+    await until(transport.is_closing, "the end")
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 @pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
@@ -201,14 +252,14 @@ async def test_an_answer_that_nobody_reads_is_given_up(
             await until(lambda: open_files() <= before + 1, "the end of the server's")
 
 
-@pytest.mark.parametrize("keep_alive_s", [1.0, 30.0])
+@pytest.mark.parametrize("keep_alive_s", [0.6, 30.0])
 async def test_a_slow_reader_gets_all_of_an_answer(
     keep_alive_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "KEEP_ALIVE_S", keep_alive_s)
     async with serving(tmp_path, Wordy()) as running:
         asked = message(running, json.dumps(recording()).encode())
-        async with connected(running, asked) as (reader, _):
+        async with connected(running, asked, kept_bytes=1 << 16) as (reader, _):
             heard = bytearray(await reader.readuntil(b"\r\n\r\n"))
             while not heard.endswith(b"\r\n0\r\n\r\n"):
                 heard += await reader.readexactly(1)

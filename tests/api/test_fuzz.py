@@ -131,10 +131,10 @@ def sent(one: Case, folder: Path) -> str:
 
 
 def test_a_case_is_made_of_its_seed_and_number() -> None:
-    made = [case(SEED, number, SCRIPTED) for number in range(40)]
-    assert made == [case(SEED, number, SCRIPTED) for number in range(40)]
-    assert made != [case(SEED + 1, number, SCRIPTED) for number in range(40)]
-    assert len({one.line.raw for one in made}) > 30
+    made = [case(SEED, number, SCRIPTED) for number in range(1000)]
+    assert made == [case(SEED, number, SCRIPTED) for number in range(1000)]
+    assert made != [case(SEED + 1, number, SCRIPTED) for number in range(1000)]
+    assert len({one.line.raw for one in made}) > 700
 
 
 async def test_a_server_on_a_script(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

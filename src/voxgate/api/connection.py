@@ -1,16 +1,16 @@
 """`Connection`: HTTP/1.1 as uvicorn speaks it, and an end for callers who do not.
 
 uvicorn waits without a limit for a first request, for the rest of a head, for the rest of a body
-whose answer went out before it was here, and for a caller to read. What is not HTTP it answers in
-plain text, closes the connection so that the answer may be lost, and fails where an answer has
-begun already.
+whose answer went out before it was here, and for a caller to read. It closes connections on callers
+who still send, which takes their answer back. What is not HTTP it answers in plain text, and fails
+where an answer has begun already.
 """
 
 from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -21,9 +21,6 @@ from voxgate.errors import UsageError
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
-
-LINGER_S = 2.0
-"""For the caller to read a refusal: closing on bytes that were not read would take it back."""
 
 NOT_HTTP = UsageError(
     "What came is no HTTP/1.1 request, or its headers have more than 16 KiB. Let your HTTP client "
@@ -45,17 +42,18 @@ class Connection(H11Protocol):
     waits for its reader. While work is under way, nothing is limited here.
     """
 
-    _refused = False
+    _deaf = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        super().connection_made(transport)
+        self._line = transport
         self._next_request, self._reading = _Clock(self.loop), _Clock(self.loop)
+        super().connection_made(cast("asyncio.Transport", _Closing(transport, self._close)))
         self._await_request()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, unless it was said already that they mean nothing."""
-        if not self._refused:
+        """Take bytes, unless the last answer was given: then let them pass."""
+        if not self._deaf:
             super().data_received(data)
             self._await_request()
 
@@ -72,7 +70,7 @@ class Connection(H11Protocol):
     def resume_writing(self) -> None:
         """Go on: what was to be read is read, nearly all of it."""
         super().resume_writing()
-        if not self.transport.is_closing():
+        if not self._line.is_closing():
             self._reading.stop()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -83,20 +81,31 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's own sentence)
         """Refuse what is no HTTP, unless an answer has begun: then nothing more can be said."""
-        self._refused = True
-        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            self.transport.close()
-            return
-        if self.cycle:  # its body will never be whole, and nothing more can be written
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._line.write(_REFUSAL)
+        if self.cycle:  # neither will its body be whole, nor more of its answer be heard
             self.cycle.disconnected, self.cycle.waiting_for_100_continue = True, False
             self.cycle.message_event.set()
-        self.transport.write(_REFUSAL)
+        self._linger()
+
+    def _close(self) -> None:
+        """Close, but give who still sends the time to read the answer."""
+        sends = self.conn.their_state is h11.SEND_BODY
+        if sends and not self._deaf and not self._line.is_closing():
+            self._linger()
+        else:
+            self._line.close()
+
+    def _linger(self) -> None:
+        """Say no more and hear no more: RFC 9112, 9.6."""
+        self._deaf = True
+        self.flow.resume_reading()
         with suppress(OSError):  # the caller is gone
-            self.transport.write_eof()
-        self._next_request.start(LINGER_S, self.transport.abort)
+            self._line.write_eof()
+        self._next_request.start(self.timeout_keep_alive, self._end)
 
     def _await_request(self) -> None:
-        if self._refused:
+        if self._deaf:
             return
         if self.cycle and not self.cycle.response_complete:
             self._next_request.stop()
@@ -104,16 +113,26 @@ class Connection(H11Protocol):
             self._next_request.start(self.timeout_keep_alive, self._end)
 
     def _end(self) -> None:
-        self.transport.close()
+        self._line.close()
         self._await_reader()
 
     def _await_reader(self, unread: float = math.inf) -> None:
         """Look again and again whether bytes leave, which are not added to in the meantime."""
-        left = self.transport.get_write_buffer_size()
+        left = self._line.get_write_buffer_size()
         if left and left >= unread:
-            self.transport.abort()
+            self._line.abort()
             return
         self._reading.start(self.timeout_keep_alive, lambda: self._await_reader(left))
+
+
+class _Closing:
+    """A transport that is closed by somebody else."""
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self._transport, self.close = transport, close
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class _Clock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import random
 from dataclasses import dataclass
@@ -72,7 +73,8 @@ def _body(
     if kind == "json":
         text = layers("base64", base64_text.MUTATIONS, base64.b64encode(data).decode())
         audio = {"data": text, "format": name.partition(".")[2]}
-        tree = layers("tree", json_text.TREE, {"input_audio": audio, **fields})
+        whole = copy.deepcopy({"input_audio": audio, **fields})
+        tree = layers("tree", json_text.TREE, whole)
         written = json.dumps(tree, ensure_ascii=layers.chance.random() < 0.5)
         raw = written.encode("utf-8", "surrogatepass")
         return b"application/json", layers("text", json_text.TEXT, raw)

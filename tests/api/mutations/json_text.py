@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ def rename(chance: random.Random, tree: Any) -> Any:
 
 def retype(chance: random.Random, tree: Any) -> Any:
     holder, key = _somewhere(chance, tree)
-    return _put(holder, key, chance.choice(ODD), tree)
+    return _put(holder, key, _odd(chance), tree)
 
 
 def wrap_a_value(chance: random.Random, tree: Any) -> Any:
@@ -72,7 +73,7 @@ def nest(chance: random.Random, tree: Any) -> Any:
 def beside_the_data(chance: random.Random, tree: Any) -> Any:
     audio = tree.get("input_audio") if isinstance(tree, dict) else None
     key = chance.choice(("format", "url", "xyzzy", "Data"))
-    return _put(audio, key, chance.choice(ODD), tree) if isinstance(audio, dict) else tree
+    return _put(audio, key, _odd(chance), tree) if isinstance(audio, dict) else tree
 
 
 def long_strings(chance: random.Random, tree: Any) -> Any:
@@ -163,6 +164,11 @@ TEXT = (
     *(flip, cut, token, token, duplicate_a_key, escape, escape_slashes, recode, surround),
     *(brackets, huge_number, many_values),
 )
+
+
+def _odd(chance: random.Random) -> Any:
+    """One of its own: the next mutation may change it."""
+    return copy.deepcopy(chance.choice(ODD))
 
 
 def _somewhere(chance: random.Random, tree: Any) -> tuple[dict[str, Any], str]:
