@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.cli import interrupts
+from voxgate.cli import interrupts, tables
 from voxgate.cli.streams import emit, say, standard_output
 
 if TYPE_CHECKING:
@@ -57,11 +56,7 @@ def list_(
     if as_json:
         emit(json.dumps([_facts(key) for key in known], ensure_ascii=False, indent=2) + "\n")
         return
-    rows = [_row(key) for key in known]
-    if sys.stdout is not None and sys.stdout.isatty():
-        _print_table(rows)
-    else:
-        emit("".join("\t".join(row) + "\n" for row in (HEADINGS, *rows)))
+    tables.put(HEADINGS, [_row(key) for key in known])
     if not known:
         say("no key was made yet: `voxgate keys create --name NAME` makes one.")
 
@@ -132,16 +127,3 @@ def _row(key: Key) -> tuple[str, ...]:
 
 def _time(moment: datetime | None) -> str | None:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
-
-
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in HEADINGS:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    Console(markup=False, highlight=False).print(table)

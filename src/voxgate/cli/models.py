@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voxgate.cli import tables
 from voxgate.cli.streams import emit
 
 if TYPE_CHECKING:
@@ -29,11 +29,7 @@ def models(
     if as_json:
         emit(json.dumps(known, ensure_ascii=False, indent=2) + "\n")
         return
-    rows = [_row(model) for model in known]
-    if sys.stdout is not None and sys.stdout.isatty():
-        _print_table(rows)
-    else:
-        emit("".join("\t".join(row) + "\n" for row in (HEADINGS, *rows)))
+    tables.put(HEADINGS, [_row(model) for model in known])
 
 
 def _names() -> Sequence[str]:
@@ -68,16 +64,3 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
         model["licence"],
         model["missing"] or "installed",
     )
-
-
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in HEADINGS:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    Console(markup=False, highlight=False).print(table)
