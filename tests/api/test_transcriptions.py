@@ -145,7 +145,16 @@ async def test_a_hint_too_long_to_keep_is_warned_of_and_a_promise_is_refused(
     assert "'language' is longer" in error_of(refused)["message"]
 
 
+async def test_hints_beyond_those_that_are_named_are_counted(server: Running) -> None:
+    many = {f"field_{number}": 1 for number in range(33)}
+    warnings = (await server.post(recording(**many))).json()["warnings"]
+    assert len(warnings) == 21
+    assert warnings[-1]["sentence"].startswith("13 more ")
+
+
 async def test_what_clients_always_send_passes(server: Running) -> None:
+    nothing = dict.fromkeys(("response_format", "timestamp_granularities", "provider", "user"))
+    assert (await server.post(recording(**nothing))).status_code == 200
     always = {"diarize": False, "stream": False, "temperature": 0, "seed": None, "language": ""}
     harmless = {"provider": {"zdr": True, "data_collection": "deny", "order": None}, "stop": []}
     response = await server.post(recording(**always, **harmless, models=None, xyzzy=None))

@@ -49,6 +49,8 @@ UNUSED: dict[str, tuple[Any, ...]] = {
 }
 """Hints, and the values that ask for nothing."""
 
+MOST_HINTS = 20  # that are named in warnings; the others are counted
+
 
 def parse(received: Received) -> Asked:
     """The request in a body. Raises `UsageError` of every kind: nothing has been done by then."""
@@ -117,10 +119,13 @@ def _hints(request: TranscriptionRequest, dropped: list[str]) -> tuple[Notice, .
         unused += [f"provider.options.{name}" for name in request.provider.options or ()]
     if request.input_audio:
         unused += [f"input_audio.{name}" for name in request.input_audio.unknown]
-    return tuple(
+    notices = [
         Notice("unused_option", f"'{name[:100]}' was not used: {request.model} has no use for it.")
-        for name in unused[:20]
-    )
+        for name in unused[:MOST_HINTS]
+    ]
+    if more := len(unused) - len(notices):
+        notices.append(Notice("unused_option", f"{more} more fields were not used either."))
+    return tuple(notices)
 
 
 def _asks(value: Any, harmless: tuple[Any, ...]) -> bool:

@@ -100,9 +100,13 @@ class TranscriptionRequest(_Wire):
 
 
 def validated(fields: dict[str, Any]) -> TranscriptionRequest:
-    """The request in these fields. Raises `UsageError`, which names the first field that is odd."""
+    """The request in these fields; null is a field that was left out.
+
+    Raises `UsageError`, which names the first field that is odd.
+    """
+    given = {name: value for name, value in fields.items() if value is not None}
     try:
-        return TranscriptionRequest.model_validate(fields)
+        return TranscriptionRequest.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise UsageError(_sentence([str(part) for part in first["loc"]], first)) from None
