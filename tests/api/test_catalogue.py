@@ -54,6 +54,15 @@ async def test_modalities_filter(anyone: httpx2.AsyncClient, wanted: str, count:
     assert (await anyone.get("/models/count", params=asked)).json() == {"data": {"count": count}}
 
 
+async def test_a_filter_that_is_not_built_is_refused(anyone: httpx2.AsyncClient) -> None:
+    answer = await anyone.get("/models", params={"sort": "newest"})
+    assert answer.status_code == 400
+    assert "'sort' is not built yet" in error_of(answer)["message"]
+    assert (await anyone.get("/models", params={"output_modalities": ""})).json()[
+        "total_count"
+    ] == 3
+
+
 async def test_pages_lead_to_each_other(anyone: httpx2.AsyncClient) -> None:
     first = (await anyone.get("/models", params={"limit": 2})).json()
     assert len(first["data"]) == 2
