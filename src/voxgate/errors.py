@@ -286,6 +286,19 @@ class NoWeightsError(EngineStartError):
     code = "no_endpoints"
 
 
+class CheckpointError(EngineStartError):
+    """A folder of weights that cannot be loaded: missing, broken, or of another kind of model."""
+
+    status = 400
+    code = "invalid_checkpoint"
+
+
+class InsufficientMemoryError(EngineStartError):
+    """The model needs more memory than is free."""
+
+    code = "insufficient_memory"
+
+
 class EngineDiedError(EngineError):
     """The engine's process ended in the middle of work."""
 

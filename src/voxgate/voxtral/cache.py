@@ -1,0 +1,112 @@
+"""`Cache`: the keys and values of several sequences, each in a slot of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from voxgate.errors import EngineBusyError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from voxgate.voxtral.config import DecoderConfig
+
+
+class Cache:
+    """Room for `slots` sequences of at most `capacity` positions each.
+
+    A slot is taken, filled from position 0 on, and freed. What an earlier sequence left in it is
+    never read: a slot's `length` says how much of it counts. Knows no tokens and no requests.
+    """
+
+    def __init__(
+        self,
+        config: DecoderConfig,
+        slots: int,
+        capacity: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Raises `UsageError` where the model has fewer positions than `capacity`."""
+        if slots < 1 or not 1 <= capacity <= config.context:
+            raise UsageError(
+                f"A cache of {slots} slots of {capacity} positions cannot be made: this model has "
+                f"{config.context} positions. Ask for at least one slot and no more positions."
+            )
+        shape = (config.layers, slots, config.kv_heads, capacity, config.head_dim)
+        # Zeros: a masked position weighs nothing, but nothing times not-a-number is not-a-number.
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        self.capacity = capacity
+        self.lengths = [0] * slots  # positions that count, of each slot
+        self._free = list(reversed(range(slots)))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all slots."""
+        return self.keys.nbytes + self.values.nbytes
+
+    @property
+    def free_slots(self) -> int:
+        """Slots that nobody has."""
+        return len(self._free)
+
+    def take(self) -> int:
+        """An empty slot, the caller's until `free`. Raises `EngineBusyError` when all are taken."""
+        if not self._free:
+            raise EngineBusyError(
+                f"All {len(self.lengths)} places of the cache are taken. Try again in a moment."
+            )
+        slot = self._free.pop()
+        self.lengths[slot] = 0
+        return slot
+
+    def free(self, slot: int) -> None:
+        """Give a slot back. Raises `UsageError` for one that is not taken."""
+        self._check(slot)
+        self._free.append(slot)
+
+    def reserve(self, slots: Sequence[int], positions: int) -> None:
+        """Raise `UsageError` unless each slot is taken and has room for so many positions more."""
+        if len(set(slots)) != len(slots):
+            raise UsageError(f"A slot stands twice in {list(slots)}. Name each once.")
+        for slot in slots:
+            self._check(slot)
+            if self.lengths[slot] + positions > self.capacity:
+                raise UsageError(
+                    f"Slot {slot} holds {self.lengths[slot]} positions and has no room for "
+                    f"{positions} more in {self.capacity}. Make a cache with a larger capacity."
+                )
+
+    def write(self, layer: int, slots: Sequence[int], keys: Tensor, values: Tensor) -> None:
+        """Put keys and values [slots, kv_heads, new, head_dim] behind what each slot holds.
+
+        The slots' lengths change when all layers have written, by `advance`.
+        """
+        for row, slot in enumerate(slots):
+            start = self.lengths[slot]
+            end = start + keys.shape[2]
+            self.keys[layer, slot, :, start:end] = keys[row]
+            self.values[layer, slot, :, start:end] = values[row]
+
+    def read(self, layer: int, slots: Sequence[int], length: int) -> tuple[Tensor, Tensor]:
+        """Keys and values [slots, kv_heads, length, head_dim], positions that do not count too."""
+        first, count = slots[0], len(slots)
+        if list(slots) == list(range(first, first + count)):  # a view instead of a copy
+            rows: slice | list[int] = slice(first, first + count)
+        else:
+            rows = list(slots)
+        return self.keys[layer, rows, :, :length], self.values[layer, rows, :, :length]
+
+    def advance(self, slots: Sequence[int], positions: int) -> None:
+        """Count what was written as held."""
+        for slot in slots:
+            self.lengths[slot] += positions
+
+    def _check(self, slot: int) -> None:
+        if not 0 <= slot < len(self.lengths) or slot in self._free:
+            raise UsageError(f"Slot {slot} is not taken. `take` gives one.")

@@ -1,0 +1,190 @@
+"""`Checkpoint`: the weights on disk, checked by their headers and loaded tensor by tensor."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from voxgate.errors import CheckpointError, InsufficientMemoryError
+from voxgate.voxtral.encoder import sinusoids
+from voxgate.voxtral.folder import Folder, Layout, look
+from voxgate.voxtral.memory import free_bytes
+from voxgate.voxtral.names import HEAD, OLDER, POSITIONS, in_file, is_interleaved
+from voxgate.voxtral.network import Network
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from voxgate.voxtral.config import VoxtralConfig
+
+TYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A tensor as its file's header announces it."""
+
+    file: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: str  # as safetensors spells it
+
+
+class Checkpoint:
+    """A folder's weights in one layout. Opening reads headers only."""
+
+    def __init__(self, folder: Folder, entries: dict[str, Entry], network: Network) -> None:
+        """`entries` by our parameters' names; `network` without memory. Use `open`."""
+        self.folder = folder
+        self._entries = entries
+        self._network = network
+
+    @classmethod
+    def open(cls, path: str | Path, layout: Layout | None = None) -> Checkpoint:
+        """Read configuration and headers, and compare them.
+
+        Raises `CheckpointError`, which names a tensor that is missing, too much or of another
+        shape, and a file that is broken.
+        """
+        folder = look(path, layout)
+        with torch.device("meta"):
+            network = Network(folder.config)
+        return cls(folder, _matched(folder, network), network)
+
+    @property
+    def config(self) -> VoxtralConfig:
+        """The model's shape."""
+        return self.folder.config
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that most of the weights are stored in."""
+        sizes: dict[str, int] = {}
+        for entry in self._entries.values():
+            sizes[entry.dtype] = sizes.get(entry.dtype, 0) + math.prod(entry.shape)
+        return TYPES[max(sizes, key=sizes.__getitem__)]
+
+    def nbytes(self, dtype: torch.dtype) -> int:
+        """Bytes of the finished model's weights."""
+        return sum(self._nbytes(name, dtype) for name in self._entries)
+
+    def load(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Network:
+        """The network with its weights, of this type and on this device; may be called once.
+
+        At its peak it takes the finished model and one tensor more. Raises
+        `InsufficientMemoryError` before anything is read when that is not free.
+        """
+        self._admit(dtype, device)
+        for parameter, target in list(self._network.named_parameters()):
+            if parameter in self._entries:
+                tensor = self._read(parameter).to(device, self._type_of(parameter, dtype))
+            elif parameter == POSITIONS:  # Mistral's layout leaves out what can be computed
+                rows, width = target.shape
+                tensor = sinusoids(rows, width).to(device)
+            else:
+                continue
+            _put(self._network, parameter, tensor)
+        if HEAD not in self._entries:
+            self._network.decoder.head.weight = self._network.decoder.embeddings.weight
+        return self._network.eval()
+
+    def _admit(self, dtype: torch.dtype, device: torch.device | str) -> None:
+        largest = max(self._nbytes(name, dtype) for name in self._entries)
+        needed, free = self.nbytes(dtype) + largest, free_bytes(device)
+        if needed > free:
+            raise InsufficientMemoryError(
+                f"{self.folder.path} needs {needed / 2**30:.1f} GiB of memory to be loaded as "
+                f"{str(dtype).removeprefix('torch.')}, and {free / 2**30:.1f} GiB are free on "
+                f"{device}. Free some, or take a smaller model."
+            )
+
+    def _nbytes(self, parameter: str, dtype: torch.dtype) -> int:
+        shape = self._entries[parameter].shape
+        return math.prod(shape) * self._type_of(parameter, dtype).itemsize
+
+    def _type_of(self, parameter: str, dtype: torch.dtype) -> torch.dtype:
+        # The reference keeps the positions in float32 whatever the rest is.
+        return torch.float32 if parameter == POSITIONS else dtype
+
+    def _read(self, parameter: str) -> Tensor:
+        """One tensor, in memory of its own and in our order of rows."""
+        entry = self._entries[parameter]
+        # The file is mapped anew for each tensor: an open mapping counts every page that was read.
+        try:
+            with safe_open(entry.file, framework="pt") as file:
+                tensor: Tensor = file.get_tensor(entry.name).clone()
+        except (SafetensorError, OSError) as error:
+            raise _broken(entry.file, error) from error
+        if is_interleaved(parameter, self.folder.layout):
+            return split_halves(tensor, self.config.decoder.head_dim)
+        return tensor
+
+
+def split_halves(rows: Tensor, head_dim: int) -> Tensor:
+    """Rows that pair (2j, 2j + 1) within each head, reordered so that they pair (j, j + d/2)."""
+    heads = rows.view(-1, head_dim // 2, 2, *rows.shape[1:])
+    return heads.transpose(1, 2).reshape(rows.shape)
+
+
+def _matched(folder: Folder, network: Network) -> dict[str, Entry]:
+    """The entry of each parameter. Raises `CheckpointError` for the first that does not match."""
+    found = {entry.name: entry for file in folder.files for entry in _header(file)}
+    entries: dict[str, Entry] = {}
+    for parameter, target in network.named_parameters():
+        name = in_file(parameter, folder.layout)
+        if name is None or (parameter == HEAD and name not in found and not folder.config.own_head):
+            continue
+        entry = found.pop(name, None) or found.pop(OLDER.get(name, ""), None)
+        if entry is None:
+            raise _wrong(folder, f"lacks the tensor '{name}'")
+        if entry.shape != tuple(target.shape):
+            raise _wrong(
+                folder,
+                f"has the tensor '{name}' in the shape {list(entry.shape)}, and its configuration "
+                f"makes it {list(target.shape)}",
+            )
+        if entry.dtype not in TYPES:
+            raise _wrong(
+                folder, f"has the tensor '{name}' as {entry.dtype}; only {', '.join(TYPES)} are run"
+            )
+        entries[parameter] = entry
+    if found:
+        raise _wrong(
+            folder, f"has {len(found)} tensors that no Voxtral has, the first '{min(found)}'"
+        )
+    return entries
+
+
+def _header(file: Path) -> list[Entry]:
+    try:
+        with safe_open(file, framework="pt") as tensors:
+            slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
+            return [
+                Entry(file, name, tuple(part.get_shape()), part.get_dtype())
+                for name, part in slices.items()
+            ]
+    except (SafetensorError, OSError) as error:
+        raise _broken(file, error) from error
+
+
+def _put(network: Network, parameter: str, tensor: Tensor) -> None:
+    path, _, name = parameter.rpartition(".")
+    setattr(network.get_submodule(path), name, torch.nn.Parameter(tensor, requires_grad=False))
+
+
+def _wrong(folder: Folder, what: str) -> CheckpointError:
+    return CheckpointError(
+        f"{folder.path} {what}. It is incomplete, or of another model: get it again."
+    )
+
+
+def _broken(file: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{file} cannot be read as safetensors ({error}). It is cut off or damaged: get it again."
+    )

@@ -1,0 +1,157 @@
+"""The decoder: the language model over audio and text embeddings (voxtral-model.md A.4).
+
+Llama's: RMSNorm, grouped-query attention with rotary positions, SwiGLU, no bias anywhere. It knows
+embeddings, positions and slots of a cache; not tokens' meaning.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
+
+from voxgate.voxtral.rope import Rope
+from voxgate.voxtral.steps import Steps, finish
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from voxgate.voxtral.cache import Cache
+    from voxgate.voxtral.config import DecoderConfig
+
+
+class Decoder(nn.Module):
+    """Embeddings [slots, new, width] to logits of each slot's next token [slots, vocabulary]."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = nn.Embedding(config.vocabulary, config.width)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
+        self.norm = RMSNorm(config.width, config.norm_eps)
+        self.head = nn.Linear(config.width, config.vocabulary, bias=False)
+
+    def forward(self, x: Tensor, cache: Cache, slots: Sequence[int]) -> Tensor:
+        """Compute at once."""
+        return finish(self.steps(x, cache, slots))
+
+    def steps(self, x: Tensor, cache: Cache, slots: Sequence[int]) -> Steps[Tensor]:
+        """Put `new` positions behind what each slot holds, with a step for each layer.
+
+        Returns float32 logits. A slot holds the new positions only when all layers are done.
+        Raises `UsageError` for a slot without room for them.
+        """
+        new = x.shape[1]
+        cache.reserve(slots, new)
+        starts = torch.tensor([cache.lengths[slot] for slot in slots], device=x.device)
+        positions = starts[:, None] + torch.arange(new, device=x.device)
+        rope = Rope(positions, self.config.head_dim, self.config.rope_theta, x.dtype)
+        length = max(cache.lengths[slot] for slot in slots) + new
+        mask = _mask(positions, length)
+        for number, layer in enumerate(self.layers):
+            yield
+            x = layer(x, rope, _LayerCache(cache, number, slots, length), mask)
+        cache.advance(slots, new)
+        logits: Tensor = self.head(self.norm(x[:, -1]))  # only the last position says what is next
+        return logits.float()
+
+
+class DecoderLayer(nn.Module):
+    """Attention, then SwiGLU, each on a normed copy and added back."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.attention_norm = RMSNorm(config.width, config.norm_eps)
+        self.attention = DecoderAttention(config)
+        self.ffn_norm = RMSNorm(config.width, config.norm_eps)
+        self.gate = nn.Linear(config.width, config.ffn_width, bias=False)
+        self.up = nn.Linear(config.width, config.ffn_width, bias=False)
+        self.down = nn.Linear(config.ffn_width, config.width, bias=False)
+
+    def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
+        """[slots, new, width] to the same."""
+        x = x + self.attention(self.attention_norm(x), rope, cache, mask)
+        h = self.ffn_norm(x)
+        out: Tensor = x + self.down(F.silu(self.gate(h)) * self.up(h))
+        return out
+
+
+class DecoderAttention(nn.Module):
+    """Grouped-query attention: `heads / kv_heads` queries share a key and a value."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.head_dim = config.head_dim
+        inner, shared = config.heads * config.head_dim, config.kv_heads * config.head_dim
+        self.q = nn.Linear(config.width, inner, bias=False)
+        self.k = nn.Linear(config.width, shared, bias=False)
+        self.v = nn.Linear(config.width, shared, bias=False)
+        self.out = nn.Linear(inner, config.width, bias=False)
+
+    def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
+        """[slots, new, width] to the same; the new keys and values stay in the cache."""
+        q, k = rope.turn(self._divided(self.q(x))), rope.turn(self._divided(self.k(x)))
+        keys, values = cache.extended(k, self._divided(self.v(x)))
+        mixed = _attend(q, keys, values, mask)
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return out
+
+    def _divided(self, x: Tensor) -> Tensor:
+        """[slots, new, heads * head_dim] to [slots, heads, new, head_dim]."""
+        return x.view(*x.shape[:2], -1, self.head_dim).transpose(1, 2)
+
+
+class RMSNorm(nn.Module):
+    """x / sqrt(mean(x²) + eps) * weight, in float32 first (Zhang & Sennrich, 1910.07467)."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., width] to the same."""
+        wide = x.float()
+        scaled = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
+        return self.weight * scaled.to(x.dtype)
+
+
+class _LayerCache:
+    """One layer's part of some slots, up to a length."""
+
+    def __init__(self, cache: Cache, layer: int, slots: Sequence[int], length: int) -> None:
+        self._cache, self._layer, self._slots, self._length = cache, layer, slots, length
+
+    def extended(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values [slots, kv_heads, length, head_dim], these new ones among them."""
+        self._cache.write(self._layer, self._slots, keys, values)
+        return self._cache.read(self._layer, self._slots, self._length)
+
+
+def _mask(positions: Tensor, length: int) -> Tensor | None:
+    """Which of the first `length` positions each new one sees, [slots, 1, new, length].
+
+    None stands for two plain cases: a sequence from its beginning, of which each position sees
+    what came before it, and one new position for each of equally long slots, which sees all.
+    """
+    _, new = positions.shape
+    if new == length or (new == 1 and bool((positions == length - 1).all())):
+        return None
+    return torch.arange(length, device=positions.device) <= positions[:, None, :, None]
+
+
+def _attend(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """Queries [slots, heads, new, head_dim] over keys and values; the shape of the queries."""
+    slots, heads, new, head_dim = q.shape
+    if mask is None and new > 1:
+        return F.scaled_dot_product_attention(q, keys, values, is_causal=True, enable_gqa=True)
+    # Queries that share a key become rows of one: the keys need not be repeated for each.
+    group = heads // keys.shape[1]
+    rows = q.reshape(slots, -1, group * new, head_dim)  # [slots, kv_heads, …]
+    seen = None if mask is None else mask.repeat(1, 1, group, 1)
+    mixed = F.scaled_dot_product_attention(rows, keys, values, attn_mask=seen)
+    return mixed.reshape(slots, heads, new, head_dim)

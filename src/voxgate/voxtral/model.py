@@ -1,0 +1,205 @@
+"""`Voxtral`: a loaded model and its verbs.
+
+`encode`, `prefill` and `step` are for whoever drives several sequences; `generate` is the short
+loop over them for one. Each has a twin that pauses between layers (`…_steps`, see `steps`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import torch
+
+from voxgate.errors import UsageError
+from voxgate.voxtral.cache import Cache
+from voxgate.voxtral.checkpoint import Checkpoint
+from voxgate.voxtral.features import SAMPLE_RATE, chunks_of, log_mel, samples_of
+from voxgate.voxtral.generation import Draft, Generation
+from voxgate.voxtral.memory import free_bytes
+from voxgate.voxtral.prompt import TOKENS_PER_CHUNK, transcription
+from voxgate.voxtral.sampling import Sampler, Sampling
+from voxgate.voxtral.steps import Steps, finish
+from voxgate.voxtral.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from torch import Tensor
+
+    from voxgate.voxtral.config import VoxtralConfig
+    from voxgate.voxtral.folder import Layout
+    from voxgate.voxtral.network import Network
+
+Profile: TypeAlias = Literal["exact"]
+"""How the weights are held: `exact` as they are stored, or wider."""
+
+Sound: TypeAlias = "np.ndarray | Sequence[float] | Tensor"
+"""Mono samples at 16 kHz, float32 in [-1, 1]."""
+
+ENCODER_BATCH = 4  # chunks of 30 s at once: more gain nothing on a processor, and take memory
+
+
+class Voxtral:
+    """A Voxtral Mini or Small, ready. Made by `load`; one thread at a time."""
+
+    def __init__(self, network: Network, tokenizer: Tokenizer, config: VoxtralConfig) -> None:
+        self._network = network
+        self.tokenizer = tokenizer
+        self.config = config
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        profile: Profile = "exact",
+        device: torch.device | str = "cpu",
+        *,
+        dtype: torch.dtype | None = None,
+        layout: Layout | None = None,
+    ) -> Voxtral:
+        """Load a checkpoint's folder.
+
+        `dtype` None takes the stored type, or float32 on a processor that cannot compute with
+        bfloat16, if that fits. `layout` None prefers Hugging Face's files. Raises
+        `CheckpointError`, `InsufficientMemoryError` and, for another profile, `UsageError`.
+        """
+        if profile != "exact":
+            raise UsageError(f"No profile is called '{profile}'. There is one: exact.")
+        checkpoint = Checkpoint.open(path, layout)
+        tokenizer = Tokenizer.open(checkpoint.folder.tokenizer, checkpoint.config)
+        network = checkpoint.load(dtype or _natural_type(checkpoint, device), device)
+        return cls(network, tokenizer, checkpoint.config)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self._network.decoder.embeddings.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights, the encoder's positions excepted."""
+        return self._network.decoder.embeddings.weight.dtype
+
+    def cache(self, slots: int, capacity: int) -> Cache:
+        """Room for so many sequences of so many positions."""
+        return Cache(self.config.decoder, slots, capacity, self.dtype, self.device)
+
+    def encode(self, windows: Sequence[Sound]) -> list[Tensor]:
+        """Audio embeddings of each window, [375 * chunks, width]. Raises `UsageError` for sound."""
+        return finish(self.encode_steps(windows))
+
+    def prefill(self, cache: Cache, slot: int, ids: Sequence[int], audio: Tensor) -> Tensor:
+        """Logits [vocabulary] of the token after a prompt, which then fills the slot."""
+        return finish(self.prefill_steps(cache, slot, ids, audio))
+
+    def step(self, cache: Cache, slots: Sequence[int], tokens: Sequence[int]) -> Tensor:
+        """Logits [slots, vocabulary] of the tokens after these, one behind each slot."""
+        return finish(self.step_steps(cache, slots, tokens))
+
+    def generate(  # every keyword is the caller's, of the transcription APIs
+        self,
+        samples: Sound,
+        language: str | None = None,
+        max_tokens: int | None = None,
+        *,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+        frequency_penalty: float = 0.0,
+        presence_penalty: float = 0.0,
+    ) -> Generation:
+        """Transcribe one pass: mono float32 at 16 kHz, more than 0 and at most 600 s.
+
+        `language` is an ISO 639-1 code; None lets the model find out. Raises `UsageError` for
+        sound and values out of range, `UnsupportedLanguageError` for a code that does not exist.
+        """
+        sampling = Sampling(temperature, top_p, seed, frequency_penalty, presence_penalty)
+        return finish(self.generate_steps(samples, language, max_tokens, stop, sampling))
+
+    @torch.inference_mode()
+    def encode_steps(self, windows: Sequence[Sound]) -> Steps[list[Tensor]]:
+        """`encode`, with pauses. Windows share batches: each chunk of 30 s stands by itself."""
+        sounds = [samples_of(window) for window in windows]
+        mels = self.config.encoder.mels
+        chunks = torch.cat([log_mel(sound.to(self.device), mels) for sound in sounds])
+        embeddings = []
+        for batch in torch.split(chunks, ENCODER_BATCH):
+            frames = yield from self._network.encoder.steps(batch)
+            embeddings.append(self._network.projector(frames))
+        lengths = [TOKENS_PER_CHUNK * chunks_of(sound) for sound in sounds]
+        return list(torch.split(torch.cat(embeddings), lengths))
+
+    @torch.inference_mode()
+    def prefill_steps(
+        self, cache: Cache, slot: int, ids: Sequence[int], audio: Tensor
+    ) -> Steps[Tensor]:
+        """`prefill`, with pauses. Audio embeddings take the places of [AUDIO] in order.
+
+        Raises `UsageError` where their numbers differ.
+        """
+        tokens = torch.tensor([*ids], device=self.device)
+        places = tokens == self.config.audio_token
+        if int(places.sum()) != len(audio):
+            raise UsageError(
+                f"The prompt has {int(places.sum())} places for sound, and there are {len(audio)} "
+                f"embeddings. Make it for the same number of chunks."
+            )
+        x = self._network.decoder.embeddings(tokens)
+        x[places] = audio.to(x.dtype)
+        logits = yield from self._network.decoder.steps(x[None], cache, [slot])
+        return logits[0]
+
+    @torch.inference_mode()
+    def step_steps(
+        self, cache: Cache, slots: Sequence[int], tokens: Sequence[int]
+    ) -> Steps[Tensor]:
+        """`step`, with pauses."""
+        x = self._network.decoder.embeddings(torch.tensor([*tokens], device=self.device))
+        return (yield from self._network.decoder.steps(x[:, None], cache, slots))
+
+    @torch.inference_mode()
+    def generate_steps(
+        self,
+        samples: Sound,
+        language: str | None = None,
+        max_tokens: int | None = None,
+        stop: Sequence[str] = (),
+        sampling: Sampling | None = None,
+    ) -> Steps[Generation]:
+        """`generate`, with pauses. What is wrong with the call is said at the first step."""
+        sound = samples_of(samples)
+        draft = Draft(self.tokenizer, len(sound) / SAMPLE_RATE, max_tokens, stop)
+        prompt = transcription(self.tokenizer, chunks_of(sound), language)
+        sampler = Sampler(sampling or Sampling())
+        cache = self.cache(slots=1, capacity=len(prompt) + draft.limit)
+        slot = cache.take()
+
+        (audio,) = yield from self.encode_steps([sound])
+        logits = yield from self.prefill_steps(cache, slot, prompt, audio)
+        while draft.push(*sampler.choose(logits)):
+            token = draft.last
+            (logits,) = yield from self.step_steps(cache, [slot], [token])
+        return draft.generation()
+
+
+def _natural_type(checkpoint: Checkpoint, device: torch.device | str) -> torch.dtype:
+    """The stored type, or float32 where that is exact too, faster, and fits."""
+    stored = checkpoint.dtype
+    if torch.device(device).type == "cpu" and not _computes(stored):
+        wide = checkpoint.nbytes(torch.float32)
+        if 1.2 * wide < free_bytes(device):
+            return torch.float32
+    return stored
+
+
+def _computes(dtype: torch.dtype) -> bool:
+    """Whether this processor has instructions for a type; without them it is emulated, slowly."""
+    # PyTorch's own test of its matrix library; there is no public one.
+    if dtype == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+    if dtype == torch.float16:
+        return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())  # noqa: SLF001
+    return True

@@ -1,0 +1,24 @@
+"""`Network`: the three parts of a Voxtral together, as one tree of parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from voxgate.voxtral.decoder import Decoder
+from voxgate.voxtral.encoder import Encoder
+from voxgate.voxtral.projector import Projector
+
+if TYPE_CHECKING:
+    from voxgate.voxtral.config import VoxtralConfig
+
+
+class Network(nn.Module):
+    """Encoder, projector and decoder. What runs when is `model`'s to say."""
+
+    def __init__(self, config: VoxtralConfig) -> None:
+        super().__init__()
+        self.encoder = Encoder(config.encoder)
+        self.projector = Projector(config)
+        self.decoder = Decoder(config.decoder)

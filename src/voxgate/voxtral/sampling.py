@@ -1,0 +1,100 @@
+"""Choosing the next token: greedy, or drawn from a seeded generator.
+
+Penalties and ranges are OpenAI's: they count what was generated, not the prompt. The draw happens
+on the processor in float64, so that a seed means the same on every device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from voxgate.errors import EngineRefusedError, UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+RANGES = {
+    "temperature": (0.0, 2.0),
+    "top_p": (0.0, 1.0),
+    "frequency_penalty": (-2.0, 2.0),
+    "presence_penalty": (-2.0, 2.0),
+}
+"""Both ends included (openrouter-api.md 2.7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen. Raises `UsageError`, which names the value, for one out of range."""
+
+    temperature: float = 0.0  # 0 takes the likeliest token
+    top_p: float = 1.0  # draw from the fewest tokens that have this probability together
+    seed: int | None = None  # None draws differently each time
+    frequency_penalty: float = 0.0  # off a token's logit for each time it was generated
+    presence_penalty: float = 0.0  # off the logit of each token that was generated at all
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not least <= value <= most:
+                raise UsageError(
+                    f"'{name}' is {value!r}, and goes from {least:g} to {most:g}. Choose a value "
+                    f"in between, or leave it out."
+                )
+        if self.seed is not None and type(self.seed) is not int:
+            raise UsageError(f"'seed' is {self.seed!r}. Give a whole number, or leave it out.")
+
+
+class Sampler:
+    """Chooses the tokens of one sequence, one after another."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._sampling = sampling
+        self._counts: Counter[int] = Counter()
+        self._generator = torch.Generator()
+        if sampling.seed is None:
+            self._generator.seed()
+        else:
+            self._generator.manual_seed(sampling.seed % 2**63)
+
+    def choose(self, logits: Tensor) -> tuple[int, float]:
+        """The next token for these logits [vocabulary], and its log-probability in nats.
+
+        The log-probability is the model's own, before penalties and temperature. Raises
+        `EngineRefusedError` where the logits are no numbers.
+        """
+        logits = logits.detach().to("cpu", torch.float32)
+        if not bool(torch.isfinite(logits).all()):
+            raise EngineRefusedError(
+                "The model computed something that is no number. Its weights are damaged, or too "
+                "large for their type: get the checkpoint again, or load it as float32."
+            )
+        token = self._token(self._penalised(logits))
+        self._counts[token] += 1
+        return token, float(logits[token] - logits.logsumexp(0))
+
+    def _penalised(self, logits: Tensor) -> Tensor:
+        sampling = self._sampling
+        if not self._counts or not (sampling.frequency_penalty or sampling.presence_penalty):
+            return logits
+        logits = logits.clone()
+        tokens = torch.tensor(list(self._counts))
+        counts = torch.tensor(list(self._counts.values()))
+        logits[tokens] -= sampling.frequency_penalty * counts + sampling.presence_penalty
+        return logits
+
+    def _token(self, logits: Tensor) -> int:
+        if self._sampling.temperature == 0:
+            return int(logits.argmax())
+        # From the largest logit, lest a temperature near zero overflows.
+        scaled = (logits.double() - logits.max()) / self._sampling.temperature
+        likeliest, tokens = scaled.softmax(0).sort(descending=True, stable=True)
+        before = likeliest.cumsum(0) - likeliest
+        kept = likeliest[before < max(self._sampling.top_p, math.ulp(0.0))]
+        drawn = torch.rand((), generator=self._generator, dtype=torch.float64) * kept.sum()
+        place = int(torch.searchsorted(kept.cumsum(0), drawn, right=True))
+        return int(tokens[min(place, len(kept) - 1)])
