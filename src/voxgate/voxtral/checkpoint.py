@@ -83,7 +83,7 @@ class Checkpoint:
         self._admit(dtype, device)
         for parameter, target in list(self._network.named_parameters()):
             if parameter in self._entries:
-                tensor = self._read(parameter).to(device, self._type_of(parameter, dtype))
+                tensor = self._read(parameter, self._type_of(parameter, dtype), device)
             elif parameter == POSITIONS:  # Mistral's layout leaves out what can be computed
                 rows, width = target.shape
                 tensor = sinusoids(rows, width).to(device)
@@ -112,13 +112,13 @@ class Checkpoint:
         # The reference keeps the positions in float32 whatever the rest is.
         return torch.float32 if parameter == POSITIONS else dtype
 
-    def _read(self, parameter: str) -> Tensor:
+    def _read(self, parameter: str, dtype: torch.dtype, device: torch.device | str) -> Tensor:
         """One tensor, in memory of its own and in our order of rows."""
         entry = self._entries[parameter]
         # The file is mapped anew for each tensor: an open mapping counts every page that was read.
         try:
             with safe_open(entry.file, framework="pt") as file:
-                tensor: Tensor = file.get_tensor(entry.name).clone()
+                tensor: Tensor = file.get_tensor(entry.name).to(device, dtype, copy=True)
         except (SafetensorError, OSError) as error:
             raise _broken(entry.file, error) from error
         if is_interleaved(parameter, self.folder.layout):

@@ -97,6 +97,7 @@ class VoxtralConfig:
         # Before transformers 5 the angle stood alone; since then, in a table with its kind.
         rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
         _expect(rope, "rope_type", "default")
+        _expect(rope, "type", "default")  # as it was called before
         return cls(
             encoder=EncoderConfig(
                 mels=_int(audio, "num_mel_bins"),
@@ -166,7 +167,7 @@ def _table(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _int(config: Mapping[str, Any], name: str, default: int | None = None) -> int:
-    value = config.get(name, default)
+    value = default if config.get(name) is None else config[name]
     if isinstance(value, bool) or not isinstance(value, int):
         raise CheckpointError(f"its '{name}' is {value!r} instead of a whole number")
     return value

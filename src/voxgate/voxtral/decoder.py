@@ -30,7 +30,10 @@ class Decoder(nn.Module):
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.embeddings = nn.Embedding(config.vocabulary, config.width)
+        # Given its weights, it draws none: that alone would load PyTorch's compiler, for 2 s.
+        self.embeddings = nn.Embedding(
+            config.vocabulary, config.width, _weight=torch.empty(config.vocabulary, config.width)
+        )
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.width, config.norm_eps)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)

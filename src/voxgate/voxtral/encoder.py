@@ -31,7 +31,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv1d(config.mels, config.width, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(config.width, config.width, kernel_size=3, stride=2, padding=1)
-        self.positions = nn.Parameter(sinusoids(POSITIONS, config.width))
+        self.positions = nn.Parameter(torch.empty(POSITIONS, config.width))  # `sinusoids`
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width, NORM_EPS)
 

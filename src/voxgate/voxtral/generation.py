@@ -50,8 +50,10 @@ class Draft:
         stop: Sequence[str] = (),
     ) -> None:
         """`seconds` of sound set the cap. Raises `UsageError` for limits that mean nothing."""
-        if max_tokens is not None and (isinstance(max_tokens, bool) or max_tokens < 1):
-            raise UsageError(f"'max_tokens' is {max_tokens!r}. Give at least 1, or leave it out.")
+        if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 1):
+            raise UsageError(
+                f"'max_tokens' is {max_tokens!r}. Give a whole number from 1 on, or leave it out."
+            )
         if isinstance(stop, str) or not all(isinstance(text, str) and text for text in stop):
             raise UsageError("'stop' must be a list of texts, none of them empty.")
         cap = math.ceil(TOKENS_PER_S * seconds) + MARGIN

@@ -122,6 +122,8 @@ class Voxtral:
     @torch.inference_mode()
     def encode_steps(self, windows: Sequence[Sound]) -> Steps[list[Tensor]]:
         """`encode`, with pauses. Windows share batches: each chunk of 30 s stands by itself."""
+        if not windows:
+            return []
         sounds = [samples_of(window) for window in windows]
         mels = self.config.encoder.mels
         chunks = torch.cat([log_mel(sound.to(self.device), mels) for sound in sounds])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING
 
 import torch
@@ -55,11 +56,9 @@ class Sampler:
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
         self._counts: Counter[int] = Counter()
-        self._generator = torch.Generator()
-        if sampling.seed is None:
-            self._generator.seed()
-        else:
-            self._generator.manual_seed(sampling.seed % 2**63)
+        # Python's, which mixes every bit of a seed; PyTorch's looks at the lower 32 alone.
+        seed = None if sampling.seed is None else str(sampling.seed)
+        self._random = Random(seed)  # noqa: S311 (nothing secret is drawn)
 
     def choose(self, logits: Tensor) -> tuple[int, float]:
         """The next token for these logits [vocabulary], and its log-probability in nats.
@@ -95,6 +94,6 @@ class Sampler:
         likeliest, tokens = scaled.softmax(0).sort(descending=True, stable=True)
         before = likeliest.cumsum(0) - likeliest
         kept = likeliest[before < max(self._sampling.top_p, math.ulp(0.0))]
-        drawn = torch.rand((), generator=self._generator, dtype=torch.float64) * kept.sum()
+        drawn = self._random.random() * kept.sum()
         place = int(torch.searchsorted(kept.cumsum(0), drawn, right=True))
         return int(tokens[min(place, len(kept) - 1)])
