@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError, safe_open
 
 from voxgate.errors import CheckpointError, InsufficientMemoryError
 from voxgate.voxtral.encoder import sinusoids
@@ -15,6 +14,7 @@ from voxgate.voxtral.folder import Folder, Layout, look
 from voxgate.voxtral.memory import free_bytes
 from voxgate.voxtral.names import HEAD, OLDER, POSITIONS, in_file, is_interleaved
 from voxgate.voxtral.network import Network
+from voxgate.voxtral.tensors import TYPES, TensorFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,18 +22,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from voxgate.voxtral.config import VoxtralConfig
-
-TYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
+    from voxgate.voxtral.tensors import Announced
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A tensor as its file's header announces it."""
+    """Where one of our parameters is stored."""
 
-    file: Path
+    file: TensorFile
     name: str
-    shape: tuple[int, ...]
-    dtype: str  # as safetensors spells it
+
+    @property
+    def announced(self) -> Announced:
+        """What the file's header says of it."""
+        return self.file.tensors[self.name]
 
 
 class Checkpoint:
@@ -67,7 +69,8 @@ class Checkpoint:
         """The type that most of the weights are stored in."""
         sizes: dict[str, int] = {}
         for entry in self._entries.values():
-            sizes[entry.dtype] = sizes.get(entry.dtype, 0) + math.prod(entry.shape)
+            announced = entry.announced
+            sizes[announced.dtype] = sizes.get(announced.dtype, 0) + announced.nbytes
         return TYPES[max(sizes, key=sizes.__getitem__)]
 
     def nbytes(self, dtype: torch.dtype) -> int:
@@ -105,7 +108,7 @@ class Checkpoint:
             )
 
     def _nbytes(self, parameter: str, dtype: torch.dtype) -> int:
-        shape = self._entries[parameter].shape
+        shape = self._entries[parameter].announced.shape
         return math.prod(shape) * self._type_of(parameter, dtype).itemsize
 
     def _type_of(self, parameter: str, dtype: torch.dtype) -> torch.dtype:
@@ -115,12 +118,7 @@ class Checkpoint:
     def _read(self, parameter: str, dtype: torch.dtype, device: torch.device | str) -> Tensor:
         """One tensor, in memory of its own and in our order of rows."""
         entry = self._entries[parameter]
-        # The file is mapped anew for each tensor: an open mapping counts every page that was read.
-        try:
-            with safe_open(entry.file, framework="pt") as file:
-                tensor: Tensor = file.get_tensor(entry.name).to(device, dtype, copy=True)
-        except (SafetensorError, OSError) as error:
-            raise _broken(entry.file, error) from error
+        tensor = entry.file.read(entry.name).to(device, dtype)
         if is_interleaved(parameter, self.folder.layout):
             return split_halves(tensor, self.config.decoder.head_dim)
         return tensor
@@ -134,7 +132,9 @@ def split_halves(rows: Tensor, head_dim: int) -> Tensor:
 
 def _matched(folder: Folder, network: Network) -> dict[str, Entry]:
     """The entry of each parameter. Raises `CheckpointError` for the first that does not match."""
-    found = {entry.name: entry for file in folder.files for entry in _header(file)}
+    found = {
+        name: Entry(file, name) for file in map(TensorFile, folder.files) for name in file.tensors
+    }
     entries: dict[str, Entry] = {}
     for parameter, target in network.named_parameters():
         name = in_file(parameter, folder.layout)
@@ -143,15 +143,11 @@ def _matched(folder: Folder, network: Network) -> dict[str, Entry]:
         entry = found.pop(name, None) or found.pop(OLDER.get(name, ""), None)
         if entry is None:
             raise _wrong(folder, f"lacks the tensor '{name}'")
-        if entry.shape != tuple(target.shape):
+        if entry.announced.shape != tuple(target.shape):
             raise _wrong(
                 folder,
-                f"has the tensor '{name}' in the shape {list(entry.shape)}, and its configuration "
-                f"makes it {list(target.shape)}",
-            )
-        if entry.dtype not in TYPES:
-            raise _wrong(
-                folder, f"has the tensor '{name}' as {entry.dtype}; only {', '.join(TYPES)} are run"
+                f"has the tensor '{name}' in the shape {list(entry.announced.shape)}, and its "
+                f"configuration makes it {list(target.shape)}",
             )
         entries[parameter] = entry
     if found:
@@ -159,18 +155,6 @@ def _matched(folder: Folder, network: Network) -> dict[str, Entry]:
             folder, f"has {len(found)} tensors that no Voxtral has, the first '{min(found)}'"
         )
     return entries
-
-
-def _header(file: Path) -> list[Entry]:
-    try:
-        with safe_open(file, framework="pt") as tensors:
-            slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
-            return [
-                Entry(file, name, tuple(part.get_shape()), part.get_dtype())
-                for name, part in slices.items()
-            ]
-    except (SafetensorError, OSError) as error:
-        raise _broken(file, error) from error
 
 
 def _put(network: Network, parameter: str, tensor: Tensor) -> None:
@@ -181,10 +165,4 @@ def _put(network: Network, parameter: str, tensor: Tensor) -> None:
 def _wrong(folder: Folder, what: str) -> CheckpointError:
     return CheckpointError(
         f"{folder.path} {what}. It is incomplete, or of another model: get it again."
-    )
-
-
-def _broken(file: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(
-        f"{file} cannot be read as safetensors ({error}). It is cut off or damaged: get it again."
     )

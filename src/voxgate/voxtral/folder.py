@@ -111,7 +111,8 @@ def _weights(folder: Path, present: set[str], layout: Layout) -> tuple[Path, ...
     if INDEX not in present:
         return (folder / SINGLE,)
     shards = read_json(folder / INDEX).get("weight_map")
-    if not isinstance(shards, dict) or not all(isinstance(name, str) for name in shards.values()):
+    named = isinstance(shards, dict) and all(isinstance(name, str) for name in shards.values())
+    if not shards or not named:
         raise CheckpointError(f"{folder / INDEX} has no 'weight_map' of files. Get it again.")
     names = sorted(set(shards.values()))
     for name in names:
