@@ -264,6 +264,57 @@ class OutputError(VoxgateError):
     code = "output_failed"
 
 
+class DiskFullError(VoxgateError):
+    """A model does not fit on the disk that models lie on."""
+
+    status = 503
+    code = "disk_full"
+
+
+class RegistryError(VoxgateError):
+    """The folder of models, or a record in it, cannot be read or written."""
+
+    status = 503
+    code = "registry_failed"
+
+
+class BundleError(VoxgateError):
+    """A file that is no exported model, or no whole one."""
+
+    status = 400
+    code = "invalid_bundle"
+
+
+class HubError(VoxgateError):
+    """The hub of models cannot be reached, or answered with a failure."""
+
+    status = 502
+    code = "hub_failed"
+    retryable = True
+
+
+class HubAccessError(HubError):
+    """The hub does not let this caller have the model."""
+
+    status = 403
+    code = "hub_access_denied"
+    retryable = False
+
+
+class UnknownRepositoryError(HubError):
+    """The hub has no such repository, revision or file."""
+
+    status = 404
+    code = "repository_not_found"
+    retryable = False
+
+
+class WrongContentError(HubError):
+    """What arrived is not what the hub announced."""
+
+    code = "wrong_content"
+
+
 class EngineError(VoxgateError):
     """The engine could not do its work; the recording is not to blame."""
 
@@ -291,6 +342,13 @@ class CheckpointError(EngineStartError):
 
     status = 400
     code = "invalid_checkpoint"
+
+
+class ChangedCheckpointError(EngineStartError):
+    """A model's files are no longer those that were installed."""
+
+    status = 503
+    code = "checkpoint_changed"
 
 
 class InsufficientMemoryError(EngineStartError):

@@ -1,0 +1,206 @@
+"""`Registry`: the models on this machine, in the folder `models` of the home."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from voxgate.errors import ChangedCheckpointError, UnknownModelError, UsageError
+from voxgate.registry import durable, entries, headers, health, names
+from voxgate.registry.lock import hold
+from voxgate.registry.places import Places
+from voxgate.registry.record import Record, content_revision
+from voxgate.registry.staging import Staging
+from voxgate.voxtral.folder import look
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from voxgate.registry.record import Source
+    from voxgate.settings import Settings
+    from voxgate.voxtral.folder import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Every question reads the disk anew: commands and servers share it without talking."""
+
+    places: Places
+
+    @classmethod
+    def open(cls, settings: Settings) -> Registry:
+        """The registry of a home. Nothing is made or read before it is needed."""
+        return cls(Places(settings.home.expanduser().absolute() / "models"))
+
+    def list(self) -> tuple[Record, ...]:
+        """Every installed model, by name. Raises `RegistryError` for a record that is broken."""
+        with durable.told(self.places.models):
+            found = [self._read(path) for path in self.places.records()]
+        return tuple(sorted(filter(None, found), key=lambda record: record.name))
+
+    def get(self, name: str) -> Record | None:
+        """The model of exactly that name."""
+        with durable.told(self.places.models):
+            return self._read(self.places.record(names.valid(name)))
+
+    def find(self, name: str) -> Record:
+        """What a name or an alias stands for: see `names.choose`, whose errors it raises."""
+        return names.choose(name, self.list())
+
+    def healthy(self, record: Record) -> None:
+        """Raise `ChangedCheckpointError` unless the files are, by size and time, as installed."""
+        health.look(record)
+
+    def verify(self, record: Record) -> Record:
+        """Compare contents; files that merely look new are taken as they are from then on.
+
+        A second a gigabyte. Raises `ChangedCheckpointError` for the first that differs.
+        """
+        verified = replace(record, files=health.compare(record))
+        if verified != record:
+            with durable.told(self.places.models), self.changing(record.name):
+                if self.get(record.name) == record:
+                    self._write(verified)
+        return verified
+
+    def add(self, path: str | Path, name: str | None = None) -> Record:
+        """Take a folder as it lies: nothing is copied, and every file is hashed once.
+
+        The name is the folder's own unless another is given. Raises `CheckpointError`,
+        `UsageError` for names, and `RegistryError`.
+        """
+        folder = look(path)
+        name = names.free(name if name is not None else folder.name)
+        headers.check(folder)
+        with durable.told(folder.path):
+            files = tuple(entries.entry(folder.path / file) for file in entries.names_of(folder))
+        with durable.told(self.places.models), self.changing(name):
+            known = self.get(name)
+            if known is not None and (known.source != "add" or known.folder != folder.path):
+                raise UsageError(
+                    f"'{name}' is installed already, in {known.folder}. Choose another name with "
+                    f"--name, or remove it first: `voxgate models rm {name}`."
+                )
+            record = entries.record(name, content_revision(files), "add", folder, files)
+            self._write(record)
+        return record
+
+    def remove(self, name: str) -> int:
+        """Forget a model, and delete what was fetched of it. Returns the bytes that are freed.
+
+        Files of an added folder are left alone. What an interrupted pull has left goes as well,
+        and so does a record that cannot be read. Raises `UnknownModelError`.
+        """
+        ours = (self.places.staging(names.valid(name)), *self.places.folders(name))
+        with durable.told(self.places.models), self.changing(name):
+            record = self.places.record(name)
+            present = [path for path in ours if path.exists()]
+            if not present and not record.exists():
+                raise UnknownModelError.of(name, [known.name for known in self.list()])
+            freed = sum(map(_size, present))
+            record.unlink(missing_ok=True)  # first: from then on there is no such model
+            self._discard(name, present)
+        return freed
+
+    def staging(self, name: str, revision: str) -> Staging:
+        """Where to put a model together; its own files from before, unsound or lost, are in it.
+
+        The caller holds the model's lock, here and in `install`.
+        """
+        staging = Staging(self.places.staging(name))
+        staging.begin(revision)
+        target = self.places.folder(name, revision)
+        if target.exists():
+            self.places.record(name).unlink(missing_ok=True)
+            staging.adopt(target)
+        return staging
+
+    def install(
+        self, name: str, revision: str, source: Source, layout: Layout, staging: Staging
+    ) -> Record:
+        """Put a staged model in place of whatever had its name.
+
+        The new record is written over the old one: at every moment the old model or the new one is
+        there, whole. Raises `CheckpointError` for one that is not whole.
+        """
+        folder = look(staging.files, layout)
+        headers.check(folder)
+        files = tuple(map(entries.entry, sorted(folder.path.iterdir())))
+        target = self.places.folder(name, revision)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        durable.move(folder.path, target)
+        record = entries.record(name, revision, source, replace(folder, path=target), files)
+        self._write(record)
+        self._tidy(record)
+        return record
+
+    def sound(self, name: str, revision: str) -> Record | None:
+        """The model at that revision, if it is here and as it was.
+
+        The caller holds its lock: what a killed process has left of its installation goes.
+        """
+        record = self.get(name)
+        if record is None or record.revision != revision:
+            return None
+        try:
+            self.healthy(record)
+        except ChangedCheckpointError:
+            return None
+        self._tidy(record)
+        return record
+
+    def refuse_added(self, name: str) -> None:
+        """Raise `UsageError` for the name of a folder of somebody's: it is not ours to replace."""
+        record = self.get(name)
+        if record is not None and record.source == "add":
+            raise UsageError(
+                f"'{name}' is a folder that was added, {record.folder}. Remove it first: "
+                f"`voxgate models rm {name}` forgets it and deletes nothing of it."
+            )
+
+    @contextmanager
+    def changing(
+        self, name: str, say: Callable[[str], None] = lambda _line: None
+    ) -> Iterator[None]:
+        """Be the only one who changes this model."""
+        # Whoever makes the home decides who may look into it: it will hold keys as well.
+        self.places.models.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock, gone = self.places.lock(name), self.places.gone(name)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with hold(lock, lambda: say(f"another command is changing {name}: waiting for its end.")):
+            if gone.exists():
+                shutil.rmtree(gone)  # of one who was killed
+            yield
+
+    def _read(self, path: Path) -> Record | None:
+        try:
+            return Record.read(path, self.places.models)
+        except FileNotFoundError:
+            return None
+
+    def _write(self, record: Record) -> None:
+        path = self.places.record(record.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.write(path, record.text(self.places.models))
+
+    def _tidy(self, record: Record) -> None:
+        """Leave nothing of a model but itself."""
+        folders = self.places.folders(record.name)
+        self._discard(record.name, [other for other in folders if other != record.folder])
+        Staging(self.places.staging(record.name)).drop()
+
+    def _discard(self, name: str, folders: Sequence[Path]) -> None:
+        """Take folders away at once, and delete them after."""
+        gone = self.places.gone(name)
+        for folder in folders:
+            gone.mkdir(parents=True, exist_ok=True)
+            durable.move(folder, gone / folder.name)
+        if folders:
+            shutil.rmtree(gone)
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
