@@ -23,9 +23,14 @@ def cli_page() -> str:
     """The page on the command line: `voxgate`, then its commands in the order of its help."""
     root = typer.main.get_command(app)
     top = typer.Context(root, info_name="voxgate", terminal_width=80, **root.context_settings)
-    commands = getattr(root, "commands", {}).items()
-    contexts = [typer.Context(command, info_name=name, parent=top) for name, command in commands]
-    return HEAD + "".join(map(_section, (top, *contexts)))
+    return HEAD + "".join(map(_section, _with_those_below(top)))
+
+
+def _with_those_below(context: typer.Context) -> list[typer.Context]:
+    """A command, then the commands of the group that it is, and theirs."""
+    commands = getattr(context.command, "commands", {}).items()
+    below = [typer.Context(command, info_name=name, parent=context) for name, command in commands]
+    return [context, *(each for group in below for each in _with_those_below(group))]
 
 
 def _section(context: typer.Context) -> str:

@@ -11,10 +11,9 @@ from typing import Annotated
 import typer
 
 from voxgate import __version__
-from voxgate.cli import keys, streams
+from voxgate.cli import keys, models, streams
 from voxgate.cli.doctor import doctor
 from voxgate.cli.failures import told
-from voxgate.cli.models import models
 from voxgate.cli.serve import serve
 from voxgate.cli.transcribe import transcribe
 
@@ -45,7 +44,7 @@ def voxgate(
 app.command()(transcribe)
 app.command()(serve)
 app.add_typer(keys.app)
-app.command()(models)
+app.add_typer(models.app)
 app.command()(doctor)
 
 

@@ -1,5 +1,7 @@
 """Ctrl-C and its kin: what runs is cancelled and closed, then the process ends with 128 + signal.
 
+`run` is for work on an event loop, `unwound` for work that blocks.
+
 The children live in sessions of their own, so a terminal's Ctrl-C reaches this process alone.
 """
 
@@ -8,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
+
+import typer
 
 from voxgate.cli.streams import say
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
 T = TypeVar("T")
 
@@ -61,6 +66,38 @@ def run(work: Coroutine[None, None, T]) -> T:
                 raise
     finally:
         signal.signal(signal.SIGINT, on_sigint)  # the loop has put Python's own in its place
+
+
+@contextmanager
+def unwound(state: str) -> Iterator[None]:
+    """Let a signal unwind what runs here, files closed and drafts deleted; then say how it ended.
+
+    Signals that the caller has set to be ignored stay ignored.
+    """
+    before = {number: signal.getsignal(number) for number in ENDINGS}
+
+    def end(number: int, _frame: object) -> None:
+        raise _EndedError(signal.Signals(number))
+
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, end)
+        yield
+    except _EndedError as ended:
+        say(f"{ENDINGS[ended.number]} {state}")
+        raise typer.Exit(128 + ended.number) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _EndedError(BaseException):
+    """Nobody's to catch on its way: no failure of anything."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def _exit(number: signal.Signals) -> None:

@@ -1,61 +1,188 @@
-"""`voxgate models`: what can transcribe here, and what each model can do."""
+"""`voxgate models`: what can transcribe here, and how it comes and goes."""
 
 # ruff: noqa: PLC0415 (what a command works with is imported when it is called)
 
 from __future__ import annotations
 
 import json
+from pathlib import Path  # noqa: TC003 (typer reads the annotations)
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxgate.cli import tables
-from voxgate.cli.streams import emit
+from voxgate.cli import tables, transfers
+from voxgate.cli.streams import emit, say
+from voxgate.errors import ChangedCheckpointError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from voxgate.registry.record import Record
+    from voxgate.registry.registry import Registry
 
-HEADINGS = ("model", "languages", "times", "longest window", "licence", "state")
+HEADINGS = (
+    *("model", "languages", "times", "longest window", "licence", "state"),
+    *("revision", "size"),
+)
+VOXTRAL = {
+    "languages": ["en", "fr", "es", "pt", "hi", "de", "nl", "it"],  # the model card's
+    "times": "none",
+    "window_s": 30.0,  # one chunk of the encoder
+}
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="Its name, as `voxgate models` lists it, or an alias.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+
+app = typer.Typer(name="models", rich_markup_mode=None)
 
 
-def models(
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context, as_json: Json = False) -> None:
+    """List the models, what each can do and what it lacks; get, show and remove them.
+
+    Models lie in the folder `models` of VOXGATE_HOME.
+    """
+    if context.invoked_subcommand is None:
+        _list(as_json)
+    elif as_json:
+        raise UsageError(f"Write --json behind '{context.invoked_subcommand}'.")
+
+
+app.command()(transfers.pull)
+
+
+@app.command()
+def add(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A Voxtral checkpoint's folder.")],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to call it; else as the folder.")
+    ] = None,
 ) -> None:
-    """List the models, what each can do and what it lacks.
+    """Add a folder with a checkpoint, where it is: nothing is copied.
+
+    Its files are hashed once, which takes a second or so a gigabyte. If they change after, the
+    model is refused until the folder is added again.
+    """
+    record = _registry().add(folder, name)
+    transfers.say_installed("added", record)
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the models: those that come inside packages, then those that were installed.
 
     A table on a terminal; elsewhere the same columns, divided by tabs.
     """
-    known = [_model(name) for name in _names()]
+    _list(as_json)
+
+
+@app.command()
+def show(
+    name: Name,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Hash every file: a second or so a gigabyte.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show an installed model: where it is, which revision, what it takes, its files."""
+    registry = _registry()
+    record = registry.find(name)
+    if verify:
+        record = registry.verify(record)
+    facts = {**_facts(registry, record), "also_called": _also_called(registry, record)}
+    if as_json:
+        emit(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
+        return
+    tables.put(("of the model", "value"), _lines(record, facts))
+
+
+@app.command()
+def rm(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Its own name: an alias removes nothing.")
+    ],
+) -> None:
+    """Remove a model, at once and unasked.
+
+    What was pulled or imported is deleted, and so is what an interrupted pull has left. Of an
+    added folder nothing is deleted: it is forgotten.
+    """
+    from voxgate.registry.amounts import shown
+
+    freed = _registry().remove(name)
+    say(f"removed {name}; " + (f"{shown(freed)} were freed." if freed else "no file was deleted."))
+
+
+app.command()(transfers.export)
+app.command("import")(transfers.import_)
+
+
+def _list(as_json: bool) -> None:
+    known = [*_built_in(), *_installed()]
     if as_json:
         emit(json.dumps(known, ensure_ascii=False, indent=2) + "\n")
         return
     tables.put(HEADINGS, [_row(model) for model in known])
 
 
-def _names() -> Sequence[str]:
-    from voxgate.engine.catalogue import MODELS
+def _built_in() -> list[dict[str, Any]]:
+    from voxgate.engine.catalogue import MODELS, missing
 
-    return tuple(MODELS)
+    return [
+        {
+            "name": spec.name,
+            "summary": spec.summary,
+            "languages": list(spec.capabilities.languages),
+            "times": spec.capabilities.times,
+            "window_s": spec.capabilities.window_s,
+            "licence": spec.licence,
+            "installed": (absent := missing(spec)) is None,
+            "missing": absent,
+        }
+        for spec in MODELS.values()
+    ]
 
 
-def _model(name: str) -> dict[str, Any]:
-    from voxgate.engine.catalogue import find, missing
+def _installed() -> list[dict[str, Any]]:
+    registry = _registry()
+    return [_facts(registry, record) for record in registry.list()]
 
-    spec = find(name)
-    absent = missing(spec)
+
+def _facts(registry: Registry, record: Record) -> dict[str, Any]:
+    """What a built-in model's object has, and what only an installed one knows."""
+    from voxgate.registry.names import FAMILIES
+
+    official = record.name in {family.repository for family in FAMILIES}
+    try:
+        registry.healthy(record)
+        trouble = None
+    except ChangedCheckpointError as error:
+        trouble = error.sentence
     return {
-        "name": spec.name,
-        "summary": spec.summary,
-        "languages": list(spec.capabilities.languages),
-        "times": spec.capabilities.times,
-        "window_s": spec.capabilities.window_s,
-        "licence": spec.licence,
-        "installed": absent is None,
-        "missing": absent,
+        "name": record.name,
+        "summary": f"A Voxtral checkpoint, {record.family}.",
+        **VOXTRAL,
+        "licence": "Apache-2.0" if official else "not stated",
+        "installed": trouble is None,
+        "missing": trouble,
+        "state": "installed" if trouble is None else "changed",
+        **record.facts(),
+        "memory_bytes": record.memory_bytes,
     }
 
 
+def _also_called(registry: Registry, record: Record) -> list[str]:
+    """The aliases that stand for this model now."""
+    from voxgate.registry.names import FAMILIES, choose
+
+    installed = registry.list()
+    aliases = [alias for f in FAMILIES if f.name == record.family for alias in f.aliases]
+    return sorted(alias for alias in aliases if choose(alias, installed).name == record.name)
+
+
 def _row(model: dict[str, Any]) -> tuple[str, ...]:
+    from voxgate.registry.amounts import shown
+
     return (
         model["name"],
         ", ".join(model["languages"]),
@@ -63,4 +190,32 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
         f"{model['window_s']:g} s",
         model["licence"],
         model["missing"] or "installed",
+        model.get("revision", ""),
+        shown(model["bytes"]) if "bytes" in model else "",
     )
+
+
+def _lines(record: Record, facts: dict[str, Any]) -> list[tuple[str, str]]:
+    from voxgate.registry.amounts import shown
+
+    return [
+        ("name", record.name),
+        ("also called", ", ".join(facts["also_called"])),
+        ("revision", record.revision),
+        ("came by", record.source),
+        ("installed at", record.installed_at),
+        ("folder", str(record.folder)),
+        ("layout", record.layout),
+        ("family", record.family),
+        ("size", shown(record.nbytes)),
+        ("memory", f"{shown(record.memory_bytes)}, or twice that in float32"),
+        ("state", facts["missing"] or "installed"),
+        *((file.name, f"{file.nbytes} B, SHA-256 {file.sha256}") for file in record.files),
+    ]
+
+
+def _registry() -> Registry:
+    from voxgate.registry.registry import Registry
+    from voxgate.settings import Settings
+
+    return Registry.open(Settings.read())

@@ -1,0 +1,131 @@
+"""`voxgate models pull`, `export` and `import`: models that come and go, with a bar meanwhile."""
+
+# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path  # noqa: TC003 (typer reads the annotations)
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voxgate.cli import interrupts
+from voxgate.cli.streams import has_terminal, say, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from voxgate.registry.record import Record
+    from voxgate.registry.watch import Watch
+
+
+def pull(
+    repository: Annotated[
+        str,
+        typer.Argument(
+            metavar="REPO", help="OWNER/NAME on the hub, or an alias of Voxtral Mini or Small."
+        ),
+    ],
+    revision: Annotated[
+        str | None,
+        typer.Option(metavar="R", help="A branch, a tag or a commit; else the newest."),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T",
+            envvar="HF_TOKEN",
+            help="Yours on the hub, for gated and private models. Rather set the variable: "
+            "everybody on this machine can see arguments (ps).",
+        ),
+    ] = None,
+) -> None:
+    """Get a model from the hub (huggingface.co, or HF_ENDPOINT).
+
+    One layout of its weights is fetched, checked against the hub's hashes, and recorded with its
+    commit. A pull that was interrupted goes on where it was when it is called again.
+    """
+    from voxgate.registry import pull as pulling
+    from voxgate.registry.registry import Registry
+    from voxgate.settings import Settings
+
+    registry = Registry.open(Settings.read())
+    with interrupts.unwound("What has come is kept: pull again."), _watching() as watch:
+        record = pulling.pull(registry, repository, revision, token, watch)
+    say_installed("installed", record)
+
+
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An installed model, or an alias.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="It is replaced if it is there.")],
+) -> None:
+    """Write a model into one file, a tar, for a machine without a network."""
+    from voxgate.registry import exporting
+    from voxgate.registry.registry import Registry
+    from voxgate.settings import Settings
+
+    record = Registry.open(Settings.read()).find(name)
+    with interrupts.unwound("Nothing was written."), _watching() as watch:
+        exporting.export(record, file, watch)
+    say(f"exported {record.name} at {record.revision} to {file}.")
+
+
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What `voxgate models export` has written.")
+    ],
+) -> None:
+    """Install the model in a file that another machine has exported. Its hashes are checked."""
+    from voxgate.registry import importing
+    from voxgate.registry.registry import Registry
+    from voxgate.settings import Settings
+
+    registry = Registry.open(Settings.read())
+    with interrupts.unwound("Nothing was installed."), _watching() as watch:
+        record = importing.import_(registry, file, watch)
+    say_installed("imported", record)
+
+
+def say_installed(how: str, record: Record) -> None:
+    """What is there now, and what it will take."""
+    from voxgate.registry.amounts import shown as amount
+
+    say(
+        f"{how} {record.name} at {record.revision}: {amount(record.nbytes)} in {record.folder}; "
+        f"loaded, {amount(record.memory_bytes)} of memory."
+    )
+
+
+@contextmanager
+def _watching() -> Iterator[Watch]:
+    """Shows bytes on a terminal; elsewhere only sentences."""
+    from voxgate.registry.watch import Watch
+
+    if not has_terminal():
+        yield Watch(say=say)
+        return
+
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.table import Column
+
+    with Progress(
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=24),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        task = progress.add_task("asking the hub", total=None)
+
+        def moved(file: str, done: int, total: int) -> None:
+            progress.update(task, description=shown(file), completed=done, total=total)
+
+        yield Watch(
+            say=lambda line: progress.console.print(
+                f"voxgate: {shown(line)}", markup=False, highlight=False, soft_wrap=True
+            ),
+            moved=moved,
+        )
