@@ -11,7 +11,7 @@ from voxgate import __version__
 
 HEAVY = {
     *("torch", "av", "numpy", "fastapi", "starlette", "uvicorn", "httpx2", "rich"),
-    *("sqlalchemy", "alembic", "aiosqlite"),
+    *("sqlalchemy", "alembic", "aiosqlite", "huggingface_hub", "safetensors"),
 }
 
 

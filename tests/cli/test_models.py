@@ -1,15 +1,35 @@
 import json
 import os
 import pty
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.cli.command import Place
+from tests.registry.checkpoints import write_hf
+
+
+@pytest.fixture
+def folder(at: Place) -> Path:
+    """A checkpoint, to be changed at will."""
+    return write_hf(at.folder / "digits")
+
+
+def installed(at: Place) -> list[dict[str, Any]]:
+    """What the list has beside the models that come inside packages."""
+    known: list[dict[str, Any]] = json.loads(at.run("models", "list", "--json").stdout)
+    return known[1:]
 
 
 def test_a_pipe_gets_columns_divided_by_tabs(at: Place) -> None:
     done = at.run("models")
     heading, *rows = (line.split("\t") for line in done.stdout.splitlines())
-    assert heading == ["model", "languages", "times", "longest window", "licence", "state"]
-    assert rows == [["cmusphinx/en-us", "en", "word", "30 s", "BSD-2-Clause", "installed"]]
+    assert heading[:6] == ["model", "languages", "times", "longest window", "licence", "state"]
+    assert heading[6:] == ["revision", "size"]
+    assert rows == [["cmusphinx/en-us", "en", "word", "30 s", "BSD-2-Clause", "installed", "", ""]]
 
 
 def test_programs_get_json(at: Place) -> None:
@@ -30,3 +50,115 @@ def test_a_terminal_gets_a_table(at: Place) -> None:
     assert "cmusphinx/en-us" in table
     assert "──" in table
     assert "\t" not in table
+
+
+def test_an_added_folder_is_listed_with_its_revision_size_and_state(
+    at: Place, folder: Path
+) -> None:
+    done = at.run("models", "add", folder)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("voxgate: added digits at ")
+    assert "of memory." in done.stderr
+    (model,) = installed(at)
+    files = [path.stat().st_size for path in folder.iterdir()]
+    assert (model["name"], model["bytes"], model["state"]) == ("digits", sum(files), "installed")
+    assert model["missing"] is None
+    assert set(json.loads(at.run("models", "--json").stdout)[0]) < set(model)
+    _, _, row = (line.split("\t") for line in at.run("models").stdout.splitlines())
+    assert (row[0], row[5], row[6]) == ("digits", "installed", model["revision"])
+
+
+def test_a_changed_folder_is_told_in_the_list_and_by_show(at: Place, folder: Path) -> None:
+    at.run("models", "add", folder, "--name", "acme/digits")
+    (folder / "config.json").write_text("{}")
+    (model,) = installed(at)
+    assert (model["state"], model["installed"]) == ("changed", False)
+    assert "config.json was changed after it was installed" in model["missing"]
+    assert at.run("models", "show", "acme/digits").returncode == 0
+    done = at.run("models", "show", "acme/digits", "--verify")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Its SHA-256 is" in done.stderr
+
+
+def test_show_names_every_file_and_its_hash(at: Place, folder: Path) -> None:
+    at.run("models", "add", folder)
+    facts = dict(
+        line.split("\t") for line in at.run("models", "show", "digits").stdout.splitlines()
+    )
+    assert facts["folder"] == str(folder)
+    assert facts["came by"] == "add"
+    assert facts["state"] == "installed"
+    assert {path.name for path in folder.iterdir()} < set(facts)
+    shown = json.loads(at.run("models", "show", "digits", "--verify", "--json").stdout)
+    assert {file["name"] for file in shown["files"]} == {path.name for path in folder.iterdir()}
+    assert shown["also_called"] == []
+
+
+def test_rm_forgets_an_added_folder_and_deletes_nothing(at: Place, folder: Path) -> None:
+    at.run("models", "add", folder)
+    done = at.run("models", "rm", "digits")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "voxgate: removed digits; no file was deleted.\n",
+    )
+    assert installed(at) == []
+    assert (folder / "config.json").exists()
+    assert at.run("models", "rm", "digits").returncode == 2
+
+
+def test_a_model_goes_to_a_machine_without_a_network(at: Place, folder: Path) -> None:
+    at.run("models", "add", folder)
+    assert at.run("models", "export", "digits", "digits.tar").returncode == 0
+    shutil.rmtree(at.folder / "home")
+    shutil.rmtree(folder)
+    done = at.run("models", "import", "digits.tar")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("voxgate: imported digits at ")
+    (model,) = installed(at)
+    assert (model["source"], model["state"]) == ("import", "installed")
+    assert at.run("models", "rm", "digits").stderr.endswith("were freed.\n")
+    assert not [path for path in (at.folder / "home").rglob("*") if path.is_file()]
+
+
+def test_a_tar_that_leads_out_is_refused(at: Place) -> None:
+    with tarfile.open(at.folder / "evil.tar", "w") as tar:
+        tar.addfile(tarfile.TarInfo("../evil"))
+    done = at.run("models", "import", "evil.tar")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("voxgate: evil.tar is no whole file of `voxgate models export`")
+    assert {path.name for path in at.folder.iterdir()} == {"evil.tar"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("add", "digits", "--name", "../digits"), "cannot be a model's name"),
+        (("add", "digits", "--name", "voxtral-mini-latest"), "stands for something else"),
+        (("pull", "../digits"), "cannot be a model's name"),
+        (("show", "voxtral"), "No model is called 'voxtral'"),
+        (("rm", "a/../b"), "cannot be a model's name"),
+        (("export", "voxtral", "x.tar"), "No model is called 'voxtral'"),
+        (("--json", "list"), "Write --json behind 'list'"),
+    ],
+)
+def test_wrong_usage_has_its_sentence(
+    at: Place, folder: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    done = at.run("models", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert installed(at) == []
+
+
+def test_an_alias_of_which_nothing_is_installed_names_the_pull(at: Place) -> None:
+    done = at.run("models", "show", "voxtral-small-latest")
+    assert done.returncode == 1
+    assert "`voxgate models pull mistralai/Voxtral-Small-24B-2507`" in done.stderr
+
+
+def test_what_is_no_checkpoint_is_not_added(at: Place, folder: Path) -> None:
+    (folder / "tekken.json").unlink()
+    done = at.run("models", "add", folder)
+    assert done.returncode != 0
+    assert "has no tekken.json" in done.stderr
+    assert installed(at) == []

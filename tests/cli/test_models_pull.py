@@ -1,0 +1,219 @@
+"""`voxgate models pull` as a process, against a hub on the loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.command import DEADLINE_S, Place, is_gone, wait_until
+from tests.cli.test_disks import on_small_disk
+from tests.hub import Hub, Repository
+from tests.registry.checkpoints import write_hf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAME = "acme/tiny-voxtral"
+SHARD = "model-00001-of-00002.safetensors"
+TOKEN = "hf_right"  # noqa: S105 (nobody's)
+
+WITNESS = """
+import os, sys
+_journal = os.open(os.environ["JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+def _see(event, arguments):
+    if event == "socket.connect":
+        os.write(_journal, f"{event} {arguments[1]}\\n".encode())
+    if event == "socket.getaddrinfo":
+        os.write(_journal, f"{event} {arguments[:2]}\\n".encode())
+sys.addaudithook(_see)
+"""
+"""Writes down every address that a Python process turns to."""
+
+
+@pytest.fixture
+def hub(at: Place) -> Iterator[Hub]:
+    with Hub().running() as running:
+        running.repositories[NAME] = Repository.of(write_hf(at.folder / "origin"))
+        yield running
+
+
+def environment(at: Place, hub: Hub, **settings: str) -> dict[str, str]:
+    """As a user's who knows of no other place for the client's files."""
+    ours = {k: v for k, v in at.environment.items() if not k.startswith(("HF_", "XDG_"))}
+    return {**ours, "HF_ENDPOINT": hub.url, **settings}
+
+
+def start(
+    at: Place, hub: Hub, *arguments: str, before: tuple[str, ...] = (), **settings: str
+) -> subprocess.Popen[str]:
+    # Nothing is run in the child before its program: the hub has threads in this process.
+    return subprocess.Popen(
+        [*before, sys.executable, "-m", "voxgate", "models", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(at, hub, **settings),
+        cwd=at.folder,
+    )
+
+
+def run(
+    at: Place, hub: Hub, *arguments: str, before: tuple[str, ...] = (), **settings: str
+) -> tuple[int, str, str]:
+    with start(at, hub, *arguments, before=before, **settings) as process:
+        out, err = process.communicate(timeout=DEADLINE_S)
+    return process.returncode, out, err
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def expected(hub: Hub) -> set[str]:
+    """All that a whole pull leaves below the home."""
+    repository = hub.repositories[NAME]
+    folder = f"models/{NAME}@{repository.commit[:12]}"
+    return {f"models/{NAME}.json", *(f"{folder}/{name}" for name in repository.files)}
+
+
+def test_from_nothing_to_a_model(at: Place, hub: Hub) -> None:
+    code, out, err = run(at, hub, "pull", NAME)
+    assert (code, out) == (0, "")
+    plan, done = err.splitlines()
+    commit = hub.repositories[NAME].commit
+    assert plan.startswith(f"voxgate: {NAME} at {commit}: ")
+    assert done.startswith(f"voxgate: installed {NAME} at {commit}: ")
+    assert files(at.folder / "home") == expected(hub)
+    (_, model) = json.loads(run(at, hub, "list", "--json")[1])
+    assert (model["name"], model["revision"], model["state"]) == (NAME, commit, "installed")
+
+
+def test_nobody_but_the_hub_is_asked_and_nothing_is_written_elsewhere(at: Place, hub: Hub) -> None:
+    (at.folder / "witness").mkdir()
+    (at.folder / "witness" / "sitecustomize.py").write_text(WITNESS)
+    before = files(at.folder)
+    path = os.pathsep.join([str(at.folder / "witness"), os.environ.get("PYTHONPATH", "")])
+    journal = at.folder / "journal"
+    code, _, err = run(at, hub, "pull", NAME, PYTHONPATH=path, JOURNAL=str(journal))
+    assert code == 0, err
+    seen = journal.read_text().splitlines()
+    assert any("socket.connect" in line for line in seen)
+    assert all("'127.0.0.1'" in line for line in seen)
+    assert all(any(str(port) in line for port in hub.ports) for line in seen)
+    assert not [asked.path for asked in hub.asked if "agent" in asked.path]
+    new = {name for name in files(at.folder) - before if "__pycache__" not in name}
+    assert {name for name in new if not name.startswith("home/models/")} == {"journal"}
+
+
+@pytest.mark.parametrize("name", ["config.json", SHARD])
+def test_a_killed_pull_leaves_nothing_that_looks_whole_and_the_next_one_works(
+    at: Place, hub: Hub, name: str
+) -> None:
+    hub.faults.held[name] = len(hub.repositories[NAME].files[name]) // 2
+    with start(at, hub, "pull", NAME) as process:
+        wait_until(lambda: hub.holding.is_set() or process.poll() is not None)
+        process.kill()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    (_,) = json.loads(run(at, hub, "list", "--json")[1])
+    assert not list((at.folder / "home" / "models").glob("acme/*"))
+    hub.faults.held.clear()
+    hub.release.set()
+    code, _, err = run(at, hub, "pull", NAME)
+    assert code == 0, err
+    assert files(at.folder / "home") == expected(hub)
+    assert run(at, hub, "show", NAME, "--verify")[0] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_pull_says_that_it_can_go_on(
+    at: Place, hub: Hub, number: signal.Signals
+) -> None:
+    hub.faults.held[SHARD] = 100
+    with start(at, hub, "pull", NAME) as process:
+        wait_until(lambda: hub.holding.is_set() or process.poll() is not None)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 128 + number, err
+    assert err.endswith("ed. What has come is kept: pull again.\n")
+    assert is_gone(process.pid)
+
+
+def test_of_two_commands_at_once_the_second_says_that_it_waits(at: Place, hub: Hub) -> None:
+    hub.faults.held[SHARD] = 100
+    with start(at, hub, "pull", NAME) as first:
+        wait_until(lambda: hub.holding.is_set() or first.poll() is not None)
+        with start(at, hub, "pull", NAME) as second:
+            assert second.stderr is not None
+            assert "another command is changing" in second.stderr.readline()
+            hub.release.set()
+            assert first.communicate(timeout=DEADLINE_S)[0] == ""
+            rest = second.communicate(timeout=DEADLINE_S)[1]
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "is here already" in rest
+    assert hub.fetched(host="cdn").count(SHARD) == 1
+
+
+def test_a_gated_model_comes_to_the_bearer_of_a_token(at: Place, hub: Hub) -> None:
+    hub.repositories[NAME].gated_for = TOKEN
+    code, out, err = run(at, hub, "pull", NAME)
+    assert (code, out) == (1, "")
+    assert "--token or in HF_TOKEN" in err
+    assert run(at, hub, "pull", NAME, HF_TOKEN=TOKEN)[0] == 0
+    run(at, hub, "rm", NAME)
+    assert run(at, hub, "pull", NAME, "--token", TOKEN)[0] == 0
+    assert TOKEN not in "".join(path.read_text() for path in at.folder.rglob(f"{NAME}*.json"))
+
+
+def test_a_client_that_was_told_to_stay_offline_stays_offline(at: Place, hub: Hub) -> None:
+    code, out, err = run(at, hub, "pull", NAME, HF_HUB_OFFLINE="1")
+    assert (code, out) == (1, "")
+    assert err.startswith("voxgate: HF_HUB_OFFLINE is set, so nothing can be pulled.")
+    assert not hub.asked
+
+
+def test_a_disk_without_room_is_told_before_anything_large_is_fetched(at: Place, hub: Hub) -> None:
+    disk = at.folder / "disk"
+    code, out, err = run(
+        *(at, hub, "pull", NAME), before=on_small_disk(disk, 256, 100), VOXGATE_HOME=str(disk)
+    )
+    assert (code, out) == (1, "")
+    assert f"{NAME} needs " in err
+    assert "KiB are free. Free some, or name a folder on a larger disk in VOXGATE_HOME." in err
+    assert SHARD not in hub.fetched()
+
+
+def test_a_disk_that_fills_up_meanwhile_has_its_sentence(at: Place, hub: Hub) -> None:
+    """Here because each file takes whole pages, of which the sum of their sizes knows nothing."""
+    first = ("config.json", "model.safetensors.index.json")
+    sizes = {name: len(content) for name, content in hub.repositories[NAME].files.items()}
+    before = kib_in_pages(1) + sum(kib_in_pages(sizes.pop(name)) for name in first)
+    disk = at.folder / "disk"
+    code, out, err = run(
+        *(at, hub, "pull", NAME),
+        before=on_small_disk(disk, 4 + before + kib_in_pages(sum(sizes.values())), 4),
+        VOXGATE_HOME=str(disk),
+    )
+    assert (code, out) == (1, "")
+    assert "No space left on device. Free some space" in err
+
+
+def kib_in_pages(nbytes: int) -> int:
+    return -(-nbytes // 4096) * 4
+
+
+def test_a_terminal_gets_a_bar_and_a_pipe_gets_none(at: Place, hub: Hub) -> None:
+    assert "\x1b" not in run(at, hub, "pull", NAME)[2]
+    run(at, hub, "rm", NAME)
+    code, out, shown = at.watched("models", "pull", NAME, HF_ENDPOINT=hub.url)
+    assert (code, out) == (0, "")
+    assert "installed acme/tiny-voxtral" in shown
+    assert "━" in shown
