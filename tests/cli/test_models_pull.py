@@ -162,6 +162,20 @@ def test_of_two_commands_at_once_the_second_says_that_it_waits(at: Place, hub: H
     assert hub.fetched(host="cdn").count(SHARD) == 1
 
 
+def test_a_model_is_not_removed_under_a_pull(at: Place, hub: Hub) -> None:
+    hub.faults.held[SHARD] = 100
+    with start(at, hub, "pull", NAME) as pulling:
+        wait_until(lambda: hub.holding.is_set() or pulling.poll() is not None)
+        with start(at, hub, "rm", NAME) as removing:
+            assert removing.stderr is not None
+            assert "another command is changing" in removing.stderr.readline()
+            hub.release.set()
+            pulling.communicate(timeout=DEADLINE_S)
+            removing.communicate(timeout=DEADLINE_S)
+    assert (pulling.returncode, removing.returncode) == (0, 0)
+    assert not files(at.folder / "home")
+
+
 def test_a_gated_model_comes_to_the_bearer_of_a_token(at: Place, hub: Hub) -> None:
     hub.repositories[NAME].gated_for = TOKEN
     code, out, err = run(at, hub, "pull", NAME)

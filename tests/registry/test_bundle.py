@@ -15,6 +15,7 @@ from voxgate.errors import (
     BundleError,
     ChangedCheckpointError,
     CheckpointError,
+    DiskFullError,
     OutputError,
     UsageError,
 )
@@ -254,3 +255,16 @@ def test_right_hashes_of_wrong_weights_are_refused_as_well(
 def test_the_name_of_an_added_folder_is_left_to_it(registry: Registry, bundle: Path) -> None:
     with pytest.raises(UsageError, match="is a folder that was added"):
         import_(registry, bundle)
+
+
+def test_a_disk_without_room_is_told_before_anything_is_copied(
+    there: Registry, bundle: Path
+) -> None:
+    def claim_too_much(members: Members) -> None:
+        facts = json.loads(members[0][1])
+        facts["files"][0]["nbytes"] = 2**60
+        members[0] = members[0][0], json.dumps(facts).encode()
+
+    with pytest.raises(DiskFullError, match=r"GiB on the disk of .* are free"):
+        import_(there, rewritten(bundle, claim_too_much))
+    assert not left(there)

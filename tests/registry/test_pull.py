@@ -1,4 +1,5 @@
 import os
+import sys
 import threading
 from collections.abc import Callable
 from hashlib import sha1, sha256
@@ -80,6 +81,19 @@ def test_mistrals_layout_is_taken_where_it_is_the_only_one(
     assert {file.name for file in record.files} == {
         *("params.json", "consolidated.safetensors", "tekken.json"),
     }
+    Checkpoint.open(record.folder)
+
+
+def test_a_single_file_of_weights_needs_no_index(
+    registry: Registry, hub: Hub, tmp_path: Path
+) -> None:
+    folder = write_hf(tmp_path / "single", shards=1)
+    (folder / "model-00001-of-00001.safetensors").rename(folder / "model.safetensors")
+    (folder / INDEX).unlink()
+    other = {"original/model.safetensors": b"of nobody's concern"}
+    hub.repositories[NAME] = Repository.of(folder, **other)
+    record = pull(registry, NAME)
+    assert {file.name for file in record.files} == {path.name for path in folder.iterdir()}
     Checkpoint.open(record.folder)
 
 
@@ -226,6 +240,14 @@ def of_nonsense(files: dict[str, bytes]) -> None:
     files["config.json"] = b"{" * 100_000
 
 
+def naming_nothing(files: dict[str, bytes]) -> None:
+    files[INDEX] = b'{"weight_map": {"a": 1}}'
+
+
+def with_a_huge_vocabulary(files: dict[str, bytes]) -> None:
+    files["tekken.json"] = b" " * (2**26 + 1)
+
+
 def with_broken_weights(files: dict[str, bytes]) -> None:
     files[SHARD] = b"\xff" * 100
 
@@ -237,6 +259,8 @@ def with_broken_weights(files: dict[str, bytes]) -> None:
         (of_another_kind, "no Voxtral Mini or Small that can be run: its model_type", False),
         (of_nonsense, "config.json", False),
         (naming_a_path, "no 'weight_map' of safetensors beside it", False),
+        (naming_nothing, "no 'weight_map' of safetensors beside it", False),
+        (with_a_huge_vocabulary, "tekken.json in acme/tiny-voxtral is larger than 64 MiB", False),
         (without("tekken.json"), "no tekken.json", False),
         (without(SECOND), f"lacks {SECOND}", False),
         (without("config.json", "params.json"), "holds no checkpoint of Voxtral", False),
@@ -266,6 +290,8 @@ def ask(hub: Hub, what: str) -> tuple[str, str | None]:
             return NAME, "v7"
         case "too many requests":
             hub.faults.statuses[NAME] = [429]
+        case "a name of git's":
+            return "acme/tiny.git", None
         case "a broken hub":
             hub.faults.statuses[NAME] = [502]
         case "no hub":
@@ -279,6 +305,7 @@ def ask(hub: Hub, what: str) -> tuple[str, str | None]:
         ("another repository", UnknownRepositoryError, "knows no repository acme/nobody"),
         ("another revision", UnknownRepositoryError, "has no revision 'v7'"),
         ("too many requests", HubError, r"\(429\). Pull acme/tiny-voxtral again in 0 s"),
+        ("a name of git's", UnknownRepositoryError, "is no repository's name"),
         ("a broken hub", HubError, "answered 502"),
         ("no hub", HubError, "connection to the hub failed"),
     ],
@@ -343,7 +370,7 @@ def test_of_two_pulls_at_once_the_second_waits_and_fetches_nothing(
 def test_without_the_client_the_sentence_says_what_to_install(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(NoWeightsError, match=r'pip install "voxgate\[voxtral\]"'):
         pull(registry, NAME)
 

@@ -1,10 +1,13 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from tests.hub import Hub
 from tests.registry.checkpoints import write_hf, write_mistral
@@ -12,6 +15,7 @@ from tests.registry.conftest import NAME
 from voxgate.errors import (
     ChangedCheckpointError,
     CheckpointError,
+    NoWeightsError,
     RegistryError,
     UnknownModelError,
     UsageError,
@@ -118,6 +122,12 @@ def take_shards_of_another(folder: Path) -> None:
     shutil.copy(folder / "model-00002-of-00002.safetensors", folder / SHARD)
 
 
+def quantise(folder: Path) -> None:
+    weights = load_file(folder / SHARD)
+    name = next(iter(weights))
+    save_file(weights | {name: weights[name].to(torch.int8)}, folder / SHARD)
+
+
 def name_another_kind(folder: Path) -> None:
     text = (folder / "config.json").read_text()
     (folder / "config.json").write_text(text.replace('"voxtral"', '"whisper"'))
@@ -130,6 +140,7 @@ def name_another_kind(folder: Path) -> None:
         (forget_a_shard, f"lacks {SHARD}"),
         (forget_the_vocabulary, "no tekken.json"),
         (take_shards_of_another, r"lacks \d+ tensors of its model, the first"),
+        (quantise, "as I8, and only BF16, F16, F32 are run"),
         (name_another_kind, "its model_type is 'whisper'"),
         (shutil.rmtree, "is no folder that can be read"),
     ],
@@ -299,3 +310,11 @@ def test_what_was_put_in_place_without_its_record_is_no_model_and_not_lost(
     assert again.folder == record.folder
     assert hub.fetched()[before:] == []
     registry.verify(again)
+
+
+def test_without_safetensors_the_sentence_says_what_to_install(
+    registry: Registry, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(NoWeightsError, match=r'pip install "voxgate\[voxtral\]"'):
+        registry.add(folder)

@@ -63,7 +63,7 @@ def add(
     Its files are hashed once, which takes a second or so a gigabyte. If they change after, the
     model is refused until the folder is added again.
     """
-    record = _registry().add(folder, name)
+    record = _registry().add(folder, name, say)
     transfers.say_installed("added", record)
 
 
@@ -109,7 +109,7 @@ def rm(
     """
     from voxgate.registry.amounts import shown
 
-    freed = _registry().remove(name)
+    freed = _registry().remove(name, say)
     say(f"removed {name}; " + (f"{shown(freed)} were freed." if freed else "no file was deleted."))
 
 

@@ -50,7 +50,7 @@ def told(place: Path) -> Iterator[None]:
         if error.errno in {ENOSPC, EDQUOT}:
             raise DiskFullError(
                 f"{where} cannot be written: {reason}. Free some space, or name a folder on a "
-                f"larger disk in VOXGATE_HOME; what is there already is kept for the next try."
+                f"larger disk in VOXGATE_HOME."
             ) from error
         raise RegistryError(
             f"{where} cannot be used: {reason}. Models lie in {place}; see that it can be read and "

@@ -11,7 +11,7 @@ import tarfile
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from voxgate.errors import BundleError, CheckpointError, DiskFullError
+from voxgate.errors import BundleError, DiskFullError
 from voxgate.registry import durable
 from voxgate.registry.amounts import shown
 from voxgate.registry.bundle import MANIFEST, MANIFEST_BYTES, Bundle, broken
@@ -64,7 +64,7 @@ def _import(registry: Registry, tar: tarfile.TarFile, file: str, watch: Watch) -
             _make_sure_of_room(said, staging)
             _copy_all(tar, said, staging, file, watch)
             return registry.install(said.name, said.revision, "import", said.layout, staging)
-        except (BundleError, CheckpointError, tarfile.TarError, EOFError):
+        except BaseException:  # an import has nothing to go on with: it begins anew
             staging.drop()
             raise
 
@@ -109,7 +109,6 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> BinaryIO:
 def _make_sure_of_room(said: Record, staging: Staging) -> None:
     free = shutil.disk_usage(staging.path).free
     if said.nbytes > free:
-        staging.drop()
         raise DiskFullError(
             f"{said.name} needs {shown(said.nbytes)} on the disk of {staging.path}, and "
             f"{shown(free)} are free. Free some, or name a folder on a larger disk in VOXGATE_HOME."

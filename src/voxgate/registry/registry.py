@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from voxgate.voxtral.folder import Layout
 
 
+def _silent(_line: str) -> None:
+    """Say nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
     """Every question reads the disk anew: commands and servers share it without talking."""
@@ -66,10 +70,13 @@ class Registry:
                     self._write(verified)
         return verified
 
-    def add(self, path: str | Path, name: str | None = None) -> Record:
+    def add(
+        self, path: str | Path, name: str | None = None, say: Callable[[str], None] = _silent
+    ) -> Record:
         """Take a folder as it lies: nothing is copied, and every file is hashed once.
 
-        The name is the folder's own unless another is given. Raises `CheckpointError`,
+        The name is the folder's own unless another is given. `say` hears when another command has
+        to be waited for. Raises `CheckpointError`,
         `UsageError` for names, and `RegistryError`.
         """
         folder = look(path)
@@ -77,7 +84,7 @@ class Registry:
         headers.check(folder)
         with durable.told(folder.path):
             files = tuple(entries.entry(folder.path / file) for file in entries.names_of(folder))
-        with durable.told(self.places.models), self.changing(name):
+        with durable.told(self.places.models), self.changing(name, say):
             known = self.get(name)
             if known is not None and (known.source != "add" or known.folder != folder.path):
                 raise UsageError(
@@ -88,16 +95,15 @@ class Registry:
             self._write(record)
         return record
 
-    def remove(self, name: str) -> int:
+    def remove(self, name: str, say: Callable[[str], None] = _silent) -> int:
         """Forget a model, and delete what was fetched of it. Returns the bytes that are freed.
 
         Files of an added folder are left alone. What an interrupted pull has left goes as well,
         and so does a record that cannot be read. Raises `UnknownModelError`.
         """
-        ours = (self.places.staging(names.valid(name)), *self.places.folders(name))
-        with durable.told(self.places.models), self.changing(name):
-            record = self.places.record(name)
-            present = [path for path in ours if path.exists()]
+        record, staging = self.places.record(names.valid(name)), self.places.staging(name)
+        with durable.told(self.places.models), self.changing(name, say):
+            present = [path for path in (staging, *self.places.folders(name)) if path.exists()]
             if not present and not record.exists():
                 raise UnknownModelError.of(name, [known.name for known in self.list()])
             freed = sum(map(_size, present))
