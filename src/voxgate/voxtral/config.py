@@ -30,11 +30,6 @@ class EncoderConfig:
     heads: int
     ffn_width: int
 
-    @property
-    def head_dim(self) -> int:
-        """Channels of one attention head."""
-        return self.width // self.heads
-
 
 @dataclass(frozen=True, slots=True)
 class DecoderConfig:
