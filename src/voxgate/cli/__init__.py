@@ -13,6 +13,7 @@ import typer
 from voxgate import __version__
 from voxgate.cli import keys, streams
 from voxgate.cli.doctor import doctor
+from voxgate.cli.engine import engine
 from voxgate.cli.failures import told
 from voxgate.cli.models import models
 from voxgate.cli.serve import serve
@@ -46,6 +47,7 @@ app.command()(transcribe)
 app.command()(serve)
 app.add_typer(keys.app)
 app.command()(models)
+app.command()(engine)
 app.command()(doctor)
 
 
