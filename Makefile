@@ -2,7 +2,7 @@
 #
 #   make demo    transcribe samples/voice-note.flac with the embedded engine
 #   make serve   the server, on http://127.0.0.1:8000
-#   make test    every test, with branch coverage
+#   make test    every test, with branch coverage; WORKERS=4 runs so many at once
 #   make fuzz    10 000 spoilt requests to the server, by another seed each time
 #   make lint    ruff and mypy --strict
 #   make fix     what ruff can mend by itself
@@ -14,6 +14,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TORCH ?= torch==2.13.0
+WORKERS ?= 2
 
 CLIENTS := $(patsubst tests/clients/%.txt,.venv/clients/%/installed,$(wildcard tests/clients/*.txt))
 
@@ -57,7 +58,7 @@ demo: .venv/core
 	@$(BIN)/voxgate transcribe samples/voice-note.flac --figures
 
 test: .venv/test clients
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 fuzz: .venv/test
 	FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} FUZZ_CASES=$${FUZZ_CASES:-10000} \
