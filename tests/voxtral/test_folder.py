@@ -51,6 +51,14 @@ def test_halves_of_two_layouts_are_no_checkpoint(hf: Path, mistral: Path, tmp_pa
         look(tmp_path)
 
 
+def test_a_pipe_is_not_waited_for(hf: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(hf, tmp_path / "piped"))
+    (folder / "model.safetensors").unlink()
+    os.mkfifo(folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        look(folder)
+
+
 def test_one_of_two_layouts_is_taken(hf: Path, mistral: Path, tmp_path: Path) -> None:
     both = tmp_path / "both"
     shutil.copytree(hf, both)
