@@ -2,20 +2,23 @@
 #
 #   make demo    transcribe samples/voice-note.flac with the embedded engine
 #   make serve   the server, on http://127.0.0.1:8000
-#   make test    every test, with branch coverage
+#   make test    every test, with branch coverage; WORKERS=4 runs so many at once
 #   make fuzz    10 000 spoilt requests to the server, by another seed each time
 #   make lint    ruff and mypy --strict
 #   make fix     what ruff can mend by itself
 #   make bench   one table of speeds, with the peers beside it
+#   make tiny    train the small Voxtral of the tests anew, from VOXGATE_AUDIO/digits; about an hour
 #   make docs    write the generated pages of docs/ anew
 #   make clients the official clients that the tests run, each in an environment of its own
 
 PYTHON ?= python3
 BIN := .venv/bin
+TORCH ?= torch==2.13.0
+WORKERS ?= 2
 
 CLIENTS := $(patsubst tests/clients/%.txt,.venv/clients/%/installed,$(wildcard tests/clients/*.txt))
 
-.PHONY: demo serve test fuzz lint fix bench docs clients clean
+.PHONY: demo serve test fuzz lint fix bench tiny docs clients clean
 .DELETE_ON_ERROR:
 
 # Stamps: one file for each set of packages, older than what it was installed from means install again.
@@ -26,12 +29,19 @@ CLIENTS := $(patsubst tests/clients/%.txt,.venv/clients/%/installed,$(wildcard t
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-.venv/test .venv/bench: .venv/%: .venv/core
+# PyTorch by itself and first: what else wants it would fetch the newest with gigabytes of CUDA.
+# `make TORCH=...` names another build, e.g. one from https://download.pytorch.org/whl/cpu.
+.venv/voxtral: .venv/core
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable ".[voxtral]"
+	@touch $@
+
+.venv/test .venv/bench: .venv/%: .venv/voxtral
 	$(BIN)/python -m pip install --quiet --group $*
 	@touch $@
 
 # Lint reads the types of what the tests and benchmarks import, so it wants those packages too.
-.venv/lint: .venv/core
+.venv/lint: .venv/voxtral
 	$(BIN)/python -m pip install --quiet --group lint --group test --group bench
 	@touch $@
 
@@ -48,7 +58,7 @@ demo: .venv/core
 	@$(BIN)/voxgate transcribe samples/voice-note.flac --figures
 
 test: .venv/test clients
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 fuzz: .venv/test
 	FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} FUZZ_CASES=$${FUZZ_CASES:-10000} \
@@ -65,6 +75,9 @@ fix: .venv/lint
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
+
+tiny: .venv/test
+	$(BIN)/python -m training.digits
 
 docs: .venv/test
 	$(BIN)/python -m docs.generate

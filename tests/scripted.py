@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from voxgate.engine.capabilities import Capabilities
 from voxgate.transcript.values import Done, Progress, Segment
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from voxgate.audio.recording import Audio
     from voxgate.errors import VoxgateError
-    from voxgate.transcript.values import Event, Options
+    from voxgate.transcript.values import Event, Options, TimeSource
 
 
 @dataclass
@@ -23,13 +23,18 @@ class Scripted:
     """Answers every window with one segment that names the window's place.
 
     `faults` gives, by the window's number of arrival, the errors of its first attempts; `gate` is
-    awaited before each answer, with that number.
+    awaited before each answer, with that number; `says` makes the answer of that number and of the
+    options: a text, of which each word is a token. `honours` are options that the model fulfils.
     """
 
     window_s: float = 30.0
     concurrency: int = 1
     faults: dict[int, list[VoxgateError]] = field(default_factory=dict)
     gate: Callable[[int], object] | None = None
+    says: Callable[[int, Options], str] | None = None
+    honours: frozenset[str] = frozenset()
+    times: Literal["word", "segment", "none"] = "segment"
+    confidence: float | None = None
     name: str = "scripted/one"
     windows: list[Audio] = field(default_factory=list)
     options: list[Options] = field(default_factory=list)
@@ -44,7 +49,7 @@ class Scripted:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(self.window_s, ("en", "de"), "segment", self.concurrency)
+        return Capabilities(self.window_s, ("en", "de"), self.times, self.concurrency, self.honours)
 
     async def transcribe(self, window: Audio, options: Options) -> AsyncGenerator[Event]:
         number = self._numbers.setdefault(window.start, len(self._numbers))
@@ -59,8 +64,12 @@ class Scripted:
             if self._left[number]:
                 raise self._left[number].pop(0)
             yield Progress(window.duration_s / 2)
-            yield Segment(f"from {window.start_s:.2f}", 0.0, window.duration_s)
-            yield Done("en")
+            text = f"from {window.start_s:.2f}" if not self.says else self.says(number, options)
+            source: TimeSource = "speech_region" if self.times == "none" else "recognised"
+            yield Segment(
+                text, 0.0, window.duration_s, confidence=self.confidence, time_source=source
+            )
+            yield Done("en", tokens=len(text.split()) if self.says else 0)
         finally:
             self.running -= 1
 

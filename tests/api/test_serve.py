@@ -151,10 +151,15 @@ async def test_kills_cost_nobody_else_anything(at: Place) -> None:
             stderr=asyncio.subprocess.DEVNULL,
         )
         work = [asyncio.create_task(one(number)) for number in range(50)]
-        await until(lambda: bool(decoding(server)), "a decoder")
-        for pid in chance.sample(decoding(server), 1):
-            with suppress(ProcessLookupError):  # it may have ended just now
-                os.kill(pid, signal.SIGKILL)
+        seen = list[int]()
+
+        def caught() -> bool:
+            seen.extend(decoding(server))  # in one look: at the next one they may have ended
+            return bool(seen)
+
+        await until(caught, "a decoder")
+        with suppress(ProcessLookupError):
+            os.kill(chance.choice(seen), signal.SIGKILL)
         await until(lambda: sum(task.done() for task in work) >= 5, "the first answers")
         os.kill(running(server, ENGINE)[0], signal.SIGKILL)
         await until(lambda: sum(task.done() for task in work) >= 10, "more answers")

@@ -162,6 +162,44 @@ async def test_what_clients_always_send_passes(server: Running) -> None:
     assert "warnings" not in response.json()
 
 
+async def test_a_model_that_honours_options_gets_them(tmp_path: Path) -> None:
+    able = Scripted(
+        honours=frozenset({"temperature", "seed", "max_tokens", "stop"}),
+        says=lambda _, options: " ".join(["one", "two", "three"][: options.max_tokens]),
+    )
+    wanted = {"temperature": 0.5, "seed": 7, "response_format": "verbose_json"}
+    insisting = {"provider": {"require_parameters": True}}
+    async with serving(tmp_path, able) as server:
+        answer = await server.post(recording(**wanted, **insisting, max_tokens=2))
+        assert answer.json()["text"] == "one two"
+        assert answer.json()["segments"][0]["temperature"] == 0.5
+        assert "x-voxgate-warning" not in answer.headers
+        (options,) = able.options
+        assert (options.temperature, options.max_tokens) == (0.5, 2)
+        stopped = await server.post(recording(stop="three"))
+        assert stopped.json()["text"] == "one two"
+        refused = await server.post(recording(presence_penalty=1))
+        assert refused.status_code == 400
+        assert "'presence_penalty'" in error_of(refused)["message"]
+        described = (await server.client.get(f"/model/{SCRIPTED}")).json()["data"]
+        assert described["supported_parameters"] == [
+            *("max_tokens", "seed", "stop", "temperature", "response_format")
+        ]
+
+
+async def test_a_model_without_times_is_timed_by_the_speech(tmp_path: Path) -> None:
+    timeless = Scripted(times="none", confidence=0.5, says=lambda *_: "one two three")
+    wanted = {"response_format": "verbose_json", "timestamp_granularities": ["word"]}
+    async with serving(tmp_path, timeless) as server:
+        body = (await server.post(recording(**wanted))).json()
+    assert body["text"] == "one two three"
+    for segment in body["segments"]:
+        assert segment["time_source"] == "speech_region"
+        assert segment["confidence"] == 0.5
+        assert segment["avg_logprob"] == pytest.approx(math.log(0.5), abs=1e-4)
+    assert [word["time_source"] for word in body["words"]] == ["interpolated"] * 3
+
+
 def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in recording().items() if key != name}
 
@@ -196,6 +234,8 @@ BAD: list[tuple[str, Any, int, str]] = [
     ("routing", recording(provider={"only": ["mistral"]}), 400, "provider.only"),
     ("a promise", recording(max_tokens=5), 400, "'max_tokens'"),
     ("an unknown model", recording(model="scripted/two"), 404, SCRIPTED),
+    ("a folder", recording(model="/tmp"), 404, "No model is called '/tmp'"),
+    ("a folder below", recording(model="./tests"), 404, "No model is called './tests'"),
     ("a surrogate", recording(model="\ud800"), 400, ""),
     ("a model not installed", recording(model=ABSENT), 404, "pip install no-such-dist"),
 ]

@@ -63,6 +63,21 @@ def test_every_format_is_what_a_local_run_writes(at: Place, spoken: Pcm) -> None
         assert (at.folder / "there" / path.name).read_text() == path.read_text(), path.name
 
 
+def test_every_option_reaches_the_server(at: Place, note: Path) -> None:
+    with wire(http(200, GOLDEN)) as server:
+        done = at.run(
+            *("transcribe", note, *MODEL, "--server", server.url, "--temperature", "0.5"),
+            *("--top-p", "0.9", "--seed", "-7", "--max-tokens", "9", "--stop", "end"),
+            *("--stop", "fin", "--frequency-penalty", "-1", "--presence-penalty", "1"),
+        )
+        assert done.returncode == 0
+        (request,) = server.requests
+        wanted: dict[str, object] = {"temperature": 0.5, "top_p": 0.9, "seed": -7}
+        wanted |= {"max_tokens": 9, "stop": ["end", "fin"]}
+        wanted |= {"frequency_penalty": -1.0, "presence_penalty": 1.0}
+        assert wanted.items() <= request.json().items()
+
+
 def test_the_only_model_is_used_and_named(at: Place, note: Path) -> None:
     with wire(ONE, http(200, GOLDEN)) as server:
         done = at.run("transcribe", note, VOXGATE_SERVER=f"{server.url}/api/v1/", VOXGATE_KEY=KEY)

@@ -35,6 +35,14 @@ def test_figures_follow_the_transcript_and_a_named_model_needs_no_word(
     assert "x once it recognised" in line
 
 
+def test_an_option_that_the_model_has_no_use_for_is_warned_of(at: Place, spoken: Pcm) -> None:
+    write_wav(at.folder / "note.wav", spoken)
+    done = at.run("transcribe", "note.wav", *MODEL, "--temperature", "0.5", "--seed", "7")
+    assert done.returncode == 0
+    assert CLIP_WORDS in done.stdout
+    assert [line.split("'")[1] for line in done.stderr.splitlines()] == ["temperature", "seed"]
+
+
 def test_a_terminal_sees_progress(at: Place, spoken: Pcm) -> None:
     write_wav(at.folder / "note.wav", spoken)
     code, out, shown = at.watched("transcribe", "note.wav", *MODEL)

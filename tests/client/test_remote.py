@@ -67,13 +67,25 @@ async def test_the_request_holds_the_file_and_what_is_asked(settings: Settings, 
         }
 
 
+async def test_every_option_is_sent(settings: Settings, note: Path) -> None:
+    wanted = {"language": "en", "temperature": 0.5, "top_p": 0.9, "seed": 7, "max_tokens": 9}
+    wanted |= {"stop": ["end", "fin"], "frequency_penalty": 1.0, "presence_penalty": -1.0}
+    options = Options("en", 0.5, 0.9, 7, 9, ("end", "fin"), 1.0, -1.0)
+    with wire(http(200, GOLDEN)) as server:
+        await heard(server.url, settings, note, options=options)
+        (request,) = server.requests
+        assert wanted.items() <= request.json().items()
+
+
 async def test_what_nobody_asked_for_is_not_sent(settings: Settings, note: Path) -> None:
     with wire(http(200, GOLDEN)) as server:
         await heard(f"{server.url}/v1/", settings, note, key=None)
         (request,) = server.requests
         assert request.path == "/v1/audio/transcriptions"
         assert "authorization" not in request.headers
-        assert "language" not in request.json()
+        assert request.json().keys() == {
+            *("model", "input_audio", "response_format", "timestamp_granularities")
+        }
 
 
 async def test_white_space_while_the_server_works(settings: Settings, note: Path) -> None:

@@ -10,6 +10,7 @@ from tests.client.wire import GOLDEN
 from tests.transcript.strategies import patient, spoken, transcripts
 from voxgate.client.transcript import transcript
 from voxgate.errors import ServerError
+from voxgate.transcript.regions import divided
 from voxgate.transcript.values import Notice, Segment, Transcript, Word
 from voxgate.transcript.writers import writer
 from voxgate.transcript.writing import encodable
@@ -71,6 +72,15 @@ def test_without_words_nothing_is_made_up() -> None:
 def test_guessed_words_are_guessed_again_where_they_are_needed() -> None:
     guessed = [{**word, "time_source": "interpolated"} for word in GOLDEN["words"]]
     assert read(words=guessed) == read(words=None)
+
+
+def test_words_within_speech_that_was_found_are_as_a_local_run_has_them() -> None:
+    write = writer("verbose_json").write
+    (local,) = divided(Segment("one two", 0.0, 2.5, confidence=0.5), [(0.25, 2.0)], 0.2)
+    written = write(Transcript((local,), 2.5, "my-voxtral", "en"))
+    heard = transcript(json.loads(written), model="my-voxtral")
+    assert [word.text for word in heard.words] == ["one", "two"]
+    assert write(heard) == written
 
 
 def test_without_segments_the_words_make_one() -> None:

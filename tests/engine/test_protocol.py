@@ -1,4 +1,5 @@
 import json
+from dataclasses import fields
 
 import pytest
 
@@ -15,6 +16,7 @@ from voxgate.errors import (
     EngineBusyError,
     EngineError,
     EngineRefusedError,
+    OptionError,
     UnsupportedLanguageError,
     UsageError,
     VoxgateError,
@@ -29,6 +31,7 @@ LINES: list[Line] = [
     Progress(0.0),
     Done(),
     Done("en", (Notice("loop", "A loop was cut."),)),
+    Done(tokens=7),
     Failure("engine_error", "It broke.", retryable=True),
 ]
 
@@ -57,6 +60,9 @@ def test_a_line_comes_back_as_it_was(line: Line) -> None:
         (b'{"type":"progress","audio_s":1e999}', "out of range"),
         (b'{"type":"progress","audio_s":-1}', "out of range"),
         (b'{"type":"progress","audio_s":true}', "must be a number"),
+        (b'{"type":"progress","audio_s":%d}' % 10**400, "out of range"),
+        (b'{"type":"done","tokens":-1}', "'tokens' must be a whole number"),
+        (b'{"type":"done","tokens":1.5}', "'tokens' must be a whole number"),
         (b'{"type":"done","notices":{}}', "must be a list"),
         (b'{"type":"done","notices":[1]}', "an object"),
         (b'{"type":"done","notices":[{"code":"a","sentence":"b","x":null}]}', "'x' is not known"),
@@ -76,21 +82,72 @@ def test_a_malformed_line_is_an_error_that_says_why(line: bytes, why: str) -> No
 
 
 def test_every_option_travels() -> None:
-    options = Options(language="en")
+    options = Options(
+        language="en",
+        temperature=0.7,
+        top_p=0.9,
+        seed=2**63 - 1,
+        max_tokens=5,
+        stop=("end.", "ß\n"),
+        frequency_penalty=-2.0,
+        presence_penalty=1.5,
+    )
+    assert all(options.asks(field.name) for field in fields(Options))
+    assert encode_options(options).isascii()
     assert decode_options(encode_options(options)) == options
     assert decode_options(encode_options(Options())) == Options()
     assert decode_options("{}") == Options()
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"language":1}', '{"speed":2}', '{"speed":null}'])
-def test_malformed_options_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="malformed"):
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "not JSON"),
+        ("[]", "an object"),
+        ('{"language":1}', "'language' must be a string"),
+        ('{"speed":2}', "'speed' is not known"),
+        ('{"speed":null}', "'speed' is not known"),
+        ('{"temperature":"1"}', "'temperature' must be a number"),
+        ('{"temperature":NaN}', "NaN"),
+        ('{"temperature":-1e999}', "'temperature' is out of range"),
+        ('{"seed":-1}', "'seed' must be a whole number"),
+        ('{"seed":1.0}', "'seed' must be a whole number"),
+        ('{"seed":9223372036854775808}', "'seed' is out of range"),
+        ('{"max_tokens":true}', "'max_tokens' must be a whole number"),
+        ('{"stop":"end"}', "'stop' must be a list of strings"),
+        ('{"stop":[1]}', "'stop' must be a list of strings"),
+    ],
+)
+def test_malformed_options_are_refused(text: str, why: str) -> None:
+    with pytest.raises(UsageError, match="malformed") as caught:
+        decode_options(text)
+    assert why in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"temperature":2.1}',
+        '{"temperature":-0.1}',
+        '{"top_p":1.1}',
+        '{"max_tokens":0}',
+        '{"stop":[""]}',
+        '{"frequency_penalty":-3}',
+        '{"presence_penalty":3}',
+    ],
+)
+def test_options_out_of_range_are_refused_by_their_name(text: str) -> None:
+    (name,) = json.loads(text)
+    with pytest.raises(UsageError, match=f"'{name}'"):
         decode_options(text)
 
 
 @pytest.mark.parametrize(
     "error",
-    [UsageError("a"), UnsupportedLanguageError("b"), EngineError("c"), EngineBusyError("d")],
+    [
+        *(UsageError("a"), UnsupportedLanguageError("b"), OptionError("c")),
+        *(EngineError("d"), EngineBusyError("e")),
+    ],
     ids=repr,
 )
 def test_a_known_error_comes_out_as_the_same(error: VoxgateError) -> None:

@@ -223,3 +223,116 @@ async def test_joining_holds_nobody_else_up(decoders: Decoders) -> None:
     other.cancel()
     assert transcript.segments
     assert turns > at_end
+
+
+ABLE = frozenset({"temperature", "top_p", "seed", "max_tokens", "stop"})
+
+
+async def of_four(decoders: Decoders, provider: Scripted, options: Options) -> Transcript:
+    """The transcript of four utterances, each a window of its own."""
+    return await run(encode(FOUR, "x.wav"), provider, decoders, Settings(), options=options)
+
+
+async def test_each_window_draws_by_a_seed_of_its_own(decoders: Decoders) -> None:
+    """Whatever is recognised at once, in whatever order, and however often."""
+    faults: dict[int, list[errors.VoxgateError]] = {1: [errors.EngineDiedError("died")]}
+    drawn: list[set[tuple[int, int | None]]] = []
+    for provider in (Scripted(honours=ABLE, faults=faults), Scripted(honours=ABLE, concurrency=4)):
+        await of_four(decoders, provider, Options(temperature=0.5, seed=7))
+        seeds = [asked.seed for asked in provider.options]
+        drawn.append({(w.start, seed) for w, seed in zip(provider.windows, seeds, strict=True)})
+        assert len(set(seeds)) == 4
+    assert drawn[0] == drawn[1]
+
+
+async def test_without_a_seed_every_request_draws_another(decoders: Decoders) -> None:
+    first, second = Scripted(honours=ABLE), Scripted(honours=ABLE)
+    for provider in (first, second):
+        await of_four(decoders, provider, Options(temperature=0.5))
+    seeds = {asked.seed for asked in (*first.options, *second.options)}
+    assert len(seeds) == 8
+    assert None not in seeds
+
+
+async def test_a_hint_that_the_model_has_no_use_for_is_told_and_not_passed_on(
+    decoders: Decoders,
+) -> None:
+    provider = Scripted()
+    transcript = await of_four(decoders, provider, Options(temperature=0.5, seed=7))
+    assert set(provider.options) == {Options()}
+    assert [notice.sentence.split("'")[1] for notice in transcript.notices] == [
+        *("temperature", "seed")
+    ]
+
+
+async def test_a_promise_that_the_model_cannot_keep_is_said_before_anything(
+    decoders: Decoders,
+) -> None:
+    provider = Scripted()
+    with pytest.raises(errors.OptionError, match="scripted/one cannot fulfil 'max_tokens'"):
+        await run(b"no audio", provider, decoders, Settings(), options=Options(max_tokens=3))
+
+
+async def test_tokens_are_counted_over_all_windows_in_order(decoders: Decoders) -> None:
+    def says(number: int, options: Options) -> str:
+        words = ("one two", "three four", "five six", "seven")[number].split()
+        return " ".join(words[: options.max_tokens])
+
+    provider = Scripted(honours=ABLE, concurrency=4, says=says)
+    transcript = await of_four(decoders, provider, Options(max_tokens=5))
+    assert transcript.text == "one two three four five"
+    assert transcript.duration == len(FOUR) / RATE
+    assert [asked.max_tokens for asked in provider.options] == [5, 3, 1]
+    starts = [window.start for window in provider.windows]
+    assert starts == sorted(starts)
+    assert provider.most_running == 1
+
+
+@pytest.mark.parametrize(
+    ("stop", "text", "heard"),
+    [
+        (("four",), "one two three", 2),
+        (("six seven",), "one two three four five", 4),  # across the border of two windows
+        (("seven", "two"), "one", 1),
+        (("one",), "", 1),
+        (("eight",), "one two three four five six seven", 4),
+    ],
+)
+async def test_the_joined_text_ends_before_a_stop(
+    decoders: Decoders, stop: tuple[str, ...], text: str, heard: int
+) -> None:
+    words = ("one two", "three four", "five six", "seven")
+    provider = Scripted(honours=ABLE, concurrency=4, says=lambda number, _: words[number])
+    transcript = await of_four(decoders, provider, Options(stop=stop))
+    assert transcript.text == text
+    assert len(provider.windows) == heard
+    assert {asked.stop for asked in provider.options} == {()}  # what is cut there is not found here
+
+
+async def test_progress_reaches_the_end_though_windows_are_left_out(decoders: Decoders) -> None:
+    seen: list[Standing] = []
+    provider = Scripted(honours=ABLE, says=lambda *_: "word")
+    data = encode(FOUR, "x.wav")
+    options = Options(max_tokens=1)
+    await run(data, provider, decoders, Settings(), options=options, standing=seen.append)
+    assert len(provider.windows) == 1
+    assert seen[-1] == Standing(len(FOUR) / RATE, len(FOUR) / RATE, counted=True)
+
+
+async def test_a_model_without_times_gets_those_of_the_speech(decoders: Decoders) -> None:
+    """Two notes with a pause between that is too short to end a window."""
+    pause = np.zeros(RATE, np.int16)
+    data = encode(np.concatenate([sample(), pause, sample()]), "x.wav")
+    provider = Scripted(times="none", confidence=0.5, says=lambda *_: " ".join("abcdefghijklmnop"))
+    transcript = await run(data, provider, decoders, Settings())
+    assert len(provider.windows) == 1
+    assert transcript.text == " ".join("abcdefghijklmnop")
+    assert len(transcript.segments) > 1
+    for segment in transcript.segments:
+        assert (segment.time_source, segment.confidence) == ("speech_region", 0.5)
+        for word in segment.words:
+            assert segment.start <= word.start <= word.end <= segment.end
+            assert word.time_source == "interpolated"
+    assert [word.text for word in transcript.words] == transcript.text.split()
+    border = (len(sample()) + RATE / 2) / RATE
+    assert not any(s.start < border < s.end for s in transcript.segments)

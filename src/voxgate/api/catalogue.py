@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from voxgate.api.admission import PROVIDER
 from voxgate.api.errors import json_response, response_of
-from voxgate.engine.catalogue import find, missing
+from voxgate.engine.catalogue import missing, named
 from voxgate.errors import NotBuiltError, UnknownModelError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ ARCHITECTURE = {
     "instruct_type": None,
 }
 PRICING = {"prompt": "0", "completion": "0"}
-SUPPORTED = ["response_format"]
 PAGE = 500
 
 UNBUILT = {
@@ -72,7 +71,7 @@ async def count(request: Request, output_modalities: str = "all") -> Response:
 async def endpoints(request: Request, author: str, slug: str) -> Response:
     """The one endpoint of a model that is installed here."""
     try:
-        spec = find(f"{author}/{slug}", request.app.state.gateway.session.models)
+        spec = named(f"{author}/{slug}", request.app.state.gateway.session.models)
     except UnknownModelError as error:
         return response_of(error, f"{author}/{slug}")
     fields = ("id", "name", "created", "description", "architecture")
@@ -95,7 +94,7 @@ async def model(request: Request, author: str, slug: str) -> Response:
 
 def _one(request: Request, name: str, *, wrapped: bool) -> Response:
     try:
-        described = _model(find(name, request.app.state.gateway.session.models))
+        described = _model(named(name, request.app.state.gateway.session.models))
     except UnknownModelError as error:
         return response_of(error, name)
     return _json({"data": described} if wrapped else described)
@@ -113,6 +112,11 @@ def _text(spec: ModelSpec) -> str:
 
 def _next(request: Request, offset: int) -> str:
     return str(request.url.include_query_params(offset=offset))
+
+
+def _supported(spec: ModelSpec) -> list[str]:
+    """What is honoured, by the names of openrouter-api.md 2.7."""
+    return [*sorted(spec.capabilities.options), "response_format"]
 
 
 def _created(spec: ModelSpec) -> int:
@@ -136,7 +140,7 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
             "is_moderated": False,
         },
         "per_request_limits": None,
-        "supported_parameters": SUPPORTED,
+        "supported_parameters": _supported(spec),
         "default_parameters": None,
         "supported_voices": None,
         "hugging_face_id": None,
@@ -168,7 +172,7 @@ def _endpoint(spec: ModelSpec) -> dict[str, Any]:
         "max_prompt_tokens": None,
         "pricing": {**PRICING, "discount": 0},
         "quantization": "unknown",
-        "supported_parameters": SUPPORTED,
+        "supported_parameters": _supported(spec),
         "status": 0,
         "uptime_last_5m": None,
         "uptime_last_30m": None,

@@ -14,9 +14,11 @@ from voxgate.api.admission import Admission
 from voxgate.api.answer import Answer
 from voxgate.api.auth import caller
 from voxgate.api.body.reader import read
+from voxgate.api.dialects.fulfil import fulfil
 from voxgate.api.dialects.parse import parse
 from voxgate.api.dialects.request import TranscriptionRequest
 from voxgate.api.errors import response_of
+from voxgate.engine.catalogue import named
 from voxgate.errors import VoxgateError
 from voxgate.pipeline.spans import Spans
 
@@ -72,7 +74,8 @@ async def transcribe(request: Request) -> Response:
         try:
             asked = parse(received)
             model = asked.model
-            gateway.session.provider(model).capabilities.check(model, asked.options)
+            named(model, gateway.session.models)  # callers name no folders of this machine
+            asked = fulfil(asked, gateway.session.provider(model).capabilities)
         except BaseException:
             if received.upload:
                 received.upload.close()

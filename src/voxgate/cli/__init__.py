@@ -13,6 +13,7 @@ import typer
 from voxgate import __version__
 from voxgate.cli import keys, models, streams
 from voxgate.cli.doctor import doctor
+from voxgate.cli.engine import engine
 from voxgate.cli.failures import told
 from voxgate.cli.serve import serve
 from voxgate.cli.transcribe import transcribe
@@ -45,6 +46,7 @@ app.command()(transcribe)
 app.command()(serve)
 app.add_typer(keys.app)
 app.add_typer(models.app)
+app.command()(engine)
 app.command()(doctor)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.cli.streams import complain
 from voxgate.errors import (
+    CheckpointError,
     SettingsError,
     UnknownFormatError,
     UnknownModelError,
@@ -23,6 +24,7 @@ FAILED = 1
 WRONG_USAGE = 2
 
 WRONG = (
+    CheckpointError,
     SettingsError,
     UnknownFormatError,
     UnknownModelError,

@@ -36,11 +36,11 @@ def serve(
 
     from voxgate.api.server import Server
     from voxgate.cli.logs import to_standard_error
-    from voxgate.engine.catalogue import find
+    from voxgate.engine.catalogue import named
     from voxgate.settings import Settings
 
     settings = Settings.read()
-    models = [find(name).name for name in preload or ()]
+    models = [named(name).name for name in preload or ()]
     to_standard_error()
     server = Server(settings, host=host, port=port, preload=models)
 

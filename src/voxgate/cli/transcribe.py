@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxgate.cli.failures import FAILED
+from voxgate.cli.options import (  # noqa: TC001 (typer reads the annotations)
+    FrequencyPenalty,
+    Language,
+    MaxTokens,
+    PresencePenalty,
+    Seed,
+    Stop,
+    Temperature,
+    TopP,
+)
 from voxgate.cli.streams import complain, say
 from voxgate.transcript.writers import WRITERS
 
@@ -31,7 +41,10 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
     model: Annotated[
         str | None,
         typer.Option(
-            "-m", "--model", metavar="MODEL", help="Which model; `voxgate models` lists them."
+            "-m",
+            "--model",
+            metavar="MODEL|FOLDER",
+            help="Which model; `voxgate models` lists them. Or the folder of a Voxtral checkpoint.",
         ),
     ] = None,
     formats: Annotated[
@@ -53,9 +66,14 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
             "transcripts of earlier runs are replaced.",
         ),
     ] = None,
-    language: Annotated[
-        str | None, typer.Option(metavar="CODE", help="The language spoken, e.g. en (ISO 639-1).")
-    ] = None,
+    language: Language = None,
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
+    seed: Seed = None,
+    max_tokens: MaxTokens = None,
+    stop: Stop = None,
+    frequency_penalty: FrequencyPenalty = 0.0,
+    presence_penalty: PresencePenalty = 0.0,
     pcm: Annotated[
         str | None,
         typer.Option(
@@ -104,7 +122,16 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
     settings = Settings.read()
     if server is None and _was_written(context, "key"):
         raise UsageError("--key is for a server: name it with --server, or leave out --key.")
-    options = Options(language=language.lower() if language is not None else None)
+    options = Options(
+        language=language.lower() if language is not None else None,
+        temperature=temperature,
+        top_p=top_p,
+        seed=seed,
+        max_tokens=max_tokens,
+        stop=tuple(stop or ()),
+        frequency_penalty=frequency_penalty,
+        presence_penalty=presence_penalty,
+    )
     declared = PcmDeclaration.parse(pcm) if pcm is not None else None
     workplace: Workplace = (
         ThisMachine(settings, model, options)

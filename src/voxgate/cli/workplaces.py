@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Options
 
 FALLBACK = (
-    "no Voxtral model is installed (this version has no Voxtral engine yet), so {model} is used: "
-    "small, English only, and rough."
+    "no Voxtral model is installed, and no checkpoint's folder is named with -m, so {model} is "
+    "used: small, English only, and rough."
 )
 ONLY = "{model} is used: the server has no other model."
 
@@ -36,7 +36,8 @@ class Workplace(Protocol):
 class ThisMachine:
     """Models, engines and decoders of this machine.
 
-    Raises `UnknownModelError`, and `UnsupportedLanguageError` for what the model cannot do.
+    Raises `UnknownModelError`, `CheckpointError` for a folder that holds none, and for what the
+    model cannot do `UnsupportedLanguageError` and `OptionError`.
     """
 
     def __init__(self, settings: Settings, model: str | None, options: Options) -> None:
@@ -55,7 +56,7 @@ class ThisMachine:
         if not self._chosen:
             say(FALLBACK.format(model=self._spec.name))
         async with Session(self._settings) as session:
-            yield session, self._spec.name
+            yield session, self._spec.address
 
 
 class RemoteServer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from voxgate.client.address import Address
@@ -15,7 +15,7 @@ from voxgate.client.untrusted import Untrusted
 from voxgate.errors import UsageError
 from voxgate.pipeline.run import Standing
 from voxgate.settings import Settings
-from voxgate.transcript.values import Notice
+from voxgate.transcript.values import Notice, Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import Given
     from voxgate.client.reply import Reply
-    from voxgate.transcript.values import Options, Transcript
+    from voxgate.transcript.values import Transcript
 
 TRANSCRIPTIONS = "audio/transcriptions"
 MODELS = "models?output_modalities=transcription"  # OpenRouter lists no others unless it is asked
@@ -134,10 +134,9 @@ def _checked(key: str | None) -> str | None:
 
 def _asked(model: str, options: Options | None) -> dict[str, object]:
     """The request without the recording, and without what is left to the server."""
-    asked: dict[str, object] = {"model": model, **WANTED}
-    if options and options.language:
-        asked["language"] = options.language
-    return asked
+    options = options or Options()
+    wanted = {f.name: getattr(options, f.name) for f in fields(options) if options.asks(f.name)}
+    return {"model": model, **WANTED, **wanted}
 
 
 def _grown(name: str) -> Notice:

@@ -2,7 +2,8 @@
 
 Any OpenRouter-compatible server's will do. Where it says less than Voxgate does, less is known:
 without `time_source` a time counts as recognised, and text without segments is one segment. Words
-that were guessed between a segment's two times are left out: who needs them guesses again.
+that were guessed between a segment's two times are left out: who needs them guesses again. Those in
+a `speech_region` are kept, because a model without times has them here, too.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ def transcript(members: Mapping[str, Any], *, model: str) -> Transcript:
     body = Untrusted(members)
     text = body.text("text")
     words = [_word(item) for item in body.objects("words")]
-    words = [word for word in words if word.time_source != "interpolated"]
+    known = [word for word in words if word.time_source != "interpolated"]
     segments = [_segment(item) for item in body.objects("segments")]
-    duration = _duration(body, [*segments, *words])
+    duration = _duration(body, [*segments, *known])
     placed = place(segments, 0.0, duration)
-    spoken = _with_words(placed, words) if placed else [_whole(text, words, duration)]
+    spoken = _with_words(placed, words) if placed else [_whole(text, known, duration)]
     return join(
         place(spoken, 0.0, duration),
         duration=duration,
@@ -112,11 +113,13 @@ def _whole(text: str, words: Sequence[Word], duration: float) -> Segment:
 
 
 def _with_words(segments: Sequence[Segment], words: Sequence[Word]) -> list[Segment]:
-    """The segments, which are in order, each with the words that it holds."""
+    """The segments, which are in order, each with the words that it holds, guesses apart."""
     held: list[list[Word]] = [[] for _ in segments]
     ends = [segment.end for segment in segments]
     for word in words:
-        held[_holder(word, segments, ends)].append(word)
+        holder = _holder(word, segments, ends)
+        if word.time_source != "interpolated" or segments[holder].time_source == "speech_region":
+            held[holder].append(word)
     return [replace(segment, words=tuple(its)) for segment, its in zip(segments, held, strict=True)]
 
 

@@ -1,13 +1,15 @@
-"""The built-in models: what each can do and needs, known without loading any of them."""
+"""What can be asked for, known without loading it: built-in models, checkpoints in folders."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxgate.engine.capabilities import Capabilities
+from voxgate.engine.capabilities import HINTS, PROMISES, Capabilities
 from voxgate.errors import NoWeightsError, UnknownModelError
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 class ModelSpec:
     """A model before it is loaded."""
 
-    name: str  # owner/model
+    name: str  # owner/model; of a checkpoint, its folder's own name
     title: str  # as it is shown to people, "Owner: Model"
     released: date  # of its weights
     summary: str  # one line for people
@@ -28,6 +30,13 @@ class ModelSpec:
     capabilities: Capabilities
     loader: str  # "module:function"; function(spec) -> Recogniser
     distributions: tuple[str, ...]  # what must be installed besides Voxgate's own needs
+    install: str | None = None  # what pip gets them by; None is their names
+    checkpoint: Path | None = None  # the folder of its weights, where they come in none of those
+
+    @property
+    def address(self) -> str:
+        """What `find` finds this model by, in any process."""
+        return self.name if self.checkpoint is None else str(self.checkpoint)
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -46,9 +55,31 @@ MODELS: dict[str, ModelSpec] = {
     )
 }
 
+VOXTRAL = Capabilities(
+    window_s=30.0,  # one chunk of the encoder
+    languages=("en", "fr", "es", "pt", "hi", "de", "nl", "it"),  # the model card's
+    times="none",
+    options=frozenset({*PROMISES, *HINTS}),
+)
+
 
 def find(name: str, models: Mapping[str, ModelSpec] = MODELS) -> ModelSpec:
-    """The model of that name. Raises `UnknownModelError`, which names the nearest ones."""
+    """The model of that name, or the checkpoint in that folder.
+
+    A folder is a name with a path's beginning (`./`, `../`, `/`, `~`), or one with a slash in it
+    that no model has and a folder does. Raises `UnknownModelError`, which names the nearest ones,
+    and `CheckpointError` for a folder that holds none.
+    """
+    if name not in models and _is_path(name):
+        return _checkpoint(name)
+    return named(name, models)
+
+
+def named(name: str, models: Mapping[str, ModelSpec] = MODELS) -> ModelSpec:
+    """The model of that name; a folder's is none. For names that strangers choose.
+
+    Raises `UnknownModelError`, which names the nearest ones.
+    """
     try:
         return models[name]
     except KeyError:
@@ -61,7 +92,7 @@ def missing(spec: ModelSpec) -> str | None:
     if not absent:
         return None
     names = " ".join(absent)
-    return f"{spec.name} needs {names}, not installed here: `pip install {names}`."
+    return f"{spec.name} needs {names}, not installed here: `pip install {spec.install or names}`."
 
 
 def load(spec: ModelSpec) -> Recogniser:
@@ -74,6 +105,30 @@ def load(spec: ModelSpec) -> Recogniser:
     module, _, function = spec.loader.partition(":")
     recogniser: Recogniser = getattr(import_module(module), function)(spec)
     return recogniser
+
+
+def _is_path(name: str) -> bool:
+    if name in {".", ".."} or name.startswith(("./", "../", "/", "~")):
+        return True
+    return os.sep in name and Path(name).is_dir()
+
+
+def _checkpoint(path: str) -> ModelSpec:
+    from voxgate.voxtral.folder import look  # noqa: PLC0415 (only who names a folder needs it)
+
+    folder = look(path)
+    return ModelSpec(
+        name=folder.name,
+        title=f"Voxtral: {folder.name}",
+        released=date(2025, 7, 15),  # of the family, Voxtral Mini and Small 2507
+        summary=f"A Voxtral checkpoint in {folder.path}.",
+        licence="NOASSERTION",  # the folder does not say
+        capabilities=VOXTRAL,
+        loader="voxgate.engine.voxtral:load",
+        distributions=("torch", "safetensors", "mistral-common"),
+        install='"voxgate[voxtral]"',
+        checkpoint=folder.path,
+    )
 
 
 def _installed(distribution: str) -> bool:

@@ -8,14 +8,16 @@ field that is passed over is a promise broken in silence.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
-from typing import TypeAlias, cast, get_args
+from typing import Any, TypeAlias, cast, get_args
 
 from voxgate.engine.record import MalformedError, Record
 from voxgate.errors import (
     EngineBusyError,
     EngineError,
     EngineRefusedError,
+    OptionError,
     UnsupportedLanguageError,
     UsageError,
     VoxgateError,
@@ -39,6 +41,7 @@ NDJSON = "application/x-ndjson"
 
 SAMPLE_RATE = 16_000  # Hz: the only sound an engine takes is mono PCM16LE at this rate
 SAMPLE_BYTES = 2
+MAX_SEED = 2**63 - 1
 LINE_BYTES = 2**20  # the longest line a caller reads: a segment of 10 000 words
 
 _TYPES: dict[type[Event], str] = {
@@ -47,7 +50,7 @@ _TYPES: dict[type[Event], str] = {
     Progress: "progress",
     Done: "done",
 }
-_ERRORS = (UsageError, UnsupportedLanguageError, EngineError, EngineBusyError)
+_ERRORS = (UsageError, OptionError, UnsupportedLanguageError, EngineError, EngineBusyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +141,31 @@ def decode_options(text: str) -> Options:
     """
     try:
         record = Record.parse(text)
-        options = Options(language=record.text_or_none("language"))
+        given = _options(record)
         record.close()
     except MalformedError as error:
         raise UsageError(
             f"The options of this call are malformed: {error}. They are a JSON object in the "
             f"header {OPTIONS_HEADER}, with the fields that docs/engine-protocol.md lists."
         ) from error
-    return options
+    return Options(**{name: value for name, value in given.items() if value is not None})
+
+
+def _options(record: Record) -> dict[str, Any]:
+    """Every option by its name, None for one that is absent.
+
+    `Options` itself knows their ranges, except a seed's, which has to fit a generator.
+    """
+    return {
+        "language": record.text_or_none("language"),
+        "temperature": record.number_or_none("temperature", least=-math.inf),
+        "top_p": record.number_or_none("top_p", least=-math.inf),
+        "seed": record.count_or_none("seed", most=MAX_SEED),
+        "max_tokens": record.count_or_none("max_tokens"),
+        "stop": record.texts("stop"),
+        "frequency_penalty": record.number_or_none("frequency_penalty", least=-math.inf),
+        "presence_penalty": record.number_or_none("presence_penalty", least=-math.inf),
+    }
 
 
 def _line(record: Record) -> Line:
@@ -158,7 +178,8 @@ def _line(record: Record) -> Line:
             return Progress(record.number("audio_s"))
         case "done":
             notices = tuple(_notice(item) for item in record.records("notices"))
-            return Done(record.text_or_none("language"), notices)
+            tokens = record.count_or_none("tokens") or 0
+            return Done(record.text_or_none("language"), notices, tokens)
         case "error":
             return Failure(record.text("code"), record.text("sentence"), record.flag("retryable"))
         case unknown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import NoReturn
 
 
@@ -50,25 +51,38 @@ class Record:
             raise MalformedError(f"'{name}' must be true or false, not {_kind(value)}")
         return value
 
-    def count(self, name: str) -> int:
-        """A whole number >= 0 that must be there."""
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings; absent is empty."""
+        value = self._fields.pop(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise MalformedError(f"'{name}' must be a list of strings")
+        return tuple(value)
+
+    def count(self, name: str, most: float = math.inf) -> int:
+        """A whole number in [0, `most`] that must be there."""
         value = self._take(name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise MalformedError(f"'{name}' must be a whole number from 0 on")
+        if value > most:
+            raise MalformedError(f"'{name}' is out of range: it is larger than {most}")
         return value
 
-    def number(self, name: str, most: float = math.inf) -> float:
-        """A finite number in [0, `most`] that must be there."""
+    def count_or_none(self, name: str, most: float = math.inf) -> int | None:
+        """A whole number in [0, `most`]; null or absent is None."""
+        return None if self._absent(name) else self.count(name, most)
+
+    def number(self, name: str, least: float = 0.0, most: float = math.inf) -> float:
+        """A finite number in [`least`, `most`] that must be there."""
         value = self._take(name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise MalformedError(f"'{name}' must be a number, not {_kind(value)}")
-        if not math.isfinite(value) or not 0 <= value <= most:
+        if not least <= value <= most or abs(value) > sys.float_info.max:
             raise MalformedError(f"'{name}' is out of range: {value!r}")
         return float(value)
 
-    def number_or_none(self, name: str, most: float = math.inf) -> float | None:
-        """A finite number in [0, `most`]; null or absent is None."""
-        return None if self._absent(name) else self.number(name, most)
+    def number_or_none(self, name: str, least: float = 0.0, most: float = math.inf) -> float | None:
+        """A finite number in [`least`, `most`]; null or absent is None."""
+        return None if self._absent(name) else self.number(name, least, most)
 
     def records(self, name: str) -> list[Record]:
         """A list of objects; absent is empty."""

@@ -12,9 +12,12 @@ from voxgate.audio.plan import Planner
 from voxgate.audio.recording import Audio
 from voxgate.audio.speech import SpeechDetector, SpeechRules
 from voxgate.audio.spool import SAMPLE_RATE, Spool
+from voxgate.engine.capabilities import unused
+from voxgate.pipeline.budget import Budget, seeded
 from voxgate.pipeline.trace import Trace
-from voxgate.pipeline.window import Recognised, recognise
-from voxgate.transcript.assemble import join, place
+from voxgate.pipeline.window import placed, recognise
+from voxgate.transcript.assemble import join
+from voxgate.transcript.beginning import beginning
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
@@ -24,9 +27,10 @@ if TYPE_CHECKING:
     from voxgate.audio.decoded import Decoded
     from voxgate.audio.plan import Window
     from voxgate.audio.source import Source
+    from voxgate.pipeline.window import Recognised
     from voxgate.providers.base import Provider
     from voxgate.settings import Settings
-    from voxgate.transcript.values import Options, Transcript
+    from voxgate.transcript.values import Options, Segment, Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +65,26 @@ class Run:
 
         `standing` is told first when the first block of sound is decoded.
         """
-        self._source, self._options, self._provider = source, options, provider
+        self._source, self._asked, self._provider = source, options, provider
         self._lane = lane or asyncio.Semaphore(provider.capabilities.concurrency)
+        self._rules = SpeechRules(longest_s=provider.capabilities.window_s)
         self._trace = trace or Trace()
         self._decoders, self._settings = decoders, settings
         self._report = standing
         self._declared_s: float | None = None
         self._complete = False
-        self._notices: list[Notice] = []
-        self._recognised: list[Recognised] = []
+        honoured, idle = provider.capabilities.honoured(options)
+        self._budget = Budget(seeded(honoured, provider.capabilities))
+        self._notices = [unused(provider.name, name) for name in idle]
+        self._recognised: list[tuple[Recognised, tuple[Segment, ...]]] = []
         self._open: dict[int, float] = {}  # window index -> seconds up to where all is done
 
     async def transcript(self) -> Transcript:
         """Run. Raises `VoxgateError`: what cannot be done is said before it is begun."""
-        self._provider.capabilities.check(self._provider.name, self._options)
-        slots = asyncio.Semaphore(self._provider.capabilities.concurrency)
+        self._provider.capabilities.check(self._provider.name, self._asked)
+        # A semaphore of one lets windows through in the order in which they come.
+        at_once = 1 if self._budget.ordered else self._provider.capabilities.concurrency
+        slots = asyncio.Semaphore(at_once)
         with contextlib.closing(Spool(self._settings.spool_dir)) as self._spool:
             try:
                 async with asyncio.TaskGroup() as group:
@@ -91,8 +100,7 @@ class Run:
 
     async def _windows(self) -> AsyncIterator[Window]:
         """Windows of the recording, each as soon as its sound is in the spool."""
-        window_s = self._provider.capabilities.window_s
-        detector, planner = SpeechDetector(SpeechRules(longest_s=window_s)), Planner(window_s)
+        detector, planner = SpeechDetector(self._rules), Planner(self._rules.longest_s)
         async with contextlib.aclosing(self._decoded()) as decoded:
             async for item in decoded:
                 if isinstance(item, Block):
@@ -127,27 +135,36 @@ class Run:
                 yield item
 
     async def _recognise(self, window: Window, slots: asyncio.Semaphore) -> None:
+        # A run has no more windows in the lane than the provider takes at once: a long recording
+        # does not make a short one wait for its end.
+        async with slots:
+            if not self._budget.spent:
+                await self._hear(window)
+        del self._open[window.index]
+        self._tell()
+
+    async def _hear(self, window: Window) -> None:
+        """Have the window recognised, and put it where it belongs."""
         audio = Audio(self._spool, window.start, min(window.end, self._spool.samples))
 
         def heard(seconds: float) -> None:
             self._open[window.index] = window.start_s + seconds
             self._tell()
 
-        # A run has no more windows in the lane than the provider takes at once: a long recording
-        # does not make a short one wait for its end.
-        async with slots, self._lane:
+        async with self._lane:
             with self._trace.spans.measure("provider"):
                 recognised = await recognise(
                     window,
                     audio,
                     self._provider,
-                    self._options,
+                    self._budget.window(window.index),
                     heard=heard,
                     trace=self._trace.attempts,
                 )
-        self._recognised.append(recognised)
-        del self._open[window.index]
-        self._tell()
+        times = self._provider.capabilities.times
+        segments = await asyncio.to_thread(placed, recognised, times, self._rules.pad_s)
+        self._budget = self._budget.after(segments, recognised.tokens)
+        self._recognised.append((recognised, segments))
 
     def _tell(self) -> None:
         """Report how far everything is done: up to the earliest window that is not."""
@@ -156,22 +173,20 @@ class Run:
         self._report(Standing(min(self._open.values(), default=decoded), total, self._complete))
 
     def _join(self) -> Transcript:
-        in_order = sorted(self._recognised, key=lambda recognised: recognised.window.index)
-        languages = [recognised.language for recognised in in_order if recognised.language]
+        in_order = sorted(self._recognised, key=lambda heard: heard[0].window.index)
+        windows = [recognised for recognised, _ in in_order]
+        segments = tuple(segment for _, said in in_order for segment in said)
+        if self._budget.end is not None:
+            segments = beginning(segments, self._budget.end)
+        languages = [window.language for window in windows if window.language]
         return join(
-            (
-                segment
-                for recognised in in_order
-                for segment in place(
-                    recognised.segments, recognised.window.start_s, recognised.window.end_s
-                )
-            ),
+            segments,
             duration=self._spool.samples / SAMPLE_RATE,
             model=self._provider.name,
-            language=max(set(languages), key=languages.count, default=self._options.language),
+            language=max(set(languages), key=languages.count, default=self._asked.language),
             notices=[
                 *self._notices,
-                *(notice for recognised in in_order for notice in recognised.notices),
+                *(notice for window in windows for notice in window.notices),
             ],
         )
 

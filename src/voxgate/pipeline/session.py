@@ -69,8 +69,9 @@ class Session:
     ) -> Transcript:
         """Transcribe a path, bytes or an open binary file.
 
-        `name` is what messages call the recording; `pcm` declares headerless sound; `trace` takes
-        where the time went; `standing` is told how far it has come. Raises `VoxgateError`.
+        `model` is a name or the folder of a checkpoint; `name` is what messages call the recording;
+        `pcm` declares headerless sound; `trace` takes where the time went; `standing` is told how
+        far it has come. Raises `VoxgateError`.
         """
         if self._closed:
             raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
@@ -92,7 +93,8 @@ class Session:
     def provider(self, model: str) -> Provider:
         """The provider of a model; its engine starts when it gets its first window.
 
-        Raises `UnknownModelError`, and `NoWeightsError` for a model that is not installed.
+        Raises `UnknownModelError`, `NoWeightsError` for a model that is not installed, and
+        `CheckpointError` for a folder that holds none.
         """
         if model not in self._providers:
             spec = find(model, self.models)

@@ -44,15 +44,16 @@ class EngineProcess:
         self._end = asyncio.create_task(self._see_out())
 
     @classmethod
-    async def start(cls, model: str, start_s: float) -> EngineProcess:
+    async def start(cls, model: str, address: str, start_s: float) -> EngineProcess:
         """Start an engine and wait until it takes connections, `start_s` seconds at most.
 
-        Raises `EngineStartError` with the engine's last words. Cancelling leaves nothing behind.
+        `model` is what messages call it, `address` what it finds the model by. Raises
+        `EngineStartError` with the engine's last words. Cancelling leaves nothing behind.
         """
         folder = _folder(model)
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "voxgate.engine", model),  # -P: not from our cwd
+                *(sys.executable, "-P", "-m", "voxgate.engine", address),  # -P: not from our cwd
                 *("--socket", str(folder / SOCKET), "--lifeline"),
                 stdin=PIPE,
                 stdout=PIPE,

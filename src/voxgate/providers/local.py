@@ -113,7 +113,7 @@ class LocalEngine:
             raise self._after_the_end()
         if absent := missing(self._spec):
             raise NoWeightsError(absent)
-        self._starting = asyncio.create_task(RunningEngine.start(self.name, self._settings))
+        self._starting = asyncio.create_task(RunningEngine.start(self._spec, self._settings))
         try:
             return await self._starting  # our own cancellation cancels it too, and waits for it
         except asyncio.CancelledError:

@@ -20,6 +20,7 @@ from voxgate.providers.watchdog import Watchdog
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    from voxgate.engine.catalogue import ModelSpec
     from voxgate.settings import Settings
     from voxgate.transcript.values import Event, Options
 
@@ -39,9 +40,9 @@ class RunningEngine:
         self._stopped = False
 
     @classmethod
-    async def start(cls, model: str, settings: Settings) -> RunningEngine:
+    async def start(cls, spec: ModelSpec, settings: Settings) -> RunningEngine:
         """Raises `EngineStartError`. Cancelling leaves nothing behind."""
-        process = await EngineProcess.start(model, settings.engine_start_s)
+        process = await EngineProcess.start(spec.name, spec.address, settings.engine_start_s)
         return cls(process, settings.engine_patience_s)
 
     async def transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Cache:
     """Room for `slots` sequences of at most `capacity` positions each.
 
-    A slot is taken, filled from position 0 on, and freed. What an earlier sequence left in it is
-    never read: a slot's `length` says how much of it counts. Knows no tokens and no requests.
+    A slot is taken, filled from position 0 on, and freed. A slot's `length` says how much of it
+    counts; the rest is masked, and must be numbers. Knows no tokens and no requests.
     """
 
     def __init__(
@@ -68,6 +68,9 @@ class Cache:
     def free(self, slot: int) -> None:
         """Give a slot back. Raises `UsageError` for one that is not taken."""
         self._check(slot)
+        # A computation that overflowed must not reach the next sequence: see `__init__`.
+        self.keys[:, slot].zero_()
+        self.values[:, slot].zero_()
         self._free.append(slot)
 
     def reserve(self, slots: Sequence[int], positions: int) -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 POSITIONS = 1500  # encoder frames of one 30 s chunk
 FRAMES_PER_TOKEN = 4  # consecutive encoder frames that make one audio embedding
 AUDIO_TOKEN = 24  # [AUDIO], in every published vocabulary
-MOST = 2**20  # of any width or count: a sane limit against nonsense in a file
+MOST = 2**20  # of any width or count: a sane limit against nonsense in a file …
+MOST_LAYERS = 512  # … of which each takes time, before the weights show that they are not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,6 @@ class EncoderConfig:
     layers: int
     heads: int
     ffn_width: int
-
-    @property
-    def head_dim(self) -> int:
-        """Channels of one attention head."""
-        return self.width // self.heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,8 @@ class VoxtralConfig:
         for part in (self.encoder, self.decoder):
             for field in fields(part):
                 value = getattr(part, field.name)
-                if not 0 < value <= (MOST if field.type == "int" else 1e12):
+                most = MOST_LAYERS if field.name == "layers" else MOST
+                if not 0 < value <= (most if field.type == "int" else 1e12):
                     raise CheckpointError(f"its '{field.name}' is {value}, which no model has")
         encoder, decoder = self.encoder, self.decoder
         if encoder.width % (2 * encoder.heads) or decoder.head_dim % 2:

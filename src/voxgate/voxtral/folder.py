@@ -49,7 +49,7 @@ def look(path: str | Path, layout: Layout | None = None) -> Folder:
     folder = Path(path).expanduser()
     try:
         folder = folder.resolve(strict=True)
-        present = {item.name for item in folder.iterdir()}
+        present = {item.name for item in folder.iterdir() if item.is_file()}
     except (OSError, RuntimeError) as error:
         raise CheckpointError(
             f"{path} is no folder that can be read ({_reason(error)}). Name the folder that holds "

@@ -78,7 +78,7 @@ OLDER = {"mm_whisper_embeddings.tok_embeddings.weight": "tok_embeddings.weight"}
 """Names in older files of Mistral's layout."""
 
 POSITIONS = "encoder.positions"
-HEAD, EMBEDDINGS = "decoder.head.weight", "decoder.embeddings.weight"
+HEAD = "decoder.head.weight"
 
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 _SUFFIX = re.compile(r"\.(?:weight|bias)$")

@@ -1,8 +1,9 @@
-"""Wire to canonical: what is asked, with every option fulfilled, refused or warned of.
+"""Wire to canonical: what is asked, before it is known what the model can do.
 
 Promises are fulfilled or refused. Hints never fail a request: what was not used is warned of, and
 refused only where the caller insists (`provider.require_parameters`). What clients always send and
-what changes nothing passes. What is not built yet is refused by its name.
+what changes nothing passes. What no model can do, or is not built yet, is refused here by its name;
+what some models can do is left to `fulfil`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from voxgate.api.dialects.asked import Asked
 from voxgate.api.dialects.request import TranscriptionRequest, validated
 from voxgate.audio.pcm import PcmDeclaration
+from voxgate.engine.capabilities import HINTS, PROMISES
 from voxgate.errors import NotBuiltError, OptionError, UsageError
-from voxgate.transcript.values import Notice, Options
+from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
     from voxgate.api.body.received import Received
@@ -21,15 +23,6 @@ if TYPE_CHECKING:
 
 HEADERLESS = PcmDeclaration("s16le", 16_000, 1)
 """What `format: pcm` means (openrouter-api.md 2.1)."""
-
-UNFULFILLED: dict[str, tuple[Any, ...]] = {
-    "max_tokens": (),
-    "stop": ([],),
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "structured_outputs": (False,),
-}
-"""Promises that no model here can keep, with the values that ask for nothing."""
 
 UNBUILT: dict[str, tuple[Any, ...]] = {"diarize": (False,), "stream": (False,)}
 UNBUILT_FIELDS = (
@@ -39,17 +32,12 @@ UNBUILT_FIELDS = (
 UNBUILT_ROUTING = ("order", "only", "ignore", "sort", "max_price", "quantizations")
 
 UNUSED: dict[str, tuple[Any, ...]] = {
-    "temperature": (0,),
-    "top_p": (1,),
-    "seed": (),
     "prompt": ("",),
     "keyterms": ([],),
     "keywords": ([],),
     "context_bias": ([],),
 }
-"""Hints, and the values that ask for nothing."""
-
-MOST_HINTS = 20  # that are named in warnings; the others are counted
+"""Hints that no model here has a use for, and the values that ask for nothing."""
 
 
 def parse(received: Received) -> Asked:
@@ -60,16 +48,14 @@ def parse(received: Received) -> Asked:
     _refuse_overlong(received.dropped)
     if received.upload is None:
         raise UsageError(_no_recording(received))
-    hints = _hints(request, received.dropped)
-    if hints and request.provider and request.provider.require_parameters:
-        raise OptionError(f"{hints[0].sentence} You asked for no less (require_parameters).")
     return Asked(
         model=request.model,
-        options=Options(request.language and request.language.lower().partition("-")[0]),
+        options=_options(request),
         format=_format(request),
         words="word" in request.timestamp_granularities,
         pcm=HEADERLESS if _is_headerless(received, request) else None,
-        hints=hints,
+        unused=_unused(request, received.dropped),
+        insists=bool(request.provider and request.provider.require_parameters),
         session_id=request.session_id,
         user=request.user,
     )
@@ -96,22 +82,34 @@ def _refuse(request: TranscriptionRequest) -> None:
     for name in UNBUILT_ROUTING:
         if routing.get(name):
             raise _unbuilt(f"provider.{name}", "leave it out: there is one endpoint for each model")
-    for name, harmless in UNFULFILLED.items():
-        if _asks(getattr(request, name), harmless):
-            raise OptionError(
-                f"{request.model} cannot fulfil '{name}'. Leave it out, or ask another model."
-            )
+    if request.structured_outputs:
+        raise OptionError(
+            f"{request.model} cannot fulfil 'structured_outputs'. Leave it out, or ask another "
+            f"model."
+        )
 
 
 def _refuse_overlong(dropped: list[str]) -> None:
     """Refuse what was too long to be kept, unless it is a hint, which is only warned of."""
     for name in dropped:
         field = name.replace("[", ".").partition(".")[0]
-        if field in TranscriptionRequest.model_fields and field not in UNUSED:
+        if field in TranscriptionRequest.model_fields and field not in {*UNUSED, *HINTS}:
             raise UsageError(f"'{name[:100]}' is longer than 64 KiB. Shorten it, or leave it out.")
 
 
-def _hints(request: TranscriptionRequest, dropped: list[str]) -> tuple[Notice, ...]:
+def _options(request: TranscriptionRequest) -> Options:
+    """What concerns the model; what was left out has its default."""
+    given = {name: getattr(request, name) for name in (*PROMISES, *HINTS)}
+    if request.stop is not None:
+        given["stop"] = tuple(request.stop)
+    return Options(
+        language=request.language and request.language.lower().partition("-")[0],
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+
+def _unused(request: TranscriptionRequest, dropped: list[str]) -> tuple[str, ...]:
+    """The fields that no model has a use for, by name."""
     unused = [name for name, none in UNUSED.items() if _asks(getattr(request, name), none)]
     unused += request.unknown + dropped
     if request.provider:
@@ -119,13 +117,7 @@ def _hints(request: TranscriptionRequest, dropped: list[str]) -> tuple[Notice, .
         unused += [f"provider.options.{name}" for name in request.provider.options or ()]
     if request.input_audio:
         unused += [f"input_audio.{name}" for name in request.input_audio.unknown]
-    notices = [
-        Notice("unused_option", f"'{name[:100]}' was not used: {request.model} has no use for it.")
-        for name in unused[:MOST_HINTS]
-    ]
-    if more := len(unused) - len(notices):
-        notices.append(Notice("unused_option", f"{more} more fields were not used either."))
-    return tuple(notices)
+    return tuple(unused)
 
 
 def _asks(value: Any, harmless: tuple[Any, ...]) -> bool:

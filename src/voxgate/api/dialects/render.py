@@ -61,7 +61,10 @@ def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | i
 
 def _verbose(transcript: Transcript, asked: Asked) -> dict[str, Iterator[dict[str, Any]]]:
     parts: dict[str, Iterator[dict[str, Any]]] = {
-        "segments": map(_segment, range(len(transcript.segments)), transcript.segments)
+        "segments": (
+            {**_segment(index, segment), "temperature": asked.options.temperature}
+            for index, segment in enumerate(transcript.segments)
+        )
     }
     if asked.words:
         words = (word for segment in transcript.segments for word in timed_words(segment))
@@ -86,7 +89,6 @@ def _segment(index: int, segment: Segment) -> dict[str, Any]:
         **_times(segment),
         "text": segment.text,
         "tokens": [],
-        "temperature": 0.0,
         "type": "transcription_segment",
         "time_source": segment.time_source,
     }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def write(transcript: Transcript) -> str:
-    """The whole transcript. `words` are only those that the provider timed."""
+    """The whole transcript. None of its segments gets words that it has not."""
     body: dict[str, object] = {"task": "transcribe"}
     if transcript.language is not None:
         body["language"] = transcript.language

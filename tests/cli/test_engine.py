@@ -1,0 +1,51 @@
+"""`voxgate engine`: a model on a socket, as a program of any language meets it."""
+
+import json
+import signal
+
+import httpx2
+import pytest
+
+from tests.cli.command import DEADLINE_S, Place
+from tests.engine.folders import weightless
+from tests.engine.material import voice_note
+from voxgate.engine.protocol import Health, decode
+from voxgate.transcript.values import Done, Segment
+
+MODEL = "cmusphinx/en-us"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_answers_on_its_socket_until_a_signal(at: Place, number: signal.Signals) -> None:
+    socket = at.temp / "engine"
+    with at.running("engine", MODEL, "--socket", socket, "--grace", "5") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline()) == {"ready": MODEL}
+        transport = httpx2.HTTPTransport(uds=str(socket))
+        with httpx2.Client(
+            transport=transport, base_url="http://engine", timeout=DEADLINE_S
+        ) as http:
+            assert Health.decode(http.get("/health").content).model == MODEL
+            answer = http.post("/transcribe", content=voice_note())
+        *events, done = map(decode, answer.content.splitlines())
+        assert done == Done("en")
+        assert any(isinstance(event, Segment) for event in events)
+        process.send_signal(number)
+        assert process.wait(DEADLINE_S) == 0
+        assert not socket.exists()
+
+
+def test_what_cannot_be_served_is_said_in_a_line(at: Place) -> None:
+    weightless(at.folder / "mine")
+    calls = {
+        ("a/b", "--socket", "e"): (2, "No model is called 'a/b'"),
+        ("./none", "--socket", "e"): (2, "./none is no folder"),
+        ("./mine", "--socket", "e"): (2, "mine"),
+        (MODEL,): (2, "--socket"),
+        (MODEL, "--socket", "x" * 200): (1, "No socket can be made"),
+    }
+    for arguments, (code, says) in calls.items():
+        done = at.run("engine", *arguments)
+        assert (done.returncode, done.stdout) == (code, ""), arguments
+        assert says in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,133 @@
+"""A checkpoint that really hears, through the command line.
+
+It counts to eight in a window, and was trained on four speakers' and this fifth's other takes: see
+its own page, tests/data/voxtral-digits/README.md.
+"""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import pytest
+
+from tests.cli.command import Place, write_wav
+from tests.sounds import RATE, Pcm
+from tests.spoken_digits import CHECKPOINT, Spoken, joined, phrase, takes
+
+SEED = 4
+
+
+def corpus(seed: int) -> list[Spoken]:
+    """300 recordings: half of them one digit, half strings of two to eight; all speakers alike."""
+    rng = random.Random(seed)
+    speakers = list(takes().values())
+    sizes = [1] * 150 + [2 + number % 7 for number in range(150)]
+    return [phrase(rng, speakers[n % len(speakers)], size) for n, size in enumerate(sizes)]
+
+
+def test_held_out_digits_and_strings_of_them(at: Place) -> None:
+    spoken, out = corpus(SEED), at.folder / "out"
+    for number, each in enumerate(spoken):
+        folder = at.folder / f"in-{number // 75}"
+        folder.mkdir(exist_ok=True)
+        each.save(folder / f"{number:03d}.wav")
+    for folder in at.folder.glob("in-*"):
+        done = at.run("transcribe", folder, "-m", CHECKPOINT, "-o", out)
+        assert done.returncode == 0, done.stderr
+    heard = [(out / f"{number:03d}.txt").read_text() for number in range(len(spoken))]
+    rate = jiwer.wer([each.text for each in spoken], [words(text) for text in heard])
+    print(f"seed {SEED}: word error rate {rate:.4f}")
+    assert rate <= 0.05
+
+
+def test_three_minutes_with_pauses_and_the_time_of_every_word(at: Place) -> None:
+    """Pairs of phrases 1 to 2 s apart lie in one window; a longer pause ends it."""
+    rng = random.Random(SEED)
+    speakers = list(takes().values())
+    phrases, pauses = list[Spoken](), list[float]()
+    while sum(len(each.samples) for each in phrases) / 8000 + sum(pauses) < 180:
+        phrases.append(phrase(rng, speakers[len(phrases) // 2 % 5], rng.randint(1, 4)))
+        pauses.append(rng.uniform(1, 2) if len(phrases) % 2 else rng.uniform(3.3, 5))
+    spoken = joined(phrases, pauses)
+    sound = spoken.save(at.folder / "three-minutes.wav")
+    done = at.run("transcribe", sound, "-m", CHECKPOINT, "-f", "verbose_json")
+    assert done.returncode == 0, done.stderr
+    heard = json.loads(done.stdout)["words"]
+    text = " ".join(word["word"] for word in heard)
+    rate = jiwer.wer(spoken.text, text)
+    print(f"seed {SEED}: {len(spoken.said)} words, word error rate {rate:.4f}")
+    assert rate <= 0.06
+    late = []
+    for reference, hypothesis in matched(spoken.text, text):
+        said, word = spoken.said[reference], heard[hypothesis]
+        if word["start"] < said.start - 0.5 or word["end"] > said.end + 0.5:
+            late.append((said, word))
+    assert not late
+
+
+def matched(reference: str, hypothesis: str) -> list[tuple[int, int]]:
+    """The places of words that both have, by the alignment that the error rate is counted on."""
+    (alignment,) = jiwer.process_words(reference, hypothesis).alignments
+    return [
+        (chunk.ref_start_idx + k, chunk.hyp_start_idx + k)
+        for chunk in alignment
+        if chunk.type in {"equal", "substitute"}
+        for k in range(chunk.ref_end_idx - chunk.ref_start_idx)
+    ]
+
+
+def silence() -> Pcm:
+    return np.zeros(30 * RATE, np.int16)
+
+
+def noise() -> Pcm:
+    return (np.random.default_rng(SEED).standard_normal(30 * RATE) * 3000).astype(np.int16)
+
+
+def chord() -> Pcm:
+    time = np.arange(30 * RATE) / RATE
+    tones = [220.0, 277.18, 329.63]  # A major, each with its overtones
+    waves = [np.sin(2 * np.pi * k * f * time) / k for f in tones for k in range(1, 6)]
+    return np.asarray(np.sum(waves, axis=0) * 4000).astype(np.int16)
+
+
+@pytest.mark.parametrize("sound", [silence, noise, chord])
+def test_what_is_no_speech_gives_no_text(at: Place, sound: Callable[[], Pcm]) -> None:
+    path = write_wav(at.folder / "sound.wav", sound())
+    done = at.run("transcribe", path, "-m", CHECKPOINT)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("break_it", "sentence"),
+    [
+        (lambda folder: (folder / "tekken.json").unlink(), "tekken.json"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "holds no checkpoint"),
+        (lambda folder: cut(folder / "model.safetensors"), "cut off or damaged"),
+    ],
+)
+def test_a_broken_checkpoint_is_a_sentence(
+    at: Place, spoken: Pcm, break_it: Callable[[Path], None], sentence: str
+) -> None:
+    folder = at.folder / "broken"
+    folder.mkdir()
+    for file in CHECKPOINT.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    break_it(folder)
+    sound = write_wav(at.folder / "sound.wav", spoken)
+    done = at.run("transcribe", sound, "-m", folder)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def cut(file: Path) -> None:
+    """Leave the first half."""
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])

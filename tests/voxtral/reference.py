@@ -1,0 +1,78 @@
+"""transformers' Voxtral: what every number here is held against."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tests.voxtral.signals import RATE, Samples
+
+transformers: Any = importlib.import_module("transformers")
+"""Without its types, which say little of it and take long to read. For every file here."""
+
+
+class Reference:
+    """One checkpoint, asked for each stage by itself."""
+
+    def __init__(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+        self.processor: Any = transformers.VoxtralProcessor.from_pretrained(folder)
+        model: Any = transformers.VoxtralForConditionalGeneration.from_pretrained(
+            folder, dtype=dtype
+        )
+        self.model = model.eval()
+        self.dtype = dtype
+
+    def inputs(self, recordings: Sequence[Samples], language: str | None = None) -> Any:
+        """`input_ids`, `attention_mask` and `input_features` of a batch, padded on the left."""
+        return self.processor.apply_transcription_request(
+            audio=list(recordings),
+            model_id="tiny",
+            language=language,
+            sampling_rate=RATE,
+            format=["wav"] * len(recordings),
+        )
+
+    def features(self, samples: Samples) -> Tensor:
+        """[chunks, 128, 3000] log-mel."""
+        features: Tensor = self.inputs([samples])["input_features"]
+        return features
+
+    @torch.no_grad()
+    def encoder(self, features: Tensor) -> Tensor:
+        """[chunks, 1500, width] of [chunks, 128, 3000]."""
+        frames: Tensor = self.model.model.audio_tower(features.to(self.dtype)).last_hidden_state
+        return frames
+
+    @torch.no_grad()
+    def audio(self, features: Tensor) -> Tensor:
+        """[chunks * 375, decoder width]: what replaces the [AUDIO] tokens."""
+        embeddings: Tensor = self.model.get_audio_features(features.to(self.dtype)).pooler_output
+        return embeddings.flatten(0, -2)
+
+    def prompt(self, samples: Samples, language: str | None = None) -> list[int]:
+        ids: list[int] = self.inputs([samples], language)["input_ids"][0].tolist()
+        return ids
+
+    @torch.no_grad()
+    def logits(
+        self, samples: Samples, language: str | None = None, continuation: Sequence[int] = ()
+    ) -> Tensor:
+        """[prompt + continuation, vocabulary]: what follows each position, teacher-forced."""
+        inputs = self.inputs([samples], language)
+        ids = torch.cat([inputs["input_ids"], torch.tensor([continuation], dtype=torch.long)], 1)
+        features = inputs["input_features"].to(self.dtype)
+        logits: Tensor = self.model(input_ids=ids, input_features=features).logits
+        return logits[0].float()
+
+    @torch.no_grad()
+    def greedy(
+        self, recordings: Sequence[Samples], language: str | None = None, tokens: int = 12
+    ) -> list[list[int]]:
+        """The ids that `generate` adds to each prompt."""
+        inputs = self.inputs(recordings, language)
+        ids = self.model.generate(**inputs, max_new_tokens=tokens, do_sample=False)
+        added: list[list[int]] = ids[:, inputs["input_ids"].shape[1] :].tolist()
+        return added

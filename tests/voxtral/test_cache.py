@@ -1,0 +1,76 @@
+"""Slots: who has them, how much they hold, and what is refused."""
+
+import pytest
+import torch
+
+from voxgate.errors import EngineBusyError, UsageError
+from voxgate.voxtral.cache import Cache
+from voxgate.voxtral.config import DecoderConfig
+
+CONFIG = DecoderConfig(
+    width=8, layers=2, heads=4, kv_heads=2, head_dim=4, ffn_width=16, vocabulary=32,
+    context=64, rope_theta=1e4, norm_eps=1e-5,
+)  # fmt: skip
+
+
+def test_every_slot_is_given_once_and_again_when_it_is_free() -> None:
+    cache = Cache(CONFIG, slots=3, capacity=8)
+    slots = [cache.take() for _ in range(3)]
+    assert sorted(slots) == [0, 1, 2]
+    assert cache.free_slots == 0
+    cache.free(1)
+    assert cache.take() == 1
+
+
+def test_a_slot_begins_empty() -> None:
+    cache = Cache(CONFIG, slots=1, capacity=8)
+    slot = cache.take()
+    cache.advance([slot], 8)
+    cache.free(slot)
+    assert cache.lengths[cache.take()] == 0
+
+
+def test_no_slot_is_left() -> None:
+    cache = Cache(CONFIG, slots=1, capacity=8)
+    cache.take()
+    with pytest.raises(EngineBusyError, match="All 1 places"):
+        cache.take()
+
+
+@pytest.mark.parametrize("slot", [1, 2, -1])
+def test_a_slot_that_nobody_took_cannot_be_used_or_freed(slot: int) -> None:
+    cache = Cache(CONFIG, slots=2, capacity=8)
+    assert cache.take() == 0
+    with pytest.raises(UsageError, match=f"Slot {slot} is not taken"):
+        cache.free(slot)
+    with pytest.raises(UsageError, match=f"Slot {slot} is not taken"):
+        cache.reserve([0, slot], 1)
+
+
+def test_a_slot_cannot_stand_twice_in_a_step() -> None:
+    cache = Cache(CONFIG, slots=2, capacity=8)
+    slot = cache.take()
+    with pytest.raises(UsageError, match="twice"):
+        cache.reserve([slot, slot], 1)
+
+
+def test_a_full_slot_is_refused() -> None:
+    cache = Cache(CONFIG, slots=2, capacity=8)
+    slots = [cache.take(), cache.take()]
+    cache.advance(slots[:1], 7)
+    cache.reserve(slots, 1)
+    with pytest.raises(UsageError, match=f"Slot {slots[0]} holds 7 positions.*no room for 2 more"):
+        cache.reserve(slots, 2)
+    assert [cache.lengths[slot] for slot in slots] == [7, 0]
+
+
+@pytest.mark.parametrize(("slots", "capacity"), [(0, 8), (-1, 8), (1, 0), (1, 65)])
+def test_a_cache_that_the_model_cannot_have_is_refused(slots: int, capacity: int) -> None:
+    with pytest.raises(UsageError, match="64 positions"):
+        Cache(CONFIG, slots, capacity)
+
+
+def test_its_size_is_that_of_its_slots() -> None:
+    cache = Cache(CONFIG, slots=3, capacity=64, dtype=torch.bfloat16)
+    per_position = 2 * CONFIG.layers * CONFIG.kv_heads * CONFIG.head_dim * 2
+    assert cache.nbytes == 3 * 64 * per_position

@@ -1,0 +1,81 @@
+"""The prompt against transformers' processor, mistral-common's encoding and the published ids."""
+
+from pathlib import Path
+from string import ascii_lowercase
+from typing import Any
+
+import pycountry
+import pytest
+from mistral_common.protocol.transcription.request import TranscriptionRequest
+from mistral_common.tokens.tokenizers.audio import Audio
+from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
+
+from tests.voxtral.reference import Reference
+from tests.voxtral.signals import RATE, chirp
+from voxgate.errors import UnsupportedLanguageError
+from voxgate.voxtral.prompt import transcription
+from voxgate.voxtral.tokenizer import Tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer(full_tekken: Path) -> Tokenizer:
+    return Tokenizer.open(full_tekken)
+
+
+@pytest.fixture(scope="module")
+def library(full_tekken: Path) -> Any:
+    return MistralTokenizer.from_file(str(full_tekken))
+
+
+def library_prompt(library: Any, seconds: float, language: str | None) -> list[int]:
+    audio = Audio(chirp(seconds), RATE, "wav").to_base64("wav")
+    fields: dict[str, Any] = {"model": "voxtral", "audio": audio, "language": language}
+    request = TranscriptionRequest(**fields)
+    tokens: list[int] = library.encode_transcription(request).tokens
+    return tokens
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("language", "tag"),
+    [(None, []), ("en", [9909, 1058, 1262]), ("de", [9909, 1058, 1558])],
+)
+def test_ids_are_the_published_and_the_librarys(
+    tokenizer: Tokenizer, library: Any, chunks: int, language: str | None, tag: list[int]
+) -> None:
+    ids = transcription(tokenizer, chunks, language)
+    assert ids == [1, 3, 25, *[24] * (375 * chunks), 4, *tag, 34]
+    assert ids == library_prompt(library, 30 * chunks - 5, language)
+
+
+@pytest.mark.parametrize(("seconds", "chunks"), [(3.2, 1), (33.0, 2)])
+@pytest.mark.parametrize("language", [None, "en", "fr"])
+def test_ids_are_the_processors_in_the_checkpoints_own_vocabulary(
+    reference: Reference, tekken: Path, seconds: float, chunks: int, language: str | None
+) -> None:
+    ids = transcription(Tokenizer.open(tekken), chunks, language)
+    assert ids == reference.prompt(chirp(seconds), language)
+
+
+def test_a_code_may_be_written_in_capitals(tokenizer: Tokenizer) -> None:
+    assert transcription(tokenizer, 1, "EN") == transcription(tokenizer, 1, "en")
+
+
+@pytest.mark.parametrize("code", ["english", "yue", "xx", "zz", "e", "", " en", "en-US", "en\n"])
+def test_a_code_that_does_not_exist_is_refused(tokenizer: Tokenizer, code: str) -> None:
+    with pytest.raises(UnsupportedLanguageError, match="ISO 639-1") as caught:
+        transcription(tokenizer, 1, code)
+    assert f"'{code}'" in str(caught.value)
+
+
+def test_every_code_that_exists_is_taken_and_no_other_pair_of_letters(tokenizer: Tokenizer) -> None:
+    pairs = {a + b for a in ascii_lowercase for b in ascii_lowercase}
+    codes = {language.alpha_2 for language in pycountry.languages if "alpha_2" in dir(language)}
+    assert {pair for pair in pairs if taken(tokenizer, pair)} == codes
+
+
+def taken(tokenizer: Tokenizer, code: str) -> bool:
+    try:
+        return bool(transcription(tokenizer, 1, code))
+    except UnsupportedLanguageError:
+        return False

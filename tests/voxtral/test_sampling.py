@@ -1,0 +1,191 @@
+"""The choice of tokens against a plain computation, and what the seed decides."""
+
+import secrets
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from voxgate.errors import EngineRefusedError, UsageError
+from voxgate.voxtral.sampling import Sampler, Sampling
+
+LOGITS = torch.tensor([0.513, 2.037, -1.071, 1.529, 0.017, -2.253, 1.901, 0.707])
+EIGHT = np.arange(8)
+
+
+def drawn(sampling: Sampling, count: int, logits: torch.Tensor = LOGITS) -> list[int]:
+    sampler = Sampler(sampling)
+    return [sampler.choose(logits)[0] for _ in range(count)]
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    weights = np.exp(logits - logits.max())
+    return np.asarray(weights / weights.sum())
+
+
+def chi_square(tokens: list[int], probabilities: np.ndarray) -> float:
+    """How far the tokens' counts are from what is expected; [8] probabilities, none tiny."""
+    expected = probabilities * len(tokens)
+    counts = np.bincount(tokens, minlength=8)
+    return float(((counts - expected) ** 2 / expected).sum())
+
+
+SURE = 70.0
+"""A chi-square with 7 degrees of freedom goes beyond it once in 10^12 tries."""
+
+
+def test_greedy_takes_the_likeliest_whatever_the_seed() -> None:
+    assert {drawn(Sampling(seed=seed), 1)[0] for seed in range(20)} == {1}
+
+
+def test_the_logprob_is_the_models_own() -> None:
+    theirs = torch.log_softmax(LOGITS, 0)
+    sampler = Sampler(Sampling(temperature=1.7, top_p=0.9, frequency_penalty=1, seed=4))
+    for _ in range(50):
+        token, logprob = sampler.choose(LOGITS)
+        assert logprob == pytest.approx(float(theirs[token]), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "presence"), [(0.7, 0.0), (0.0, 1.2), (0.3, 0.4), (-0.5, 0.2), (2.0, -2.0)]
+)
+def test_penalties_are_taken_off_what_was_generated(frequency: float, presence: float) -> None:
+    """logit - count * frequency - (count > 0) * presence, as OpenAI defines it."""
+    counts, expected = np.zeros(8), []
+    for _ in range(60):
+        penalised = LOGITS.numpy() - counts * frequency - (counts > 0) * presence
+        expected.append(int(penalised.argmax()))
+        counts[expected[-1]] += 1
+    sampling = Sampling(frequency_penalty=frequency, presence_penalty=presence)
+    assert drawn(sampling, 60) == expected
+
+
+def test_penalties_leave_the_callers_logits_alone() -> None:
+    logits = LOGITS.clone()
+    drawn(Sampling(temperature=1, seed=1, frequency_penalty=2, presence_penalty=2), 5, logits)
+    assert torch.equal(logits, LOGITS)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_draws_follow_the_distribution(temperature: float) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    tokens = drawn(Sampling(temperature=temperature, seed=seed), 4_000)
+    assert chi_square(tokens, softmax(LOGITS.numpy() / temperature)) < SURE
+
+
+def test_penalties_come_before_the_temperature() -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    first = torch.where(torch.arange(8) == 1, 100.0, LOGITS)  # 1 is certain, and then penalised
+    tokens = []
+    for offset in range(3_000):
+        sampler = Sampler(Sampling(2.0, seed=seed + offset, presence_penalty=1.5))
+        sampler.choose(first)
+        tokens.append(sampler.choose(LOGITS)[0])
+    assert chi_square(tokens, softmax((LOGITS.numpy() - 1.5 * (EIGHT == 1)) / 2)) < SURE
+
+
+@pytest.mark.parametrize(
+    ("top_p", "kept"),
+    [
+        (0.0, {0}),
+        (0.3, {0}),
+        (0.3999, {0}),
+        (0.4001, {0, 1}),
+        (0.6999, {0, 1}),
+        (0.7001, {0, 1, 2}),
+        (0.8999, {0, 1, 2}),
+        (0.9001, {0, 1, 2, 3}),
+        (1.0, {0, 1, 2, 3}),
+    ],
+)
+def test_top_p_keeps_the_fewest_that_reach_it(top_p: float, kept: set[int]) -> None:
+    logits = torch.tensor([0.4, 0.3, 0.2, 0.1]).log()
+    assert set(drawn(Sampling(1.0, top_p, seed=3), 400, logits)) == kept
+    backwards = {3 - token for token in drawn(Sampling(1.0, top_p, seed=3), 400, logits.flip(0))}
+    assert backwards == kept
+
+
+def test_what_top_p_keeps_is_drawn_in_proportion() -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    eight = torch.cat([LOGITS, torch.full((8,), -2.5)])  # the last eight have 10 % together
+    tokens = drawn(Sampling(1.0, 0.85, seed=seed), 4_000, eight)
+    kept = sorted(set(tokens))
+    expected = np.where(np.isin(EIGHT, kept), softmax(LOGITS.numpy()), 0)
+    expected = (expected / expected.sum())[kept]
+    counts = np.bincount(tokens)[kept]
+    assert len(kept) < 8
+    assert ((counts - expected * len(tokens)) ** 2 / (expected * len(tokens))).sum() < SURE
+
+
+def test_top_p_counts_after_the_temperature() -> None:
+    logits = torch.tensor([0.7, 0.2, 0.1]).log()
+    assert set(drawn(Sampling(1.0, 0.65, seed=3), 300, logits)) == {0}
+    assert set(drawn(Sampling(2.0, 0.65, seed=3), 300, logits)) == {0, 1}
+
+
+def test_a_seed_gives_the_same_again_and_another_does_not() -> None:
+    flat = torch.zeros(1000)
+    sequences = [drawn(Sampling(1.0, seed=seed), 20, flat) for seed in (7, 8, -7, 2**40 + 5, 0)]
+    assert drawn(Sampling(1.0, seed=7), 20, flat) == sequences[0]
+    assert len({tuple(sequence) for sequence in sequences}) == 5
+
+
+def test_without_a_seed_no_two_are_alike() -> None:
+    flat = torch.zeros(1000)
+    assert drawn(Sampling(1.0), 20, flat) != drawn(Sampling(1.0), 20, flat)
+
+
+def test_samplers_do_not_disturb_each_other_nor_the_process() -> None:
+    flat = torch.zeros(1000)
+    torch.manual_seed(1)
+    undisturbed = torch.rand(3)
+    torch.manual_seed(1)
+    one, other = Sampler(Sampling(1.0, seed=7)), Sampler(Sampling(1.0, seed=8))
+    interleaved = [(one.choose(flat)[0], other.choose(flat)[0]) for _ in range(20)]
+    assert [token for token, _ in interleaved] == drawn(Sampling(1.0, seed=7), 20, flat)
+    assert torch.equal(torch.rand(3), undisturbed)
+
+
+def test_a_temperature_near_zero_is_greedy_and_does_not_overflow() -> None:
+    assert set(drawn(Sampling(1e-300, seed=1), 10)) == {1}
+    assert set(drawn(Sampling(1e-6, seed=1), 10, LOGITS * 1e6)) == {1}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_logits_that_are_no_numbers_are_refused(value: float, temperature: float) -> None:
+    logits = LOGITS.clone()
+    logits[3] = value
+    with pytest.raises(EngineRefusedError, match="no number"):
+        Sampler(Sampling(temperature)).choose(logits)
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("temperature", 0, 2),
+        ("top_p", 0, 1),
+        ("frequency_penalty", -2, 2),
+        ("presence_penalty", -2, 2),
+    ],
+)
+def test_values_in_range_are_taken_and_others_refused_by_name(
+    name: str, least: int, most: int
+) -> None:
+    right: list[Any] = [least, most, float(least), float(most), (least + most) / 2]
+    for value in right:
+        assert getattr(Sampling(**{name: value}), name) == value
+    wrong: list[Any] = [least - 0.01, most + 0.01, float("nan"), float("inf"), "1", None]
+    for value in wrong:
+        with pytest.raises(UsageError, match=f"'{name}' is .* from {least} to {most}"):
+            Sampling(**{name: value})
+
+
+@pytest.mark.parametrize("seed", [1.5, "7", True, float("nan")])
+def test_a_seed_that_is_no_whole_number_is_refused(seed: Any) -> None:
+    with pytest.raises(UsageError, match="'seed'"):
+        Sampling(seed=seed)

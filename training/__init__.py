@@ -1,0 +1,1 @@
+"""Models that the tests use, trained from scratch. Nothing of this is in the wheel."""

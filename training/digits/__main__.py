@@ -1,0 +1,56 @@
+"""`make tiny`: train the checkpoint of the tests, or measure one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+CHECKPOINT = Path(__file__).parents[2] / "tests" / "data" / "voxtral-digits"
+
+
+def main() -> None:
+    """Train by default; `evaluate DIR` measures."""
+    parser = argparse.ArgumentParser(prog="python -m training.digits", description=__doc__)
+    _training(parser)
+    commands = parser.add_subparsers(dest="command")
+    _measuring(commands.add_parser("evaluate", help="print a checkpoint's word error rates"))
+    arguments = parser.parse_args()
+    if arguments.command == "evaluate":
+        from training.digits import evaluate
+
+        evaluate.report(
+            arguments.checkpoint, arguments.speakers, arguments.n, all_takes=arguments.all_takes
+        )
+    else:
+        from training.digits import run
+
+        run.train(
+            arguments.out,
+            seed=arguments.seed,
+            threads=arguments.threads,
+            holdout=arguments.holdout,
+            shorter=arguments.shorter,
+            scratch=arguments.scratch,
+        )
+
+
+def _training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, default=CHECKPOINT, help="the checkpoint's folder")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2, help="change the time, not the result")
+    parser.add_argument("--holdout", metavar="SPEAKER", help="a speaker to leave out")
+    parser.add_argument("--shorter", type=float, default=1.0, metavar="SHARE", help="of the steps")
+    parser.add_argument("--scratch", type=Path, help="keep each stage here, and go on from it")
+
+
+def _measuring(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument(
+        "--speakers", type=lambda names: names.split(","), help="a,b (default: all)"
+    )
+    parser.add_argument("-n", type=int, default=300, help="clips")
+    parser.add_argument("--all-takes", action="store_true", help="for a speaker never heard")
+
+
+if __name__ == "__main__":
+    main()
