@@ -22,12 +22,6 @@ HEADINGS = (
     *("model", "languages", "times", "longest window", "licence", "state"),
     *("revision", "size"),
 )
-VOXTRAL = {
-    "languages": ["en", "fr", "es", "pt", "hi", "de", "nl", "it"],  # the model card's
-    "times": "none",
-    "window_s": 30.0,  # one chunk of the encoder
-}
-
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="Its name, as `voxgate models` lists it, or an alias.")
 ]
@@ -150,6 +144,7 @@ def _installed() -> list[dict[str, Any]]:
 
 def _facts(registry: Registry, record: Record) -> dict[str, Any]:
     """What a built-in model's object has, and what only an installed one knows."""
+    from voxgate.engine.catalogue import VOXTRAL
     from voxgate.registry.names import FAMILIES
 
     official = record.name in {family.repository for family in FAMILIES}
@@ -161,7 +156,9 @@ def _facts(registry: Registry, record: Record) -> dict[str, Any]:
     return {
         "name": record.name,
         "summary": f"A Voxtral checkpoint, {record.family}.",
-        **VOXTRAL,
+        "languages": list(VOXTRAL.languages),
+        "times": VOXTRAL.times,
+        "window_s": VOXTRAL.window_s,
         "licence": "Apache-2.0" if official else "not stated",
         "installed": trouble is None,
         "missing": trouble,

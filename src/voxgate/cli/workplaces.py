@@ -43,10 +43,12 @@ class ThisMachine:
     def __init__(self, settings: Settings, model: str | None, options: Options) -> None:
         from voxgate.engine.catalogue import find
         from voxgate.pipeline.session import DEFAULT_MODEL
+        from voxgate.registry.shelf import Shelf
 
         self._settings, self._chosen = settings, model is not None
-        self._spec = find(model or DEFAULT_MODEL)
-        self._spec.capabilities.check(self._spec.name, options)
+        self._model = model or DEFAULT_MODEL
+        spec = find(self._model, Shelf(settings))
+        spec.capabilities.check(spec.name, options)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[tuple[Transcriber, str]]:
@@ -54,9 +56,9 @@ class ThisMachine:
         from voxgate.pipeline.session import Session
 
         if not self._chosen:
-            say(FALLBACK.format(model=self._spec.name))
+            say(FALLBACK.format(model=self._model))
         async with Session(self._settings) as session:
-            yield session, self._spec.address
+            yield session, self._model
 
 
 class RemoteServer:

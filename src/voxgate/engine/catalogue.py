@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from voxgate.engine.recogniser import Recogniser
+    from voxgate.voxtral.folder import Folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,14 @@ def _checkpoint(path: str) -> ModelSpec:
     from voxgate.voxtral.folder import look  # noqa: PLC0415 (only who names a folder needs it)
 
     folder = look(path)
+    return of_folder(folder, folder.name)
+
+
+def of_folder(folder: Folder, name: str) -> ModelSpec:
+    """The model in a checkpoint's folder, under this name."""
     return ModelSpec(
-        name=folder.name,
-        title=f"Voxtral: {folder.name}",
+        name=name,
+        title=f"Voxtral: {name}",
         released=date(2025, 7, 15),  # of the family, Voxtral Mini and Small 2507
         summary=f"A Voxtral checkpoint in {folder.path}.",
         licence="NOASSERTION",  # the folder does not say

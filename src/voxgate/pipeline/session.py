@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voxgate.audio.decode import Decoders
 from voxgate.audio.source import Source
-from voxgate.engine.catalogue import MODELS, find, missing
+from voxgate.engine.catalogue import find, missing
 from voxgate.errors import NoWeightsError, UsageError
 from voxgate.pipeline.run import Run, Standing
 from voxgate.providers.local import LocalEngine
+from voxgate.registry.shelf import Shelf
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options
 
@@ -31,6 +33,14 @@ DEFAULT_MODEL = "cmusphinx/en-us"
 """The model whose weights come inside its package: it works anywhere, at once, offline."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """A model's provider, and the turns that recordings take at it."""
+
+    provider: Provider
+    lane: asyncio.Semaphore
+
+
 class Session:
     """Warm decoders and loaded models, within one event loop.
 
@@ -44,16 +54,18 @@ class Session:
         self,
         settings: Settings | None = None,
         *,
-        models: Mapping[str, ModelSpec] = MODELS,
+        models: Mapping[str, ModelSpec] | None = None,
         start: Callable[[ModelSpec, Settings], Provider] = LocalEngine,
     ) -> None:
-        """`models` are those that may be asked for; `start` makes one's provider at first use."""
+        """`models` are those that may be asked for; None are those of this machine.
+
+        `start` makes one's provider at first use.
+        """
         self.settings = settings or Settings.read()
-        self.models = models
+        self.models = Shelf(self.settings) if models is None else models
         self._start = start
         self._decoders = Decoders(self.settings)
-        self._providers: dict[str, Provider] = {}
-        self._lanes: dict[str, asyncio.Semaphore] = {}
+        self._desks: dict[str, _Desk] = {}  # by address: a model may have several names
         self._closed = False
 
     async def transcribe(
@@ -75,16 +87,16 @@ class Session:
         """
         if self._closed:
             raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
-        provider = self.provider(model)
+        desk = self._desk(model)
         source = await asyncio.to_thread(Source.open, given, self.settings, name=name, pcm=pcm)
         with source:
             run = Run(
                 source=source,
                 options=options or Options(),
-                provider=provider,
+                provider=desk.provider,
                 decoders=self._decoders,
                 settings=self.settings,
-                lane=self._lanes[model],
+                lane=desk.lane,
                 trace=trace,
                 standing=standing,
             )
@@ -94,16 +106,10 @@ class Session:
         """The provider of a model; its engine starts when it gets its first window.
 
         Raises `UnknownModelError`, `NoWeightsError` for a model that is not installed, and
-        `CheckpointError` for a folder that holds none.
+        `CheckpointError` for a folder that holds none; `ChangedCheckpointError` for one that holds
+        no longer what was installed.
         """
-        if model not in self._providers:
-            spec = find(model, self.models)
-            if absent := missing(spec):
-                raise NoWeightsError(absent)
-            provider = self._start(spec, self.settings)
-            self._providers[model] = provider
-            self._lanes[model] = asyncio.Semaphore(provider.capabilities.concurrency)
-        return self._providers[model]
+        return self._desk(model).provider
 
     async def warm(self, *models: str) -> None:
         """Start the decoders' fork server and these models now. Raises `VoxgateError`."""
@@ -116,9 +122,19 @@ class Session:
         self._closed = True
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._decoders.aclose)
-            for provider in self._providers.values():
-                stack.push_async_callback(provider.aclose)
-            self._providers = {}
+            for desk in self._desks.values():
+                stack.push_async_callback(desk.provider.aclose)
+            self._desks = {}
+
+    def _desk(self, model: str) -> _Desk:
+        spec = find(model, self.models)
+        if spec.address not in self._desks:
+            if absent := missing(spec):
+                raise NoWeightsError(absent)
+            provider = self._start(spec, self.settings)
+            lane = asyncio.Semaphore(provider.capabilities.concurrency)
+            self._desks[spec.address] = _Desk(provider, lane)
+        return self._desks[spec.address]
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,0 +1,56 @@
+"""`Shelf`: every model that may be asked for by name, from a package or installed.
+
+A mapping, so that whoever takes models takes this one. It reads the disk anew each time: what was
+pulled a moment ago can be asked for, by a server that runs already too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from voxgate.engine.catalogue import MODELS, ModelSpec, of_folder
+from voxgate.errors import ChangedCheckpointError, UnknownModelError
+from voxgate.registry.registry import Registry
+from voxgate.voxtral.folder import look
+
+if TYPE_CHECKING:
+    from voxgate.registry.record import Record
+    from voxgate.settings import Settings
+
+
+class Shelf(Mapping[str, ModelSpec]):
+    """Models by name and, when one is asked for, by alias: see `names.choose`.
+
+    Asking for a name raises `NoWeightsError` for an alias of which nothing is installed,
+    `ChangedCheckpointError` for files that are not those that were installed, and KeyError for any
+    other name that no model has.
+    """
+
+    def __init__(self, settings: Settings, built_in: Mapping[str, ModelSpec] = MODELS) -> None:
+        self._registry = Registry.open(settings)
+        self._built_in = built_in
+
+    def __getitem__(self, name: str) -> ModelSpec:
+        if name in self._built_in:
+            return self._built_in[name]
+        try:
+            record = self._registry.find(name)
+        except UnknownModelError:
+            raise KeyError(name) from None
+        self._registry.healthy(record)
+        return of_folder(look(record.folder, record.layout), record.name)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._built_in
+        yield from (record.name for record in self._registry.list() if self._sound(record))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _sound(self, record: Record) -> bool:
+        try:
+            self._registry.healthy(record)
+        except ChangedCheckpointError:
+            return False
+        return True
