@@ -1,7 +1,7 @@
 """A checkpoint that really hears, through the command line.
 
-It counts to eight in a window, and was trained on four speakers' and this fifth's other takes: see
-its own page, tests/data/voxtral-digits/README.md.
+It counts to eight in a window, and was trained on other takes of the same speakers: see its own
+page, tests/data/voxtral-digits/README.md.
 """
 
 import json
