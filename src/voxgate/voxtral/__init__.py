@@ -3,5 +3,29 @@
     samples → features → encoder → projector ┐
                      tokenizer → prompt ─────┴→ decoder (over a cache) → sampling → text
 
-`docs/voxtral.md` maps each equation of the model to its line here.
+    from voxgate.voxtral import Voxtral
+
+    model = Voxtral.load("voxtral-mini")
+    print(model.generate(samples, language="en").text)
+
+`docs/voxtral.md` maps each equation of the model to its line here. Importing this imports no torch:
+the names below are loaded when they are first used.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from voxgate.voxtral.generation import Generation
+    from voxgate.voxtral.model import Voxtral
+
+__all__ = ["Generation", "Voxtral"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'voxgate.voxtral' has no attribute '{name}'")
+    from voxgate.voxtral import model  # noqa: PLC0415 (it imports torch)
+
+    return getattr(model, name)
