@@ -65,6 +65,17 @@ def test_an_installed_model_transcribes_by_its_name(at: Place) -> None:
     assert answer["text"]
 
 
+def test_without_a_choice_the_model_that_was_installed_last_is_taken(at: Place) -> None:
+    for name in ("acme/first", "acme/last"):
+        assert at.run("models", "add", CHECKPOINT, "--name", name).returncode == 0
+    done = at.run("transcribe", SAMPLE, "-f", "json")
+    assert json.loads(done.stdout)["model"] == "acme/last"
+    assert "acme/last is used, the model that was installed last" in done.stderr
+    assert at.run("models", "rm", "acme/last").returncode == 0
+    done = at.run("transcribe", SAMPLE, "-f", "json")
+    assert json.loads(done.stdout)["model"] == "acme/first"
+
+
 async def test_a_server_offers_it_and_answers_with_it(at: Place) -> None:
     assert at.run("models", "add", CHECKPOINT, "--name", "acme/digits").returncode == 0
     async with served(at) as server:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Options
 
 FALLBACK = (
-    "no Voxtral model is installed, and no checkpoint's folder is named with -m, so {model} is "
-    "used: small, English only, and rough."
+    "no Voxtral model is installed, so {model} is used: small, English only, and rough. "
+    "`voxgate models pull mistralai/Voxtral-Mini-3B-2507` gets a better one."
 )
+NEWEST = "{model} is used, the model that was installed last; -m names another."
 ONLY = "{model} is used: the server has no other model."
 
 
@@ -45,9 +46,12 @@ class ThisMachine:
         from voxgate.pipeline.session import DEFAULT_MODEL
         from voxgate.registry.shelf import Shelf
 
-        self._settings, self._chosen = settings, model is not None
-        self._model = model or DEFAULT_MODEL
-        spec = find(self._model, Shelf(settings))
+        shelf = Shelf(settings)
+        newest = shelf.newest() if model is None else None
+        self._model = model or newest or DEFAULT_MODEL
+        self._remark = None if model else (NEWEST if newest else FALLBACK)
+        self._settings = settings
+        spec = find(self._model, shelf)
         spec.capabilities.check(spec.name, options)
 
     @asynccontextmanager
@@ -55,8 +59,8 @@ class ThisMachine:
         """A session, which starts what is needed when it is needed."""
         from voxgate.pipeline.session import Session
 
-        if not self._chosen:
-            say(FALLBACK.format(model=self._model))
+        if self._remark:
+            say(self._remark.format(model=self._model))
         async with Session(self._settings) as session:
             yield session, self._model
 

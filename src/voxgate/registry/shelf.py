@@ -48,6 +48,12 @@ class Shelf(Mapping[str, ModelSpec]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def newest(self) -> str | None:
+        """The name of the model that was installed last, of those that can be used."""
+        sound = [record for record in self._registry.list() if self._sound(record)]
+        last = max(sound, key=lambda record: (record.installed_at, record.name), default=None)
+        return None if last is None else last.name
+
     def _sound(self, record: Record) -> bool:
         try:
             self._registry.healthy(record)
