@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.serving import recording, served
-from tests.cli.command import Place, place
+from tests.cli.command import DEADLINE_S, Place, place
 from tests.sounds import SAMPLE
 from tests.spoken_digits import CHECKPOINT
 from voxgate.engine.catalogue import MODELS, named
@@ -63,6 +63,15 @@ def test_an_installed_model_transcribes_by_its_name(at: Place) -> None:
     answer = json.loads(done.stdout)
     assert answer["model"] == "acme/digits"
     assert answer["text"]
+
+
+def test_an_engine_of_its_own_is_started_by_that_name(at: Place) -> None:
+    assert at.run("models", "add", CHECKPOINT, "--name", "acme/digits").returncode == 0
+    with at.running("engine", "acme/digits", "--socket", at.temp / "engine") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline()) == {"ready": "acme/digits"}
+        process.terminate()
+        assert process.wait(DEADLINE_S) == 0
 
 
 def test_without_a_choice_the_model_that_was_installed_last_is_taken(at: Place) -> None:

@@ -34,6 +34,9 @@ def engine(
     docs/engine-protocol.md says what it answers. One line on standard output, {"ready": NAME}, says
     that it takes connections.
     """
+    from voxgate.engine.catalogue import find
     from voxgate.engine.serve import serve
+    from voxgate.registry.shelf import Shelf
+    from voxgate.settings import Settings
 
-    serve(model, socket, grace)
+    serve(find(model, Shelf(Settings.read())), socket, grace)

@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from voxgate.engine.catalogue import find
 from voxgate.engine.serve import GRACE_S, serve
 from voxgate.errors import VoxgateError
 
@@ -28,7 +29,7 @@ def main() -> int:
     )
     given = parser.parse_args()
     try:
-        serve(given.model, given.socket, given.grace, lifeline=given.lifeline)
+        serve(find(given.model), given.socket, given.grace, lifeline=given.lifeline)
     except VoxgateError as error:
         sys.stderr.write(f"{error.sentence}\n")
         return 1

@@ -11,18 +11,22 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from voxgate.engine.app import create_app
-from voxgate.engine.catalogue import find, load
+from voxgate.engine.catalogue import load
 from voxgate.engine.scheduler import Scheduler
 from voxgate.engine.server import Server, listening
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from voxgate.engine.catalogue import ModelSpec
+
 GRACE_S = 30.0  # for accepted work after SIGTERM
 LAST_STEP_S = 5.0  # how long the exit waits for a step that is being taken
 
 
-def serve(model: str, socket: Path, grace_s: float = GRACE_S, *, lifeline: bool = False) -> None:
+def serve(
+    model: ModelSpec, socket: Path, grace_s: float = GRACE_S, *, lifeline: bool = False
+) -> None:
     """Serve until SIGTERM or SIGINT. Takes the whole process, its standard output included.
 
     One line there, `{"ready": NAME}`, says that the socket takes connections; everything else, also
@@ -39,7 +43,7 @@ def serve(model: str, socket: Path, grace_s: float = GRACE_S, *, lifeline: bool 
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         leave_on = (signal.SIGTERM,)
         Thread(target=_die_with_the_owner, args=(socket,), daemon=True).start()
-    recogniser = load(find(model))
+    recogniser = load(model)
     with listening(socket) as listener:
         scheduler = Scheduler(recogniser.capabilities.concurrency)
         app = create_app(recogniser, scheduler)
