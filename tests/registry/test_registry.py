@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from tests.hub import Hub
 from tests.registry.checkpoints import write_hf, write_mistral
 from tests.registry.conftest import NAME
+from voxgate.engine.catalogue import named
 from voxgate.errors import (
     ChangedCheckpointError,
     CheckpointError,
@@ -20,9 +21,9 @@ from voxgate.errors import (
     UnknownModelError,
     UsageError,
 )
-from voxgate.registry import resolve
 from voxgate.registry.pull import pull
 from voxgate.registry.registry import Registry
+from voxgate.registry.shelf import Shelf
 from voxgate.settings import Settings
 
 SHARD = "model-00001-of-00002.safetensors"
@@ -46,7 +47,7 @@ def test_a_folder_is_added_where_it_is(
     assert (record.name, record.source, record.folder) == ("digits", "add", folder)
     assert record.family == "digits"
     assert everything(folder) == before
-    assert resolve("digits", settings) == folder
+    assert named("digits", Shelf(settings)).checkpoint == folder
     assert [path.name for path in registry.places.models.rglob("*") if path.is_file()] == [
         "digits.json"
     ]
@@ -173,7 +174,7 @@ def test_an_edited_checkpoint_is_noticed_and_refused(
     record = registry.add(folder)
     change(folder / name)
     with pytest.raises(ChangedCheckpointError, match=rf"digits cannot be used: .*{name}"):
-        resolve("digits", settings)
+        named("digits", Shelf(settings))
     with pytest.raises(ChangedCheckpointError, match=name):
         registry.verify(record)
 
@@ -294,7 +295,7 @@ def test_a_home_that_nobody_made_holds_no_models(registry: Registry, settings: S
     assert not settings.home.exists()
     registry_home = settings.home
     with pytest.raises(UnknownModelError, match="No model is called 'digits'"):
-        resolve("digits", settings)
+        named("digits", Shelf(settings))
     assert not registry_home.exists()
 
 
@@ -316,5 +317,6 @@ def test_without_safetensors_the_sentence_says_what_to_install(
     registry: Registry, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.delitem(sys.modules, "voxgate.voxtral.header", raising=False)  # who imported it
     with pytest.raises(NoWeightsError, match=r'pip install "voxgate\[voxtral\]"'):
         registry.add(folder)

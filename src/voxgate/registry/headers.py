@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from voxgate.voxtral.folder import Folder
 
-TYPES = {"BF16", "F16", "F32"}  # that weights are run from
 OPTIONAL = {"encoder.positions", "decoder.embeddings", "decoder.head"}
 """Computed, called otherwise in older files, or the embeddings themselves: the loader decides."""
 
@@ -45,26 +44,10 @@ def _expected(folder: Folder) -> Iterator[str]:
 
 def _tensors(path: Path) -> set[str]:
     try:
-        from safetensors import SafetensorError, safe_open  # noqa: PLC0415 (of an extra)
+        from voxgate.voxtral.header import announced_by  # noqa: PLC0415 (it needs an extra)
     except ModuleNotFoundError as error:
         raise NoWeightsError(
             "Models are looked at with safetensors, not installed here: "
             '`pip install "voxgate[voxtral]"`.'
         ) from error
-    try:
-        # Framework "np" maps the file for reading alone. The library checks that offsets are in
-        # order, without gaps, and end where the file does.
-        with safe_open(path, framework="np") as file:
-            kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path} cannot be read as safetensors ({error}). It is cut off or damaged: get it "
-            f"again."
-        ) from error
-    odd = next((name for name, kind in kinds.items() if kind not in TYPES), None)
-    if odd is not None:
-        raise CheckpointError(
-            f"{path} has the tensor '{odd}' as {kinds[odd]}, and only {', '.join(sorted(TYPES))} "
-            f"are run. Take the checkpoint in bf16."
-        )
-    return set(kinds)
+    return set(announced_by(path))

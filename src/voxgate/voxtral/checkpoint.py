@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from voxgate.voxtral.config import VoxtralConfig
-    from voxgate.voxtral.tensors import Announced
+    from voxgate.voxtral.header import Announced
 
 
 @dataclass(frozen=True, slots=True)
