@@ -14,11 +14,11 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from voxgate.settings import Settings
-from voxgate.registry import resolve
 from voxgate.registry.registry import Registry
+from voxgate.registry.shelf import Shelf
 settings = Settings(home=Path(sys.argv[1]))
 Registry.open(settings).add(sys.argv[2], "digits")
-resolve("digits", settings)
+Shelf(settings)["digits"]
 before = set(sys.modules)
 from voxgate.registry.pull import pull
 pull(Registry.open(settings), sys.argv[3])

@@ -10,6 +10,7 @@ import pytest
 from tests.hub import Hub, Repository
 from tests.registry.checkpoints import write_hf, write_mistral
 from tests.registry.conftest import NAME
+from voxgate.engine.catalogue import named
 from voxgate.errors import (
     CheckpointError,
     HubAccessError,
@@ -20,9 +21,9 @@ from voxgate.errors import (
     VoxgateError,
     WrongContentError,
 )
-from voxgate.registry import resolve
 from voxgate.registry.pull import pull
 from voxgate.registry.registry import Registry
+from voxgate.registry.shelf import Shelf
 from voxgate.registry.watch import Watch
 from voxgate.settings import Settings
 from voxgate.voxtral.checkpoint import Checkpoint
@@ -52,7 +53,7 @@ def test_a_pulled_model_is_a_plain_folder_that_loads(
     repository = hub.repositories[NAME]
     assert (record.name, record.revision, record.source) == (NAME, repository.commit, "pull")
     assert record.folder == registry.places.models / f"{NAME}@{repository.commit[:12]}"
-    assert record.folder == resolve(NAME, settings)
+    assert record.folder == named(NAME, Shelf(settings)).checkpoint
     assert {path.name for path in record.folder.iterdir()} == HF_FILES
     for file in record.files:
         content = repository.files[file.name]

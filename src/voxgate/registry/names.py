@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from voxgate.engine.catalogue import MODELS
 from voxgate.errors import NoWeightsError, UnknownModelError, UsageError
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _NAME = re.compile(rf"{_PART}(/{_PART})?")
-
-RESERVED = frozenset({"cmusphinx/en-us"})
-"""Names of models that come inside packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def valid(name: str) -> str:
 def free(name: str) -> str:
     """The name, if a model may be given it: it stands for nothing else. Raises `UsageError`."""
     official = {family.repository for family in FAMILIES}
-    if valid(name) in RESERVED or (aliased(name) and name not in official):
+    if valid(name) in MODELS or (aliased(name) and name not in official):
         raise UsageError(f"'{name}' stands for something else already. Choose another name.")
     return name
 
