@@ -15,6 +15,7 @@ from voxgate.cli import keys, models, streams
 from voxgate.cli.doctor import doctor
 from voxgate.cli.engine import engine
 from voxgate.cli.failures import told
+from voxgate.cli.ps import ps, unload
 from voxgate.cli.serve import serve
 from voxgate.cli.transcribe import transcribe
 
@@ -46,6 +47,8 @@ app.command()(transcribe)
 app.command()(serve)
 app.add_typer(keys.app)
 app.add_typer(models.app)
+app.command()(ps)
+app.command()(unload)
 app.command()(engine)
 app.command()(doctor)
 

@@ -35,8 +35,10 @@ def engine(
     that it takes connections.
     """
     from voxgate.engine.catalogue import find
+    from voxgate.engine.plates import FOLDER
     from voxgate.engine.serve import serve
     from voxgate.registry.shelf import Shelf
     from voxgate.settings import Settings
 
-    serve(find(model, Shelf(Settings.read())), socket, grace)
+    settings = Settings.read()
+    serve(find(model, Shelf(settings)), socket, grace, plates=settings.home / FOLDER)

@@ -33,6 +33,9 @@ class ModelSpec:
     distributions: tuple[str, ...]  # what must be installed besides Voxgate's own needs
     install: str | None = None  # what pip gets them by; None is their names
     checkpoint: Path | None = None  # the folder of its weights, where they come in none of those
+    revision: str | None = None  # the commit or content of an installed checkpoint
+    profile: str | None = None  # how its weights are held, where that can be chosen
+    memory_bytes: int = 0  # of its engine, where no checkpoint says it: see `footprints`
 
     @property
     def address(self) -> str:
@@ -52,9 +55,12 @@ MODELS: dict[str, ModelSpec] = {
             capabilities=Capabilities(window_s=30.0, languages=("en",), times="word"),
             loader="voxgate.engine.pocketsphinx:load",
             distributions=("pocketsphinx",),
+            memory_bytes=160 * 2**20,
         ),
     )
 }
+
+PROFILE = "exact"
 
 VOXTRAL = Capabilities(
     window_s=30.0,  # one chunk of the encoder
@@ -121,7 +127,7 @@ def _checkpoint(path: str) -> ModelSpec:
     return of_folder(folder, folder.name)
 
 
-def of_folder(folder: Folder, name: str) -> ModelSpec:
+def of_folder(folder: Folder, name: str, revision: str | None = None) -> ModelSpec:
     """The model in a checkpoint's folder, under this name."""
     return ModelSpec(
         name=name,
@@ -134,6 +140,8 @@ def of_folder(folder: Folder, name: str) -> ModelSpec:
         distributions=("torch", "safetensors", "mistral-common"),
         install='"voxgate[voxtral]"',
         checkpoint=folder.path,
+        revision=revision,
+        profile=PROFILE,
     )
 
 

@@ -7,7 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from voxgate.errors import ChangedCheckpointError, UnknownModelError, UsageError
+from voxgate.engine.plates import plates
+from voxgate.errors import (
+    ChangedCheckpointError,
+    ModelInUseError,
+    UnknownModelError,
+    UsageError,
+)
 from voxgate.registry import durable, entries, headers, health, names
 from voxgate.registry.lock import hold
 from voxgate.registry.places import Places
@@ -99,8 +105,10 @@ class Registry:
         """Forget a model, and delete what was fetched of it. Returns the bytes that are freed.
 
         Files of an added folder are left alone. What an interrupted pull has left goes as well,
-        and so does a record that cannot be read. Raises `UnknownModelError`.
+        and so does a record that cannot be read. Raises `UnknownModelError`, and `ModelInUseError`
+        while an engine of this home works with it.
         """
+        self._refuse_in_use(names.valid(name))
         record, staging = self.places.record(names.valid(name)), self.places.staging(name)
         with durable.told(self.places.models), self.changing(name, say):
             present = [path for path in (staging, *self.places.folders(name)) if path.exists()]
@@ -180,6 +188,14 @@ class Registry:
             if gone.exists():
                 shutil.rmtree(gone)  # of one who was killed
             yield
+
+    def _refuse_in_use(self, name: str) -> None:
+        for plate in plates(self.places.run):
+            if plate.model == name:
+                raise ModelInUseError(
+                    f"{name} is in memory, in process {plate.pid}. `voxgate unload {name}` takes "
+                    f"it out when its work is done; then remove it."
+                )
 
     def _read(self, path: Path) -> Record | None:
         try:

@@ -39,7 +39,7 @@ class Shelf(Mapping[str, ModelSpec]):
         except UnknownModelError:
             raise KeyError(name) from None
         self._registry.healthy(record)
-        return of_folder(look(record.folder, record.layout), record.name)
+        return of_folder(look(record.folder, record.layout), record.name, record.revision)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._built_in
