@@ -74,6 +74,18 @@ class Settings:
     engine_patience_s: float = 30.0
     """How long an engine with work may go without a step before it is killed."""
 
+    engine_idle_s: float = 300.0
+    """How long an engine may be without work before it is unloaded; `inf` keeps it for ever."""
+
+    engine_turn_s: float = 30.0
+    """How long a model with work keeps its place when another waits that does not fit beside it."""
+
+    engine_memory_bytes: int = 2**63 - 1
+    """What all engines together may take of memory; by itself, what is free."""
+
+    while_loading: str = "wait"
+    """What becomes of a request whose model is not loaded yet: `wait`, or `refuse` it with 503."""
+
     max_decoders: int = 8
     """How many recordings are decoded at once; others wait for their turn."""
 
@@ -115,7 +127,7 @@ _KINDS = {
 }
 
 
-_CHOICES = {"auth": ("keys", "off")}
+_CHOICES = {"auth": ("keys", "off"), "while_loading": ("wait", "refuse")}
 
 
 def _from_file(path: Path) -> dict[str, tuple[Any, str]]:

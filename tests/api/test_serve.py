@@ -52,7 +52,7 @@ async def test_the_first_key_is_shown_once_and_kept_as_a_hash(at: Place) -> None
         assert CLIP_WORDS in answer.json()["text"]
         assert await server.end() == 0
     home = at.folder / "home"
-    for file in home.iterdir():
+    for file in filter(Path.is_file, home.rglob("*")):
         assert server.key.encode() not in file.read_bytes()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     async with served(at) as again:

@@ -70,6 +70,7 @@ class Admission:
                 options=self._asked.options,
                 name=upload.name or "the recording",
                 pcm=self._asked.pcm,
+                party=self._owner,
                 trace=self._trace,
                 standing=lambda _: flight.heard.set(),
             )

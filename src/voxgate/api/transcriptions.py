@@ -75,7 +75,9 @@ async def transcribe(request: Request) -> Response:
             asked = parse(received)
             model = asked.model
             named(model, gateway.session.models)  # callers name no folders of this machine
-            asked = fulfil(asked, gateway.session.provider(model).capabilities)
+            provider = gateway.session.provider(model)
+            asked = fulfil(asked, provider.capabilities)
+            provider.admit()
         except BaseException:
             if received.upload:
                 received.upload.close()

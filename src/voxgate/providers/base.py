@@ -33,6 +33,13 @@ class Provider(Protocol):
         `VoxgateError`; where its `retryable` is true the window may be given again.
         """
 
+    def admit(self) -> None:
+        """Raise where no new recording should be begun now, before anything is done for it.
+
+        `ModelTooLargeError` and `InsufficientMemoryError` for a model that cannot be loaded,
+        `ModelLoadingError` for one that is on its way where callers are not to wait for it.
+        """
+
     async def warm(self) -> None:
         """Be ready before the first window comes. Raises `VoxgateError`."""
 
