@@ -171,13 +171,13 @@ def proportional(server: Served) -> int:
 
 
 async def test_a_hundred_requests_of_three_keys(at: Place, added: str) -> None:
-    """Answered right or told to come again; while all three have work, each gets its third."""
+    """All are answered right; while all three have work, each gets its third."""
     rng = random.Random(SEED)
     print(f"seed {SEED}")
     speakers = list(takes().values())
     spoken = [phrase(rng, speakers[number % len(speakers)], 2) for number in range(100)]
     paths = [each.save(at.folder / f"{number}.wav") for number, each in enumerate(spoken)]
-    async with served(at, "--preload", added, VOXGATE_MAX_FLIGHTS="96") as server:
+    async with served(at, "--preload", added) as server:
         expected = await apart(at, paths, added)
         keys = [server.key]
         for name in ("second", "third"):
@@ -199,19 +199,16 @@ async def test_a_hundred_requests_of_three_keys(at: Place, added: str) -> None:
 
         answers = await asyncio.gather(*map(one, range(100)))
         for number, answer in enumerate(answers):
-            assert answer.status_code in {200, 429}, answer.text
-            if answer.status_code == 200:
-                assert answer.text == expected[number], paths[number]
-            else:
-                assert int(answer.headers["retry-after"]) > 0
-        done = [owners[number] for number in order if answers[number].status_code == 200]
+            assert answer.status_code == 200, answer.text
+            assert answer.text == expected[number], paths[number]
+        done = [owners[number] for number in order]
         # Until the first of them has all it asked for.
         wanted = Counter(done)
         seen = Counter[int]()
         while all(seen[owner] < wanted[owner] for owner in wanted):
             seen[done[seen.total()]] += 1
         print(dict(wanted), dict(seen))
-        assert 60 <= wanted.total() < 100  # the first key alone wants more than its half of 96
+        assert wanted.total() == 100  # refusals are looked at in tests/api/test_flights.py
         mean = seen.total() / 3
         assert all(abs(share - mean) <= 0.2 * mean for share in seen.values()), seen
 
