@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.api.serving import Served, error_of, served
+from tests.api.serving import Served, error_of, recording, served
 from tests.cli.test_models_pull import run
 from tests.hub import Hub, Repository
 from tests.processes import alive, descendants, until
@@ -134,6 +134,28 @@ async def test_kill_9_during_a_load_and_a_request(at: Place, added: str, spoken:
         assert await server.end() == 0
     assert not list((at.folder / "home" / "run").iterdir())
     assert not list(at.temp.iterdir())
+
+
+async def test_the_first_request_waits_for_the_load_with_white_space(
+    at: Place, added: str, spoken: Spoken
+) -> None:
+    body = recording((at.folder / "five.wav").read_bytes(), model=added)
+    async with served(at, VOXGATE_FILLER_AFTER_S="0.1") as server:
+        answer = await server.client.post("/audio/transcriptions", json=body)
+        assert answer.status_code == 200
+        assert answer.content.startswith(b" ")
+        assert answer.json()["text"].split() == spoken.text.split()
+
+
+async def test_or_is_sent_away_until_it_is_loaded(at: Place, added: str, spoken: Spoken) -> None:
+    path, refused = at.folder / "five.wav", 0
+    async with served(at, VOXGATE_WHILE_LOADING="refuse") as server:
+        while (answer := await ask(server, path, added)).status_code == 503:
+            refused += 1
+            assert error_of(answer)["metadata"]["code"] == "model_loading"
+            await asyncio.sleep(min(int(answer.headers["retry-after"]), 2))
+        assert refused > 0
+        assert answer.json()["text"].split() == spoken.text.split()
 
 
 async def test_memory_comes_back_ten_times(at: Place, added: str, spoken: Spoken) -> None:
