@@ -36,6 +36,8 @@ class Scripted:
     times: Literal["word", "segment", "none"] = "segment"
     confidence: float | None = None
     name: str = "scripted/one"
+    revision: str | None = None
+    profile: str | None = None
     windows: list[Audio] = field(default_factory=list)
     options: list[Options] = field(default_factory=list)
     running: int = 0

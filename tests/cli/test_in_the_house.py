@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import shutil
@@ -69,8 +70,20 @@ async def test_from_nothing_to_words_in_three_commands(at: Place, hub: Hub, spok
         heard = await asyncio.to_thread(curl, server, at.folder / "five.wav")
         assert heard.stdout.split() == spoken.text.split()
         revision = hub.repositories[NAME].commit
+        origin = {"checkpoint": NAME, "revision": revision, "profile": "exact"}
+        answer = await ask(server, at.folder / "five.wav", NAME)
+        assert answer.json()["model"] == NAME
+        assert answer.json()["voxgate"] == origin
+        endpoints = (await server.client.get(f"/models/{NAME}/endpoints")).json()["data"]
+        assert endpoints["endpoints"][0]["voxgate"]["revision"] == revision
+        far = ("--server", server.url, "--key", server.key, "-m", NAME)
+        for where in (far, ("-m", NAME)):
+            command = ("transcribe", at.folder / "five.wav", "-f", "json", *where)
+            done = await asyncio.to_thread(at.run, *command)
+            assert json.loads(done.stdout)["voxgate"] == origin, done.stderr
         listed = (await server.client.get("/models", params={"q": NAME})).json()["data"]
         assert [model["id"] for model in listed] == [NAME]
+        assert listed[0]["voxgate"]["revision"] == revision
         assert (at.folder / "home" / "models" / f"{NAME}@{revision[:12]}").is_dir()
 
 

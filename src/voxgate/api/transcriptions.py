@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
@@ -76,7 +77,7 @@ async def transcribe(request: Request) -> Response:
             model = asked.model
             named(model, gateway.session.models)  # callers name no folders of this machine
             provider = gateway.session.provider(model)
-            asked = fulfil(asked, provider.capabilities)
+            asked = replace(fulfil(asked, provider.capabilities), model=provider.name)
             provider.admit()
         except BaseException:
             if received.upload:
@@ -88,6 +89,7 @@ async def transcribe(request: Request) -> Response:
             id_=id_,
             owner=owner,
             asked=asked,
+            provider=provider,
             upload=received.upload,
             headers=request.headers,
         )
@@ -106,6 +108,7 @@ async def transcribe(request: Request) -> Response:
         fills=received.kind == "json",
         filler_after_s=gateway.settings.filler_after_s,
         user_agent=request.headers.get("user-agent", ""),
+        provider=provider,
         spans=spans,
         began=began,
     )

@@ -15,6 +15,7 @@ from voxgate.cli.streams import emit, say
 from voxgate.errors import ChangedCheckpointError, UsageError
 
 if TYPE_CHECKING:
+    from voxgate.engine.capabilities import Capabilities
     from voxgate.registry.record import Record
     from voxgate.registry.registry import Registry
 
@@ -83,7 +84,7 @@ def show(
     record = registry.find(name)
     if verify:
         record = registry.verify(record)
-    facts = {**_facts(registry, record), "also_called": _also_called(registry, record)}
+    facts = {**_facts(registry, record), "also_called": list(registry.aliases_of(record))}
     if as_json:
         emit(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
         return
@@ -127,14 +128,23 @@ def _built_in() -> list[dict[str, Any]]:
             "name": spec.name,
             "summary": spec.summary,
             "languages": list(spec.capabilities.languages),
-            "times": spec.capabilities.times,
-            "window_s": spec.capabilities.window_s,
+            **_abilities(spec.capabilities),
             "licence": spec.licence,
             "installed": (absent := missing(spec)) is None,
             "missing": absent,
         }
         for spec in MODELS.values()
     ]
+
+
+def _abilities(capabilities: Capabilities) -> dict[str, Any]:
+    return {
+        "times": capabilities.times,
+        "window_s": capabilities.window_s,
+        "detects_language": capabilities.detects_language,
+        "vocabulary": capabilities.vocabulary,
+        "speakers": capabilities.speakers,
+    }
 
 
 def _installed() -> list[dict[str, Any]]:
@@ -157,8 +167,7 @@ def _facts(registry: Registry, record: Record) -> dict[str, Any]:
         "name": record.name,
         "summary": f"A Voxtral checkpoint, {record.family}.",
         "languages": list(VOXTRAL.languages),
-        "times": VOXTRAL.times,
-        "window_s": VOXTRAL.window_s,
+        **_abilities(VOXTRAL),
         "licence": "Apache-2.0" if official else "not stated",
         "installed": trouble is None,
         "missing": trouble,
@@ -166,15 +175,6 @@ def _facts(registry: Registry, record: Record) -> dict[str, Any]:
         **record.facts(),
         "memory_bytes": record.memory_bytes,
     }
-
-
-def _also_called(registry: Registry, record: Record) -> list[str]:
-    """The aliases that stand for this model now."""
-    from voxgate.registry.names import FAMILIES, choose
-
-    installed = registry.list()
-    aliases = [alias for f in FAMILIES if f.name == record.family for alias in f.aliases]
-    return sorted(alias for alias in aliases if choose(alias, installed).name == record.name)
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:

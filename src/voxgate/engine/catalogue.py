@@ -35,6 +35,7 @@ class ModelSpec:
     checkpoint: Path | None = None  # the folder of its weights, where they come in none of those
     revision: str | None = None  # the commit or content of an installed checkpoint
     profile: str | None = None  # how its weights are held, where that can be chosen
+    aliases: tuple[str, ...] = ()  # other names that stand for it now
     memory_bytes: int = 0  # of its engine, where no checkpoint says it: see `footprints`
 
     @property
@@ -67,6 +68,10 @@ VOXTRAL = Capabilities(
     languages=("en", "fr", "es", "pt", "hi", "de", "nl", "it"),  # the model card's
     times="none",
     options=frozenset({*PROMISES, *HINTS}),
+    detects_language=True,  # silently: it does not say which
+    # Its prompt for transcription has no place for words or speakers: voxtral/prompt.py.
+    vocabulary=False,
+    speakers=False,
 )
 
 
@@ -127,7 +132,9 @@ def _checkpoint(path: str) -> ModelSpec:
     return of_folder(folder, folder.name)
 
 
-def of_folder(folder: Folder, name: str, revision: str | None = None) -> ModelSpec:
+def of_folder(
+    folder: Folder, name: str, revision: str | None = None, aliases: tuple[str, ...] = ()
+) -> ModelSpec:
     """The model in a checkpoint's folder, under this name."""
     return ModelSpec(
         name=name,
@@ -142,6 +149,7 @@ def of_folder(folder: Folder, name: str, revision: str | None = None) -> ModelSp
         checkpoint=folder.path,
         revision=revision,
         profile=PROFILE,
+        aliases=aliases,
     )
 
 

@@ -187,6 +187,8 @@ class Run:
             segments,
             duration=self._spool.samples / SAMPLE_RATE,
             model=self._provider.name,
+            revision=self._provider.revision,
+            profile=self._provider.profile,
             language=max(set(languages), key=languages.count, default=self._asked.language),
             notices=[
                 *self._notices,

@@ -23,6 +23,14 @@ class Provider(Protocol):
         """The model's full name, e.g. `cmusphinx/en-us`."""
 
     @property
+    def revision(self) -> str | None:
+        """Of its checkpoint, where it has one and says which."""
+
+    @property
+    def profile(self) -> str | None:
+        """How its weights are held, where that can be chosen."""
+
+    @property
     def capabilities(self) -> Capabilities:
         """What it can do."""
 

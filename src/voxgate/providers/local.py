@@ -66,6 +66,11 @@ class LocalEngine:
         return self._spec.capabilities
 
     @property
+    def revision(self) -> str | None:
+        """Of an installed checkpoint."""
+        return self._spec.revision
+
+    @property
     def profile(self) -> str | None:
         """How the weights are held."""
         return self._spec.profile

@@ -60,6 +60,12 @@ class Registry:
         """What a name or an alias stands for: see `names.choose`, whose errors it raises."""
         return names.choose(name, self.list())
 
+    def aliases_of(self, record: Record) -> tuple[str, ...]:
+        """The aliases that stand for this model now."""
+        installed = self.list()
+        aliases = [a for f in names.FAMILIES if f.name == record.family for a in f.aliases]
+        return tuple(sorted(a for a in aliases if names.choose(a, installed).name == record.name))
+
     def healthy(self, record: Record) -> None:
         """Raise `ChangedCheckpointError` unless the files are, by size and time, as installed."""
         health.look(record)

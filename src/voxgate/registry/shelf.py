@@ -39,7 +39,8 @@ class Shelf(Mapping[str, ModelSpec]):
         except UnknownModelError:
             raise KeyError(name) from None
         self._registry.healthy(record)
-        return of_folder(look(record.folder, record.layout), record.name, record.revision)
+        folder = look(record.folder, record.layout)
+        return of_folder(folder, record.name, record.revision, self._registry.aliases_of(record))
 
     def __iter__(self) -> Iterator[str]:
         yield from self._built_in
