@@ -110,6 +110,9 @@ class Settings:
     filler_after_s: float = 3.0
     """When the server begins to send spaces to a client that waits for JSON."""
 
+    offline: bool = False
+    """Whether no socket may leave this machine."""
+
     drain_s: float = 30.0
     """How long work under way may go on after the server was told to end."""
 
@@ -164,6 +167,8 @@ def _value(name: str, value: Any, place: str) -> Any:
     if name in _CHOICES and value not in _CHOICES[name]:
         choices = " or ".join(f"'{choice}'" for choice in _CHOICES[name])
         raise SettingsError(f"{place}: '{name}' must be {choices}: {value!r}.")
+    if kind is bool:
+        return _flag(name, value, place)
     try:
         if kind is str:
             return str(value)
@@ -176,3 +181,12 @@ def _value(name: str, value: Any, place: str) -> Any:
         wanted = {int: "a whole number", float: "a number"}.get(kind, "a path")
         raise SettingsError(f"{place}: '{name}' must be {wanted} above zero: {value!r}.") from error
     return number
+
+
+def _flag(name: str, value: Any, place: str) -> bool:
+    flags = {"1": True, "true": True, "yes": True, "on": True}
+    flags |= {"0": False, "false": False, "no": False, "off": False}
+    try:
+        return flags[str(value).lower()]
+    except KeyError:
+        raise SettingsError(f"{place}: '{name}' must be 1 or 0: {value!r}.") from None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxgate.cli import tables, transfers
+from voxgate.cli.settings import in_force
 from voxgate.cli.streams import emit, say
 from voxgate.errors import ChangedCheckpointError, UsageError
 
@@ -213,6 +214,5 @@ def _lines(record: Record, facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _registry() -> Registry:
     from voxgate.registry.registry import Registry
-    from voxgate.settings import Settings
 
-    return Registry.open(Settings.read())
+    return Registry.open(in_force())
