@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 CGROUP = Path("/sys/fs/cgroup")  # of a container: its limit may lie below the machine's
 
 
 def free_bytes(device: torch.device | str = "cpu") -> int:
     """Bytes that a new model may take on this device without driving others out."""
-    device = torch.device(device)
-    if device.type == "cuda":
+    if str(device).startswith("cuda"):
+        import torch  # noqa: PLC0415 (who asks for the processor's memory needs none of it)
+
         return int(torch.cuda.mem_get_info(device)[0])
     return min(_available(), _container_left())
 

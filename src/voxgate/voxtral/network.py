@@ -11,6 +11,8 @@ from voxgate.voxtral.encoder import Encoder
 from voxgate.voxtral.projector import Projector
 
 if TYPE_CHECKING:
+    import torch
+
     from voxgate.voxtral.config import VoxtralConfig
 
 
@@ -22,3 +24,10 @@ class Network(nn.Module):
         self.encoder = Encoder(config.encoder)
         self.projector = Projector(config)
         self.decoder = Decoder(config.decoder)
+        self.attention_type: torch.dtype | None = None  # None: as what goes from layer to layer
+
+    def attend_in(self, dtype: torch.dtype) -> None:
+        """Have attention, and the cache for it, compute in another type than the layers."""
+        self.attention_type = dtype
+        for layer in self.encoder.layers:
+            layer.attention.compute = dtype
