@@ -166,6 +166,7 @@ def _hold(network: Network, piece: Piece, arrays: Arrays) -> None:
         return
     module = linear.held(piece.scheme, arrays)
     if len(piece.maps) > 1:
-        module = Joined(module, [network.get_submodule(each).out_features for each in piece.maps])
+        rows = [len(network.get_parameter(f"{each}.weight")) for each in piece.maps]
+        module = Joined(module, rows)
     path, _, name = piece.name.rpartition(".")
     setattr(network.get_submodule(path), name, module)

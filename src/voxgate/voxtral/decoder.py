@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
+from voxgate.voxtral import attention
 from voxgate.voxtral.linear import Joint
 from voxgate.voxtral.rope import Rope
 from voxgate.voxtral.steps import Steps, finish
@@ -109,12 +110,17 @@ class DecoderAttention(nn.Module):
             v=nn.Linear(config.width, shared, bias=False),
         )
         self.out = nn.Linear(inner, config.width, bias=False)
+        self.compute: torch.dtype | None = None  # of `attention.causal`; None: PyTorch's, as x
 
     def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
         """[slots, new, width] to the same; the new keys and values stay in the cache."""
         q, k, v = (self._divided(part) for part in self.qkv(x))
         keys, values = cache.extended(rope.turn(k), v)
-        mixed = _attend(rope.turn(q).to(keys.dtype), keys, values, mask)
+        q = rope.turn(q).to(keys.dtype)
+        if self.compute and mask is None and x.shape[1] > 1:
+            mixed = attention.causal(q, keys, values)
+        else:
+            mixed = _attend(q, keys, values, mask)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2).to(x.dtype))
         return out
 

@@ -28,19 +28,24 @@ TILE = 512  # rows that are unpacked at once: 3 MB of bf16 at 3072 columns, whic
 
 
 class Int4(nn.Module):
-    """A linear map over `arrays`."""
+    """A linear map over `arrays`, which are kept."""
+
+    packed: Tensor
+    scales: Tensor
 
     def __init__(self, arrays: dict[str, Tensor]) -> None:
         super().__init__()
-        self.packed, self.scales, self.bias = arrays["packed"], arrays["scales"], arrays.get("bias")
-        self.out = int(arrays["out"])
+        for name, array in arrays.items():
+            self.register_buffer(name, array)
+        self.bias: Tensor | None = arrays.get("bias")
+        self.rows = int(arrays["out"])
 
     @classmethod
     def arrays(cls, weight: Tensor) -> dict[str, Tensor]:
         """Of a matrix [out, in], padded to whole groups and blocks."""
         block = operators.int4_block()
         padded = F.pad(weight, (0, -weight.shape[1] % GROUP, 0, -len(weight) % MOST_BLOCK))
-        tiles = [quantised(tile.float()) for tile in padded.split(TILE)]
+        tiles = [quantised(tile.float()) for tile in torch.split(padded, TILE)]
         return {
             "packed": torch.cat([operators.int4_packed(steps, block) for steps, _ in tiles]),
             "scales": torch.cat([scales for _, scales in tiles], dim=1),
@@ -53,7 +58,7 @@ class Int4(nn.Module):
         tokens = F.pad(x.reshape(-1, x.shape[-1]), (0, columns - x.shape[-1]))
         few = len(tokens) <= FEW and operators.int4_few()
         product = self._few(tokens) if few else self._many(tokens)
-        out = product[:, : self.out].float()
+        out = product[:, : self.rows].float()
         if self.bias is not None:
             out = out + self.bias
         return out.reshape(*x.shape[:-1], -1)
@@ -64,7 +69,9 @@ class Int4(nn.Module):
     def _many(self, tokens: Tensor) -> Tensor:
         inputs = tokens.to(operators.many_type())
         blocks = TILE // self.packed.shape[2] // 2
-        tiles = zip(self.packed.split(blocks), self.scales.split(TILE, dim=1), strict=True)
+        tiles = zip(
+            torch.split(self.packed, blocks), torch.split(self.scales, TILE, dim=1), strict=True
+        )
         return torch.cat([inputs @ unpacked(*tile, inputs.dtype) for tile in tiles], dim=1)
 
 

@@ -22,30 +22,35 @@ if TYPE_CHECKING:
 
 LEVELS = 127  # steps on either side of zero
 TINY = 1e-30  # the scale of a token of zeros
+FEWEST = 4  # tokens of a product: with fewer it takes longer, by a fifth (docs/log.md)
 TILE = 1024  # rows that are widened at once, where there is no product of integers
 
 
 class Int8(nn.Module):
-    """A linear map over `arrays`."""
+    """A linear map over `arrays`, which are kept."""
+
+    scales: Tensor
+    rows: Tensor
+    packed: Tensor
+    order: Tensor
 
     def __init__(self, arrays: dict[str, Tensor]) -> None:
         super().__init__()
-        self.scales, self.bias = arrays["scales"], arrays.get("bias")
+        for name, array in arrays.items():
+            self.register_buffer(name, array)
+        self.bias: Tensor | None = arrays.get("bias")
         self.levels = operators.int8_levels() or LEVELS
-        self.packed: Tensor | None = None
+        self.weight: Tensor | None = None  # None: there is no product of integers
         if "packed" in arrays:
-            self._bytes = arrays["packed"]  # what `packed` lies in
             shape = tuple(arrays["shape"].tolist())
-            self.packed = operators.restored(self._bytes, arrays["order"], shape)
+            self.weight = operators.restored(self.packed, self.order, shape)
         elif operators.int8_levels():
-            self.packed = operators.prepacked(arrays["rows"])
-        else:
-            self.rows = arrays["rows"]
+            self.weight = self.rows = operators.prepacked(self.rows)
 
     @classmethod
     def arrays(cls, weight: Tensor) -> dict[str, Tensor]:
         """Of a matrix [out, in]: its rows in 8 bits, packed where that can be kept."""
-        tiles = [quantised(tile.float(), LEVELS) for tile in weight.split(TILE)]
+        tiles = [quantised(tile.float(), LEVELS) for tile in torch.split(weight, TILE)]
         rows, scales = (torch.cat(each) for each in zip(*tiles, strict=True))
         arrays = {"scales": scales.flatten()}
         if not operators.restorable():
@@ -62,19 +67,20 @@ class Int8(nn.Module):
         return out.view(*x.shape[:-1], -1)
 
     def _product(self, tokens: Tensor) -> Tensor:
-        if self.packed is None:
-            return self._widened(tokens, self.rows)
+        if self.weight is None:
+            return self._widened(tokens)
         inputs, scales = quantised(tokens.float(), self.levels)
-        # oneDNN's fast kernels take bytes without a sign: x + 128 is x with its highest bit flipped.
-        unsigned = inputs.view(torch.uint8).bitwise_xor_(128)
-        product = operators.int8_product(unsigned, 128, self.packed, self.scales)
+        zero = self.levels + 1  # oneDNN's fast kernels take bytes without a sign
+        unsigned = inputs.view(torch.uint8).add_(zero)
+        rows = F.pad(unsigned, (0, 0, 0, max(0, FEWEST - len(tokens))))
+        product = operators.int8_product(rows, zero, self.weight, self.scales)[: len(tokens)]
         if self.bias is None:
             return product.mul_(scales)
         return torch.addcmul(self.bias, product, scales, out=product)
 
-    def _widened(self, tokens: Tensor, rows: Tensor) -> Tensor:
+    def _widened(self, tokens: Tensor) -> Tensor:
         """The same weights in float32, a tile at a time: right everywhere, and slow."""
-        tiles = rows.split(TILE)
+        tiles = torch.split(self.rows, TILE)
         out = torch.cat([F.linear(tokens.float(), tile.float()) for tile in tiles], dim=1)
         out.mul_(self.scales)
         return out if self.bias is None else out.add_(self.bias)

@@ -7,7 +7,6 @@ import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,6 +16,8 @@ from voxgate.voxtral import operators
 from voxgate.voxtral.profiles import PROFILES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from voxgate.voxtral.folder import Folder
     from voxgate.voxtral.profiles import Profile
 

@@ -82,7 +82,8 @@ class Prepacked(nn.Module):
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())  # noqa: SLF001
+        weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())  # noqa: SLF001
+        self.register_buffer("weight", weight)
         self.bias = linear.bias
 
     def forward(self, x: Tensor) -> Tensor:

@@ -87,6 +87,11 @@ class Voxtral:
         """What goes from layer to layer: in `exact` the type of the weights too."""
         return self._network.decoder.dtype
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the weights take: what `profiles.footprint` says beforehand."""
+        return self._network.nbytes
+
     def cache(self, slots: int, capacity: int) -> Cache:
         """Room for so many sequences of so many positions."""
         dtype = self._network.attention_type or self.dtype

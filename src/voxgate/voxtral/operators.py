@@ -121,7 +121,7 @@ def restored(held: Tensor, layout: Tensor, shape: tuple[int, ...]) -> Tensor:
         ctypes.py_object,
         [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p],
     )
-    packed: Tensor = torch._C._aoti.alloc_tensor_by_stealing_from_void_ptr(  # type: ignore[attr-defined]
+    packed: Tensor = torch._C._aoti.alloc_tensor_by_stealing_from_void_ptr(
         capsule(handle, None, None)
     )
     return packed
@@ -203,21 +203,22 @@ def _tried(what: str, levels: int) -> bool:
     def trial() -> bool:
         rows, inputs = _extreme(levels)
         packed, scales = prepacked(rows), torch.ones(ROWS)
-        wide = [inputs.float() - 128, rows.float()]
-        right = torch.equal(int8_product(inputs, 128, packed, scales), F.linear(*wide))
-        took = _fastest(lambda: int8_product(inputs, 128, packed, scales))
+        zero = levels + 1
+        wide = [inputs.float() - zero, rows.float()]
+        right = torch.equal(int8_product(inputs, zero, packed, scales), F.linear(*wide))
+        took = _fastest(lambda: int8_product(inputs, zero, packed, scales))
         return right and took < SLOWEST * _fastest(lambda: F.linear(*wide))
 
     return _holds(what, trial)
 
 
 def _extreme(levels: int) -> tuple[Tensor, Tensor]:
-    """int8 rows and uint8 inputs around 128, most of them as large as they come."""
+    """int8 rows, and uint8 inputs around their zero, many of them as large as they come."""
     dice = torch.Generator().manual_seed(0)
     rows = torch.randint(-127, 128, (ROWS, COLUMNS), generator=dice)
     inputs = torch.randint(-levels, levels + 1, (TOKENS, COLUMNS), generator=dice)
     rows[::2], inputs[::2] = 127, levels  # whole sums of one sign
-    return rows.to(torch.int8), (inputs + 128).to(torch.uint8)
+    return rows.to(torch.int8), (inputs + levels + 1).to(torch.uint8)
 
 
 def _fastest(work: Callable[[], object]) -> float:

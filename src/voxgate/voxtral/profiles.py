@@ -1,4 +1,4 @@
-"""Profiles: in which scheme each part of a model is held, and the memory that takes. Imports no torch.
+"""Profiles: the scheme that each part of a model is held in, and the memory it takes. No torch.
 
 Whoever has to know whether a model fits asks `footprint` before anything is loaded.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from voxgate.errors import UsageError
 from voxgate.voxtral.config import POSITIONS
@@ -69,7 +69,7 @@ WIDE = Schemes("fp32", "fp32", "fp32", "fp32")
 
 def named(name: str) -> Profile:
     """A profile by its name. Raises `UsageError`, which lists them, for any other."""
-    for profile in get_args(Profile):
+    for profile in PROFILES:
         if name == profile:
             return profile
     raise UsageError(f"No profile is called '{name}'. There are {', '.join(PROFILES)}.")
@@ -85,9 +85,12 @@ def footprint(folder: Folder, profile: Profile) -> int:
     tensors = _announced(folder)
     schemes = WIDE if profile == "exact" and exact_scheme(folder) == "fp32" else PROFILES[profile]
     held = sum(_held(module, tensor, schemes) for module, tensor in tensors)
-    if schemes.quantised and "decoder.head" not in {module for module, _ in tensors}:
+    modules = {module for module, _ in tensors}
+    if "encoder.positions" not in modules:  # of Mistral's layout: they are computed
+        held += POSITIONS * folder.config.encoder.width * ITEM_BYTES["F32"]
+    if schemes.quantised and "decoder.head" not in modules:
         tied = [tensor for module, tensor in tensors if module == "decoder.embeddings"]
-        held += sum(matrix_bytes(*tensor.shape, schemes.head) for tensor in tied)
+        held += sum(matrix_bytes(tensor.shape, schemes.head) for tensor in tied)
     return held
 
 
@@ -107,11 +110,11 @@ def widened(stored: str, weights: int) -> bool:
     return not computes(stored) and WIDE_ROOM * weights * ITEM_BYTES["F32"] < free_bytes()
 
 
-def matrix_bytes(rows: int, columns: int, scheme: Scheme) -> int:
-    """Bytes of a matrix in a scheme, with its scales."""
-    weights = rows * columns
+def matrix_bytes(shape: tuple[int, ...], scheme: Scheme) -> int:
+    """Bytes of a matrix [out, in] in a scheme, with its scales."""
+    weights = math.prod(shape)
     if scheme == "int8":
-        return weights + 8 * rows  # a scale, and what oneDNN adds for the zero of its inputs
+        return weights + 8 * shape[0]  # a scale, and what oneDNN adds for the zero of its inputs
     if scheme == "int4":
         return weights // 2 + 4 * weights // GROUP  # a scale and a zero of 16 bits each
     return weights * (4 if scheme == "fp32" else 2)
@@ -143,7 +146,7 @@ def _held(module: str, tensor: Announced, schemes: Schemes) -> int:
     scheme = scheme_of(module, schemes)
     if scheme is None or len(tensor.shape) != 2:
         return 4 * weights
-    return matrix_bytes(*tensor.shape, scheme)
+    return matrix_bytes(tensor.shape, scheme)
 
 
 def scheme_of(module: str, schemes: Schemes) -> Scheme | None:
