@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from voxgate import __version__
-from voxgate.cli import keys, models, streams
+from voxgate.cli import bench, keys, models, streams
 from voxgate.cli.doctor import doctor
 from voxgate.cli.engine import engine
 from voxgate.cli.failures import told
@@ -47,6 +47,7 @@ app.command()(serve)
 app.add_typer(keys.app)
 app.add_typer(models.app)
 app.command()(engine)
+app.add_typer(bench.app)
 app.command()(doctor)
 
 
