@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -28,6 +29,8 @@ from voxgate.voxtral.features import CHUNK_S, SAMPLE_RATE
 from voxgate.voxtral.measured import TOKENS, Figures, Watch, figures, measure, sound
 from voxgate.voxtral.profiles import PROFILES, named
 
+Clock: TypeAlias = Callable[[], float]
+
 
 def main() -> None:
     """Measure both engines and print the table, or, as a child, measure one."""
@@ -36,12 +39,21 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=12, help="decode steps that are measured")
     parser.add_argument("--profile", choices=(*PROFILES, "all"), default="exact")
     parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto")
+    parser.add_argument(
+        "--one-thread",
+        action="store_true",
+        help="one thread, and its processor time instead of wall time: for a machine in use",
+    )
     parser.add_argument("--only", choices=("voxgate", "transformers"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help="where the checkpoint lies or is to be kept")
     asked = parser.parse_args()
     if asked.only:
         measured = _voxgate if asked.only == "voxgate" else _transformers
-        found = measured(asked.folder, asked.tokens, asked.dtype, asked.profile)
+        if asked.one_thread:
+            torch.set_num_threads(1)
+        found = measured(
+            asked.folder, asked.tokens, asked.dtype, asked.profile, _clock(asked.one_thread)
+        )
         print(json.dumps(asdict(found)))
         return
     with tempfile.TemporaryDirectory() as scratch:
@@ -51,28 +63,35 @@ def main() -> None:
             size = full_shape.write(folder, asked.shape)
             print(f"{size / 1e9:.1f} GB of weights written in {time.perf_counter() - began:.0f} s")
         profiles: list[str] = [*PROFILES] if asked.profile == "all" else [asked.profile]
-        ours = {each: _ours(folder, asked.tokens, asked.dtype, each) for each in profiles}
+        one = asked.one_thread
+        ours = {each: _ours(folder, asked.tokens, asked.dtype, each, one=one) for each in profiles}
         wanted = asked.dtype if asked.dtype != "auto" else "bfloat16"
-        peer = _child("transformers", folder, asked.tokens, wanted, "exact")
-    threads = torch.get_num_threads()
-    print(f"{platform.machine()}, {threads} threads, torch {torch.__version__}, {peer.dtype}")
+        peer = _child("transformers", folder, asked.tokens, wanted, "exact", one=one)
+    threads = "1 thread, its own time" if one else f"{torch.get_num_threads()} threads"
+    print(f"{platform.machine()}, {threads}, torch {torch.__version__}, {peer.dtype}")
     print("peer: VoxtralForConditionalGeneration.from_pretrained(folder, dtype), greedy, cached")
     show(row for name, each in ours.items() for row in _rows(each, peer, name))
 
 
-def _ours(folder: Path, tokens: int, dtype: str, profile: str) -> Figures:
+def _ours(folder: Path, tokens: int, dtype: str, profile: str, *, one: bool) -> Figures:
     """The second start of a profile: at the first its weights are quantised, which is said."""
     if profile != "exact":
         began = time.perf_counter()
-        _child("voxgate", folder, 1, dtype, profile)
+        _child("voxgate", folder, 1, dtype, profile, one=one)
         print(f"{profile}: first start and a window in {time.perf_counter() - began:.0f} s")
-    return _child("voxgate", folder, tokens, dtype, profile)
+    return _child("voxgate", folder, tokens, dtype, profile, one=one)
 
 
-def _child(engine: str, folder: Path, tokens: int, dtype: str, profile: str) -> Figures:
+def _clock(one_thread: bool) -> Clock:
+    return time.thread_time if one_thread else time.perf_counter
+
+
+def _child(
+    engine: str, folder: Path, tokens: int, dtype: str, profile: str, *, one: bool
+) -> Figures:
     command = [sys.executable, "-m", "benchmarks.engine", "--only", engine]
     command += ["--folder", str(folder), "--tokens", str(tokens), "--dtype", dtype]
-    command += ["--profile", profile]
+    command += ["--profile", profile, *(["--one-thread"] if one else [])]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return Figures(**json.loads(done.stdout.splitlines()[-1]))
 
@@ -92,13 +111,13 @@ def _rows(ours: Figures, peer: Figures, profile: str) -> list[Row]:
     ]
 
 
-def _voxgate(folder: Path, tokens: int, dtype: str, profile: str) -> Figures:
+def _voxgate(folder: Path, tokens: int, dtype: str, profile: str, clock: Clock) -> Figures:
     wanted = None if dtype == "auto" else getattr(torch, dtype)
-    return measure(str(folder), named(profile), tokens, wanted)
+    return measure(str(folder), named(profile), tokens, wanted, clock)
 
 
 @torch.inference_mode()
-def _transformers(folder: Path, tokens: int, dtype: str, _profile: str) -> Figures:
+def _transformers(folder: Path, tokens: int, dtype: str, _profile: str, clock: Clock) -> Figures:
     from transformers import (  # noqa: PLC0415 (only this child's memory)
         VoxtralForConditionalGeneration,
         WhisperFeatureExtractor,
@@ -108,7 +127,7 @@ def _transformers(folder: Path, tokens: int, dtype: str, _profile: str) -> Figur
     from voxgate.voxtral.tokenizer import Tokenizer  # noqa: PLC0415
 
     ids = torch.tensor([transcription(Tokenizer.open(folder / "tekken.json"), 1)])
-    watch = Watch()
+    watch = Watch(clock)
     model: Any = VoxtralForConditionalGeneration.from_pretrained(
         folder, dtype=getattr(torch, dtype)
     )

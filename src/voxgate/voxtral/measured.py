@@ -23,6 +23,8 @@ from voxgate.voxtral.profiles import named
 from voxgate.voxtral.prompt import transcription
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from voxgate.voxtral.profiles import Profile
 
 TOKENS = 100  # of a window, which the real-time factor is stated for: fluent speech
@@ -46,23 +48,27 @@ class Figures:
 
 
 class Watch:
-    """Laps of wall time."""
+    """Laps, of wall time or by another clock."""
 
-    def __init__(self) -> None:
-        self._began = time.perf_counter()
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock, self._began = clock, clock()
 
     def lap(self) -> float:
         """Seconds since the last lap."""
-        now = time.perf_counter()
+        now = self._clock()
         took, self._began = now - self._began, now
         return took
 
 
 def measure(
-    folder: str, profile: Profile, tokens: int, dtype: torch.dtype | None = None
+    folder: str,
+    profile: Profile,
+    tokens: int,
+    dtype: torch.dtype | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Figures:
     """Load a checkpoint and take a window through it, with so many tokens."""
-    watch = Watch()
+    watch = Watch(clock)
     model = Voxtral.load(folder, profile, dtype=dtype)
     load_s = watch.lap()
     (audio,) = model.encode([sound()])
