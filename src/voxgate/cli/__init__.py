@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from voxgate import __version__
-from voxgate.cli import keys, models, streams
+from voxgate.cli import bench, keys, models, streams
 from voxgate.cli.doctor import doctor
 from voxgate.cli.engine import engine
 from voxgate.cli.failures import told
@@ -60,6 +60,7 @@ app.add_typer(models.app)
 app.command()(ps)
 app.command()(unload)
 app.command()(engine)
+app.add_typer(bench.app)
 app.command()(doctor)
 
 
