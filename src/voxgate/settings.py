@@ -74,6 +74,9 @@ class Settings:
     engine_patience_s: float = 30.0
     """How long an engine with work may go without a step before it is killed."""
 
+    profile: str = "balanced"
+    """How Voxtral's weights are held: `exact`, `balanced` or `fast`."""
+
     engine_idle_s: float = 300.0
     """How long an engine may be without work before it is unloaded; `inf` keeps it for ever."""
 
@@ -130,7 +133,11 @@ _KINDS = {
 }
 
 
-_CHOICES = {"auth": ("keys", "off"), "while_loading": ("wait", "refuse")}
+_CHOICES = {
+    "auth": ("keys", "off"),
+    "profile": ("exact", "balanced", "fast"),
+    "while_loading": ("wait", "refuse"),
+}
 
 
 def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
@@ -165,7 +172,8 @@ def _known(name: str, place: str) -> str:
 def _value(name: str, value: Any, place: str) -> Any:
     kind: Any = _KINDS[name]
     if name in _CHOICES and value not in _CHOICES[name]:
-        choices = " or ".join(f"'{choice}'" for choice in _CHOICES[name])
+        *others, last = (f"'{choice}'" for choice in _CHOICES[name])
+        choices = f"{', '.join(others)} or {last}"
         raise SettingsError(f"{place}: '{name}' must be {choices}: {value!r}.")
     if kind is bool:
         return _flag(name, value, place)

@@ -42,4 +42,5 @@ def engine(
     from voxgate.registry.shelf import Shelf
 
     settings = in_force()
-    serve(find(model, Shelf(settings)), socket, grace, plates=settings.home / FOLDER)
+    spec = find(model, Shelf(settings)).held(settings.profile)
+    serve(spec, socket, grace, plates=settings.home / FOLDER)

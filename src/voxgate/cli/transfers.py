@@ -103,7 +103,7 @@ def say_installed(how: str, record: Record) -> None:
 
     say(
         f"{how} {record.name} at {record.revision}: {amount(record.nbytes)} in {record.folder}; "
-        f"loaded, {amount(record.memory_bytes)} of memory."
+        f"loaded as it is stored, {amount(record.memory_bytes)} of memory; about half as balanced."
     )
 
 

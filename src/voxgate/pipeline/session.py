@@ -133,7 +133,7 @@ class Session:
             self._desks = {}
 
     def _desk(self, model: str) -> _Desk:
-        spec = find(model, self.models)
+        spec = find(model, self.models).held(self.settings.profile)
         if spec.address not in self._desks:
             if absent := missing(spec):
                 raise NoWeightsError(absent)
