@@ -53,11 +53,10 @@ class _Service:
     async def transcribe(self, request: Request) -> Response:
         model = self._recogniser.name
         options = protocol.decode_options(request.headers.get(protocol.OPTIONS_HEADER, "{}"))
+        lane = protocol.decode_lane(request.headers.get(protocol.LANE_HEADER, "batch"))
         self._recogniser.capabilities.check(model, options)
         pcm16 = await self._sound(request)
-        return EventStream(
-            self._scheduler, model, lambda: self._recogniser.recognise(pcm16, options)
-        )
+        return EventStream(self._scheduler, model, pcm16, options, lane)
 
     async def _sound(self, request: Request) -> bytes:
         sound = bytearray()

@@ -16,6 +16,7 @@ from pocketsphinx import Decoder
 
 from voxgate.engine.protocol import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.engine.sphinx_words import segments_of, words_of
+from voxgate.engine.turns import Turns
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Done, Event, Options, Progress
 
@@ -44,6 +45,10 @@ class PocketSphinx:
         self.name = name
         self.capabilities = capabilities
         self._decoder: Decoder | None = _decoder()
+
+    def scheduler(self) -> Turns:
+        """One window after another."""
+        return Turns(self.recognise, self.capabilities.concurrency)
 
     def recognise(self, pcm16: bytes, options: Options) -> Generator[Event, None, None]:
         """Progress a step, then segments, then Done. Raises `UsageError` for half a sample.

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from voxgate.engine.app import create_app
 from voxgate.engine.catalogue import load
-from voxgate.engine.scheduler import Scheduler
 from voxgate.engine.server import Server, listening
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def serve(
         Thread(target=_die_with_the_owner, args=(socket,), daemon=True).start()
     recogniser = load(model)
     with listening(socket) as listener:
-        scheduler = Scheduler(recogniser.capabilities.concurrency)
+        scheduler = recogniser.scheduler()
         app = create_app(recogniser, scheduler)
         server = Server(app, grace_s, leave_on, ready=lambda: _announce(recogniser.name, stdout))
         server.run(sockets=[listener])

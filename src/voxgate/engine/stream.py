@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from voxgate.engine.protocol import NDJSON, Failure, encode
-from voxgate.engine.scheduler import Scheduler, Work
+from voxgate.engine.work import Lane, Work
 from voxgate.errors import EngineError, VoxgateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
     from starlette.types import Receive, Scope, Send
 
-    from voxgate.transcript.values import Event
+    from voxgate.engine.scheduler import Scheduler
+    from voxgate.transcript.values import Event, Options
 
 
 class EventStream(Response):
@@ -29,7 +28,7 @@ class EventStream(Response):
     media_type = NDJSON
 
     def __init__(
-        self, scheduler: Scheduler, model: str, steps: Callable[[], Generator[Event, None, None]]
+        self, scheduler: Scheduler, model: str, pcm16: bytes, options: Options, lane: Lane
     ) -> None:
         self.status_code = 200
         self.background = None
@@ -38,7 +37,7 @@ class EventStream(Response):
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._scheduler = scheduler
-        self._work = Work(steps, tell=self._tell, end=self._end)
+        self._work = Work(pcm16, options, self._tell, self._end, lane)
         scheduler.add(self._work)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)

@@ -98,8 +98,7 @@ class DecoderAttention(nn.Module):
     def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
         """[slots, new, width] to the same; the new keys and values stay in the cache."""
         q, k = rope.turn(self._divided(self.q(x))), rope.turn(self._divided(self.k(x)))
-        keys, values = cache.extended(k, self._divided(self.v(x)))
-        mixed = _attend(q, keys, values, mask)
+        mixed = cache.attended(q, k, self._divided(self.v(x)), mask)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
 
@@ -129,10 +128,24 @@ class _LayerCache:
     def __init__(self, cache: Cache, layer: int, slots: Sequence[int], length: int) -> None:
         self._cache, self._layer, self._slots, self._length = cache, layer, slots, length
 
-    def extended(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values [slots, kv_heads, length, head_dim], these new ones among them."""
+    def attended(self, q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        """Queries [slots, heads, new, head_dim] over keys and values, these new ones among them.
+
+        On a processor slots that take one position each are looked at one by one: nothing is copied
+        to bring them together, nothing is computed for the longest one's sake, and each has the
+        very bits that it has alone.
+        """
         self._cache.write(self._layer, self._slots, keys, values)
-        return self._cache.read(self._layer, self._slots, self._length)
+        if q.shape[2] == 1 and q.device.type == "cpu":
+            alone = [
+                _attend(q[row : row + 1], *self._read([slot], self._cache.lengths[slot] + 1), None)
+                for row, slot in enumerate(self._slots)
+            ]
+            return torch.cat(alone)
+        return _attend(q, *self._read(self._slots, self._length), mask)
+
+    def _read(self, slots: Sequence[int], length: int) -> tuple[Tensor, Tensor]:
+        return self._cache.read(self._layer, slots, length)
 
 
 def _mask(positions: Tensor, length: int) -> Tensor | None:
