@@ -82,7 +82,7 @@ class Caller:
         scheduler.add(self.work)
 
     def events(self) -> list[Event]:
-        """All of them, once the window is done; raises what ended it otherwise."""
+        """All of them, once the window is done; raises what ended it otherwise. Once."""
         if error := self.ended.get(timeout=DEADLINE_S):
             raise error
         return self.told
