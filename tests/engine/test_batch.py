@@ -56,7 +56,8 @@ def digits() -> Voxtral:
 @pytest.fixture(scope="module")
 def spoken() -> list[Spoken]:
     rng = random.Random(11)
-    return [phrase(rng, its, size) for its in takes().values() for size in (2, 6)]
+    speakers = list(takes().values())[:4]
+    return [phrase(rng, its, size) for its in speakers for size in (2, 6)]
 
 
 def pcm16(spoken: Spoken) -> bytes:

@@ -25,5 +25,5 @@ class Recogniser(Protocol):
 
         It gives events of each window of mono PCM16LE at 16 kHz, ending with `Done`. A step must
         stay well below the engine's patience (`Settings.engine_patience_s`). The same window gives
-        the same events, whatever came before it.
+        the same text, whatever comes before it or with it.
         """

@@ -69,7 +69,7 @@ class Sequence:
 
     def news(self) -> Event:
         """What is to be said after a token: the text that came with it, or that it came."""
-        settled = self.hearing.draft.settled.strip()
+        settled = self.hearing.settled.strip()
         text, self._told = settled[len(self._told) :], settled
         return Delta(text) if text else Progress(0.0)
 

@@ -39,30 +39,35 @@ class Hearing:
         """`Voxtral.generate` says what these mean, and what is raised for them."""
         self.sound = samples_of(samples)
         self.seconds = len(self.sound) / SAMPLE_RATE
-        self.draft = Draft(tokenizer, self.seconds, max_tokens, stop)
+        self._draft = Draft(tokenizer, self.seconds, max_tokens, stop)
         self.prompt = transcription(tokenizer, chunks_of(self.sound), language)
         self._sampler = Sampler(sampling or Sampling())
 
     @property
     def positions(self) -> int:
         """The most that its slot of a cache has to hold."""
-        return len(self.prompt) + self.draft.limit
+        return len(self.prompt) + self._draft.limit
+
+    @property
+    def settled(self) -> str:
+        """The text so far, as far as nothing can change it any more."""
+        return self._draft.settled
 
     @property
     def last(self) -> int:
         """The token that was taken last, and has to go through the model next."""
-        return self.draft.last
+        return self._draft.last
 
     def take(self, logits: Tensor) -> bool:
         """Choose the next token of these logits [vocabulary]; False when the text is finished.
 
         Raises `EngineRefusedError` where they are no numbers.
         """
-        return self.draft.push(*self._sampler.choose(logits))
+        return self._draft.push(*self._sampler.choose(logits))
 
     def generation(self) -> Generation:
         """What was written, once it is finished."""
-        return self.draft.generation()
+        return self._draft.generation()
 
 
 def most_positions(tokenizer: Tokenizer, chunks: int, languages: Iterable[str | None]) -> int:
