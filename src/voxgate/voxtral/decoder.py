@@ -18,7 +18,7 @@ from voxgate.voxtral.rope import Rope
 from voxgate.voxtral.steps import Steps, finish
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -115,12 +115,8 @@ class DecoderAttention(nn.Module):
     def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
         """[slots, new, width] to the same; the new keys and values stay in the cache."""
         q, k, v = (self._divided(part) for part in self.qkv(x))
-        keys, values = cache.extended(rope.turn(k), v)
-        q = rope.turn(q).to(keys.dtype)
-        if self.compute and mask is None and x.shape[1] > 1:
-            mixed = attention.causal(q, keys, values)
-        else:
-            mixed = _attend(q, keys, values, mask)
+        attend = attention.causal if self.compute and mask is None and x.shape[1] > 1 else None
+        mixed = cache.attended(rope.turn(q), rope.turn(k), v, mask, attend)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2).to(x.dtype))
         return out
 
@@ -150,10 +146,35 @@ class _LayerCache:
     def __init__(self, cache: Cache, layer: int, slots: Sequence[int], length: int) -> None:
         self._cache, self._layer, self._slots, self._length = cache, layer, slots, length
 
-    def extended(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values [slots, kv_heads, length, head_dim], these new ones among them."""
+    def attended(
+        self,
+        q: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask: Tensor | None,
+        attend: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
+    ) -> Tensor:
+        """Queries [slots, heads, new, head_dim] over keys and values, these new ones among them.
+
+        `attend` takes the place of PyTorch's own for a sequence from its beginning.
+        On a processor slots that take one position each are looked at one by one: nothing is copied
+        to bring them together, nothing is computed for the longest one's sake, and each has the
+        very bits that it has alone.
+        """
         self._cache.write(self._layer, self._slots, keys, values)
-        return self._cache.read(self._layer, self._slots, self._length)
+        q = q.to(self._cache.keys.dtype)
+        if attend is not None:
+            return attend(q, *self._read(self._slots, self._length))
+        if q.shape[2] == 1 and q.device.type == "cpu":
+            alone = [
+                _attend(q[row : row + 1], *self._read([slot], self._cache.lengths[slot] + 1), None)
+                for row, slot in enumerate(self._slots)
+            ]
+            return torch.cat(alone)
+        return _attend(q, *self._read(self._slots, self._length), mask)
+
+    def _read(self, slots: Sequence[int], length: int) -> tuple[Tensor, Tensor]:
+        return self._cache.read(self._layer, slots, length)
 
 
 def _mask(positions: Tensor, length: int) -> Tensor | None:
