@@ -43,7 +43,10 @@ inline __m512 rounded(__m512 w, __m512 inverse) {
   return _mm512_max_ps(_mm512_min_ps(near, _mm512_set1_ps(7)), _mm512_set1_ps(-8));
 }
 
-// The scale of each lane, in bf16. For integers q the best scale is (w·q)/(q·q), and it takes (w·q)²/(q·q) off the error.
+inline __m512 in_bf16(__m512 x) { return widened((__m256i)_mm512_cvtneps_pbh(x)); }
+
+// The scale of each lane, as bf16 has it. For integers q the best one is (w·q)/(q·q); a scale s takes s (2 w·q - s q·q) off the
+// squared error.
 inline __m512 best_scale(const Block &block) {
   const __m512 most = extreme(block);
   __m512 best = _mm512_setzero_ps(), gained = _mm512_setzero_ps();
@@ -55,12 +58,13 @@ inline __m512 best_scale(const Block &block) {
       wq = _mm512_fmadd_ps(w, q, wq);
       qq = _mm512_fmadd_ps(q, q, qq);
     }
-    const __m512 scale = _mm512_div_ps(wq, qq), gain = _mm512_mul_ps(wq, scale);
+    const __m512 scale = in_bf16(_mm512_div_ps(wq, qq));
+    const __m512 gain = _mm512_mul_ps(scale, _mm512_fnmadd_ps(scale, qq, _mm512_add_ps(wq, wq)));
     const __mmask16 better = _mm512_cmp_ps_mask(gain, gained, _CMP_GT_OQ);  // false for 0 / 0
     best = _mm512_mask_mov_ps(best, better, scale);
     gained = _mm512_mask_mov_ps(gained, better, gain);
   }
-  return widened((__m256i)_mm512_cvtneps_pbh(best));
+  return best;
 }
 
 // To half h of the group's 576 bytes.

@@ -1,7 +1,9 @@
 // The kernels on odd shapes against plain loops, from memory that ends where it should: for the sanitizers.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -100,21 +102,23 @@ void check_product(long rows, long outputs, long inputs) {
   expect(product_error.value() < 0.02, "product " + shape({rows, outputs, inputs}));
 }
 
-// One number of attention, computed as it is written.
-double attended(const Attention &of, long s, long head, long row, long dim) {
+// One row of attention, computed as it is written.
+std::vector<double> attended(const Attention &of, long s, long head, long row) {
   const long shared = head / (of.heads / of.kv_heads), slot = of.slots[s];
   const bf16 *q = of.q + s * of.q_strides.slot + head * of.q_strides.head + row * of.q_strides.row;
   const bf16 *keys = of.keys + slot * of.k_strides.slot + shared * of.k_strides.head;
   const bf16 *values = of.values + slot * of.v_strides.slot + shared * of.v_strides.head;
-  double total = 0, mixed = 0;
+  double total = 0;
+  std::vector<double> mixed(of.head_dim);
   for (long j = 0; j < (of.causal ? of.lengths[s] - of.rows + 1 + row : of.lengths[s]); j++) {
     double score = 0;
     for (long d = 0; d < of.head_dim; d++) score += widened(q[d]) * widened(keys[j * of.k_strides.row + d]);
     const double weight = std::exp(score * of.scale);
     total += weight;
-    mixed += weight * widened(values[j * of.v_strides.row + dim]);
+    for (long d = 0; d < of.head_dim; d++) mixed[d] += weight * widened(values[j * of.v_strides.row + d]);
   }
-  return mixed / total;
+  for (double &value : mixed) value /= total;
+  return mixed;
 }
 
 void check_attention(long rows, long heads, long kv_heads, long head_dim, std::vector<long> lengths, bool causal) {
@@ -133,9 +137,11 @@ void check_attention(long rows, long heads, long kv_heads, long head_dim, std::v
   Error error;
   for (long s = 0; s < sequences; s++)
     for (long row = 0; row < rows; row++)
-      for (long head = 0; head < heads; head++)
+      for (long head = 0; head < heads; head++) {
+        const std::vector<double> expected = attended(of, s, head, row);
         for (long d = 0; d < head_dim; d++)
-          error.add(widened(out[((s * rows + row) * heads + head) * head_dim + d]), attended(of, s, head, row, d));
+          error.add(widened(out[((s * rows + row) * heads + head) * head_dim + d]), expected[d]);
+      }
   expect(error.value() < 0.01, "attention " + shape({sequences, heads, rows, positions, head_dim}));
 }
 
