@@ -47,19 +47,40 @@ void quantise_row(const Element *x, std::uint8_t *q, float *scale, long width) {
   }
 }
 
+// The least power of two of which 127 reach the largest magnitude; -200 for zeros.
+inline int exponent_of(float largest) {
+  if (largest == 0) return -200;
+  const int exponent = std::ilogb(largest) - 6;  // 2^6 <= largest / 2^exponent < 2^7
+  return largest > std::ldexp(127.f, exponent) ? exponent + 1 : exponent;
+}
+
+// One row's groups and their scales: to the row's own, which is found first.
 template <class Element>
-void quantise_group(const Element *x, long left, std::int8_t *q, float *scale, std::int32_t *offset) {
-  const __m512 low = load(x, first(left)), high = left > 16 ? load(x + 16, first(left - 16)) : _mm512_setzero_ps();
-  const Scale group = scale_of(largest(_mm512_max_epu32(magnitude(low), magnitude(high))));
-  const __m512 inverse = _mm512_set1_ps(group.inverse);
-  // NaN times nothing would not be nothing.
-  const __mmask16 finite = group.inverse == 0 ? 0 : 0xffff;
-  const __m512i a = _mm512_maskz_mov_epi32(finite, quantised(low, inverse));
-  const __m512i b = _mm512_maskz_mov_epi32(finite, quantised(high, inverse));
-  _mm_storeu_si128(reinterpret_cast<__m128i *>(q), _mm512_cvtepi32_epi8(a));
-  _mm_storeu_si128(reinterpret_cast<__m128i *>(q + 16), _mm512_cvtepi32_epi8(b));
-  *scale = group.scale;
-  *offset = -8 * _mm512_reduce_add_epi32(_mm512_add_epi32(a, b));
+void quantise_row_in_groups(const Element *x, Groups to, long width) {
+  const long groups = (width + GROUP - 1) / GROUP;
+  __m512i most = _mm512_setzero_si512();
+  for (long g = 0; g < groups; g++) {
+    const long k = g * GROUP;
+    const __m512i both =
+        _mm512_max_epu32(magnitude(load(x + k, first(width - k))), magnitude(load(x + k + 16, first(width - k - 16))));
+    most = _mm512_max_epu32(most, both);
+    to.exponent[g] = exponent_of(largest(both));
+  }
+  const float whole = largest(most);
+  const bool finite = whole <= std::numeric_limits<float>::max();
+  const int least = std::max(exponent_of(finite ? whole : 1) - DEEPEST, -126);
+  *to.row = finite ? std::ldexp(1.f, least) : std::numeric_limits<float>::quiet_NaN();
+  for (long g = 0; g < groups; g++) {
+    const long k = g * GROUP;
+    const int exponent = finite ? std::max(to.exponent[g] - least, 0) : 0;
+    const __m512 inverse = _mm512_set1_ps(finite ? std::ldexp(1.f, -exponent - least) : 0);
+    const __m512i a = quantised(load(x + k, first(width - k)), inverse);
+    const __m512i b = quantised(load(x + k + 16, first(width - k - 16)), inverse);
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(to.q + k), _mm512_cvtepi32_epi8(a));
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(to.q + k + 16), _mm512_cvtepi32_epi8(b));
+    to.exponent[g] = exponent << 23;
+    to.offset[g] = finite ? -8 * _mm512_reduce_add_epi32(_mm512_add_epi32(a, b)) : 0;
+  }
 }
 
 // A few rows are done before another thread has woken up.
@@ -77,10 +98,8 @@ template <class Element>
 void quantise_groups(const Element *x, long stride, Groups to, long count, long width, int threads) {
   const long groups = (width + GROUP - 1) / GROUP;
   share_out(count, useful(threads, count, width), [&](int, long row) {
-    for (long g = 0; g < groups; g++) {
-      const long at = row * groups + g;
-      quantise_group(x + row * stride + g * GROUP, width - g * GROUP, to.q + at * GROUP, to.scale + at, to.offset + at);
-    }
+    const Groups at{to.q + row * groups * GROUP, to.exponent + row * groups, to.offset + row * groups, to.row + row};
+    quantise_row_in_groups(x + row * stride, at, width);
   });
 }
 

@@ -150,12 +150,25 @@ def test_a_product_is_the_packed_matrix_times_rounded_rows(
 
 
 def rounded_in_groups(x: Tensor) -> Tensor:
-    """Each 32 inputs of a row to int8 and back, float64."""
-    filled = F.pad(x.float(), (0, -x.shape[1] % 32)).reshape(len(x), -1, 32)
-    inverse = 127 / filled.abs().amax(-1, keepdim=True)  # in float32, as the kernel's
-    whole = (filled * inverse).round().double()
-    scale = (filled.abs().amax(-1, keepdim=True) / 127).double()
-    return (whole * scale).flatten(1)[:, : x.shape[1]]
+    """Each 32 inputs of a row to int8 and back, by a power of two, float64."""
+    filled = F.pad(x.double(), (0, -x.shape[1] % 32)).reshape(len(x), -1, 32)
+    scale = (filled.abs().amax(-1, keepdim=True) / 127).log2().ceil().exp2()
+    return ((filled / scale).round() * scale).flatten(1)[:, : x.shape[1]]
+
+
+@needs_kernels
+@pytest.mark.parametrize("size", [1e-22, 1.0, 1e30])
+def test_a_product_of_any_size(size: float, draw: torch.Generator) -> None:
+    """Groups that differ by more than a float can hold, too."""
+    packed = Int4Weight.pack(torch.randn(48, 96, generator=draw))
+    x = torch.randn(5, 96, generator=draw).mul(size)
+    x[1, :32] *= 1e-8
+    x[2, 32:64] *= 1e-18
+    x[3, 64:] = 0
+    x[4] = 0
+    ours, expected = native.linear_w4a8(x, packed), x.double() @ packed.unpacked().double().T
+    assert all(error(ours[i], expected[i]) < 0.02 for i in range(4))
+    assert bool((ours[4].abs() <= 1e-36).all())
 
 
 @needs_kernels
