@@ -35,16 +35,15 @@ inline __m512i quantised(__m512 x, __m512 inverse) { return _mm512_cvtps_epi32(_
 template <class Element>
 void quantise_row(const Element *x, std::uint8_t *q, float *scale, long width) {
   __m512i most = _mm512_setzero_si512();
-  for (long k = 0; k < width; k += 16) most = _mm512_max_epu32(most, magnitude(load(x + k, first(width - k))));
+  each_16(width, [&](long k, __mmask16 mask) { most = _mm512_max_epu32(most, magnitude(load(x + k, mask))); });
   const Scale row = scale_of(largest(most));
   *scale = row.scale;
   const __m512 inverse = _mm512_set1_ps(row.inverse);
   const __m512i zero = _mm512_set1_epi32(128);
-  for (long k = 0; k < width; k += 16) {
-    const __mmask16 mask = first(width - k);
+  each_16(width, [&](long k, __mmask16 mask) {
     const __m512i value = _mm512_add_epi32(quantised(load(x + k, mask), inverse), zero);
     _mm512_mask_cvtepi32_storeu_epi8(q + k, mask, value);
-  }
+  });
 }
 
 // The least power of two of which 127 reach the largest magnitude; -200 for zeros.

@@ -13,6 +13,14 @@ inline __mmask16 first(long count) {
   return count >= 16 ? 0xffff : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
 }
 
+// Call body(k, mask) for every 16 of `width` columns; the mask of all but the last is known to the compiler.
+template <class Body>
+inline void each_16(long width, const Body &body) {
+  long k = 0;
+  for (; k + 16 <= width; k += 16) body(k, __mmask16{0xffff});
+  if (k < width) body(k, first(width - k));
+}
+
 inline __m512 widened(__m256i bits) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)); }
 
 inline __m512 load(const float *from) { return _mm512_loadu_ps(from); }
