@@ -1,6 +1,6 @@
 """The native kernels beside the best that PyTorch has, on the shapes of Voxtral Mini.
 
-    python -m benchmarks.kernels [--seconds 2] [part ...]
+    python -m benchmarks.kernels [--seconds 2] [--threads N] [part ...]
 
 Every row's candidates take turns, one run each in every round, so that a noisy minute is
 everybody's; figures are medians, with the quickest run in brackets. The machine's floors are
@@ -54,7 +54,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--seconds", type=float, default=2, help="of each row")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
     if reason := native.unavailable():
         parser.exit(1, f"The native kernels cannot be measured: {reason}.\n")
     torch.manual_seed(0)
