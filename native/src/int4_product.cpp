@@ -67,7 +67,7 @@ void tile(const std::uint8_t *panel, long ahead, Groups x, long groups, Element 
       store(out + m * out_stride + 16 * h, first(outputs - 16 * h), _mm512_mul_ps(total[h][m], _mm512_set1_ps(x.row[m])));
 }
 
-constexpr long TALLEST = 6;  // rows of a tile: sums and totals of 6 fill 24 of the 32 registers
+constexpr long TALLEST = 8;  // rows of a tile: their sums fill 16 of the 32 registers, and totals wait in the first-level cache
 
 template <class Element>
 void panel_times(const std::uint8_t *panel, Groups x, long groups, Element *out, long out_stride, long outputs, long rows) {
@@ -79,6 +79,8 @@ void panel_times(const std::uint8_t *panel, Groups x, long groups, Element *out,
     const Groups at{x.q + m * groups * GROUP, x.exponent + m * groups, x.offset + m * groups, x.row + m};
     Element *to = out + m * out_stride;
     switch (height) {
+      case 8: tile<8>(panel, ahead, at, groups, to, out_stride, outputs); break;
+      case 7: tile<7>(panel, ahead, at, groups, to, out_stride, outputs); break;
       case 6: tile<6>(panel, ahead, at, groups, to, out_stride, outputs); break;
       case 5: tile<5>(panel, ahead, at, groups, to, out_stride, outputs); break;
       case 4: tile<4>(panel, ahead, at, groups, to, out_stride, outputs); break;
