@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
-from voxgate.voxtral import attention
+from voxgate.voxtral import attention, takeover
 from voxgate.voxtral.linear import Joint
 from voxgate.voxtral.rope import Rope
 from voxgate.voxtral.steps import Steps, finish
@@ -117,7 +117,9 @@ class DecoderAttention(nn.Module):
         q, k, v = (self._divided(part) for part in self.qkv(x))
         keys, values = cache.extended(rope.turn(k), v)
         q = rope.turn(q).to(keys.dtype)
-        if self.compute and mask is None and x.shape[1] > 1:
+        if self.compute and takeover.attends(q):
+            mixed = cache.attended(q)
+        elif self.compute and mask is None and x.shape[1] > 1:
             mixed = attention.causal(q, keys, values)
         else:
             mixed = _attend(q, keys, values, mask)
@@ -154,6 +156,15 @@ class _LayerCache:
         """Keys and values [slots, kv_heads, length, head_dim], these new ones among them."""
         self._cache.write(self._layer, self._slots, keys, values)
         return self._cache.read(self._layer, self._slots, self._length)
+
+    def attended(self, q: Tensor) -> Tensor:
+        """Attention of the new positions' queries by the native kernel, where the keys lie."""
+        cache, slots = self._cache, list(self._slots)
+        out: Tensor = takeover.native().attention(
+            q, cache.keys[self._layer], cache.values[self._layer],
+            slots=slots, lengths=[cache.lengths[slot] + q.shape[2] for slot in slots], causal=True,
+        )  # fmt: skip
+        return out
 
 
 def _mask(positions: Tensor, length: int) -> Tensor | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from voxgate.settings import Settings
-from voxgate.voxtral import operators
+from voxgate.voxtral import operators, takeover
 from voxgate.voxtral.profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -70,6 +70,6 @@ def _key(folder: Folder, profile: Profile) -> str:
         ],
         "torch": torch.__version__,
         "int8": operators.order() if operators.restorable() else "rows",
-        "int4": operators.int4_block(),
+        "int4": takeover.int4_form() or operators.int4_block(),
     }
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
