@@ -68,8 +68,8 @@ class Settings:
     decoder_patience_s: float = 30.0
     """How far one file's decoder may fall behind real time."""
 
-    engine_start_s: float = 120.0
-    """How long an engine may take to become ready."""
+    engine_start_s: float = 600.0
+    """How long an engine may take to become ready: a model's first start quantises its weights."""
 
     engine_patience_s: float = 30.0
     """How long an engine with work may go without a step before it is killed."""

@@ -151,9 +151,9 @@ class _LayerCache:
         """Queries [slots, heads, new, head_dim] over keys and values, these new ones among them.
 
         `ours` asks for attention of our own where there is one: the native kernel's, else by heads
-        for a sequence from its beginning. Of PyTorch's, on a processor slots that take one position each are looked at one by one: nothing is copied
-        to bring them together, nothing is computed for the longest one's sake, and each has the
-        very bits that it has alone.
+        for a sequence from its beginning. With PyTorch's, slots that take one position each are
+        looked at one by one on a processor: nothing is copied to bring them together, nothing is
+        computed for the longest one's sake, and each has the very bits that it has alone.
         """
         self._cache.write(self._layer, self._slots, keys, values)
         q = q.to(self._cache.keys.dtype)
