@@ -37,6 +37,7 @@ from voxgate.transcript.values import (
 HEALTH_ROUTE = "/health"
 TRANSCRIBE_ROUTE = "/transcribe"
 OPTIONS_HEADER = "voxgate-options"  # JSON in ASCII
+HEAD_BYTES = 4 * 2**20  # the longest head of a request: 256 KiB of vocabulary, escaped, fit in it
 NDJSON = "application/x-ndjson"
 
 SAMPLE_RATE = 16_000  # Hz: the only sound an engine takes is mono PCM16LE at this rate
@@ -169,6 +170,7 @@ def _options(record: Record) -> dict[str, Any]:
         "stop": record.texts("stop"),
         "frequency_penalty": record.number_or_none("frequency_penalty", least=-math.inf),
         "presence_penalty": record.number_or_none("presence_penalty", least=-math.inf),
+        "vocabulary": record.texts("vocabulary"),
     }
 
 
