@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.cli.command import Place
 
 SCRIPTED = "scripted/one"
-ALIAS = "scripted-latest"  # stands for it
+ALIAS = "scripted/latest"  # stands for it
 ABSENT = "scripted/absent"
 PATH = "/api/v1/audio/transcriptions"
 
