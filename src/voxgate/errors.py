@@ -174,6 +174,13 @@ class ForbiddenError(VoxgateError):
     code = "permission_denied"
 
 
+class OfflineError(VoxgateError):
+    """Something would leave the machine, and was told not to."""
+
+    status = 403
+    code = "offline"
+
+
 class NotFoundError(VoxgateError):
     """Nothing of that name is here: a path, a generation, a key."""
 

@@ -126,21 +126,24 @@ async def test_what_a_model_can_do_is_told(anyone: httpx2.AsyncClient) -> None:
     assert [told[name] for name in abilities] == ["segment", False, False, False, False]
 
 
+@pytest.mark.parametrize(
+    ("profile", "precision"), [("exact", "bf16"), ("balanced", "int8"), ("fast", "int4")]
+)
 async def test_an_installed_checkpoint_is_told_with_its_aliases_and_its_precision(
-    tmp_path: Path,
+    tmp_path: Path, profile: str, precision: str
 ) -> None:
     """Under a name without an author; then as one of a family, whose aliases stand for it."""
     house = Registry.open(Settings(home=tmp_path / "home"))
     record = house.add(write_hf(tmp_path / "tiny"), "tiny")
-    async with serving(tmp_path, session=Session) as server:
+    async with serving(tmp_path, session=Session, profile=profile) as server:
         listed = {m["id"]: m for m in (await server.client.get("/models")).json()["data"]}
         ours = listed["tiny"]["voxgate"]
-        assert (ours["revision"], ours["profile"]) == (record.revision, "exact")
+        assert (ours["revision"], ours["profile"]) == (record.revision, profile)
         details = httpx2.URL(server.url).join(listed["tiny"]["links"]["details"])
         assert listed["tiny"]["canonical_slug"] == "tiny"
         (endpoint,) = (await server.client.get(details)).json()["data"]["endpoints"]
-        assert endpoint["quantization"] == "bf16"
-        assert endpoint["voxgate"] == {"revision": record.revision, "profile": "exact"}
+        assert endpoint["quantization"] == precision
+        assert endpoint["voxgate"] == {"revision": record.revision, "profile": profile}
         embedded = (await server.client.get("/models/cmusphinx/en-us/endpoints")).json()["data"]
         assert embedded["endpoints"][0]["quantization"] == "unknown"
         absent = await server.client.get("/models/mistralai/voxtral-mini-transcribe/endpoints")

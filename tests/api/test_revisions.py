@@ -97,8 +97,8 @@ async def told(server: Running, answer: httpx2.Response) -> str:
     assert answer.status_code == 200, answer.text
     origin: dict[str, Any] = answer.json()["voxgate"]
     revision: str = origin["revision"]
-    assert answer.headers["x-voxgate-model"] == f"{NAME}@{revision}; profile=exact"
+    assert answer.headers["x-voxgate-model"] == f"{NAME}@{revision}; profile=balanced"
     id_ = answer.headers["x-generation-id"]
     data = (await server.client.get("/generation", params={"id": id_})).json()["data"]
-    assert data["voxgate"] == {"revision": revision, "profile": "exact"}
+    assert data["voxgate"] == {"revision": revision, "profile": "balanced"}
     return revision

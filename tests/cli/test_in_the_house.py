@@ -70,7 +70,7 @@ async def test_from_nothing_to_words_in_three_commands(at: Place, hub: Hub, spok
         heard = await asyncio.to_thread(curl, server, at.folder / "five.wav")
         assert heard.stdout.split() == spoken.text.split()
         revision = hub.repositories[NAME].commit
-        origin = {"checkpoint": NAME, "revision": revision, "profile": "exact"}
+        origin = {"checkpoint": NAME, "revision": revision, "profile": "balanced"}
         answer = await ask(server, at.folder / "five.wav", NAME)
         assert answer.json()["model"] == NAME
         assert answer.json()["voxgate"] == origin

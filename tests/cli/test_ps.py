@@ -96,7 +96,7 @@ async def test_a_model_in_use_is_not_removed(at: Place) -> None:
         assert "`voxgate unload digits`" in refused.stderr
         (engine,) = await listed(at)
         assert engine["checkpoint"] == str(checkpoint)
-        assert engine["profile"] == "exact"
+        assert engine["profile"] == "balanced"
         assert len(engine["revision"]) == 40
         assert (await asyncio.to_thread(at.run, "unload", "digits")).returncode == 0
         assert (await asyncio.to_thread(at.run, "models", "rm", "digits")).returncode == 0

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from voxgate.cli.settings import in_force
+
 GRACE_S = 30.0
 
 
@@ -38,7 +40,7 @@ def engine(
     from voxgate.engine.plates import FOLDER
     from voxgate.engine.serve import serve
     from voxgate.registry.shelf import Shelf
-    from voxgate.settings import Settings
 
-    settings = Settings.read()
-    serve(find(model, Shelf(settings)), socket, grace, plates=settings.home / FOLDER)
+    settings = in_force()
+    spec = find(model, Shelf(settings)).held(settings.profile)
+    serve(spec, socket, grace, plates=settings.home / FOLDER)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxgate.cli import tables, transfers
+from voxgate.cli.settings import in_force
 from voxgate.cli.streams import emit, say
 from voxgate.errors import ChangedCheckpointError, UsageError
 
@@ -175,7 +176,17 @@ def _facts(registry: Registry, record: Record) -> dict[str, Any]:
         "state": "installed" if trouble is None else "changed",
         **record.facts(),
         "memory_bytes": record.memory_bytes,
+        "profiles": {} if trouble else _by_profile(record),
     }
+
+
+def _by_profile(record: Record) -> dict[str, int]:
+    """Bytes of memory that the weights take in each profile."""
+    from voxgate.voxtral.folder import look
+    from voxgate.voxtral.profiles import PROFILES, footprint
+
+    folder = look(record.folder, record.layout)
+    return {profile: footprint(folder, profile) for profile in PROFILES}
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:
@@ -206,7 +217,7 @@ def _lines(record: Record, facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("layout", record.layout),
         ("family", record.family),
         ("size", shown(record.nbytes)),
-        ("memory", f"{shown(record.memory_bytes)}, or twice that in float32"),
+        ("memory", ", ".join(f"{shown(n)} {name}" for name, n in facts["profiles"].items())),
         ("state", facts["missing"] or "installed"),
         *((file.name, f"{file.nbytes} B, SHA-256 {file.sha256}") for file in record.files),
     ]
@@ -214,6 +225,5 @@ def _lines(record: Record, facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _registry() -> Registry:
     from voxgate.registry.registry import Registry
-    from voxgate.settings import Settings
 
-    return Registry.open(Settings.read())
+    return Registry.open(in_force())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxgate.cli import interrupts, tables
+from voxgate.cli.settings import in_force
 from voxgate.cli.streams import emit, say
 
 if TYPE_CHECKING:
@@ -32,9 +33,8 @@ def ps(as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = Fa
     Of windows of sound it counts those in work, those that wait, and all that the engine was given.
     """
     from voxgate.providers.loaded import loaded
-    from voxgate.settings import Settings
 
-    found = interrupts.run(loaded(Settings.read()))
+    found = interrupts.run(loaded(in_force()))
     if as_json:
         emit(json.dumps([_facts(engine) for engine in found], indent=2) + "\n")
         return
@@ -53,11 +53,10 @@ def unload(
     """
     from voxgate.engine.plates import FOLDER, plates
     from voxgate.errors import UsageError
-    from voxgate.settings import Settings
 
     if (model is None) is not every:
         raise UsageError("Name the model to unload, or write --all.")
-    settings = Settings.read()
+    settings = in_force()
     name = None if model is None else _resolved(model, settings)
     chosen = [plate for plate in plates(settings.home / FOLDER) if name in {None, plate.model}]
     if not chosen:

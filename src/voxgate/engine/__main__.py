@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from voxgate import offline
 from voxgate.engine.catalogue import find
 from voxgate.engine.serve import GRACE_S, serve
 from voxgate.errors import VoxgateError
@@ -17,6 +18,7 @@ from voxgate.errors import VoxgateError
 
 def main() -> int:
     """Serve until SIGTERM. Exit code 0 after that, 1 when the engine cannot start."""
+    offline.inherit()
     parser = argparse.ArgumentParser(prog="python -m voxgate.engine", description=main.__doc__)
     parser.add_argument("model", help="a model's name, or the folder of a checkpoint")
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib import import_module, metadata
 from pathlib import Path
@@ -38,6 +38,10 @@ class ModelSpec:
     aliases: tuple[str, ...] = ()  # other names that stand for it now
     memory_bytes: int = 0  # of its engine, where no checkpoint says it: see `footprints`
 
+    def held(self, profile: str) -> ModelSpec:
+        """The same with its weights in a profile, where it has any."""
+        return self if self.profile is None else replace(self, profile=profile)
+
     @property
     def address(self) -> str:
         """What `find` finds this model by, in any process."""
@@ -61,7 +65,7 @@ MODELS: dict[str, ModelSpec] = {
     )
 }
 
-PROFILE = "exact"
+PROFILE = "balanced"  # where nobody chooses another
 
 VOXTRAL = Capabilities(
     window_s=30.0,  # one chunk of the encoder

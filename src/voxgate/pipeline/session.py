@@ -135,7 +135,7 @@ class Session:
             self._desks = {}
 
     def _desk(self, model: str) -> _Desk:
-        spec = find(model, self.models)
+        spec = find(model, self.models).held(self.settings.profile)
         key = spec.address, spec.revision
         if key not in self._desks:
             if absent := missing(spec):

@@ -29,7 +29,7 @@ class Shelf(Mapping[str, ModelSpec]):
 
     def __init__(self, settings: Settings, built_in: Mapping[str, ModelSpec] = MODELS) -> None:
         self._registry = Registry.open(settings)
-        self._built_in = built_in
+        self._built_in, self._profile = built_in, settings.profile
 
     def __getitem__(self, name: str) -> ModelSpec:
         if name in self._built_in:
@@ -40,7 +40,8 @@ class Shelf(Mapping[str, ModelSpec]):
             raise KeyError(name) from None
         self._registry.healthy(record)
         folder = look(record.folder, record.layout)
-        return of_folder(folder, record.name, record.revision, self._registry.aliases_of(record))
+        aliases = self._registry.aliases_of(record)
+        return of_folder(folder, record.name, record.revision, aliases).held(self._profile)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._built_in
