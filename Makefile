@@ -9,6 +9,8 @@
 #   make bench   one table of speeds, with the peers beside it
 #   make tiny    train the small Voxtral of the tests anew, from VOXGATE_AUDIO/digits; about an hour
 #   make docs    write the generated pages of docs/ anew
+#   make kernels the native kernels, where a C++ compiler is; they are optional
+#   make kernels-check  the same under the address and undefined-behaviour sanitizers
 #   make clients the official clients that the tests run, each in an environment of its own
 
 PYTHON ?= python3
@@ -18,7 +20,10 @@ WORKERS ?= 2
 
 CLIENTS := $(patsubst tests/clients/%.txt,.venv/clients/%/installed,$(wildcard tests/clients/*.txt))
 
-.PHONY: demo serve test fuzz lint fix bench tiny docs clients clean
+# What is built in C++, where it can be.
+NATIVE := $(if $(shell command -v c++),kernels)
+
+.PHONY: demo serve test fuzz lint fix bench tiny docs kernels kernels-check clients clean
 .DELETE_ON_ERROR:
 
 # Stamps: one file for each set of packages, older than what it was installed from means install again.
@@ -40,6 +45,15 @@ CLIENTS := $(patsubst tests/clients/%.txt,.venv/clients/%/installed,$(wildcard t
 	$(BIN)/python -m pip install --quiet --group $*
 	@touch $@
 
+# Built by what the package index has of CMake and Ninja, in an environment that pip makes for it.
+.venv/kernels: $(wildcard native/*.* native/*/*) | .venv/voxtral
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps ./native
+	@touch $@
+
+.venv/cmake: .venv/core
+	$(BIN)/python -m pip install --quiet cmake
+	@touch $@
+
 # Lint reads the types of what the tests and benchmarks import, so it wants those packages too.
 .venv/lint: .venv/voxtral
 	$(BIN)/python -m pip install --quiet --group lint --group test --group bench
@@ -57,7 +71,7 @@ serve: .venv/core
 demo: .venv/core
 	@$(BIN)/voxgate transcribe samples/voice-note.flac --figures
 
-test: .venv/test clients
+test: .venv/test clients $(NATIVE)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 fuzz: .venv/test
@@ -73,7 +87,7 @@ fix: .venv/lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/bench
+bench: .venv/bench $(NATIVE)
 	$(BIN)/python -m benchmarks
 
 tiny: .venv/test
@@ -81,6 +95,13 @@ tiny: .venv/test
 
 docs: .venv/test
 	$(BIN)/python -m docs.generate
+
+kernels: .venv/kernels
+
+kernels-check: .venv/cmake
+	$(BIN)/cmake -S native -B .venv/kernels-check -DVOXGATE_CHECK=ON -DCMAKE_BUILD_TYPE=Debug >/dev/null
+	$(BIN)/cmake --build .venv/kernels-check --parallel
+	.venv/kernels-check/check
 
 clients: $(CLIENTS)
 

@@ -36,7 +36,9 @@ class Repository:
     @classmethod
     def of(cls, folder: Path, **more: bytes) -> Repository:
         """A folder's files, at a commit that changes with them."""
-        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())} | more
+        files = {
+            path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()
+        } | more
         return cls(files, sha1(b"".join(files.values()), usedforsecurity=False).hexdigest())
 
 

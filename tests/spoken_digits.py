@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tests.sounds import Pcm
 
 CHECKPOINT = Path(__file__).parent / "data" / "voxtral-digits"
+FILES = tuple(  # an engine may have left its quantised weights beside them
+    file for file in sorted(CHECKPOINT.iterdir()) if file.is_file()
+)
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 RATE = 8_000
 HELD_OUT = range(5)  # takes

@@ -16,7 +16,7 @@ import pytest
 
 from tests.cli.command import Place, write_wav
 from tests.sounds import RATE, Pcm
-from tests.spoken_digits import CHECKPOINT, Spoken, joined, phrase, takes
+from tests.spoken_digits import CHECKPOINT, FILES, Spoken, joined, phrase, takes
 from tests.transcript.writers.test_writers import parse_srt
 
 SEED = 4
@@ -162,7 +162,7 @@ def test_a_broken_checkpoint_is_a_sentence(
 ) -> None:
     folder = at.folder / "broken"
     folder.mkdir()
-    for file in CHECKPOINT.iterdir():
+    for file in FILES:
         (folder / file.name).write_bytes(file.read_bytes())
     break_it(folder)
     sound = write_wav(at.folder / "sound.wav", spoken)

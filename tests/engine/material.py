@@ -6,11 +6,16 @@ import time
 import wave
 from collections.abc import Callable
 from pathlib import Path
+from queue import Queue
+from typing import Any
 
 import av
 import numpy as np
 
 from tests.sounds import real_speech
+from voxgate.engine.scheduler import Scheduler
+from voxgate.engine.work import Lane, Work
+from voxgate.transcript.values import Event, Options
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 VOICE_NOTE_WORDS = "i am running late because the train stopped outside the city"
@@ -54,6 +59,37 @@ async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end, "did not come about in time"
         await asyncio.sleep(0.01)
+
+
+class Caller:
+    """Gives a scheduler one window, and notes what becomes of it.
+
+    `after` is called with the caller after each event, in the scheduler's own thread.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        pcm16: bytes,
+        lane: Lane = "batch",
+        after: Callable[["Caller"], None] = lambda _: None,
+        **options: Any,
+    ) -> None:
+        self.told: list[Event] = []
+        self.ended: Queue[Exception | None] = Queue()
+        self._after = after
+        self.work = Work(pcm16, Options(**options), self._tell, self.ended.put, lane)
+        scheduler.add(self.work)
+
+    def events(self) -> list[Event]:
+        """All of them, once the window is done; raises what ended it otherwise. Once."""
+        if error := self.ended.get(timeout=DEADLINE_S):
+            raise error
+        return self.told
+
+    def _tell(self, event: Event) -> None:
+        self.told.append(event)
+        self._after(self)
 
 
 def entries(folder: Path) -> int:

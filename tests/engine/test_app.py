@@ -9,20 +9,23 @@ import pytest
 from tests.engine.material import DEADLINE_S
 from voxgate.engine.app import create_app
 from voxgate.engine.capabilities import Capabilities
-from voxgate.engine.protocol import Failure, decode
-from voxgate.engine.scheduler import Scheduler
+from voxgate.engine.one_by_one import OneByOne
+from voxgate.engine.protocol import LANE_HEADER, Failure, decode
 from voxgate.errors import NotAudioError
 from voxgate.transcript.values import Event, Options, Progress
 
 
 class Failing:
-    """A `Recogniser` whose every window fails after one step."""
+    """A `Recogniser` whose every window fails after one step, or that is full from the start."""
 
     name = "test/failing"
     capabilities = Capabilities(window_s=1.0, languages=(), times="none")
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+    def __init__(self, error: Exception, queue_limit: int) -> None:
+        self.error, self.queue_limit = error, queue_limit
+
+    def scheduler(self) -> OneByOne:
+        return OneByOne(self.recognise, 1, self.queue_limit)
 
     def recognise(self, _pcm16: bytes, _options: Options) -> Generator[Event, None, None]:
         yield Progress(0.0)
@@ -31,8 +34,9 @@ class Failing:
 
 @asynccontextmanager
 async def client(error: Exception, queue_limit: int = 1) -> AsyncIterator[httpx2.AsyncClient]:
-    scheduler = Scheduler(1, queue_limit)
-    transport = httpx2.ASGITransport(create_app(Failing(error), scheduler))
+    recogniser = Failing(error, queue_limit)
+    scheduler = recogniser.scheduler()
+    transport = httpx2.ASGITransport(create_app(recogniser, scheduler))
     async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as http:
         yield http
     scheduler.stop(DEADLINE_S)
@@ -57,6 +61,15 @@ async def test_an_error_with_a_sentence_keeps_it() -> None:
     async with client(NotAudioError("This is a poem.")) as http:
         answer = await http.post("/transcribe", content=b"\0\0")
     assert decode(answer.content.splitlines()[-1]) == Failure("not_audio", "This is a poem.", False)
+
+
+@pytest.mark.parametrize(("lane", "status"), [("live", 200), ("batch", 200), ("fast", 400)])
+async def test_a_window_goes_into_a_lane_that_exists(lane: str, status: int) -> None:
+    async with client(RuntimeError()) as http:
+        answer = await http.post("/transcribe", content=b"\0\0", headers={LANE_HEADER: lane})
+    assert answer.status_code == status
+    if status == 400:
+        assert b"No lane is called 'fast'" in answer.content
 
 
 async def test_a_full_queue_is_503() -> None:

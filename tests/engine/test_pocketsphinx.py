@@ -8,18 +8,18 @@ from tests.engine.material import (
     recording,
     voice_note,
 )
-from voxgate.engine.catalogue import find, load
-from voxgate.engine.recogniser import Recogniser
+from voxgate.engine.catalogue import find
+from voxgate.engine.pocketsphinx import PocketSphinx, load
 from voxgate.errors import UnsupportedLanguageError, UsageError
 from voxgate.transcript.values import Done, Event, Options, Progress, Segment
 
 
 @pytest.fixture(scope="module")
-def sphinx() -> Recogniser:
+def sphinx() -> PocketSphinx:
     return load(find(MODEL))
 
 
-def heard(sphinx: Recogniser, pcm16: bytes) -> list[Event]:
+def heard(sphinx: PocketSphinx, pcm16: bytes) -> list[Event]:
     return list(sphinx.recognise(pcm16, Options()))
 
 
@@ -27,7 +27,7 @@ def segments(events: list[Event]) -> list[Segment]:
     return [event for event in events if isinstance(event, Segment)]
 
 
-def test_words_of_the_sample(sphinx: Recogniser) -> None:
+def test_words_of_the_sample(sphinx: PocketSphinx) -> None:
     (segment,) = segments(heard(sphinx, voice_note()))
     assert VOICE_NOTE_WORDS in segment.text
     (train,) = (word for word in segment.words if word.text == "train")
@@ -39,7 +39,7 @@ def dialogue() -> bytes:
     return recording("night1968_15s")
 
 
-def test_times_of_a_real_recording(sphinx: Recogniser, dialogue: bytes) -> None:
+def test_times_of_a_real_recording(sphinx: PocketSphinx, dialogue: bytes) -> None:
     events = heard(sphinx, dialogue)
     words = [word for segment in segments(events) for word in segment.words]
     assert len(words) > 10
@@ -51,7 +51,7 @@ def test_times_of_a_real_recording(sphinx: Recogniser, dialogue: bytes) -> None:
     assert all(word.confidence is not None and 0 <= word.confidence <= 1 for word in words)
 
 
-def test_segments_carry_their_words_and_part_at_pauses(sphinx: Recogniser) -> None:
+def test_segments_carry_their_words_and_part_at_pauses(sphinx: PocketSphinx) -> None:
     found = segments(heard(sphinx, recording("night1968_5s") + bytes(SECOND) * 2))
     found += segments(heard(sphinx, recording("night1968_45s")[: 30 * SECOND]))
     for segment in found:
@@ -61,7 +61,7 @@ def test_segments_carry_their_words_and_part_at_pauses(sphinx: Recogniser) -> No
         assert all(after.start - before.end < 0.5 for before, after in gaps)
 
 
-def test_equal_windows_give_equal_events_whatever_came_before(sphinx: Recogniser) -> None:
+def test_equal_windows_give_equal_events_whatever_came_before(sphinx: PocketSphinx) -> None:
     note = voice_note()
     first = heard(sphinx, note)
     heard(sphinx, noise(3))
@@ -73,36 +73,36 @@ def test_equal_windows_give_equal_events_whatever_came_before(sphinx: Recogniser
     assert heard(sphinx, note) == first
 
 
-def test_progress_is_a_step_of_a_tenth_of_a_second(sphinx: Recogniser) -> None:
+def test_progress_is_a_step_of_a_tenth_of_a_second(sphinx: PocketSphinx) -> None:
     events = heard(sphinx, noise(1.05))
     steps = [event.audio_s for event in events if isinstance(event, Progress) and event.audio_s]
     assert steps == pytest.approx([*(step / 10 for step in range(1, 11)), 1.05])
 
 
 @pytest.mark.parametrize("seconds", [0, 0.0001, 0.02, 0.1, 30])
-def test_digital_silence_has_no_words(sphinx: Recogniser, seconds: float) -> None:
+def test_digital_silence_has_no_words(sphinx: PocketSphinx, seconds: float) -> None:
     events = heard(sphinx, bytes(int(seconds * 16_000) * 2))
     assert segments(events) == []
     assert events[-1] == Done("en")
 
 
 @pytest.mark.parametrize("loudness", [2, 3000])
-def test_noise_is_answered(sphinx: Recogniser, loudness: int) -> None:
+def test_noise_is_answered(sphinx: PocketSphinx, loudness: int) -> None:
     events = heard(sphinx, noise(10, loudness))
     assert segments(events) == []
     assert events[-1] == Done("en")
 
 
 @pytest.mark.parametrize("samples", [1, 100, 409, 410, 800])
-def test_a_window_of_a_few_samples_is_answered(sphinx: Recogniser, samples: int) -> None:
+def test_a_window_of_a_few_samples_is_answered(sphinx: PocketSphinx, samples: int) -> None:
     assert heard(sphinx, noise(1)[: samples * 2])[-1] == Done("en")
 
 
-def test_half_a_sample_is_refused(sphinx: Recogniser) -> None:
+def test_half_a_sample_is_refused(sphinx: PocketSphinx) -> None:
     with pytest.raises(UsageError, match="3 bytes"):
         heard(sphinx, b"abc")
 
 
-def test_another_language_is_refused(sphinx: Recogniser) -> None:
+def test_another_language_is_refused(sphinx: PocketSphinx) -> None:
     with pytest.raises(UnsupportedLanguageError, match="'fr'"):
         next(sphinx.recognise(b"", Options(language="fr")))

@@ -74,3 +74,28 @@ def test_its_size_is_that_of_its_slots() -> None:
     cache = Cache(CONFIG, slots=3, capacity=64, dtype=torch.bfloat16)
     per_position = 2 * CONFIG.layers * CONFIG.kv_heads * CONFIG.head_dim * 2
     assert cache.nbytes == 3 * 64 * per_position
+
+
+def test_the_lowest_free_slot_is_given() -> None:
+    """Memory that was never touched is never taken from the machine."""
+    cache = Cache(CONFIG, slots=4, capacity=8)
+    for slot in [cache.take() for _ in range(3)]:
+        cache.free(slot)
+    assert [cache.take() for _ in range(4)] == [0, 1, 2, 3]
+
+
+def test_a_freed_slot_is_cleared_of_abandoned_positions_too() -> None:
+    cache = Cache(CONFIG, slots=2, capacity=8)
+    slots = [cache.take(), cache.take()]
+    cache.advance(slots, 2)
+    broken = torch.full((2, 2, 3, 4), torch.nan)
+    cache.write(1, slots, broken, broken)  # and never counted
+    cache.free(slots[0])
+    assert not cache.keys[:, 0].any()
+    assert not cache.values[:, 0].any()
+    assert cache.keys[1, 1, :, 2:5].isnan().all()
+
+
+def test_a_slots_size_is_known_before_there_is_one() -> None:
+    size = Cache.slot_bytes(CONFIG, 64, torch.bfloat16)
+    assert 3 * size == Cache(CONFIG, slots=3, capacity=64, dtype=torch.bfloat16).nbytes

@@ -1,5 +1,6 @@
 """When a text is finished, and what it then is, token by token."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,32 @@ def test_an_unfinished_text_is_not_given_out(tokenizer: Tokenizer) -> None:
     draft.push(in_bytes("a")[0], 0.0)
     with pytest.raises(ValueError, match="not finished"):
         draft.generation()
+
+
+@pytest.mark.parametrize(
+    ("stops", "text", "settled"),
+    [
+        ((), "one two", "one two"),
+        (("two",), "one t", "one "),
+        (("two",), "one tw", "one "),
+        (("two",), "one tx", "one tx"),
+        (("two", "tw"), "one t", "one "),
+        (("e t", "two"), "one t", "on"),
+        (("aab",), "xaaa", "xa"),
+        (("aab",), "xaaab", "xa"),
+        (("two",), "one two", "one "),
+        (("o",), "n", "n"),
+    ],
+)
+def test_what_is_settled_is_never_taken_back(
+    tokenizer: Tokenizer, stops: tuple[str, ...], text: str, settled: str
+) -> None:
+    draft = Draft(tokenizer, 30.0, stop=stops)
+    seen = [""]
+    for token in in_bytes(text):
+        draft.push(token, 0.0)
+        seen.append(draft.settled)
+    assert seen[-1] == settled
+    assert all(later.startswith(earlier) for earlier, later in pairwise(seen))
+    draft.push(END, 0.0)
+    assert draft.generation().text.startswith(settled)

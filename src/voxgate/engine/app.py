@@ -57,11 +57,10 @@ class _Service:
     async def transcribe(self, request: Request) -> Response:
         model = self._recogniser.name
         options = protocol.decode_options(request.headers.get(protocol.OPTIONS_HEADER, "{}"))
+        lane = protocol.decode_lane(request.headers.get(protocol.LANE_HEADER, "batch"))
         self._recogniser.capabilities.check(model, options)
         pcm16 = await self._sound(request)
-        stream = EventStream(
-            self._scheduler, model, lambda: self._recogniser.recognise(pcm16, options), self._rest
-        )
+        stream = EventStream(self._scheduler, model, pcm16, options, lane, ended=self._rest)
         self._taken += 1
         return stream
 

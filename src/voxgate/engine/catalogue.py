@@ -71,6 +71,7 @@ VOXTRAL = Capabilities(
     window_s=30.0,  # one chunk of the encoder
     languages=("en", "fr", "es", "pt", "hi", "de", "nl", "it"),  # the model card's
     times="none",
+    concurrency=8,  # a step of 8 costs little more than one of 1: decisions/0014
     options=frozenset({*PROMISES, *HINTS}),
     detects_language=True,  # silently: it does not say which
     # Its prompt for transcription has no place for words or speakers, and what it is shown of a

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pocketsphinx import Decoder
 
+from voxgate.engine.one_by_one import OneByOne
 from voxgate.engine.protocol import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.engine.sphinx_words import segments_of, words_of
 from voxgate.errors import UsageError
@@ -44,6 +45,10 @@ class PocketSphinx:
         self.name = name
         self.capabilities = capabilities
         self._decoder: Decoder | None = _decoder()
+
+    def scheduler(self) -> OneByOne:
+        """One window after another."""
+        return OneByOne(self.recognise, self.capabilities.concurrency)
 
     def recognise(self, pcm16: bytes, options: Options) -> Generator[Event, None, None]:
         """Progress a step, then segments, then Done. Raises `UsageError` for half a sample.

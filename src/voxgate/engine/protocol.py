@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias, cast, get_args
 
 from voxgate.engine.record import MalformedError, Record
+from voxgate.engine.work import Lane
 from voxgate.errors import (
     EngineBusyError,
     EngineError,
@@ -38,6 +39,7 @@ HEALTH_ROUTE = "/health"
 TRANSCRIBE_ROUTE = "/transcribe"
 OPTIONS_HEADER = "voxgate-options"  # JSON in ASCII
 HEAD_BYTES = 4 * 2**20  # the longest head of a request: 256 KiB of vocabulary, escaped, fit in it
+LANE_HEADER = "voxgate-lane"
 NDJSON = "application/x-ndjson"
 
 SAMPLE_RATE = 16_000  # Hz: the only sound an engine takes is mono PCM16LE at this rate
@@ -154,6 +156,16 @@ def decode_options(text: str) -> Options:
             f"header {OPTIONS_HEADER}, with the fields that docs/engine-protocol.md lists."
         ) from error
     return Options(**{name: value for name, value in given.items() if value is not None})
+
+
+def decode_lane(text: str) -> Lane:
+    """Which windows this one goes with. Raises `UsageError` for a lane that there is not."""
+    if text not in get_args(Lane):
+        raise UsageError(
+            f"No lane is called '{text[:40]}'. In the header {LANE_HEADER} stands 'live' for a "
+            f"window that somebody waits for while speaking, and 'batch' for any other."
+        )
+    return cast("Lane", text)
 
 
 def _options(record: Record) -> dict[str, Any]:

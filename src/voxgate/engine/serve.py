@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from voxgate.engine.app import create_app
 from voxgate.engine.catalogue import load
 from voxgate.engine.plates import Plate, hung_out, place
-from voxgate.engine.scheduler import Scheduler
 from voxgate.engine.server import Server, listening
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def serve(
     with hung_out(Plate.of(model, socket), plates) if plates else nullcontext():
         recogniser = load(model)
         with listening(socket) as listener:
-            scheduler = Scheduler(recogniser.capabilities.concurrency)
+            scheduler = recogniser.scheduler()
             app = create_app(recogniser, scheduler)
             ready = partial(_announce, recogniser.name, stdout)
             Server(app, grace_s, leave_on, ready).run(sockets=[listener])

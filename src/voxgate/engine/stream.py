@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from voxgate.engine.protocol import NDJSON, Failure, encode
-from voxgate.engine.scheduler import Scheduler, Work
+from voxgate.engine.work import Lane, Work
 from voxgate.errors import EngineError, VoxgateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from starlette.types import Receive, Scope, Send
 
-    from voxgate.transcript.values import Event
+    from voxgate.engine.scheduler import Scheduler
+    from voxgate.transcript.values import Event, Options
 
 
 class EventStream(Response):
@@ -32,7 +33,10 @@ class EventStream(Response):
         self,
         scheduler: Scheduler,
         model: str,
-        steps: Callable[[], Generator[Event, None, None]],
+        pcm16: bytes,
+        options: Options,
+        lane: Lane,
+        *,
         ended: Callable[[], None] = lambda: None,
     ) -> None:
         """`ended` is called once, when nothing more will be sent."""
@@ -43,7 +47,7 @@ class EventStream(Response):
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._scheduler = scheduler
-        self._work = Work(steps, tell=self._tell, end=self._end)
+        self._work = Work(pcm16, options, self._tell, self._end, lane)
         scheduler.add(self._work)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)

@@ -26,6 +26,6 @@ __all__ = ["Generation", "Voxtral"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'voxgate.voxtral' has no attribute '{name}'")
-    from voxgate.voxtral import model  # noqa: PLC0415 (it imports torch)
+    from voxgate.voxtral import generation, model  # noqa: PLC0415 (it imports torch)
 
-    return getattr(model, name)
+    return model.Voxtral if name == "Voxtral" else generation.Generation

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from voxgate.voxtral import takeover
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -18,6 +20,9 @@ def full(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     One head at a time: its weights stay in the cache between both products. That takes
     two thirds of the time of PyTorch's fused attention in bf16 (docs/log.md).
     """
+    if takeover.attends(q):
+        native: Tensor = takeover.native().attention(q, k, v)
+        return native
     # In bf16 a product is rounded to 8 bits, which a large one feels. What all keys have in common
     # adds the same to each of a query's products, and softmax does not see it: it goes before.
     k = k - k.mean(dim=2, keepdim=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 import torch
@@ -43,7 +44,13 @@ class Cache:
         self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.capacity = capacity
         self.lengths = [0] * slots  # positions that count, of each slot
-        self._free = list(reversed(range(slots)))
+        self._written = [0] * slots  # positions that hold something, abandoned ones too
+        self._free = list(range(slots))  # a heap
+
+    @staticmethod
+    def slot_bytes(config: DecoderConfig, capacity: int, dtype: torch.dtype) -> int:
+        """Bytes of one slot, known before there is any."""
+        return 2 * config.layers * config.kv_heads * capacity * config.head_dim * dtype.itemsize
 
     @property
     def nbytes(self) -> int:
@@ -61,7 +68,8 @@ class Cache:
             raise EngineBusyError(
                 f"All {len(self.lengths)} places of the cache are taken. Try again in a moment."
             )
-        slot = self._free.pop()
+        # The lowest: pages of slots that were never used are never touched, and take no memory.
+        slot = heappop(self._free)
         self.lengths[slot] = 0
         return slot
 
@@ -69,9 +77,10 @@ class Cache:
         """Give a slot back. Raises `UsageError` for one that is not taken."""
         self._check(slot)
         # A computation that overflowed must not reach the next sequence: see `__init__`.
-        self.keys[:, slot].zero_()
-        self.values[:, slot].zero_()
-        self._free.append(slot)
+        self.keys[:, slot, :, : self._written[slot]] = 0.0
+        self.values[:, slot, :, : self._written[slot]] = 0.0
+        self._written[slot] = 0
+        heappush(self._free, slot)
 
     def reserve(self, slots: Sequence[int], positions: int) -> None:
         """Raise `UsageError` unless each slot is taken and has room for so many positions more."""
@@ -93,6 +102,7 @@ class Cache:
         for row, slot in enumerate(slots):
             start = self.lengths[slot]
             end = start + keys.shape[2]
+            self._written[slot] = max(self._written[slot], end)
             self.keys[layer, slot, :, start:end] = keys[row]
             self.values[layer, slot, :, start:end] = values[row]
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
-from voxgate.voxtral import attention
+from voxgate.voxtral import attention, takeover
 from voxgate.voxtral.linear import Joint
 from voxgate.voxtral.rope import Rope
 from voxgate.voxtral.steps import Steps, finish
@@ -115,12 +115,7 @@ class DecoderAttention(nn.Module):
     def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
         """[slots, new, width] to the same; the new keys and values stay in the cache."""
         q, k, v = (self._divided(part) for part in self.qkv(x))
-        keys, values = cache.extended(rope.turn(k), v)
-        q = rope.turn(q).to(keys.dtype)
-        if self.compute and mask is None and x.shape[1] > 1:
-            mixed = attention.causal(q, keys, values)
-        else:
-            mixed = _attend(q, keys, values, mask)
+        mixed = cache.attended(rope.turn(q), rope.turn(k), v, mask, ours=self.compute is not None)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2).to(x.dtype))
         return out
 
@@ -150,10 +145,41 @@ class _LayerCache:
     def __init__(self, cache: Cache, layer: int, slots: Sequence[int], length: int) -> None:
         self._cache, self._layer, self._slots, self._length = cache, layer, slots, length
 
-    def extended(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values [slots, kv_heads, length, head_dim], these new ones among them."""
+    def attended(
+        self, q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, *, ours: bool
+    ) -> Tensor:
+        """Queries [slots, heads, new, head_dim] over keys and values, these new ones among them.
+
+        `ours` asks for attention of our own where there is one: the native kernel's, else by heads
+        for a sequence from its beginning. Of PyTorch's, on a processor slots that take one position each are looked at one by one: nothing is copied
+        to bring them together, nothing is computed for the longest one's sake, and each has the
+        very bits that it has alone.
+        """
         self._cache.write(self._layer, self._slots, keys, values)
-        return self._cache.read(self._layer, self._slots, self._length)
+        q = q.to(self._cache.keys.dtype)
+        if ours and takeover.attends(q):
+            return self._native(q)
+        if ours and mask is None and q.shape[2] > 1:
+            return attention.causal(q, *self._read(self._slots, self._length))
+        if q.shape[2] == 1 and q.device.type == "cpu":
+            alone = [
+                _attend(q[row : row + 1], *self._read([slot], self._cache.lengths[slot] + 1), None)
+                for row, slot in enumerate(self._slots)
+            ]
+            return torch.cat(alone)
+        return _attend(q, *self._read(self._slots, self._length), mask)
+
+    def _read(self, slots: Sequence[int], length: int) -> tuple[Tensor, Tensor]:
+        return self._cache.read(self._layer, slots, length)
+
+    def _native(self, q: Tensor) -> Tensor:
+        """Attention of the new positions' queries by the native kernel, where the keys lie."""
+        cache, slots = self._cache, list(self._slots)
+        out: Tensor = takeover.native().attention(
+            q, cache.keys[self._layer], cache.values[self._layer],
+            slots=slots, lengths=[cache.lengths[slot] + q.shape[2] for slot in slots], causal=True,
+        )  # fmt: skip
+        return out
 
 
 def _mask(positions: Tensor, length: int) -> Tensor | None:

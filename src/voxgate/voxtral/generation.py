@@ -39,6 +39,11 @@ class Generation:
         return math.exp(fmean(self.logprobs)) if self.logprobs else None
 
 
+def cap(seconds: float) -> int:
+    """The most tokens that are taken for a sound."""
+    return math.ceil(TOKENS_PER_S * seconds) + MARGIN
+
+
 class Draft:
     """Takes tokens until the text is finished."""
 
@@ -56,8 +61,8 @@ class Draft:
             )
         if isinstance(stop, str) or not all(isinstance(text, str) and text for text in stop):
             raise UsageError("'stop' must be a list of texts, none of them empty.")
-        cap = math.ceil(TOKENS_PER_S * seconds) + MARGIN
-        self.limit = min(cap, max_tokens or cap)  # tokens, at most
+        most = cap(seconds)
+        self.limit = min(most, max_tokens or most)  # tokens, at most
         self._at_limit: Finish = "length" if max_tokens == self.limit else "runaway"
         self._stops = tokenizer.stops
         self._stop = tuple(stop)
@@ -71,6 +76,17 @@ class Draft:
     def last(self) -> int:
         """The token that was taken last."""
         return self._tokens[-1]
+
+    @property
+    def settled(self) -> str:
+        """The beginning of the text that nothing can change any more: it grows, and never shrinks.
+
+        What may yet turn out to be the beginning of a stop string is not in it.
+        """
+        if self._finish is not None:
+            return self._text
+        held = max((_begun(stop, self._text) for stop in self._stop), default=0)
+        return self._text[: len(self._text) - held]
 
     def push(self, token: int, logprob: float) -> bool:
         """Take the next token; False when the text is finished and no more is wanted."""
@@ -101,3 +117,9 @@ class Draft:
         if places:
             self._text = self._text[: min(places)]
             self._finish = "stop"
+
+
+def _begun(stop: str, text: str) -> int:
+    """How many of the stop's first characters, not all, are the text's last."""
+    longest = min(len(stop) - 1, len(text))
+    return next((size for size in range(longest, 0, -1) if text.endswith(stop[:size])), 0)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
-from voxgate.voxtral import operators
+from voxgate.voxtral import operators, takeover
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,9 +69,8 @@ class Int8(nn.Module):
     def _product(self, tokens: Tensor) -> Tensor:
         if self.weight is None:
             return self._widened(tokens)
-        inputs, scales = quantised(tokens.float(), self.levels)
-        zero = self.levels + 1  # oneDNN's fast kernels take bytes without a sign
-        unsigned = inputs.view(torch.uint8).add_(zero)
+        zero = self.levels + 1
+        unsigned, scales = _inputs(tokens.float(), self.levels)
         rows = F.pad(unsigned, (0, 0, 0, max(0, FEWEST - len(tokens))))
         product = operators.int8_product(rows, zero, self.weight, self.scales)[: len(tokens)]
         if self.bias is None:
@@ -84,6 +83,15 @@ class Int8(nn.Module):
         out = torch.cat([F.linear(tokens.float(), tile.float()) for tile in tiles], dim=1)
         out.mul_(self.scales)
         return out if self.bias is None else out.add_(self.bias)
+
+
+def _inputs(tokens: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+    """uint8 [n, k] around `levels` + 1, and scales: oneDNN's fast kernels take no signs."""
+    if levels == LEVELS and (native := takeover.native()):
+        inputs, scales = native.quantise_rows(tokens)
+        return inputs, scales
+    signed, scales = quantised(tokens, levels)
+    return signed.view(torch.uint8).add_(levels + 1), scales
 
 
 def quantised(rows: Tensor, levels: int) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from voxgate.settings import Settings
-from voxgate.voxtral import operators
+from voxgate.voxtral import operators, takeover
 from voxgate.voxtral.profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -61,15 +61,17 @@ def places(folder: Folder, profile: Profile) -> list[Place]:
 
 def _key(folder: Folder, profile: Profile) -> str:
     """Everything that the arrays depend on: files, scheme, and how this PyTorch packs."""
+    schemes = asdict(PROFILES[profile])
     known = {
         "format": FORMAT,
-        "schemes": asdict(PROFILES[profile]),
+        "schemes": schemes,
         "config": asdict(folder.config),
         "files": [
             (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in folder.files
         ],
         "torch": torch.__version__,
         "int8": operators.order() if operators.restorable() else "rows",
-        "int4": operators.int4_block(),
     }
+    if "int4" in schemes.values():
+        known["int4"] = takeover.int4_form() or operators.int4_block()
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import nn
 
+from voxgate.voxtral import takeover
 from voxgate.voxtral.int4 import Int4
 from voxgate.voxtral.int8 import Int8
+from voxgate.voxtral.takeover import W4A8
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +27,12 @@ if TYPE_CHECKING:
 Arrays: TypeAlias = "dict[str, Tensor]"
 """What a module is made over, by name; each contiguous."""
 
-SCHEMES: dict[Scheme, type[Int8 | Int4]] = {"int8": Int8, "int4": Int4}
-"""What is quantised. Where a kernel of our own takes over is each class's business."""
+
+def _class(scheme: Scheme) -> type[Int8 | Int4 | W4A8]:
+    """What holds a quantised scheme here: native kernels where there are some."""
+    if scheme == "int8":
+        return Int8
+    return W4A8 if takeover.native() else Int4
 
 
 def made(scheme: Scheme, weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> Arrays:
@@ -34,7 +40,7 @@ def made(scheme: Scheme, weights: Sequence[Tensor], biases: Sequence[Tensor | No
 
     A bias that is missing among others counts as zeros.
     """
-    arrays = SCHEMES[scheme].arrays(weights[0] if len(weights) == 1 else torch.cat([*weights]))
+    arrays = _class(scheme).arrays(weights[0] if len(weights) == 1 else torch.cat([*weights]))
     if any(bias is not None for bias in biases):
         arrays["bias"] = torch.cat(
             [
@@ -47,7 +53,7 @@ def made(scheme: Scheme, weights: Sequence[Tensor], biases: Sequence[Tensor | No
 
 def held(scheme: Scheme, arrays: Arrays) -> nn.Module:
     """The map over such arrays; it keeps them, and writes to none."""
-    return SCHEMES[scheme](arrays)
+    return _class(scheme)(arrays)
 
 
 class Joint(nn.Module):

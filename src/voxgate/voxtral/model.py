@@ -14,11 +14,11 @@ from voxgate.errors import UsageError
 from voxgate.voxtral.assembly import assembled, prepacked
 from voxgate.voxtral.cache import Cache
 from voxgate.voxtral.checkpoint import Checkpoint
-from voxgate.voxtral.features import SAMPLE_RATE, chunks_of, log_mel, samples_of
-from voxgate.voxtral.generation import Draft, Generation
+from voxgate.voxtral.features import chunks_of, log_mel, samples_of
+from voxgate.voxtral.hearing import Hearing
 from voxgate.voxtral.profiles import Profile, exact_scheme, named
-from voxgate.voxtral.prompt import TOKENS_PER_CHUNK, transcription
-from voxgate.voxtral.sampling import Sampler, Sampling
+from voxgate.voxtral.prompt import TOKENS_PER_CHUNK
+from voxgate.voxtral.sampling import Sampling
 from voxgate.voxtral.steps import Steps, finish
 from voxgate.voxtral.tokenizer import Tokenizer
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from voxgate.voxtral.config import VoxtralConfig
     from voxgate.voxtral.folder import Layout
+    from voxgate.voxtral.generation import Generation
     from voxgate.voxtral.network import Network
 
 Sound: TypeAlias = "np.ndarray | Sequence[float] | Tensor"
@@ -94,8 +95,27 @@ class Voxtral:
 
     def cache(self, slots: int, capacity: int) -> Cache:
         """Room for so many sequences of so many positions."""
-        dtype = self._network.attention_type or self.dtype
-        return Cache(self.config.decoder, slots, capacity, dtype, self.device)
+        return Cache(self.config.decoder, slots, capacity, self._cached, self.device)
+
+    def slot_bytes(self, capacity: int) -> int:
+        """What each slot of such a cache takes."""
+        return Cache.slot_bytes(self.config.decoder, capacity, self._cached)
+
+    @property
+    def _cached(self) -> torch.dtype:
+        """The type of keys and values."""
+        return self._network.attention_type or self.dtype
+
+    def hearing(
+        self,
+        samples: Sound,
+        language: str | None = None,
+        max_tokens: int | None = None,
+        stop: Sequence[str] = (),
+        sampling: Sampling | None = None,
+    ) -> Hearing:
+        """A sound that is to be transcribed, as `generate` takes and refuses it."""
+        return Hearing(self.tokenizer, samples, language, max_tokens, stop=stop, sampling=sampling)
 
     def encode(self, windows: Sequence[Sound]) -> list[Tensor]:
         """Audio embeddings of each window, [375 * chunks, width]. Raises `UsageError` for sound."""
@@ -165,6 +185,11 @@ class Voxtral:
         logits = yield from self._network.decoder.steps(x[None], cache, [slot])
         return logits[0]
 
+    def open_steps(self, cache: Cache, slot: int, hearing: Hearing) -> Steps[Tensor]:
+        """Everything up to the logits [vocabulary] of a sound's first token: encode and prefill."""
+        (audio,) = yield from self.encode_steps([hearing.sound])
+        return (yield from self.prefill_steps(cache, slot, hearing.prompt, audio))
+
     @torch.inference_mode()
     def step_steps(
         self, cache: Cache, slots: Sequence[int], tokens: Sequence[int]
@@ -183,19 +208,13 @@ class Voxtral:
         sampling: Sampling | None = None,
     ) -> Steps[Generation]:
         """`generate`, with pauses. What is wrong with the call is said at the first step."""
-        sound = samples_of(samples)
-        draft = Draft(self.tokenizer, len(sound) / SAMPLE_RATE, max_tokens, stop)
-        prompt = transcription(self.tokenizer, chunks_of(sound), language)
-        sampler = Sampler(sampling or Sampling())
-        cache = self.cache(slots=1, capacity=len(prompt) + draft.limit)
+        hearing = self.hearing(samples, language, max_tokens, stop, sampling)
+        cache = self.cache(slots=1, capacity=hearing.positions)
         slot = cache.take()
-
-        (audio,) = yield from self.encode_steps([sound])
-        logits = yield from self.prefill_steps(cache, slot, prompt, audio)
-        while draft.push(*sampler.choose(logits)):
-            token = draft.last
-            (logits,) = yield from self.step_steps(cache, [slot], [token])
-        return draft.generation()
+        logits = yield from self.open_steps(cache, slot, hearing)
+        while hearing.take(logits):
+            (logits,) = yield from self.step_steps(cache, [slot], [hearing.last])
+        return hearing.generation()
 
 
 def _natural_type(checkpoint: Checkpoint, device: torch.device | str) -> torch.dtype:

@@ -1,0 +1,158 @@
+#include "attention.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "exponential.hpp"
+#include "pairs.hpp"
+#include "parallel.hpp"
+#include "vector.hpp"
+
+namespace voxgate {
+namespace {
+
+constexpr long TALL = 6;      // rows of a product's tile, beside four columns of 16: 24 of the 32 registers
+constexpr long BLOCK = 12;    // rows that share a pass over the keys
+constexpr long CHUNK = 512;   // positions of which the scores of a block lie in the first-level cache
+constexpr long WIDEST = 256;  // head_dim
+
+// A block's rows: scores, in their place the weights, and the running sums of an exact softmax chunk by chunk (Milakov and
+// Gimelshein, 1805.02867).
+struct Block {
+  alignas(64) float scores[BLOCK][CHUNK];
+  alignas(64) float mixed[BLOCK][WIDEST];
+  float most[BLOCK], total[BLOCK];
+  const bf16 *q[BLOCK];
+  bf16 *out[BLOCK];
+  long seen[BLOCK];  // positions that the row attends to
+  long rows;
+};
+
+inline bf16 *weights(float *scores) { return reinterpret_cast<bf16 *>(scores); }
+
+// Scores of the chunk's first `count` positions, a multiple of 16.
+void score(Block &block, const bf16 *keys, long count, long head_dim) {
+  for (long j = 0; j < count; j += 64)
+    for (long r = 0; r < block.rows; r += TALL)
+      multiply(block.q + r, std::min(TALL, block.rows - r), head_dim / 2, keys + j * head_dim, {32, 16 * head_dim},
+               std::min(4L, (count - j) / 16), block.scores[r] + j, CHUNK, false);
+}
+
+// The largest of the first `count` scores.
+inline float largest(const float *scores, long count) {
+  __m512 even = _mm512_set1_ps(-std::numeric_limits<float>::infinity()), odd = even;
+  long j = 0;
+  for (; j + 32 <= count; j += 32) {
+    even = _mm512_max_ps(even, load(scores + j));
+    odd = _mm512_max_ps(odd, load(scores + j + 16));
+  }
+  for (; j < count; j += 16) even = _mm512_mask_max_ps(even, first(count - j), even, load(scores + j));
+  return _mm512_reduce_max_ps(_mm512_max_ps(even, odd));
+}
+
+// Scores to weights in bf16, of `left` positions; what was mixed before is brought to the new maximum.
+void weigh(Block &block, long r, long left, long count, float scale, long head_dim) {
+  float *scores = block.scores[r];
+  const float before = block.most[r], now = std::max(before, largest(scores, std::min(left, count)) * scale);
+  const __m512 to_base_2 = _mm512_set1_ps(scale * LOG2_E), shift = _mm512_set1_ps(-now * LOG2_E);
+  __m512 total = _mm512_setzero_ps();
+  const auto weight = [&](long j) { return power_of_2(_mm512_fmadd_ps(load(scores + j), to_base_2, shift)); };
+  const auto keep = [&](long j, __m512 low, __m512 high) {
+    total = _mm512_add_ps(total, _mm512_add_ps(low, high));
+    _mm512_storeu_si512(weights(scores) + j, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+  };
+  long j = 0;
+  for (; j + 32 <= std::min(left, count); j += 32) keep(j, weight(j), weight(j + 16));
+  for (; j < count; j += 32)
+    keep(j, _mm512_maskz_mov_ps(first(left - j), weight(j)), _mm512_maskz_mov_ps(first(left - j - 16), weight(j + 16)));
+  const float kept = std::exp2((before - now) * LOG2_E);  // 0 at first
+  block.most[r] = now;
+  block.total[r] = block.total[r] * kept + _mm512_reduce_add_ps(total);
+  if (kept != 1)
+    for (long d = 0; d < head_dim; d += 16)
+      _mm512_store_ps(block.mixed[r] + d, _mm512_mul_ps(load(block.mixed[r] + d), _mm512_set1_ps(kept)));
+}
+
+// Add the chunk's values, weighted.
+void mix(Block &block, const bf16 *values, long count, long head_dim) {
+  const bf16 *rows[BLOCK];
+  for (long r = 0; r < block.rows; r++) rows[r] = weights(block.scores[r]);
+  for (long d = 0; d < head_dim; d += 64)
+    for (long r = 0; r < block.rows; r += TALL)
+      multiply(rows + r, std::min(TALL, block.rows - r), count / 2, values + 2 * d, {2 * head_dim, 32},
+               std::min(4L, (head_dim - d) / 16), block.mixed[r] + d, WIDEST, true);
+}
+
+void write(Block &block, long head_dim) {
+  for (long r = 0; r < block.rows; r++)
+    for (long d = 0; d < head_dim; d += 16)
+      store(block.out[r] + d, 0xffff, _mm512_mul_ps(load(block.mixed[r] + d), _mm512_set1_ps(1 / block.total[r])));
+}
+
+void attend_block(Block &block, const bf16 *keys, const bf16 *values, float scale, long head_dim) {
+  long most = 0;
+  for (long r = 0; r < block.rows; r++) {
+    most = std::max(most, block.seen[r]);
+    block.most[r] = -std::numeric_limits<float>::infinity();
+    block.total[r] = 0;
+    std::fill_n(block.mixed[r], head_dim, 0.f);
+  }
+  for (long start = 0; start < most; start += CHUNK) {
+    const long count = padded(std::min(CHUNK, most - start));
+    score(block, keys + start * head_dim, count, head_dim);
+    for (long r = 0; r < block.rows; r++) weigh(block, r, block.seen[r] - start, count, scale, head_dim);
+    mix(block, values + start * head_dim, count, head_dim);
+  }
+  write(block, head_dim);
+}
+
+// Part of the rows of one sequence that share a head of keys. Row i of them is query head i % group at position i / group, so that
+// the rows of a block see nearly the same positions.
+struct Task {
+  long sequence, kv_head, from, to;
+};
+
+Block &filled(Block &block, const Attention &of, const Task &task, long from) {
+  const long group = of.heads / of.kv_heads;
+  block.rows = std::min(BLOCK, task.to - from);
+  for (long r = 0; r < block.rows; r++) {
+    const long row = (from + r) / group, head = task.kv_head * group + (from + r) % group;
+    block.q[r] = of.q + task.sequence * of.q_strides.slot + head * of.q_strides.head + row * of.q_strides.row;
+    block.out[r] = of.out + ((task.sequence * of.rows + row) * of.heads + head) * of.head_dim;
+    const long length = of.lengths[task.sequence];
+    block.seen[r] = of.causal ? length - of.rows + 1 + row : length;
+  }
+  return block;
+}
+
+void attend_task(const Attention &of, const Task &task, std::byte *memory) {
+  Block &block = *new (memory) Block;
+  const long length = of.lengths[task.sequence], slot = of.slots[task.sequence];
+  bf16 *keys = reinterpret_cast<bf16 *>(memory + Scratch::rounded(sizeof(Block)));
+  bf16 *values = keys + padded(length) * of.head_dim;
+  pack_keys(of.keys + slot * of.k_strides.slot + task.kv_head * of.k_strides.head, of.k_strides.row, keys, length, of.head_dim);
+  pack_values(of.values + slot * of.v_strides.slot + task.kv_head * of.v_strides.head, of.v_strides.row, values, length,
+              of.head_dim);
+  for (long row = task.from; row < task.to; row += BLOCK)
+    attend_block(filled(block, of, task, row), keys, values, of.scale, of.head_dim);
+}
+
+}  // namespace
+
+void attend(const Attention &of, int threads, Scratch &scratch) {
+  long longest = 0;
+  for (long s = 0; s < of.sequences; s++) longest = std::max(longest, of.lengths[s]);
+  const std::size_t each =
+      Scratch::rounded(sizeof(Block)) + Scratch::rounded(2 * padded(longest) * of.head_dim * sizeof(bf16));
+  std::byte *memory = scratch.take(threads * each);
+  // One task packs its head's keys and values by itself; where there are more threads than heads, several do the same.
+  const long pairs = of.sequences * of.kv_heads, rows = of.rows * of.heads / of.kv_heads;
+  const long parts = std::max(1L, std::min((2 * threads + pairs - 1) / pairs, rows / (4 * BLOCK)));
+  share_out(pairs * parts, threads, [&](int worker, long index) {
+    const long pair = index / parts, part = index % parts;
+    attend_task(of, {pair / of.kv_heads, pair % of.kv_heads, rows * part / parts, rows * (part + 1) / parts},
+                memory + worker * each);
+  });
+}
+
+}  // namespace voxgate

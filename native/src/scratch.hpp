@@ -1,0 +1,36 @@
+// Memory that a calling thread keeps from one call to the next: fresh pages would cost more than many a product.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+namespace voxgate {
+
+class Scratch {
+ public:
+  Scratch() = default;
+  Scratch(const Scratch &) = delete;
+  Scratch &operator=(const Scratch &) = delete;
+  ~Scratch() { std::free(data_); }
+
+  // So many bytes at a multiple of 64; what they hold is undefined. Throws std::bad_alloc.
+  std::byte *take(std::size_t bytes) {
+    if (bytes > size_) {
+      std::free(data_);
+      size_ = 0;
+      data_ = static_cast<std::byte *>(std::aligned_alloc(64, rounded(bytes)));
+      if (data_ == nullptr) throw std::bad_alloc();
+      size_ = rounded(bytes);
+    }
+    return data_;
+  }
+
+  static constexpr std::size_t rounded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+ private:
+  std::byte *data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace voxgate

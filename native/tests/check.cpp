@@ -1,0 +1,179 @@
+// The kernels on odd shapes against plain loops, from memory that ends where it should: for the sanitizers.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "attention.hpp"
+#include "floors.hpp"
+#include "int4_product.hpp"
+#include "parallel.hpp"
+#include "processor.hpp"
+
+using namespace voxgate;
+
+namespace {
+
+constexpr int THREADS = 3;
+
+std::mt19937 chance(7);
+int failures = 0;
+
+void expect(bool right, const std::string &what) {
+  if (right) return;
+  std::printf("wrong: %s\n", what.c_str());
+  failures++;
+}
+
+float number(float value) { return value; }
+float number(bf16 value) { return widened(value); }
+
+template <class Element>
+std::vector<Element> drawn(long count) {
+  std::normal_distribution<float> normal;
+  std::vector<Element> values(count);
+  for (Element &value : values)
+    if constexpr (sizeof(Element) == 2)
+      value = narrowed(normal(chance));
+    else
+      value = normal(chance);
+  return values;
+}
+
+// The relative error of all numbers together.
+struct Error {
+  double difference = 0, size = 0;
+  void add(double ours, double expected) {
+    difference += (ours - expected) * (ours - expected);
+    size += expected * expected;
+  }
+  double value() const { return std::sqrt(difference / size); }
+};
+
+std::string shape(std::initializer_list<long> sizes) {
+  std::string text;
+  for (long size : sizes) text += (text.empty() ? "" : " x ") + std::to_string(size);
+  return text;
+}
+
+template <class Element>
+void check_rows(long count, long width, long stride) {
+  const auto x = drawn<Element>((count - 1) * stride + width);
+  std::vector<std::uint8_t> q(count * width);
+  std::vector<float> scale(count);
+  quantise_rows(x.data(), stride, q.data(), scale.data(), count, width, THREADS);
+  bool right = true;
+  for (long r = 0; r < count; r++)
+    for (long k = 0; k < width; k++)
+      right &= std::abs((q[r * width + k] - 128) * scale[r] - number(x[r * stride + k])) <= 0.501f * scale[r];
+  expect(right, "rows " + shape({count, width, stride}));
+}
+
+float unpacked(const std::vector<std::uint8_t> &packed, long inputs, long n, long k) {
+  const std::uint8_t *group = packed.data() + (n / PANEL * groups(inputs) + k / GROUP) * GROUP_BYTES;
+  const std::uint8_t byte = group[(k % 32 / 8 * 2 + n % 32 / 16) * 64 + n % 16 * 4 + k % 4];
+  bf16 scale;
+  std::memcpy(&scale, group + 512 + n % 32 * 2, sizeof scale);
+  return ((byte >> (k / 4 % 2 * 4) & 15) - 8) * widened(scale);
+}
+
+template <class Element>
+void check_product(long rows, long outputs, long inputs) {
+  const auto w = drawn<Element>(outputs * inputs), x = drawn<Element>(rows * inputs);
+  std::vector<std::uint8_t> packed(packed_bytes(outputs, inputs));
+  pack(w.data(), inputs, packed.data(), outputs, inputs, THREADS);
+  std::vector<Element> out(rows * outputs);
+  Scratch scratch;
+  product(packed.data(), x.data(), inputs, out.data(), outputs, rows, outputs, inputs, THREADS, scratch);
+  Error packing, product_error;
+  for (long n = 0; n < outputs; n++)
+    for (long k = 0; k < inputs; k++) packing.add(unpacked(packed, inputs, n, k), number(w[n * inputs + k]));
+  for (long r = 0; r < rows; r++)
+    for (long n = 0; n < outputs; n++) {
+      double sum = 0;
+      for (long k = 0; k < inputs; k++) sum += number(x[r * inputs + k]) * unpacked(packed, inputs, n, k);
+      product_error.add(number(out[r * outputs + n]), sum);
+    }
+  expect(packing.value() < 0.1, "packing " + shape({outputs, inputs}));
+  expect(product_error.value() < 0.02, "product " + shape({rows, outputs, inputs}));
+}
+
+// One row of attention, computed as it is written.
+std::vector<double> attended(const Attention &of, long s, long head, long row) {
+  const long shared = head / (of.heads / of.kv_heads), slot = of.slots[s];
+  const bf16 *q = of.q + s * of.q_strides.slot + head * of.q_strides.head + row * of.q_strides.row;
+  const bf16 *keys = of.keys + slot * of.k_strides.slot + shared * of.k_strides.head;
+  const bf16 *values = of.values + slot * of.v_strides.slot + shared * of.v_strides.head;
+  double total = 0;
+  std::vector<double> mixed(of.head_dim);
+  for (long j = 0; j < (of.causal ? of.lengths[s] - of.rows + 1 + row : of.lengths[s]); j++) {
+    double score = 0;
+    for (long d = 0; d < of.head_dim; d++) score += widened(q[d]) * widened(keys[j * of.k_strides.row + d]);
+    const double weight = std::exp(score * of.scale);
+    total += weight;
+    for (long d = 0; d < of.head_dim; d++) mixed[d] += weight * widened(values[j * of.v_strides.row + d]);
+  }
+  for (double &value : mixed) value /= total;
+  return mixed;
+}
+
+void check_attention(long rows, long heads, long kv_heads, long head_dim, std::vector<long> lengths, bool causal) {
+  const long sequences = static_cast<long>(lengths.size()), positions = *std::max_element(lengths.begin(), lengths.end());
+  std::vector<long> slots;  // in reverse order
+  for (long s = 0; s < sequences; s++) slots.push_back(sequences - 1 - s);
+  const auto q = drawn<bf16>(sequences * heads * rows * head_dim), keys = drawn<bf16>(sequences * kv_heads * positions * head_dim),
+             values = drawn<bf16>(sequences * kv_heads * positions * head_dim);
+  std::vector<bf16> out(q.size());
+  const Strides cache{kv_heads * positions * head_dim, positions * head_dim, head_dim};
+  const Attention of{q.data(), {heads * rows * head_dim, rows * head_dim, head_dim}, keys.data(), values.data(), cache, cache,
+                     out.data(), slots.data(), lengths.data(), sequences, rows, heads, kv_heads, head_dim, causal,
+                     1 / std::sqrt(static_cast<float>(head_dim))};
+  Scratch scratch;
+  attend(of, THREADS, scratch);
+  Error error;
+  for (long s = 0; s < sequences; s++)
+    for (long row = 0; row < rows; row++)
+      for (long head = 0; head < heads; head++) {
+        const std::vector<double> expected = attended(of, s, head, row);
+        for (long d = 0; d < head_dim; d++)
+          error.add(widened(out[((s * rows + row) * heads + head) * head_dim + d]), expected[d]);
+      }
+  expect(error.value() < 0.01, "attention " + shape({sequences, heads, rows, positions, head_dim}));
+}
+
+void check_floors() {
+  const std::vector<std::byte> data(1 << 20);
+  expect(read_bytes(data.data(), data.size(), THREADS) > 0, "reading");
+}
+
+}  // namespace
+
+int main() {
+  if (!supported()) {
+    std::printf("not run: this processor lacks AVX-512 VNNI and BF16\n");
+    return 0;
+  }
+  expect(has_pool(), "no threads");
+  for (long width : {1, 15, 16, 17, 33, 100}) {
+    check_rows<float>(7, width, width + 3);
+    check_rows<bf16>(5, width, width);
+  }
+  check_rows<float>(1000, 40, 40);
+  for (long rows : {1, 2, 3, 4, 5, 6, 7, 8, 13, 29}) {
+    check_product<float>(rows, 33, 31);
+    check_product<bf16>(rows, 128, 384);
+    check_product<bf16>(rows, 5, 97);
+  }
+  check_attention(37, 4, 4, 64, {37, 37}, false);
+  check_attention(29, 6, 2, 48, {53, 29, 40}, true);
+  check_attention(1, 8, 2, 128, {1, 600, 33, 17}, false);
+  check_attention(3, 4, 1, 16, {1100}, true);
+  check_attention(300, 1, 1, 256, {513}, false);
+  check_floors();
+  if (failures == 0) std::printf("all kernels agree\n");
+  return failures != 0;
+}

@@ -1,0 +1,367 @@
+"""The native kernels against PyTorch, on odd shapes. Where there are none, that is said instead."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from voxgate.errors import UsageError
+from voxgate.voxtral import native
+from voxgate.voxtral.int4_weight import Int4Weight, packed_shape
+from voxgate.voxtral.kernels import kernels
+
+needs_kernels = pytest.mark.skipif(
+    not native.available(), reason=f"no native kernels: {native.unavailable()}"
+)
+
+SEED = 20261125
+DTYPES = [torch.float32, torch.bfloat16]
+
+
+@pytest.fixture
+def draw() -> torch.Generator:
+    print(f"seed {SEED}")
+    return torch.Generator().manual_seed(SEED)
+
+
+@pytest.fixture(params=[1, 2, 5])
+def _threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+def error(ours: Tensor, expected: Tensor) -> float:
+    difference = ours.double() - expected.double()
+    return float(difference.norm() / expected.double().norm())
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+@needs_kernels
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("width", [1, 15, 16, 17, 48, 128, 1283])
+def test_rows_are_rounded_to_their_own_scale(
+    width: int, dtype: torch.dtype, draw: torch.Generator
+) -> None:
+    x = torch.randn(3, 29, width, generator=draw).mul(7).to(dtype)
+    q, scale = native.quantise_rows(x)
+    assert (q.dtype, q.shape, scale.shape) == (torch.uint8, x.shape, (3, 29, 1))
+    torch.testing.assert_close(scale, x.float().abs().amax(-1, keepdim=True) / 127)
+    whole = q.float() - 128
+    assert whole.abs().amax() == 127
+    assert bool(((whole * scale - x.float()).abs() <= scale * 0.501).all())
+
+
+@needs_kernels
+def test_rows_need_not_touch() -> None:
+    x = torch.arange(60.0).reshape(4, 15)
+    q, scale = native.quantise_rows(x[:, 3:11])
+    alone, alone_scale = native.quantise_rows(x[:, 3:11].contiguous())
+    assert torch.equal(q, alone)
+    assert torch.equal(scale, alone_scale)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_of_zeros_stay_zeros_and_what_is_no_number_stays_none(dtype: torch.dtype) -> None:
+    x = torch.zeros(4, 37, dtype=dtype)
+    x[1, 3], x[2, 36], x[3, 0] = 2.0, torch.inf, torch.nan
+    q, scale = native.quantise_rows(x)
+    assert bool((q[0] == 128).all())
+    assert scale[0] == 1
+    assert q[1, 3] == 255
+    assert bool(scale[2:].isnan().all())
+
+
+# --- four bits ------------------------------------------------------------------------------------
+
+
+@needs_kernels
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("outputs", "inputs"), [(1, 1), (33, 31), (128, 384), (70, 100)])
+def test_packing_loses_what_four_bits_lose(
+    outputs: int, inputs: int, dtype: torch.dtype, draw: torch.Generator
+) -> None:
+    weight = torch.randn(outputs, inputs, generator=draw).to(dtype)
+    packed = Int4Weight.pack(weight)
+    unpacked = packed.unpacked()
+    assert unpacked.shape == weight.shape
+    assert error(unpacked, weight) < 0.1
+    # A group has 16 levels: what lies on them is kept as it is, but for its scale in bf16.
+    kept = Int4Weight.pack(unpacked.to(dtype)).unpacked()
+    assert error(kept, unpacked) < 0.01
+
+
+@needs_kernels
+def test_packing_beats_plain_rounding(draw: torch.Generator) -> None:
+    weight = torch.randn(256, 1024, generator=draw)
+    groups = weight.reshape(256, -1, 32)
+    most = groups.gather(2, groups.abs().argmax(2, keepdim=True))
+    rounded = (groups / (most / -8)).round().clamp(-8, 7) * (most / -8)
+    assert error(Int4Weight.pack(weight).unpacked(), weight) < 0.96 * error(
+        rounded.flatten(1), weight
+    )
+
+
+@needs_kernels
+def test_the_packed_format_is_as_it_is_described() -> None:
+    """It lies on disks: bytes, not only meaning."""
+    weight = torch.zeros(17, 40)
+    weight[16, 5], weight[16, 9], weight[16, 39] = -8.0, 7.0, -8.0
+    data = Int4Weight.pack(weight).data
+    assert tuple(data.shape) == packed_shape(17, 40) == (1, 2, 576)
+    group = data[0, 0]
+    lines = group[:512].reshape(4, 2, 64)
+    assert lines[0, 1, 1] == 0x08  # output 16: input 1 in the low four bits, 5 in the high ones
+    assert lines[1, 1, 1] == 0x8F  # inputs 9 and 13
+    assert lines[0, 1, 4] == 0x88  # an output that only fills up
+    assert bool((lines[:, 0] == 0x88).all())
+    scales = group[512:].view(torch.bfloat16)
+    assert scales[16] == 1
+    assert bool((scales[:16] == 0).all())
+    last = data[0, 1, :512].reshape(4, 2, 64)
+    assert last[0, 1, 3] == 0x08  # input 39 is input 7 of the second group
+
+
+@needs_kernels
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 64, 131])
+@pytest.mark.parametrize(("outputs", "inputs"), [(33, 31), (128, 384)])
+def test_a_product_is_the_packed_matrix_times_rounded_rows(
+    rows: int, outputs: int, inputs: int, dtype: torch.dtype, draw: torch.Generator
+) -> None:
+    packed = Int4Weight.pack(torch.randn(outputs, inputs, generator=draw))
+    x = torch.randn(rows, inputs, generator=draw).to(dtype)
+    ours = native.linear_w4a8(x, packed)
+    assert (ours.dtype, ours.shape) == (dtype, (rows, outputs))
+    expected = rounded_in_groups(x) @ packed.unpacked().double().T
+    assert error(ours, expected) < (1e-6 if dtype is torch.float32 else 3e-3)
+    assert error(ours, x.double() @ packed.unpacked().double().T) < 0.02
+
+
+def rounded_in_groups(x: Tensor) -> Tensor:
+    """Each 32 inputs of a row to int8 and back, by a power of two, float64."""
+    filled = F.pad(x.double(), (0, -x.shape[1] % 32)).reshape(len(x), -1, 32)
+    scale = (filled.abs().amax(-1, keepdim=True) / 127).log2().ceil().exp2()
+    return ((filled / scale).round() * scale).flatten(1)[:, : x.shape[1]]
+
+
+@needs_kernels
+@pytest.mark.parametrize("size", [1e-22, 1.0, 1e30])
+def test_a_product_of_any_size(size: float, draw: torch.Generator) -> None:
+    """Groups that differ by more than a float can hold, too."""
+    packed = Int4Weight.pack(torch.randn(48, 96, generator=draw))
+    x = torch.randn(5, 96, generator=draw).mul(size)
+    x[1, :32] *= 1e-8
+    x[2, 32:64] *= 1e-18
+    x[3, 64:] = 0
+    x[4] = 0
+    ours, expected = native.linear_w4a8(x, packed), x.double() @ packed.unpacked().double().T
+    assert all(error(ours[i], expected[i]) < 0.02 for i in range(4))
+    assert bool((ours[4].abs() <= 1e-36).all())
+
+
+@needs_kernels
+def test_an_outlier_spoils_its_group_alone(draw: torch.Generator) -> None:
+    """What a scale for each 32 activations is for: one for each row would lose the rest."""
+    packed = Int4Weight.pack(torch.randn(96, 256, generator=draw))
+    x = torch.randn(4, 256, generator=draw)
+    x[:, 7] = 3000.0
+    plain = x @ packed.unpacked().T
+    without = torch.zeros_like(x)
+    without[:, :32] = x[:, :32]
+    ours = native.linear_w4a8(x, packed) - native.linear_w4a8(without, packed)
+    assert error(ours, plain - without @ packed.unpacked().T) < 0.02
+
+
+@needs_kernels
+def test_what_is_no_number_stays_none_in_its_row(draw: torch.Generator) -> None:
+    packed = Int4Weight.pack(torch.randn(40, 64, generator=draw))
+    x = torch.randn(3, 64, generator=draw)
+    x[1, 40] = torch.nan
+    ours = native.linear_w4a8(x, packed)
+    assert bool(ours[1].isnan().all())
+    assert bool(ours[[0, 2]].isfinite().all())
+
+
+@needs_kernels
+def test_a_row_is_the_same_in_any_company(draw: torch.Generator) -> None:
+    """Batched and single runs must say the same: to the bit."""
+    packed = Int4Weight.pack(torch.randn(160, 256, generator=draw))
+    x = torch.randn(17, 256, generator=draw).bfloat16()
+    together = native.linear_w4a8(x, packed)
+    for first, last in ((0, 1), (3, 5), (4, 12), (2, 17)):
+        assert torch.equal(native.linear_w4a8(x[first:last], packed), together[first:last])
+
+
+@needs_kernels
+def test_a_packed_matrix_may_begin_anywhere(draw: torch.Generator) -> None:
+    """As in a mapped file."""
+    packed = Int4Weight.pack(torch.randn(64, 96, generator=draw))
+    x = torch.randn(3, 96, generator=draw)
+    room = torch.empty(packed.data.numel() + 5, dtype=torch.uint8)
+    moved = room[5:].view(packed.data.shape).copy_(packed.data)
+    elsewhere = Int4Weight(moved, 64, 96)
+    assert torch.equal(native.linear_w4a8(x, elsewhere), native.linear_w4a8(x, packed))
+
+
+# --- attention ------------------------------------------------------------------------------------
+
+
+def attended(q: Tensor, keys: Tensor, values: Tensor, *, causal: bool = False) -> Tensor:
+    """In float64, for one sequence whose rows are its last."""
+    rows, length = q.shape[1], keys.shape[1]
+    seen = torch.ones(rows, length, dtype=torch.bool)
+    if causal:
+        seen = seen.tril(length - rows)
+    group = q.shape[0] // keys.shape[0]
+    keys, values = (x.double().repeat_interleave(group, 0) for x in (keys, values))
+    return F.scaled_dot_product_attention(q.double(), keys, values, attn_mask=seen)
+
+
+@needs_kernels
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(
+    "shape",  # heads, kv_heads, rows, positions, head_dim
+    [(2, 2, 1500, 1500, 64), (4, 2, 37, 37, 48), (8, 2, 5, 700, 128), (3, 1, 1, 1, 16),
+     (1, 1, 13, 1100, 256), (32, 8, 1, 435, 128)],
+)  # fmt: skip
+def test_attention_is_pytorchs(
+    shape: tuple[int, int, int, int, int], causal: bool, draw: torch.Generator
+) -> None:
+    heads, kv_heads, rows, positions, head_dim = shape
+    q = torch.randn(1, heads, rows, head_dim, generator=draw).bfloat16()
+    keys, values = torch.randn(2, 1, kv_heads, positions, head_dim, generator=draw).bfloat16()
+    ours = native.attention(q, keys, values, causal=causal)
+    assert (ours.dtype, ours.shape) == (torch.bfloat16, q.shape)
+    assert error(ours[0], attended(q[0], keys[0], values[0], causal=causal)) < 0.005
+
+
+@needs_kernels
+@pytest.mark.parametrize("rows", [1, 3])
+def test_sequences_read_their_slots_of_a_cache(rows: int, draw: torch.Generator) -> None:
+    """Unequal lengths, slots in any order, and what lies behind a length counts for nothing."""
+    slots, lengths = [4, 0, 2], [33, 600, 7]
+    keys, values = torch.randn(2, 5, 2, 640, 48, generator=draw).bfloat16()
+    q = torch.randn(3, 4, rows, 48, generator=draw).bfloat16()
+    for slot, length in zip(slots, lengths, strict=True):
+        keys[slot, :, length:] = torch.nan
+        values[slot, :, length:] = torch.nan
+    ours = native.attention(q, keys, values, slots=slots, lengths=lengths, causal=True)
+    for i, (slot, length) in enumerate(zip(slots, lengths, strict=True)):
+        expected = attended(q[i], keys[slot, :, :length], values[slot, :, :length], causal=True)
+        assert error(ours[i], expected) < 0.005
+        own = native.attention(
+            q[i : i + 1], keys, values, slots=[slot], lengths=[length], causal=True
+        )
+        assert torch.equal(own[0], ours[i])
+
+
+@needs_kernels
+def test_attention_reads_parts_of_a_fused_projection(draw: torch.Generator) -> None:
+    fused = torch.randn(2, 50, 3, 4, 32, generator=draw).bfloat16()
+    q, keys, values = fused.permute(2, 0, 3, 1, 4)
+    ours = native.attention(q, keys, values)
+    together = ours.transpose(1, 2).flatten(2)
+    assert together.data_ptr() == ours.data_ptr()  # nothing was copied
+    alone = native.attention(*(x.contiguous() for x in (q, keys, values)))
+    assert torch.equal(ours, alone)
+
+
+@needs_kernels
+def test_large_scores_overflow_nothing(draw: torch.Generator) -> None:
+    q, keys, values = torch.randn(3, 1, 2, 40, 64, generator=draw).bfloat16()
+    ours = native.attention(q * 300, keys * 300, values)
+    assert error(ours[0], attended(q[0] * 300, keys[0] * 300, values[0])) < 0.005
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+def refused(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        call()
+
+
+@needs_kernels
+def test_what_does_not_fit_is_refused() -> None:
+    packed = Int4Weight.pack(torch.ones(4, 40))
+    halves = torch.ones(2, 40, dtype=torch.float16)
+    refused(lambda: native.linear_w4a8(torch.ones(2, 32), packed), "rows of 32. Give it rows of 40")
+    refused(lambda: native.linear_w4a8(halves, packed), "float16")
+    refused(lambda: native.quantise_rows(halves), "float16")
+    refused(lambda: native.quantise_rows(torch.ones(40, 2).T), "side by side")
+    refused(lambda: Int4Weight.pack(torch.ones(4)), "matrix of finite numbers")
+    refused(lambda: Int4Weight.pack(torch.full((4, 4), torch.nan)), "matrix of finite numbers")
+    refused(lambda: Int4Weight(packed.data, 4, 80), "Pack it again")
+
+
+@needs_kernels
+def test_attention_refuses_what_it_would_read_wrongly() -> None:
+    q, keys = torch.ones(2, 4, 3, 64).bfloat16(), torch.ones(2, 2, 9, 64).bfloat16()
+    odd = torch.ones(2, 4, 3, 40).bfloat16()
+    refused(lambda: native.attention(q.float(), keys, keys), "bfloat16")
+    refused(lambda: native.attention(odd, odd, odd), "multiple of 16")
+    refused(lambda: native.attention(q[:, :3], keys, keys), "multiple of the keys' heads")
+    refused(lambda: native.attention(q, keys, keys[:, :, :8]), "values")
+    refused(lambda: native.attention(q, keys, keys, slots=[0, 2]), r"slots \[0, 2\]")
+    refused(lambda: native.attention(q, keys, keys, lengths=[9, 10]), r"lengths \[9, 10\]")
+    refused(lambda: native.attention(q, keys, keys, lengths=[9, 2], causal=True), "at least 3")
+    refused(lambda: native.attention(q, keys, keys, slots=[0]), "2 sequences")
+    strided = torch.ones(2, 4, 64, 3).bfloat16().transpose(2, 3)
+    refused(lambda: native.attention(strided, keys, keys), "side by side")
+
+
+# --- whether they are here ------------------------------------------------------------------------
+
+
+@needs_kernels
+def test_only_pytorchs_threads_are_there() -> None:
+    """A second OpenMP library would bring a second pool, and the two would fight for the cores."""
+    script = (
+        "from voxgate.voxtral import native; assert native.available(), native.unavailable()\n"
+        "import torch; native.quantise_rows(torch.ones(512, 512))\n"
+        "maps = open('/proc/self/maps').read().split()\n"
+        "print(len({path for path in maps if 'omp' in path and '.so' in path}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "1"
+
+
+def test_without_the_package_it_says_so_and_how_to_get_it() -> None:
+    script = (
+        "import sys; sys.modules['voxgate_kernels'] = None\n"
+        "from voxgate.voxtral import native\n"
+        "from voxgate.voxtral.kernels import kernels\n"
+        "print(native.available(), native.unavailable())\n"
+        "try: kernels()\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    first, second = done.stdout.splitlines()
+    assert first == "False the package voxgate-kernels is not installed"
+    assert second.startswith("UsageError The native kernels cannot be used")
+    assert "`make kernels`" in second
+
+
+@needs_kernels
+def test_the_machine_has_floors() -> None:
+    room = torch.ones(1 << 22, dtype=torch.uint8)
+    assert kernels().read_bytes(room.data_ptr(), room.nbytes, 1) > 0
+    assert kernels().int8_operations(1) > 0
+    assert kernels().bf16_operations(1) > 0
