@@ -38,6 +38,7 @@ class Scripted:
     name: str = "scripted/one"
     revision: str | None = None
     profile: str | None = None
+    vocabulary: bool = False
     windows: list[Audio] = field(default_factory=list)
     options: list[Options] = field(default_factory=list)
     running: int = 0
@@ -52,7 +53,14 @@ class Scripted:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(self.window_s, ("en", "de"), self.times, self.concurrency, self.honours)
+        return Capabilities(
+            window_s=self.window_s,
+            languages=("en", "de"),
+            times=self.times,
+            concurrency=self.concurrency,
+            options=self.honours,
+            vocabulary=self.vocabulary,
+        )
 
     async def transcribe(self, window: Audio, options: Options) -> AsyncGenerator[Event]:
         number = self._numbers.setdefault(window.start, len(self._numbers))

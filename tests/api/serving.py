@@ -24,13 +24,13 @@ from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from tests.cli.command import Place
 
 SCRIPTED = "scripted/one"
-ALIAS = "scripted-latest"  # stands for it
+ALIAS = "scripted/latest"  # stands for it
 ABSENT = "scripted/absent"
 PATH = "/api/v1/audio/transcriptions"
 
@@ -93,22 +93,25 @@ def error_of(response: httpx2.Response) -> dict[str, Any]:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, provider: Scripted | None = None, **settings: Any
+    folder: Path,
+    provider: Scripted | None = None,
+    session: Callable[[Settings], Session] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
-    """Serve with a provider on a script, and the embedded model beside it."""
+    """Serve with a provider on a script, and the embedded model beside it; or by a `session`."""
     scripted = provider or Scripted()
     spool = folder / "spool"
     chosen = replace(Settings(), home=folder / "home", spool_dir=spool, **settings)
     models = {SCRIPTED: spec(SCRIPTED, scripted), ABSENT: spec(ABSENT, scripted, ("no-such-dist",))}
 
-    def session(limited: Settings) -> Session:
+    def own(limited: Settings) -> Session:
         return Session(
             limited,
             models=Named({**MODELS, **models}),
             start=lambda spec, s: scripted if spec.name == SCRIPTED else LocalEngine(spec, s),
         )
 
-    server = Server(chosen, host="127.0.0.1", port=0, session=session)
+    server = Server(chosen, host="127.0.0.1", port=0, session=session or own)
     ready, keys = asyncio.Event(), list[str]()
     task = asyncio.create_task(server.run(ready=ready.set, first_key=keys.append))
     started = asyncio.create_task(ready.wait())

@@ -8,10 +8,15 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from tests.api.serving import ABSENT, SCRIPTED, Running, error_of, serving
+from tests.api.serving import ABSENT, ALIAS, SCRIPTED, Running, error_of, serving
+from tests.registry.checkpoints import write_hf
+from voxgate.pipeline.session import Session
+from voxgate.registry.registry import Registry
+from voxgate.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REQUIRED = {
@@ -101,3 +106,58 @@ async def test_health_and_pages(server: Running) -> None:
     assert set(request["content"]) == {"application/json", "multipart/form-data"}
     fields = schema["components"]["schemas"]["TranscriptionRequest"]["properties"]
     assert {"model", "input_audio", "response_format"} <= fields.keys()
+
+
+async def test_an_alias_has_the_page_and_the_endpoint_of_its_model(
+    anyone: httpx2.AsyncClient,
+) -> None:
+    assert (await anyone.get(f"/model/{ALIAS}")).json()["data"]["id"] == SCRIPTED
+    assert (await anyone.get(f"/models/{ALIAS}")).json()["id"] == SCRIPTED
+    of_alias, of_model = [
+        (await anyone.get(f"/models/{name}/endpoints")).json()["data"] for name in (ALIAS, SCRIPTED)
+    ]
+    assert of_alias == of_model
+    assert of_model["endpoints"][0]["model_id"] == SCRIPTED
+
+
+async def test_what_a_model_can_do_is_told(anyone: httpx2.AsyncClient) -> None:
+    told = (await anyone.get(f"/model/{SCRIPTED}")).json()["data"]["voxgate"]
+    abilities = ("times", "detects_language", "vocabulary", "speakers", "streaming")
+    assert [told[name] for name in abilities] == ["segment", False, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("profile", "precision"), [("exact", "bf16"), ("balanced", "int8"), ("fast", "int4")]
+)
+async def test_an_installed_checkpoint_is_told_with_its_aliases_and_its_precision(
+    tmp_path: Path, profile: str, precision: str
+) -> None:
+    """Under a name without an author; then as one of a family, whose aliases stand for it."""
+    house = Registry.open(Settings(home=tmp_path / "home"))
+    record = house.add(write_hf(tmp_path / "tiny"), "tiny")
+    async with serving(tmp_path, session=Session, profile=profile) as server:
+        listed = {m["id"]: m for m in (await server.client.get("/models")).json()["data"]}
+        ours = listed["tiny"]["voxgate"]
+        assert (ours["revision"], ours["profile"]) == (record.revision, profile)
+        details = httpx2.URL(server.url).join(listed["tiny"]["links"]["details"])
+        assert listed["tiny"]["canonical_slug"] == "tiny"
+        (endpoint,) = (await server.client.get(details)).json()["data"]["endpoints"]
+        assert endpoint["quantization"] == precision
+        assert endpoint["voxgate"] == {"revision": record.revision, "profile": profile}
+        embedded = (await server.client.get("/models/cmusphinx/en-us/endpoints")).json()["data"]
+        assert embedded["endpoints"][0]["quantization"] == "unknown"
+        absent = await server.client.get("/models/mistralai/voxtral-mini-transcribe/endpoints")
+        assert absent.status_code == 404
+        error = error_of(absent)
+        assert error["availability"]["code"] == "no_endpoints"
+        assert error["availability"]["requested_models"] == ["mistralai/voxtral-mini-transcribe"]
+        assert "voxgate models pull" in error["message"]
+        assert ours["aliases"] == []
+        kept = house.places.record("tiny")
+        kept.write_text(kept.read_text().replace('"family": "tiny"', '"family": "voxtral-mini"'))
+        by_alias = await server.client.get("/models/mistralai/voxtral-mini-transcribe/endpoints")
+        assert by_alias.json()["data"]["endpoints"] == [endpoint]
+        aliases = (await server.client.get("/model/tiny")).json()["data"]["voxgate"]["aliases"]
+        assert "mistralai/voxtral-mini-transcribe" in aliases
+        for alias in aliases:
+            assert (await server.client.get(f"/model/{alias}")).json()["data"]["id"] == "tiny"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.serving import SCRIPTED, Running, recording, serving
+from tests.api.serving import ALIAS, SCRIPTED, Running, recording, serving
 from tests.cli.command import CLIP_WORDS
 from tests.processes import until
 from tests.scripted import Scripted
@@ -192,6 +192,35 @@ async def test_a_generation_is_found_by_its_header(tmp_path: Path) -> None:
     assert found["value"]["data"]["model"] == SCRIPTED
     assert found["value"]["data"]["provider_responses"][0]["status"] == 200
     assert refused["request_id"].startswith("gen-stt-")
+
+
+async def test_everybody_reads_who_answered_to_an_alias(tmp_path: Path) -> None:
+    provider = Scripted(revision="0123456789abcdef" * 2 + "01234567", profile="exact")
+    async with serving(tmp_path, provider) as server:
+        said = await asyncio.gather(
+            *(client.do(client.transcription(server, model=ALIAS)) for client in EVERYBODY),
+            *(
+                client.do(client.transcription(server, model=ALIAS, **TIMES))
+                for client in (OPENROUTER, OPENAI)
+            ),
+        )
+        (raw,) = await OPENAI.do(OPENAI.transcription(server, name=RAW, model=ALIAS))
+        id_ = raw["headers"]["x-generation-id"]
+        found, one = await OPENROUTER.do(
+            OPENROUTER.call(server, "generations.get_generation", id=id_),
+            OPENROUTER.call(server, "models.get", author="scripted", slug="latest"),
+        )
+    answers = [answer for (answer,) in said]
+    assert [answer["type"] for answer in answers] == [
+        *("STTResponse", "Transcription", "TranscriptionResponse"),
+        *("STTResponse", "TranscriptionVerbose"),
+    ]
+    assert answers[2]["value"]["model"] == SCRIPTED
+    assert all(answer["value"]["text"] for answer in answers)
+    assert raw["headers"]["x-voxgate-model"] == f"{SCRIPTED}@{provider.revision}; profile=exact"
+    assert found["value"]["data"]["model"] == SCRIPTED
+    assert found["value"]["data"]["provider_responses"][0]["model_permaslug"] == SCRIPTED
+    assert one["value"]["data"]["id"] == SCRIPTED
 
 
 async def test_the_catalogue_is_read_by_openrouter(tmp_path: Path) -> None:

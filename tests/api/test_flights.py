@@ -125,6 +125,7 @@ async def test_white_space_keeps_a_json_client_waiting(tmp_path: Path) -> None:
         ) as answer:
             assert answer.status_code == 200
             assert answer.headers["content-type"] == "application/json"
+            assert answer.headers["x-voxgate-model"] == "scripted/one"
             blocks = answer.aiter_bytes()
             assert await anext(blocks) == b" "
             id_ = answer.headers["x-generation-id"]

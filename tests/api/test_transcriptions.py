@@ -187,6 +187,18 @@ async def test_a_model_that_honours_options_gets_them(tmp_path: Path) -> None:
         ]
 
 
+async def test_words_that_will_be_said_reach_a_model_that_takes_them(tmp_path: Path) -> None:
+    taking = Scripted(vocabulary=True)
+    named = {"keyterms": ["Voxgate"], "provider": {"require_parameters": True}}
+    async with serving(tmp_path, taking) as server:
+        answer = await server.post(recording(**named))
+        assert answer.status_code == 200, answer.text
+        assert "warnings" not in answer.json()
+        assert {options.vocabulary for options in taking.options} == {("Voxgate",)}
+        described = (await server.client.get(f"/model/{SCRIPTED}")).json()["data"]
+        assert described["voxgate"]["vocabulary"]
+
+
 async def test_a_model_without_times_is_timed_by_the_speech(tmp_path: Path) -> None:
     timeless = Scripted(times="none", confidence=0.5, says=lambda *_: "one two three")
     wanted = {"response_format": "verbose_json", "timestamp_granularities": ["word"]}

@@ -38,6 +38,8 @@ def test_programs_get_json(at: Place) -> None:
     assert model["languages"] == ["en"]
     assert model["installed"]
     assert model["missing"] is None
+    abilities = {"vocabulary", "speakers", "streaming", "detects_language"}
+    assert {model[name] for name in abilities} == {False}
 
 
 def test_a_terminal_gets_a_table(at: Place) -> None:
@@ -62,6 +64,7 @@ def test_an_added_folder_is_listed_with_its_revision_size_and_state(
     (model,) = installed(at)
     files = [path.stat().st_size for path in folder.iterdir()]
     assert (model["name"], model["bytes"], model["state"]) == ("digits", sum(files), "installed")
+    assert (model["detects_language"], model["times"], model["streaming"]) == (True, "none", False)
     assert model["missing"] is None
     assert set(json.loads(at.run("models", "--json").stdout)[0]) < set(model)
     _, _, row = (line.split("\t") for line in at.run("models").stdout.splitlines())

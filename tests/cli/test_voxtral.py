@@ -7,6 +7,7 @@ page, tests/data/voxtral-digits/README.md.
 import json
 import random
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 
 import jiwer
@@ -70,10 +71,13 @@ def test_three_minutes_with_pauses_and_the_time_of_every_word(at: Place) -> None
 
 
 def test_subtitles_read_as_well_as_those_of_a_model_with_times(at: Place) -> None:
-    """Cues of two lines that stay for a second, and begin where somebody begins to speak."""
+    """Cues of two lines that stay for a second, one where somebody begins to speak, and no other.
+
+    Which word begins a cue is a guess where a window has several regions: nine of ten are right.
+    """
     rng = random.Random(SEED)
     speakers = list(takes().values())
-    phrases = [phrase(rng, speakers[number % 5], rng.randint(2, 6)) for number in range(16)]
+    phrases = [phrase(rng, speakers[number % 5], rng.randint(2, 4)) for number in range(16)]
     pauses = [rng.uniform(1, 2) if number % 2 else rng.uniform(3.3, 5) for number in range(16)]
     spoken = joined(phrases, pauses)
     sound = spoken.save(at.folder / "phrases.wav")
@@ -89,10 +93,21 @@ def test_subtitles_read_as_well_as_those_of_a_model_with_times(at: Place) -> Non
         assert len(cue.lines) <= 2
         assert all(len(line) <= 42 for line in cue.lines)
     begins = [said.start * 1000 for said in spoken.said]
+    firsts = list(accumulate((len(each.said) for each in phrases[:-1]), initial=0))
+    for begin in (begins[first] for first in firsts):
+        assert min(abs(cue.start_ms - begin) for cue in cues) < 500, begin
     assert all(min(abs(cue.start_ms - begin) for begin in begins) < 500 for cue in cues)
-    text = " ".join(" ".join(cue.lines) for cue in cues)
+    texts = [" ".join(cue.lines).split() for cue in cues]
+    text = " ".join(word for words in texts for word in words)
     assert jiwer.wer(spoken.text, text) <= 0.06
+    said_at = {heard: begins[said] for said, heard in matched(spoken.text, text)}
+    places = accumulate(map(len, texts[:-1]), initial=0)
+    pairs = [(cue.start_ms, said_at.get(at)) for cue, at in zip(cues, places, strict=True)]
+    late = [pair for pair in pairs if pair[1] is not None and abs(pair[0] - pair[1]) >= 500]
+    print(f"seed {SEED}: {len(cues)} cues, {len(late)} with another word first")
+    assert len(late) <= len(cues) / 10
     body = json.loads((out / "phrases.verbose.json").read_text("utf-8"))
+    assert body["voxgate"] == {"checkpoint": CHECKPOINT.name, "profile": "balanced"}
     assert {segment["time_source"] for segment in body["segments"]} == {"speech_region"}
     assert {word["time_source"] for word in body["words"]} == {"interpolated"}
 

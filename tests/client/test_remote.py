@@ -70,7 +70,8 @@ async def test_the_request_holds_the_file_and_what_is_asked(settings: Settings, 
 async def test_every_option_is_sent(settings: Settings, note: Path) -> None:
     wanted = {"language": "en", "temperature": 0.5, "top_p": 0.9, "seed": 7, "max_tokens": 9}
     wanted |= {"stop": ["end", "fin"], "frequency_penalty": 1.0, "presence_penalty": -1.0}
-    options = Options("en", 0.5, 0.9, 7, 9, ("end", "fin"), 1.0, -1.0)
+    wanted |= {"keyterms": ["Voxgate"]}
+    options = Options("en", 0.5, 0.9, 7, 9, ("end", "fin"), 1.0, -1.0, ("Voxgate",))
     with wire(http(200, GOLDEN)) as server:
         await heard(server.url, settings, note, options=options)
         (request,) = server.requests

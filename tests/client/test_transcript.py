@@ -63,6 +63,17 @@ def test_the_answer_that_satisfies_every_client() -> None:
     )
 
 
+def test_who_answered_is_kept() -> None:
+    who = {"checkpoint": "acme/tiny", "revision": "0123", "profile": "fast"}
+    heard = read(model="acme/tiny", voxgate=who)
+    assert (heard.model, heard.revision, heard.profile) == ("acme/tiny", "0123", "fast")
+    for form in ("json", "verbose_json"):
+        assert json.loads(writer(form).write(heard))["voxgate"] == who
+    other = read(voxgate={"profile": "fast", "of_a_later_version": 1})
+    assert (other.revision, other.profile) == (None, "fast")
+    assert "voxgate" not in json.loads(writer("json").write(read()))
+
+
 def test_without_words_nothing_is_made_up() -> None:
     heard = read(words=None)
     assert [segment.text for segment in heard.segments] == ["train stopped", "outside the city"]
@@ -157,6 +168,8 @@ SEGMENT, WORD = GOLDEN["segments"][0], GOLDEN["words"][0]
         ({"duration": None, "segments": [], "words": []}, "'duration' is missing"),
         ({"model": ["x"]}, "'model' is no text"),
         ({"language": 1}, "'language' is no text"),
+        ({"voxgate": "acme/tiny"}, "'voxgate' is no object"),
+        ({"voxgate": {"revision": 7}}, r"'voxgate\.revision' is no text"),
         ({"segments": {}}, "'segments' is no list"),
         ({"segments": [SEGMENT, "x"]}, "'segments' holds something that is no object"),
         ({"segments": [SEGMENT, SEGMENT | {"start": "1"}]}, r"'segments\[1\].start' is no number"),

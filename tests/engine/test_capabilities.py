@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from voxgate.engine.capabilities import HINTS, PROMISES, Capabilities
@@ -22,7 +24,7 @@ def able(*options: str) -> Capabilities:
 
 
 def test_every_option_is_a_promise_or_a_hint() -> None:
-    assert {"language", *PROMISES, *HINTS} == set(Options.__dataclass_fields__)
+    assert {"language", "vocabulary", *PROMISES, *HINTS} == set(Options.__dataclass_fields__)
     assert {*PROMISES, *HINTS} == ASKED.keys()
 
 
@@ -39,6 +41,15 @@ def test_a_hint_is_used_or_taken_out_and_named(name: str) -> None:
     assert able(name).honoured(ASKED[name]) == (ASKED[name], ())
     assert able().honoured(ASKED[name]) == (Options(), (name,))
     able().check("a/b", ASKED[name])
+
+
+def test_words_that_will_be_said_are_a_hint_for_models_that_take_them() -> None:
+    asked = Options(vocabulary=("Voxgate",))
+    taking = replace(able(), vocabulary=True)
+    assert taking.honoured(asked) == (asked, ())
+    assert taking.honoured(Options()) == able().honoured(Options()) == (Options(), ())
+    assert able(*ASKED).honoured(asked) == (Options(), ("vocabulary",))
+    able().check("a/b", asked)
 
 
 def test_a_language_that_the_model_lacks_is_refused() -> None:

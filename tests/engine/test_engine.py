@@ -25,8 +25,8 @@ from tests.engine.material import (
     voice_note,
     wait_until,
 )
-from voxgate.engine.protocol import OPTIONS_HEADER, Health, Line, decode
-from voxgate.transcript.values import Done, Progress, Segment
+from voxgate.engine.protocol import OPTIONS_HEADER, Health, Line, decode, encode_options
+from voxgate.transcript.values import Done, Options, Progress, Segment
 
 
 @dataclass
@@ -110,6 +110,13 @@ def test_a_call_that_cannot_be_answered_is_refused(
     assert error["type"] == "error"
     assert says in error["sentence"]
     assert error["retryable"] is False
+
+
+def test_as_much_vocabulary_as_a_request_may_have_arrives(engine: Engine) -> None:
+    options = encode_options(Options(vocabulary=("ß" * 2**16,) * 2))  # 256 KiB, before escaping
+    answer = engine.http.post("/transcribe", content=b"", headers={OPTIONS_HEADER: options})
+    assert answer.status_code == 200
+    assert decode(answer.content.splitlines()[-1]) == Done("en")
 
 
 def test_the_longest_window_is_taken(engine: Engine) -> None:

@@ -91,6 +91,7 @@ def test_every_option_travels() -> None:
         stop=("end.", "ß\n"),
         frequency_penalty=-2.0,
         presence_penalty=1.5,
+        vocabulary=("Voxgate", "vocabulaire français"),
     )
     assert all(options.asks(field.name) for field in fields(Options))
     assert encode_options(options).isascii()
@@ -116,6 +117,7 @@ def test_every_option_travels() -> None:
         ('{"max_tokens":true}', "'max_tokens' must be a whole number"),
         ('{"stop":"end"}', "'stop' must be a list of strings"),
         ('{"stop":[1]}', "'stop' must be a list of strings"),
+        ('{"vocabulary":"Voxgate"}', "'vocabulary' must be a list of strings"),
     ],
 )
 def test_malformed_options_are_refused(text: str, why: str) -> None:

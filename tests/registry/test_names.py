@@ -71,6 +71,15 @@ def test_of_several_the_official_one_comes_first_then_the_latest_then_the_last_b
     assert choose("voxtral-mini-latest", [twin, early, late]) == twin
 
 
+def test_aliases_stand_for_the_one_that_they_choose() -> None:
+    kin, later = record("a/kin", MINI.name, "2026-01"), record("b/later", MINI.name, "2026-02")
+    stranger = record("c/own-shape", "c/own-shape")
+    installed = [kin, later, stranger]
+    assert set(names.aliases_of(later, installed)) == MINI.aliases
+    assert names.aliases_of(kin, installed) == names.aliases_of(stranger, installed) == ()
+    assert names.aliases_of(kin, [stranger]) == ()  # it was removed a moment ago
+
+
 def test_a_models_own_name_comes_before_every_alias() -> None:
     official = record(MINI.repository, MINI.name)
     kin = record("acme/kin", MINI.name, "2026-09-09")

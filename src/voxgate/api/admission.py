@@ -50,7 +50,9 @@ class Admission:
         Raises `BusyError` of every kind. The upload is closed when it is not needed any more.
         """
         flights, asked, upload = self._gateway.flights, self._asked, self._upload
-        what = (self._owner, asked.model, asked.options, asked.pcm, upload.sha256, upload.name)
+        # Of an alias the model's own name; another revision is other work.
+        model = (asked.model, self._provider.revision, self._provider.profile)
+        what = (self._owner, model, asked.options, asked.pcm, upload.sha256, upload.name)
         if flight := flights.find(what):
             upload.close()
             return what, flight
@@ -68,7 +70,7 @@ class Admission:
             upload.file.seek(0)
             return await self._gateway.session.transcribe(
                 upload.file,
-                model=self._asked.model,
+                model=self._provider,
                 options=self._asked.options,
                 name=upload.name or "the recording",
                 pcm=self._asked.pcm,

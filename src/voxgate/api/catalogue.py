@@ -15,7 +15,8 @@ from fastapi import APIRouter, Query, Request, Response
 from voxgate.api.admission import PROVIDER
 from voxgate.api.errors import json_response, response_of
 from voxgate.engine.catalogue import missing, named
-from voxgate.errors import NotBuiltError, UnknownModelError
+from voxgate.engine.precision import precision
+from voxgate.errors import NotBuiltError, VoxgateError
 
 if TYPE_CHECKING:
     from voxgate.engine.catalogue import ModelSpec
@@ -67,13 +68,13 @@ async def count(request: Request, output_modalities: str = "all") -> Response:
     return _json({"data": {"count": len(_all(request, output_modalities))}})
 
 
-@router.get("/models/{author}/{slug}/endpoints", summary="Who serves a model", response_model=None)
-async def endpoints(request: Request, author: str, slug: str) -> Response:
-    """The one endpoint of a model that is installed here."""
+@router.get("/models/{model:path}/endpoints", summary="Who serves a model", response_model=None)
+async def endpoints(request: Request, model: str) -> Response:
+    """The one endpoint of a model that is installed here; an alias has that of its model."""
     try:
-        spec = named(f"{author}/{slug}", request.app.state.gateway.session.models)
-    except UnknownModelError as error:
-        return response_of(error, f"{author}/{slug}")
+        spec = named(model, request.app.state.gateway.session.models)
+    except VoxgateError as error:
+        return response_of(error, model)
     fields = ("id", "name", "created", "description", "architecture")
     described = {name: value for name, value in _model(spec).items() if name in fields}
     serving = [] if missing(spec) else [_endpoint(spec)]
@@ -86,16 +87,16 @@ async def retrieve(request: Request, model: str) -> Response:
     return _one(request, model, wrapped=False)
 
 
-@router.get("/model/{author}/{slug}", summary="Describe a model", response_model=None)
-async def model(request: Request, author: str, slug: str) -> Response:
-    """One model by its name."""
-    return _one(request, f"{author}/{slug}", wrapped=True)
+@router.get("/model/{name:path}", summary="Describe a model", response_model=None)
+async def model(request: Request, name: str) -> Response:
+    """One model by its name, which may have no author, or by an alias."""
+    return _one(request, name, wrapped=True)
 
 
 def _one(request: Request, name: str, *, wrapped: bool) -> Response:
     try:
         described = _model(named(name, request.app.state.gateway.session.models))
-    except UnknownModelError as error:
+    except VoxgateError as error:
         return response_of(error, name)
     return _json({"data": described} if wrapped else described)
 
@@ -156,6 +157,7 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
             "detects_language": spec.capabilities.detects_language,
             "vocabulary": spec.capabilities.vocabulary,
             "speakers": spec.capabilities.speakers,
+            "streaming": spec.capabilities.streaming,
             "licence": spec.licence,
             **_checkpoint(spec),
             "aliases": list(spec.aliases),
@@ -181,7 +183,7 @@ def _endpoint(spec: ModelSpec) -> dict[str, Any]:
         "max_completion_tokens": None,
         "max_prompt_tokens": None,
         "pricing": {**PRICING, "discount": 0},
-        "quantization": "unknown",
+        "quantization": precision(spec),
         "supported_parameters": _supported(spec),
         "status": 0,
         "uptime_last_5m": None,
@@ -191,7 +193,7 @@ def _endpoint(spec: ModelSpec) -> dict[str, Any]:
         "throughput_last_30m": None,
         "voxgate": _checkpoint(spec),
         "supports_implicit_caching": False,
-        "supports_diarization": False,
+        "supports_diarization": spec.capabilities.speakers,
         "native_tools": {},
         "service_tier": None,
         "supports_tool_choice": {

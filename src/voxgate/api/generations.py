@@ -70,7 +70,7 @@ def _data(found: Generation) -> dict[str, Any]:
         "user_agent": found.user_agent,
         "session_id": found.session_id,
         "request_id": found.id,
-        "provider_responses": [_attempt(attempt) for attempt in found.attempts],
+        "provider_responses": [_attempt(found, attempt) for attempt in found.attempts],
         # Ours: the true outcome, also where white space had gone out with a 200 before.
         "status": found.status,
         "error_code": found.error_code,
@@ -79,8 +79,9 @@ def _data(found: Generation) -> dict[str, Any]:
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _attempt(found: Generation, attempt: Attempt) -> dict[str, Any]:
     return {
+        "model_permaslug": found.model,
         "status": attempt.status,
         "provider_name": attempt.provider,
         "latency": attempt.latency_ms,

@@ -145,6 +145,7 @@ def _abilities(capabilities: Capabilities) -> dict[str, Any]:
         "detects_language": capabilities.detects_language,
         "vocabulary": capabilities.vocabulary,
         "speakers": capabilities.speakers,
+        "streaming": capabilities.streaming,
     }
 
 

@@ -30,6 +30,7 @@ class Capabilities:
     detects_language: bool = False  # among several, by itself, where none is asked for
     vocabulary: bool = False  # whether words that will be said can be named to it
     speakers: bool = False  # whether it tells who speaks
+    streaming: bool = False  # whether it says words before it has heard the whole window
 
     def check(self, model: str, options: Options) -> None:
         """Raise for a promise that this model cannot keep, before any work is done.
@@ -50,6 +51,8 @@ class Capabilities:
     def honoured(self, options: Options) -> tuple[Options, tuple[str, ...]]:
         """The options that this model has a use for, and the names of the hints that it has not."""
         idle = self._idle(HINTS, options)
+        if options.vocabulary and not self.vocabulary:
+            idle += ("vocabulary",)
         return options.without(*idle), idle
 
     def _idle(self, names: tuple[str, ...], options: Options) -> tuple[str, ...]:

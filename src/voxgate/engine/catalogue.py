@@ -74,9 +74,11 @@ VOXTRAL = Capabilities(
     concurrency=8,  # a step of 8 costs little more than one of 1: decisions/0014
     options=frozenset({*PROMISES, *HINTS}),
     detects_language=True,  # silently: it does not say which
-    # Its prompt for transcription has no place for words or speakers: voxtral/prompt.py.
+    # Its prompt for transcription has no place for words or speakers, and what it is shown of a
+    # window it is shown at once: voxtral/prompt.py.
     vocabulary=False,
     speakers=False,
+    streaming=False,
 )
 
 

@@ -38,6 +38,7 @@ from voxgate.transcript.values import (
 HEALTH_ROUTE = "/health"
 TRANSCRIBE_ROUTE = "/transcribe"
 OPTIONS_HEADER = "voxgate-options"  # JSON in ASCII
+HEAD_BYTES = 4 * 2**20  # the longest head of a request: 256 KiB of vocabulary, escaped, fit in it
 LANE_HEADER = "voxgate-lane"
 NDJSON = "application/x-ndjson"
 
@@ -181,6 +182,7 @@ def _options(record: Record) -> dict[str, Any]:
         "stop": record.texts("stop"),
         "frequency_penalty": record.number_or_none("frequency_penalty", least=-math.inf),
         "presence_penalty": record.number_or_none("presence_penalty", least=-math.inf),
+        "vocabulary": record.texts("vocabulary"),
     }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from voxgate.engine.protocol import HEAD_BYTES
 from voxgate.errors import EngineStartError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 date_header=False,
+                h11_max_incomplete_event_size=HEAD_BYTES,
                 timeout_graceful_shutdown=math.ceil(grace_s),  # uvicorn wants whole seconds
             )
         )

@@ -68,14 +68,15 @@ class Session:
         self.models = Shelf(self.settings) if models is None else models
         self._start = start or partial(LocalEngine, room=Room.of(self.settings))
         self._decoders = Decoders(self.settings)
-        self._desks: dict[str, _Desk] = {}  # by address: a model may have several names
+        # By address and revision: a model may have several names, and a folder other files later.
+        self._desks: dict[tuple[str, str | None], _Desk] = {}
         self._closed = False
 
     async def transcribe(
         self,
         given: Given,
         *,
-        model: str = DEFAULT_MODEL,
+        model: str | Provider = DEFAULT_MODEL,
         options: Options | None = None,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
@@ -85,14 +86,15 @@ class Session:
     ) -> Transcript:
         """Transcribe a path, bytes or an open binary file.
 
-        `model` is a name or the folder of a checkpoint; `name` is what messages call the recording;
+        `model` is a name, the folder of a checkpoint, or what `provider` has given: that one
+        answers, whatever its name stands for by now. `name` is what messages call the recording;
         `pcm` declares headerless sound; `party` is whom the work is for: decoders and engines are
         shared fairly between parties; `trace` takes where the time went; `standing` is told how
         far it has come. Raises `VoxgateError`.
         """
         if self._closed:
             raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
-        desk = self._desk(model)
+        desk = self._desk(model) if isinstance(model, str) else self._desk_of(model)
         source = await asyncio.to_thread(Source.open, given, self.settings, name=name, pcm=pcm)
         with source:
             run = Run(
@@ -134,13 +136,20 @@ class Session:
 
     def _desk(self, model: str) -> _Desk:
         spec = find(model, self.models).held(self.settings.profile)
-        if spec.address not in self._desks:
+        key = spec.address, spec.revision
+        if key not in self._desks:
             if absent := missing(spec):
                 raise NoWeightsError(absent)
             provider = self._start(spec, self.settings)
             lane = Turns(provider.capabilities.concurrency)
-            self._desks[spec.address] = _Desk(provider, lane)
-        return self._desks[spec.address]
+            self._desks[key] = _Desk(provider, lane)
+        return self._desks[key]
+
+    def _desk_of(self, provider: Provider) -> _Desk:
+        for desk in self._desks.values():
+            if desk.provider is provider:
+                return desk
+        raise UsageError(f"The provider of {provider.name} is of another session. Use its own.")
 
     async def __aenter__(self) -> Self:
         return self

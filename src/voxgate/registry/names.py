@@ -127,5 +127,13 @@ def choose(name: str, installed: Sequence[Record]) -> Record:
     return max(kin, key=lambda record: (record.name == family.repository, *_age(record)))
 
 
+def aliases_of(record: Record, installed: Sequence[Record]) -> tuple[str, ...]:
+    """The aliases that stand for this one of the installed models; none for one that is gone."""
+    if record not in installed:
+        return ()
+    aliases = [alias for f in FAMILIES if f.name == record.family for alias in f.aliases]
+    return tuple(sorted(a for a in aliases if choose(a, installed).name == record.name))
+
+
 def _age(record: Record) -> tuple[str, str]:
     return record.installed_at, record.name

@@ -62,9 +62,7 @@ class Registry:
 
     def aliases_of(self, record: Record) -> tuple[str, ...]:
         """The aliases that stand for this model now."""
-        installed = self.list()
-        aliases = [a for f in names.FAMILIES if f.name == record.family for a in f.aliases]
-        return tuple(sorted(a for a in aliases if names.choose(a, installed).name == record.name))
+        return names.aliases_of(record, self.list())
 
     def healthy(self, record: Record) -> None:
         """Raise `ChangedCheckpointError` unless the files are, by size and time, as installed."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.engine.catalogue import MODELS, ModelSpec, of_folder
 from voxgate.errors import ChangedCheckpointError, UnknownModelError
+from voxgate.registry import names
 from voxgate.registry.registry import Registry
 from voxgate.voxtral.folder import look
 
@@ -34,13 +35,14 @@ class Shelf(Mapping[str, ModelSpec]):
     def __getitem__(self, name: str) -> ModelSpec:
         if name in self._built_in:
             return self._built_in[name]
+        installed = self._registry.list()  # once: what it says fits together
         try:
-            record = self._registry.find(name)
+            record = names.choose(name, installed)
         except UnknownModelError:
             raise KeyError(name) from None
         self._registry.healthy(record)
         folder = look(record.folder, record.layout)
-        aliases = self._registry.aliases_of(record)
+        aliases = names.aliases_of(record, installed)
         return of_folder(folder, record.name, record.revision, aliases).held(self._profile)
 
     def __iter__(self) -> Iterator[str]:

@@ -33,6 +33,7 @@ class Options:
     stop: tuple[str, ...] = ()  # the text ends before the first of these
     frequency_penalty: float = 0.0  # -2 to 2, for each time that a token has occurred
     presence_penalty: float = 0.0  # -2 to 2, for having occurred
+    vocabulary: tuple[str, ...] = ()  # words and phrases that are likely to be said
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +39,10 @@ NOTHING: dict[str, Any] = {
     "frequency_penalty": 0,
     "presence_penalty": 0.0,
     "structured_outputs": False,
+    "prompt": "",
+    "keyterms": [],
+    "keywords": [""],
+    "context_bias": None,
 }
 
 
@@ -79,12 +84,35 @@ def test_a_hint_that_the_model_has_no_use_for_is_told(name: str) -> None:
         fulfil(insisting, UNABLE)
 
 
+WORDS: dict[str, Any] = {
+    "prompt": "A talk of Voxgate, by Ada.",
+    "keyterms": ["Voxgate", "Ada"],
+    "keywords": "Lovelace",
+    "context_bias": ["a_b"],
+}
+
+
+def test_words_that_will_be_said_reach_a_model_that_takes_them() -> None:
+    insisting = {"provider": {"require_parameters": True}}
+    fulfilled = fulfil(asked(**WORDS, **insisting), replace(UNABLE, vocabulary=True))
+    words = ("A talk of Voxgate, by Ada.", "Voxgate", "Ada", "Lovelace", "a_b")
+    assert fulfilled.options == Options(vocabulary=words)
+    assert fulfilled.hints == ()
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_words_are_told_by_their_field_where_the_model_takes_none(name: str) -> None:
+    fulfilled = fulfil(asked(**{name: WORDS[name]}), ABLE)
+    assert fulfilled.options == Options()
+    assert [notice.sentence.split("'")[1] for notice in fulfilled.hints] == [name]
+    insisting = asked(**{name: WORDS[name]}, provider={"require_parameters": True})
+    with pytest.raises(OptionError, match=f"'{name}' was not used: .* no less"):
+        fulfil(insisting, ABLE)
+
+
 def test_what_no_model_can_do_is_the_same_for_all() -> None:
     with pytest.raises(OptionError, match="'structured_outputs'"):
         asked(structured_outputs=True)
-    assert [notice.code for notice in fulfil(asked(prompt="Voxgate"), ABLE).hints] == [
-        "unused_option"
-    ]
     with pytest.raises(UnsupportedLanguageError):
         fulfil(asked(language="fr"), ABLE)
 

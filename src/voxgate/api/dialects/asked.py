@@ -28,6 +28,7 @@ class Asked:
     format: ResponseFormat
     words: bool
     pcm: PcmDeclaration | None = None
+    vocabulary: tuple[str, ...] = ()  # fields that the options' vocabulary came in, by name
     unused: tuple[str, ...] = ()  # fields that change nothing, by name
     insists: bool = False  # on every field: then an unused one is a refusal
     session_id: str | None = None

@@ -20,7 +20,8 @@ def fulfil(asked: Asked, capabilities: Capabilities) -> Asked:
     """
     capabilities.check(asked.model, asked.options)
     options, idle = capabilities.honoured(asked.options)
-    fulfilled = replace(asked, options=options, unused=(*idle, *asked.unused))
+    fields = [n for name in idle for n in (asked.vocabulary if name == "vocabulary" else (name,))]
+    fulfilled = replace(asked, options=options, unused=(*fields, *asked.unused))
     if asked.insists and fulfilled.unused:
         sentence = fulfilled.hints[0].sentence
         raise OptionError(f"{sentence} You asked for no less (require_parameters).")

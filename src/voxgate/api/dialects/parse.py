@@ -31,13 +31,8 @@ UNBUILT_FIELDS = (
 )
 UNBUILT_ROUTING = ("order", "only", "ignore", "sort", "max_price", "quantizations")
 
-UNUSED: dict[str, tuple[Any, ...]] = {
-    "prompt": ("",),
-    "keyterms": ([],),
-    "keywords": ([],),
-    "context_bias": ([],),
-}
-"""Hints that no model here has a use for, and the values that ask for nothing."""
+VOCABULARY = ("prompt", "keyterms", "keywords", "context_bias")
+"""Where clients name words that will be said: each its own place, one option here."""
 
 
 def parse(received: Received) -> Asked:
@@ -54,6 +49,7 @@ def parse(received: Received) -> Asked:
         format=_format(request),
         words="word" in request.timestamp_granularities,
         pcm=HEADERLESS if _is_headerless(received, request) else None,
+        vocabulary=_fields_of_words(request),
         unused=_unused(request, received.dropped),
         insists=bool(request.provider and request.provider.require_parameters),
         session_id=request.session_id,
@@ -93,7 +89,7 @@ def _refuse_overlong(dropped: list[str]) -> None:
     """Refuse what was too long to be kept, unless it is a hint, which is only warned of."""
     for name in dropped:
         field = name.replace("[", ".").partition(".")[0]
-        if field in TranscriptionRequest.model_fields and field not in {*UNUSED, *HINTS}:
+        if field in TranscriptionRequest.model_fields and field not in {*VOCABULARY, *HINTS}:
             raise UsageError(f"'{name[:100]}' is longer than 64 KiB. Shorten it, or leave it out.")
 
 
@@ -102,16 +98,29 @@ def _options(request: TranscriptionRequest) -> Options:
     given = {name: getattr(request, name) for name in (*PROMISES, *HINTS)}
     if request.stop is not None:
         given["stop"] = tuple(request.stop)
+    given["vocabulary"] = tuple(
+        word for name in _fields_of_words(request) for word in _words(request, name)
+    )
     return Options(
         language=request.language and request.language.lower().partition("-")[0],
         **{name: value for name, value in given.items() if value is not None},
     )
 
 
+def _fields_of_words(request: TranscriptionRequest) -> tuple[str, ...]:
+    return tuple(name for name in VOCABULARY if _words(request, name))
+
+
+def _words(request: TranscriptionRequest, name: str) -> tuple[str, ...]:
+    """What a field names; a prompt is one phrase, however long."""
+    given: str | list[str] | None = getattr(request, name)
+    texts = [given] if isinstance(given, str) else given or []
+    return tuple(text for text in texts if text.strip())
+
+
 def _unused(request: TranscriptionRequest, dropped: list[str]) -> tuple[str, ...]:
     """The fields that no model has a use for, by name."""
-    unused = [name for name, none in UNUSED.items() if _asks(getattr(request, name), none)]
-    unused += request.unknown + dropped
+    unused = request.unknown + dropped
     if request.provider:
         unused += [f"provider.{name}" for name in request.provider.unknown]
         unused += [f"provider.options.{name}" for name in request.provider.options or ()]
