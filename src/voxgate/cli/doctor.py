@@ -16,7 +16,7 @@ from voxgate.cli.failures import FAILED
 from voxgate.cli.streams import emit
 
 if TYPE_CHECKING:
-    from voxgate.cli.checks import Check
+    from voxgate.cli.checks.check import Check
 
 COLOURS = {"ok": typer.colors.GREEN, "note": typer.colors.YELLOW, "problem": typer.colors.RED}
 
