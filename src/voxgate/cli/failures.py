@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from voxgate.cli.streams import complain
 from voxgate.errors import (
     CheckpointError,
+    OfflineError,
     SettingsError,
     UnknownFormatError,
     UnknownModelError,
@@ -25,6 +26,7 @@ WRONG_USAGE = 2
 
 WRONG = (
     CheckpointError,
+    OfflineError,
     SettingsError,
     UnknownFormatError,
     UnknownModelError,
