@@ -42,8 +42,6 @@ def test_what_is_empty_is_not_set(tmp_path: Path) -> None:
         ("VOXGATE_MAX_DURATION_S", "nan", "above zero"),
         ("VOXGATE_MAX_SOURCE_BYTES", "1.5", "a whole number"),
         ("VOXGATE_XYZZY", "1", "is no setting"),
-        ("VOXGATE_OFFLINE", "maybe", "'offline' must be 1 or 0, true or false"),
-        ("VOXGATE_OFFLINE", "2", "1 or 0"),
     ],
 )
 def test_what_cannot_be_is_named(name: str, value: str, said: str, tmp_path: Path) -> None:
@@ -51,35 +49,11 @@ def test_what_cannot_be_is_named(name: str, value: str, said: str, tmp_path: Pat
         Settings.read({"VOXGATE_HOME": str(tmp_path), name: value})
 
 
-@pytest.mark.parametrize(
-    "text", ["max_duration_s = ", "max_hours = 1", "max_duration_s = 'x'", "offline = 0.5"]
-)
+@pytest.mark.parametrize("text", ["max_duration_s = ", "max_hours = 1", "max_duration_s = 'x'"])
 def test_a_broken_file_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(text)
     with pytest.raises(SettingsError, match=r"config\.toml"):
         Settings.read({"VOXGATE_HOME": str(tmp_path)})
-
-
-@pytest.mark.parametrize(
-    ("environment", "file", "meant"),
-    [
-        ("1", "", True),
-        ("TRUE", "", True),
-        ("yes", "", True),
-        ("off", "offline = true", False),
-        ("0", "offline = true", False),
-        ("", "offline = true", True),
-        ("", "offline = 'on'", True),
-        ("", "offline = 1", True),
-        ("", "offline = false", False),
-    ],
-)
-def test_yes_and_no_in_every_usual_way(
-    environment: str, file: str, meant: bool, tmp_path: Path
-) -> None:
-    (tmp_path / "config.toml").write_text(file)
-    environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_OFFLINE": environment}
-    assert Settings.read(environ).offline is meant
 
 
 def test_no_temporary_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
