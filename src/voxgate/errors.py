@@ -250,13 +250,6 @@ class SettingsError(VoxgateError):
 # --- the machine ---------------------------------------------------------------------------------
 
 
-class OfflineError(VoxgateError):
-    """A way out of a machine that was told to stay offline."""
-
-    status = 503
-    code = "offline"
-
-
 class SpoolFullError(VoxgateError):
     """The disk that holds the decoded sound is full."""
 

@@ -101,9 +101,6 @@ class Settings:
     drain_s: float = 30.0
     """How long work under way may go on after the server was told to end."""
 
-    offline: bool = False
-    """Whether every way out of this machine is closed: see `voxgate.offline`."""
-
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """The settings of this process. Raises `SettingsError`, which names the culprit."""
@@ -119,11 +116,6 @@ _KINDS = {
 
 
 _CHOICES = {"auth": ("keys", "off")}
-
-_TRUTH = {
-    **dict.fromkeys(("1", "true", "yes", "on"), True),
-    **dict.fromkeys(("0", "false", "no", "off"), False),
-}
 
 
 def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
@@ -163,18 +155,12 @@ def _value(name: str, value: Any, place: str) -> Any:
     try:
         if kind is str:
             return str(value)
-        if kind is bool:
-            return _TRUTH[str(value).lower()]
         if issubclass(kind, Path):
             return Path(value).expanduser()
         number = kind(value)
         if not number > 0:  # nor not-a-number
             raise ValueError("not above zero")
-    except (TypeError, ValueError, KeyError, OverflowError) as error:
-        wanted = {
-            bool: "1 or 0, true or false, yes or no, on or off",
-            int: "a whole number above zero",
-            float: "a number above zero",
-        }.get(kind, "a path")
-        raise SettingsError(f"{place}: '{name}' must be {wanted}: {value!r}.") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        wanted = {int: "a whole number", float: "a number"}.get(kind, "a path")
+        raise SettingsError(f"{place}: '{name}' must be {wanted} above zero: {value!r}.") from error
     return number

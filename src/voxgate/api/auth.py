@@ -6,8 +6,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from voxgate.errors import AuthenticationError, ForbiddenError, OfflineError, SettingsError
-from voxgate.offline import ENDING
+from voxgate.errors import AuthenticationError, ForbiddenError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,19 +42,11 @@ async def caller(headers: Mapping[str, str], keys: Keys, settings: Settings) -> 
 
 
 def check_host(host: str, settings: Settings) -> None:
-    """Raise `SettingsError` for a server without keys on anything but the loopback.
-
-    And `OfflineError` for any other server there that is to stay offline.
-    """
+    """Raise `SettingsError` for a server without keys on anything but the loopback."""
     if settings.auth == "off" and not is_loopback(host):
         raise SettingsError(
             f"Without keys (VOXGATE_AUTH=off) the server listens on the loopback alone, not on "
             f"{host}. Leave out --host, or let it ask for keys."
-        )
-    if settings.offline and not is_loopback(host):
-        raise OfflineError(
-            f"Offline the server listens on the loopback alone, not on {host}. Leave out --host; "
-            f"or, to serve others, {ENDING}."
         )
 
 

@@ -10,7 +10,6 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from voxgate import offline
 from voxgate.audio.child import Child
 from voxgate.audio.decoder.job import Job
 from voxgate.audio.spool import nameless_file
@@ -51,7 +50,6 @@ class ForkServerProcess:
                     "OMP_THREAD_LIMIT": "1",
                     "OPENBLAS_NUM_THREADS": "1",
                     "TMPDIR": str(settings.spool_dir),  # for what it warms up with
-                    **offline.told(settings),
                 },
                 start_new_session=True,  # a terminal's Ctrl-C is ours to handle, not its
             )

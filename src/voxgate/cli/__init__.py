@@ -6,7 +6,6 @@ it is called.
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -36,19 +35,11 @@ def _version(wanted: bool) -> None:
 
 @app.callback(epilog="Exit codes: 0 all done, 1 something failed, 2 wrong usage.")
 def voxgate(
-    version: Annotated[  # noqa: ARG001 (its callback ends the process)
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
-    ] = False,
-    offline: Annotated[
-        bool,
-        typer.Option(
-            "--offline", help="Let no socket leave this machine: the same as VOXGATE_OFFLINE=1."
-        ),
     ] = False,
 ) -> None:
     """Speech to text on your own machine."""
-    if offline:
-        os.environ["VOXGATE_OFFLINE"] = "1"  # the command reads its settings, as its children do
 
 
 app.command()(transcribe)

@@ -33,9 +33,9 @@ def doctor(
     from voxgate.cli import interrupts
     from voxgate.cli.checks import still
     from voxgate.cli.trial import trial
-    from voxgate.offline import heed
+    from voxgate.settings import Settings
 
-    settings = heed()
+    settings = Settings.read()
     checks = [*still(settings), *interrupts.run(trial(settings))]
     problems = sum(check.state == "problem" for check in checks)
     if as_json:

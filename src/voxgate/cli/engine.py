@@ -36,7 +36,7 @@ def engine(
     """
     from voxgate.engine.catalogue import find
     from voxgate.engine.serve import serve
-    from voxgate.offline import heed
     from voxgate.registry.shelf import Shelf
+    from voxgate.settings import Settings
 
-    serve(find(model, Shelf(heed())), socket, grace)
+    serve(find(model, Shelf(Settings.read())), socket, grace)

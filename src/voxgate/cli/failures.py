@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from voxgate.cli.streams import complain
 from voxgate.errors import (
     CheckpointError,
-    OfflineError,
     SettingsError,
     UnknownFormatError,
     UnknownModelError,
@@ -26,7 +25,6 @@ WRONG_USAGE = 2
 
 WRONG = (
     CheckpointError,
-    OfflineError,
     SettingsError,
     UnknownFormatError,
     UnknownModelError,

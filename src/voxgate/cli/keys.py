@@ -99,9 +99,9 @@ async def _revoke(what: str) -> Key:
 
 async def _ledger() -> Ledger:
     from voxgate.ledger.ledger import FILE, Ledger
-    from voxgate.offline import heed
+    from voxgate.settings import Settings
 
-    return await Ledger.open(heed().home / FILE)
+    return await Ledger.open(Settings.read().home / FILE)
 
 
 def _facts(key: Key) -> dict[str, str | None]:

@@ -212,7 +212,7 @@ def _lines(record: Record, facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _registry() -> Registry:
-    from voxgate.offline import heed
     from voxgate.registry.registry import Registry
+    from voxgate.settings import Settings
 
-    return Registry.open(heed())
+    return Registry.open(Settings.read())

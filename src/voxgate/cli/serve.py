@@ -37,10 +37,10 @@ def serve(
     from voxgate.api.server import Server
     from voxgate.cli.logs import to_standard_error
     from voxgate.engine.catalogue import named
-    from voxgate.offline import heed
     from voxgate.registry.shelf import Shelf
+    from voxgate.settings import Settings
 
-    settings = heed()
+    settings = Settings.read()
     models = [named(name, Shelf(settings)).name for name in preload or ()]
     to_standard_error()
     server = Server(settings, host=host, port=port, preload=models)

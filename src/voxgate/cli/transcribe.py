@@ -114,12 +114,12 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
     from voxgate.cli.work import Work
     from voxgate.cli.workplaces import RemoteServer, ThisMachine
     from voxgate.errors import UsageError
-    from voxgate.offline import heed
+    from voxgate.settings import Settings
     from voxgate.transcript.values import Options
     from voxgate.transcript.writers import writer
 
     # All that can be wrong with the call is said before any work.
-    settings = heed()
+    settings = Settings.read()
     if server is None and _was_written(context, "key"):
         raise UsageError("--key is for a server: name it with --server, or leave out --key.")
     options = Options(

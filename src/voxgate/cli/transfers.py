@@ -46,11 +46,11 @@ def pull(
     One layout of its weights is fetched, checked against the hub's hashes, and recorded with its
     commit. A pull that was interrupted goes on where it was when it is called again.
     """
-    from voxgate.offline import heed
     from voxgate.registry import pull as pulling
     from voxgate.registry.registry import Registry
+    from voxgate.settings import Settings
 
-    registry = Registry.open(heed())
+    registry = Registry.open(Settings.read())
     with interrupts.unwound("What has come is kept: pull again."), _watching() as watch:
         record = pulling.pull(registry, repository, revision, token, watch)
     say_installed("installed", record)
@@ -61,11 +61,11 @@ def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="It is replaced if it is there.")],
 ) -> None:
     """Write a model into one file, a tar, for a machine without a network."""
-    from voxgate.offline import heed
     from voxgate.registry import exporting
     from voxgate.registry.registry import Registry
+    from voxgate.settings import Settings
 
-    record = Registry.open(heed()).find(name)
+    record = Registry.open(Settings.read()).find(name)
     with interrupts.unwound("Nothing was written."), _watching() as watch:
         exporting.export(record, file, watch)
     say(f"exported {record.name} at {record.revision} to {file}.")
@@ -77,11 +77,11 @@ def import_(
     ],
 ) -> None:
     """Install the model in a file that another machine has exported. Its hashes are checked."""
-    from voxgate.offline import heed
     from voxgate.registry import importing
     from voxgate.registry.registry import Registry
+    from voxgate.settings import Settings
 
-    registry = Registry.open(heed())
+    registry = Registry.open(Settings.read())
     with interrupts.unwound("Nothing was installed."), _watching() as watch:
         record = importing.import_(registry, file, watch)
     say_installed("imported", record)

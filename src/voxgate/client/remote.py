@@ -6,14 +6,13 @@ import asyncio
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from voxgate import offline
 from voxgate.client.address import Address
 from voxgate.client.body import Body, audio_format, opened
 from voxgate.client.limits import Limits
 from voxgate.client.line import Line
 from voxgate.client.transcript import transcript
 from voxgate.client.untrusted import Untrusted
-from voxgate.errors import OfflineError, UsageError
+from voxgate.errors import UsageError
 from voxgate.pipeline.run import Standing
 from voxgate.settings import Settings
 from voxgate.transcript.values import Notice, Options
@@ -38,8 +37,7 @@ class Server:
     """A server's models, within one event loop, as a `Session` offers those of this machine.
 
     `told` hears why it takes longer when a busy server has asked to be left alone for a while.
-    Raises `UsageError` for a URL or a key that cannot be one, `OfflineError` for another machine
-    where the settings forbid to leave this one.
+    Raises `UsageError` for a URL or a key that cannot be one.
     """
 
     def __init__(
@@ -52,13 +50,7 @@ class Server:
         told: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings or Settings.read()
-        address = Address.parse(url)
-        if self.settings.offline and not offline.is_here(str(address)):
-            raise OfflineError(
-                f"{address} is on another machine and cannot be asked offline. Leave out --server "
-                f"to have this machine do the work; to ask that one, {offline.ENDING}."
-            )
-        self._line = Line(address, _checked(key), limits or Limits())
+        self._line = Line(Address.parse(url), _checked(key), limits or Limits())
         self._told = told
 
     async def models(self) -> list[str]:

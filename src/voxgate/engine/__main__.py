@@ -12,7 +12,6 @@ from pathlib import Path
 from voxgate.engine.catalogue import find
 from voxgate.engine.serve import GRACE_S, serve
 from voxgate.errors import VoxgateError
-from voxgate.offline import obey
 
 
 def main() -> int:
@@ -29,7 +28,6 @@ def main() -> int:
         help="when standard input ends, remove the socket and exit at once",
     )
     given = parser.parse_args()
-    obey()
     try:
         serve(find(given.model), given.socket, given.grace, lifeline=given.lifeline)
     except VoxgateError as error:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from voxgate.errors import EngineStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 SOCKET = "engine"
 SOCKET_PATH_BYTES = 103  # the longest that macOS takes; Linux takes 107
@@ -44,14 +44,11 @@ class EngineProcess:
         self._end = asyncio.create_task(self._see_out())
 
     @classmethod
-    async def start(
-        cls, model: str, address: str, start_s: float, environment: Mapping[str, str]
-    ) -> EngineProcess:
+    async def start(cls, model: str, address: str, start_s: float) -> EngineProcess:
         """Start an engine and wait until it takes connections, `start_s` seconds at most.
 
-        `model` is what messages call it, `address` what it finds the model by, `environment` what
-        it has beside ours. Raises `EngineStartError` with the engine's last words. Cancelling
-        leaves nothing behind.
+        `model` is what messages call it, `address` what it finds the model by. Raises
+        `EngineStartError` with the engine's last words. Cancelling leaves nothing behind.
         """
         folder = _folder(model)
         try:
@@ -61,7 +58,6 @@ class EngineProcess:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
-                env={**os.environ, **environment},
                 start_new_session=True,
             )
         except BaseException as error:

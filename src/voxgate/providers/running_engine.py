@@ -13,7 +13,6 @@ from voxgate.errors import (
     EngineStalledError,
     VoxgateError,
 )
-from voxgate.offline import told
 from voxgate.providers.engine_client import BrokenOffError, EngineClient
 from voxgate.providers.engine_process import EngineProcess
 from voxgate.providers.watchdog import Watchdog
@@ -43,9 +42,7 @@ class RunningEngine:
     @classmethod
     async def start(cls, spec: ModelSpec, settings: Settings) -> RunningEngine:
         """Raises `EngineStartError`. Cancelling leaves nothing behind."""
-        process = await EngineProcess.start(
-            spec.name, spec.address, settings.engine_start_s, told(settings)
-        )
+        process = await EngineProcess.start(spec.name, spec.address, settings.engine_start_s)
         return cls(process, settings.engine_patience_s)
 
     async def transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:

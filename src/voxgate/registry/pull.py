@@ -6,8 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voxgate import offline
-from voxgate.errors import CheckpointError, DiskFullError, OfflineError, WrongContentError
+from voxgate.errors import CheckpointError, DiskFullError, WrongContentError
 from voxgate.registry import durable, selection
 from voxgate.registry.amounts import shown
 from voxgate.registry.hashes import git_blob_of, sha256_of
@@ -38,11 +37,9 @@ def pull(
     """Fetch a repository's model, or find that it is here already at that commit.
 
     `name` is a repository, or an alias of Voxtral Mini or Small. Of a revision before this one
-    nothing is left. Raises `OfflineError`, `UsageError`, `HubError`, `CheckpointError`,
-    `DiskFullError` and `RegistryError`; what was fetched then is kept for the next try, unless it
-    is of no use.
+    nothing is left. Raises `UsageError`, `HubError`, `CheckpointError`, `DiskFullError` and
+    `RegistryError`; what was fetched then is kept for the next try, unless it is of no use.
     """
-    _refuse_offline(name)
     family = aliased(name)
     name = family.repository if family else free(name)
     registry.refuse_added(name)
@@ -60,15 +57,6 @@ def pull(
         except CheckpointError:
             staging.drop()  # of no use however often it is fetched
             raise
-
-
-def _refuse_offline(name: str) -> None:
-    if offline.enforced() and not offline.is_here(offline.hub()):
-        raise OfflineError(
-            f"{name} cannot be pulled from {offline.hub()} offline. Bring it in a file: `voxgate "
-            f"models export {name} FILE` where it is, `voxgate models import FILE` here. To pull "
-            f"it, {offline.ENDING}."
-        )
 
 
 @dataclass(frozen=True)

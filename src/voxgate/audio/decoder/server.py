@@ -29,7 +29,6 @@ from voxgate.audio.decoder.job import Job
 from voxgate.audio.decoder.voice import Voice
 from voxgate.audio.recording import Audio
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
-from voxgate.offline import obey
 
 MAX_LINES = 1 << 16  # bytes read at once; a job is some hundred
 MAX_FDS = 3
@@ -162,7 +161,6 @@ def main() -> None:
     # Standard input would go along to every decoder, and with it the other decoders' jobs.
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 (a descriptor is wanted)
         os.dup2(nothing.fileno(), 0)
-    obey()
     server = ForkServer(control)
     try:
         server.run()
