@@ -1,14 +1,23 @@
-"""Skips are printed with their reasons, and where CI=true only the expected ones may occur."""
+"""Nobody's own home is touched, and where CI=true only the expected skips may occur."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
+
+DATA = tempfile.mkdtemp(prefix="vg-data-")
+os.environ["XDG_DATA_HOME"] = (
+    DATA  # before anything of Voxgate is imported: its default home is here
+)
+atexit.register(shutil.rmtree, DATA, ignore_errors=True)
 
 ALLOWED = Path(__file__).parent.parent / ".ci" / "allowed-skips"
 

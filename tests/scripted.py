@@ -36,10 +36,13 @@ class Scripted:
     times: Literal["word", "segment", "none"] = "segment"
     confidence: float | None = None
     name: str = "scripted/one"
+    revision: str | None = None
+    profile: str | None = None
     windows: list[Audio] = field(default_factory=list)
     options: list[Options] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
+    refusals: list[VoxgateError] = field(default_factory=list)
     warmed: bool = False
     closed: bool = False
 
@@ -72,6 +75,11 @@ class Scripted:
             yield Done("en", tokens=len(text.split()) if self.says else 0)
         finally:
             self.running -= 1
+
+    def admit(self) -> None:
+        for error in self.refusals[:1]:
+            self.refusals.remove(error)
+            raise error
 
     async def warm(self) -> None:
         self.warmed = True

@@ -174,6 +174,13 @@ class ForbiddenError(VoxgateError):
     code = "permission_denied"
 
 
+class OfflineError(VoxgateError):
+    """Something would leave the machine, and was told not to."""
+
+    status = 403
+    code = "offline"
+
+
 class NotFoundError(VoxgateError):
     """Nothing of that name is here: a path, a generation, a key."""
 
@@ -206,22 +213,26 @@ class MediaTypeError(VoxgateError):
 class BusyError(VoxgateError):
     """There is no room for more work now. `retry_after_s` says when to come again."""
 
-    status = 503
-    code = "overloaded"
-    retryable = True
-    retry_after_s: ClassVar[int] = 5
-
-
-class KeyBusyError(BusyError):
-    """One key has as much work under way as it may have."""
-
     status = 429
     code = "rate_limit_exceeded"
+    retryable = True
+
+    def __init__(self, sentence: str, retry_after_s: int = 5) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
+
+
+class ModelLoadingError(BusyError):
+    """The model is being loaded, and the server was told not to let callers wait for that."""
+
+    status = 503
+    code = "model_loading"
 
 
 class ShuttingDownError(BusyError):
     """The server takes no new work, because it is about to end."""
 
+    status = 503
     code = "shutting_down"
 
 
@@ -283,6 +294,13 @@ class BundleError(VoxgateError):
 
     status = 400
     code = "invalid_bundle"
+
+
+class ModelInUseError(RegistryError):
+    """An engine works with a model that is to be removed."""
+
+    status = 409
+    code = "model_in_use"
 
 
 class HubError(VoxgateError):
@@ -352,9 +370,17 @@ class ChangedCheckpointError(EngineStartError):
 
 
 class InsufficientMemoryError(EngineStartError):
-    """The model needs more memory than is free."""
+    """The model needs more memory than is free, and it may be free later."""
 
     code = "insufficient_memory"
+    retryable = True
+
+
+class ModelTooLargeError(EngineStartError):
+    """The model needs more memory than engines here may ever have."""
+
+    status = 404  # no endpoint can serve it here; clients would repeat a 5xx for an hour
+    code = "model_too_large"
 
 
 class EngineDiedError(EngineError):

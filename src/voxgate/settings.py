@@ -74,6 +74,21 @@ class Settings:
     engine_patience_s: float = 30.0
     """How long an engine with work may go without a step before it is killed."""
 
+    profile: str = "balanced"
+    """How Voxtral's weights are held: `exact`, `balanced` or `fast`."""
+
+    engine_idle_s: float = 300.0
+    """How long an engine may be without work before it is unloaded; `inf` keeps it for ever."""
+
+    engine_turn_s: float = 30.0
+    """How long a model with work keeps its place when another waits that does not fit beside it."""
+
+    engine_memory_bytes: int = 2**63 - 1
+    """What all engines together may take of memory; by itself, what is free."""
+
+    while_loading: str = "wait"
+    """What becomes of a request whose model is not loaded yet: `wait`, or `refuse` it with 503."""
+
     max_decoders: int = 8
     """How many recordings are decoded at once; others wait for their turn."""
 
@@ -98,6 +113,9 @@ class Settings:
     filler_after_s: float = 3.0
     """When the server begins to send spaces to a client that waits for JSON."""
 
+    offline: bool = False
+    """Whether no socket may leave this machine."""
+
     drain_s: float = 30.0
     """How long work under way may go on after the server was told to end."""
 
@@ -115,7 +133,11 @@ _KINDS = {
 }
 
 
-_CHOICES = {"auth": ("keys", "off")}
+_CHOICES = {
+    "auth": ("keys", "off"),
+    "profile": ("exact", "balanced", "fast"),
+    "while_loading": ("wait", "refuse"),
+}
 
 
 def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
@@ -150,8 +172,11 @@ def _known(name: str, place: str) -> str:
 def _value(name: str, value: Any, place: str) -> Any:
     kind: Any = _KINDS[name]
     if name in _CHOICES and value not in _CHOICES[name]:
-        choices = " or ".join(f"'{choice}'" for choice in _CHOICES[name])
+        *others, last = (f"'{choice}'" for choice in _CHOICES[name])
+        choices = f"{', '.join(others)} or {last}"
         raise SettingsError(f"{place}: '{name}' must be {choices}: {value!r}.")
+    if kind is bool:
+        return _flag(name, value, place)
     try:
         if kind is str:
             return str(value)
@@ -164,3 +189,12 @@ def _value(name: str, value: Any, place: str) -> Any:
         wanted = {int: "a whole number", float: "a number"}.get(kind, "a path")
         raise SettingsError(f"{place}: '{name}' must be {wanted} above zero: {value!r}.") from error
     return number
+
+
+def _flag(name: str, value: Any, place: str) -> bool:
+    flags = {"1": True, "true": True, "yes": True, "on": True}
+    flags |= {"0": False, "false": False, "no": False, "off": False}
+    try:
+        return flags[str(value).lower()]
+    except KeyError:
+        raise SettingsError(f"{place}: '{name}' must be 1 or 0: {value!r}.") from None

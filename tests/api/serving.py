@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tests.cli.command import Place
 
 SCRIPTED = "scripted/one"
+ALIAS = "scripted-latest"  # stands for it
 ABSENT = "scripted/absent"
 PATH = "/api/v1/audio/transcriptions"
 
@@ -45,6 +46,15 @@ def spec(name: str, provider: Scripted, distributions: tuple[str, ...] = ()) -> 
         loader="",
         distributions=distributions,
     )
+
+
+class Named(dict[str, ModelSpec]):
+    """Models by name and, as on a shelf, by an alias when one is asked for."""
+
+    def __missing__(self, name: str) -> ModelSpec:
+        if name == ALIAS:
+            return self[SCRIPTED]
+        raise KeyError(name)
 
 
 @dataclass
@@ -94,7 +104,7 @@ async def serving(
     def session(limited: Settings) -> Session:
         return Session(
             limited,
-            models={**MODELS, **models},
+            models=Named({**MODELS, **models}),
             start=lambda spec, s: scripted if spec.name == SCRIPTED else LocalEngine(spec, s),
         )
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 
 from tests.api.serving import PATH, Running, error_of, recording, serving
@@ -198,6 +199,60 @@ async def test_room_is_limited(tmp_path: Path) -> None:
         gate.open.set()
         assert (await first).status_code == 200
         assert (await server.post(recording(language="de"))).status_code == 200
+
+
+async def test_there_is_always_room_for_another_key(tmp_path: Path) -> None:
+    """One key alone may have half of the places, two a third each: what is left is for others."""
+    gate = Gate()
+    provider = Scripted(gate=gate)
+    async with serving(tmp_path, provider, max_flights=12) as server:
+        async with await Ledger.open(server.settings.home / "ledger.sqlite3") as ledger:
+            secrets = [(await ledger.keys.create(name))[1] for name in ("second", "third")]
+        work = list[asyncio.Task[httpx2.Response]]()
+
+        async def fill(secret: str, taken: int) -> None:
+            """Send 20 recordings of a key; all but `taken` are refused at once."""
+            headers = {"Authorization": f"Bearer {secret}"}
+            tasks = [
+                asyncio.create_task(
+                    server.client.post(
+                        "/audio/transcriptions",
+                        data={"model": "scripted/one"},
+                        files={"file": (f"{number}.flac", SAMPLE.read_bytes(), "audio/flac")},
+                        headers=headers,
+                    )
+                )
+                for number in range(20)
+            ]
+            work.extend(tasks)
+            await until(lambda: sum(task.done() for task in tasks) == 20 - taken, "refusals")
+
+        for secret, taken in zip((server.key, *secrets), (6, 3, 2), strict=True):
+            await fill(secret, taken)
+        gate.open.set()
+        answers = await asyncio.gather(*work)
+        refused = [answer for answer in answers if answer.status_code != 200]
+        assert len(refused) == 60 - (6 + 3 + 2)
+        for answer in refused:
+            assert answer.status_code == 429
+            assert error_of(answer)["metadata"]["code"] == "rate_limit_exceeded"
+            assert "of this key" in error_of(answer)["message"]
+            assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_a_model_that_cannot_be_had_is_refused_before_any_work(tmp_path: Path) -> None:
+    too_large = errors.ModelTooLargeError("It takes more than there is.")
+    loading = errors.ModelLoadingError("It is being loaded.", retry_after_s=7)
+    provider = Scripted(refusals=[too_large, loading])
+    async with serving(tmp_path, provider) as server:
+        refused = await server.post(recording())
+        assert refused.status_code == 404  # what is repeated for an hour would be a 5xx
+        assert error_of(refused)["metadata"]["code"] == "model_too_large"
+        refused = await server.post(recording())
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "7"
+        assert held(server) == 0
+        assert (await server.post(recording())).status_code == 200
 
 
 async def test_a_repost_is_let_in_where_there_is_no_room(tmp_path: Path) -> None:

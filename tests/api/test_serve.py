@@ -16,8 +16,10 @@ import pytest
 
 from tests.api.serving import PATH, Served, error_of, recording, served
 from tests.cli.command import CLIP_WORDS, clip
-from tests.processes import alive, children, descendants, until
+from tests.processes import DEADLINE_S, alive, children, descendants, until
 from tests.sounds import encode
+from voxgate.providers.loaded import loaded
+from voxgate.settings import Settings
 
 if TYPE_CHECKING:
     import httpx2
@@ -52,7 +54,7 @@ async def test_the_first_key_is_shown_once_and_kept_as_a_hash(at: Place) -> None
         assert CLIP_WORDS in answer.json()["text"]
         assert await server.end() == 0
     home = at.folder / "home"
-    for file in home.iterdir():
+    for file in filter(Path.is_file, home.rglob("*")):
         assert server.key.encode() not in file.read_bytes()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     async with served(at) as again:
@@ -103,13 +105,21 @@ async def test_a_port_that_is_taken(at: Place) -> None:
 async def test_a_signal_lets_work_end_and_leaves_nothing(at: Place, number: signal.Signals) -> None:
     async with served(at, "--preload", MODEL) as server:
         work = asyncio.create_task(server.client.post("/audio/transcriptions", json=spoken()))
-        await until(lambda: bool(decoding(server)), "a decoder")
+        await working(at)
         family = descendants(server.process.pid)
         assert len(family) >= 2
         assert await server.end(number) == 0
         assert CLIP_WORDS in (await work).json()["text"]
         await until(lambda: not any(map(alive, family)), "the end of every child")
         assert "Traceback" not in "\n".join(server.said)
+
+
+async def working(at: Place) -> None:
+    """Wait for an engine of this home that has a window in work."""
+    settings = Settings(home=at.folder / "home")
+    async with asyncio.timeout(DEADLINE_S):
+        while not any(engine.state == "working" for engine in await loaded(settings)):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 def decoding(server: Served) -> list[int]:

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from tests.api.serving import ABSENT, SCRIPTED, Running, error_of, recording, serving
+from tests.api.serving import ABSENT, ALIAS, SCRIPTED, Running, error_of, recording, serving
 from tests.scripted import Scripted
 from tests.sounds import RATE, SAMPLE, encode, sample
 from voxgate import errors
@@ -378,3 +378,45 @@ async def test_a_bug_is_a_500_that_says_nothing_of_itself(
         assert "secret" not in response.text
         assert response.headers["x-generation-id"] in error_of(response)["message"]
     assert "secret" in caplog.text
+
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize("format_", ["json", "verbose_json", "text", "srt", "vtt"])
+async def test_every_answer_names_the_checkpoint_that_gave_it(tmp_path: Path, format_: str) -> None:
+    provider = Scripted(revision=REVISION, profile="exact")
+    async with serving(tmp_path, provider) as server:
+        answer = await server.post(recording(model=ALIAS, response_format=format_))
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["x-voxgate-model"] == f"{SCRIPTED}@{REVISION}; profile=exact"
+        if "json" in format_:
+            body = answer.json()
+            assert body["model"] == SCRIPTED
+            assert body["voxgate"] == {
+                "checkpoint": SCRIPTED,
+                "revision": REVISION,
+                "profile": "exact",
+            }
+        id_ = answer.headers["x-generation-id"]
+        data = (await server.client.get("/generation", params={"id": id_})).json()["data"]
+        assert data["model"] == SCRIPTED
+        assert data["voxgate"] == {"revision": REVISION, "profile": "exact"}
+
+
+async def test_a_model_without_checkpoints_says_no_more_than_its_name(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        answer = await server.post(recording())
+        assert answer.headers["x-voxgate-model"] == SCRIPTED
+        assert "voxgate" not in answer.json()
+
+
+async def test_an_alias_and_the_name_are_one_flight(tmp_path: Path) -> None:
+    provider = Scripted(gate=lambda _: asyncio.sleep(0.2))
+    async with serving(tmp_path, provider) as server:
+        answers = await asyncio.gather(
+            server.post(recording()), server.post(recording(model=ALIAS))
+        )
+        assert {answer.json()["model"] for answer in answers} == {SCRIPTED}
+        assert len({answer.headers["x-generation-id"] for answer in answers}) == 1
+        assert len(provider.windows) == 1

@@ -54,10 +54,10 @@ def test_a_seed_gives_the_same_words_again(at: Place, checkpoint: Path) -> None:
 
 
 def test_the_command_itself_never_loads_the_model(at: Place, checkpoint: Path) -> None:
-    """The folder is named from where the command runs; the engine finds it all the same."""
+    """It reads headers, to know what fits. The folder is named from where the command runs."""
     code = (
         "import atexit, sys\n"
-        "atexit.register(lambda: print({'torch', 'safetensors'} & set(sys.modules)))\n"
+        "atexit.register(lambda: print({'torch', 'mistral_common'} & set(sys.modules)))\n"
         f"sys.argv = ['voxgate', 'transcribe', {str(SAMPLE)!r}, '-m', './my-voxtral',\n"
         "    '--max-tokens', '1', '-o', sys.argv[1]]\n"
         "from voxgate.cli import main\n"

@@ -58,7 +58,7 @@ def test_an_added_folder_is_listed_with_its_revision_size_and_state(
     done = at.run("models", "add", folder)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("voxgate: added digits at ")
-    assert "of memory." in done.stderr
+    assert "of memory; about half as balanced." in done.stderr
     (model,) = installed(at)
     files = [path.stat().st_size for path in folder.iterdir()]
     assert (model["name"], model["bytes"], model["state"]) == ("digits", sum(files), "installed")

@@ -16,6 +16,7 @@ import pytest
 from tests.cli.command import Place, write_wav
 from tests.sounds import RATE, Pcm
 from tests.spoken_digits import CHECKPOINT, Spoken, joined, phrase, takes
+from tests.transcript.writers.test_writers import parse_srt
 
 SEED = 4
 
@@ -66,6 +67,34 @@ def test_three_minutes_with_pauses_and_the_time_of_every_word(at: Place) -> None
         if word["start"] < said.start - 0.5 or word["end"] > said.end + 0.5:
             late.append((said, word))
     assert not late
+
+
+def test_subtitles_read_as_well_as_those_of_a_model_with_times(at: Place) -> None:
+    """Cues of two lines that stay for a second, and begin where somebody begins to speak."""
+    rng = random.Random(SEED)
+    speakers = list(takes().values())
+    phrases = [phrase(rng, speakers[number % 5], rng.randint(2, 6)) for number in range(16)]
+    pauses = [rng.uniform(1, 2) if number % 2 else rng.uniform(3.3, 5) for number in range(16)]
+    spoken = joined(phrases, pauses)
+    sound = spoken.save(at.folder / "phrases.wav")
+    out = at.folder / "out"
+    formats = ("-f", "srt", "-f", "verbose_json")
+    done = at.run("transcribe", sound, "-m", CHECKPOINT, *formats, "-o", out)
+    assert done.returncode == 0, done.stderr
+    cues = parse_srt((out / "phrases.srt").read_text("utf-8"))
+    ends = [*(cue.start_ms for cue in cues[1:]), len(spoken.samples) / 8 + 1]
+    for cue, end_ms in zip(cues, ends, strict=True):
+        assert 999 <= cue.end_ms - cue.start_ms <= 7001
+        assert cue.end_ms <= end_ms
+        assert len(cue.lines) <= 2
+        assert all(len(line) <= 42 for line in cue.lines)
+    begins = [said.start * 1000 for said in spoken.said]
+    assert all(min(abs(cue.start_ms - begin) for begin in begins) < 500 for cue in cues)
+    text = " ".join(" ".join(cue.lines) for cue in cues)
+    assert jiwer.wer(spoken.text, text) <= 0.06
+    body = json.loads((out / "phrases.verbose.json").read_text("utf-8"))
+    assert {segment["time_source"] for segment in body["segments"]} == {"speech_region"}
+    assert {word["time_source"] for word in body["words"]} == {"interpolated"}
 
 
 def matched(reference: str, hypothesis: str) -> list[tuple[int, int]]:

@@ -76,7 +76,11 @@ def test_the_socket_is_its_owners_alone(engine: Engine) -> None:
 
 def test_an_idle_engine_says_so(engine: Engine) -> None:
     wait_until(lambda: engine.health().active == 0)
-    assert engine.health() == Health(MODEL, engine.process.pid, "idle", 0, 0, None)
+    health = engine.health()
+    expected = Health(MODEL, engine.process.pid, "idle", 0, 0, None, health.taken, health.idle_s)
+    assert health == expected
+    assert health.idle_s is not None
+    assert health.idle_s >= 0
 
 
 def test_words_come_through(engine: Engine) -> None:
@@ -124,6 +128,8 @@ def test_closing_the_connection_frees_the_engine(engine: Engine) -> None:
         busy = engine.health()
         assert (busy.state, busy.active) == ("working", 1)
         assert busy.step_age_s is not None
+        assert busy.idle_s is None
+        assert busy.taken > 0
     wait_until(lambda: engine.health().active == 0)
     assert engine.transcribe(voice_note())[-1] == Done("en")
 

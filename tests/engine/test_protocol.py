@@ -165,12 +165,12 @@ def test_an_unknown_error_keeps_whether_a_retry_helps() -> None:
 
 def test_health_comes_back_as_it_was() -> None:
     for age in (None, 0.5):
-        health = Health("a/b", 12, "working", 1, 2, age)
+        health = Health("a/b", 12, "working", 1, 2, age, taken=3, idle_s=age)
         assert Health.decode(health.encode()) == health
 
 
 @pytest.mark.parametrize("change", [{"pid": -1}, {"pid": True}, {"model": None}, {"mood": "good"}])
 def test_malformed_health_is_an_error(change: dict[str, object]) -> None:
-    wire = json.loads(Health("a/b", 12, "idle", 0, 0, None).encode())
+    wire = json.loads(Health("a/b", 12, "idle", 0, 0, None, taken=0, idle_s=4.5).encode())
     with pytest.raises(EngineError, match="health"):
         Health.decode(json.dumps(wire | change).encode())

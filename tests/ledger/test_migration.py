@@ -4,7 +4,9 @@ import fcntl
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.dialects import postgresql
@@ -42,7 +44,12 @@ async def test_the_steps_make_the_very_statements_of_the_schema(path: Path) -> N
     engine = engine_at(fresh)
     metadata.create_all(engine)
     engine.dispose()
-    assert sql(path, STATEMENTS) == sql(fresh, STATEMENTS)
+    # A column that was added later stands on the line of the one before it.
+    taken, wanted = (
+        [(name, " ".join(text.split()) if text else text) for name, text in sql(each, STATEMENTS)]
+        for each in (path, fresh)
+    )
+    assert taken == wanted
     assert len(sql(path, STATEMENTS)) >= len(metadata.tables)
 
 
@@ -62,6 +69,24 @@ async def test_it_is_done_once(path: Path) -> None:
     before = sql(path, "SELECT * FROM sqlite_master")
     await migrate(path)
     assert sql(path, "SELECT * FROM sqlite_master") == before
+
+
+async def test_what_older_versions_wrote_is_kept(path: Path) -> None:
+    """A ledger of the first step, with a generation in it, is brought to the last."""
+    path.parent.mkdir()
+    config = Config()
+    config.set_main_option("script_location", "voxgate.ledger:migrations")
+    engine = engine_at(path)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    columns = "id, model, created_at, cancelled, attempts"
+    sql(path, f"INSERT INTO generations ({columns}) VALUES ('gen-1', 'a/b', '2026-01-02', 0, '[]')")  # noqa: S608
+    async with await Ledger.open(path) as ledger:
+        found = await ledger.generations.find("gen-1", None)
+    assert found is not None
+    assert (found.model, found.revision, found.profile) == ("a/b", None, None)
 
 
 async def test_a_newer_version_is_refused_and_left_alone(path: Path) -> None:

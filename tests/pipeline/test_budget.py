@@ -64,10 +64,17 @@ def test_a_stop_ends_the_joined_text_wherever_it_stands() -> None:
     assert not first.after(said("five four"), 0).spent
 
 
-def test_the_earliest_of_several_stops_counts() -> None:
+def test_the_stop_that_is_complete_first_counts() -> None:
     budget = Budget(Options(stop=("five", "one two three four", "two")))
     assert budget.after(said("one two three"), 0).end == len("one ")
     assert budget.after([], 0).after(said("five"), 0).end == 0
+
+
+def test_a_border_does_not_decide_which_stop_counts() -> None:
+    budget = Budget(Options(stop=("a", " a ")))
+    together = budget.after(said("b", "a", "a"), 0)
+    divided = budget.after(said("b", "a"), 0)
+    assert together.end == divided.end == len("b ")
 
 
 @given(
@@ -84,8 +91,8 @@ def test_the_text_never_holds_a_stop(windows: list[list[str]], stop: tuple[str, 
             budget = budget.after(placed, 1)
         segments += placed
     whole = " ".join(segment.text for segment in segments)
-    ends = [whole.index(one) for one in stop if one in whole]
-    assert budget.end == min(ends, default=None)
+    ends = [(whole.index(one) + len(one), whole.index(one)) for one in stop if one in whole]
+    assert budget.end == (min(ends)[1] if ends else None)
     if budget.end is not None:
         kept = beginning(segments, budget.end)
         assert " ".join(segment.text for segment in kept) == whole[: budget.end].rstrip()

@@ -79,7 +79,9 @@ async def test_nobody_there(tmp_path: Path) -> None:
 
 
 async def test_an_engine_that_takes_no_step_is_found() -> None:
-    async with peer(Health("a/b", 1, "working", 1, 0, step_age_s=40.0).encode()) as client:
+    async with peer(
+        Health("a/b", 1, "working", 1, 0, step_age_s=40.0, taken=1, idle_s=None).encode()
+    ) as client:
         assert await Watchdog(client, patience_s=2.0).watch() == "took no step for 40 s"
 
 
@@ -90,7 +92,9 @@ async def test_an_engine_that_gives_no_sign_is_found(body: bytes) -> None:
 
 
 async def test_an_engine_that_steps_is_left_alone() -> None:
-    async with peer(Health("a/b", 1, "working", 1, 0, step_age_s=0.1).encode()) as client:
+    async with peer(
+        Health("a/b", 1, "working", 1, 0, step_age_s=0.1, taken=1, idle_s=None).encode()
+    ) as client:
         watch = asyncio.create_task(Watchdog(client, patience_s=0.5).watch())
         done, _ = await asyncio.wait([watch], timeout=1.0)
         assert not done

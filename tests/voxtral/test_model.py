@@ -1,7 +1,6 @@
 """The verbs that a scheduler drives: encode, prefill and step, alone and in company."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -85,12 +84,6 @@ def test_it_is_held_as_it_is_stored_or_wider(hf: Path, tmp_path: Path, stored: t
     prompt = transcription(voxtral.tokenizer, 1)
     cache = voxtral.cache(1, 400)
     assert voxtral.prefill(cache, cache.take(), prompt, audio).dtype == torch.float32
-
-
-def test_only_the_exact_profile_exists(hf: Path) -> None:
-    wanted: Any = "int4"
-    with pytest.raises(UsageError, match="'int4'"):
-        Voxtral.load(hf, wanted)
 
 
 def test_no_windows_have_no_embeddings(voxtral: Voxtral) -> None:

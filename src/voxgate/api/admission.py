@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from voxgate.api.body.received import Upload
     from voxgate.api.dialects.asked import Asked
     from voxgate.api.gateway import Gateway
+    from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
 
 PROVIDER = "Local"
@@ -35,12 +36,13 @@ class Admission:
         id_: str,
         owner: str | None,
         asked: Asked,
+        provider: Provider,
         upload: Upload,
         headers: Mapping[str, str],
     ) -> None:
         self._gateway, self._id, self._owner = gateway, id_, owner
         self._asked, self._upload, self._headers = asked, upload, headers
-        self._trace = Trace()
+        self._provider, self._trace = provider, Trace()
 
     def flight(self) -> tuple[Hashable, Flight]:
         """The flight that does this work: one that is under way already, or a new one.
@@ -70,6 +72,7 @@ class Admission:
                 options=self._asked.options,
                 name=upload.name or "the recording",
                 pcm=self._asked.pcm,
+                party=self._owner,
                 trace=self._trace,
                 standing=lambda _: flight.heard.set(),
             )
@@ -107,6 +110,8 @@ class Admission:
             id=self._id,
             key_hash=self._owner,
             model=self._asked.model,
+            revision=self._provider.revision,
+            profile=self._provider.profile,
             created_at=datetime.now(UTC),
             user_agent=headers.get("user-agent"),
             http_referer=headers.get("http-referer"),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from voxgate.api.dialects.asked import Asked
     from voxgate.api.flights import Flight, Flights
     from voxgate.pipeline.spans import Spans
+    from voxgate.providers.base import Provider
 
 FILLER_EVERY_S = 2.0
 
@@ -45,6 +46,7 @@ class Answer(Response):
         fills: bool,
         filler_after_s: float,
         user_agent: str,
+        provider: Provider,
         spans: Spans,
         began: float,
     ) -> None:
@@ -55,7 +57,7 @@ class Answer(Response):
         )
         self._flight, self._asked, self._spans, self._began = flight, asked, spans, began
         self._fills, self._filler_after_s = fills and is_json(asked), filler_after_s
-        self._user_agent = user_agent
+        self._user_agent, self._model = user_agent, _shown(provider)
         self._begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
@@ -121,6 +123,7 @@ class Answer(Response):
             "content-type": kind,
             "x-generation-id": self._flight.id,
             "x-request-id": self._flight.id,
+            "x-voxgate-model": self._model,
             "server-timing": self._timing(),
             **{name.lower(): value for name, value in headers.items()},
         }
@@ -144,6 +147,12 @@ class Answer(Response):
             "total": time.monotonic() - self._began,
         }
         return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in entries.items())
+
+
+def _shown(provider: Provider) -> str:
+    """Who answers, for a header: `NAME@REVISION; profile=PROFILE`, as far as it is known."""
+    name = f"{provider.name}@{provider.revision}" if provider.revision else provider.name
+    return f"{name}; profile={provider.profile}" if provider.profile else name
 
 
 async def _within(event: asyncio.Event, seconds: float) -> bool:

@@ -153,11 +153,21 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
             "price_unit": "second",
             "languages": list(spec.capabilities.languages),
             "times": spec.capabilities.times,
+            "detects_language": spec.capabilities.detects_language,
+            "vocabulary": spec.capabilities.vocabulary,
+            "speakers": spec.capabilities.speakers,
             "licence": spec.licence,
+            **_checkpoint(spec),
+            "aliases": list(spec.aliases),
             "installed": absent is None,
             "missing": absent,
         },
     }
+
+
+def _checkpoint(spec: ModelSpec) -> dict[str, str | None]:
+    """What would answer now; null for a model that comes in a package."""
+    return {"revision": spec.revision, "profile": spec.profile}
 
 
 def _endpoint(spec: ModelSpec) -> dict[str, Any]:
@@ -179,6 +189,7 @@ def _endpoint(spec: ModelSpec) -> dict[str, Any]:
         "uptime_last_1d": None,
         "latency_last_30m": None,
         "throughput_last_30m": None,
+        "voxgate": _checkpoint(spec),
         "supports_implicit_caching": False,
         "supports_diarization": False,
         "native_tools": {},

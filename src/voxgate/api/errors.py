@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from voxgate.errors import BusyError, NoWeightsError, UnknownModelError, VoxgateError
+from voxgate.errors import (
+    BusyError,
+    ModelTooLargeError,
+    NoWeightsError,
+    UnknownModelError,
+    VoxgateError,
+)
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -37,7 +43,11 @@ TYPES = {
 }
 """OpenRouter's names; any other 4xx is an `invalid_request`, any other 5xx is `server`."""
 
-AVAILABILITY = {UnknownModelError: "model_not_found", NoWeightsError: "no_endpoints"}
+AVAILABILITY = {
+    UnknownModelError: "model_not_found",
+    NoWeightsError: "no_endpoints",
+    ModelTooLargeError: "no_endpoints",
+}
 
 log = logging.getLogger(__name__)
 

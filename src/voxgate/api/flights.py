@@ -13,7 +13,8 @@ import time
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from voxgate.errors import BusyError, KeyBusyError, ShuttingDownError, VoxgateError
+from voxgate.api.pace import Pace
+from voxgate.errors import BusyError, ShuttingDownError, VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
@@ -98,6 +99,7 @@ class Flights:
         self._airborne: set[Flight] = set()  # those that have not landed
         self._waiters: dict[Flight, int] = {}
         self._lingering: dict[Flight, asyncio.TimerHandle] = {}
+        self._pace = Pace()
         self._closed = False
 
     def find(self, what: Hashable) -> Flight | None:
@@ -110,11 +112,12 @@ class Flights:
         return None if failed else flight
 
     def add(self, what: Hashable, flight: Flight, work: Work, landed: Landed) -> None:
-        """Start a new flight. Raises `BusyError`, `KeyBusyError` and `ShuttingDownError`."""
+        """Start a new flight. Raises `BusyError` and `ShuttingDownError`."""
         self._check(flight.owner)
         self._flying[what] = flight
         self._airborne.add(flight)
-        flight.start(work, landed).add_done_callback(lambda _: self._airborne.discard(flight))
+        self._pace.began()
+        flight.start(work, landed).add_done_callback(lambda _: self._land(flight))
         self._left(what, flight, LINGER_S)  # until its first waiter is there
 
     @asynccontextmanager
@@ -141,17 +144,29 @@ class Flights:
         if self._closed:
             raise ShuttingDownError("The server is about to stop. Send the request again soon.")
         owners = [*self._arriving.values(), *(flight.owner for flight in self._airborne)]
-        if len(owners) >= self._settings.max_flights:
-            raise BusyError(
-                f"The server works on {len(owners)} recordings and takes no more now. Send the "
-                f"request again in some seconds, or raise VOXGATE_MAX_FLIGHTS."
-            )
-        own = owners.count(owner)
+        own, left = owners.count(owner), self._settings.max_flights - len(owners)
+        # A key may have as much as is left for others: one alone half, two a third each. So there
+        # is always room for one more (Choudhury and Hahne, dynamic thresholds, 1998).
+        if own < min(left, self._settings.max_flights_per_key):
+            return
+        # With every party taking turns, each lands one of its own while the others do.
+        again_s = self._pace.seconds(len({*owners, owner}))
         if own >= self._settings.max_flights_per_key:
-            raise KeyBusyError(
+            raise BusyError(
                 f"This key has {own} recordings under way, as many as it may. Wait for one to end, "
-                f"or raise VOXGATE_MAX_FLIGHTS_PER_KEY."
+                f"or raise VOXGATE_MAX_FLIGHTS_PER_KEY.",
+                again_s,
             )
+        raise BusyError(
+            f"The server works on {len(owners)} recordings, {own} of them of this key, and takes "
+            f"no more of it now. Send the request again in {again_s} s, or raise "
+            f"VOXGATE_MAX_FLIGHTS.",
+            again_s,
+        )
+
+    def _land(self, flight: Flight) -> None:
+        self._airborne.discard(flight)
+        self._pace.landed(busy=bool(self._airborne))
 
     @contextmanager
     def waiting(self, what: Hashable, flight: Flight) -> Iterator[Callable[[], None]]:

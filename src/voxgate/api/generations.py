@@ -75,6 +75,7 @@ def _data(found: Generation) -> dict[str, Any]:
         "status": found.status,
         "error_code": found.error_code,
         "audio_seconds": found.audio_seconds,
+        "voxgate": {"revision": found.revision, "profile": found.profile},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
@@ -75,7 +76,9 @@ async def transcribe(request: Request) -> Response:
             asked = parse(received)
             model = asked.model
             named(model, gateway.session.models)  # callers name no folders of this machine
-            asked = fulfil(asked, gateway.session.provider(model).capabilities)
+            provider = gateway.session.provider(model)
+            asked = replace(fulfil(asked, provider.capabilities), model=provider.name)
+            provider.admit()
         except BaseException:
             if received.upload:
                 received.upload.close()
@@ -86,6 +89,7 @@ async def transcribe(request: Request) -> Response:
             id_=id_,
             owner=owner,
             asked=asked,
+            provider=provider,
             upload=received.upload,
             headers=request.headers,
         )
@@ -104,6 +108,7 @@ async def transcribe(request: Request) -> Response:
         fills=received.kind == "json",
         filler_after_s=gateway.settings.filler_after_s,
         user_agent=request.headers.get("user-agent", ""),
+        provider=provider,
         spans=spans,
         began=began,
     )

@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from voxgate.audio.fork_server import ForkServerProcess
+from voxgate.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Hashable
 
     from voxgate.audio.decoded import Decoded
     from voxgate.audio.source import Source
@@ -19,7 +20,8 @@ class Decoders:
     """The fork server and the decoders that it becomes; started at first use.
 
     One is enough for a process. `max_decoders` recordings decode at once, others wait for their
-    turn: a decoder that shared a core with fifty would fall behind real time and be ended for it.
+    turn, which is shared fairly between parties: a decoder that shared a core with fifty would fall
+    behind real time and be ended for it.
     Use it as an asynchronous context, within one event loop.
     """
 
@@ -27,14 +29,15 @@ class Decoders:
         self._settings = settings
         self._server: ForkServerProcess | None = None
         self._starting = asyncio.Lock()
-        self._turns = asyncio.Semaphore(settings.max_decoders)
+        self._turns = Turns(settings.max_decoders)
 
-    async def decode(self, source: Source) -> AsyncGenerator[Decoded]:
+    async def decode(self, source: Source, party: Hashable = None) -> AsyncGenerator[Decoded]:
         """Decode one recording, as fast as the blocks are taken and no faster.
 
-        Closing the iterator ends its decoder. Raises `AudioError` of every kind, `SpoolFullError`.
+        `party` is who takes turns with others. Closing the iterator ends its decoder. Raises
+        `AudioError` of every kind, `SpoolFullError`.
         """
-        async with self._turns:
+        async with self._turns.turn(party):
             server = await self._started()
             child = await server.fork(source, self._settings)
             try:

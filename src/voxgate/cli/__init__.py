@@ -6,15 +6,17 @@ it is called.
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from voxgate import __version__
-from voxgate.cli import keys, models, streams
+from voxgate.cli import bench, keys, models, streams
 from voxgate.cli.doctor import doctor
 from voxgate.cli.engine import engine
 from voxgate.cli.failures import told
+from voxgate.cli.ps import ps, unload
 from voxgate.cli.serve import serve
 from voxgate.cli.transcribe import transcribe
 
@@ -33,10 +35,19 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _stay(wanted: bool) -> None:
+    if wanted:
+        os.environ["VOXGATE_OFFLINE"] = "1"  # a setting like any other: children inherit it
+
+
 @app.callback(epilog="Exit codes: 0 all done, 1 something failed, 2 wrong usage.")
 def voxgate(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", callback=_stay, help="Let no socket leave this machine."),
     ] = False,
 ) -> None:
     """Speech to text on your own machine."""
@@ -46,7 +57,10 @@ app.command()(transcribe)
 app.command()(serve)
 app.add_typer(keys.app)
 app.add_typer(models.app)
+app.command()(ps)
+app.command()(unload)
 app.command()(engine)
+app.add_typer(bench.app)
 app.command()(doctor)
 
 

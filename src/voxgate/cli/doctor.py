@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxgate.cli.failures import FAILED
+from voxgate.cli.settings import in_force
 from voxgate.cli.streams import emit
 
 if TYPE_CHECKING:
@@ -33,9 +34,8 @@ def doctor(
     from voxgate.cli import interrupts
     from voxgate.cli.checks import still
     from voxgate.cli.trial import trial
-    from voxgate.settings import Settings
 
-    settings = Settings.read()
+    settings = in_force()
     checks = [*still(settings), *interrupts.run(trial(settings))]
     problems = sum(check.state == "problem" for check in checks)
     if as_json:

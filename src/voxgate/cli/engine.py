@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from voxgate.cli.settings import in_force
+
 GRACE_S = 30.0
 
 
@@ -35,8 +37,10 @@ def engine(
     that it takes connections.
     """
     from voxgate.engine.catalogue import find
+    from voxgate.engine.plates import FOLDER
     from voxgate.engine.serve import serve
     from voxgate.registry.shelf import Shelf
-    from voxgate.settings import Settings
 
-    serve(find(model, Shelf(Settings.read())), socket, grace)
+    settings = in_force()
+    spec = find(model, Shelf(settings)).held(settings.profile)
+    serve(spec, socket, grace, plates=settings.home / FOLDER)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxgate.cli import interrupts, tables
+from voxgate.cli.settings import in_force
 from voxgate.cli.streams import emit, say, standard_output
 
 if TYPE_CHECKING:
@@ -99,9 +100,8 @@ async def _revoke(what: str) -> Key:
 
 async def _ledger() -> Ledger:
     from voxgate.ledger.ledger import FILE, Ledger
-    from voxgate.settings import Settings
 
-    return await Ledger.open(Settings.read().home / FILE)
+    return await Ledger.open(in_force().home / FILE)
 
 
 def _facts(key: Key) -> dict[str, str | None]:

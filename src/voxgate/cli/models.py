@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxgate.cli import tables, transfers
+from voxgate.cli.settings import in_force
 from voxgate.cli.streams import emit, say
 from voxgate.errors import ChangedCheckpointError, UsageError
 
 if TYPE_CHECKING:
+    from voxgate.engine.capabilities import Capabilities
     from voxgate.registry.record import Record
     from voxgate.registry.registry import Registry
 
@@ -83,7 +85,7 @@ def show(
     record = registry.find(name)
     if verify:
         record = registry.verify(record)
-    facts = {**_facts(registry, record), "also_called": _also_called(registry, record)}
+    facts = {**_facts(registry, record), "also_called": list(registry.aliases_of(record))}
     if as_json:
         emit(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
         return
@@ -127,14 +129,23 @@ def _built_in() -> list[dict[str, Any]]:
             "name": spec.name,
             "summary": spec.summary,
             "languages": list(spec.capabilities.languages),
-            "times": spec.capabilities.times,
-            "window_s": spec.capabilities.window_s,
+            **_abilities(spec.capabilities),
             "licence": spec.licence,
             "installed": (absent := missing(spec)) is None,
             "missing": absent,
         }
         for spec in MODELS.values()
     ]
+
+
+def _abilities(capabilities: Capabilities) -> dict[str, Any]:
+    return {
+        "times": capabilities.times,
+        "window_s": capabilities.window_s,
+        "detects_language": capabilities.detects_language,
+        "vocabulary": capabilities.vocabulary,
+        "speakers": capabilities.speakers,
+    }
 
 
 def _installed() -> list[dict[str, Any]]:
@@ -157,24 +168,24 @@ def _facts(registry: Registry, record: Record) -> dict[str, Any]:
         "name": record.name,
         "summary": f"A Voxtral checkpoint, {record.family}.",
         "languages": list(VOXTRAL.languages),
-        "times": VOXTRAL.times,
-        "window_s": VOXTRAL.window_s,
+        **_abilities(VOXTRAL),
         "licence": "Apache-2.0" if official else "not stated",
         "installed": trouble is None,
         "missing": trouble,
         "state": "installed" if trouble is None else "changed",
         **record.facts(),
         "memory_bytes": record.memory_bytes,
+        "profiles": {} if trouble else _by_profile(record),
     }
 
 
-def _also_called(registry: Registry, record: Record) -> list[str]:
-    """The aliases that stand for this model now."""
-    from voxgate.registry.names import FAMILIES, choose
+def _by_profile(record: Record) -> dict[str, int]:
+    """Bytes of memory that the weights take in each profile."""
+    from voxgate.voxtral.folder import look
+    from voxgate.voxtral.profiles import PROFILES, footprint
 
-    installed = registry.list()
-    aliases = [alias for f in FAMILIES if f.name == record.family for alias in f.aliases]
-    return sorted(alias for alias in aliases if choose(alias, installed).name == record.name)
+    folder = look(record.folder, record.layout)
+    return {profile: footprint(folder, profile) for profile in PROFILES}
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:
@@ -205,7 +216,7 @@ def _lines(record: Record, facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("layout", record.layout),
         ("family", record.family),
         ("size", shown(record.nbytes)),
-        ("memory", f"{shown(record.memory_bytes)}, or twice that in float32"),
+        ("memory", ", ".join(f"{shown(n)} {name}" for name, n in facts["profiles"].items())),
         ("state", facts["missing"] or "installed"),
         *((file.name, f"{file.nbytes} B, SHA-256 {file.sha256}") for file in record.files),
     ]
@@ -213,6 +224,5 @@ def _lines(record: Record, facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _registry() -> Registry:
     from voxgate.registry.registry import Registry
-    from voxgate.settings import Settings
 
-    return Registry.open(Settings.read())
+    return Registry.open(in_force())

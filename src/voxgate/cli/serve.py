@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from voxgate.cli.settings import in_force
 from voxgate.cli.streams import say
 
 HOST, PORT = "127.0.0.1", 8000
@@ -38,9 +39,8 @@ def serve(
     from voxgate.cli.logs import to_standard_error
     from voxgate.engine.catalogue import named
     from voxgate.registry.shelf import Shelf
-    from voxgate.settings import Settings
 
-    settings = Settings.read()
+    settings = in_force()
     models = [named(name, Shelf(settings)).name for name in preload or ()]
     to_standard_error()
     server = Server(settings, host=host, port=port, preload=models)

@@ -20,6 +20,7 @@ from voxgate.cli.options import (  # noqa: TC001 (typer reads the annotations)
     Temperature,
     TopP,
 )
+from voxgate.cli.settings import in_force
 from voxgate.cli.streams import complain, say
 from voxgate.transcript.writers import WRITERS
 
@@ -114,12 +115,11 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
     from voxgate.cli.work import Work
     from voxgate.cli.workplaces import RemoteServer, ThisMachine
     from voxgate.errors import UsageError
-    from voxgate.settings import Settings
     from voxgate.transcript.values import Options
     from voxgate.transcript.writers import writer
 
     # All that can be wrong with the call is said before any work.
-    settings = Settings.read()
+    settings = in_force()
     if server is None and _was_written(context, "key"):
         raise UsageError("--key is for a server: name it with --server, or leave out --key.")
     options = Options(

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from pathlib import Path  # noqa: TC003 (typer reads the annotations)
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from voxgate.cli import interrupts
+from voxgate.cli.settings import in_force
 from voxgate.cli.streams import has_terminal, say, shown
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
     from voxgate.registry.record import Record
     from voxgate.registry.watch import Watch
+
+HUB = "https://huggingface.co"  # where HF_ENDPOINT names no other
 
 
 def pull(
@@ -46,11 +51,18 @@ def pull(
     One layout of its weights is fetched, checked against the hub's hashes, and recorded with its
     commit. A pull that was interrupted goes on where it was when it is called again.
     """
+    from voxgate.offline import is_local, refusal
     from voxgate.registry import pull as pulling
     from voxgate.registry.registry import Registry
-    from voxgate.settings import Settings
 
-    registry = Registry.open(Settings.read())
+    settings = in_force()
+    if settings.offline and not is_local(urlsplit(os.environ.get("HF_ENDPOINT") or HUB).hostname):
+        raise refusal(
+            f"{repository} would be fetched from the hub",
+            "`voxgate models export` on a machine with a network and `voxgate models import FILE` "
+            "here do without it.",
+        )
+    registry = Registry.open(settings)
     with interrupts.unwound("What has come is kept: pull again."), _watching() as watch:
         record = pulling.pull(registry, repository, revision, token, watch)
     say_installed("installed", record)
@@ -63,9 +75,8 @@ def export(
     """Write a model into one file, a tar, for a machine without a network."""
     from voxgate.registry import exporting
     from voxgate.registry.registry import Registry
-    from voxgate.settings import Settings
 
-    record = Registry.open(Settings.read()).find(name)
+    record = Registry.open(in_force()).find(name)
     with interrupts.unwound("Nothing was written."), _watching() as watch:
         exporting.export(record, file, watch)
     say(f"exported {record.name} at {record.revision} to {file}.")
@@ -79,9 +90,8 @@ def import_(
     """Install the model in a file that another machine has exported. Its hashes are checked."""
     from voxgate.registry import importing
     from voxgate.registry.registry import Registry
-    from voxgate.settings import Settings
 
-    registry = Registry.open(Settings.read())
+    registry = Registry.open(in_force())
     with interrupts.unwound("Nothing was installed."), _watching() as watch:
         record = importing.import_(registry, file, watch)
     say_installed("imported", record)
@@ -93,7 +103,7 @@ def say_installed(how: str, record: Record) -> None:
 
     say(
         f"{how} {record.name} at {record.revision}: {amount(record.nbytes)} in {record.folder}; "
-        f"loaded, {amount(record.memory_bytes)} of memory."
+        f"loaded as it is stored, {amount(record.memory_bytes)} of memory; about half as balanced."
     )
 
 

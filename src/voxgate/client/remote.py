@@ -13,6 +13,7 @@ from voxgate.client.line import Line
 from voxgate.client.transcript import transcript
 from voxgate.client.untrusted import Untrusted
 from voxgate.errors import UsageError
+from voxgate.offline import refusal
 from voxgate.pipeline.run import Standing
 from voxgate.settings import Settings
 from voxgate.transcript.values import Notice, Options
@@ -37,7 +38,8 @@ class Server:
     """A server's models, within one event loop, as a `Session` offers those of this machine.
 
     `told` hears why it takes longer when a busy server has asked to be left alone for a while.
-    Raises `UsageError` for a URL or a key that cannot be one.
+    Raises `UsageError` for a URL or a key that cannot be one, and `OfflineError` for a server on
+    another machine where the settings say to stay offline.
     """
 
     def __init__(
@@ -50,7 +52,10 @@ class Server:
         told: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings or Settings.read()
-        self._line = Line(Address.parse(url), _checked(key), limits or Limits())
+        address = Address.parse(url)
+        if self.settings.offline and not address.is_loopback:
+            raise refusal(f"The server {address} would be reached")
+        self._line = Line(address, _checked(key), limits or Limits())
         self._told = told
 
     async def models(self) -> list[str]:

@@ -39,6 +39,7 @@ def transcript(members: Mapping[str, Any], *, model: str) -> Transcript:
     duration = _duration(body, [*segments, *known])
     placed = place(segments, 0.0, duration)
     spoken = _with_words(placed, words) if placed else [_whole(text, known, duration)]
+    checkpoint = body.object("voxgate")
     return join(
         place(spoken, 0.0, duration),
         duration=duration,
@@ -47,6 +48,8 @@ def transcript(members: Mapping[str, Any], *, model: str) -> Transcript:
         notices=[
             Notice(item.text("code"), item.text("sentence")) for item in body.objects("warnings")
         ],
+        revision=checkpoint.text("revision") if checkpoint.has("revision") else None,
+        profile=checkpoint.text("profile") if checkpoint.has("profile") else None,
     )
 
 

@@ -63,6 +63,13 @@ class Untrusted:
             raise self.odd(name, "holds something that is no object")
         return found
 
+    def object(self, name: str) -> Untrusted:
+        """An object; an empty one where it is missing."""
+        value = self.members.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise self.odd(name, "is no object")
+        return Untrusted(value or {}, self._path(name))
+
     def odd(self, name: str, what: str) -> ServerError:
         """The one sentence for an answer that is not understood."""
         return ServerError(

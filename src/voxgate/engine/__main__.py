@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from voxgate import offline
 from voxgate.engine.catalogue import find
 from voxgate.engine.serve import GRACE_S, serve
 from voxgate.errors import VoxgateError
@@ -16,6 +18,7 @@ from voxgate.errors import VoxgateError
 
 def main() -> int:
     """Serve until SIGTERM. Exit code 0 after that, 1 when the engine cannot start."""
+    offline.inherit()
     parser = argparse.ArgumentParser(prog="python -m voxgate.engine", description=main.__doc__)
     parser.add_argument("model", help="a model's name, or the folder of a checkpoint")
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
@@ -27,9 +30,15 @@ def main() -> int:
         action="store_true",
         help="when standard input ends, remove the socket and exit at once",
     )
+    parser.add_argument("--plates", type=Path, help="the folder where engines can be found")
+    parser.add_argument("--name", help="what the owner calls the model")
+    parser.add_argument("--revision", help="which of its revisions this is")
+    parser.add_argument("--profile", help="how its weights are held")
     given = parser.parse_args()
+    known = {name: vars(given)[name] for name in ("name", "revision", "profile")}
     try:
-        serve(find(given.model), given.socket, given.grace, lifeline=given.lifeline)
+        spec = replace(find(given.model), **{name: fact for name, fact in known.items() if fact})
+        serve(spec, given.socket, given.grace, lifeline=given.lifeline, plates=given.plates)
     except VoxgateError as error:
         sys.stderr.write(f"{error.sentence}\n")
         return 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -35,18 +36,21 @@ class _Service:
     def __init__(self, recogniser: Recogniser, scheduler: Scheduler) -> None:
         self._recogniser = recogniser
         self._scheduler = scheduler
+        self._taken, self._ended = 0, time.monotonic()
         self._window_s = recogniser.capabilities.window_s
         self._limit = round(self._window_s * protocol.SAMPLE_RATE) * protocol.SAMPLE_BYTES
 
     async def health(self, _request: Request) -> Response:
-        active = self._scheduler.active
+        active, queued = self._scheduler.active, self._scheduler.queued
         health = protocol.Health(
             model=self._recogniser.name,
             pid=os.getpid(),
             state="working" if active else "idle",
             active=active,
-            queued=self._scheduler.queued,
+            queued=queued,
             step_age_s=self._scheduler.step_age_s,
+            taken=self._taken,
+            idle_s=None if active or queued else time.monotonic() - self._ended,
         )
         return Response(health.encode(), media_type="application/json")
 
@@ -55,9 +59,14 @@ class _Service:
         options = protocol.decode_options(request.headers.get(protocol.OPTIONS_HEADER, "{}"))
         self._recogniser.capabilities.check(model, options)
         pcm16 = await self._sound(request)
-        return EventStream(
-            self._scheduler, model, lambda: self._recogniser.recognise(pcm16, options)
+        stream = EventStream(
+            self._scheduler, model, lambda: self._recogniser.recognise(pcm16, options), self._rest
         )
+        self._taken += 1
+        return stream
+
+    def _rest(self) -> None:
+        self._ended = time.monotonic()
 
     async def _sound(self, request: Request) -> bytes:
         sound = bytearray()

@@ -27,6 +27,9 @@ class Capabilities:
     times: Literal["word", "segment", "none"]  # the finest times it recognises itself
     concurrency: int = 1  # windows it works on at once
     options: frozenset[str] = frozenset()  # those of `PROMISES` and `HINTS` that it honours
+    detects_language: bool = False  # among several, by itself, where none is asked for
+    vocabulary: bool = False  # whether words that will be said can be named to it
+    speakers: bool = False  # whether it tells who speaks
 
     def check(self, model: str, options: Options) -> None:
         """Raise for a promise that this model cannot keep, before any work is done.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib import import_module, metadata
 from pathlib import Path
@@ -33,6 +33,14 @@ class ModelSpec:
     distributions: tuple[str, ...]  # what must be installed besides Voxgate's own needs
     install: str | None = None  # what pip gets them by; None is their names
     checkpoint: Path | None = None  # the folder of its weights, where they come in none of those
+    revision: str | None = None  # the commit or content of an installed checkpoint
+    profile: str | None = None  # how its weights are held, where that can be chosen
+    aliases: tuple[str, ...] = ()  # other names that stand for it now
+    memory_bytes: int = 0  # of its engine, where no checkpoint says it: see `footprints`
+
+    def held(self, profile: str) -> ModelSpec:
+        """The same with its weights in a profile, where it has any."""
+        return self if self.profile is None else replace(self, profile=profile)
 
     @property
     def address(self) -> str:
@@ -52,15 +60,22 @@ MODELS: dict[str, ModelSpec] = {
             capabilities=Capabilities(window_s=30.0, languages=("en",), times="word"),
             loader="voxgate.engine.pocketsphinx:load",
             distributions=("pocketsphinx",),
+            memory_bytes=160 * 2**20,
         ),
     )
 }
+
+PROFILE = "balanced"  # where nobody chooses another
 
 VOXTRAL = Capabilities(
     window_s=30.0,  # one chunk of the encoder
     languages=("en", "fr", "es", "pt", "hi", "de", "nl", "it"),  # the model card's
     times="none",
     options=frozenset({*PROMISES, *HINTS}),
+    detects_language=True,  # silently: it does not say which
+    # Its prompt for transcription has no place for words or speakers: voxtral/prompt.py.
+    vocabulary=False,
+    speakers=False,
 )
 
 
@@ -121,7 +136,9 @@ def _checkpoint(path: str) -> ModelSpec:
     return of_folder(folder, folder.name)
 
 
-def of_folder(folder: Folder, name: str) -> ModelSpec:
+def of_folder(
+    folder: Folder, name: str, revision: str | None = None, aliases: tuple[str, ...] = ()
+) -> ModelSpec:
     """The model in a checkpoint's folder, under this name."""
     return ModelSpec(
         name=name,
@@ -134,6 +151,9 @@ def of_folder(folder: Folder, name: str) -> ModelSpec:
         distributions=("torch", "safetensors", "mistral-common"),
         install='"voxgate[voxtral]"',
         checkpoint=folder.path,
+        revision=revision,
+        profile=PROFILE,
+        aliases=aliases,
     )
 
 

@@ -84,6 +84,8 @@ class Health:
     active: int  # windows in work
     queued: int  # windows that wait
     step_age_s: float | None  # seconds since the last step; None without work
+    taken: int  # windows since it started
+    idle_s: float | None  # seconds since the last window ended, or the start; None with work
 
     def encode(self) -> bytes:
         """One JSON object."""
@@ -101,6 +103,8 @@ class Health:
                 active=record.count("active"),
                 queued=record.count("queued"),
                 step_age_s=record.number_or_none("step_age_s"),
+                taken=record.count("taken"),
+                idle_s=record.number_or_none("idle_s"),
             )
             record.close()
         except MalformedError as error:

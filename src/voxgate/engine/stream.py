@@ -29,12 +29,17 @@ class EventStream(Response):
     media_type = NDJSON
 
     def __init__(
-        self, scheduler: Scheduler, model: str, steps: Callable[[], Generator[Event, None, None]]
+        self,
+        scheduler: Scheduler,
+        model: str,
+        steps: Callable[[], Generator[Event, None, None]],
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
+        """`ended` is called once, when nothing more will be sent."""
         self.status_code = 200
         self.background = None
         self.init_headers()
-        self._model = model
+        self._model, self._ended = model, ended
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._scheduler = scheduler
@@ -58,6 +63,7 @@ class EventStream(Response):
         finally:
             watch.cancel()
             self._scheduler.cancel(self._work)
+            self._ended()
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -14,6 +14,7 @@ from voxgate.engine.protocol import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.errors import CheckpointError, UsageError
 from voxgate.transcript.values import Done, Event, Notice, Options, Progress, Segment
 from voxgate.voxtral.model import Voxtral
+from voxgate.voxtral.profiles import named
 from voxgate.voxtral.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def load(spec: ModelSpec) -> VoxtralRecogniser:
     """The model, ready. Raises `CheckpointError` and `InsufficientMemoryError`."""
     if spec.checkpoint is None:
         raise CheckpointError(f"{spec.name} has no folder of weights. Name the folder itself.")
-    return VoxtralRecogniser(spec.name, spec.capabilities, Voxtral.load(spec.checkpoint))
+    model = Voxtral.load(spec.checkpoint, named(spec.profile or "exact"))
+    return VoxtralRecogniser(spec.name, spec.capabilities, model)
 
 
 class VoxtralRecogniser:

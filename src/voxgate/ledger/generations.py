@@ -64,6 +64,10 @@ class Generation:
     app_title: str | None = None
     session_id: str | None = None
     external_user: str | None = None
+    revision: str | None = None
+    """Of the model's checkpoint, where it has one."""
+
+    profile: str | None = None
 
 
 class Generations:

@@ -76,6 +76,8 @@ generations = Table(
     Column("app_title", Text(NAME)),
     Column("session_id", Text(NAME)),
     Column("external_user", Text(NAME)),
+    Column("revision", Text(NAME)),  # of the model's checkpoint
+    Column("profile", Text(NAME)),  # how its weights were held
 )
 
 Index(None, generations.c.key_hash, generations.c.created_at)  # what one key has done lately

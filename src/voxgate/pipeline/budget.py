@@ -62,9 +62,10 @@ class Budget:
             return replace(self, tokens=used)
         before = [self.text] if self.text else []
         text = " ".join([*before, *(segment.text for segment in segments if segment.text)])
-        found = [_first(stop, text, len(self.text)) for stop in self.options.stop]
-        end = min((at for at in found if at >= 0), default=None)
-        return replace(self, tokens=used, text=text, end=end)
+        found = [(_first(stop, text, len(self.text)), len(stop)) for stop in self.options.stop]
+        # The one that is complete first, as whoever reads along sees it: borders change nothing.
+        ends = [(at + length, at) for at, length in found if at >= 0]
+        return replace(self, tokens=used, text=text, end=min(ends)[1] if ends else None)
 
 
 def seeded(options: Options, capabilities: Capabilities) -> Options:

@@ -19,9 +19,10 @@ from voxgate.pipeline.window import placed, recognise
 from voxgate.transcript.assemble import join
 from voxgate.transcript.beginning import beginning
 from voxgate.transcript.values import Notice
+from voxgate.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
 
     from voxgate.audio.decode import Decoders
     from voxgate.audio.decoded import Decoded
@@ -57,16 +58,19 @@ class Run:
         provider: Provider,
         decoders: Decoders,
         settings: Settings,
-        lane: asyncio.Semaphore | None = None,
+        lane: Turns | None = None,
+        party: Hashable = None,
         trace: Trace | None = None,
         standing: Callable[[Standing], None] = lambda _: None,
     ) -> None:
         """`lane` is shared by all runs of one provider: windows of different recordings take turns.
 
+        Those turns are shared fairly between parties, by seconds of sound; `party` is this run's.
         `standing` is told first when the first block of sound is decoded.
         """
         self._source, self._asked, self._provider = source, options, provider
-        self._lane = lane or asyncio.Semaphore(provider.capabilities.concurrency)
+        self._lane = lane or Turns(provider.capabilities.concurrency)
+        self._party = party
         self._rules = SpeechRules(longest_s=provider.capabilities.window_s)
         self._trace = trace or Trace()
         self._decoders, self._settings = decoders, settings
@@ -126,7 +130,7 @@ class Run:
 
     async def _decoded(self) -> AsyncGenerator[Decoded]:
         """What the decoder says, with the time that was spent waiting for it."""
-        async with contextlib.aclosing(self._decoders.decode(self._source)) as decoded:
+        async with contextlib.aclosing(self._decoders.decode(self._source, self._party)) as decoded:
             while True:
                 with self._trace.spans.measure("decode"):
                     item = await anext(decoded, None)
@@ -151,7 +155,7 @@ class Run:
             self._open[window.index] = window.start_s + seconds
             self._tell()
 
-        async with self._lane:
+        async with self._lane.turn(self._party, audio.duration_s):
             with self._trace.spans.measure("provider"):
                 recognised = await recognise(
                     window,
@@ -183,6 +187,8 @@ class Run:
             segments,
             duration=self._spool.samples / SAMPLE_RATE,
             model=self._provider.name,
+            revision=self._provider.revision,
+            profile=self._provider.profile,
             language=max(set(languages), key=languages.count, default=self._asked.language),
             notices=[
                 *self._notices,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from voxgate.audio.decode import Decoders
@@ -13,12 +14,14 @@ from voxgate.engine.catalogue import find, missing
 from voxgate.errors import NoWeightsError, UsageError
 from voxgate.pipeline.run import Run, Standing
 from voxgate.providers.local import LocalEngine
+from voxgate.providers.room import Room
 from voxgate.registry.shelf import Shelf
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options
+from voxgate.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -38,7 +41,7 @@ class _Desk:
     """A model's provider, and the turns that recordings take at it."""
 
     provider: Provider
-    lane: asyncio.Semaphore
+    lane: Turns
 
 
 class Session:
@@ -55,15 +58,15 @@ class Session:
         settings: Settings | None = None,
         *,
         models: Mapping[str, ModelSpec] | None = None,
-        start: Callable[[ModelSpec, Settings], Provider] = LocalEngine,
+        start: Callable[[ModelSpec, Settings], Provider] | None = None,
     ) -> None:
         """`models` are those that may be asked for; None are those of this machine.
 
-        `start` makes one's provider at first use.
+        `start` makes one's provider at first use; None is an engine of this machine.
         """
         self.settings = settings or Settings.read()
         self.models = Shelf(self.settings) if models is None else models
-        self._start = start
+        self._start = start or partial(LocalEngine, room=Room.of(self.settings))
         self._decoders = Decoders(self.settings)
         self._desks: dict[str, _Desk] = {}  # by address: a model may have several names
         self._closed = False
@@ -76,13 +79,15 @@ class Session:
         options: Options | None = None,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
+        party: Hashable = None,
         trace: Trace | None = None,
         standing: Callable[[Standing], None] = lambda _: None,
     ) -> Transcript:
         """Transcribe a path, bytes or an open binary file.
 
         `model` is a name or the folder of a checkpoint; `name` is what messages call the recording;
-        `pcm` declares headerless sound; `trace` takes where the time went; `standing` is told how
+        `pcm` declares headerless sound; `party` is whom the work is for: decoders and engines are
+        shared fairly between parties; `trace` takes where the time went; `standing` is told how
         far it has come. Raises `VoxgateError`.
         """
         if self._closed:
@@ -97,6 +102,7 @@ class Session:
                 decoders=self._decoders,
                 settings=self.settings,
                 lane=desk.lane,
+                party=party,
                 trace=trace,
                 standing=standing,
             )
@@ -127,12 +133,12 @@ class Session:
             self._desks = {}
 
     def _desk(self, model: str) -> _Desk:
-        spec = find(model, self.models)
+        spec = find(model, self.models).held(self.settings.profile)
         if spec.address not in self._desks:
             if absent := missing(spec):
                 raise NoWeightsError(absent)
             provider = self._start(spec, self.settings)
-            lane = asyncio.Semaphore(provider.capabilities.concurrency)
+            lane = Turns(provider.capabilities.concurrency)
             self._desks[spec.address] = _Desk(provider, lane)
         return self._desks[spec.address]
 

@@ -23,6 +23,14 @@ class Provider(Protocol):
         """The model's full name, e.g. `cmusphinx/en-us`."""
 
     @property
+    def revision(self) -> str | None:
+        """Of its checkpoint, where it has one and says which."""
+
+    @property
+    def profile(self) -> str | None:
+        """How its weights are held, where that can be chosen."""
+
+    @property
     def capabilities(self) -> Capabilities:
         """What it can do."""
 
@@ -31,6 +39,13 @@ class Provider(Protocol):
 
         Times are relative to the window. Closing the iterator cancels the work. Raises
         `VoxgateError`; where its `retryable` is true the window may be given again.
+        """
+
+    def admit(self) -> None:
+        """Raise where no new recording should be begun now, before anything is done for it.
+
+        `ModelTooLargeError` and `InsufficientMemoryError` for a model that cannot be loaded,
+        `ModelLoadingError` for one that is on its way where callers are not to wait for it.
         """
 
     async def warm(self) -> None:

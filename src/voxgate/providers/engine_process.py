@@ -14,10 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voxgate.engine.plates import FOLDER, place
 from voxgate.errors import EngineStartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from voxgate.engine.catalogue import ModelSpec
+    from voxgate.settings import Settings
 
 SOCKET = "engine"
 SOCKET_PATH_BYTES = 103  # the longest that macOS takes; Linux takes 107
@@ -34,27 +38,28 @@ class EngineProcess:
     whatever cause, it is reaped and its folder removed without anybody's call.
     """
 
-    def __init__(self, model: str, process: Process, folder: Path) -> None:
+    def __init__(self, model: str, process: Process, folder: Path, plates: Path) -> None:
         self.model = model
         self.socket = folder / SOCKET
-        self._folder = folder
+        self._folder, self._plate = folder, place(plates, process.pid)
         self._process = process
         self._tail = b""
         self._listener = asyncio.create_task(self._listen())
         self._end = asyncio.create_task(self._see_out())
 
     @classmethod
-    async def start(cls, model: str, address: str, start_s: float) -> EngineProcess:
-        """Start an engine and wait until it takes connections, `start_s` seconds at most.
+    async def start(cls, spec: ModelSpec, settings: Settings) -> EngineProcess:
+        """Start an engine and wait until it takes connections, `engine_start_s` at most.
 
-        `model` is what messages call it, `address` what it finds the model by. Raises
-        `EngineStartError` with the engine's last words. Cancelling leaves nothing behind.
+        Raises `EngineStartError` with the engine's last words. Cancelling leaves nothing behind.
         """
+        model, plates = spec.name, settings.home / FOLDER
         folder = _folder(model)
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "voxgate.engine", address),  # -P: not from our cwd
+                *(sys.executable, "-P", "-m", "voxgate.engine", spec.address),  # -P: not our cwd
                 *("--socket", str(folder / SOCKET), "--lifeline"),
+                *("--plates", str(plates), "--name", model, *_known(spec)),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -65,9 +70,9 @@ class EngineProcess:
             if isinstance(error, OSError):
                 raise EngineStartError(f"The engine of {model} cannot start: {error}.") from error
             raise
-        engine = cls(model, process, folder)
+        engine = cls(model, process, folder, plates)
         try:
-            await engine._ready(start_s)
+            await engine._ready(settings.engine_start_s)
         except BaseException:
             engine.kill()
             await engine.ended()
@@ -158,10 +163,18 @@ class EngineProcess:
             if self._process.stdin is not None:
                 self._process.stdin.close()
             shutil.rmtree(self._folder, ignore_errors=True)
+            with suppress(OSError):  # it took it away itself, unless it was killed
+                self._plate.unlink(missing_ok=True)
 
     def _last_words(self) -> str:
         lines = self._tail.decode(errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else ""
+
+
+def _known(spec: ModelSpec) -> list[str]:
+    """What the engine cannot know of its model by itself."""
+    facts = {"--revision": spec.revision, "--profile": spec.profile}
+    return [word for name, fact in facts.items() if fact for word in (name, fact)]
 
 
 def _folder(model: str) -> Path:

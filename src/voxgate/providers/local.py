@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from voxgate.engine.catalogue import ModelSpec, find, missing
+from voxgate.engine.footprints import footprints
 from voxgate.errors import EngineClosedError, EngineDiedError, NoWeightsError, UsageError
 from voxgate.providers.engine_client import NotListeningError
+from voxgate.providers.preparation import Preparation
+from voxgate.providers.room import Room
 from voxgate.providers.running_engine import RunningEngine
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from voxgate.audio.recording import Audio
     from voxgate.providers.base import Capabilities
@@ -23,16 +26,29 @@ GRACE_S = 5.0  # for windows in flight when the provider is closed
 
 
 class LocalEngine:
-    """A `Provider` that starts its engine at first use and keeps it.
+    """A `Provider` that starts its engine at first use, and ends it when it has long been idle.
 
-    An engine that dies costs exactly the windows it had in flight; the next call starts another.
-    One that was told to leave (SIGTERM) finishes what it has, while later calls meet its successor.
+    It is a tenant of a `Room`, whose memory it shares with other models' engines. An engine that
+    dies costs exactly the windows it had in flight; the next call starts another. One that was told
+    to leave (SIGTERM) finishes what it has, while later calls meet its successor.
     Nothing is retried here: a window is given to one engine once.
     """
 
-    def __init__(self, model: ModelSpec | str, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        model: ModelSpec | str,
+        settings: Settings | None = None,
+        room: Room | None = None,
+    ) -> None:
+        """Without a `room` it has one of its own. Raises what `find` and `footprints` raise."""
         self._spec = find(model) if isinstance(model, str) else model
         self._settings = settings or Settings.read()
+        self._room = room or Room.of(self._settings)
+        self.needs = footprints(self._spec)
+        self.in_use = 0
+        self._idle: asyncio.TimerHandle | None = None
+        self._preparation = Preparation(self.name, self.warm, self.needs.get(self.profile, 0))
+        self._going: asyncio.Task[None] | None = None  # an engine on its way out
         self._engine: RunningEngine | None = None
         self._leaving: set[RunningEngine] = set()
         self._starting: asyncio.Task[RunningEngine] | None = None
@@ -50,6 +66,26 @@ class LocalEngine:
         return self._spec.capabilities
 
     @property
+    def revision(self) -> str | None:
+        """Of an installed checkpoint."""
+        return self._spec.revision
+
+    @property
+    def profile(self) -> str | None:
+        """How the weights are held."""
+        return self._spec.profile
+
+    @property
+    def alive(self) -> bool:
+        """Whether its engine is loaded and takes windows."""
+        return self._engine is not None and self._engine.process.alive
+
+    @property
+    def leaving(self) -> int:
+        """How many of its engines have been told to leave and have not ended."""
+        return sum(engine.process.alive for engine in self._leaving)
+
+    @property
     def pid(self) -> int | None:
         """The engine's process, while one is alive."""
         engine = self._engine
@@ -64,6 +100,67 @@ class LocalEngine:
         """
         self._check(window, options)
         pcm16 = window.pcm16()
+        async with self._used(), aclosing(self._transcribe(pcm16, options)) as events:
+            async for event in events:
+                yield event
+
+    async def warm(self) -> None:
+        """Start the engine now, if none runs. Raises `EngineStartError`."""
+        async with self._used():
+            await self._running()
+
+    def admit(self) -> None:
+        """Raise where no recording should be begun now: see `Provider.admit`."""
+        self._room.check(self)
+        if self._settings.while_loading == "refuse" and not self.alive:
+            self._preparation.refuse()
+
+    async def vacate(self) -> None:
+        """End the engine, which has nothing in hand; return when its memory is free."""
+        async with self._lock:
+            if self._engine is not None and not self.in_use:
+                self._retire(self._engine)
+            await asyncio.gather(*(engine.stop(GRACE_S) for engine in self._leaving))
+
+    async def aclose(self) -> None:
+        """End every process; windows in flight have `GRACE_S` seconds. May be called again."""
+        self._closed.set()
+        self._rouse()
+        await self._preparation.aclose()
+        if self._starting is not None:
+            self._starting.cancel()
+        async with self._lock:
+            if self._engine is not None:
+                self._retire(self._engine)
+            leaving, self._leaving = self._leaving, set()
+            await asyncio.gather(*(engine.stop(GRACE_S) for engine in leaving))
+
+    @asynccontextmanager
+    async def _used(self) -> AsyncIterator[None]:
+        """Have a place in memory inside. After the last one the time without work is counted."""
+        try:
+            async with self._room.window(self):
+                self._rouse()
+                yield
+        finally:
+            if self._engine is not None and not self.in_use and not self._closed.is_set():
+                self._rouse()
+                loop = asyncio.get_running_loop()
+                self._idle = loop.call_later(self._settings.engine_idle_s, self._doze)
+
+    def _rouse(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+    def _doze(self) -> None:
+        """Let an engine go that nobody has used for long."""
+        if self._engine is not None and not self.in_use:
+            engine = self._engine
+            self._retire(engine)
+            self._going = asyncio.create_task(engine.stop(GRACE_S))
+
+    async def _transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:
         for _ in range(2):  # the engine at hand may be leaving; its successor was started just now
             engine = await self._running()
             try:
@@ -77,21 +174,6 @@ class LocalEngine:
         raise EngineDiedError(
             f"The engine of {self.name} ended as soon as it was ready. Give the window again."
         )
-
-    async def warm(self) -> None:
-        """Start the engine now, if none runs. Raises `EngineStartError`."""
-        await self._running()
-
-    async def aclose(self) -> None:
-        """End every process; windows in flight have `GRACE_S` seconds. May be called again."""
-        self._closed.set()
-        if self._starting is not None:
-            self._starting.cancel()
-        async with self._lock:
-            if self._engine is not None:
-                self._retire(self._engine)
-            leaving, self._leaving = self._leaving, set()
-            await asyncio.gather(*(engine.stop(GRACE_S) for engine in leaving))
 
     def _check(self, window: Audio, options: Options) -> None:
         self.capabilities.check(self.name, options)
@@ -113,7 +195,7 @@ class LocalEngine:
             raise self._after_the_end()
         if absent := missing(self._spec):
             raise NoWeightsError(absent)
-        self._starting = asyncio.create_task(RunningEngine.start(self._spec, self._settings))
+        self._starting = asyncio.create_task(self._succeed())
         try:
             return await self._starting  # our own cancellation cancels it too, and waits for it
         except asyncio.CancelledError:
@@ -123,6 +205,14 @@ class LocalEngine:
             raise
         finally:
             self._starting = None
+
+    async def _succeed(self) -> RunningEngine:
+        """Start an engine; the one before it, if it still works, leaves first if it must."""
+        while not self._room.fits(self) and (
+            leaving := [e for e in self._leaving if e.process.alive]
+        ):
+            await leaving[0].process.ended()
+        return await RunningEngine.start(self._spec, self._settings)
 
     def _retire(self, engine: RunningEngine) -> None:
         self._leaving.add(engine)

@@ -42,7 +42,7 @@ class RunningEngine:
     @classmethod
     async def start(cls, spec: ModelSpec, settings: Settings) -> RunningEngine:
         """Raises `EngineStartError`. Cancelling leaves nothing behind."""
-        process = await EngineProcess.start(spec.name, spec.address, settings.engine_start_s)
+        process = await EngineProcess.start(spec, settings)
         return cls(process, settings.engine_patience_s)
 
     async def transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:

@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from voxgate.engine.plates import FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -26,6 +28,11 @@ class Places:
     """Paths below the folder of models. Names must have been checked."""
 
     models: Path
+
+    @property
+    def run(self) -> Path:
+        """Where engines say which models they work with."""
+        return self.models.parent / FOLDER
 
     def record(self, name: str) -> Path:
         """Where a model's record is."""

@@ -98,8 +98,8 @@ class _Transfer:
         memory = sum(files[name].nbytes for name in names if name.endswith(WEIGHTS))
         self.watch.say(
             f"{repository} at {self.listing.commit}: {shown(needed)} to fetch, {shown(free)} are "
-            f"free. Loaded, it will take {shown(memory)} of memory, or twice that on a processor "
-            f"that computes in float32."
+            f"free. Loaded as it is stored, it will take {shown(memory)} of memory; as balanced, "
+            f"about half."
         )
 
     def _get_all(self, names: tuple[str, ...]) -> None:

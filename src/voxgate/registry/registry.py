@@ -7,7 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from voxgate.errors import ChangedCheckpointError, UnknownModelError, UsageError
+from voxgate.engine.plates import plates
+from voxgate.errors import (
+    ChangedCheckpointError,
+    ModelInUseError,
+    UnknownModelError,
+    UsageError,
+)
 from voxgate.registry import durable, entries, headers, health, names
 from voxgate.registry.lock import hold
 from voxgate.registry.places import Places
@@ -54,6 +60,12 @@ class Registry:
         """What a name or an alias stands for: see `names.choose`, whose errors it raises."""
         return names.choose(name, self.list())
 
+    def aliases_of(self, record: Record) -> tuple[str, ...]:
+        """The aliases that stand for this model now."""
+        installed = self.list()
+        aliases = [a for f in names.FAMILIES if f.name == record.family for a in f.aliases]
+        return tuple(sorted(a for a in aliases if names.choose(a, installed).name == record.name))
+
     def healthy(self, record: Record) -> None:
         """Raise `ChangedCheckpointError` unless the files are, by size and time, as installed."""
         health.look(record)
@@ -99,8 +111,10 @@ class Registry:
         """Forget a model, and delete what was fetched of it. Returns the bytes that are freed.
 
         Files of an added folder are left alone. What an interrupted pull has left goes as well,
-        and so does a record that cannot be read. Raises `UnknownModelError`.
+        and so does a record that cannot be read. Raises `UnknownModelError`, and `ModelInUseError`
+        while an engine of this home works with it.
         """
+        self._refuse_in_use(names.valid(name))
         record, staging = self.places.record(names.valid(name)), self.places.staging(name)
         with durable.told(self.places.models), self.changing(name, say):
             present = [path for path in (staging, *self.places.folders(name)) if path.exists()]
@@ -180,6 +194,14 @@ class Registry:
             if gone.exists():
                 shutil.rmtree(gone)  # of one who was killed
             yield
+
+    def _refuse_in_use(self, name: str) -> None:
+        for plate in plates(self.places.run):
+            if plate.model == name:
+                raise ModelInUseError(
+                    f"{name} is in memory, in process {plate.pid}. `voxgate unload {name}` takes "
+                    f"it out when its work is done; then remove it."
+                )
 
     def _read(self, path: Path) -> Record | None:
         try:

@@ -29,7 +29,7 @@ class Shelf(Mapping[str, ModelSpec]):
 
     def __init__(self, settings: Settings, built_in: Mapping[str, ModelSpec] = MODELS) -> None:
         self._registry = Registry.open(settings)
-        self._built_in = built_in
+        self._built_in, self._profile = built_in, settings.profile
 
     def __getitem__(self, name: str) -> ModelSpec:
         if name in self._built_in:
@@ -39,7 +39,9 @@ class Shelf(Mapping[str, ModelSpec]):
         except UnknownModelError:
             raise KeyError(name) from None
         self._registry.healthy(record)
-        return of_folder(look(record.folder, record.layout), record.name)
+        folder = look(record.folder, record.layout)
+        aliases = self._registry.aliases_of(record)
+        return of_folder(folder, record.name, record.revision, aliases).held(self._profile)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._built_in

@@ -38,10 +38,13 @@ def join(
     model: str,
     language: str | None,
     notices: Iterable[Notice],
+    revision: str | None = None,
+    profile: str | None = None,
 ) -> Transcript:
     """Make one transcript of the placed segments of all windows, in whatever order those ended.
 
-    `duration` is in seconds of decoded sound. A notice that several windows gave is kept once.
+    `duration` is in seconds of decoded sound; `model`, `revision` and `profile` say who answered. A
+    notice that several windows gave is kept once.
     """
     # A window's last segment may be squeezed onto the instant where the next window's first one
     # starts; by its end it still comes first.
@@ -52,6 +55,8 @@ def join(
         model=model,
         language=language,
         notices=tuple(dict.fromkeys(notices)),
+        revision=revision,
+        profile=profile,
     )
 
 

@@ -111,9 +111,18 @@ class Transcript:
 
     segments: tuple[Segment, ...]
     duration: float  # seconds of decoded sound
-    model: str
+    model: str  # its own name, whatever alias was asked for
     language: str | None = None  # ISO 639-1
     notices: tuple[Notice, ...] = ()
+    revision: str | None = None  # of the model's checkpoint, where it has one
+    profile: str | None = None  # how its weights were held, where that can be chosen
+
+    @property
+    def checkpoint(self) -> dict[str, str]:
+        """What is known of the checkpoint that answered, by the names that every writer uses."""
+        known = {"revision": self.revision, "profile": self.profile}
+        facts = {name: fact for name, fact in known.items() if fact is not None}
+        return {"checkpoint": self.model, **facts} if facts else {}
 
     @property
     def text(self) -> str:

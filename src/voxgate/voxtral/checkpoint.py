@@ -42,10 +42,10 @@ class Checkpoint:
     """A folder's weights in one layout. Opening reads headers only."""
 
     def __init__(self, folder: Folder, entries: dict[str, Entry], network: Network) -> None:
-        """`entries` by our parameters' names; `network` without memory. Use `open`."""
+        """`entries` by our parameters' names; `network` still without memory. Use `open`."""
         self.folder = folder
         self._entries = entries
-        self._network = network
+        self.network = network
 
     @classmethod
     def open(cls, path: str | Path, layout: Layout | None = None) -> Checkpoint:
@@ -83,28 +83,43 @@ class Checkpoint:
         At its peak it takes the finished model and one tensor more. Raises
         `InsufficientMemoryError` before anything is read when that is not free.
         """
-        self._admit(dtype, device)
-        for parameter, target in list(self._network.named_parameters()):
-            if parameter in self._entries:
-                tensor = self._read(parameter, self._type_of(parameter, dtype), device)
-            elif parameter == POSITIONS:  # Mistral's layout leaves out what can be computed
-                rows, width = target.shape
-                tensor = sinusoids(rows, width).to(device)
-            else:
-                continue
-            _put(self._network, parameter, tensor)
-        if HEAD not in self._entries:
-            self._network.decoder.head.weight = self._network.decoder.embeddings.weight
-        return self._network.eval()
-
-    def _admit(self, dtype: torch.dtype, device: torch.device | str) -> None:
         largest = max(self._nbytes(name, dtype) for name in self._entries)
-        needed, free = self.nbytes(dtype) + largest, free_bytes(device)
+        self.admit(self.nbytes(dtype) + largest, str(dtype).removeprefix("torch."), device)
+        for parameter, _ in list(self.network.named_parameters()):
+            if parameter in self._entries or parameter == POSITIONS:
+                tensor = self.read(parameter, self._type_of(parameter, dtype)).to(device)
+                put(self.network, parameter, tensor)
+        if self.tied:
+            self.network.decoder.head.weight = self.network.decoder.embeddings.weight
+        return self.network.eval()
+
+    @property
+    def tied(self) -> bool:
+        """Whether the head is the embeddings."""
+        return HEAD not in self._entries
+
+    def stored(self, parameter: str) -> torch.dtype:
+        """The type that a parameter is stored in."""
+        return TYPES[self._entries[parameter].announced.dtype]
+
+    def read(self, parameter: str, dtype: torch.dtype) -> Tensor:
+        """One parameter, in memory of its own and in our order of rows."""
+        if parameter == POSITIONS and parameter not in self._entries:
+            return sinusoids(*self.network.encoder.positions.shape)  # Mistral's leaves them out
+        entry = self._entries[parameter]
+        tensor = entry.file.read(entry.name).to(dtype)
+        if is_interleaved(parameter, self.folder.layout):
+            return split_halves(tensor, self.config.decoder.head_dim)
+        return tensor
+
+    def admit(self, needed: int, held_as: str, device: torch.device | str = "cpu") -> None:
+        """Raise `InsufficientMemoryError` where so many bytes are not free."""
+        free = free_bytes(device)
         if needed > free:
             raise InsufficientMemoryError(
                 f"{self.folder.path} needs {needed / 2**30:.1f} GiB of memory to be loaded as "
-                f"{str(dtype).removeprefix('torch.')}, and {free / 2**30:.1f} GiB are free on "
-                f"{device}. Free some, or take a smaller model."
+                f"{held_as}, and {free / 2**30:.1f} GiB are free on {device}. Free some, or take "
+                f"a smaller model."
             )
 
     def _nbytes(self, parameter: str, dtype: torch.dtype) -> int:
@@ -114,14 +129,6 @@ class Checkpoint:
     def _type_of(self, parameter: str, dtype: torch.dtype) -> torch.dtype:
         # The reference keeps the positions in float32 whatever the rest is.
         return torch.float32 if parameter == POSITIONS else dtype
-
-    def _read(self, parameter: str, dtype: torch.dtype, device: torch.device | str) -> Tensor:
-        """One tensor, in memory of its own and in our order of rows."""
-        entry = self._entries[parameter]
-        tensor = entry.file.read(entry.name).to(device, dtype)
-        if is_interleaved(parameter, self.folder.layout):
-            return split_halves(tensor, self.config.decoder.head_dim)
-        return tensor
 
 
 def split_halves(rows: Tensor, head_dim: int) -> Tensor:
@@ -157,7 +164,8 @@ def _matched(folder: Folder, network: Network) -> dict[str, Entry]:
     return entries
 
 
-def _put(network: Network, parameter: str, tensor: Tensor) -> None:
+def put(network: Network, parameter: str, tensor: Tensor) -> None:
+    """Give a parameter its numbers."""
     path, _, name = parameter.rpartition(".")
     setattr(network.get_submodule(path), name, torch.nn.Parameter(tensor, requires_grad=False))
 

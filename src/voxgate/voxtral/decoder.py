@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
+from voxgate.voxtral import attention
+from voxgate.voxtral.linear import Joint
 from voxgate.voxtral.rope import Rope
 from voxgate.voxtral.steps import Steps, finish
 
@@ -37,6 +39,16 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.width, config.norm_eps)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of what goes from layer to layer: its norms', whatever the matrices are held in."""
+        return self.norm.weight.dtype
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Embeddings [n, width] of tokens [n]."""
+        found: Tensor = self.embeddings(tokens)
+        return found.to(self.dtype)
 
     def forward(self, x: Tensor, cache: Cache, slots: Sequence[int]) -> Tensor:
         """Compute at once."""
@@ -71,15 +83,17 @@ class DecoderLayer(nn.Module):
         self.attention_norm = RMSNorm(config.width, config.norm_eps)
         self.attention = DecoderAttention(config)
         self.ffn_norm = RMSNorm(config.width, config.norm_eps)
-        self.gate = nn.Linear(config.width, config.ffn_width, bias=False)
-        self.up = nn.Linear(config.width, config.ffn_width, bias=False)
+        self.gate_up = Joint(
+            gate=nn.Linear(config.width, config.ffn_width, bias=False),
+            up=nn.Linear(config.width, config.ffn_width, bias=False),
+        )
         self.down = nn.Linear(config.ffn_width, config.width, bias=False)
 
     def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
         """[slots, new, width] to the same."""
         x = x + self.attention(self.attention_norm(x), rope, cache, mask)
-        h = self.ffn_norm(x)
-        out: Tensor = x + self.down(F.silu(self.gate(h)) * self.up(h))
+        gate, up = self.gate_up(self.ffn_norm(x))
+        out: Tensor = x + self.down(F.silu(gate) * up)
         return out
 
 
@@ -90,17 +104,24 @@ class DecoderAttention(nn.Module):
         super().__init__()
         self.head_dim = config.head_dim
         inner, shared = config.heads * config.head_dim, config.kv_heads * config.head_dim
-        self.q = nn.Linear(config.width, inner, bias=False)
-        self.k = nn.Linear(config.width, shared, bias=False)
-        self.v = nn.Linear(config.width, shared, bias=False)
+        self.qkv = Joint(
+            q=nn.Linear(config.width, inner, bias=False),
+            k=nn.Linear(config.width, shared, bias=False),
+            v=nn.Linear(config.width, shared, bias=False),
+        )
         self.out = nn.Linear(inner, config.width, bias=False)
+        self.compute: torch.dtype | None = None  # of `attention.causal`; None: PyTorch's, as x
 
     def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
         """[slots, new, width] to the same; the new keys and values stay in the cache."""
-        q, k = rope.turn(self._divided(self.q(x))), rope.turn(self._divided(self.k(x)))
-        keys, values = cache.extended(k, self._divided(self.v(x)))
-        mixed = _attend(q, keys, values, mask)
-        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        q, k, v = (self._divided(part) for part in self.qkv(x))
+        keys, values = cache.extended(rope.turn(k), v)
+        q = rope.turn(q).to(keys.dtype)
+        if self.compute and mask is None and x.shape[1] > 1:
+            mixed = attention.causal(q, keys, values)
+        else:
+            mixed = _attend(q, keys, values, mask)
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2).to(x.dtype))
         return out
 
     def _divided(self, x: Tensor) -> Tensor:

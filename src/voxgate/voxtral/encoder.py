@@ -13,7 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
+from voxgate.voxtral import attention
 from voxgate.voxtral.config import POSITIONS
+from voxgate.voxtral.linear import Joint
 from voxgate.voxtral.steps import Steps, finish
 
 if TYPE_CHECKING:
@@ -75,15 +77,21 @@ class EncoderAttention(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.heads = config.heads
-        self.q = nn.Linear(config.width, config.width)
-        self.k = nn.Linear(config.width, config.width, bias=False)
-        self.v = nn.Linear(config.width, config.width)
+        self.qkv = Joint(
+            q=nn.Linear(config.width, config.width),
+            k=nn.Linear(config.width, config.width, bias=False),
+            v=nn.Linear(config.width, config.width),
+        )
+        self.compute: torch.dtype | None = None  # of `attention.full`; None: PyTorch's, as x
         self.out = nn.Linear(config.width, config.width)
 
     def forward(self, x: Tensor) -> Tensor:
         """[chunks, frames, width] to the same."""
-        q, k, v = (self._divided(project(x)) for project in (self.q, self.k, self.v))
-        mixed = F.scaled_dot_product_attention(q, k, v)  # scaled by 1 / sqrt(head_dim)
+        q, k, v = (self._divided(part) for part in self.qkv(x))
+        if self.compute:
+            mixed = attention.full(*(part.to(self.compute) for part in (q, k, v))).to(x.dtype)
+        else:
+            mixed = F.scaled_dot_product_attention(q, k, v)  # scaled by 1 / sqrt(head_dim)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
 

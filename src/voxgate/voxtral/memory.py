@@ -4,36 +4,59 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 CGROUP = Path("/sys/fs/cgroup")  # of a container: its limit may lie below the machine's
 
 
 def free_bytes(device: torch.device | str = "cpu") -> int:
-    """Bytes that a new model may take on this device without driving others out."""
-    device = torch.device(device)
-    if device.type == "cuda":
+    """Bytes that a new model may take on this device without driving others out.
+
+    Imports no torch for a processor's.
+    """
+    if str(device).startswith("cuda"):
+        import torch  # noqa: PLC0415 (whoever asks for a processor's memory need not have it)
+
         return int(torch.cuda.mem_get_info(device)[0])
     return min(_available(), _container_left())
+
+
+def total_bytes() -> int:
+    """Bytes that this machine has, or this container may have, were nothing else there."""
+    return min(_installed(), _most_of_container() or 2**63)
+
+
+def _installed() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _most_of_container() -> int | None:
+    try:
+        most = (CGROUP / "memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return None if most == "max" else int(most)
 
 
 def _available() -> int:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except FileNotFoundError:  # not Linux: all pages there are, which is the best that is known
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return _installed()
     fields = dict(line.split(":", 1) for line in lines)
     return int(fields["MemAvailable"].split()[0]) * 1024
 
 
 def _container_left() -> int:
     """What a container's limit leaves; the file cache in use counts as free. No limit: all."""
+    most = _most_of_container()
     try:
-        most = (CGROUP / "memory.max").read_text(encoding="ascii").strip()
         used = int((CGROUP / "memory.current").read_text(encoding="ascii"))
         table = (CGROUP / "memory.stat").read_text(encoding="ascii").splitlines()
     except OSError:
         return 2**63
     cached = next((int(line.split()[1]) for line in table if line.startswith("file ")), 0)
-    return 2**63 if most == "max" else int(most) - used + cached
+    return 2**63 if most is None else most - used + cached

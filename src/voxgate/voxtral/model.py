@@ -6,16 +6,17 @@ loop over them for one. Each has a twin that pauses between layers (`…_steps`,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
 from voxgate.errors import UsageError
+from voxgate.voxtral.assembly import assembled, prepacked
 from voxgate.voxtral.cache import Cache
 from voxgate.voxtral.checkpoint import Checkpoint
 from voxgate.voxtral.features import SAMPLE_RATE, chunks_of, log_mel, samples_of
 from voxgate.voxtral.generation import Draft, Generation
-from voxgate.voxtral.memory import free_bytes
+from voxgate.voxtral.profiles import Profile, exact_scheme, named
 from voxgate.voxtral.prompt import TOKENS_PER_CHUNK, transcription
 from voxgate.voxtral.sampling import Sampler, Sampling
 from voxgate.voxtral.steps import Steps, finish
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from voxgate.voxtral.config import VoxtralConfig
     from voxgate.voxtral.folder import Layout
     from voxgate.voxtral.network import Network
-
-Profile: TypeAlias = Literal["exact"]
-"""How the weights are held: `exact` as they are stored, or wider."""
 
 Sound: TypeAlias = "np.ndarray | Sequence[float] | Tensor"
 """Mono samples at 16 kHz, float32 in [-1, 1]."""
@@ -61,16 +59,23 @@ class Voxtral:
     ) -> Voxtral:
         """Load a checkpoint's folder.
 
-        `dtype` None takes the stored type, or float32 on a processor that cannot compute with
-        bfloat16, if that fits. `layout` None prefers Hugging Face's files. Raises
-        `CheckpointError`, `InsufficientMemoryError` and, for another profile, `UsageError`.
+        `dtype` is of the profile `exact`, where None takes the stored type, or float32 on a
+        processor that cannot compute with bfloat16, if that fits. The other profiles are a
+        processor's. `layout` None prefers Hugging Face's files. Raises `CheckpointError`,
+        `InsufficientMemoryError` and, for another profile, `UsageError`.
         """
-        if profile != "exact":
-            raise UsageError(f"No profile is called '{profile}'. There is one: exact.")
+        profile = named(profile)
         checkpoint = Checkpoint.open(path, layout)
         tokenizer = Tokenizer.open(checkpoint.folder.tokenizer, checkpoint.config)
-        network = checkpoint.load(dtype or _natural_type(checkpoint, device), device)
-        return cls(network, tokenizer, checkpoint.config)
+        if profile == "exact":
+            network = checkpoint.load(dtype or _natural_type(checkpoint, device), device)
+            return cls(prepacked(network), tokenizer, checkpoint.config)
+        if dtype is not None or torch.device(device).type != "cpu":
+            raise UsageError(
+                f"The profile '{profile}' has its own types and runs on a processor: 'dtype' and "
+                f"other devices go with exact. Leave them out, or take exact."
+            )
+        return cls(assembled(checkpoint, profile), tokenizer, checkpoint.config)
 
     @property
     def device(self) -> torch.device:
@@ -79,12 +84,18 @@ class Voxtral:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of the weights, the encoder's positions excepted."""
-        return self._network.decoder.embeddings.weight.dtype
+        """What goes from layer to layer: in `exact` the type of the weights too."""
+        return self._network.decoder.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the weights take: what `profiles.footprint` says beforehand."""
+        return self._network.nbytes
 
     def cache(self, slots: int, capacity: int) -> Cache:
         """Room for so many sequences of so many positions."""
-        return Cache(self.config.decoder, slots, capacity, self.dtype, self.device)
+        dtype = self._network.attention_type or self.dtype
+        return Cache(self.config.decoder, slots, capacity, dtype, self.device)
 
     def encode(self, windows: Sequence[Sound]) -> list[Tensor]:
         """Audio embeddings of each window, [375 * chunks, width]. Raises `UsageError` for sound."""
@@ -149,7 +160,7 @@ class Voxtral:
                 f"The prompt has {int(places.sum())} places for sound, and there are {len(audio)} "
                 f"embeddings. Make it for the same number of chunks."
             )
-        x = self._network.decoder.embeddings(tokens)
+        x = self._network.decoder.embed(tokens)
         x[places] = audio.to(x.dtype)
         logits = yield from self._network.decoder.steps(x[None], cache, [slot])
         return logits[0]
@@ -159,7 +170,7 @@ class Voxtral:
         self, cache: Cache, slots: Sequence[int], tokens: Sequence[int]
     ) -> Steps[Tensor]:
         """`step`, with pauses."""
-        x = self._network.decoder.embeddings(torch.tensor([*tokens], device=self.device))
+        x = self._network.decoder.embed(torch.tensor([*tokens], device=self.device))
         return (yield from self._network.decoder.steps(x[:, None], cache, slots))
 
     @torch.inference_mode()
@@ -189,19 +200,6 @@ class Voxtral:
 
 def _natural_type(checkpoint: Checkpoint, device: torch.device | str) -> torch.dtype:
     """The stored type, or float32 where that is exact too, faster, and fits."""
-    stored = checkpoint.dtype
-    if torch.device(device).type == "cpu" and not _computes(stored):
-        wide = checkpoint.nbytes(torch.float32)
-        if 1.2 * wide < free_bytes(device):
-            return torch.float32
-    return stored
-
-
-def _computes(dtype: torch.dtype) -> bool:
-    """Whether this processor has instructions for a type; without them it is emulated, slowly."""
-    # PyTorch's own test of its matrix library; there is no public one.
-    if dtype == torch.bfloat16:
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
-    if dtype == torch.float16:
-        return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())  # noqa: SLF001
-    return True
+    if torch.device(device).type == "cpu" and exact_scheme(checkpoint.folder) == "fp32":
+        return torch.float32
+    return checkpoint.dtype

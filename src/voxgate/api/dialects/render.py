@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from voxgate.transcript.interpolate import timed_words
 from voxgate.transcript.writers import writer
+from voxgate.transcript.writers.json import origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,8 @@ def render(transcript: Transcript, asked: Asked, cost_nanodollars: int, user_age
         body["language"] = transcript.language
     elif user_agent.startswith("mistral-client-python"):
         body["language"] = None
-    body |= {"model": asked.model, "usage": _usage(transcript, cost_nanodollars)}
+    body |= {"model": transcript.model, "usage": _usage(transcript, cost_nanodollars)}
+    body |= origin(transcript)
     if notices := [*transcript.notices, *asked.hints]:
         body["warnings"] = [_warning(notice) for notice in notices]
     parts = _verbose(transcript, asked) if asked.format == "verbose_json" else {}

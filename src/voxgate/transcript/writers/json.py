@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 
 def write(transcript: Transcript) -> str:
-    """`text`, `language` and `model`; what is unknown is left out, never null."""
+    """`text`, `language`, `model` and its checkpoint; what is unknown is left out, never null."""
     body = {"text": transcript.text}
     if transcript.language is not None:
         body["language"] = transcript.language
-    return dumps({**body, "model": transcript.model})
+    return dumps({**body, "model": transcript.model, **origin(transcript)})
+
+
+def origin(transcript: Transcript) -> dict[str, dict[str, str]]:
+    """Our own object, `voxgate`, with the checkpoint that answered; nothing where none did."""
+    return {"voxgate": transcript.checkpoint} if transcript.checkpoint else {}
 
 
 def dumps(body: Mapping[str, object]) -> str:

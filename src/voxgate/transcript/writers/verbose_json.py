@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voxgate.transcript.writers.json import dumps
+from voxgate.transcript.writers.json import dumps, origin
 
 if TYPE_CHECKING:
     from voxgate.transcript.values import Segment, Transcript, Word
@@ -23,6 +23,7 @@ def write(transcript: Transcript) -> str:
     body |= {
         "duration": _seconds(transcript.duration),
         "model": transcript.model,
+        **origin(transcript),
         "text": transcript.text,
         "segments": [
             {"id": index, **_times(segment), "text": segment.text, **_trust(segment)}

@@ -1,0 +1,89 @@
+"""Offline: no socket of this process leaves the machine, whoever opens it.
+
+Every connection that Python code makes goes through the interpreter's audit events (PEP 578), those
+of libraries too. What is loopback, or no internet address at all (Unix sockets, the kernel's own),
+passes; anything else is refused before a packet is sent. Names are not looked up either: a query
+tells a stranger what was wanted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from ipaddress import ip_address
+from socket import AF_INET, AF_INET6
+
+from voxgate.errors import OfflineError
+
+VARIABLE = "VOXGATE_OFFLINE"
+_LOCAL_NAMES = {"", "localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"}
+_LOOKUPS = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
+_SENDING = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"}
+
+_enforced = False
+
+
+def enforce() -> None:
+    """Refuse from now on, in this process and in its children. There is no way back."""
+    global _enforced  # noqa: PLW0603 (so are audit hooks: of the process, and for ever)
+    os.environ[VARIABLE] = "1"
+    if not _enforced:
+        _enforced = True
+        sys.addaudithook(_look)
+
+
+def inherit() -> None:
+    """Do what the process that started this one was told."""
+    if os.environ.get(VARIABLE) == "1":
+        enforce()
+
+
+def is_local(host: str | None) -> bool:
+    """Whether a name or an address is this machine's own, by itself and without a look-up."""
+    host = (host or "").strip("[]").lower()
+    if host in _LOCAL_NAMES:
+        return True
+    try:
+        return ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def refusal(what: str, instead: str = "") -> OfflineError:
+    """The one sentence for what would leave the machine."""
+    return OfflineError(
+        f"{what}, and Voxgate was told to stay offline (--offline, {VARIABLE}, or 'offline' in "
+        f"config.toml). {instead or 'Leave that out to allow it.'}"
+    )
+
+
+def _look(event: str, arguments: tuple[object, ...]) -> None:
+    if event in _LOOKUPS:
+        host = arguments[0]
+        name = host.decode(errors="replace") if isinstance(host, bytes) else host
+        if isinstance(name, str) and not is_local(name) and not _is_numeric(name):
+            raise refusal(f"The address of '{name}' would be looked up")
+    elif event in _SENDING:
+        _check(event, *arguments[:2])
+
+
+def _check(event: str, socket: object, address: object) -> None:
+    if getattr(socket, "family", None) not in {AF_INET, AF_INET6}:
+        return
+    if not isinstance(address, tuple) or not isinstance(address[0], str):
+        return  # sent over a connection that was let through
+    host, port = address[:2]
+    if event == "socket.bind":
+        if not is_local(host) or not host:
+            raise refusal(f"Others could reach {host or 'every address'} port {port}")
+    elif not is_local(host) or not host:
+        raise refusal(f"{host or 'Every address'} port {port} would be reached")
+
+
+def _is_numeric(host: str) -> bool:
+    """An address is no name: nobody is asked for it, and it is looked at when it is used."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,187 @@
+"""`Room`: the memory that engines share. Who may load, who waits, and who makes place.
+
+Models that fit together stay together. Where a model does not fit beside the others, those without
+work leave first, the longest idle before the rest; those with work keep their turn for `turn_s` and
+then let their windows in hand end. What waits is served in the order in which it came, so that two
+models that never fit together take turns however busy both are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Protocol
+
+from voxgate.errors import InsufficientMemoryError, ModelTooLargeError
+from voxgate.registry.amounts import shown
+from voxgate.voxtral.memory import free_bytes, total_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from voxgate.settings import Settings
+
+LULL_S = 1.0
+"""A model that has had no window for so long is out of work: shorter gaps are within recordings."""
+
+LOOK_S = 0.5  # how often a model that waits looks whether memory has become free
+
+
+class Tenant(Protocol):
+    """A model's engine, as far as its memory is concerned."""
+
+    in_use: int  # windows in flight
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+
+    @property
+    def needs(self) -> Mapping[str | None, int]:
+        """Bytes that it takes of memory, all included, by profile."""
+
+    @property
+    def profile(self) -> str | None:
+        """The one that it is loaded in."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether its engine is loaded and takes windows."""
+
+    @property
+    def leaving(self) -> int:
+        """How many of its engines have been told to leave and still take memory."""
+
+    async def vacate(self) -> None:
+        """End its engine, which has nothing in hand."""
+
+
+class _Stay:
+    """A tenant's time in the room."""
+
+    def __init__(self) -> None:
+        self.since = self.used = time.monotonic()
+
+
+class Room:
+    """One machine's, within one event loop."""
+
+    def __init__(
+        self, most_bytes: int, turn_s: float, free: Callable[[], int] = free_bytes
+    ) -> None:
+        """`most_bytes` is what all engines together may take; `free` what the system has left."""
+        self._most, self._turn_s, self._free = most_bytes, turn_s, free
+        self._stays: dict[Tenant, _Stay] = {}
+        self._door = asyncio.Lock()  # fair: who comes first is let in first
+        self._at_door = 0
+        self._changed = asyncio.Event()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Room:
+        """This machine's, as far as the settings leave it to engines."""
+        return cls(min(settings.engine_memory_bytes, total_bytes()), settings.engine_turn_s)
+
+    def check(self, tenant: Tenant) -> None:
+        """Raise where the model could not be loaded if all others left.
+
+        `ModelTooLargeError` where engines may never have so much, `InsufficientMemoryError` where
+        other programs have it now.
+        """
+        if _resident(tenant):
+            return
+        need, most = _needed(tenant), self._free() + sum(map(_held, {tenant, *self._stays}))
+        if need > self._most:
+            raise ModelTooLargeError(_sentence(tenant, self._most))
+        if need > most:
+            raise InsufficientMemoryError(_sentence(tenant, most))
+
+    def fits(self, tenant: Tenant) -> bool:
+        """Whether it could be loaded now, beside what is loaded and what is about to be."""
+        need, taken = _needed(tenant), sum(map(_held, self._stays))
+        due = sum(_due(other) for other in self._stays if other is not tenant)
+        return need + due + taken <= self._most and need + due <= self._free()
+
+    @asynccontextmanager
+    async def window(self, tenant: Tenant) -> AsyncIterator[None]:
+        """Have place for a window inside. Raises what `check` raises."""
+        await self._enter(tenant)
+        try:
+            yield
+        finally:
+            tenant.in_use -= 1
+            self._stays[tenant].used = time.monotonic()
+            self._changed.set()
+
+    async def _enter(self, tenant: Tenant) -> None:
+        if not _resident(tenant) or (self._at_door and self._is_over(tenant)):
+            self._at_door += 1
+            try:
+                async with self._door:
+                    await self._place(tenant)
+            finally:
+                self._at_door -= 1
+        self._stays.setdefault(tenant, _Stay())
+        tenant.in_use += 1
+
+    async def _place(self, tenant: Tenant) -> None:
+        """Return when the tenant may load, or has not had to leave meanwhile."""
+        while not _resident(tenant):
+            self.check(tenant)
+            if self.fits(tenant):
+                self._stays[tenant] = _Stay()
+                return
+            if leaving := self._next_to_leave(tenant):
+                await leaving.vacate()
+                continue
+            self._changed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), LOOK_S)
+
+    def _next_to_leave(self, tenant: Tenant) -> Tenant | None:
+        able = [other for other in self._stays if other is not tenant and self._can_leave(other)]
+        return min(able, key=lambda other: self._stays[other].used, default=None)
+
+    def _can_leave(self, tenant: Tenant) -> bool:
+        if tenant.in_use or not tenant.alive:
+            return False
+        return self._is_over(tenant) or time.monotonic() - self._stays[tenant].used >= LULL_S
+
+    def _is_over(self, tenant: Tenant) -> bool:
+        """Whether it has had its turn."""
+        return time.monotonic() - self._stays[tenant].since >= self._turn_s
+
+
+def _needed(tenant: Tenant) -> int:
+    """0 where nobody knows: it is let in, and the engine says by itself what does not fit."""
+    return tenant.needs.get(tenant.profile, 0)
+
+
+def _resident(tenant: Tenant) -> bool:
+    """Whether it has its place: with its engine loaded, or about to be."""
+    return tenant.alive or tenant.in_use > 0
+
+
+def _held(tenant: Tenant) -> int:
+    """What its processes have, and the system no longer calls free."""
+    return _needed(tenant) * (tenant.alive + tenant.leaving)
+
+
+def _due(tenant: Tenant) -> int:
+    """What it was promised and has not taken yet."""
+    return _needed(tenant) if tenant.in_use and not tenant.alive else 0
+
+
+def _sentence(tenant: Tenant, most: int) -> str:
+    lighter = {p: n for p, n in tenant.needs.items() if n <= most and p != tenant.profile}
+    advice = "Free some, raise VOXGATE_ENGINE_MEMORY_BYTES if it is set, or take a smaller model."
+    if lighter:
+        profile, nbytes = next(iter(lighter.items()))
+        advice = (
+            f"The profile '{profile}' takes {shown(nbytes)} and would fit: "
+            f"VOXGATE_PROFILE={profile}."
+        )
+    return (
+        f"{tenant.name} takes {shown(_needed(tenant))} of memory, and engines can have "
+        f"{shown(most)} here. {advice}"
+    )

@@ -1,0 +1,95 @@
+"""What each profile costs in words: 300 recordings of held-out digits, in the same windows.
+
+Encoder and projector are the same in both quantised profiles, so that what they heard is shared.
+"""
+
+import random
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import jiwer
+import pytest
+from torch import Tensor
+
+from tests.spoken_digits import CHECKPOINT, Spoken, phrase, takes
+from voxgate.voxtral import int8, kept
+from voxgate.voxtral.generation import Draft
+from voxgate.voxtral.model import Voxtral
+from voxgate.voxtral.prompt import transcription
+from voxgate.voxtral.sampling import Sampler, Sampling
+
+SEED, COMPANY = 4, 25  # windows that are stepped together
+
+
+@pytest.fixture(scope="module")
+def spoken() -> list[Spoken]:
+    """Half of them one digit, half strings of two to eight; all speakers alike."""
+    rng = random.Random(SEED)
+    speakers = list(takes().values())
+    sizes = [1] * 150 + [2 + number % 7 for number in range(150)]
+    return [phrase(rng, speakers[n % len(speakers)], size) for n, size in enumerate(sizes)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(CHECKPOINT, tmp_path_factory.mktemp("accuracy") / "digits")
+
+
+def test_words_that_a_profile_loses(folder: Path, spoken: list[Spoken]) -> None:
+    sounds, texts = [each.at_16_khz() for each in spoken], [each.text for each in spoken]
+    exact, balanced, fast = (Voxtral.load(folder, p) for p in ("exact", "balanced", "fast"))
+    right = errors(texts, written(exact, exact.encode(sounds)))
+    audio = balanced.encode(sounds)
+    rates = {"balanced": errors(texts, written(balanced, audio)),
+             "fast": errors(texts, written(fast, audio))}  # fmt: skip
+    print(f"word error rates: exact {right:.4f}, {rates}")
+    assert right <= 0.05
+    assert rates["balanced"] <= right + 0.005
+    assert rates["fast"] <= right + 0.015
+
+
+def test_two_bits_lose_more_than_is_allowed(
+    folder: Path, spoken: list[Spoken], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: what is measured above can fail. Every seventh recording is enough for that."""
+    monkeypatch.setattr(int8, "LEVELS", 1)  # of the weights: -1, 0 and 1
+    monkeypatch.setattr(kept, "FORMAT", "two bits")
+    some = spoken[::7]
+    sounds, texts = [each.at_16_khz() for each in some], [each.text for each in some]
+    two_bits = Voxtral.load(folder, "balanced")
+    rate = errors(texts, written(two_bits, two_bits.encode(sounds)))
+    print(f"word error rate with two bits: {rate:.4f}")
+    assert rate > 0.05 + 0.015
+
+
+def written(model: Voxtral, audio: Sequence[Tensor]) -> list[str]:
+    """The texts of windows that were encoded, some at a time."""
+    texts: list[str] = []
+    for start in range(0, len(audio), COMPANY):
+        texts += _together(model, audio[start : start + COMPANY])
+    return texts
+
+
+def _together(model: Voxtral, audio: Sequence[Tensor]) -> list[str]:
+    prompt = transcription(model.tokenizer, 1)
+    drafts = [Draft(model.tokenizer, 30.0, 40) for _ in audio]
+    samplers = [Sampler(Sampling()) for _ in audio]
+    cache = model.cache(len(audio), len(prompt) + 40)
+    slots = [cache.take() for _ in audio]
+    logits = [
+        model.prefill(cache, slot, prompt, each) for slot, each in zip(slots, audio, strict=True)
+    ]
+    going = list(range(len(audio)))
+    while going:
+        choices = zip(going, logits, strict=True)
+        going = [n for n, row in choices if drafts[n].push(*samplers[n].choose(row))]
+        if going:
+            logits = list(
+                model.step(cache, [slots[n] for n in going], [drafts[n].last for n in going])
+            )
+    return [draft.generation().text for draft in drafts]
+
+
+def errors(texts: list[str], heard: list[str]) -> float:
+    return float(jiwer.wer(texts, [" ".join(text.split()) for text in heard]))
