@@ -1,18 +1,43 @@
+"""`voxgate doctor`: what it finds on a machine that is well, and on one that is not."""
+
+from __future__ import annotations
+
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
-from tests.cli.command import Place, without_override
+import av
+import pytest
+import torch
+
+import voxgate
+from tests.cli.command import DEADLINE_S, Place, without_override
+from tests.registry.checkpoints import write_hf
 
 
 def checks(text: str) -> dict[str, Any]:
     return {check["name"]: check for check in json.loads(text)}
 
 
-def test_a_sound_machine_passes(at: Place) -> None:
-    done = at.run("doctor", VOXGATE_ENGINE_START_S="99")
+@pytest.fixture
+def model(at: Place) -> Path:
+    """An installed one's folder."""
+    folder = write_hf(at.folder / "mine")
+    assert at.run("models", "add", folder, "--name", "acme/mine").returncode == 0
+    return folder
+
+
+def test_a_sound_machine_passes(at: Place, model: Path) -> None:
+    done = at.run("--offline", "doctor", VOXGATE_ENGINE_START_S="99")
     assert done.returncode == 0, done.stdout
     for part in ("FFmpeg", "pocketsphinx", "decoded 1.000 s", "listened", "engine_start_s = 99"):
         assert part in done.stdout
+    for part in ("bfloat16 is ", torch.__version__, "offline: no socket leaves", "acme/mine"):
+        assert part in done.stdout
+    assert "of memory as 'balanced'" in done.stdout
     assert done.stdout.endswith("\nEverything works.\n")
 
 
@@ -23,6 +48,7 @@ def test_a_spool_that_cannot_be_made_is_found_with_its_remedy(at: Place) -> None
     assert found["spool"]["state"] == "problem"
     assert "VOXGATE_SPOOL_DIR" in found["spool"]["mend"]
     assert found["decoder"]["state"] == "problem"
+    assert found["network"]["found"] == "free to use: not offline"
 
 
 def test_a_home_that_cannot_be_written_is_only_noted(at: Place) -> None:
@@ -31,3 +57,37 @@ def test_a_home_that_cannot_be_written_is_only_noted(at: Place) -> None:
     done = at.run("doctor", preexec=without_override, VOXGATE_HOME=str(locked / "home"))
     assert done.returncode == 0, done.stdout
     assert f"{locked}/home cannot be written to" in done.stdout
+
+
+def test_a_missing_extra_is_a_note_and_a_model_that_needs_it_a_problem(
+    at: Place, model: Path
+) -> None:
+    pip = 'pip install "voxgate[voxtral]"'
+    done = without(at, "torch", "safetensors")
+    found = checks(done.stdout)
+    assert done.returncode == 1, done.stderr
+    assert (found["voxtral"]["state"], found["voxtral"]["mend"]) == ("note", pip)
+    assert found["voxtral"]["found"].startswith("without torch, safetensors there is no Voxtral")
+    assert "torch" not in found
+    assert (found["acme/mine"]["state"], found["acme/mine"]["mend"]) == ("problem", pip)
+    assert found["engine"]["state"] == "ok"
+    assert {name for name in found if found[name]["state"] == "problem"} == {"acme/mine"}
+
+
+def without(at: Place, *hidden: str) -> subprocess.CompletedProcess[str]:
+    """The doctor of an installation that lacks these: all the others, linked."""
+    packages = at.folder / "packages"
+    packages.mkdir()
+    for entry in Path(av.__file__).parents[1].iterdir():
+        if not entry.name.startswith((*hidden, "__")):
+            (packages / entry.name).symlink_to(entry)
+    path = os.pathsep.join([str(Path(voxgate.__file__).parents[1]), str(packages)])
+    return subprocess.run(
+        [sys.executable, "-S", "-m", "voxgate", "doctor", "--json"],  # -S: no others
+        check=False,
+        env={**at.environment, "PYTHONPATH": path},
+        cwd=at.folder,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voxgate.cli.checks import libraries, machine, models, places, settings
+from voxgate.cli.checks import (
+    gpu,
+    libraries,
+    machine,
+    memory,
+    models,
+    places,
+    settings,
+    voxtral,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +26,9 @@ def still(given: Settings) -> Iterator[Check]:
     """All that can be told without starting anything."""
     yield from libraries.checks()
     yield from machine.checks()
+    yield from memory.checks(given)
     yield from places.checks(given)
-    yield from models.checks()
+    yield from voxtral.checks()
+    yield from gpu.checks()
+    yield from models.checks(given)
     yield from settings.checks(given)

@@ -1,4 +1,4 @@
-"""The machine: its processor, its memory, and how well its kernel confines a decoder."""
+"""The machine: its processor, and how well its kernel confines a decoder."""
 
 from __future__ import annotations
 
@@ -9,30 +9,45 @@ from typing import TYPE_CHECKING
 
 from voxgate.audio.decoder.sandbox import filters_system_calls
 from voxgate.cli.checks.check import Check
+from voxgate.voxtral.processor import computes, flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+TELLING = (
+    *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16"),
+    *("asimddp", "i8mm", "bf16", "fphp"),  # of ARM
+)
+"""The flags that make a difference to Voxtral's matrix products."""
+
+OLD = {"x86_64": "avx2", "aarch64": "asimd"}
+"""What PyTorch's quick products need at the least."""
 
 
 def checks() -> Iterator[Check]:
     """What a process of this user may have of it."""
     yield Check("platform", "ok", platform.platform())
-    yield Check("cores", "ok", _cores())
-    yield Check("memory", "ok", _memory())
+    yield Check("cores", "ok", f"{usable_cores()} usable of {os.cpu_count()}, {platform.machine()}")
+    yield _processor()
     yield _sandbox()
 
 
-def _cores() -> str:
-    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return f"{usable} usable of {os.cpu_count()}, {platform.machine()}"
+def usable_cores() -> int:
+    """How many this process may run on."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def _memory() -> str:
-    page = os.sysconf("SC_PAGE_SIZE")
-    found = f"{os.sysconf('SC_PHYS_PAGES') * page / 1e9:.1f} GB"
-    if "SC_AVPHYS_PAGES" in os.sysconf_names:
-        found += f", {os.sysconf('SC_AVPHYS_PAGES') * page / 1e9:.1f} GB of it unused"
-    return found
+def _processor() -> Check:
+    """What it computes with. Nothing mends a processor: another one does."""
+    found = flags()
+    if not found:
+        return Check("processor", "ok", "this system does not list what it can do")
+    least = OLD.get(platform.machine())
+    if least and least not in found:
+        return Check("processor", "note", f"no {least}: Voxtral is many times slower without")
+    bf16 = "computed with" if computes("BF16") else "emulated, so that float32 takes its place"
+    named = ", ".join(flag for flag in TELLING if flag in found)
+    return Check("processor", "ok", f"{named or 'nothing beyond its least'}; bfloat16 is {bf16}")
 
 
 def _sandbox() -> Check:

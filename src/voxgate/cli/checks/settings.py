@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def checks(settings: Settings) -> Iterator[Check]:
-    """All of them in a line."""
+    """All of them in a line, and what they say of the network."""
     try:
         default = Settings()
     except SettingsError:  # no temporary folder: the spool's has been named
@@ -26,3 +26,5 @@ def checks(settings: Settings) -> Iterator[Check]:
         if getattr(settings, field.name) != getattr(default, field.name)
     ]
     yield Check("settings", "ok", ", ".join(changed) or "all as they come")
+    offline = "offline: no socket leaves this machine"
+    yield Check("network", "ok", offline if settings.offline else "free to use: not offline")
