@@ -10,14 +10,23 @@ from __future__ import annotations
 
 import os
 import sys
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from socket import AF_INET, AF_INET6
+from typing import TYPE_CHECKING
 
 from voxgate.errors import OfflineError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from voxgate.settings import Settings
+
 VARIABLE = "VOXGATE_OFFLINE"
-_LOCAL_NAMES = {"", "localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"}
-_LOOKUPS = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
+_LOCAL_NAMES = {"", "localhost"}
+"""Of names like `ip6-loopback` a name server is asked where the system's own list lacks them."""
+
+_LOOKUPS = {"socket.getaddrinfo", "socket.gethostbyname"}
+_REVERSE = {"socket.gethostbyaddr", "socket.getnameinfo"}
 _SENDING = {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"}
 
 _enforced = False
@@ -32,6 +41,11 @@ def enforce() -> None:
         sys.addaudithook(_look)
 
 
+def told(settings: Settings) -> Mapping[str, str]:
+    """What a child's environment needs beside ours, so that it does as its owner's settings say."""
+    return {VARIABLE: "1" if settings.offline else "0"}
+
+
 def inherit() -> None:
     """Do what the process that started this one was told."""
     if os.environ.get(VARIABLE) == "1":
@@ -44,9 +58,11 @@ def is_local(host: str | None) -> bool:
     if host in _LOCAL_NAMES:
         return True
     try:
-        return ip_address(host.partition("%")[0]).is_loopback
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def refusal(what: str, instead: str = "") -> OfflineError:
@@ -63,6 +79,10 @@ def _look(event: str, arguments: tuple[object, ...]) -> None:
         name = host.decode(errors="replace") if isinstance(host, bytes) else host
         if isinstance(name, str) and not is_local(name) and not _is_numeric(name):
             raise refusal(f"The address of '{name}' would be looked up")
+    elif event in _REVERSE:
+        host = arguments[0][0] if isinstance(arguments[0], tuple) else arguments[0]
+        if not isinstance(host, str) or not is_local(host):
+            raise refusal(f"The name of {host!r} would be looked up")
     elif event in _SENDING:
         _check(event, *arguments[:2])
 

@@ -10,6 +10,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
+from voxgate import offline
 from voxgate.audio.child import Child
 from voxgate.audio.decoder.job import Job
 from voxgate.audio.spool import nameless_file
@@ -50,6 +51,7 @@ class ForkServerProcess:
                     "OMP_THREAD_LIMIT": "1",
                     "OPENBLAS_NUM_THREADS": "1",
                     "TMPDIR": str(settings.spool_dir),  # for what it warms up with
+                    **offline.told(settings),
                 },
                 start_new_session=True,  # a terminal's Ctrl-C is ours to handle, not its
             )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.audio.recording import Audio
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE, Spool
-from voxgate.cli.checks import Check
+from voxgate.cli.checks.check import Check
 from voxgate.errors import EngineError, VoxgateError
 from voxgate.pipeline.session import DEFAULT_MODEL, Session
 from voxgate.providers.local import LocalEngine

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.engine.plates import FOLDER, place
 from voxgate.errors import EngineStartError
+from voxgate.offline import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,7 @@ class EngineProcess:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
+                env={**os.environ, **told(settings)},
                 start_new_session=True,
             )
         except BaseException as error:

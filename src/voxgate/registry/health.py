@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from voxgate.errors import ChangedCheckpointError
@@ -52,12 +53,29 @@ def _compared(record: Record, file: FileEntry) -> FileEntry:
     return found
 
 
-def _again(record: Record) -> str:
+def mend(record: Record) -> str:
+    """The command for files that are not as they were: where all have their sizes, to compare."""
+    try:
+        sizes = [(record.folder / file.name).stat().st_size for file in record.files]
+    except OSError:
+        return again(record)
+    as_installed = sizes == [file.nbytes for file in record.files]
+    return f"voxgate models show {record.name} --verify" if as_installed else again(record)
+
+
+def again(record: Record) -> str:
+    """The command that gets the model anew."""
     if record.source == "add":
-        return (
-            f"If the new files are meant, add the folder again: `voxgate models add "
-            f"{record.folder} --name {record.name}`."
-        )
+        return f"voxgate models add {shlex.quote(str(record.folder))} --name {record.name}"
     if record.source == "import":
-        return "Import it again."
-    return f"Get it again: `voxgate models pull {record.name} --revision {record.revision}`."
+        return "voxgate models import FILE"
+    return f"voxgate models pull {record.name} --revision {record.revision}"
+
+
+def _again(record: Record) -> str:
+    how = {
+        "add": "If the new files are meant, add the folder again",
+        "import": "Import it again",
+        "pull": "Get it again",
+    }
+    return f"{how[record.source]}: `{again(record)}`."

@@ -11,6 +11,7 @@ from voxgate.engine.plates import plates
 from voxgate.errors import (
     ChangedCheckpointError,
     ModelInUseError,
+    RegistryError,
     UnknownModelError,
     UsageError,
 )
@@ -50,6 +51,19 @@ class Registry:
         with durable.told(self.places.models):
             found = [self._read(path) for path in self.places.records()]
         return tuple(sorted(filter(None, found), key=lambda record: record.name))
+
+    def survey(self) -> Iterator[tuple[str, Record | RegistryError]]:
+        """Every model by its name, and for a record that is broken its error."""
+        with durable.told(self.places.models):
+            for path in sorted(self.places.records()):
+                name = str(path.relative_to(self.places.models).with_suffix(""))
+                try:
+                    record = self._read(path)
+                except RegistryError as error:
+                    yield name, error
+                    continue
+                if record is not None:  # it went meanwhile
+                    yield name, record
 
     def get(self, name: str) -> Record | None:
         """The model of exactly that name."""

@@ -24,6 +24,7 @@ import tempfile
 import traceback
 from typing import NoReturn
 
+from voxgate import offline
 from voxgate.audio.decoder import sandbox, worker
 from voxgate.audio.decoder.job import Job
 from voxgate.audio.decoder.voice import Voice
@@ -161,6 +162,7 @@ def main() -> None:
     # Standard input would go along to every decoder, and with it the other decoders' jobs.
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 (a descriptor is wanted)
         os.dup2(nothing.fileno(), 0)
+    offline.inherit()
     server = ForkServer(control)
     try:
         server.run()

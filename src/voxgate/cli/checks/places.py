@@ -1,4 +1,4 @@
-"""Where things are put: decoded sound and the home, with the space that is left there."""
+"""Where decoded sound and models lie, and whether there is room."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 HOUR_BYTES = 3600 * 32_000  # of decoded sound
+LARGER = "VOXGATE_SPOOL_DIR=/a/folder/on/a/disk/with/space"
 
 
 def checks(settings: Settings) -> Iterator[Check]:
-    """The spool is needed; the home is where more may lie."""
+    """The spool and the home."""
     yield _spool(settings)
     yield _home(settings)
 
@@ -34,11 +35,11 @@ def _spool(settings: Settings) -> Check:
         finally:
             spool.close()
     except SpoolFullError as error:
-        return Check(
-            "spool", "problem", error.sentence, "VOXGATE_SPOOL_DIR=/a/folder/on/a/disk/with/space"
-        )
+        return Check("spool", "problem", error.sentence, LARGER)
     free = shutil.disk_usage(folder).free
-    found = f"{folder}, writable, {free / 1e9:.1f} GB free: {free / HOUR_BYTES:,.0f} hours of sound"
+    found = f"{folder}, writable, {free / 1e9:.1f} GB free: {free / HOUR_BYTES:,.1f} hours of sound"
+    if free < HOUR_BYTES:
+        return Check("spool", "note", found, LARGER)
     return Check("spool", "ok", found)
 
 

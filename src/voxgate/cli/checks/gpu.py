@@ -1,0 +1,56 @@
+"""A graphics card of NVIDIA's: its driver, and whether PyTorch can use it."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voxgate.cli.checks.check import Check
+from voxgate.registry.amounts import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DRIVER = Path("/proc/driver/nvidia/version")  # there while the kernel's module is loaded
+NUMBER = re.compile(r"\b\d{3}\.\d+(\.\d+)?\b")
+ENGINES = "engines compute on the processor; Voxtral.load(..., device='cuda') of Python uses it"
+
+
+def checks() -> Iterator[Check]:
+    """One line. Nobody needs a card: none is no fault, one that cannot be used is a note."""
+    yield _gpu(_driver())
+
+
+def _driver() -> str | None:
+    """The version of the driver that is loaded; None without one."""
+    try:
+        text = DRIVER.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    number = NUMBER.search(text)
+    return number[0] if number else "of an unknown version"
+
+
+def _gpu(driver: str | None) -> Check:
+    torch = sys.modules.get("torch")  # imported by the check before, where it can be
+    if torch is None:
+        found = f"NVIDIA's driver {driver}, no PyTorch" if driver else "no driver of NVIDIA's"
+        return Check("gpu", "ok", found)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        usable = torch.cuda.is_available()
+    if usable:
+        card = torch.cuda.get_device_properties(0)
+        return Check("gpu", "ok", f"{card.name}, {shown(card.total_memory)}; {ENGINES}")
+    if driver is None:
+        return Check("gpu", "ok", "no driver of NVIDIA's: models run on the processor")
+    if torch.version.cuda is None:
+        plain = torch.__version__.partition("+")[0]
+        found = f"NVIDIA's driver {driver}, and torch {torch.__version__} is built without CUDA"
+        return Check("gpu", "note", found, f"pip install --force-reinstall torch=={plain}")
+    reason = f": {said[0].message}" if said else ""
+    found = f"NVIDIA's driver {driver} does not serve CUDA {torch.version.cuda}{reason}"
+    return Check("gpu", "note", found, "a newer driver: https://www.nvidia.com/drivers")

@@ -1,0 +1,106 @@
+"""Each model's health, and that what the doctor names mends it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.registry.checkpoints import write_hf
+from voxgate.cli.checks import models
+from voxgate.engine.catalogue import of_folder
+from voxgate.engine.footprints import footprints
+from voxgate.registry.registry import Registry
+from voxgate.settings import Settings
+from voxgate.voxtral.folder import look
+
+if TYPE_CHECKING:
+    from tests.cli.command import Place
+    from voxgate.cli.checks.check import Check
+
+NAME = "acme/mine"
+
+
+@pytest.fixture
+def settings(at: Place) -> Settings:
+    """Of a home with one model."""
+    settings = Settings(home=Path(at.environment["VOXGATE_HOME"]))
+    Registry.open(settings).add(write_hf(at.folder / "it is mine"), NAME)
+    return settings
+
+
+def found(settings: Settings, name: str = NAME) -> Check:
+    (check,) = (check for check in models.checks(settings) if check.name == name)
+    return check
+
+
+def mended(at: Place, settings: Settings, name: str = NAME) -> Check:
+    """What is found after the command that was named."""
+    program, *arguments = shlex.split(found(settings, name).mend)
+    assert program == "voxgate"
+    done = at.run(*arguments)
+    assert done.returncode == 0, done.stderr
+    return found(settings, name)
+
+
+def files(at: Place, ending: str) -> Path:
+    return next((at.folder / "it is mine").glob(f"*{ending}"))
+
+
+def test_a_sound_one_says_what_it_takes(settings: Settings) -> None:
+    check = found(settings)
+    assert (check.state, check.mend) == ("ok", "")
+    assert "of memory as 'balanced'" in check.found
+
+
+def test_one_that_merely_looks_changed_is_compared(at: Place, settings: Settings) -> None:
+    files(at, "tekken.json").touch()
+    check = found(settings)
+    assert check.state == "problem"
+    assert "tekken.json was changed after it was installed" in check.found
+    assert "--verify" in check.mend
+    assert mended(at, settings).state == "ok"
+
+
+def test_one_that_was_changed_is_got_again(at: Place, settings: Settings) -> None:
+    files(at, "generation_config.json").write_text('{"eos_token_id": 22}')
+    check = found(settings)
+    assert (check.state, check.mend.split()[:3]) == ("problem", ["voxgate", "models", "add"])
+    assert mended(at, settings).state == "ok"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_one_that_lost_a_file_is_got_again(at: Place, settings: Settings, whole: bool) -> None:
+    for file in [files(at, ".safetensors")] if whole else (at.folder / "it is mine").iterdir():
+        file.unlink()
+    check = found(settings)
+    assert (check.state, check.mend.split()[:3]) == ("problem", ["voxgate", "models", "add"])
+
+
+def test_a_broken_record_is_removed_and_hides_no_other(at: Place, settings: Settings) -> None:
+    (settings.home / "models" / "acme" / "broken.json").write_text('{"version": 1')
+    assert found(settings).state == "ok"
+    check = found(settings, "acme/broken")
+    assert (check.state, check.mend) == ("problem", "voxgate models rm acme/broken")
+    assert at.run(*shlex.split(check.mend)[1:]).returncode == 0
+    assert "acme/broken" not in {check.name for check in models.checks(settings)}
+
+
+def test_one_that_does_not_fit_names_what_would(at: Place, settings: Settings) -> None:
+    folder = look(at.folder / "it is mine")
+    needs = footprints(of_folder(folder, NAME))
+    assert needs["fast"] < needs["balanced"]
+    tight = replace(settings, engine_memory_bytes=needs["balanced"] - 1)
+    check = found(tight)
+    assert check.state == "problem"
+    assert "engines can have" in check.found
+    profile = check.mend.removeprefix("VOXGATE_PROFILE=")
+    assert found(replace(tight, profile=profile)).state == "ok"
+    check = found(replace(settings, engine_memory_bytes=1))
+    assert (check.state, check.mend) == (
+        "problem",
+        f"VOXGATE_ENGINE_MEMORY_BYTES={needs['balanced']}",
+    )
