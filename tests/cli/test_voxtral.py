@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import jiwer
 import numpy as np
@@ -20,6 +21,8 @@ from tests.spoken_digits import CHECKPOINT, FILES, Spoken, joined, phrase, takes
 from tests.transcript.writers.test_writers import parse_srt
 
 SEED = 4
+EXACT: dict[str, Any] = {"VOXGATE_PROFILE": "exact"}
+"""Where times are looked at. What other profiles cost in words: tests/voxtral/test_accuracy.py."""
 
 
 def corpus(seed: int) -> list[Spoken]:
@@ -55,7 +58,7 @@ def test_three_minutes_with_pauses_and_the_time_of_every_word(at: Place) -> None
         pauses.append(rng.uniform(1, 2) if len(phrases) % 2 else rng.uniform(3.3, 5))
     spoken = joined(phrases, pauses)
     sound = spoken.save(at.folder / "three-minutes.wav")
-    done = at.run("transcribe", sound, "-m", CHECKPOINT, "-f", "verbose_json")
+    done = at.run("transcribe", sound, "-m", CHECKPOINT, "-f", "verbose_json", **EXACT)
     assert done.returncode == 0, done.stderr
     heard = json.loads(done.stdout)["words"]
     text = " ".join(word["word"] for word in heard)
@@ -83,7 +86,7 @@ def test_subtitles_read_as_well_as_those_of_a_model_with_times(at: Place) -> Non
     sound = spoken.save(at.folder / "phrases.wav")
     out = at.folder / "out"
     formats = ("-f", "srt", "-f", "verbose_json")
-    done = at.run("transcribe", sound, "-m", CHECKPOINT, *formats, "-o", out)
+    done = at.run("transcribe", sound, "-m", CHECKPOINT, *formats, "-o", out, **EXACT)
     assert done.returncode == 0, done.stderr
     cues = parse_srt((out / "phrases.srt").read_text("utf-8"))
     ends = [*(cue.start_ms for cue in cues[1:]), len(spoken.samples) / 8 + 1]
