@@ -110,7 +110,7 @@ def test_subtitles_read_as_well_as_those_of_a_model_with_times(at: Place) -> Non
     print(f"seed {SEED}: {len(cues)} cues, {len(late)} with another word first")
     assert len(late) <= len(cues) / 10
     body = json.loads((out / "phrases.verbose.json").read_text("utf-8"))
-    assert body["voxgate"] == {"checkpoint": CHECKPOINT.name, "profile": "balanced"}
+    assert body["voxgate"] == {"checkpoint": CHECKPOINT.name, "profile": "exact"}
     assert {segment["time_source"] for segment in body["segments"]} == {"speech_region"}
     assert {word["time_source"] for word in body["words"]} == {"interpolated"}
 
