@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import torch
 import voxgate
 from tests.cli.command import DEADLINE_S, Place, without_override
 from tests.registry.checkpoints import write_hf
+from voxgate.cli.trial import trial
+from voxgate.settings import Settings
 
 
 def checks(text: str) -> dict[str, Any]:
@@ -57,6 +60,15 @@ def test_a_home_that_cannot_be_written_is_only_noted(at: Place) -> None:
     done = at.run("doctor", preexec=without_override, VOXGATE_HOME=str(locked / "home"))
     assert done.returncode == 0, done.stdout
     assert f"{locked}/home cannot be written to" in done.stdout
+
+
+async def test_what_leaves_no_memory_for_the_embedded_model_is_named(at: Place) -> None:
+    settings = Settings(home=at.folder / "home", engine_memory_bytes=1000)
+    _, engine = await trial(settings)
+    setting, _, nbytes = engine.mend.partition("=")
+    assert (engine.state, setting) == ("problem", "VOXGATE_ENGINE_MEMORY_BYTES")
+    _, engine = await trial(replace(settings, engine_memory_bytes=int(nbytes)))
+    assert engine.state == "ok"
 
 
 def test_a_missing_extra_is_a_note_and_a_model_that_needs_it_a_problem(

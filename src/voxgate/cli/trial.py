@@ -30,6 +30,8 @@ TONE = struct.pack(
 MEND = {
     "spool_full": "VOXGATE_SPOOL_DIR=/a/folder/on/a/disk/with/space",
     "engine_start_failed": "pip install --force-reinstall voxgate pocketsphinx",
+    "insufficient_memory": "voxgate unload --all",
+    "model_too_large": "VOXGATE_ENGINE_MEMORY_BYTES=1000000000",
     "engine_stalled": "VOXGATE_ENGINE_PATIENCE_S=120",
     "decoder_too_slow": "VOXGATE_DECODER_PATIENCE_S=120",
 }

@@ -26,7 +26,10 @@ def checks() -> Iterator[Check]:
         versions = ", ".join(f"{name} {metadata.version(name)}" for name in EXTRA[1:])
         yield Check("voxtral", "ok", versions)
     if "torch" not in absent:
-        yield _torch()
+        build = _torch()
+        yield build
+        if build.state != "problem":
+            yield _kernels()
 
 
 def _is_installed(name: str) -> bool:
@@ -35,6 +38,16 @@ def _is_installed(name: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
+
+
+def _kernels() -> Check:
+    """Whether our own native kernels take part; PyTorch does all of it without them."""
+    from voxgate.voxtral import native  # noqa: PLC0415 (it imports torch)
+
+    reason = native.unavailable()
+    if reason is None:
+        return Check("kernels", "ok", "native ones take over where they are faster")
+    return Check("kernels", "note", reason, "make kernels" if "not installed" in reason else "")
 
 
 def _torch() -> Check:
