@@ -112,6 +112,31 @@ async def test_a_place_given_to_somebody_who_leaves_goes_on_to_the_next() -> Non
     assert began == ["third"]
 
 
+async def test_leaving_in_the_very_moment_in_which_a_place_is_given_up_costs_no_place() -> None:
+    turns, first, began = Turns(1), asyncio.Event(), list[str]()
+
+    async def hold() -> None:
+        async with turns.turn("first"):
+            await first.wait()
+            waiting[0].cancel()  # it has not run since when the place is given up
+
+    async def take(party: str) -> None:
+        async with turns.turn(party):
+            began.append(party)
+
+    holding = asyncio.create_task(hold())
+    waiting = [asyncio.create_task(take(party)) for party in ("second", "third")]
+    await asyncio.sleep(0)
+    first.set()
+    await holding
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(results[0], asyncio.CancelledError)
+    assert began == ["third"]
+    async with turns.turn("fourth"):
+        began.append("fourth")
+    assert began == ["third", "fourth"]
+
+
 async def test_nothing_is_kept_of_parties_that_are_gone() -> None:
     turns = Turns(1)
     for number in range(1000):

@@ -75,9 +75,8 @@ def refusal(what: str, instead: str = "") -> OfflineError:
 
 def _look(event: str, arguments: tuple[object, ...]) -> None:
     if event in _LOOKUPS:
-        host = arguments[0]
-        name = host.decode(errors="replace") if isinstance(host, bytes) else host
-        if isinstance(name, str) and not is_local(name) and not _is_numeric(name):
+        name = None if arguments[0] is None else _text(arguments[0])
+        if name is not None and not is_local(name) and not _is_numeric(name):
             raise refusal(f"The address of '{name}' would be looked up")
     elif event in _REVERSE:
         host = arguments[0][0] if isinstance(arguments[0], tuple) else arguments[0]
@@ -90,14 +89,19 @@ def _look(event: str, arguments: tuple[object, ...]) -> None:
 def _check(event: str, socket: object, address: object) -> None:
     if getattr(socket, "family", None) not in {AF_INET, AF_INET6}:
         return
-    if not isinstance(address, tuple) or not isinstance(address[0], str):
-        return  # sent over a connection that was let through
-    host, port = address[:2]
+    if not isinstance(address, tuple):
+        return  # None: sent over a connection that was let through; else the call itself refuses it
+    host, port = _text(address[0]), address[1]
     if event == "socket.bind":
         if not is_local(host) or not host:
             raise refusal(f"Others could reach {host or 'every address'} port {port}")
     elif not is_local(host) or not host:
         raise refusal(f"{host or 'Every address'} port {port} would be reached")
+
+
+def _text(host: object) -> str:
+    """As the interpreter takes it: text or bytes of any kind. What is neither is nobody's name."""
+    return host.decode(errors="replace") if isinstance(host, (bytes, bytearray)) else str(host)
 
 
 def _is_numeric(host: str) -> bool:

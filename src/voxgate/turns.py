@@ -62,10 +62,12 @@ class Turns:
         while self._free and self._waiting:
             party = min(self._waiting, key=self._clock)  # of equals, who began to wait first
             place, cost = self._waiting[party].popleft()
-            self._now = self._clock(party)
-            self._clocks[party] = self._now + cost
             if not self._waiting[party]:
                 del self._waiting[party]
+            if place.done():  # who waited has left in this very moment, and does not know yet
+                continue
+            self._now = self._clock(party)
+            self._clocks[party] = self._now + cost
             self._free -= 1
             place.set_result(None)
 
@@ -73,8 +75,8 @@ class Turns:
         return max(self._clocks.get(party, 0.0), self._now)
 
     def _forget(self, party: Hashable, place: asyncio.Future[None]) -> None:
-        left = deque(other for other in self._waiting[party] if other[0] is not place)
+        left = deque(other for other in self._waiting.get(party, ()) if other[0] is not place)
         if left:
             self._waiting[party] = left
         else:
-            del self._waiting[party]
+            self._waiting.pop(party, None)

@@ -256,6 +256,19 @@ async def test_a_model_that_cannot_be_had_is_refused_before_any_work(tmp_path: P
         assert (await server.post(recording())).status_code == 200
 
 
+async def test_a_repost_joins_its_work_whatever_became_of_the_model(tmp_path: Path) -> None:
+    gate = Gate()
+    provider = Scripted(gate=gate)
+    async with serving(tmp_path, provider) as server:
+        await hang_up(server, recording(), provider)
+        provider.refusals.append(errors.ModelLoadingError("It is being loaded."))
+        again = asyncio.create_task(server.post(recording()))
+        await asyncio.sleep(0)
+        gate.open.set()
+        assert (await again).status_code == 200
+        assert len(provider.windows) == 1
+
+
 async def test_a_repost_is_let_in_where_there_is_no_room(tmp_path: Path) -> None:
     gate = Gate()
     provider = Scripted(gate=gate)

@@ -161,6 +161,8 @@ refused = []
 for family, kind, call, address in (
     (socket.AF_INET, socket.SOCK_STREAM, "connect", ("192.0.2.1", 80)),
     (socket.AF_INET, socket.SOCK_STREAM, "connect_ex", ("192.0.2.1", 80)),
+    (socket.AF_INET, socket.SOCK_STREAM, "connect", (b"192.0.2.1", 80)),
+    (socket.AF_INET, socket.SOCK_STREAM, "connect", (bytearray(b"192.0.2.1"), 80)),
     (socket.AF_INET6, socket.SOCK_STREAM, "connect", ("2001:db8::1", 80)),
     (socket.AF_INET, socket.SOCK_DGRAM, "sendto", ("192.0.2.1", 53)),
     (socket.AF_INET, socket.SOCK_STREAM, "bind", ("", 0)),
@@ -171,7 +173,7 @@ for family, kind, call, address in (
         try:
             getattr(made, call)(*([b"x"] if call == "sendto" else []), address)
         except OfflineError:
-            refused.append([call, address[0]])
+            refused.append([call, str(address[0])])
         except OSError as error:
             refused.append([call, repr(error)])
 print(json.dumps(refused))
@@ -189,6 +191,8 @@ def test_it_holds_for_whatever_opens_a_socket() -> None:
     assert json.loads(done.stdout) == [
         ["connect", ELSEWHERE],
         ["connect_ex", ELSEWHERE],
+        ["connect", f"b'{ELSEWHERE}'"],
+        ["connect", f"bytearray(b'{ELSEWHERE}')"],
         ["connect", "2001:db8::1"],
         ["sendto", ELSEWHERE],
         ["bind", ""],

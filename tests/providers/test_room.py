@@ -15,7 +15,7 @@ from voxgate.engine.catalogue import MODELS, ModelSpec
 from voxgate.errors import InsufficientMemoryError, ModelTooLargeError
 from voxgate.pipeline.session import Session
 from voxgate.providers.local import LocalEngine
-from voxgate.providers.room import Room
+from voxgate.providers.room import LULL_S, Room
 from voxgate.settings import Settings
 from voxgate.transcript.values import Done, Options
 
@@ -166,6 +166,33 @@ async def test_a_model_on_its_way_is_counted(house: House, note: Audio) -> None:
     assert two.pid is None or not one.alive
     assert await second
     assert not one.alive
+
+
+async def test_memory_that_falls_while_another_loads_refuses_nobody(
+    house: House, note: Audio
+) -> None:
+    """Half of what the first one takes is missing already when the second one looks."""
+
+    def free() -> int:
+        return SIZE - (SIZE if one.alive else SIZE // 2 if one.in_use else 0)
+
+    room = Room(PLENTY, turn_s=60, free=free)
+    one, two = house.engine(room, "one"), house.engine(room, "two")
+    first = asyncio.create_task(heard(one, note))
+    await until(lambda: one.in_use > 0)
+    second = asyncio.create_task(heard(two, note))
+    assert all(await asyncio.gather(first, second))
+
+
+async def test_what_was_loaded_for_later_is_kept_for_a_while(house: House, note: Audio) -> None:
+    room = Room(SIZE, turn_s=60, free=lambda: PLENTY)
+    one, two = house.engine(room, "one"), house.engine(room, "two")
+    await one.warm()
+    waiting = asyncio.create_task(heard(two, note))
+    await asyncio.sleep(2 * LULL_S)  # longer than a model without work is kept otherwise
+    assert one.alive
+    assert await heard(one, note)
+    assert await waiting
 
 
 async def test_a_session_has_one_room(tmp_path: Path) -> None:

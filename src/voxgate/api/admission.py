@@ -47,7 +47,8 @@ class Admission:
     def flight(self) -> tuple[Hashable, Flight]:
         """The flight that does this work: one that is under way already, or a new one.
 
-        Raises `BusyError` of every kind. The upload is closed when it is not needed any more.
+        Raises `BusyError` of every kind, and what `Provider.admit` raises. The upload is closed
+        when it is not needed any more.
         """
         flights, asked, upload = self._gateway.flights, self._asked, self._upload
         # Of an alias the model's own name; another revision is other work.
@@ -58,6 +59,7 @@ class Admission:
             return what, flight
         flight = Flight(self._id, self._owner, self._trace.spans)
         try:
+            self._provider.admit()  # what is under way goes on, whatever has become of its model
             flights.add(what, flight, self._work, self._landed)
         except BaseException:
             upload.close()

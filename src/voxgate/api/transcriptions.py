@@ -78,7 +78,6 @@ async def transcribe(request: Request) -> Response:
             named(model, gateway.session.models)  # callers name no folders of this machine
             provider = gateway.session.provider(model)
             asked = replace(fulfil(asked, provider.capabilities), model=provider.name)
-            provider.admit()
         except BaseException:
             if received.upload:
                 received.upload.close()

@@ -93,6 +93,7 @@ def _hang(plate: Plate, folder: Path) -> int:
         os.write(descriptor, json.dumps(asdict(plate)).encode())
         draft.rename(place(folder, plate.pid))
     except BaseException:
+        draft.unlink(missing_ok=True)
         os.close(descriptor)
         raise
     return descriptor

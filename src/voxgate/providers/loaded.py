@@ -78,7 +78,7 @@ async def _health(plate: Plate) -> Health | None:
 def _is_there(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # the number is nobody's, or another user's
         return False
     return True
 

@@ -11,9 +11,10 @@ from voxgate.engine.footprints import footprints
 from voxgate.errors import EngineClosedError, EngineDiedError, NoWeightsError, UsageError
 from voxgate.providers.engine_client import NotListeningError
 from voxgate.providers.preparation import Preparation
-from voxgate.providers.room import Room
+from voxgate.providers.room import WARM_S, Room
 from voxgate.providers.running_engine import RunningEngine
 from voxgate.settings import Settings
+from voxgate.voxtral.memory import file_bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from voxgate.providers.base import Capabilities
     from voxgate.transcript.values import Event, Options
 
+LEAVE_S = 36.0  # an engine that was told to leave by others: its grace, its last step and a second
 GRACE_S = 5.0  # for windows in flight when the provider is closed
 
 
@@ -81,6 +83,11 @@ class LocalEngine:
         return self._engine is not None and self._engine.process.alive
 
     @property
+    def mapped(self) -> int:
+        """Bytes of files in its engine's memory, its weights where they are mapped."""
+        return 0 if self.pid is None else file_bytes_of(self.pid)
+
+    @property
     def leaving(self) -> int:
         """How many of its engines have been told to leave and have not ended."""
         return sum(engine.process.alive for engine in self._leaving)
@@ -105,8 +112,8 @@ class LocalEngine:
                 yield event
 
     async def warm(self) -> None:
-        """Start the engine now, if none runs. Raises `EngineStartError`."""
-        async with self._used():
+        """Start the engine now, if none runs, for who comes soon. Raises `EngineStartError`."""
+        async with self._used(kept_s=WARM_S):
             await self._running()
 
     def admit(self) -> None:
@@ -136,10 +143,10 @@ class LocalEngine:
             await asyncio.gather(*(engine.stop(GRACE_S) for engine in leaving))
 
     @asynccontextmanager
-    async def _used(self) -> AsyncIterator[None]:
+    async def _used(self, kept_s: float = 0.0) -> AsyncIterator[None]:
         """Have a place in memory inside. After the last one the time without work is counted."""
         try:
-            async with self._room.window(self):
+            async with self._room.window(self, kept_s=kept_s):
                 self._rouse()
                 yield
         finally:
@@ -211,8 +218,11 @@ class LocalEngine:
         while not self._room.fits(self) and (
             leaving := [e for e in self._leaving if e.process.alive]
         ):
-            await leaving[0].process.ended()
-        return await RunningEngine.start(self._spec, self._settings)
+            if not await leaving[0].process.ended(LEAVE_S):
+                leaving[0].process.kill()  # nobody else waits for it
+        engine = await RunningEngine.start(self._spec, self._settings)
+        self._room.settle(self)
+        return engine
 
     def _retire(self, engine: RunningEngine) -> None:
         self._leaving.add(engine)

@@ -37,6 +37,7 @@ class Preparation:
         if self._task is None:
             self._began = time.monotonic()
             self._task = asyncio.create_task(self._prepare())
+            self._task.add_done_callback(_seen)
         left_s = self._began + self._expected_s - time.monotonic()
         raise ModelLoadingError(
             f"{self._model} is being loaded. Send the request again in some seconds; the header "
@@ -53,3 +54,9 @@ class Preparation:
     async def _prepare(self) -> None:
         await self._load()
         self._expected_s = time.monotonic() - self._began
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Nobody may ask again: then its failure is nobody's, and no traceback."""
+    if not task.cancelled():
+        task.exception()

@@ -9,6 +9,7 @@ models that never fit together take turns however busy both are.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 LULL_S = 1.0
 """A model that has had no window for so long is out of work: shorter gaps are within recordings."""
 
+WARM_S = 15.0
+"""How long a model that was loaded for somebody who comes later keeps its place for them."""
+
+SHORT_S = (
+    5.0  # for how long memory must be short before a model is refused: others let go of theirs
+)
 LOOK_S = 0.5  # how often a model that waits looks whether memory has become free
 
 
@@ -48,6 +55,10 @@ class Tenant(Protocol):
     @property
     def alive(self) -> bool:
         """Whether its engine is loaded and takes windows."""
+
+    @property
+    def mapped(self) -> int:
+        """Bytes of files that its engine works with: the system calls them free all the same."""
 
     @property
     def leaving(self) -> int:
@@ -90,7 +101,9 @@ class Room:
         """
         if _resident(tenant):
             return
-        need, most = _needed(tenant), self._free() + sum(map(_held, {tenant, *self._stays}))
+        need, others = _needed(tenant), {tenant, *self._stays}
+        # Of those that load, what they have taken and what they will take comes back alike.
+        most = self._free() + sum(_anonymous(other) + _due(other) for other in others)
         if need > self._most:
             raise ModelTooLargeError(_sentence(tenant, self._most))
         if need > most:
@@ -100,17 +113,25 @@ class Room:
         """Whether it could be loaded now, beside what is loaded and what is about to be."""
         need, taken = _needed(tenant), sum(map(_held, self._stays))
         due = sum(_due(other) for other in self._stays if other is not tenant)
-        return need + due + taken <= self._most and need + due <= self._free()
+        mapped = sum(other.mapped for other in self._stays)
+        return need + due + taken <= self._most and need + due + mapped <= self._free()
+
+    def settle(self, tenant: Tenant) -> None:
+        """Begin its turn: it is loaded now."""
+        self._stays.setdefault(tenant, _Stay()).since = time.monotonic()
 
     @asynccontextmanager
-    async def window(self, tenant: Tenant) -> AsyncIterator[None]:
-        """Have place for a window inside. Raises what `check` raises."""
+    async def window(self, tenant: Tenant, *, kept_s: float = 0.0) -> AsyncIterator[None]:
+        """Have place for a window inside, and for `kept_s` seconds after it.
+
+        Raises what `check` raises, once it has held for `SHORT_S`.
+        """
         await self._enter(tenant)
         try:
             yield
         finally:
             tenant.in_use -= 1
-            self._stays[tenant].used = time.monotonic()
+            self._stays[tenant].used = time.monotonic() + kept_s
             self._changed.set()
 
     async def _enter(self, tenant: Tenant) -> None:
@@ -126,8 +147,15 @@ class Room:
 
     async def _place(self, tenant: Tenant) -> None:
         """Return when the tenant may load, or has not had to leave meanwhile."""
+        short_since = math.inf
         while not _resident(tenant):
-            self.check(tenant)
+            try:
+                self.check(tenant)
+                short_since = math.inf
+            except InsufficientMemoryError:
+                short_since = min(short_since, time.monotonic())
+                if time.monotonic() - short_since >= SHORT_S:
+                    raise
             if self.fits(tenant):
                 self._stays[tenant] = _Stay()
                 return
@@ -165,6 +193,11 @@ def _resident(tenant: Tenant) -> bool:
 def _held(tenant: Tenant) -> int:
     """What its processes have, and the system no longer calls free."""
     return _needed(tenant) * (tenant.alive + tenant.leaving)
+
+
+def _anonymous(tenant: Tenant) -> int:
+    """What comes back when its processes end: pages of files are called free already."""
+    return max(0, _held(tenant) - tenant.mapped)
 
 
 def _due(tenant: Tenant) -> int:

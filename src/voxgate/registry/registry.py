@@ -126,9 +126,9 @@ class Registry:
         and so does a record that cannot be read. Raises `UnknownModelError`, and `ModelInUseError`
         while an engine of this home works with it.
         """
-        self._refuse_in_use(names.valid(name))
         record, staging = self.places.record(names.valid(name)), self.places.staging(name)
         with durable.told(self.places.models), self.changing(name, say):
+            self._refuse_in_use(name)
             present = [path for path in (staging, *self.places.folders(name)) if path.exists()]
             if not present and not record.exists():
                 raise UnknownModelError.of(name, [known.name for known in self.list()])
