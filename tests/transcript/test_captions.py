@@ -62,6 +62,13 @@ def test_without_sentences_captions_end_at_pauses() -> None:
     ]
 
 
+def test_regions_of_speech_share_a_caption_unless_a_pause_is_between_them() -> None:
+    """A pause that padding fills is 0.3 to 0.4 s long: part of speaking, as between words."""
+    heard = [("we went", 0, 1), ("home early", 1, 2), ("it was", 2.6, 3.4), ("light", 3.45, 4.5)]
+    regions = [Segment(text, start, end, time_source="speech_region") for text, start, end in heard]
+    assert lines(said(*regions)) == [("we went home early",), ("it was light",)]
+
+
 def test_without_pauses_captions_end_at_commas() -> None:
     text = (
         "when we came home from the market in the old town, "

@@ -147,7 +147,7 @@ def of_folder(
         name=name,
         title=f"Voxtral: {name}",
         released=date(2025, 7, 15),  # of the family, Voxtral Mini and Small 2507
-        summary=f"A Voxtral checkpoint in {folder.path}.",
+        summary="A Voxtral checkpoint.",  # strangers see it: nothing of where it lies
         licence="NOASSERTION",  # the folder does not say
         capabilities=VOXTRAL,
         loader="voxgate.engine.voxtral:load",

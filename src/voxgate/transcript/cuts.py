@@ -28,6 +28,7 @@ _SENTENCE_INSIDE = 4.0
 _PAUSE_INSIDE = 4.0
 _PAUSE_S = 0.3  # shorter gaps are part of speaking
 _SEGMENT_PAUSE_S = 0.5  # a provider that times no words still divides its segments at pauses
+_REGION_PAUSE_S = 0.3  # what padding takes at least of the pause between two regions of speech
 # The cost of a caption with less than the shortest time: more than a sentence and a pause of a
 # second inside, so that short answers share a caption; less than a pause of several seconds.
 _TOO_SHORT = 10.0
@@ -92,7 +93,7 @@ def _break_costs(pieces: Sequence[Piece]) -> tuple[list[float], list[float]]:
     """The cost of a cut before each piece and after the last, and the cost of none there."""
     cut_costs, kept_costs = [0.0], [0.0]
     for left, right in pairwise(pieces):
-        pause_s = max(right.start - left.end, _SEGMENT_PAUSE_S if right.opens else 0.0)
+        pause_s = _pause_s(left, right)
         sentence = ends_sentence(left.text, right.text)
         if sentence:
             cut_costs.append(0.0)
@@ -105,3 +106,11 @@ def _break_costs(pieces: Sequence[Piece]) -> tuple[list[float], list[float]]:
         pause_cost = _PAUSE_INSIDE * pause_s if pause_s >= _PAUSE_S else 0.0
         kept_costs.append(pause_cost + _SENTENCE_INSIDE * sentence)
     return [*cut_costs, 0.0], [*kept_costs, 0.0]
+
+
+def _pause_s(left: Piece, right: Piece) -> float:
+    """Seconds of silence between two pieces, as far as it is known."""
+    gap_s = right.start - left.end
+    if not right.opens:
+        return gap_s
+    return gap_s + _REGION_PAUSE_S if right.in_region else max(gap_s, _SEGMENT_PAUSE_S)

@@ -24,6 +24,7 @@ class Piece:
     end: float  # seconds, >= start
     spaced: bool  # a space stands before it, unless it begins a line
     opens: bool = False  # it is the first of its segment
+    in_region: bool = False  # its segment is a stretch of speech that was found, with padding
 
 
 def pieces(transcript: Transcript, limit: int) -> list[Piece]:
@@ -50,8 +51,9 @@ def _of_segment(segment: Segment) -> Iterator[Piece]:
     words = [word for word in timed_words(segment) if one_line(word.text)]
     texts = [one_line(word.text) for word in words]
     written = _as_written(texts, one_line(segment.text)) or _as_guessed(texts)
+    in_region = segment.time_source == "speech_region"
     for index, (word, (text, space)) in enumerate(zip(words, written, strict=True)):
-        yield Piece(text, word.start, word.end, space, opens=index == 0)
+        yield Piece(text, word.start, word.end, space, index == 0, in_region)
 
 
 def _as_written(words: Sequence[str], text: str) -> list[tuple[str, bool]] | None:
@@ -88,10 +90,11 @@ def _as_guessed(words: Sequence[str]) -> list[tuple[str, bool]]:
 def _divided(piece: Piece, limit: int) -> list[Piece]:
     texts = chunks(piece.text, limit)
     return [
-        Piece(
-            text,
-            start,
-            end,
+        replace(
+            piece,
+            text=text,
+            start=start,
+            end=end,
             spaced=piece.spaced and index == 0,
             opens=piece.opens and index == 0,
         )
