@@ -149,7 +149,7 @@ def test_progress_is_told_to_the_last_byte(registry: Registry, hub: Hub) -> None
     assert all(done <= total for _, done, total in seen)
     (line,) = lines
     assert record.revision in line
-    assert "are free. Loaded, it will take" in line
+    assert "are free. Loaded as it is stored, it will take" in line
 
 
 def test_a_connection_that_is_cut_once_is_taken_up_again(registry: Registry, hub: Hub) -> None:
