@@ -1,6 +1,7 @@
 """Each scheme against float32, on shapes odd and even, and what stands in for an operator."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -119,7 +120,8 @@ def test_an_older_processor_computes_the_same(instructions: dict[str, str]) -> N
         [sys.executable, "-c", OLDER], env=os.environ | instructions,
         check=True, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    levels, int8, int4 = done.stdout.split()  # None where a busy machine made the trial too slow
+    levels, int8, int4 = done.stdout.split()
+    assert levels in {"63", "127"} or platform.machine() != "x86_64"
     print(f"{instructions}: {levels} levels, errors {int8} and {int4}")
     assert float(int8) <= LARGEST["int8"]
     assert float(int4) <= LARGEST["int4"]
