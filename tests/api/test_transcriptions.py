@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.api.serving import ABSENT, ALIAS, SCRIPTED, Running, error_of, recording, serving
+from tests.processes import until
 from tests.scripted import Scripted
 from tests.sounds import RATE, SAMPLE, encode, sample
 from voxgate import errors
@@ -424,11 +425,18 @@ async def test_a_model_without_checkpoints_says_no_more_than_its_name(tmp_path: 
 
 
 async def test_an_alias_and_the_name_are_one_flight(tmp_path: Path) -> None:
-    provider = Scripted(gate=lambda _: asyncio.sleep(0.2))
-    async with serving(tmp_path, provider) as server:
-        answers = await asyncio.gather(
-            server.post(recording()), server.post(recording(model=ALIAS))
-        )
-        assert {answer.json()["model"] for answer in answers} == {SCRIPTED}
-        assert len({answer.headers["x-generation-id"] for answer in answers}) == 1
+    gate = asyncio.Event()
+    provider = Scripted(gate=lambda _: gate.wait())
+    async with serving(tmp_path, provider, filler_after_s=0.01) as server:
+        first = asyncio.create_task(server.post(recording()))
+        await until(lambda: provider.running == 1, "the provider's work")
+        body = recording(model=ALIAS)
+        async with server.client.stream("POST", "/audio/transcriptions", json=body) as second:
+            parts = second.aiter_bytes()
+            text = await anext(parts)  # white space: it waits for a flight by now
+            gate.set()
+            text += b"".join([part async for part in parts])
+        assert (await first).json()["model"] == json.loads(text)["model"] == SCRIPTED
+        ids = {answer.headers["x-generation-id"] for answer in (await first, second)}
+        assert len(ids) == 1
         assert len(provider.windows) == 1
