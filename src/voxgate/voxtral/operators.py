@@ -14,6 +14,7 @@ import ctypes
 import hashlib
 import logging
 import time
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from voxgate.voxtral.processor import computes
 from voxgate.voxtral.profiles import GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 ROWS, COLUMNS, TOKENS = 192, 256, 16  # of the trials' matrices
 MIDDLE = 8  # the step of 4 bits that a group's stored zero stands for
-RUNS = 9
+RUNS = 9  # of which the fastest counts
 SLOWEST = 8.0  # times as long as float32, which no kernel that is meant takes
 FAILURES = (RuntimeError, AttributeError, NotImplementedError, TypeError)
 
@@ -208,8 +209,9 @@ def _tried(what: str, levels: int) -> bool:
         wide = [inputs.float() - zero, rows.float()]
         if not torch.equal(int8_product(inputs, zero, packed, scales), F.linear(*wide)):
             return False
-        took = _fastest(lambda: int8_product(inputs, zero, packed, scales))
-        return took < SLOWEST * _fastest(lambda: F.linear(*wide))
+        with _one_thread():
+            took = _fastest(lambda: int8_product(inputs, zero, packed, scales))
+            return took < SLOWEST * _fastest(lambda: F.linear(*wide))
 
     return _holds(what, trial)
 
@@ -221,6 +223,17 @@ def _extreme(levels: int) -> tuple[Tensor, Tensor]:
     inputs = torch.randint(-levels, levels + 1, (TOKENS, COLUMNS), generator=dice)
     rows[::2], inputs[::2] = 127, levels  # whole sums of one sign
     return rows.to(torch.int8), (inputs + levels + 1).to(torch.uint8)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For what is timed: on a busy machine several wait longer for each other than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _fastest(work: Callable[[], object]) -> float:
