@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from benchmarks.table import Row, show
-from voxgate.voxtral import native
+from voxgate.voxtral import native, operators
 from voxgate.voxtral.kernels import kernels
 
 Work = Callable[[], object]
@@ -224,6 +224,39 @@ def products() -> Iterator[Case]:
         )
 
 
+def few() -> Iterator[Case]:
+    """The same in eight bits, and the head, of as many rows as sequences decode together."""
+    layer = [_packed(n, k) for n, k in LAYER]
+    layers = [layer, *([_packed(n, k) for n, k in LAYER] for _ in range(LAYERS - 1))]
+    head = [[_packed(131_072, 3072)]]
+    for what, weights in (("a layer's products in eight bits", layers), ("the head", head)):
+        for m in (1, 4, 8):
+            xs = [torch.randn(m, each[0].inputs) for each in weights[0]]
+            yield Case(
+                f"{what}, {m} rows",
+                _through(weights, xs, lambda x, w: native.linear_w8a8(x, w[0])),
+                {"oneDNN": _through(weights, xs, _run_onednn)},
+                (DECODER_LAYERS if weights is layers else 1) * TOKENS / m,
+                bytes=sum(each[0].packed.nbytes for each in weights[0]),
+            )
+
+
+def _packed(outputs: int, inputs: int) -> tuple[native.Int8Weight, Tensor]:
+    """One copy of the weights, for both."""
+    rows = torch.randint(-127, 128, (outputs, inputs), dtype=torch.int8)
+    held, order = operators.contents(operators.prepacked(rows))
+    weight = native.Int8Weight(held, torch.rand(outputs), None, inputs)
+    return weight, operators.restored(held, order, (inputs, outputs))
+
+
+def _run_onednn(x: Tensor, packed: tuple[native.Int8Weight, Tensor]) -> Tensor:
+    """As `Int8` has it: fewer than four rows are padded."""
+    weight, theirs = packed
+    q, scales = native.quantise_rows(x)
+    rows = F.pad(q, (0, 0, 0, max(0, 4 - len(x))))
+    return operators.int8_product(rows, 128, theirs, weight.scales)[: len(x)].mul_(scales)
+
+
 def _layers(weights: list[Tensor], packed: Callable[[Tensor], Any]) -> list[list[Any]]:
     """The same layer several times, each in memory of its own."""
     return [[packed(w) for w in weights] for _ in range(LAYERS)]
@@ -271,6 +304,7 @@ PARTS: dict[str, Callable[[], Iterator[Case]]] = {
     "rows": rows,
     "attention": attention,
     "products": products,
+    "few": few,
 }
 
 if __name__ == "__main__":

@@ -15,13 +15,14 @@
 #include "attention.hpp"
 #include "floors.hpp"
 #include "int4_product.hpp"
+#include "int8_product.hpp"
 #endif
 
 namespace nb = nanobind;
 
 namespace {
 
-constexpr int INTERFACE = 1;  // of these functions: another number is another package
+constexpr int INTERFACE = 2;  // of these functions: another number is another package
 
 using Address = std::uintptr_t;
 
@@ -57,6 +58,13 @@ void product(Address packed, Address x, bool wide, long stride, Address out, lon
        : voxgate::product(w, at<bf16>(x), stride, at<bf16>(out), outputs, rows, outputs, inputs, threads, scratch());
 }
 
+void int8_product(std::array<Address, 3> matrix, Address x, bool wide, long stride, Address out, long rows, long outputs,
+                  long inputs, int threads) {
+  const voxgate::Int8Matrix of{at<std::int8_t>(matrix[0]), at<float>(matrix[1]), at<float>(matrix[2]), outputs, inputs};
+  wide ? voxgate::product(of, at<float>(x), stride, at<float>(out), rows, threads, scratch())
+       : voxgate::product(of, at<bf16>(x), stride, at<float>(out), rows, threads, scratch());
+}
+
 voxgate::Strides strides(const Distances &from) { return {from[0], from[1], from[2]}; }
 
 void attend(std::array<Address, 4> tensors, const Distances &q, const Distances &keys, const Distances &values,
@@ -78,6 +86,7 @@ void add_kernels(nb::module_ &module) {
   module.def("packed_bytes", &voxgate::packed_bytes);
   module.def("pack", &pack, unlocked);
   module.def("product", &product, unlocked);
+  module.def("int8_product", &int8_product, unlocked);
   module.def("attend", &attend, unlocked);
   module.def("int8_operations", &voxgate::int8_operations, unlocked);
   module.def("bf16_operations", &voxgate::bf16_operations, unlocked);

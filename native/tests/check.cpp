@@ -11,6 +11,7 @@
 #include "attention.hpp"
 #include "floors.hpp"
 #include "int4_product.hpp"
+#include "int8_product.hpp"
 #include "parallel.hpp"
 #include "processor.hpp"
 
@@ -102,6 +103,36 @@ void check_product(long rows, long outputs, long inputs) {
   expect(product_error.value() < 0.02, "product " + shape({rows, outputs, inputs}));
 }
 
+// Where oneDNN puts a weight; behind all of them comes minus each output's sum.
+long packed_at(long inputs, long n, long k) {
+  return ((n / 64 * (inputs / 64) + k / 64) * 16 + k % 64 / 4) * 256 + n % 64 * 4 + k % 4;
+}
+
+template <class Element>
+void check_int8_product(long rows, long outputs, long inputs) {
+  const auto x = drawn<Element>(rows * inputs);
+  const auto scales = drawn<float>(outputs), bias = drawn<float>(outputs);
+  std::uniform_int_distribution<int> weight(-127, 127);
+  const long filled = (outputs + 63) / 64 * 64;
+  std::vector<std::int8_t> packed(filled * (inputs + 4));
+  std::vector<std::int32_t> sums(filled);
+  for (long n = 0; n < outputs; n++)
+    for (long k = 0; k < inputs; k++) sums[n] -= packed[packed_at(inputs, n, k)] = static_cast<std::int8_t>(weight(chance));
+  std::memcpy(packed.data() + filled * inputs, sums.data(), filled * sizeof(std::int32_t));
+  std::vector<float> out(rows * outputs);
+  Scratch scratch;
+  product(Int8Matrix{packed.data(), scales.data(), bias.data(), outputs, inputs}, x.data(), inputs, out.data(), rows, THREADS,
+          scratch);
+  Error error;
+  for (long r = 0; r < rows; r++)
+    for (long n = 0; n < outputs; n++) {
+      double sum = 0;
+      for (long k = 0; k < inputs; k++) sum += number(x[r * inputs + k]) * packed[packed_at(inputs, n, k)];
+      error.add(out[r * outputs + n], sum * scales[n] + bias[n]);
+    }
+  expect(error.value() < 0.02, "int8 product " + shape({rows, outputs, inputs}));
+}
+
 // One row of attention, computed as it is written.
 std::vector<double> attended(const Attention &of, long s, long head, long row) {
   const long shared = head / (of.heads / of.kv_heads), slot = of.slots[s];
@@ -167,6 +198,8 @@ int main() {
     check_product<float>(rows, 33, 31);
     check_product<bf16>(rows, 128, 384);
     check_product<bf16>(rows, 5, 97);
+    check_int8_product<float>(rows, 70, 128);
+    check_int8_product<bf16>(rows, 128, 64);
   }
   check_attention(37, 4, 4, 64, {37, 37}, false);
   check_attention(29, 6, 2, 48, {53, 29, 40}, true);

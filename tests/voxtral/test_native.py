@@ -10,8 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from voxgate.errors import UsageError
-from voxgate.voxtral import native
+from voxgate.voxtral import linear, native, operators
 from voxgate.voxtral.int4_weight import Int4Weight, packed_shape
+from voxgate.voxtral.int8 import Int8
+from voxgate.voxtral.int8_weight import Int8Weight, lies_as_read, panels
 from voxgate.voxtral.kernels import kernels
 
 needs_kernels = pytest.mark.skipif(
@@ -215,6 +217,79 @@ def test_a_packed_matrix_may_begin_anywhere(draw: torch.Generator) -> None:
     assert torch.equal(native.linear_w4a8(x, elsewhere), native.linear_w4a8(x, packed))
 
 
+# --- products in eight bits -----------------------------------------------------------------------
+
+
+def eight_bits(outputs: int, inputs: int, draw: torch.Generator) -> tuple[Int8Weight, Tensor]:
+    """A matrix with a bias, and its rows."""
+    rows = torch.randint(-127, 128, (outputs, inputs), generator=draw, dtype=torch.int8)
+    scales, bias = torch.rand(2, outputs, generator=draw)
+    return Int8Weight(panels(rows), scales, bias, inputs), rows
+
+
+@needs_kernels
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 8, 9, 13])
+@pytest.mark.parametrize(("outputs", "inputs"), [(1, 64), (67, 128), (128, 192), (300, 64)])
+def test_a_product_of_few_rows_is_exact(
+    rows: int, outputs: int, inputs: int, dtype: torch.dtype, draw: torch.Generator
+) -> None:
+    weight, whole = eight_bits(outputs, inputs, draw)
+    x = torch.randn(rows, inputs, generator=draw).to(dtype)
+    q, scales = native.quantise_rows(x)
+    sums = (q.double() - 128) @ whole.double().T
+    assert weight.bias is not None
+    expected = sums * scales * weight.scales + weight.bias
+    torch.testing.assert_close(
+        native.linear_w8a8(x, weight), expected.float(), rtol=1e-6, atol=1e-5
+    )
+
+
+@needs_kernels
+def test_a_row_of_a_product_of_few_is_the_same_in_any_company(draw: torch.Generator) -> None:
+    weight, _ = eight_bits(160, 256, draw)
+    x = torch.randn(2, 7, 256, generator=draw)
+    together = native.linear_w8a8(x, weight)
+    assert together.shape == (2, 7, 160)
+    for first, last in ((0, 1), (1, 3), (2, 7)):
+        alone = native.linear_w8a8(x[1, first:last], weight)
+        assert torch.equal(alone, together[1, first:last])
+
+
+@needs_kernels
+def test_extremes_overflow_nothing_and_what_is_no_number_stays_none(draw: torch.Generator) -> None:
+    _, rows = eight_bits(70, 8192, draw)
+    rows[::2], rows[1::2] = 127, -127
+    weight = Int8Weight(panels(rows), torch.ones(70), None, 8192)
+    x = torch.full((3, 8192), 5.0)
+    x[1] = -5.0
+    x[2, 4000] = torch.nan
+    out = native.linear_w8a8(x, weight)
+    right = 5.0 * 127 * 8192 * torch.tensor([1.0, -1.0]).repeat(35)
+    torch.testing.assert_close(out[:2], torch.stack((right, -right)))
+    assert bool(out[2].isnan().all())
+
+
+@pytest.mark.skipif(not operators.restorable(), reason="packed weights cannot be looked at here")
+@pytest.mark.usefixtures("_threads")
+def test_matrices_that_onednn_packs_otherwise_are_told_apart(draw: torch.Generator) -> None:
+    """Its choice depends on shape and threads: where it is the kernel's, the bytes are equal."""
+    for outputs, inputs in ((67, 128), (128, 192), (200, 100), (128, 128), (3072, 256)):
+        rows = torch.randint(-127, 128, (outputs, inputs), generator=draw, dtype=torch.int8)
+        packed, _ = operators.contents(operators.prepacked(rows))
+        lies = lies_as_read(rows, packed)
+        print(f"{outputs} x {inputs}: {'as read' if lies else 'otherwise'}")
+        assert not lies_as_read(rows.flip(0), packed)
+        module = linear.held("int8", linear.made("int8", [rows.float()], [None]))
+        assert isinstance(module, Int8)
+        assert (module.few is not None) == (lies and native.available())
+    mini = torch.ones(3072, 3072, dtype=torch.int8)
+    mini[:, ::3] = -5
+    packed, _ = operators.contents(operators.prepacked(mini))
+    assert lies_as_read(mini, packed) or not native.available()
+
+
 # --- attention ------------------------------------------------------------------------------------
 
 
@@ -305,6 +380,13 @@ def test_what_does_not_fit_is_refused() -> None:
     refused(lambda: Int4Weight.pack(torch.ones(4)), "matrix of finite numbers")
     refused(lambda: Int4Weight.pack(torch.full((4, 4), torch.nan)), "matrix of finite numbers")
     refused(lambda: Int4Weight(packed.data, 4, 80), "Pack it again")
+    eight, scales = torch.zeros(64 * 68, dtype=torch.uint8), torch.ones(64)
+    refused(lambda: Int8Weight(eight[1:], scales, None, 64), "4352 contiguous bytes")
+    refused(lambda: Int8Weight(eight, scales, torch.ones(63), 64), "Take oneDNN's product")
+    refused(lambda: Int8Weight(eight, scales.bfloat16(), None, 64), "Take oneDNN's product")
+    refused(lambda: Int8Weight(eight[: 64 * 60], scales, None, 56), "multiple of 64")
+    whole = Int8Weight(eight, scales, None, 64)
+    refused(lambda: native.linear_w8a8(torch.ones(2, 32), whole), "rows of 32. Give it rows of 64")
 
 
 @needs_kernels

@@ -4,7 +4,8 @@ Never one scale for a whole input: a few channels of a language model are a thou
 than the others, and every other token would be rounded to nothing. A token's own scale is the least
 that holds (`tests/voxtral/test_outliers.py` measures it).
 
-The product is oneDNN's, in integers, so that a token's result does not depend on its company.
+Products are in integers, so that a token's result does not depend on its company: oneDNN's, and for
+few tokens a native kernel's over the same bytes.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from voxgate.voxtral import operators, takeover
+from voxgate.voxtral.int8_weight import Int8Weight, lies_as_read
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 LEVELS = 127  # steps on either side of zero
 TINY = 1e-30  # the scale of a token of zeros
-FEWEST = 4  # tokens of a product: with fewer it takes longer, by a fifth (docs/log.md)
+FEWEST = 4  # tokens of oneDNN's product: with fewer it takes longer, by a fifth (docs/log.md)
+FEW = 10  # tokens, up to which the kernel for few is the faster one (docs/log.md)
 TILE = 1024  # rows that are widened at once, where there is no product of integers
 
 
@@ -33,6 +36,7 @@ class Int8(nn.Module):
     rows: Tensor
     packed: Tensor
     order: Tensor
+    panels: Tensor
 
     def __init__(self, arrays: dict[str, Tensor]) -> None:
         super().__init__()
@@ -41,9 +45,12 @@ class Int8(nn.Module):
         self.bias: Tensor | None = arrays.get("bias")
         self.levels = operators.int8_levels() or LEVELS
         self.weight: Tensor | None = None  # None: there is no product of integers
+        self.few: Int8Weight | None = None  # None: there is no kernel for few tokens
         if "packed" in arrays:
-            shape = tuple(arrays["shape"].tolist())
+            shape = tuple(arrays["shape"].tolist())  # [in, out]
             self.weight = operators.restored(self.packed, self.order, shape)
+            if takeover.native() and bool(self.panels):
+                self.few = Int8Weight(self.packed, self.scales, self.bias, shape[0])
         elif operators.int8_levels():
             self.weight = self.rows = operators.prepacked(self.rows)
 
@@ -58,7 +65,8 @@ class Int8(nn.Module):
         packed = operators.prepacked(rows)
         contents, order = operators.contents(packed)
         shape = torch.tensor(packed.shape)
-        return arrays | {"packed": contents, "order": order, "shape": shape}
+        panels = torch.tensor(int(lies_as_read(rows, contents)))
+        return arrays | {"packed": contents, "order": order, "shape": shape, "panels": panels}
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., in] to float32 [..., out]."""
@@ -67,6 +75,9 @@ class Int8(nn.Module):
         return out.view(*x.shape[:-1], -1)
 
     def _product(self, tokens: Tensor) -> Tensor:
+        if self.few is not None and len(tokens) <= FEW:
+            product: Tensor = takeover.native().linear_w8a8(tokens, self.few)
+            return product
         if self.weight is None:
             return self._widened(tokens)
         zero = self.levels + 1

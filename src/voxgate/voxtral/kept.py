@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from voxgate.voxtral.folder import Folder
     from voxgate.voxtral.profiles import Profile
 
-FORMAT = 1  # of the arrays' meaning: a new one makes every store anew
+FORMAT = 2  # of the arrays' meaning: a new one makes every store anew
 ROOM = 1.02  # times the weights' bytes must be free on the disk
 FILE = "weights"
 

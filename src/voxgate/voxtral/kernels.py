@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-INTERFACE = 1  # of the package's functions, as they are called here
+INTERFACE = 2  # of the package's functions, as they are called here
 
 Distances = tuple[int, int, int]
 """Elements from one slot, head and row to the next."""
@@ -39,6 +39,17 @@ class Kernels(Protocol):
 
     product: Callable[[int, int, bool, int, int, int, int, int, int], None]
     """Packed, x, wide, x's stride, out, rows, outputs, inputs, threads: see `linear_w4a8`."""
+
+    int8_product: Callable[
+        [
+            tuple[int, int, int],  # packed, scales, bias or 0
+            int, bool, int,  # x, wide, its stride
+            int,  # out
+            int, int, int, int,  # rows, outputs, inputs, threads
+        ],
+        None,
+    ]  # fmt: skip
+    """See `native.linear_w8a8`."""
 
     attend: Callable[
         [

@@ -15,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from voxgate.errors import UsageError
 from voxgate.voxtral.int4_weight import Int4Weight
+from voxgate.voxtral.int8_weight import Int8Weight, panels
 from voxgate.voxtral.kernels import address, distances, kernels, missing
 
 if TYPE_CHECKING:
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["Int4Weight", "attention", "available", "linear_w4a8", "quantise_rows", "unavailable"]
+__all__ = [
+    "Int4Weight",
+    "Int8Weight",
+    "attention",
+    "available",
+    "linear_w4a8",
+    "linear_w8a8",
+    "quantise_rows",
+    "unavailable",
+]
 
 HEAD_DIM_STEP, WIDEST_HEAD = 16, 256
 
@@ -81,6 +91,28 @@ def linear_w4a8(x: Tensor, weight: Int4Weight) -> Tensor:
     kernels().product(
         weight.data.data_ptr(), where, wide, rows.stride(0), out.data_ptr(), rows.shape[0],
         weight.outputs, weight.inputs, torch.get_num_threads(),
+    )  # fmt: skip
+    return out
+
+
+def linear_w8a8(x: Tensor, weight: Int8Weight) -> Tensor:
+    """Rows x [..., inputs] times the transposed matrix, with its bias: float32 [..., outputs].
+
+    x is float32 or bfloat16, and becomes eight bits by `quantise_rows`; sums are exact. It reads
+    the weights once for six rows. Raises `UsageError` for another width or type.
+    """
+    if x.shape[-1] != weight.inputs:
+        raise UsageError(
+            f"A product with a packed matrix of {weight.outputs} x {weight.inputs} was given rows "
+            f"of {x.shape[-1]}. Give it rows of {weight.inputs}."
+        )
+    rows = x.reshape(-1, weight.inputs)
+    where, wide = address(rows)
+    out = torch.empty((*x.shape[:-1], weight.outputs), dtype=torch.float32)
+    bias = 0 if weight.bias is None else weight.bias.data_ptr()
+    kernels().int8_product(
+        (weight.packed.data_ptr(), weight.scales.data_ptr(), bias), where, wide, rows.stride(0),
+        out.data_ptr(), rows.shape[0], weight.outputs, weight.inputs, torch.get_num_threads(),
     )  # fmt: skip
     return out
 
@@ -157,6 +189,10 @@ def _disagreement() -> str | None:
     packed = Int4Weight.pack(w)
     if _error(linear_w4a8(x, packed), x @ packed.unpacked().T) > 0.02:
         return "the kernel linear_w4a8 disagrees with PyTorch"
+    rows = torch.randint(-127, 128, (70, 128), generator=draw, dtype=torch.int8)
+    eight, wide = Int8Weight(panels(rows), torch.ones(70), None, 128), F.pad(x, (0, 28))
+    if _error(linear_w8a8(wide, eight), wide @ rows.float().T) > 0.02:
+        return "the kernel linear_w8a8 disagrees with PyTorch"
     heads, kv = (torch.randn(2, n, 37, 48, generator=draw).bfloat16() for n in (4, 2))
     expected = F.scaled_dot_product_attention(heads, kv, kv, is_causal=True, enable_gqa=True)
     if _error(attention(heads, kv, kv, causal=True), expected) > 0.02:
