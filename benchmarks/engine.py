@@ -27,7 +27,7 @@ from benchmarks import full_shape
 from benchmarks.table import Row, show
 from voxgate.voxtral.features import CHUNK_S, SAMPLE_RATE
 from voxgate.voxtral.measured import TOKENS, Figures, Watch, figures, measure, sound
-from voxgate.voxtral.profiles import PROFILES, named
+from voxgate.voxtral.profiles import PROFILES, Profile, named
 
 Clock: TypeAlias = Callable[[], float]
 
@@ -62,37 +62,50 @@ def main() -> None:
             began = time.perf_counter()
             size = full_shape.write(folder, asked.shape)
             print(f"{size / 1e9:.1f} GB of weights written in {time.perf_counter() - began:.0f} s")
-        profiles: list[str] = [*PROFILES] if asked.profile == "all" else [asked.profile]
-        one = asked.one_thread
-        ours = {each: _ours(folder, asked.tokens, asked.dtype, each, one=one) for each in profiles}
+        profiles: list[Profile] = [*PROFILES] if asked.profile == "all" else [asked.profile]
+        one, tokens, dtype = asked.one_thread, asked.tokens, asked.dtype
+        ours = {each: in_profile(folder, each, tokens, dtype, one=one) for each in profiles}
         wanted = asked.dtype if asked.dtype != "auto" else "bfloat16"
-        peer = _child("transformers", folder, asked.tokens, wanted, "exact", one=one)
+        peer = transformers(folder, tokens, wanted, one=one)
     threads = "1 thread, its own time" if one else f"{torch.get_num_threads()} threads"
     print(f"{platform.machine()}, {threads}, torch {torch.__version__}, {peer.dtype}")
     print("peer: VoxtralForConditionalGeneration.from_pretrained(folder, dtype), greedy, cached")
     show(row for name, each in ours.items() for row in _rows(each, peer, name))
 
 
-def _ours(folder: Path, tokens: int, dtype: str, profile: str, *, one: bool) -> Figures:
-    """The second start of a profile: at the first its weights are quantised, which is said."""
+def in_profile(
+    folder: Path, profile: Profile, tokens: int, dtype: str = "auto", *, one: bool = False
+) -> Figures:
+    """Ours, of a profile's second start: at the first its weights are quantised, which is said."""
     if profile != "exact":
         began = time.perf_counter()
-        _child("voxgate", folder, 1, dtype, profile, one=one)
+        _child(command("voxgate", folder, 1, profile, dtype, one=one))
         print(f"{profile}: first start and a window in {time.perf_counter() - began:.0f} s")
-    return _child("voxgate", folder, tokens, dtype, profile, one=one)
+    return _child(command("voxgate", folder, tokens, profile, dtype, one=one))
+
+
+def transformers(
+    folder: Path, tokens: int, dtype: str = "bfloat16", *, one: bool = False
+) -> Figures:
+    """The peer's."""
+    return _child(command("transformers", folder, tokens, "exact", dtype, one=one))
 
 
 def _clock(one_thread: bool) -> Clock:
     return time.thread_time if one_thread else time.perf_counter
 
 
-def _child(
-    engine: str, folder: Path, tokens: int, dtype: str, profile: str, *, one: bool
-) -> Figures:
-    command = [sys.executable, "-m", "benchmarks.engine", "--only", engine]
-    command += ["--folder", str(folder), "--tokens", str(tokens), "--dtype", dtype]
-    command += ["--profile", profile, *(["--one-thread"] if one else [])]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+def command(
+    engine: str, folder: Path, tokens: int, profile: str, dtype: str = "auto", *, one: bool = False
+) -> list[str]:
+    """What measures an engine in a process of its own."""
+    call = [sys.executable, "-m", "benchmarks.engine", "--only", engine]
+    call += ["--folder", str(folder), "--tokens", str(tokens), "--dtype", dtype]
+    return [*call, "--profile", profile, *(["--one-thread"] if one else [])]
+
+
+def _child(call: list[str]) -> Figures:
+    done = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True)
     return Figures(**json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -2,18 +2,26 @@
 
 The numbers of Voxtral Mini 3B and Small 24B (their configurations on Hugging Face, 2507). Weights
 are drawn and written shard by shard, so that making one needs far less memory than running it.
+
+Whatever it hears, it says the same `SENTENCE` tokens and ends, so that a whole recording can be
+taken through the whole product: layers add next to nothing to the token before, and the head's row
+of each token is the embedding of the one before it. What a product costs does not depend on that.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
 
 from voxgate.voxtral.encoder import sinusoids
+from voxgate.voxtral.folder import TOKENIZER
 from voxgate.voxtral.names import POSITIONS, in_file
 from voxgate.voxtral.network import Network
 from voxgate.voxtral.synthetic import DECODERS, configure
@@ -23,9 +31,15 @@ if TYPE_CHECKING:
 
     from voxgate.voxtral.config import VoxtralConfig
 
-__all__ = ["DECODERS", "write"]
+__all__ = ["DECODERS", "sentence", "write"]
 
 SHARD_BYTES = 2 * 2**30
+SENTENCE = 100  # tokens, all of them words: fluent speech of 30 s
+WORD = re.compile(rb" [a-z]{3,}")
+TRANSCRIBE, END, FIRST_TEXT = 34, 2, 1000  # ids
+QUIET = 1e-4  # of what a layer adds
+ADDS = (".out.weight", ".down.weight")
+EMBEDDINGS, HEAD = "decoder.embeddings.weight", "decoder.head.weight"
 
 
 def write(folder: Path, shape: str = "mini", seed: int = 0) -> int:
@@ -33,20 +47,36 @@ def write(folder: Path, shape: str = "mini", seed: int = 0) -> int:
     return _weights(folder, configure(folder, shape), seed)
 
 
+def sentence(folder: Path) -> list[int]:
+    """The tokens that such a checkpoint says."""
+    vocabulary = json.loads((folder / TOKENIZER).read_bytes())["vocab"]
+    words = (
+        FIRST_TEXT + entry["rank"]
+        for entry in vocabulary
+        if WORD.fullmatch(base64.b64decode(entry["token_bytes"]))
+    )
+    return list(islice(words, SENTENCE))
+
+
 def _weights(folder: Path, config: VoxtralConfig, seed: int) -> int:
     generator = torch.Generator().manual_seed(seed)
+    said = [TRANSCRIBE, *sentence(folder), END]
     with torch.device("meta"):
         parameters = list(Network(config).named_parameters())
     places: dict[str, str] = {}
     total = 0
+    before = torch.empty(0)  # the embeddings of what comes before each
     while parameters:
         file = f"model-{len(set(places.values())) + 1:05d}.safetensors"
         shard: dict[str, torch.Tensor] = {}
         while parameters and sum(tensor.nbytes for tensor in shard.values()) < SHARD_BYTES:
             parameter, target = parameters.pop(0)
-            shard[in_file(parameter, "hf") or parameter] = _drawn(
-                parameter, target.shape, generator
-            )
+            weight = _drawn(parameter, target.shape, generator)
+            if parameter == EMBEDDINGS:
+                before = weight[said[:-1]].clone()
+            if parameter == HEAD:
+                weight[said[1:]] = before
+            shard[in_file(parameter, "hf") or parameter] = weight
         save_file(shard, folder / file, metadata={"format": "pt"})
         places |= dict.fromkeys(shard, file)
         total += sum(tensor.nbytes for tensor in shard.values())
@@ -63,5 +93,8 @@ def _drawn(parameter: str, shape: torch.Size, generator: torch.Generator) -> tor
         value = 1.0 if parameter.endswith("weight") else 0.0
         return torch.full(shape, value, dtype=torch.bfloat16)
     fan_in = math.prod(shape[1:])
+    size = fan_in**-0.5
+    if parameter.startswith("decoder.layers") and parameter.endswith(ADDS):
+        size *= QUIET
     drawn = torch.empty(shape, dtype=torch.bfloat16)
-    return drawn.normal_(0.0, fan_in**-0.5, generator=generator)
+    return drawn.normal_(0.0, size, generator=generator)

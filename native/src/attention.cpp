@@ -83,13 +83,93 @@ void mix(Block &block, const bf16 *values, long count, long head_dim) {
                std::min(4L, (head_dim - d) / 16), block.mixed[r] + d, WIDEST, true);
 }
 
+// The same without packing, for rows that are too few to pay for it: those of a token, which share a key by fours. Keys are read as
+// they lie, four at a time.
+constexpr long FEW = 4;
+
+// Four vectors' sums for each of four rows, [row][vector].
+inline __m512 sums(const __m512 (&of)[4][4]) {
+  __m512 quarters[4];  // each 128 bits hold parts of a row's four sums
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; r++) {
+    const __m512 a = _mm512_add_ps(_mm512_unpacklo_ps(of[0][r], of[1][r]), _mm512_unpackhi_ps(of[0][r], of[1][r]));
+    const __m512 b = _mm512_add_ps(_mm512_unpacklo_ps(of[2][r], of[3][r]), _mm512_unpackhi_ps(of[2][r], of[3][r]));
+    const __m512d c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);
+    quarters[r] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(c, d)), _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)));
+  }
+  const auto halved = [](__m512 x, __m512 y) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(x, y, 0x88), _mm512_shuffle_f32x4(x, y, 0xdd));
+  };
+  return halved(halved(quarters[0], quarters[1]), halved(quarters[2], quarters[3]));
+}
+
+// 32 dimensions, or as many as are left.
+inline __m512bh dims(const bf16 *from, long left) {
+  return left >= 32 ? pairs(from) : (__m512bh)_mm512_maskz_loadu_epi32(first(left / 2), from);
+}
+
+// Scores of `count` positions; those of rows that are not there are the first one's.
+void score_few(Block &block, const bf16 *keys, long stride, long count, long head_dim) {
+  const bf16 *q[FEW];
+  for (long r = 0; r < FEW; r++) q[r] = block.q[r < block.rows ? r : 0];
+  for (long j = 0; j < count; j += 4) {
+    const bf16 *key[4];
+    for (long p = 0; p < 4; p++) key[p] = keys + std::min(j + p, count - 1) * stride;
+    __m512 products[4][4] = {};
+    for (long d = 0; d < head_dim; d += 32)
+#pragma GCC unroll 4
+      for (int r = 0; r < FEW; r++) {
+        const __m512bh row = dims(q[r] + d, head_dim - d);
+#pragma GCC unroll 4
+        for (int p = 0; p < 4; p++) products[p][r] = _mm512_dpbf16_ps(products[p][r], dims(key[p] + d, head_dim - d), row);
+      }
+    const __m512 found = sums(products);
+    _mm_storeu_ps(block.scores[0] + j, _mm512_extractf32x4_ps(found, 0));
+    _mm_storeu_ps(block.scores[1] + j, _mm512_extractf32x4_ps(found, 1));
+    _mm_storeu_ps(block.scores[2] + j, _mm512_extractf32x4_ps(found, 2));
+    _mm_storeu_ps(block.scores[3] + j, _mm512_extractf32x4_ps(found, 3));
+  }
+}
+
+// Add `count` positions' values, weighted: 64 dimensions at a time, two positions side by side as the product wants them.
+void mix_few(Block &block, const bf16 *values, long stride, long count, long head_dim) {
+  alignas(64) std::uint16_t order[32];
+  for (int i = 0; i < 32; i++) order[i] = static_cast<std::uint16_t>(i / 2 + i % 2 * 32);
+  const __m512i low = _mm512_load_si512(order), high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
+  for (long d = 0; d < head_dim; d += 64) {
+    __m512 mixed[4][FEW];
+    for (int c = 0; c < 4; c++)
+      for (int r = 0; r < FEW; r++) mixed[c][r] = load(block.mixed[r] + d + 16 * c);
+    for (long j = 0; j < count; j += 2) {
+      __m512bh columns[4];
+#pragma GCC unroll 2
+      for (int half = 0; half < 2; half++) {
+        const bf16 *from = values + j * stride + d + 32 * half;
+        const long left = head_dim - d - 32 * half;
+        const __m512i even = (__m512i)dims(from, left), odd = j + 1 < count ? (__m512i)dims(from + stride, left) : __m512i{};
+        columns[2 * half] = (__m512bh)_mm512_permutex2var_epi16(even, low, odd);
+        columns[2 * half + 1] = (__m512bh)_mm512_permutex2var_epi16(even, high, odd);
+      }
+#pragma GCC unroll 4
+      for (int r = 0; r < FEW; r++) {
+        const __m512bh weight = repeated(weights(block.scores[r]) + j);
+#pragma GCC unroll 4
+        for (int c = 0; c < 4; c++) mixed[c][r] = _mm512_dpbf16_ps(mixed[c][r], columns[c], weight);
+      }
+    }
+    for (int c = 0; c < 4; c++)
+      for (int r = 0; r < FEW; r++) _mm512_store_ps(block.mixed[r] + d + 16 * c, mixed[c][r]);
+  }
+}
+
 void write(Block &block, long head_dim) {
   for (long r = 0; r < block.rows; r++)
     for (long d = 0; d < head_dim; d += 16)
       store(block.out[r] + d, 0xffff, _mm512_mul_ps(load(block.mixed[r] + d), _mm512_set1_ps(1 / block.total[r])));
 }
 
-void attend_block(Block &block, const bf16 *keys, const bf16 *values, float scale, long head_dim) {
+// Nothing seen yet; the positions that any row sees.
+long begin(Block &block, long head_dim) {
   long most = 0;
   for (long r = 0; r < block.rows; r++) {
     most = std::max(most, block.seen[r]);
@@ -97,11 +177,27 @@ void attend_block(Block &block, const bf16 *keys, const bf16 *values, float scal
     block.total[r] = 0;
     std::fill_n(block.mixed[r], head_dim, 0.f);
   }
+  return most;
+}
+
+void attend_block(Block &block, const bf16 *keys, const bf16 *values, float scale, long head_dim) {
+  const long most = begin(block, head_dim);
   for (long start = 0; start < most; start += CHUNK) {
     const long count = padded(std::min(CHUNK, most - start));
     score(block, keys + start * head_dim, count, head_dim);
     for (long r = 0; r < block.rows; r++) weigh(block, r, block.seen[r] - start, count, scale, head_dim);
     mix(block, values + start * head_dim, count, head_dim);
+  }
+  write(block, head_dim);
+}
+
+void attend_few(Block &block, const bf16 *keys, long key_stride, const bf16 *values, long value_stride, float scale, long head_dim) {
+  const long most = begin(block, head_dim);
+  for (long start = 0; start < most; start += CHUNK) {
+    const long count = std::min(CHUNK, most - start);
+    score_few(block, keys + start * key_stride, key_stride, count, head_dim);
+    for (long r = 0; r < block.rows; r++) weigh(block, r, block.seen[r] - start, padded(count), scale, head_dim);
+    mix_few(block, values + start * value_stride, value_stride, count, head_dim);
   }
   write(block, head_dim);
 }
@@ -128,11 +224,17 @@ Block &filled(Block &block, const Attention &of, const Task &task, long from) {
 void attend_task(const Attention &of, const Task &task, std::byte *memory) {
   Block &block = *new (memory) Block;
   const long length = of.lengths[task.sequence], slot = of.slots[task.sequence];
+  const bf16 *their_keys = of.keys + slot * of.k_strides.slot + task.kv_head * of.k_strides.head;
+  const bf16 *their_values = of.values + slot * of.v_strides.slot + task.kv_head * of.v_strides.head;
+  if (task.to - task.from <= FEW) {
+    attend_few(filled(block, of, task, task.from), their_keys, of.k_strides.row, their_values, of.v_strides.row, of.scale,
+               of.head_dim);
+    return;
+  }
   bf16 *keys = reinterpret_cast<bf16 *>(memory + Scratch::rounded(sizeof(Block)));
   bf16 *values = keys + padded(length) * of.head_dim;
-  pack_keys(of.keys + slot * of.k_strides.slot + task.kv_head * of.k_strides.head, of.k_strides.row, keys, length, of.head_dim);
-  pack_values(of.values + slot * of.v_strides.slot + task.kv_head * of.v_strides.head, of.v_strides.row, values, length,
-              of.head_dim);
+  pack_keys(their_keys, of.k_strides.row, keys, length, of.head_dim);
+  pack_values(their_values, of.v_strides.row, values, length, of.head_dim);
   for (long row = task.from; row < task.to; row += BLOCK)
     attend_block(filled(block, of, task, row), keys, values, of.scale, of.head_dim);
 }
