@@ -136,7 +136,7 @@ class _Layer:
         self._keys[self._at] = keys[:, :, 0].to(self._keys.dtype)
         self._values[self._at] = values[:, :, 0].to(self._values.dtype)
         held = self._keys[:, :, : self._length], self._values[:, :, : self._length]
-        rows, shared, _, width = self._keys.shape
+        rows, shared, width = len(q), self._keys.shape[1], q.shape[-1]
         grouped = q.to(self._keys.dtype).reshape(rows, shared, -1, width)
         mixed = F.scaled_dot_product_attention(grouped, *held, attn_mask=mask)
         return mixed.reshape(q.shape)

@@ -16,6 +16,7 @@ from voxgate.voxtral.assembly import assembled, prepacked
 from voxgate.voxtral.cache import Cache
 from voxgate.voxtral.checkpoint import Checkpoint
 from voxgate.voxtral.decode_graph import DecodeGraph
+from voxgate.voxtral.device import found
 from voxgate.voxtral.features import chunks_of, log_mel, samples_of
 from voxgate.voxtral.hearing import Hearing
 from voxgate.voxtral.profiles import Profile, exact_scheme, named
@@ -70,12 +71,14 @@ class Voxtral:
         `dtype` is of the profile `exact`, where None takes the stored type, or float32 on a
         processor that cannot compute with bfloat16, if that fits. The other profiles are a
         processor's. `layout` None prefers Hugging Face's files. Raises `CheckpointError`,
-        `InsufficientMemoryError` and, for another profile, `UsageError`.
+        `InsufficientMemoryError` and, for another profile and a card that is not there,
+        `UsageError`.
         """
         profile = named(profile)
         checkpoint = Checkpoint.open(path, layout)
         tokenizer = Tokenizer.open(checkpoint.folder.tokenizer, checkpoint.config)
         if profile == "exact":
+            device = found(device)
             network = checkpoint.load(dtype or _natural_type(checkpoint, device), device)
             return cls(prepacked(network), tokenizer, checkpoint.config)
         if dtype is not None or torch.device(device).type != "cpu":

@@ -33,7 +33,7 @@ class Recorder:
         self._device = device
         with torch.cuda.device(device):
             self._pool = torch.cuda.graph_pool_handle()
-            self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call] (PyTorch's)
+            self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._recordings: dict[Hashable, Recording] = {}
 
     def replayed(self, name: Hashable, compute: Callable[[], Tensor]) -> Tensor:
