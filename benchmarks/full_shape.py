@@ -28,13 +28,18 @@ __all__ = ["DECODERS", "write"]
 SHARD_BYTES = 2 * 2**30
 
 
-def write(folder: Path, shape: str = "mini", seed: int = 0) -> int:
-    """Write the checkpoint in Hugging Face's layout; its weights' bytes, in bf16."""
-    return _weights(folder, configure(folder, shape), seed)
+def write(
+    folder: Path, shape: str = "mini", seed: int = 0, device: torch.device | str = "cpu"
+) -> int:
+    """Write the checkpoint in Hugging Face's layout; its weights' bytes, in bf16.
+
+    A card draws them in seconds, and other ones than a processor.
+    """
+    generator = torch.Generator(device).manual_seed(seed)
+    return _weights(folder, configure(folder, shape), generator)
 
 
-def _weights(folder: Path, config: VoxtralConfig, seed: int) -> int:
-    generator = torch.Generator().manual_seed(seed)
+def _weights(folder: Path, config: VoxtralConfig, generator: torch.Generator) -> int:
     with torch.device("meta"):
         parameters = list(Network(config).named_parameters())
     places: dict[str, str] = {}
@@ -63,5 +68,5 @@ def _drawn(parameter: str, shape: torch.Size, generator: torch.Generator) -> tor
         value = 1.0 if parameter.endswith("weight") else 0.0
         return torch.full(shape, value, dtype=torch.bfloat16)
     fan_in = math.prod(shape[1:])
-    drawn = torch.empty(shape, dtype=torch.bfloat16)
-    return drawn.normal_(0.0, fan_in**-0.5, generator=generator)
+    drawn = torch.empty(shape, dtype=torch.bfloat16, device=generator.device)
+    return drawn.normal_(0.0, fan_in**-0.5, generator=generator).cpu()

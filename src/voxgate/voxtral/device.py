@@ -26,4 +26,5 @@ def found(device: torch.device | str) -> torch.device:
             f"The model is to compute on '{device}', and the last of {count} cards is "
             f"'cuda:{count - 1}'. Name one that is there in VOXGATE_DEVICE."
         )
+    torch.cuda.init()  # from here on PyTorch itself can be asked what is free
     return wanted
