@@ -26,5 +26,6 @@ def found(device: torch.device | str) -> torch.device:
             f"The model is to compute on '{device}', and the last of {count} cards is "
             f"'cuda:{count - 1}'. Name one that is there in VOXGATE_DEVICE."
         )
-    torch.cuda.init()  # from here on PyTorch itself can be asked what is free
+    # From here on PyTorch itself can be asked what is free.
+    torch.cuda.init()  # type: ignore[no-untyped-call]
     return wanted

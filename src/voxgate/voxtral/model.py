@@ -186,10 +186,8 @@ class Voxtral:
         sounds = [samples_of(window) for window in windows]
         mels = self.config.encoder.mels
         chunks = torch.cat([log_mel(upload(sound, self.device), mels) for sound in sounds])
-        embeddings = []
-        for batch in torch.split(
-            chunks, CARD_BATCH if self.device.type == "cuda" else ENCODER_BATCH
-        ):
+        embeddings, most = [], CARD_BATCH if self.device.type == "cuda" else ENCODER_BATCH
+        for batch in torch.split(chunks, most):
             frames = yield from self._network.encoder.steps(batch)
             embeddings.append(self._network.projector(frames))
         lengths = [TOKENS_PER_CHUNK * chunks_of(sound) for sound in sounds]
