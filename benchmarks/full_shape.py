@@ -42,9 +42,15 @@ ADDS = (".out.weight", ".down.weight")
 EMBEDDINGS, HEAD = "decoder.embeddings.weight", "decoder.head.weight"
 
 
-def write(folder: Path, shape: str = "mini", seed: int = 0) -> int:
-    """Write the checkpoint in Hugging Face's layout; its weights' bytes, in bf16."""
-    return _weights(folder, configure(folder, shape), seed)
+def write(
+    folder: Path, shape: str = "mini", seed: int = 0, device: torch.device | str = "cpu"
+) -> int:
+    """Write the checkpoint in Hugging Face's layout; its weights' bytes, in bf16.
+
+    A card draws them in seconds, and other ones than a processor.
+    """
+    generator = torch.Generator(device).manual_seed(seed)
+    return _weights(folder, configure(folder, shape), generator)
 
 
 def sentence(folder: Path) -> list[int]:
@@ -58,8 +64,7 @@ def sentence(folder: Path) -> list[int]:
     return list(islice(words, SENTENCE))
 
 
-def _weights(folder: Path, config: VoxtralConfig, seed: int) -> int:
-    generator = torch.Generator().manual_seed(seed)
+def _weights(folder: Path, config: VoxtralConfig, generator: torch.Generator) -> int:
     said = [TRANSCRIBE, *sentence(folder), END]
     with torch.device("meta"):
         parameters = list(Network(config).named_parameters())
@@ -96,5 +101,5 @@ def _drawn(parameter: str, shape: torch.Size, generator: torch.Generator) -> tor
     size = fan_in**-0.5
     if parameter.startswith("decoder.layers") and parameter.endswith(ADDS):
         size *= QUIET
-    drawn = torch.empty(shape, dtype=torch.bfloat16)
-    return drawn.normal_(0.0, size, generator=generator)
+    drawn = torch.empty(shape, dtype=torch.bfloat16, device=generator.device)
+    return drawn.normal_(0.0, size, generator=generator).cpu()

@@ -42,6 +42,9 @@ def test_what_is_empty_is_not_set(tmp_path: Path) -> None:
         ("VOXGATE_MAX_DURATION_S", "nan", "above zero"),
         ("VOXGATE_MAX_SOURCE_BYTES", "1.5", "a whole number"),
         ("VOXGATE_XYZZY", "1", "is no setting"),
+        ("VOXGATE_DEVICE", "gpu", "must be auto, cpu, cuda or cuda:N"),
+        ("VOXGATE_DEVICE", "cuda:", "must be auto, cpu, cuda or cuda:N"),
+        ("VOXGATE_PROFILE", "exakt", "must be 'auto', 'exact', 'balanced' or 'fast'"),
     ],
 )
 def test_what_cannot_be_is_named(name: str, value: str, said: str, tmp_path: Path) -> None:
@@ -71,3 +74,17 @@ def test_no_temporary_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_importing_looks_for_no_temporary_folder() -> None:
     code = "import tempfile; import voxgate.settings; assert tempfile.tempdir is None"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1"])
+def test_a_device_is_named_as_pytorch_names_it(device: str, tmp_path: Path) -> None:
+    settings = Settings.read({"VOXGATE_HOME": str(tmp_path), "VOXGATE_DEVICE": device})
+    assert (settings.device, settings.profile) == (device, "auto")
+
+
+def test_a_processors_profile_on_a_card_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('profile = "balanced"\n')
+    environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_DEVICE": "cuda"}
+    with pytest.raises(SettingsError, match=r"'balanced'.*'cuda'.*VOXGATE_DEVICE=cpu"):
+        Settings.read(environ)
+    assert Settings.read(environ | {"VOXGATE_PROFILE": "exact"}).device == "cuda"

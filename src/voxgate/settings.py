@@ -8,6 +8,7 @@ would otherwise protect nobody.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 PREFIX = "VOXGATE_"
 HOME = user_data_path("voxgate")
+DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
 FOREIGN = {
     "VOXGATE_AUDIO",  # the tests' and benchmarks' folder of recordings
     "VOXGATE_SERVER",  # of the command line: options, not settings
@@ -74,8 +76,12 @@ class Settings:
     engine_patience_s: float = 30.0
     """How long an engine with work may go without a step before it is killed."""
 
-    profile: str = "balanced"
-    """How Voxtral's weights are held: `exact`, `balanced` or `fast`."""
+    device: str = "auto"
+    """Where Voxtral computes: `cpu`, `cuda`, `cuda:N`, or a card that it fits on, else `cpu`."""
+
+    profile: str = "auto"
+    """How Voxtral's weights are held: `exact`, `balanced` or `fast`; by itself `balanced` on a
+    processor and `exact` on a card, which has no other."""
 
     engine_idle_s: float = 300.0
     """How long an engine may be without work before it is unloaded; `inf` keeps it for ever."""
@@ -119,6 +125,13 @@ class Settings:
     drain_s: float = 30.0
     """How long work under way may go on after the server was told to end."""
 
+    def __post_init__(self) -> None:
+        if self.device.startswith("cuda") and self.profile not in {"auto", "exact"}:
+            raise SettingsError(
+                f"'profile' is '{self.profile}', which is a processor's, and 'device' is "
+                f"'{self.device}'. Leave VOXGATE_PROFILE out, or set VOXGATE_DEVICE=cpu."
+            )
+
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """The settings of this process. Raises `SettingsError`, which names the culprit."""
@@ -135,7 +148,7 @@ _KINDS = {
 
 _CHOICES = {
     "auth": ("keys", "off"),
-    "profile": ("exact", "balanced", "fast"),
+    "profile": ("auto", "exact", "balanced", "fast"),
     "while_loading": ("wait", "refuse"),
 }
 
@@ -175,6 +188,8 @@ def _value(name: str, value: Any, place: str) -> Any:
         *others, last = (f"'{choice}'" for choice in _CHOICES[name])
         choices = f"{', '.join(others)} or {last}"
         raise SettingsError(f"{place}: '{name}' must be {choices}: {value!r}.")
+    if name == "device" and not DEVICE.fullmatch(str(value)):
+        raise SettingsError(f"{place}: 'device' must be auto, cpu, cuda or cuda:N: {value!r}.")
     if kind is bool:
         return _flag(name, value, place)
     try:

@@ -65,8 +65,10 @@ def pcm16(spoken: Spoken) -> bytes:
 
 
 @contextmanager
-def batch(model: Voxtral, slots: int = 4, queue_limit: int = 32) -> Iterator[Batch]:
-    running = Batch(model, model.cache(slots, POSITIONS), queue_limit)
+def batch(
+    model: Voxtral, slots: int = 4, queue_limit: int = 32, *, static: bool = False
+) -> Iterator[Batch]:
+    running = Batch(model, model.cache(slots, POSITIONS, static=static), queue_limit)
     yield running
     running.stop(DEADLINE_S)
 
@@ -85,12 +87,14 @@ def at(number: int, do: Callable[[Caller], None]) -> Callable[[Caller], None]:
     return lambda caller: do(caller) if len(caller.told) == number else None
 
 
+@pytest.mark.parametrize("static", [False, True], ids=["ordinary", "static"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_windows_in_company_say_what_each_says_alone(
-    spoken: list[Spoken], dtype: torch.dtype
+    spoken: list[Spoken], dtype: torch.dtype, static: bool
 ) -> None:
+    """In steps of static shapes too, which are a card's."""
     model = Voxtral.load(CHECKPOINT, dtype=dtype)
-    with batch(model) as together:
+    with batch(model, static=static) as together:
         callers = [Caller(together, pcm16(one)) for one in spoken]
         heard = [caller.events() for caller in callers]
     for one, events in zip(spoken, heard, strict=True):
@@ -101,7 +105,10 @@ def test_windows_in_company_say_what_each_says_alone(
         assert events[-1] == Done(tokens=len(single.token_ids))
 
 
-def test_each_window_keeps_its_own_options(digits: Voxtral, spoken: list[Spoken]) -> None:
+@pytest.mark.parametrize("static", [False, True], ids=["ordinary", "static"])
+def test_each_window_keeps_its_own_options(
+    digits: Voxtral, spoken: list[Spoken], static: bool
+) -> None:
     """Whatever its neighbours asked for."""
     asked: list[dict[str, Any]] = [
         {"temperature": 1.5, "seed": 7},
@@ -112,7 +119,7 @@ def test_each_window_keeps_its_own_options(digits: Voxtral, spoken: list[Spoken]
         {"frequency_penalty": 2.0, "presence_penalty": 2.0},
     ]
     sound = spoken[1]
-    with batch(digits) as together:
+    with batch(digits, static=static) as together:
         callers = [Caller(together, pcm16(sound), **options) for options in asked]
         heard = [text(caller.events()) for caller in callers]
     assert heard == [alone(digits, pcm16(sound), **options).text.strip() for options in asked]
@@ -341,7 +348,10 @@ def test_what_cannot_be_heard_ends_alone(digits: Voxtral, spoken: list[Spoken]) 
             assert text(caller.events()) == alone(digits, pcm16(one)).text.strip()
 
 
-def test_a_window_that_becomes_no_number_ends_alone(tmp_path: Path, spoken: list[Spoken]) -> None:
+@pytest.mark.parametrize("static", [False, True], ids=["ordinary", "static"])
+def test_a_window_that_becomes_no_number_ends_alone(
+    tmp_path: Path, spoken: list[Spoken], static: bool
+) -> None:
     """Its token's embedding is damaged: whoever says it computes nonsense from then on."""
     for file in FILES:
         (tmp_path / file.name).write_bytes(file.read_bytes())
@@ -351,7 +361,8 @@ def test_a_window_that_becomes_no_number_ends_alone(tmp_path: Path, spoken: list
     weights = load_file(tmp_path / "model.safetensors")
     weights["language_model.model.embed_tokens.weight"][damaged] = torch.nan
     save_file(weights, tmp_path / "model.safetensors")
-    with batch(Voxtral.load(tmp_path, dtype=torch.float32), slots=4) as together:
+    damaged_model = Voxtral.load(tmp_path, dtype=torch.float32)
+    with batch(damaged_model, slots=4, static=static) as together:
         callers = [Caller(together, pcm16(one)) for one in spoken]
         for caller, single in zip(callers, said, strict=True):
             if damaged in single.token_ids:

@@ -99,3 +99,25 @@ def test_a_freed_slot_is_cleared_of_abandoned_positions_too() -> None:
 def test_a_slots_size_is_known_before_there_is_one() -> None:
     size = Cache.slot_bytes(CONFIG, 64, torch.bfloat16)
     assert 3 * size == Cache(CONFIG, slots=3, capacity=64, dtype=torch.bfloat16).nbytes
+
+
+def test_a_static_cache_has_a_scratch_place_in_each_slot() -> None:
+    """Behind all positions, at a distance from the next slot's that attention's kernels like."""
+    cache = Cache(CONFIG, slots=3, capacity=20, dtype=torch.bfloat16, static=True)
+    assert cache.capacity == 20
+    assert cache.keys.shape[3] == 33
+    assert 3 * Cache.slot_bytes(CONFIG, 20, torch.bfloat16, static=True) == cache.nbytes
+    slot = cache.take()
+    cache.reserve([slot], 20)
+    with pytest.raises(UsageError, match="no room for 21 more"):
+        cache.reserve([slot], 21)
+
+
+def test_what_is_written_past_write_is_cleared_where_it_was_marked() -> None:
+    cache = Cache(CONFIG, slots=1, capacity=8, static=True)
+    slot = cache.take()
+    cache.advance([slot], 2)
+    cache.mark([slot], 1)
+    cache.keys[:, slot, :, 2] = torch.nan
+    cache.free(slot)
+    assert not cache.keys[:, slot, :, :8].any()

@@ -37,10 +37,11 @@ def engine(
     that it takes connections.
     """
     from voxgate.engine.catalogue import find
+    from voxgate.engine.placing import placed
     from voxgate.engine.plates import FOLDER
     from voxgate.engine.serve import serve
     from voxgate.registry.shelf import Shelf
 
     settings = in_force()
-    spec = find(model, Shelf(settings)).held(settings.profile)
+    spec = placed(find(model, Shelf(settings)), settings)
     serve(spec, socket, grace, plates=settings.home / FOLDER)

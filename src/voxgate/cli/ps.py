@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 HEADINGS = (
-    *("model", "revision", "profile", "state", "memory", "active", "queued", "taken"),
+    *("model", "revision", "profile", "device", "state", "memory", "active", "queued", "taken"),
     *("last step", "idle", "process"),
 )
 
@@ -101,6 +101,7 @@ def _row(engine: Loaded) -> tuple[str, ...]:
         plate.model,
         (plate.revision or "")[:12],
         plate.profile or "",
+        plate.device or "",
         engine.state,
         "" if memory is None else shown(memory),
         *(_number(health, name) for name in ("active", "queued", "taken")),

@@ -34,10 +34,12 @@ def main() -> int:
     parser.add_argument("--name", help="what the owner calls the model")
     parser.add_argument("--revision", help="which of its revisions this is")
     parser.add_argument("--profile", help="how its weights are held")
+    parser.add_argument("--device", default="cpu", help="where it computes: cpu or cuda:N")
     given = parser.parse_args()
-    known = {name: vars(given)[name] for name in ("name", "revision", "profile")}
+    known = {name: vars(given)[name] for name in ("name", "revision")}
     try:
         spec = replace(find(given.model), **{name: fact for name, fact in known.items() if fact})
+        spec = spec.on(given.device, given.profile or spec.profile)
         serve(spec, given.socket, given.grace, lifeline=given.lifeline, plates=given.plates)
     except VoxgateError as error:
         sys.stderr.write(f"{error.sentence}\n")

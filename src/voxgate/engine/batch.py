@@ -12,6 +12,7 @@ from voxgate.engine.rounds import Layer, Rounds, Token
 from voxgate.engine.sequence import Sequence
 from voxgate.engine.waiting import LANES, QUEUE_LIMIT, Waiting
 from voxgate.transcript.values import Progress
+from voxgate.voxtral.sampling import likeliest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Event
     from voxgate.voxtral.cache import Cache
     from voxgate.voxtral.model import Voxtral
+    from voxgate.voxtral.sampling import Likeliest
 
 logger = logging.getLogger(__name__)
 
@@ -143,11 +145,13 @@ class Batch:
             for sequence in sequences:
                 self._end(sequence, error)
             return
-        for sequence, logits in zip(sequences, rows, strict=False):
+        for sequence, logits, likeliest in rows:
             with self._alone(sequence):
-                self._take(sequence, logits)
+                self._take(sequence, logits, likeliest)
 
-    def _computed(self, sequences: tuple[Sequence, ...]) -> Tensor | tuple[()]:
+    def _computed(
+        self, sequences: tuple[Sequence, ...]
+    ) -> list[tuple[Sequence, Tensor, Likeliest]]:
         """The logits of everyone's next token; none when nobody wants them any more."""
         slots = [sequence.slot for sequence in sequences]
         steps = self._model.step_steps(self._cache, slots, [one.hearing.last for one in sequences])
@@ -156,14 +160,14 @@ class Batch:
                 next(steps)
             except StopIteration as end:
                 logits: Tensor = end.value
-                return logits
+                return list(zip(sequences, logits, likeliest_of(logits), strict=True))
             self._stepped()
             if all(sequence.work.cancelled for sequence in sequences):
                 steps.close()
-                return ()
+                return []
 
-    def _take(self, sequence: Sequence, logits: Tensor) -> None:
-        if sequence.take(logits):
+    def _take(self, sequence: Sequence, logits: Tensor, likeliest: Likeliest | None = None) -> None:
+        if sequence.take(logits, likeliest):
             self._tell(sequence, sequence.news())
             return
         for event in sequence.result():

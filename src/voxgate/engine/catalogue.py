@@ -35,12 +35,17 @@ class ModelSpec:
     checkpoint: Path | None = None  # the folder of its weights, where they come in none of those
     revision: str | None = None  # the commit or content of an installed checkpoint
     profile: str | None = None  # how its weights are held, where that can be chosen
+    device: str = "cpu"  # where it computes: `cpu` or `cuda:N`
     aliases: tuple[str, ...] = ()  # other names that stand for it now
     memory_bytes: int = 0  # of its engine, where no checkpoint says it: see `footprints`
 
-    def held(self, profile: str) -> ModelSpec:
-        """The same with its weights in a profile, where it has any."""
-        return self if self.profile is None else replace(self, profile=profile)
+    def on(self, device: str, profile: str | None) -> ModelSpec:
+        """The same on a device, with its weights in a profile, where it has any."""
+        if self.profile is None or profile is None:
+            return self
+        can = self.capabilities
+        can = can if device == "cpu" else replace(can, concurrency=CARD_WINDOWS)
+        return replace(self, device=device, profile=profile, capabilities=can)
 
     @property
     def address(self) -> str:
@@ -66,6 +71,10 @@ MODELS: dict[str, ModelSpec] = {
 }
 
 PROFILE = "balanced"  # where nobody chooses another
+
+CARD_WINDOWS = 16
+"""Windows at once on a card: each takes a slot's memory and hardly any of a step's time. With more,
+Mini would leave a card of 16 GB."""
 
 VOXTRAL = Capabilities(
     window_s=30.0,  # one chunk of the encoder

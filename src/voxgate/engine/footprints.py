@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from voxgate.engine.catalogue import ModelSpec
     from voxgate.voxtral.config import DecoderConfig
 
+CARD_BYTES = 2 * 2**30
+"""On a card, but for weights and cache: its context, its libraries' workspaces, what a batch of the
+encoder computes, recorded steps. Reckoned, not measured."""
+
 RUNTIME_BYTES = 400 * 2**20
 """Of an engine with PyTorch, but for its weights: 290 MiB at rest, the rest for a window's work."""
 
@@ -22,8 +26,9 @@ WINDOW_POSITIONS = 850
 def footprints(spec: ModelSpec) -> Mapping[str | None, int]:
     """Bytes by profile, the most exact first, all included. The spec's own profile is among them.
 
-    Of a checkpoint its headers are read: milliseconds. Raises `CheckpointError` for broken ones.
-    Empty where the libraries that would load it are not installed.
+    They are of the spec's device. Of a checkpoint its headers are read: milliseconds. Raises
+    `CheckpointError` for broken ones. Empty where the libraries that would load it are not
+    installed.
     """
     if spec.checkpoint is None:
         return {spec.profile: spec.memory_bytes}
@@ -34,8 +39,10 @@ def footprints(spec: ModelSpec) -> Mapping[str | None, int]:
     from voxgate.voxtral.folder import look  # noqa: PLC0415 (as above)
 
     folder = look(spec.checkpoint)
-    rest = RUNTIME_BYTES + _cache_bytes(spec, folder.config.decoder)
-    return {profile: rest + footprint(folder, profile) for profile in PROFILES}
+    rest = _cache_bytes(spec, folder.config.decoder)
+    if spec.device != "cpu":
+        return {"exact": CARD_BYTES + rest + footprint(folder, "exact", spec.device)}
+    return {profile: RUNTIME_BYTES + rest + footprint(folder, profile) for profile in PROFILES}
 
 
 def _cache_bytes(spec: ModelSpec, decoder: DecoderConfig) -> int:

@@ -40,6 +40,7 @@ class Plate:
     started_at: str  # UTC, ISO 8601
     revision: str | None = None
     profile: str | None = None
+    device: str | None = None  # where it computes; None: an older engine does not say
     checkpoint: str | None = None  # the folder of its weights
 
     @classmethod
@@ -52,6 +53,7 @@ class Plate:
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             revision=spec.revision,
             profile=spec.profile,
+            device=spec.device,
             checkpoint=None if spec.checkpoint is None else str(spec.checkpoint),
         )
 

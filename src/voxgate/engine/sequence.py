@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from voxgate.voxtral.cache import Cache
     from voxgate.voxtral.hearing import Hearing
     from voxgate.voxtral.model import Voxtral
+    from voxgate.voxtral.sampling import Likeliest
 
 RUNAWAY = Notice(
     "runaway_text",
@@ -63,9 +64,9 @@ class Sequence:
             return logits
         return None
 
-    def take(self, logits: Tensor) -> bool:
+    def take(self, logits: Tensor, likeliest: Likeliest | None = None) -> bool:
         """Choose the next token; False when the text is finished."""
-        return self.hearing.take(logits)
+        return self.hearing.take(logits, likeliest)
 
     def news(self) -> Event:
         """What is to be said after a token: the text that came with it, or that it came."""

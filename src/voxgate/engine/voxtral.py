@@ -25,7 +25,7 @@ def load(spec: ModelSpec) -> VoxtralRecogniser:
     """The model, ready. Raises `CheckpointError` and `InsufficientMemoryError`."""
     if spec.checkpoint is None:
         raise CheckpointError(f"{spec.name} has no folder of weights. Name the folder itself.")
-    model = Voxtral.load(spec.checkpoint, named(spec.profile or "exact"))
+    model = Voxtral.load(spec.checkpoint, named(spec.profile or "exact"), spec.device)
     return VoxtralRecogniser(spec.name, spec.capabilities, model)
 
 
@@ -44,8 +44,12 @@ class VoxtralRecogniser:
         capacity = most_positions(self._model.tokenizer, chunks, languages)
         budget = int(CACHE_SHARE * free_bytes(self._model.device))
         wanted = self.capabilities.concurrency + RESERVED
-        slots = affordable(wanted, self._model.slot_bytes(capacity), budget)
-        return Batch(self._model, self._model.cache(slots, capacity))
+        static = self._model.graphs
+        slots = affordable(wanted, self._model.slot_bytes(capacity, static=static), budget)
+        cache = self._model.cache(slots, capacity, static=static)
+        if static:
+            self._model.record(cache)
+        return Batch(self._model, cache)
 
 
 def affordable(slots: int, slot_bytes: int, budget: int) -> int:

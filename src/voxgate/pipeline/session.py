@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from voxgate.audio.decode import Decoders
 from voxgate.audio.source import Source
 from voxgate.engine.catalogue import find, missing
+from voxgate.engine.placing import placed
 from voxgate.errors import NoWeightsError, UsageError
 from voxgate.pipeline.run import Run, Standing
 from voxgate.providers.local import LocalEngine
-from voxgate.providers.room import Room
+from voxgate.providers.rooms import Rooms
 from voxgate.registry.shelf import Shelf
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options
@@ -66,7 +66,8 @@ class Session:
         """
         self.settings = settings or Settings.read()
         self.models = Shelf(self.settings) if models is None else models
-        self._start = start or partial(LocalEngine, room=Room.of(self.settings))
+        self._rooms = Rooms(self.settings)
+        self._start = start or self._local
         self._decoders = Decoders(self.settings)
         # By address and revision: a model may have several names, and a folder other files later.
         self._desks: dict[tuple[str, str | None], _Desk] = {}
@@ -135,7 +136,7 @@ class Session:
             self._desks = {}
 
     def _desk(self, model: str) -> _Desk:
-        spec = find(model, self.models).held(self.settings.profile)
+        spec = placed(find(model, self.models), self.settings)
         key = spec.address, spec.revision
         if key not in self._desks:
             if absent := missing(spec):
@@ -144,6 +145,9 @@ class Session:
             lane = Turns(provider.capabilities.concurrency)
             self._desks[key] = _Desk(provider, lane)
         return self._desks[key]
+
+    def _local(self, spec: ModelSpec, settings: Settings) -> Provider:
+        return LocalEngine(spec, settings, self._rooms.of(spec.device))
 
     def _desk_of(self, provider: Provider) -> _Desk:
         for desk in self._desks.values():

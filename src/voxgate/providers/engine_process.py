@@ -29,6 +29,8 @@ SOCKET_PATH_BYTES = 103  # the longest that macOS takes; Linux takes 107
 TAIL_BYTES = 8192  # what is kept of an engine's standard error
 LAST_WORDS_S = 1.0  # how long after its end a process may still be heard on standard error
 
+CARDS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # numbered as the driver does, which we have asked
+
 logger = logging.getLogger("voxgate.engine")
 
 
@@ -64,7 +66,7 @@ class EngineProcess:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
-                env={**os.environ, **told(settings)},
+                env={**CARDS, **os.environ, **told(settings)},
                 start_new_session=True,
             )
         except BaseException as error:
@@ -175,7 +177,7 @@ class EngineProcess:
 
 def _known(spec: ModelSpec) -> list[str]:
     """What the engine cannot know of its model by itself."""
-    facts = {"--revision": spec.revision, "--profile": spec.profile}
+    facts = {"--revision": spec.revision, "--profile": spec.profile, "--device": spec.device}
     return [word for name, fact in facts.items() if fact for word in (name, fact)]
 
 

@@ -45,7 +45,7 @@ class LocalEngine:
         """Without a `room` it has one of its own. Raises what `find` and `footprints` raise."""
         self._spec = find(model) if isinstance(model, str) else model
         self._settings = settings or Settings.read()
-        self._room = room or Room.of(self._settings)
+        self._room = room or Room.of(self._settings, self._spec.device)
         self.needs = footprints(self._spec)
         self.in_use = 0
         self._idle: asyncio.TimerHandle | None = None
@@ -85,7 +85,9 @@ class LocalEngine:
     @property
     def mapped(self) -> int:
         """Bytes of files in its engine's memory, its weights where they are mapped."""
-        return 0 if self.pid is None else file_bytes_of(self.pid)
+        if self.pid is None or self._spec.device != "cpu":  # a card's memory maps no files
+            return 0
+        return file_bytes_of(self.pid)
 
     @property
     def leaving(self) -> int:

@@ -12,6 +12,7 @@ import asyncio
 import math
 import time
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from voxgate.errors import InsufficientMemoryError, ModelTooLargeError
@@ -76,7 +77,7 @@ class _Stay:
 
 
 class Room:
-    """One machine's, within one event loop."""
+    """One machine's, or one card's, within one event loop."""
 
     def __init__(
         self, most_bytes: int, turn_s: float, free: Callable[[], int] = free_bytes
@@ -89,9 +90,10 @@ class Room:
         self._changed = asyncio.Event()
 
     @classmethod
-    def of(cls, settings: Settings) -> Room:
-        """This machine's, as far as the settings leave it to engines."""
-        return cls(min(settings.engine_memory_bytes, total_bytes()), settings.engine_turn_s)
+    def of(cls, settings: Settings, device: str = "cpu") -> Room:
+        """A device's, as far as the settings leave it to engines."""
+        most = min(settings.engine_memory_bytes, total_bytes(device))
+        return cls(most, settings.engine_turn_s, partial(free_bytes, device))
 
     def check(self, tenant: Tenant) -> None:
         """Raise where the model could not be loaded if all others left.

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from voxgate.engine.catalogue import MODELS, ModelSpec, of_folder
+from voxgate.engine.placing import placed
 from voxgate.errors import ChangedCheckpointError, UnknownModelError
 from voxgate.registry import names
 from voxgate.registry.registry import Registry
@@ -30,7 +31,7 @@ class Shelf(Mapping[str, ModelSpec]):
 
     def __init__(self, settings: Settings, built_in: Mapping[str, ModelSpec] = MODELS) -> None:
         self._registry = Registry.open(settings)
-        self._built_in, self._profile = built_in, settings.profile
+        self._built_in, self._settings = built_in, settings
 
     def __getitem__(self, name: str) -> ModelSpec:
         if name in self._built_in:
@@ -43,7 +44,8 @@ class Shelf(Mapping[str, ModelSpec]):
         self._registry.healthy(record)
         folder = look(record.folder, record.layout)
         aliases = names.aliases_of(record, installed)
-        return of_folder(folder, record.name, record.revision, aliases).held(self._profile)
+        spec = of_folder(folder, record.name, record.revision, aliases)
+        return placed(spec, self._settings)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._built_in

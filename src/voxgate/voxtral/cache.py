@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
     from voxgate.voxtral.config import DecoderConfig
 
+ALIGNED = 16  # positions: attention's kernels want a mask's rows to be so many elements apart
+
 
 class Cache:
     """Room for `slots` sequences of at most `capacity` positions each.
 
     A slot is taken, filled from position 0 on, and freed. A slot's `length` says how much of it
     counts; the rest is masked, and must be numbers. Knows no tokens and no requests.
+
+    A static cache is for steps of static shapes, which compute slots that take no part in them too
+    (`decode_graph`): each slot has a scratch place behind its positions, for what those write.
     """
 
     def __init__(
@@ -31,6 +36,8 @@ class Cache:
         capacity: int,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        *,
+        static: bool = False,
     ) -> None:
         """Raises `UsageError` where the model has fewer positions than `capacity`."""
         if slots < 1 or not 1 <= capacity <= config.context:
@@ -38,19 +45,24 @@ class Cache:
                 f"A cache of {slots} slots of {capacity} positions cannot be made: this model has "
                 f"{config.context} positions. Ask for at least one slot and no more positions."
             )
-        shape = (config.layers, slots, config.kv_heads, capacity, config.head_dim)
+        places = _places(capacity, static=static)
+        shape = (config.layers, slots, config.kv_heads, places, config.head_dim)
         # Zeros: a masked position weighs nothing, but nothing times not-a-number is not-a-number.
         self.keys = torch.zeros(shape, dtype=dtype, device=device)
         self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.capacity = capacity
+        self.static = static
         self.lengths = [0] * slots  # positions that count, of each slot
         self._written = [0] * slots  # positions that hold something, abandoned ones too
         self._free = list(range(slots))  # a heap
 
     @staticmethod
-    def slot_bytes(config: DecoderConfig, capacity: int, dtype: torch.dtype) -> int:
+    def slot_bytes(
+        config: DecoderConfig, capacity: int, dtype: torch.dtype, *, static: bool = False
+    ) -> int:
         """Bytes of one slot, known before there is any."""
-        return 2 * config.layers * config.kv_heads * capacity * config.head_dim * dtype.itemsize
+        vectors = 2 * config.layers * config.kv_heads * _places(capacity, static=static)
+        return vectors * config.head_dim * dtype.itemsize
 
     @property
     def nbytes(self) -> int:
@@ -99,12 +111,20 @@ class Cache:
 
         The slots' lengths change when all layers have written, by `advance`.
         """
+        self.mark(slots, keys.shape[2])
         for row, slot in enumerate(slots):
             start = self.lengths[slot]
             end = start + keys.shape[2]
-            self._written[slot] = max(self._written[slot], end)
             self.keys[layer, slot, :, start:end] = keys[row]
             self.values[layer, slot, :, start:end] = values[row]
+
+    def mark(self, slots: Sequence[int], positions: int) -> None:
+        """Expect something in so many positions behind each slot's, to be cleared by `free`.
+
+        For whoever writes to `keys` and `values` past `write`.
+        """
+        for slot in slots:
+            self._written[slot] = max(self._written[slot], self.lengths[slot] + positions)
 
     def read(self, layer: int, slots: Sequence[int], length: int) -> tuple[Tensor, Tensor]:
         """Keys and values [slots, kv_heads, length, head_dim], positions that do not count too."""
@@ -123,3 +143,8 @@ class Cache:
     def _check(self, slot: int) -> None:
         if not 0 <= slot < len(self.lengths) or slot in self._free:
             raise UsageError(f"Slot {slot} is not taken. `take` gives one.")
+
+
+def _places(capacity: int, *, static: bool) -> int:
+    """Positions that are there of each slot; a static cache's last one is its scratch place."""
+    return -(-capacity // ALIGNED) * ALIGNED + 1 if static else capacity

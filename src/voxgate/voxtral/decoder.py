@@ -16,6 +16,7 @@ from voxgate.voxtral import attention, takeover
 from voxgate.voxtral.linear import Joint
 from voxgate.voxtral.rope import Rope
 from voxgate.voxtral.steps import Steps, finish
+from voxgate.voxtral.upload import upload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,7 @@ class Decoder(nn.Module):
         """
         new = x.shape[1]
         cache.reserve(slots, new)
-        starts = torch.tensor([cache.lengths[slot] for slot in slots], device=x.device)
+        starts = upload(torch.tensor([cache.lengths[slot] for slot in slots]), x.device)
         positions = starts[:, None] + torch.arange(new, device=x.device)
         rope = Rope(positions, self.config.head_dim, self.config.rope_theta, x.dtype)
         length = max(cache.lengths[slot] for slot in slots) + new

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from voxgate.voxtral.generation import Generation
+    from voxgate.voxtral.sampling import Likeliest
     from voxgate.voxtral.tokenizer import Tokenizer
 
 
@@ -58,12 +59,13 @@ class Hearing:
         """The token that was taken last, and has to go through the model next."""
         return self._draft.last
 
-    def take(self, logits: Tensor) -> bool:
+    def take(self, logits: Tensor, likeliest: Likeliest | None = None) -> bool:
         """Choose the next token of these logits [vocabulary]; False when the text is finished.
 
-        Raises `EngineRefusedError` where they are no numbers.
+        `likeliest` is for who knows it already. Raises `EngineRefusedError` where they are no
+        numbers.
         """
-        return self._draft.push(*self._sampler.choose(logits))
+        return self._draft.push(*self._sampler.choose(logits, likeliest))
 
     def generation(self) -> Generation:
         """What was written, once it is finished."""

@@ -1,27 +1,36 @@
-"""How much memory is free: what decides whether a model fits, before any of it is read."""
+"""How much memory is free: what decides whether a model fits, before any of it is read.
+
+Of the machine, or of a card (`cuda`, `cuda:N`). Imports no torch.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from voxgate.voxtral import cards
 
 if TYPE_CHECKING:
     import torch
 
 CGROUP = Path("/sys/fs/cgroup")  # of a container: its limit may lie below the machine's
+UNKNOWN = 2**63 - 1  # of a card of which nobody tells: its engine finds out by itself
 
 
 def free_bytes(device: torch.device | str = "cpu") -> int:
     """Bytes that a new model may take on this device without driving others out.
 
-    Imports no torch for a processor's.
+    Of a card PyTorch is asked where it computes on one in this process; else the driver.
     """
-    if str(device).startswith("cuda"):
-        import torch  # noqa: PLC0415 (whoever asks for a processor's memory need not have it)
-
+    if str(device) == "cpu":
+        return min(_available(), _container_left())
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
         return int(torch.cuda.mem_get_info(device)[0])
-    return min(_available(), _container_left())
+    card = cards.at(str(device))
+    return UNKNOWN if card is None else card.free_bytes
 
 
 def file_bytes_of(pid: int) -> int:
@@ -37,9 +46,12 @@ def file_bytes_of(pid: int) -> int:
     return int(next(sizes, "0")) * 1024
 
 
-def total_bytes() -> int:
-    """Bytes that this machine has, or this container may have, were nothing else there."""
-    return min(_installed(), _most_of_container() or 2**63)
+def total_bytes(device: str = "cpu") -> int:
+    """Bytes that a card, this machine, or this container may have, were nothing else there."""
+    if device == "cpu":
+        return min(_installed(), _most_of_container() or 2**63)
+    card = cards.at(device)
+    return UNKNOWN if card is None else card.total_bytes
 
 
 def _installed() -> int:

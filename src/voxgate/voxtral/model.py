@@ -7,6 +7,7 @@ loop over them for one. Each has a twin that pauses between layers (`…_steps`,
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -14,6 +15,8 @@ from voxgate.errors import UsageError
 from voxgate.voxtral.assembly import assembled, prepacked
 from voxgate.voxtral.cache import Cache
 from voxgate.voxtral.checkpoint import Checkpoint
+from voxgate.voxtral.decode_graph import DecodeGraph
+from voxgate.voxtral.device import found
 from voxgate.voxtral.features import chunks_of, log_mel, samples_of
 from voxgate.voxtral.hearing import Hearing
 from voxgate.voxtral.profiles import Profile, exact_scheme, named
@@ -21,6 +24,7 @@ from voxgate.voxtral.prompt import TOKENS_PER_CHUNK
 from voxgate.voxtral.sampling import Sampling
 from voxgate.voxtral.steps import Steps, finish
 from voxgate.voxtral.tokenizer import Tokenizer
+from voxgate.voxtral.upload import upload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +42,7 @@ Sound: TypeAlias = "np.ndarray | Sequence[float] | Tensor"
 """Mono samples at 16 kHz, float32 in [-1, 1]."""
 
 ENCODER_BATCH = 4  # chunks of 30 s at once: more gain nothing on a processor, and take memory
+CARD_BATCH = 16  # the same on a card, which has more to share out: some 0.1 GB each in bf16
 
 
 class Voxtral:
@@ -47,6 +52,9 @@ class Voxtral:
         self._network = network
         self.tokenizer = tokenizer
         self.config = config
+        self.graphs = self.device.type == "cuda"
+        """Whether steps of a static cache are recorded; else the same steps run eagerly."""
+        self._decoding: WeakKeyDictionary[Cache, DecodeGraph] = WeakKeyDictionary()
 
     @classmethod
     def load(
@@ -63,12 +71,14 @@ class Voxtral:
         `dtype` is of the profile `exact`, where None takes the stored type, or float32 on a
         processor that cannot compute with bfloat16, if that fits. The other profiles are a
         processor's. `layout` None prefers Hugging Face's files. Raises `CheckpointError`,
-        `InsufficientMemoryError` and, for another profile, `UsageError`.
+        `InsufficientMemoryError` and, for another profile and a card that is not there,
+        `UsageError`.
         """
         profile = named(profile)
         checkpoint = Checkpoint.open(path, layout)
         tokenizer = Tokenizer.open(checkpoint.folder.tokenizer, checkpoint.config)
         if profile == "exact":
+            device = found(device)
             network = checkpoint.load(dtype or _natural_type(checkpoint, device), device)
             return cls(prepacked(network), tokenizer, checkpoint.config)
         if dtype is not None or torch.device(device).type != "cpu":
@@ -93,13 +103,31 @@ class Voxtral:
         """Bytes that the weights take: what `profiles.footprint` says beforehand."""
         return self._network.nbytes
 
-    def cache(self, slots: int, capacity: int) -> Cache:
-        """Room for so many sequences of so many positions."""
-        return Cache(self.config.decoder, slots, capacity, self._cached, self.device)
+    def cache(self, slots: int, capacity: int, *, static: bool = False) -> Cache:
+        """Room for so many sequences of so many positions.
 
-    def slot_bytes(self, capacity: int) -> int:
+        `static` is for many steps: they get static shapes (`decode_graph`), which a card gains by
+        and a processor does not.
+        """
+        kept = self._cached, self.device
+        return Cache(self.config.decoder, slots, capacity, *kept, static=static)
+
+    def slot_bytes(self, capacity: int, *, static: bool = False) -> int:
         """What each slot of such a cache takes."""
-        return Cache.slot_bytes(self.config.decoder, capacity, self._cached)
+        return Cache.slot_bytes(self.config.decoder, capacity, self._cached, static=static)
+
+    def record(self, cache: Cache) -> None:
+        """Record a static cache's steps now, where they are recorded, rather than in their course.
+
+        Takes some seconds. Else each shape is recorded when it is first met.
+        """
+        self._decode_graph(cache).record()
+
+    def _decode_graph(self, cache: Cache) -> DecodeGraph:
+        if cache not in self._decoding:
+            graph = DecodeGraph(self._network.decoder, cache, recorded=self.graphs)
+            self._decoding[cache] = graph
+        return self._decoding[cache]
 
     @property
     def _cached(self) -> torch.dtype:
@@ -157,9 +185,9 @@ class Voxtral:
             return []
         sounds = [samples_of(window) for window in windows]
         mels = self.config.encoder.mels
-        chunks = torch.cat([log_mel(sound.to(self.device), mels) for sound in sounds])
-        embeddings = []
-        for batch in torch.split(chunks, ENCODER_BATCH):
+        chunks = torch.cat([log_mel(upload(sound, self.device), mels) for sound in sounds])
+        embeddings, most = [], CARD_BATCH if self.device.type == "cuda" else ENCODER_BATCH
+        for batch in torch.split(chunks, most):
             frames = yield from self._network.encoder.steps(batch)
             embeddings.append(self._network.projector(frames))
         lengths = [TOKENS_PER_CHUNK * chunks_of(sound) for sound in sounds]
@@ -173,14 +201,15 @@ class Voxtral:
 
         Raises `UsageError` where their numbers differ.
         """
-        tokens = torch.tensor([*ids], device=self.device)
-        places = tokens == self.config.audio_token
-        if int(places.sum()) != len(audio):
+        tokens = torch.tensor([*ids])
+        (places,) = torch.nonzero(tokens == self.config.audio_token, as_tuple=True)
+        if len(places) != len(audio):
             raise UsageError(
-                f"The prompt has {int(places.sum())} places for sound, and there are {len(audio)} "
+                f"The prompt has {len(places)} places for sound, and there are {len(audio)} "
                 f"embeddings. Make it for the same number of chunks."
             )
-        x = self._network.decoder.embed(tokens)
+        x = self._network.decoder.embed(upload(tokens, self.device))
+        places = upload(places, self.device)
         x[places] = audio.to(x.dtype)
         logits = yield from self._network.decoder.steps(x[None], cache, [slot])
         return logits[0]
@@ -194,8 +223,11 @@ class Voxtral:
     def step_steps(
         self, cache: Cache, slots: Sequence[int], tokens: Sequence[int]
     ) -> Steps[Tensor]:
-        """`step`, with pauses."""
-        x = self._network.decoder.embed(torch.tensor([*tokens], device=self.device))
+        """`step`, with pauses; of a static cache with one, before anything is computed."""
+        if cache.static:
+            yield
+            return self._decode_graph(cache).step(cache, slots, tokens)
+        x = self._network.decoder.embed(upload(torch.tensor([*tokens]), self.device))
         return (yield from self._network.decoder.steps(x[:, None], cache, slots))
 
     @torch.inference_mode()

@@ -75,15 +75,17 @@ def named(name: str) -> Profile:
     raise UsageError(f"No profile is called '{name}'. There are {', '.join(PROFILES)}.")
 
 
-def footprint(folder: Folder, profile: Profile) -> int:
-    """Bytes of memory that a checkpoint's weights take on a processor in a profile.
+def footprint(folder: Folder, profile: Profile, device: str = "cpu") -> int:
+    """Bytes of memory that a checkpoint's weights take on a device in a profile.
 
     From the headers alone: milliseconds. To a percent what `Voxtral.load` holds, without the
     cache of keys and values and without what a pass computes in between. `exact` counts what
-    `exact_scheme` says. Raises `CheckpointError` for files that are broken.
+    `exact_scheme` says on a processor, and what is stored on a card, which has no other profile.
+    Raises `CheckpointError` for files that are broken.
     """
     tensors = _announced(folder)
-    schemes = WIDE if profile == "exact" and exact_scheme(folder) == "fp32" else PROFILES[profile]
+    wide = profile == "exact" and device == "cpu" and exact_scheme(folder) == "fp32"
+    schemes = WIDE if wide else PROFILES[profile]
     held = sum(_held(module, tensor, schemes) for module, tensor in tensors)
     modules = {module for module, _ in tensors}
     if "encoder.positions" not in modules:  # of Mistral's layout: they are computed

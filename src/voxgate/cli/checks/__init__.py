@@ -29,6 +29,6 @@ def still(given: Settings) -> Iterator[Check]:
     yield from memory.checks(given)
     yield from places.checks(given)
     yield from voxtral.checks()
-    yield from gpu.checks()
+    yield from gpu.checks(given)
     yield from models.checks(given)
     yield from settings.checks(given)

@@ -9,19 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate.cli.checks.check import Check
+from voxgate.engine.placing import OPEN, is_processors
 from voxgate.registry.amounts import shown
+from voxgate.voxtral.cards import BFLOAT16
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from voxgate.settings import Settings
+
 DRIVER = Path("/proc/driver/nvidia/version")  # there while the kernel's module is loaded
 NUMBER = re.compile(r"\b\d{3}\.\d+(\.\d+)?\b")
-ENGINES = "engines compute on the processor; Voxtral.load(..., device='cuda') of Python uses it"
 
 
-def checks() -> Iterator[Check]:
+def checks(settings: Settings) -> Iterator[Check]:
     """One line. Nobody needs a card: none is no fault, one that cannot be used is a note."""
-    yield _gpu(_driver())
+    yield _gpu(_driver(), settings)
 
 
 def _driver() -> str | None:
@@ -34,7 +37,18 @@ def _driver() -> str | None:
     return number[0] if number else "of an unknown version"
 
 
-def _gpu(driver: str | None) -> Check:
+def computing(capability: tuple[int, int], settings: Settings) -> str:
+    """Where Voxtral computes beside a card of that compute capability: half a sentence."""
+    if settings.device != OPEN:
+        return f"Voxtral computes on '{settings.device}': VOXGATE_DEVICE says so"
+    if is_processors(settings.profile):
+        return f"Voxtral computes on the processor: VOXGATE_PROFILE={settings.profile} is for it"
+    if capability < BFLOAT16:
+        return "Voxtral computes on the processor: this card has no bfloat16"
+    return "Voxtral computes on it where it fits, as 'exact'"
+
+
+def _gpu(driver: str | None, settings: Settings) -> Check:
     torch = sys.modules.get("torch")  # imported by the check before, where it can be
     if torch is None:
         found = f"NVIDIA's driver {driver}, no PyTorch" if driver else "no driver of NVIDIA's"
@@ -44,7 +58,8 @@ def _gpu(driver: str | None) -> Check:
         usable = torch.cuda.is_available()
     if usable:
         card = torch.cuda.get_device_properties(0)
-        return Check("gpu", "ok", f"{card.name}, {shown(card.total_memory)}; {ENGINES}")
+        engines = computing((card.major, card.minor), settings)
+        return Check("gpu", "ok", f"{card.name}, {shown(card.total_memory)}; {engines}")
     if driver is None:
         return Check("gpu", "ok", "no driver of NVIDIA's: models run on the processor")
     if torch.version.cuda is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from voxgate.cli.checks.check import Check
 from voxgate.engine.catalogue import MODELS, missing, of_folder
 from voxgate.engine.footprints import footprints
+from voxgate.engine.placing import placed
 from voxgate.errors import ChangedCheckpointError, CheckpointError, RegistryError
 from voxgate.pipeline.session import DEFAULT_MODEL
 from voxgate.registry import health
@@ -47,7 +48,7 @@ def _installed(record: Record, settings: Settings) -> Check:
     """A model that is here and cannot be used is a problem: who has it means to use it."""
     try:
         health.look(record)
-        spec = of_folder(look(record.folder, record.layout), record.name).held(settings.profile)
+        spec = placed(of_folder(look(record.folder, record.layout), record.name), settings)
         needs = footprints(spec)
     except ChangedCheckpointError as error:
         return Check(record.name, "problem", error.sentence, health.mend(record))
@@ -62,12 +63,14 @@ def _fitting(
     record: Record, spec: ModelSpec, needs: Mapping[str | None, int], settings: Settings
 ) -> Check:
     """Whether engines may ever have so much memory, and whether it is free now."""
-    need, most = needs[spec.profile], min(settings.engine_memory_bytes, total_bytes())
-    takes = f"takes {shown(need)} of memory as '{spec.profile}'"
+    device = spec.device
+    need, most = needs[spec.profile], min(settings.engine_memory_bytes, total_bytes(device))
+    where = "memory" if device == "cpu" else f"{device}'s memory"
+    takes = f"takes {shown(need)} of {where} as '{spec.profile}'"
     if need > most:
         found = f"{takes}, and engines can have {shown(most)} here"
-        return Check(record.name, "problem", found, _lighter(needs, most) or _room(record, need))
-    free = free_bytes()
+        return Check(record.name, "problem", found, _lighter(needs, most) or _room(spec, need))
+    free = free_bytes(device)
     if need > free:
         found = f"{takes}, and {shown(free)} are free now: other programs have the rest"
         return Check(record.name, "note", found, _lighter(needs, free) or "voxgate unload --all")
@@ -81,8 +84,8 @@ def _lighter(needs: Mapping[str | None, int], most: int) -> str:
     return next(fitting, "")
 
 
-def _room(record: Record, need: int) -> str:
-    """Where the machine has what the settings withhold, they; else the model is not for it."""
-    if need <= total_bytes():
+def _room(spec: ModelSpec, need: int) -> str:
+    """Where the device has what the settings withhold, they; else the model is not for it."""
+    if need <= total_bytes(spec.device):
         return f"VOXGATE_ENGINE_MEMORY_BYTES={need}"
-    return f"voxgate models rm {record.name}"
+    return "VOXGATE_DEVICE=cpu" if spec.device != "cpu" else f"voxgate models rm {spec.name}"

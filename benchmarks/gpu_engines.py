@@ -1,0 +1,163 @@
+"""The two engines that `engine_gpu` measures: ours and transformers', through the same verbs."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from transformers import VoxtralForConditionalGeneration
+
+from voxgate.voxtral.measured import sound
+from voxgate.voxtral.model import Voxtral
+from voxgate.voxtral.prompt import transcription
+from voxgate.voxtral.sampling import likeliest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PEER_CALL = (
+    "VoxtralForConditionalGeneration.from_pretrained({folder}, dtype={dtype}, "
+    "attn_implementation='sdpa').to('{device}').generate(input_ids=…, input_features=…, "
+    "max_new_tokens={tokens}, do_sample=False)"
+)
+WARM_STEPS = 3  # before those that are measured
+
+
+class Engine(Protocol):
+    """A model on a device; every verb answers with seconds."""
+
+    def encode(self, windows: int) -> float:
+        """Embeddings of so many windows of 30 s."""
+
+    def prefill(self) -> float:
+        """The prompt of one window, once its sound is encoded."""
+
+    def step(self, batch: int, tokens: int) -> float:
+        """One token of each of so many windows: the median, or the mean, of so many steps."""
+
+    def whole(self, batch: int, tokens: int) -> float:
+        """So many windows from sound to their last token."""
+
+
+def lap(device: torch.device, work: Callable[[], object]) -> float:
+    """Seconds until the device has done the work."""
+    _wait(device)
+    began = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - began
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+class Ours:
+    """The engine's own model, with what its scheduler does for each token."""
+
+    def __init__(
+        self, folder: Path, device: torch.device, dtype: torch.dtype, tokens: int, *, graphs: bool
+    ) -> None:
+        self.model = Voxtral.load(folder, device=device, dtype=dtype)
+        self.model.graphs = graphs and device.type == "cuda"
+        self.prompt = transcription(self.model.tokenizer, 1)
+        self._device, self._capacity = device, len(self.prompt) + tokens + WARM_STEPS
+
+    @cached_property
+    def audio(self) -> torch.Tensor:
+        """Embeddings of a window."""
+        return self.model.encode([sound()])[0]
+
+    def encode(self, windows: int) -> float:
+        sounds = [sound()] * windows
+        self.model.encode(sounds)
+        return lap(self._device, lambda: self.model.encode(sounds))
+
+    def prefill(self) -> float:
+        cache = self.model.cache(2, self._capacity)
+        self.model.prefill(cache, cache.take(), self.prompt, self.audio)
+        slot = cache.take()
+        return lap(self._device, lambda: self.model.prefill(cache, slot, self.prompt, self.audio))
+
+    def step(self, batch: int, tokens: int) -> float:
+        cache = self.model.cache(batch, self._capacity, static=True)
+        slots = [cache.take() for _ in range(batch)]
+        for slot in slots:
+            self.model.prefill(cache, slot, self.prompt, self.audio)
+        last, laps = [1] * batch, []
+        for _ in range(WARM_STEPS + tokens):
+            began = time.perf_counter()
+            rows = likeliest_of(self.model.step(cache, slots, last))  # the choice is waited for
+            laps.append(time.perf_counter() - began)
+            last = [row.token for row in rows]
+        return statistics.median(laps[WARM_STEPS:])
+
+    def whole(self, batch: int, tokens: int) -> float:
+        """Windows are encoded together and their prompts read one after the other."""
+        return self.encode(batch) + batch * self.prefill() + tokens * self.step(batch, tokens)
+
+
+class Peer:
+    """transformers, by its own `generate`: greedy, with its default cache."""
+
+    def __init__(
+        self,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        prompt: list[int],
+        features: torch.Tensor,
+    ) -> None:
+        """`prompt` and features [1, mels, 3000] are of the window that it is given."""
+        loader: Any = VoxtralForConditionalGeneration
+        model = loader.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+        self.model: Any = model.to(device).eval()
+        self.model.generation_config.eos_token_id = None  # random weights may end at any token
+        self._device = device
+        self._ids = torch.tensor([prompt], device=device)
+        self._features = features.to(device, dtype)
+
+    @torch.inference_mode()
+    def encode(self, windows: int) -> float:
+        features = self._features.repeat(windows, 1, 1)
+        self.model.get_audio_features(features)
+        return lap(self._device, lambda: self.model.get_audio_features(features))
+
+    def prefill(self) -> float:
+        """What its first token takes, without the sound."""
+        return max(0.0, self.whole(1, 1) - self.encode(1))
+
+    def step(self, batch: int, tokens: int) -> float:
+        """By the difference of many tokens and one."""
+        return (self.whole(batch, tokens + 1) - self.whole(batch, 1)) / tokens
+
+    def whole(self, batch: int, tokens: int) -> float:
+        self.generate(batch, 2)
+        return lap(self._device, lambda: self.generate(batch, tokens))
+
+    @torch.inference_mode()
+    def generate(self, batch: int, tokens: int) -> list[int]:
+        """The ids of the first window."""
+        found = self.model.generate(
+            input_ids=self._ids.repeat(batch, 1),
+            attention_mask=torch.ones_like(self._ids).repeat(batch, 1),
+            input_features=self._features.repeat(batch, 1, 1),
+            max_new_tokens=tokens,
+            do_sample=False,
+        )
+        ids: list[int] = found[0, self._ids.shape[1] :].tolist()
+        return ids
+
+    @torch.inference_mode()
+    def logits(self, continuation: list[int]) -> torch.Tensor:
+        """Of the prompt's last position and each token after it, [1 + tokens, vocabulary]."""
+        more = torch.tensor([continuation], device=self._device)
+        ids = torch.cat((self._ids, more), dim=1)
+        rows = self.model(input_ids=ids, input_features=self._features).logits[0]
+        forced: torch.Tensor = rows[self._ids.shape[1] - 1 :].float()
+        return forced

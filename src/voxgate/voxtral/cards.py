@@ -1,0 +1,154 @@
+"""`Card`: NVIDIA's cards, as their driver tells of them. No torch.
+
+Whoever only has to know whether a model fits a card asks here. The driver's own library (NVML)
+makes no context on the card, which would take some hundred megabytes of it and forbid to fork.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from ctypes import CDLL, Structure, byref, c_char, c_char_p, c_int, c_uint, c_ulonglong, c_void_p
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+LIBRARY = "libnvidia-ml.so.1"  # comes with the driver
+TEXT = 96  # bytes of a name or a UUID, its end included
+BUILT_FOR = re.compile(r"^cuda\b.*= '(\d+)\.", re.MULTILINE)  # in PyTorch's generated version.py
+BFLOAT16 = (8, 0)  # the compute capability that computes with it: Ampere and later
+
+
+class _Memory(Structure):
+    """NVML's, in bytes."""
+
+    _fields_ = (("total", c_ulonglong), ("free", c_ulonglong), ("used", c_ulonglong))
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card at one moment."""
+
+    uuid: str  # GPU-…
+    name: str
+    capability: tuple[int, int]
+    total_bytes: int
+    free_bytes: int
+
+
+class Driver:
+    """NVIDIA's driver. Its order of cards is that of their places on the bus."""
+
+    def __init__(self, library: Any) -> None:
+        """`library` is NVML, loaded. Raises `OSError` where it finds no driver."""
+        self._library = library
+        self._call("nvmlInit_v2")
+
+    @classmethod
+    def open(cls) -> Driver | None:
+        """This machine's, or None."""
+        with suppress(OSError):
+            return cls(CDLL(LIBRARY))
+        return None
+
+    @property
+    def cuda(self) -> int:
+        """The newest major version of CUDA that it serves."""
+        version = c_int()
+        self._call("nvmlSystemGetCudaDriverVersion_v2", byref(version))
+        return version.value // 1000
+
+    def cards(self) -> list[Card]:
+        """All there are, as they are now; those that do not tell of themselves are left out."""
+        count, found = c_uint(), list[Card]()
+        self._call("nvmlDeviceGetCount_v2", byref(count))
+        for index in range(count.value):
+            with suppress(OSError):
+                found.append(self._card(index))
+        return found
+
+    def _card(self, index: int) -> Card:
+        card, memory, major, minor = c_void_p(), _Memory(), c_int(), c_int()
+        self._call("nvmlDeviceGetHandleByIndex_v2", c_uint(index), byref(card))
+        self._call("nvmlDeviceGetMemoryInfo", card, byref(memory))
+        self._call("nvmlDeviceGetCudaComputeCapability", card, byref(major), byref(minor))
+        uuid, name = self._text("nvmlDeviceGetUUID", card), self._text("nvmlDeviceGetName", card)
+        return Card(uuid, name, (major.value, minor.value), memory.total, memory.free)
+
+    def _text(self, function: str, card: c_void_p) -> str:
+        text = (c_char * TEXT)()
+        self._call(function, card, text, c_uint(TEXT))
+        return (c_char_p(text.value).value or b"").decode(errors="replace")
+
+    def _call(self, function: str, *arguments: Any) -> None:
+        try:
+            code = getattr(self._library, function)(*arguments)
+        except AttributeError as error:  # a driver that is older than the function
+            raise OSError(str(error)) from error
+        if code:
+            raise OSError(f"{function} of NVIDIA's driver answers {code}.")
+
+
+@cache
+def driver() -> Driver | None:
+    """This machine's: asked for once."""
+    return Driver.open()
+
+
+def visible(cards: Sequence[Card], environ: Mapping[str, str] = os.environ) -> list[Card]:
+    """Those that a process may use, by its own numbers: `CUDA_VISIBLE_DEVICES` chooses and orders.
+
+    As CUDA reads it: up to the first entry that is no card's. Parts of cards (MIG) are not known.
+    """
+    chosen = environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return list(cards)
+    found = list[Card]()
+    for entry in map(str.strip, chosen.split(",")):
+        if entry.isdecimal() and int(entry) < len(cards):
+            found.append(cards[int(entry)])
+        elif len(same := [card for card in cards if entry and card.uuid.startswith(entry)]) == 1:
+            found += same
+        else:
+            break
+    return found
+
+
+def here() -> list[Card]:
+    """The cards that this machine's PyTorch could compute on, by its numbers, as they are now."""
+    there, wanted = driver(), built_for()
+    if there is None or wanted is None:
+        return []
+    try:
+        return visible(there.cards()) if there.cuda >= wanted else []
+    except OSError:
+        return []
+
+
+@cache
+def built_for() -> int | None:
+    """The major version of CUDA that PyTorch is built for; None without CUDA, or without PyTorch.
+
+    Read from its files: to import it takes seconds.
+    """
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None
+    try:
+        text = (Path(spec.origin).parent / "version.py").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    found = BUILT_FOR.search(text)
+    return int(found[1]) if found else None
+
+
+def at(device: str) -> Card | None:
+    """The card that PyTorch would call `cuda` or `cuda:N`; None where nobody tells of it."""
+    found, number = here(), int(device.partition(":")[2] or 0)
+    return found[number] if number < len(found) else None

@@ -1,0 +1,46 @@
+"""The benchmark of cards, on the processor: the same code, with graphs off."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.engine_gpu", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_it_measures_both_engines_and_their_parity() -> None:
+    done = run(
+        *("--device", "cpu", "--shape", "digits", "--tokens", "2"),
+        *("--batches", "1", "3", "--windows", "1", "2", "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    exact, rounded = found["parity"]
+    assert exact["dtype"] == "float32"
+    assert exact["largest"] <= 5e-5
+    assert exact["same_ids"] == exact["ids"]
+    assert rounded["dtype"] == "bfloat16"
+    assert rounded["mean"] <= 0.05 * rounded["spread"]
+    assert exact["steps_are_equal"]
+    assert rounded["steps_are_equal"]
+    for engine in ("ours", "transformers"):
+        figures = found[engine]
+        assert all(figures["encode"][windows] > 0 for windows in ("1", "2"))
+        assert list(figures["step"]) == list(figures["whole"]) == ["1", "3"]
+    assert "generate(" in done.stdout  # the peer's own call
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a card of NVIDIA's is here")
+def test_without_a_card_it_says_so() -> None:
+    done = run()
+    assert done.returncode == 2
+    assert "no card here" in done.stderr
+    assert not done.stdout

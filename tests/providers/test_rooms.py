@@ -1,0 +1,31 @@
+"""A room for each device."""
+
+from pathlib import Path
+
+from tests.spoken_digits import CHECKPOINT
+from voxgate.engine.catalogue import MODELS, find
+from voxgate.engine.placing import placed
+from voxgate.providers.local import LocalEngine
+from voxgate.providers.rooms import Rooms
+from voxgate.settings import Settings
+
+
+def test_models_of_a_device_share_a_room_and_of_two_do_not() -> None:
+    rooms = Rooms(Settings())
+    assert rooms.of("cpu") is rooms.of("cpu")
+    assert len({rooms.of("cpu"), rooms.of("cuda:0"), rooms.of("cuda:1")}) == 3
+
+
+async def test_a_model_on_a_card_takes_nothing_from_the_machines_room(tmp_path: Path) -> None:
+    """All that engines may have of the machine is little, and the card's is its driver's to say."""
+    settings = Settings(home=tmp_path, device="cuda")
+    rooms = Rooms(settings)
+    spec = placed(find(str(CHECKPOINT)), settings)
+    on_card = LocalEngine(spec, settings, rooms.of(spec.device))
+    assert list(on_card.needs) == [on_card.profile] == ["exact"]
+    assert rooms.of(spec.device).fits(on_card)
+    assert on_card.mapped == 0
+    sphinx = LocalEngine(MODELS["cmusphinx/en-us"], settings, rooms.of("cpu"))
+    assert rooms.of("cpu").fits(sphinx)
+    await on_card.aclose()
+    await sphinx.aclose()
