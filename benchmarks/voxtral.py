@@ -27,7 +27,7 @@ import torch
 
 from benchmarks import full_shape
 from benchmarks.engine import command, in_profile, transformers
-from benchmarks.recordings import looped
+from benchmarks.recordings import fluent
 from benchmarks.table import Row, show
 from voxgate.voxtral.floors import floor_rtf, floors
 from voxgate.voxtral.folder import look
@@ -165,7 +165,7 @@ def _read(pid: int, folder: Path) -> str:
 
 def _long(folder: Path, scratch: Path, minutes: float) -> tuple[float, int]:
     """Seconds for a long recording through the command line, and its windows."""
-    sound = looped(scratch, "long.flac", round(60 * minutes))
+    sound = fluent(scratch, "long.flac", round(60 * minutes))
     call = [
         sys.executable,
         "-m",
