@@ -45,7 +45,9 @@ class Encoder(nn.Module):
         """Encode, with a step for each layer."""
         x = F.gelu(self.conv1(mel.to(self.conv1.weight.dtype)))
         x = F.gelu(self.conv2(x)).transpose(1, 2)
-        x = (x + self.positions).to(x.dtype)  # added in float32, as the positions are
+        # Added in float32, as the positions are. A sum keeps its first operand's order of memory:
+        # left as it is, every later one would be strided, and every norm begin with a copy.
+        x = (x + self.positions).to(x.dtype).contiguous()
         for layer in self.layers:
             yield
             x = layer(x)
