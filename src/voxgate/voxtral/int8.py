@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from voxgate.voxtral import operators, takeover
+from voxgate.voxtral.epilogue import Epilogue
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +41,7 @@ class Int8(nn.Module):
             self.register_buffer(name, array)
         self.bias: Tensor | None = arrays.get("bias")
         self.levels = operators.int8_levels() or LEVELS
+        self.after = Epilogue()
         self.weight: Tensor | None = None  # None: there is no product of integers
         if "packed" in arrays:
             shape = tuple(arrays["shape"].tolist())
@@ -61,21 +63,19 @@ class Int8(nn.Module):
         return arrays | {"packed": contents, "order": order, "shape": shape}
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., in] to float32 [..., out]."""
+        """[..., in] to [..., out], float32 unless `after` has another type."""
         tokens = x.reshape(-1, x.shape[-1])
         out = self._product(tokens)
         return out.view(*x.shape[:-1], -1)
 
     def _product(self, tokens: Tensor) -> Tensor:
         if self.weight is None:
-            return self._widened(tokens)
+            return self.after.of(self._widened(tokens))
         zero = self.levels + 1
-        unsigned, scales = _inputs(tokens.float(), self.levels)
+        unsigned, scales = _inputs(tokens, self.levels)
         rows = F.pad(unsigned, (0, 0, 0, max(0, FEWEST - len(tokens))))
         product = operators.int8_product(rows, zero, self.weight, self.scales)[: len(tokens)]
-        if self.bias is None:
-            return product.mul_(scales)
-        return torch.addcmul(self.bias, product, scales, out=product)
+        return self.after.scaled(product, scales, self.bias)
 
     def _widened(self, tokens: Tensor) -> Tensor:
         """The same weights in float32, a tile at a time: right everywhere, and slow."""
@@ -90,7 +90,7 @@ def _inputs(tokens: Tensor, levels: int) -> tuple[Tensor, Tensor]:
     if levels == LEVELS and (native := takeover.native()):
         inputs, scales = native.quantise_rows(tokens)
         return inputs, scales
-    signed, scales = quantised(tokens, levels)
+    signed, scales = quantised(tokens.float(), levels)
     return signed.view(torch.uint8).add_(levels + 1), scales
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-INTERFACE = 1  # of the package's functions, as they are called here
+INTERFACE = 2  # of the package's functions, as they are called here
 
 Distances = tuple[int, int, int]
 """Elements from one slot, head and row to the next."""
@@ -56,6 +56,18 @@ class Kernels(Protocol):
         None,
     ]
     """See `native.attention`."""
+
+    finish: Callable[[int, int, int, bool, int, bool, int, int, int], None]
+    """Product, scales, bias or 0, gelu, out, wide, count, width, threads: see `passes.finish`."""
+
+    rms_norm: Callable[[int, int, int, float, int, int, int, int], None]
+    """x, its stride, weight, eps, out, count, width, threads: see `passes.rms_norm`."""
+
+    silu_mul: Callable[[int, int, int, int, int, int, int], None]
+    """Gate, up, the stride of both, out, count, width, threads: see `passes.silu_mul`."""
+
+    turn: Callable[[int, int, int, int, int, int, int, int, int], None]
+    """x, its stride, cosines, sines, out, rows, heads, half, threads: see `passes.turn`."""
 
     int8_operations: Callable[[int], float]  # a second, of so many threads, from registers
     bf16_operations: Callable[[int], float]

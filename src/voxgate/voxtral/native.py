@@ -16,13 +16,25 @@ from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 from voxgate.errors import UsageError
 from voxgate.voxtral.int4_weight import Int4Weight
 from voxgate.voxtral.kernels import address, distances, kernels, missing
+from voxgate.voxtral.passes import finish, rms_norm, silu_mul, trials, turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-__all__ = ["Int4Weight", "attention", "available", "linear_w4a8", "quantise_rows", "unavailable"]
+__all__ = [
+    "Int4Weight",
+    "attention",
+    "available",
+    "finish",
+    "linear_w4a8",
+    "quantise_rows",
+    "rms_norm",
+    "silu_mul",
+    "turn",
+    "unavailable",
+]
 
 HEAD_DIM_STEP, WIDEST_HEAD = 16, 256
 
@@ -161,6 +173,9 @@ def _disagreement() -> str | None:
     expected = F.scaled_dot_product_attention(heads, kv, kv, is_causal=True, enable_gqa=True)
     if _error(attention(heads, kv, kv, causal=True), expected) > 0.02:
         return "the kernel attention disagrees with PyTorch"
+    for name, ours, expected, bound in trials(x):
+        if not _error(ours, expected) <= bound:
+            return f"the kernel {name} disagrees with PyTorch"
     return None
 
 
