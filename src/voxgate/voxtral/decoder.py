@@ -94,9 +94,9 @@ class DecoderLayer(nn.Module):
 
     def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
         """[slots, new, width] to the same."""
-        x = x + self.attention(self.attention_norm(x), rope, cache, mask)
+        x = self.attention(self.attention_norm(x), rope, cache, mask).add_(x)
         gate, up = self.gate_up(self.ffn_norm(x))
-        out: Tensor = x + self.down(self.gate(gate, up))
+        out: Tensor = self.down(self.gate(gate, up)).add_(x)
         return out
 
 

@@ -69,8 +69,8 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[chunks, frames, width] to the same."""
-        x = x + self.attention(self.attention_norm(x))
-        out: Tensor = x + self.down(self.gelu(self.up(self.ffn_norm(x))))
+        x = self.attention(self.attention_norm(x)).add_(x)
+        out: Tensor = self.down(self.gelu(self.up(self.ffn_norm(x)))).add_(x)
         return out
 
 

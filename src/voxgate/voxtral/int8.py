@@ -73,7 +73,8 @@ class Int8(nn.Module):
             return self.after.of(self._widened(tokens))
         zero = self.levels + 1
         unsigned, scales = _inputs(tokens, self.levels)
-        rows = F.pad(unsigned, (0, 0, 0, max(0, FEWEST - len(tokens))))
+        missing = FEWEST - len(tokens)
+        rows = F.pad(unsigned, (0, 0, 0, missing)) if missing > 0 else unsigned  # or it would copy
         product = operators.int8_product(rows, zero, self.weight, self.scales)[: len(tokens)]
         return self.after.scaled(product, scales, self.bias)
 

@@ -98,6 +98,7 @@ def missing() -> str | None:
     return None
 
 
+@cache  # a token asks some 500 times
 def kernels() -> Kernels:
     """The package. Raises `UsageError` where it is `missing`."""
     if reason := missing():
