@@ -28,6 +28,8 @@ from torch.nn import functional as F  # noqa: N812
 from benchmarks.table import Row, show
 from voxgate.voxtral import native, operators
 from voxgate.voxtral.kernels import kernels
+from voxgate.voxtral.norms import RMSNorm
+from voxgate.voxtral.rope import Rope
 
 Work = Callable[[], object]
 
@@ -130,6 +132,55 @@ def rows() -> Iterator[Case]:
 def _eager(x: Tensor) -> tuple[Tensor, Tensor]:
     scale = x.abs().amax(-1, keepdim=True).float() / 127
     return (x / scale).round_().add_(128).to(torch.uint8), scale
+
+
+# --- one pass -------------------------------------------------------------------------------------
+
+
+def passes() -> Iterator[Case]:
+    """What lies between products, of the encoder, of a prompt and of a token."""
+    scales = torch.rand(1500, 1)
+    for width, gelu, dtype in ((5120, True, torch.float32), (3840, False, torch.bfloat16)):
+        yield _finish(torch.randn(1500, width), scales, gelu=gelu, dtype=dtype)
+    for count, runs in ((PROMPT, DECODER_LAYERS), (1, DECODER_LAYERS * TOKENS)):
+        yield from _decoders(count, runs)
+
+
+def _finish(product: Tensor, scales: Tensor, *, gelu: bool, dtype: torch.dtype) -> Case:
+    bias = torch.randn(product.shape[1])
+
+    def eager() -> Tensor:
+        whole = torch.addcmul(bias, product, scales, out=product)
+        return (F.gelu(whole) if gelu else whole).to(dtype)
+
+    def ours() -> Tensor:
+        return native.finish(product, scales, bias, gelu=gelu, dtype=dtype)
+
+    what = "scales, bias and GELU" if gelu else "scales and bias, to bf16"
+    return Case(f"{what}, 1500 x {product.shape[1]}", ours, {"eager": eager}, ENCODER_LAYERS)
+
+
+def _decoders(count: int, runs: int) -> Iterator[Case]:
+    x, weight = torch.randn(1, count, 3072), torch.randn(3072)
+    norm = RMSNorm(3072, 1e-5)
+    yield Case(
+        f"norm, {count} x 3072",
+        lambda: native.rms_norm(x, weight, 1e-5),
+        {"eager": lambda: norm(x), "F.rms_norm": lambda: F.rms_norm(x, (3072,), weight, 1e-5)},
+        2 * runs,
+    )
+    gate, up = torch.randn(1, count, 2 * 8192).chunk(2, dim=-1)
+    gated: dict[str, Work] = {"eager": lambda: F.silu(gate) * up}
+    yield Case(f"gate, {count} x 8192", lambda: native.silu_mul(gate, up), gated, runs)
+    qkv = torch.randn(1, count, 6144)
+    q = qkv[..., :4096].view(1, count, 32, 128).transpose(1, 2)
+    rope = Rope(torch.arange(count)[None], 128, 1e8, torch.float32)
+    yield Case(
+        f"turn, {count} x 32 heads",
+        lambda: native.turn(q, rope.cos, rope.sin),
+        {"eager": lambda: rope.turn(q).bfloat16()},
+        1.25 * runs,  # the keys are a quarter more
+    )
 
 
 # --- attention ------------------------------------------------------------------------------------
@@ -302,6 +353,7 @@ def _run_int8(x: Tensor, packed: tuple[Tensor, Tensor, Tensor]) -> Tensor:
 
 PARTS: dict[str, Callable[[], Iterator[Case]]] = {
     "rows": rows,
+    "passes": passes,
     "attention": attention,
     "products": products,
     "few": few,

@@ -13,9 +13,13 @@
 
 #ifdef VOXGATE_X86_64
 #include "attention.hpp"
+#include "epilogue.hpp"
 #include "floors.hpp"
+#include "gate.hpp"
 #include "int4_product.hpp"
 #include "int8_product.hpp"
+#include "norm.hpp"
+#include "rope.hpp"
 #endif
 
 namespace nb = nanobind;
@@ -78,6 +82,24 @@ void attend(std::array<Address, 4> tensors, const Distances &q, const Distances 
   voxgate::attend(of, threads, scratch());
 }
 
+void finish(Address product, Address scale, Address bias, bool gelu, Address out, bool wide, long count, long width, int threads) {
+  const float *x = at<float>(product), *scales = at<float>(scale), *biases = at<float>(bias);
+  wide ? voxgate::finish(x, scales, biases, gelu, at<float>(out), count, width, threads)
+       : voxgate::finish(x, scales, biases, gelu, at<bf16>(out), count, width, threads);
+}
+
+void rms_norm(Address x, long stride, Address weight, float eps, Address out, long count, long width, int threads) {
+  voxgate::rms_norm(at<float>(x), stride, at<float>(weight), eps, at<float>(out), count, width, threads);
+}
+
+void silu_mul(Address gate, Address up, long stride, Address out, long count, long width, int threads) {
+  voxgate::silu_mul(at<float>(gate), at<float>(up), stride, at<float>(out), count, width, threads);
+}
+
+void turn(Address x, long stride, Address cos, Address sin, Address out, long rows, long heads, long half, int threads) {
+  voxgate::turn({at<float>(x), stride, at<float>(cos), at<float>(sin), at<bf16>(out), rows, heads, half}, threads);
+}
+
 double read_bytes(Address data, std::size_t bytes, int threads) { return voxgate::read_bytes(at<std::byte>(data), bytes, threads); }
 
 void add_kernels(nb::module_ &module) {
@@ -88,6 +110,10 @@ void add_kernels(nb::module_ &module) {
   module.def("product", &product, unlocked);
   module.def("int8_product", &int8_product, unlocked);
   module.def("attend", &attend, unlocked);
+  module.def("finish", &finish, unlocked);
+  module.def("rms_norm", &rms_norm, unlocked);
+  module.def("silu_mul", &silu_mul, unlocked);
+  module.def("turn", &turn, unlocked);
   module.def("int8_operations", &voxgate::int8_operations, unlocked);
   module.def("bf16_operations", &voxgate::bf16_operations, unlocked);
   module.def("read_bytes", &read_bytes, unlocked);

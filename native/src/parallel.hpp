@@ -36,4 +36,14 @@ void share_out(long count, int threads, const Body &body) {
   }
 }
 
+// The same for each of `count` rows: body(row). A thread takes a block of rows at once; a few rows are done before another thread
+// has woken up.
+template <class Body>
+void share_rows(long count, long width, int threads, const Body &body) {
+  constexpr long BLOCK = 8, FEWEST = 32768;  // rows; elements
+  share_out((count + BLOCK - 1) / BLOCK, count * width < FEWEST ? 1 : threads, [&](int, long block) {
+    for (long row = block * BLOCK; row < std::min(count, (block + 1) * BLOCK); row++) body(row);
+  });
+}
+
 }  // namespace voxgate

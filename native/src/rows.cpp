@@ -82,21 +82,18 @@ void quantise_row_in_groups(const Element *x, Groups to, long width) {
   }
 }
 
-// A few rows are done before another thread has woken up.
-int useful(int threads, long count, long width) { return count * width < 32768 ? 1 : threads; }
-
 }  // namespace
 
 template <class Element>
 void quantise_rows(const Element *x, long stride, std::uint8_t *q, float *scale, long count, long width, int threads) {
-  share_out(count, useful(threads, count, width),
-            [&](int, long row) { quantise_row(x + row * stride, q + row * width, scale + row, width); });
+  share_rows(count, width, threads,
+             [&](long row) { quantise_row(x + row * stride, q + row * width, scale + row, width); });
 }
 
 template <class Element>
 void quantise_groups(const Element *x, long stride, Groups to, long count, long width, int threads) {
   const long groups = (width + GROUP - 1) / GROUP;
-  share_out(count, useful(threads, count, width), [&](int, long row) {
+  share_rows(count, width, threads, [&](long row) {
     const Groups at{to.q + row * groups * GROUP, to.exponent + row * groups, to.offset + row * groups, to.row + row};
     quantise_row_in_groups(x + row * stride, at, width);
   });

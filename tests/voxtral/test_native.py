@@ -15,6 +15,7 @@ from voxgate.voxtral.int4_weight import Int4Weight, packed_shape
 from voxgate.voxtral.int8 import Int8
 from voxgate.voxtral.int8_weight import Int8Weight, lies_as_read, panels
 from voxgate.voxtral.kernels import kernels
+from voxgate.voxtral.rope import Rope
 
 needs_kernels = pytest.mark.skipif(
     not native.available(), reason=f"no native kernels: {native.unavailable()}"
@@ -361,6 +362,133 @@ def test_large_scores_overflow_nothing(draw: torch.Generator) -> None:
     assert error(ours[0], attended(q[0] * 300, keys[0] * 300, values[0])) < 0.005
 
 
+# --- one pass -------------------------------------------------------------------------------------
+
+
+@needs_kernels
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("gelu", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 17), (1500, 40), (9, 5120)])
+def test_a_product_is_finished_in_one_pass(
+    shape: tuple[int, int], gelu: bool, dtype: torch.dtype, draw: torch.Generator
+) -> None:
+    count, width = shape
+    product, scales = (torch.randn(count, n, generator=draw) for n in (width, 1))
+    for bias in (None, torch.randn(width, generator=draw)):
+        expected = product.double() * scales + (0 if bias is None else bias)
+        expected = F.gelu(expected) if gelu else expected
+        place = product.clone()
+        ours = native.finish(place, scales, bias, gelu=gelu, dtype=dtype)
+        assert (ours.dtype, ours.shape) == (dtype, shape)
+        assert (ours.data_ptr() == place.data_ptr()) == (dtype is torch.float32)
+        assert error(ours, expected) < (2e-6 if dtype is torch.float32 else 3e-3)
+
+
+@needs_kernels
+def test_gelu_is_erfs_to_a_floats_last_bits() -> None:
+    x = torch.cat((torch.linspace(-9, 9, 400_001), torch.logspace(-40, 38, 4001)))
+    x = torch.cat((x, -x, torch.zeros(1)))
+    ours = native.finish(x[None].clone(), torch.ones(1), gelu=True)[0]
+    off = (ours.double() - F.gelu(x.double())).abs() / x.double().abs().clamp(min=1)
+    assert float(off.max()) < 2.1e-7
+    assert bool((ours[x < -6] == 0).all())
+    edges = torch.tensor([[torch.inf, -torch.inf, torch.nan]])
+    ours = native.finish(edges.clone(), torch.ones(1), gelu=True)[0]
+    assert ours[0] == torch.inf
+    assert ours[1] == 0  # the limit, where PyTorch's has no number
+    assert bool(ours[2].isnan())
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_row_without_a_scale_spoils_no_other(dtype: torch.dtype) -> None:
+    scales = torch.tensor([1.0, torch.nan, 0.0])
+    ours = native.finish(torch.ones(3, 21), scales, torch.ones(21), gelu=True, dtype=dtype)
+    assert bool(ours[1].isnan().all())
+    torch.testing.assert_close(
+        ours[::2].float(),
+        F.gelu(ours.new_tensor([[2.0], [1.0]]).float()).to(dtype).float().expand(2, 21),
+    )
+
+
+@needs_kernels
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("width", [1, 15, 64, 100, 3072])
+def test_rms_norm_is_its_definition(width: int, draw: torch.Generator) -> None:
+    x, weight = torch.randn(2, 23, width, generator=draw), torch.randn(width, generator=draw)
+    x[0, 3], x[1, 4] = 0, torch.nan
+    x[1, 5] *= 1e15
+    ours = native.rms_norm(x, weight, 1e-5)
+    expected = F.rms_norm(x.double(), (width,), weight.double(), 1e-5)
+    assert (ours.dtype, ours.shape) == (torch.float32, x.shape)
+    torch.testing.assert_close(ours, expected.float(), rtol=1e-6, atol=1e-12, equal_nan=True)
+    assert bool((ours[0, 3] == 0).all())
+
+
+@needs_kernels
+def test_rms_norm_reads_rows_that_do_not_touch(draw: torch.Generator) -> None:
+    x, weight = torch.randn(9, 70, generator=draw), torch.randn(33, generator=draw)
+    apart, alone = x[:, 20:53], x[:, 20:53].contiguous()
+    assert torch.equal(native.rms_norm(apart, weight, 1e-5), native.rms_norm(alone, weight, 1e-5))
+
+
+@needs_kernels
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("width", [1, 31, 64, 8192])
+def test_a_gate_reads_the_halves_of_one_product(width: int, draw: torch.Generator) -> None:
+    gate, up = torch.randn(3, 5, 2 * width, generator=draw).mul(9).chunk(2, dim=-1)
+    ours = native.silu_mul(gate, up)
+    assert (ours.dtype, ours.shape) == (torch.float32, gate.shape)
+    assert error(ours, F.silu(gate.double()) * up.double()) < 3e-7
+
+
+@needs_kernels
+def test_a_gate_of_any_size() -> None:
+    gate = torch.cat((torch.linspace(-120, 120, 100_001), torch.logspace(-40, 38, 4001)))
+    gate = torch.cat((gate, -gate, torch.zeros(1)))
+    ours = native.silu_mul(gate[None], torch.ones(1, len(gate)))[0]
+    exact = F.silu(gate.double())
+    assert float(((ours - exact).abs() / exact.abs().clamp(min=1e-30)).max()) < 5e-7
+    edges = torch.tensor([[torch.inf, torch.nan, 1.0, -3e38]])
+    ours = native.silu_mul(edges, torch.tensor([[1.0, 1.0, torch.nan, 3e38]]))[0]
+    assert ours[0] == torch.inf
+    assert bool(ours[1:3].isnan().all())
+    assert ours[3] == 0
+
+
+@needs_kernels
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize(
+    "shape",  # slots, new, heads, head_dim
+    [(1, 385, 32, 128), (1, 1, 8, 128), (5, 1, 4, 48), (3, 7, 2, 34), (2, 3, 1, 2)],
+)
+def test_heads_turn_as_pytorch_turns_them(
+    shape: tuple[int, int, int, int], draw: torch.Generator
+) -> None:
+    slots, new, heads, head_dim = shape
+    joint = torch.randn(slots, new, (heads + 2) * head_dim, generator=draw)
+    x = joint[..., : heads * head_dim].view(slots, new, heads, head_dim).transpose(1, 2)
+    positions = torch.arange(new) + torch.randint(0, 1000, (slots, 1), generator=draw)
+    rope = Rope(positions, head_dim, 10_000.0, torch.float32)
+    ours, expected = native.turn(x, rope.cos, rope.sin), rope.turn(x)
+    assert (ours.dtype, ours.shape) == (torch.bfloat16, x.shape)
+    torch.testing.assert_close(ours.float(), expected, rtol=2**-8, atol=1e-6)
+    assert torch.equal(native.turn(x.contiguous(), rope.cos, rope.sin), ours)
+    assert torch.equal(rope.turn(x, torch.bfloat16), ours)
+
+
+@needs_kernels
+def test_a_row_of_one_pass_is_the_same_in_any_company(draw: torch.Generator) -> None:
+    x, scales = torch.randn(900, 96, generator=draw), torch.randn(900, 1, generator=draw)
+    weight = torch.randn(96, generator=draw)
+    few = slice(17, 20)
+    done = native.finish(x.clone(), scales, weight, gelu=True)
+    assert torch.equal(native.finish(x[few].clone(), scales[few], weight, gelu=True), done[few])
+    assert torch.equal(native.rms_norm(x[few], weight, 1e-5), native.rms_norm(x, weight, 1e-5)[few])
+    assert torch.equal(native.silu_mul(x[few], x[few]), native.silu_mul(x, x)[few])
+
+
 # --- errors ---------------------------------------------------------------------------------------
 
 
@@ -403,6 +531,25 @@ def test_attention_refuses_what_it_would_read_wrongly() -> None:
     refused(lambda: native.attention(q, keys, keys, slots=[0]), "2 sequences")
     strided = torch.ones(2, 4, 64, 3).bfloat16().transpose(2, 3)
     refused(lambda: native.attention(strided, keys, keys), "side by side")
+
+
+@needs_kernels
+def test_one_pass_refuses_what_it_would_read_wrongly() -> None:
+    x, one = torch.ones(4, 10), torch.ones(10)
+    refused(lambda: native.finish(x, torch.ones(3)), "3 scales")
+    refused(lambda: native.finish(x, torch.ones(4), torch.ones(9)), "bias of 9")
+    refused(lambda: native.finish(x.T, one), "contiguous")
+    refused(lambda: native.finish(x, torch.ones(4), dtype=torch.float16), "float16")
+    refused(lambda: native.rms_norm(x.bfloat16(), one, 1e-5), "norm of torch.bfloat16")
+    refused(lambda: native.rms_norm(x, torch.ones(9), 1e-5), r"weights \(9,\)")
+    refused(lambda: native.rms_norm(x, one.double(), 1e-5), "float64")
+    refused(lambda: native.silu_mul(x, x[:, :9]), r"\(4, 9\)")
+    refused(lambda: native.silu_mul(x, x.bfloat16()), "float32 twice")
+    refused(lambda: native.silu_mul(x, torch.ones(4, 20)[:, :10]), "same strides")
+    heads, angles = torch.ones(2, 3, 4, 8), torch.ones(2, 1, 4, 4)
+    refused(lambda: native.turn(heads, angles, angles[:1]), "an angle for each")
+    refused(lambda: native.turn(heads.bfloat16(), angles, angles), "Heads of torch.bfloat16")
+    refused(lambda: native.turn(heads[..., :7], angles, angles), "an angle for each")
 
 
 # --- whether they are here ------------------------------------------------------------------------

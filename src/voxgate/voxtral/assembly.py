@@ -61,6 +61,7 @@ def assembled(checkpoint: Checkpoint, profile: Profile) -> Network:
     for piece in pieces:
         _hold(checkpoint.network, piece, of_piece[piece.name])
     checkpoint.network.attend_in(operators.many_type())
+    checkpoint.network.fuse()
     return checkpoint.network.eval()
 
 

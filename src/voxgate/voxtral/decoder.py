@@ -13,7 +13,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from voxgate.voxtral import attention, takeover
+from voxgate.voxtral.gate import Gate
 from voxgate.voxtral.linear import Joint
+from voxgate.voxtral.norms import RMSNorm
 from voxgate.voxtral.rope import Rope
 from voxgate.voxtral.steps import Steps, finish
 from voxgate.voxtral.upload import upload
@@ -88,13 +90,14 @@ class DecoderLayer(nn.Module):
             gate=nn.Linear(config.width, config.ffn_width, bias=False),
             up=nn.Linear(config.width, config.ffn_width, bias=False),
         )
+        self.gate = Gate()
         self.down = nn.Linear(config.ffn_width, config.width, bias=False)
 
     def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
         """[slots, new, width] to the same."""
-        x = x + self.attention(self.attention_norm(x), rope, cache, mask)
+        x = self.attention(self.attention_norm(x), rope, cache, mask).add_(x)
         gate, up = self.gate_up(self.ffn_norm(x))
-        out: Tensor = x + self.down(F.silu(gate) * up)
+        out: Tensor = self.down(self.gate(gate, up)).add_(x)
         return out
 
 
@@ -116,28 +119,14 @@ class DecoderAttention(nn.Module):
     def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
         """[slots, new, width] to the same; the new keys and values stay in the cache."""
         q, k, v = (self._divided(part) for part in self.qkv(x))
-        mixed = cache.attended(rope.turn(q), rope.turn(k), v, mask, ours=self.compute is not None)
+        q, k = rope.turn(q, self.compute), rope.turn(k, self.compute)
+        mixed = cache.attended(q, k, v, mask, ours=self.compute is not None)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2).to(x.dtype))
         return out
 
     def _divided(self, x: Tensor) -> Tensor:
         """[slots, new, heads * head_dim] to [slots, heads, new, head_dim]."""
         return x.view(*x.shape[:2], -1, self.head_dim).transpose(1, 2)
-
-
-class RMSNorm(nn.Module):
-    """x / sqrt(mean(x²) + eps) * weight, in float32 first (Zhang & Sennrich, 1910.07467)."""
-
-    def __init__(self, width: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[..., width] to the same."""
-        wide = x.float()
-        scaled = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
-        return self.weight * scaled.to(x.dtype)
 
 
 class _LayerCache:

@@ -45,7 +45,9 @@ class Encoder(nn.Module):
         """Encode, with a step for each layer."""
         x = F.gelu(self.conv1(mel.to(self.conv1.weight.dtype)))
         x = F.gelu(self.conv2(x)).transpose(1, 2)
-        x = (x + self.positions).to(x.dtype)  # added in float32, as the positions are
+        # Added in float32, as the positions are. A sum keeps its first operand's order of memory:
+        # left as it is, every later one would be strided, and every norm begin with a copy.
+        x = (x + self.positions).to(x.dtype).contiguous()
         for layer in self.layers:
             yield
             x = layer(x)
@@ -61,13 +63,14 @@ class EncoderLayer(nn.Module):
         self.attention_norm = nn.LayerNorm(config.width, NORM_EPS)
         self.attention = EncoderAttention(config)
         self.ffn_norm = nn.LayerNorm(config.width, NORM_EPS)
-        self.up = nn.Linear(config.width, config.ffn_width)
+        self.up: nn.Module = nn.Linear(config.width, config.ffn_width)
+        self.gelu: nn.Module = nn.GELU()  # by erf
         self.down = nn.Linear(config.ffn_width, config.width)
 
     def forward(self, x: Tensor) -> Tensor:
         """[chunks, frames, width] to the same."""
-        x = x + self.attention(self.attention_norm(x))
-        out: Tensor = x + self.down(F.gelu(self.up(self.ffn_norm(x))))
+        x = self.attention(self.attention_norm(x)).add_(x)
+        out: Tensor = self.down(self.gelu(self.up(self.ffn_norm(x)))).add_(x)
         return out
 
 
@@ -89,7 +92,7 @@ class EncoderAttention(nn.Module):
         """[chunks, frames, width] to the same."""
         q, k, v = (self._divided(part) for part in self.qkv(x))
         if self.compute:
-            mixed = attention.full(*(part.to(self.compute) for part in (q, k, v))).to(x.dtype)
+            mixed = attention.full(*(part.to(self.compute) for part in (q, k, v)))
         else:
             mixed = F.scaled_dot_product_attention(q, k, v)  # scaled by 1 / sqrt(head_dim)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from voxgate.voxtral import operators, takeover
+from voxgate.voxtral.epilogue import Epilogue
 from voxgate.voxtral.int8_weight import Int8Weight, lies_as_read
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Int8(nn.Module):
             self.register_buffer(name, array)
         self.bias: Tensor | None = arrays.get("bias")
         self.levels = operators.int8_levels() or LEVELS
+        self.after = Epilogue()
         self.weight: Tensor | None = None  # None: there is no product of integers
         self.few: Int8Weight | None = None  # None: there is no kernel for few tokens
         if "packed" in arrays:
@@ -69,24 +71,22 @@ class Int8(nn.Module):
         return arrays | {"packed": contents, "order": order, "shape": shape, "panels": panels}
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., in] to float32 [..., out]."""
+        """[..., in] to [..., out], float32 unless `after` has another type."""
         tokens = x.reshape(-1, x.shape[-1])
         out = self._product(tokens)
         return out.view(*x.shape[:-1], -1)
 
     def _product(self, tokens: Tensor) -> Tensor:
         if self.few is not None and len(tokens) <= FEW:
-            product: Tensor = takeover.native().linear_w8a8(tokens, self.few)
-            return product
+            return self.after.of(takeover.native().linear_w8a8(tokens, self.few))
         if self.weight is None:
-            return self._widened(tokens)
+            return self.after.of(self._widened(tokens))
         zero = self.levels + 1
-        unsigned, scales = _inputs(tokens.float(), self.levels)
-        rows = F.pad(unsigned, (0, 0, 0, max(0, FEWEST - len(tokens))))
+        unsigned, scales = _inputs(tokens, self.levels)
+        missing = FEWEST - len(tokens)
+        rows = F.pad(unsigned, (0, 0, 0, missing)) if missing > 0 else unsigned  # or it would copy
         product = operators.int8_product(rows, zero, self.weight, self.scales)[: len(tokens)]
-        if self.bias is None:
-            return product.mul_(scales)
-        return torch.addcmul(self.bias, product, scales, out=product)
+        return self.after.scaled(product, scales, self.bias)
 
     def _widened(self, tokens: Tensor) -> Tensor:
         """The same weights in float32, a tile at a time: right everywhere, and slow."""
@@ -101,7 +101,7 @@ def _inputs(tokens: Tensor, levels: int) -> tuple[Tensor, Tensor]:
     if levels == LEVELS and (native := takeover.native()):
         inputs, scales = native.quantise_rows(tokens)
         return inputs, scales
-    signed, scales = quantised(tokens, levels)
+    signed, scales = quantised(tokens.float(), levels)
     return signed.view(torch.uint8).add_(levels + 1), scales
 
 

@@ -68,6 +68,18 @@ class Kernels(Protocol):
     ]
     """See `native.attention`."""
 
+    finish: Callable[[int, int, int, bool, int, bool, int, int, int], None]
+    """Product, scales, bias or 0, gelu, out, wide, count, width, threads: see `passes.finish`."""
+
+    rms_norm: Callable[[int, int, int, float, int, int, int, int], None]
+    """x, its stride, weight, eps, out, count, width, threads: see `passes.rms_norm`."""
+
+    silu_mul: Callable[[int, int, int, int, int, int, int], None]
+    """Gate, up, the stride of both, out, count, width, threads: see `passes.silu_mul`."""
+
+    turn: Callable[[int, int, int, int, int, int, int, int, int], None]
+    """x, its stride, cosines, sines, out, rows, heads, half, threads: see `passes.turn`."""
+
     int8_operations: Callable[[int], float]  # a second, of so many threads, from registers
     bf16_operations: Callable[[int], float]
     read_bytes: Callable[[int, int, int], float]  # a second: address, bytes, threads
@@ -97,6 +109,7 @@ def missing() -> str | None:
     return None
 
 
+@cache  # a token asks some 500 times
 def kernels() -> Kernels:
     """The package. Raises `UsageError` where it is `missing`."""
     if reason := missing():

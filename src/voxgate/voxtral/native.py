@@ -17,6 +17,7 @@ from voxgate.errors import UsageError
 from voxgate.voxtral.int4_weight import Int4Weight
 from voxgate.voxtral.int8_weight import Int8Weight, panels
 from voxgate.voxtral.kernels import address, distances, kernels, missing
+from voxgate.voxtral.passes import finish, rms_norm, silu_mul, trials, turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,13 @@ __all__ = [
     "Int8Weight",
     "attention",
     "available",
+    "finish",
     "linear_w4a8",
     "linear_w8a8",
     "quantise_rows",
+    "rms_norm",
+    "silu_mul",
+    "turn",
     "unavailable",
 ]
 
@@ -197,6 +202,9 @@ def _disagreement() -> str | None:
     expected = F.scaled_dot_product_attention(heads, kv, kv, is_causal=True, enable_gqa=True)
     if _error(attention(heads, kv, kv, causal=True), expected) > 0.02:
         return "the kernel attention disagrees with PyTorch"
+    for name, ours, expected, bound in trials(x):
+        if not _error(ours, expected) <= bound:
+            return f"the kernel {name} disagrees with PyTorch"
     return None
 
 

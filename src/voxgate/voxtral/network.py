@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from voxgate.voxtral.decoder import Decoder, DecoderAttention
-from voxgate.voxtral.encoder import Encoder, EncoderAttention
+from voxgate.voxtral.encoder import Encoder, EncoderAttention, EncoderLayer
+from voxgate.voxtral.epilogue import Epilogue
+from voxgate.voxtral.gate import Gate
+from voxgate.voxtral.int8 import Int8
+from voxgate.voxtral.linear import Joined
+from voxgate.voxtral.norms import RMSNorm
 from voxgate.voxtral.projector import Projector
 
 if TYPE_CHECKING:
@@ -38,3 +43,21 @@ class Network(nn.Module):
         for module in self.modules():
             if isinstance(module, EncoderAttention | DecoderAttention):
                 module.compute = dtype
+
+    def fuse(self) -> None:
+        """Take one pass where the description takes several: quantised maps only, on a processor.
+
+        Sums of squares are added in another order there, so that last bits differ.
+        """
+        for module in self.modules():
+            if isinstance(module, RMSNorm | Gate):
+                module.fused = True
+            elif isinstance(module, EncoderLayer) and isinstance(module.up, Int8):
+                module.up.after, module.gelu = Epilogue(gelu=True), nn.Identity()
+            elif isinstance(module, EncoderAttention) and module.compute:
+                _finish(module.qkv, Epilogue(dtype=module.compute))
+
+
+def _finish(maps: nn.Module, after: Epilogue) -> None:
+    if isinstance(maps, Joined) and isinstance(maps.linear, Int8):
+        maps.linear.after = after

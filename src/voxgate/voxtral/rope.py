@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from voxgate.voxtral import takeover
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -24,9 +26,13 @@ class Rope:
         angles = positions[:, None, :, None].float() * (1.0 / theta**exponents)
         self.cos, self.sin = angles.cos().to(dtype), angles.sin().to(dtype)
 
-    def turn(self, x: Tensor) -> Tensor:
-        """Turn [slots, heads, new, head_dim]."""
+    def turn(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Turn [slots, heads, new, head_dim]; to another type, if one is given."""
+        if dtype is torch.bfloat16 and takeover.passes(x):
+            turned: Tensor = takeover.native().turn(x, self.cos, self.sin)
+            return turned
         first, second = x.chunk(2, dim=-1)
-        return torch.cat(
+        whole = torch.cat(
             (first * self.cos - second * self.sin, second * self.cos + first * self.sin), dim=-1
         )
+        return whole if dtype is None else whole.to(dtype)

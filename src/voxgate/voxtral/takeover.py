@@ -36,6 +36,11 @@ def attends(q: Tensor) -> bool:
     return fits and q.device.type == "cpu" and native() is not None
 
 
+def passes(x: Tensor) -> bool:
+    """Whether the kernels that take one pass over an array take such a one."""
+    return x.is_cpu and x.dtype == torch.float32 and native() is not None
+
+
 def int4_form() -> str | None:
     """A name for how the kernel's 4-bit weights lie; None without it."""
     if native() is None:

@@ -1,0 +1,9 @@
+// RMSNorm of rows.
+#pragma once
+
+namespace voxgate {
+
+// out [count, width] = x / sqrt(mean(x²) + eps) * weight [width], of rows `stride` elements apart.
+void rms_norm(const float *x, long stride, const float *weight, float eps, float *out, long count, long width, int threads);
+
+}  // namespace voxgate

@@ -1,0 +1,19 @@
+// Rotary positions.
+#pragma once
+
+#include "element.hpp"
+
+namespace voxgate {
+
+// The heads of one sequence's rows: channels j and j + half of each turn by the angle of that row and j.
+struct Turn {
+  const float *x;           // [rows, heads, 2 * half], heads side by side
+  long stride;              // from one row to the next, in elements
+  const float *cos, *sin;   // [rows, half]
+  bf16 *out;                // [rows, heads, 2 * half], contiguous
+  long rows, heads, half;
+};
+
+void turn(const Turn &of, int threads);
+
+}  // namespace voxgate
