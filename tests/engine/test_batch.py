@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from tests.engine.material import DEADLINE_S, Caller, wait_until
 from tests.spoken_digits import CHECKPOINT, FILES, Spoken, phrase, takes
 from voxgate.engine.batch import Batch
-from voxgate.engine.rounds import LAYERS
+from voxgate.engine.rounds import STEPS
 from voxgate.errors import (
     EngineBusyError,
     EngineRefusedError,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from voxgate.engine.work import Lane
 
 POSITIONS = 850  # of a slot: any window of 30 s
-OPENING = 3 + 4  # layers of the encoder, and of the decoder
+OPENING = 2 * (3 + 4)  # half layers of the encoder, and of the decoder
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -129,7 +129,7 @@ def test_each_window_keeps_its_own_options(
 def test_while_one_is_opened_the_others_are_told_their_text(
     digits: Voxtral, spoken: list[Spoken]
 ) -> None:
-    """Counted in what the callers are told: layers of the new one between two tokens of the old."""
+    """Counted in what the callers are told: steps of the new one between two tokens of the old."""
     order: list[str] = []
     later: list[Caller] = []
     with batch(digits) as together:
@@ -148,7 +148,7 @@ def test_while_one_is_opened_the_others_are_told_their_text(
     waits = "".join(order).rstrip("n").split("o")
     assert any(waits)
     # Before its own tokens the new ones add a token each to a round.
-    assert max(map(len, waits)) <= LAYERS + len(later)
+    assert max(map(len, waits)) <= STEPS + len(later)
 
 
 def test_a_full_cache_lets_windows_wait(digits: Voxtral, spoken: list[Spoken]) -> None:

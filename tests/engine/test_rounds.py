@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voxgate.engine.rounds import LAYERS, RESERVED, Layer, Rounds, Token
+from voxgate.engine.rounds import RESERVED, STEPS, Opening, Rounds, Token
 
 if TYPE_CHECKING:
     from voxgate.engine.work import Lane
 
-OPENING, TOKENS = 62, 100  # of a window of 30 s of fluent speech in Mini
+OPENING, TOKENS = 124, 100  # steps of a window of 30 s of fluent speech in Mini
 
 
 @dataclass(eq=False)
@@ -22,12 +22,12 @@ class Window:
 
     name: str
     lane: Lane = "batch"
-    layers: int = 0
+    steps: int = 0
     tokens: int = 0
 
 
 class Simulation:
-    """Rounds with windows that wait for them; `log` has a window's name for each layer."""
+    """Rounds with windows that wait for them; `log` has a window's name for each step."""
 
     def __init__(self, slots: int) -> None:
         self.rounds: Rounds[Window] = Rounds(slots)
@@ -40,15 +40,15 @@ class Simulation:
                 self.waiting.remove(window)
                 self.rounds.begin(window)
         planned = self.rounds.next()
-        if isinstance(planned, Layer):
-            self._layer(planned.sequence)
+        if isinstance(planned, Opening):
+            self._step(planned.sequence)
         elif isinstance(planned, Token):
             self._token(planned)
 
-    def _layer(self, window: Window) -> None:
+    def _step(self, window: Window) -> None:
         self.log.append(window.name)
-        window.layers += 1
-        if window.layers == OPENING:
+        window.steps += 1
+        if window.steps == OPENING:
             self.rounds.decode(window)
 
     def _token(self, planned: Token[Window]) -> None:
@@ -62,13 +62,13 @@ class Simulation:
         while self.waiting or self.rounds.all:
             self.step()
 
-    def until(self, window: Window, layers: int) -> None:
-        while window.layers < layers:
+    def until(self, window: Window, steps: int) -> None:
+        while window.steps < steps:
             self.step()
 
 
 def longest_wait(log: list[str | tuple[str, ...]], name: str) -> int:
-    """The most layers of others between two tokens of this one."""
+    """The most steps of others between two tokens of this one."""
     tokens = [isinstance(what, tuple) and name in what for what in log]
     places = [place for place, token in enumerate(tokens) if token]
     return max(second - first - 1 for first, second in itertools.pairwise(places))
@@ -86,15 +86,15 @@ def test_windows_are_opened_one_after_another_in_the_order_they_came() -> None:
     many = Simulation(slots=9)
     many.waiting = [Window(str(number)) for number in range(20)]
     many.run()
-    layers = [what for what in many.log if isinstance(what, str)]
-    assert layers == [str(number) for number in range(20) for _ in range(OPENING)]
+    steps = [what for what in many.log if isinstance(what, str)]
+    assert steps == [str(number) for number in range(20) for _ in range(OPENING)]
 
 
 def test_nobodys_text_stands_still_while_others_are_opened() -> None:
     many = Simulation(slots=9)
     many.waiting = [Window(str(number)) for number in range(20)]
     many.run()
-    assert max(longest_wait(many.log, str(number)) for number in range(20)) == LAYERS
+    assert max(longest_wait(many.log, str(number)) for number in range(20)) == STEPS
 
 
 def test_a_long_recording_fills_the_slots() -> None:
@@ -138,7 +138,7 @@ def test_a_live_window_passes_a_batch_window_that_is_being_opened() -> None:
     assert batch.tokens == live.tokens == TOKENS
 
 
-def test_live_text_waits_for_one_layer_of_a_batch_window_at_most() -> None:
+def test_live_text_waits_for_one_step_of_a_batch_window_at_most() -> None:
     mixed = Simulation(slots=4)
     live = Window("live", "live")
     mixed.waiting = [live]
@@ -167,6 +167,6 @@ def test_whoever_ends_is_planned_no_more(phase: str) -> None:
         rounds.decode(gone)
     rounds.end(gone)
     assert rounds.all == [other]
-    assert rounds.next() == Layer(other)
+    assert rounds.next() == Opening(other)
     rounds.end(other)
     assert rounds.next() is None

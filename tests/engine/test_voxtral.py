@@ -53,12 +53,14 @@ def test_a_window_is_one_segment_with_a_confidence(voxtral: Scheduler, spoken: S
     assert not done.notices
 
 
-def test_an_event_comes_for_every_layer_and_every_token(voxtral: Scheduler, spoken: Spoken) -> None:
+def test_an_event_comes_for_every_half_layer_and_every_token(
+    voxtral: Scheduler, spoken: Spoken
+) -> None:
     events = heard(voxtral, pcm16(spoken))
     (done,) = (event for event in events if isinstance(event, Done))
-    layers = 3 + 4  # of the encoder, and of the decoder for the prompt
-    assert events[:layers] == [Progress(0.0)] * layers
-    assert len(events) == layers + done.tokens + len(["segment", "done"])
+    halves = 2 * (3 + 4)  # layers of the encoder, and of the decoder for the prompt
+    assert events[:halves] == [Progress(0.0)] * halves
+    assert len(events) == halves + done.tokens + len(["segment", "done"])
 
 
 def test_deltas_joined_are_the_segments_text(voxtral: Scheduler, spoken: Spoken) -> None:

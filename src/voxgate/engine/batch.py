@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
-from voxgate.engine.rounds import Layer, Rounds, Token
+from voxgate.engine.rounds import Opening, Rounds, Token
 from voxgate.engine.sequence import Sequence
 from voxgate.engine.waiting import LANES, QUEUE_LIMIT, Waiting
 from voxgate.transcript.values import Progress
@@ -92,12 +92,12 @@ class Batch:
 
     def _serve(self) -> None:
         while (planned := self._plan()) is not None:
-            if isinstance(planned, Layer):
-                self._layer(planned.sequence)
+            if isinstance(planned, Opening):
+                self._open(planned.sequence)
             else:
                 self._token(planned.sequences)
 
-    def _plan(self) -> Layer[Sequence] | Token[Sequence] | None:
+    def _plan(self) -> Opening[Sequence] | Token[Sequence] | None:
         """What to compute next, once there is something; None at the end."""
         with self._changed:
             while True:
@@ -126,9 +126,9 @@ class Batch:
                     logger.exception("A window could not begin")
                     work.end(error)
 
-    def _layer(self, sequence: Sequence) -> None:
+    def _open(self, sequence: Sequence) -> None:
         with self._alone(sequence):
-            logits = sequence.layer()
+            logits = sequence.open()
             self._stepped()
             if logits is None:
                 self._tell(sequence, Progress(0.0))

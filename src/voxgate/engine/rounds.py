@@ -1,8 +1,8 @@
 """`Rounds`: whose step is next, where windows share a model. Plain data: no clock, thread, tensor.
 
-A window begins with its opening (encode and prefill: a layer of one window a step), then takes a
+A window begins with its opening (encode and prefill: half a layer of a window a step), then takes a
 token at a time together with all others that are that far. Openings come first, for the more
-windows decode together the less each token costs; but after `LAYERS` layers of an opening all
+windows decode together the less each token costs; but after `STEPS` steps of an opening all
 others get their next token, so that nobody's text stands still.
 """
 
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from voxgate.engine.work import Lane
 
-LAYERS = 8
-"""Layers of an opening between two tokens of the others.
+STEPS = 16
+"""Steps of an opening between two tokens of the others: eight layers.
 
 Mini has 62 layers before its first token: eight tokens of all others in that time. Fluent speech
 has about 100 tokens in 30 s, so that a dozen windows can be decoding while the next is opened; with
 one layer a token it would be one or two, and sharing would gain nothing.
 """
-LAYERS_BESIDE_LIVE = 1  # of a batch window's opening, where somebody waits for live text
+STEPS_BESIDE_LIVE = 1  # of a batch window's opening, where somebody waits for live text
 RESERVED = 1  # slots that only live windows get, where there is more than one
 
 
@@ -37,8 +37,8 @@ S = TypeVar("S", bound=Laned)
 
 
 @dataclass(frozen=True, slots=True)
-class Layer(Generic[S]):
-    """Take the next layer of this one's opening."""
+class Opening(Generic[S]):
+    """Take the next step of this one's opening."""
 
     sequence: S
 
@@ -61,7 +61,7 @@ class Rounds(Generic[S]):
         self.slots = slots
         self.opening: list[S] = []
         self.decoding: list[S] = []
-        self._layers = 0  # since the last token
+        self._steps = 0  # since the last token
 
     @property
     def all(self) -> list[S]:
@@ -85,14 +85,14 @@ class Rounds(Generic[S]):
         """Take in one whose lane is admitted."""
         self.opening.append(sequence)
 
-    def next(self) -> Layer[S] | Token[S] | None:
+    def next(self) -> Opening[S] | Token[S] | None:
         """What to do now; None when nobody is here."""
         opening = min(self.opening, key=lambda one: one.lane != "live", default=None)
-        if opening is None or (self.decoding and self._layers >= self._most(opening)):
-            self._layers = 0
+        if opening is None or (self.decoding and self._steps >= self._most(opening)):
+            self._steps = 0
             return Token(tuple(self.decoding)) if self.decoding else None
-        self._layers += 1
-        return Layer(opening)
+        self._steps += 1
+        return Opening(opening)
 
     def decode(self, sequence: S) -> None:
         """Its opening is done: it has its first token, and takes part in the next ones."""
@@ -105,4 +105,4 @@ class Rounds(Generic[S]):
 
     def _most(self, opening: S) -> int:
         live = any(one.lane == "live" for one in self.decoding)
-        return LAYERS_BESIDE_LIVE if live and opening.lane == "batch" else LAYERS
+        return STEPS_BESIDE_LIVE if live and opening.lane == "batch" else STEPS

@@ -30,7 +30,7 @@ RUNAWAY = Notice(
 
 
 class Sequence:
-    """A window from its first layer to its last token. The model gives no times.
+    """A window from its first step to its last token. The model gives no times.
 
     The text is one segment over the whole window; whoever knows where in it somebody spoke divides
     it.
@@ -55,8 +55,8 @@ class Sequence:
         """Whose window it is."""
         return self.work.lane
 
-    def layer(self) -> Tensor | None:
-        """Take the next layer of the opening; the first token's logits where it was the last."""
+    def open(self) -> Tensor | None:
+        """Take the next step of the opening; the first token's logits where it was the last."""
         try:
             next(self._opening)
         except StopIteration as end:

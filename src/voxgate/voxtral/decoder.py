@@ -6,7 +6,7 @@ embeddings, positions and slots of a cache; not tokens' meaning.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
@@ -58,7 +58,7 @@ class Decoder(nn.Module):
         return finish(self.steps(x, cache, slots))
 
     def steps(self, x: Tensor, cache: Cache, slots: Sequence[int]) -> Steps[Tensor]:
-        """Put `new` positions behind what each slot holds, with a step for each layer.
+        """Put `new` positions behind what each slot holds, with two steps for each layer.
 
         Returns float32 logits. A slot holds the new positions only when all layers are done.
         Raises `UsageError` for a slot without room for them.
@@ -72,7 +72,8 @@ class Decoder(nn.Module):
         mask = _mask(positions, length)
         for number, layer in enumerate(self.layers):
             yield
-            x = layer(x, rope, _LayerCache(cache, number, slots, length), mask)
+            of_layer = _LayerCache(cache, number, slots, length)
+            x = yield from cast(DecoderLayer, layer).steps(x, rope, of_layer, mask)
         cache.advance(slots, new)
         logits: Tensor = self.head(self.norm(x[:, -1]))  # only the last position says what is next
         return logits.float()
@@ -95,7 +96,14 @@ class DecoderLayer(nn.Module):
 
     def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
         """[slots, new, width] to the same."""
+        return finish(self.steps(x, rope, cache, mask))
+
+    def steps(
+        self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None
+    ) -> Steps[Tensor]:
+        """The same, with a pause after attention, as the encoder's layers have."""
         x = self.attention(self.attention_norm(x), rope, cache, mask).add_(x)
+        yield
         gate, up = self.gate_up(self.ffn_norm(x))
         out: Tensor = self.down(self.gate(gate, up)).add_(x)
         return out

@@ -7,7 +7,7 @@ a chunk. Chunks are the batch: they do not see each other, and padded silence is
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
@@ -42,7 +42,7 @@ class Encoder(nn.Module):
         return finish(self.steps(mel))
 
     def steps(self, mel: Tensor) -> Steps[Tensor]:
-        """Encode, with a step for each layer."""
+        """Encode, with two steps for each layer."""
         x = F.gelu(self.conv1(mel.to(self.conv1.weight.dtype)))
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         # Added in float32, as the positions are. A sum keeps its first operand's order of memory:
@@ -50,7 +50,7 @@ class Encoder(nn.Module):
         x = (x + self.positions).to(x.dtype).contiguous()
         for layer in self.layers:
             yield
-            x = layer(x)
+            x = yield from cast(EncoderLayer, layer).steps(x)
         frames: Tensor = self.norm(x)
         return frames
 
@@ -69,7 +69,12 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[chunks, frames, width] to the same."""
+        return finish(self.steps(x))
+
+    def steps(self, x: Tensor) -> Steps[Tensor]:
+        """The same, with a pause after attention: a whole layer may take a quarter of a second."""
         x = self.attention(self.attention_norm(x)).add_(x)
+        yield
         out: Tensor = self.down(self.gelu(self.up(self.ffn_norm(x)))).add_(x)
         return out
 
