@@ -76,8 +76,8 @@ def main() -> None:
 def in_profile(
     folder: Path, profile: Profile, tokens: int, dtype: str = "auto", *, one: bool = False
 ) -> Figures:
-    """Ours, of a profile's second start: at the first its weights are quantised, which is said."""
-    if profile != "exact":
+    """Ours, of a start that finds its weights quantised: where they are not, another is before."""
+    if profile != "exact" and not any(folder.glob(f".voxgate-{profile}-*")):
         began = time.perf_counter()
         _child(command("voxgate", folder, 1, profile, dtype, one=one))
         print(f"{profile}: first start and a window in {time.perf_counter() - began:.0f} s")

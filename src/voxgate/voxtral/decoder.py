@@ -73,7 +73,7 @@ class Decoder(nn.Module):
         for number, layer in enumerate(self.layers):
             yield
             of_layer = _LayerCache(cache, number, slots, length)
-            x = yield from cast(DecoderLayer, layer).steps(x, rope, of_layer, mask)
+            x = yield from cast("DecoderLayer", layer).steps(x, rope, of_layer, mask)
         cache.advance(slots, new)
         logits: Tensor = self.head(self.norm(x[:, -1]))  # only the last position says what is next
         return logits.float()

@@ -50,7 +50,7 @@ class Encoder(nn.Module):
         x = (x + self.positions).to(x.dtype).contiguous()
         for layer in self.layers:
             yield
-            x = yield from cast(EncoderLayer, layer).steps(x)
+            x = yield from cast("EncoderLayer", layer).steps(x)
         frames: Tensor = self.norm(x)
         return frames
 
