@@ -26,6 +26,8 @@ import torch
 from benchmarks import full_shape
 from benchmarks.table import Row, show
 from voxgate.voxtral.features import CHUNK_S, SAMPLE_RATE
+from voxgate.voxtral.folder import look
+from voxgate.voxtral.kept import places
 from voxgate.voxtral.measured import TOKENS, Figures, Watch, figures, measure, sound
 from voxgate.voxtral.profiles import PROFILES, Profile, named
 
@@ -77,7 +79,7 @@ def in_profile(
     folder: Path, profile: Profile, tokens: int, dtype: str = "auto", *, one: bool = False
 ) -> Figures:
     """Ours, of a start that finds its weights quantised: where they are not, another is before."""
-    if profile != "exact" and not any(folder.glob(f".voxgate-{profile}-*")):
+    if profile != "exact" and not any(each.file.exists() for each in places(look(folder), profile)):
         began = time.perf_counter()
         _child(command("voxgate", folder, 1, profile, dtype, one=one))
         print(f"{profile}: first start and a window in {time.perf_counter() - began:.0f} s")

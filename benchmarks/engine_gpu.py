@@ -174,7 +174,7 @@ def _rows(ours: Figures, eager: Figures, peer: Figures, tokens: int) -> Iterator
         figure = f"{ms(took)} (without graphs {ms(eager.step[batch])})"
         yield Row(f"one token of each of {batch}", figure, ms(peer.step[batch]))
     for batch, took in ours.whole.items():
-        what = f"{batch} x {CHUNK_S} s, {tokens} tokens each: RTF, x real time"
+        what = f"{batch} x {CHUNK_S} s, {tokens} tokens each: RTF, x real time (ours: its parts)"
         yield Row(what, _speed(batch, took), _speed(batch, peer.whole[batch]))
     peaks = (f"{each.peak_bytes / 1e9:.2f} GB" for each in (ours, peer))
     yield Row("peak memory of the device", *(peaks if ours.peak_bytes else ("", "")))

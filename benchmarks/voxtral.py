@@ -97,7 +97,7 @@ def measured(
         _window("fast", fast, peer, "6"),
         _window("balanced", balanced, peer, "3.9"),
         Row(
-            f"{minutes:g} minutes through `voxgate transcribe`, fast",
+            f"{minutes:g} minutes through `voxgate transcribe`, fast; the peer window by window",
             f"RTF {rtf:.3f}: {took_s:.0f} s, {windows} windows of 100 words",
             f"{peer.rtf:.2f}  ({peer.rtf / rtf:.2f} times ours)",
             "ratio >= 10",
@@ -156,7 +156,8 @@ def _start(folder: Path, scratch: Path, profile: Profile) -> tuple[float, str]:
             env=_environment(scratch, profile), stdout=subprocess.PIPE,
         )  # fmt: skip
         assert process.stdout is not None
-        process.stdout.readline()
+        if not process.stdout.readline().startswith(b'{"ready"'):
+            raise RuntimeError(f"the engine of {folder} did not start")
         took.append(time.perf_counter() - began)
         read = _read(process.pid, folder)
         process.send_signal(signal.SIGTERM)

@@ -266,6 +266,9 @@ int main() {
   check_attention(37, 4, 4, 64, {37, 37}, false);
   check_attention(29, 6, 2, 48, {53, 29, 40}, true);
   check_attention(1, 8, 2, 128, {1, 600, 33, 17}, false);
+  check_attention(1, 6, 2, 48, {35, 1}, true);
+  check_attention(1, 2, 2, 16, {514}, true);
+  check_attention(1, 4, 1, 208, {31}, true);
   check_attention(3, 4, 1, 16, {1100}, true);
   check_attention(300, 1, 1, 256, {513}, false);
   for (long width : {1, 15, 16, 33, 100}) {

@@ -53,6 +53,18 @@ def test_a_model_is_placed(
     assert found.profile in footprints(found)
 
 
+def test_memory_that_engines_may_not_have_draws_no_model_to_a_card(spec: ModelSpec) -> None:
+    need = footprints(spec.on("cuda", "exact"))["exact"]
+    for most, where in ((need - 1, "cpu"), (need, "cuda:0")):
+        settings = Settings(engine_memory_bytes=most)
+        assert placed(spec, settings, lambda: [LARGE]).device == where
+
+
+def test_a_model_that_comes_back_from_a_card_has_a_processors_windows(spec: ModelSpec) -> None:
+    there = placed(spec, Settings(), lambda: [LARGE])
+    assert placed(there, Settings(), list).capabilities == spec.capabilities
+
+
 def test_a_model_without_a_choice_stays_where_it_is() -> None:
     sphinx = MODELS["cmusphinx/en-us"]
     assert placed(sphinx, Settings(device="cuda"), lambda: [LARGE]) is sphinx

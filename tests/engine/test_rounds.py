@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voxgate.engine.rounds import RESERVED, STEPS, Opening, Rounds, Token
+from voxgate.engine.rounds import RESERVED, STEPS, STEPS_BESIDE_LIVE, Opening, Rounds, Token
 
 if TYPE_CHECKING:
     from voxgate.engine.work import Lane
@@ -138,14 +138,14 @@ def test_a_live_window_passes_a_batch_window_that_is_being_opened() -> None:
     assert batch.tokens == live.tokens == TOKENS
 
 
-def test_live_text_waits_for_one_step_of_a_batch_window_at_most() -> None:
+def test_live_text_waits_for_one_layer_of_a_batch_window_at_most() -> None:
     mixed = Simulation(slots=4)
     live = Window("live", "live")
     mixed.waiting = [live]
     mixed.until(live, OPENING)
     mixed.waiting = [Window("a"), Window("b")]
     mixed.run()
-    assert longest_wait(mixed.log, "live") == 1
+    assert longest_wait(mixed.log, "live") == STEPS_BESIDE_LIVE
 
 
 def test_a_second_live_window_waits_for_the_first_ones_opening() -> None:

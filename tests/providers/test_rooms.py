@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.spoken_digits import CHECKPOINT
 from voxgate.engine.catalogue import MODELS, find
 from voxgate.engine.placing import placed
+from voxgate.errors import NoWeightsError
 from voxgate.providers.local import LocalEngine
 from voxgate.providers.rooms import Rooms
 from voxgate.settings import Settings
@@ -29,3 +32,18 @@ async def test_a_model_on_a_card_takes_nothing_from_the_machines_room(tmp_path: 
     assert rooms.of("cpu").fits(sphinx)
     await on_card.aclose()
     await sphinx.aclose()
+
+
+async def test_a_card_that_cannot_be_there_is_a_404_before_any_engine_starts(
+    tmp_path: Path,
+) -> None:
+    """No 5xx: clients repeat that for an hour. The tests hide this machine's cards."""
+    settings = Settings(home=tmp_path, device="cuda:1")
+    engine = LocalEngine(placed(find(str(CHECKPOINT)), settings), settings)
+    with pytest.raises(
+        NoWeightsError, match=r"on 'cuda:1', and .*\. VOXGATE_DEVICE=cpu"
+    ) as refused:
+        engine.admit()
+    assert refused.value.status == 404
+    assert engine.pid is None
+    await engine.aclose()

@@ -67,10 +67,10 @@ def test_a_driver_tells_of_its_cards(both: list[Card]) -> None:
     assert Driver(Nvml()).cards() == []
 
 
-def test_a_card_that_does_not_tell_is_left_out() -> None:
+def test_a_card_that_does_not_tell_keeps_its_number() -> None:
     library = Nvml(OLD, NEW)
     library.refusing["nvmlDeviceGetMemoryInfo"] = 3  # not supported: memory that the machine shares
-    assert Driver(library).cards() == []
+    assert Driver(library).cards() == [cards.SILENT, cards.SILENT]
 
 
 def test_a_driver_that_is_not_loaded_is_none() -> None:
@@ -87,6 +87,10 @@ def test_no_driver_is_no_card() -> None:
     assert Driver.open() is None
     assert cards.here() == []
     assert cards.at("cuda") is cards.at("cuda:7") is None
+    assert cards.unusable() in {
+        "PyTorch is not built for CUDA here",
+        "there is no driver of NVIDIA's",
+    }
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from voxgate.voxtral import memory
 
 def test_some_of_the_machine_is_free_and_not_all_of_it() -> None:
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert 0 < memory.free_bytes("cpu") < machine
+    for device in ("cpu", "cpu:0", "mps"):  # what is no card of NVIDIA's has the machine's
+        assert 0 < memory.free_bytes(device) < machine
+        assert 0 < memory.total_bytes(device) <= machine
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from voxgate import offline
 from voxgate.engine.catalogue import find
+from voxgate.engine.placing import ON_A_CARD
 from voxgate.engine.serve import GRACE_S, serve
 from voxgate.errors import VoxgateError
 
@@ -39,7 +40,8 @@ def main() -> int:
     known = {name: vars(given)[name] for name in ("name", "revision")}
     try:
         spec = replace(find(given.model), **{name: fact for name, fact in known.items() if fact})
-        spec = spec.on(given.device, given.profile or spec.profile)
+        usual = spec.profile if given.device == "cpu" else ON_A_CARD
+        spec = spec.on(given.device, given.profile or usual)
         serve(spec, given.socket, given.grace, lifeline=given.lifeline, plates=given.plates)
     except VoxgateError as error:
         sys.stderr.write(f"{error.sentence}\n")

@@ -43,8 +43,8 @@ class ModelSpec:
         """The same on a device, with its weights in a profile, where it has any."""
         if self.profile is None or profile is None:
             return self
-        can = self.capabilities
-        can = can if device == "cpu" else replace(can, concurrency=CARD_WINDOWS)
+        windows = VOXTRAL.concurrency if device == "cpu" else CARD_WINDOWS
+        can = replace(self.capabilities, concurrency=windows)
         return replace(self, device=device, profile=profile, capabilities=can)
 
     @property

@@ -24,14 +24,17 @@ def placed(
 ) -> ModelSpec:
     """The model on its device and in its profile, where it has a choice of them.
 
-    Left open, the device is the first card that computes with bfloat16 and is large enough, unless
-    the profile is one of a processor's; else the processor. A device that is named is believed: its
-    engine says what is wrong with it. Raises `CheckpointError` for a broken one.
+    Left open, the device is the first card that computes with bfloat16 and is large enough, within
+    the memory that engines may have, unless the profile is one of a processor's; else the
+    processor. What other programs have on it at the moment is not looked at. A device that is
+    named is believed: its engine says what is wrong with it. Raises `CheckpointError` for a
+    broken one.
     """
     if spec.profile is None:
         return spec
     if (device := settings.device) == OPEN:
-        card = None if is_processors(settings.profile) else _first(spec, here())
+        most = settings.engine_memory_bytes
+        card = None if is_processors(settings.profile) else _first(spec, here(), most)
         device = "cpu" if card is None else f"cuda:{card}"
     device = "cuda:0" if device == "cuda" else device
     usual = ON_A_PROCESSOR if device == "cpu" else ON_A_CARD
@@ -43,11 +46,11 @@ def is_processors(profile: str) -> bool:
     return profile not in {OPEN, ON_A_CARD}
 
 
-def _first(spec: ModelSpec, found: Sequence[Card]) -> int | None:
-    """The number of the first card that the model can be on."""
+def _first(spec: ModelSpec, found: Sequence[Card], most: float) -> int | None:
+    """The number of the first card that the model can be on, with `most` bytes for engines."""
     able = [n for n, card in enumerate(found) if card.capability >= cards.BFLOAT16]
     if not able:
         return None
     need = footprints(spec.on("cuda", ON_A_CARD)).get(ON_A_CARD)
-    fitting = (n for n in able if need is not None and need <= found[n].total_bytes)
+    fitting = (n for n in able if need is not None and need <= min(most, found[n].total_bytes))
     return next(fitting, None)

@@ -21,7 +21,7 @@ Mini has 62 layers before its first token: eight tokens of all others in that ti
 has about 100 tokens in 30 s, so that a dozen windows can be decoding while the next is opened; with
 one layer a token it would be one or two, and sharing would gain nothing.
 """
-STEPS_BESIDE_LIVE = 1  # of a batch window's opening, where somebody waits for live text
+STEPS_BESIDE_LIVE = 2  # of a batch window's opening, where somebody waits for live text
 RESERVED = 1  # slots that only live windows get, where there is more than one
 
 

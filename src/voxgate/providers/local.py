@@ -14,6 +14,7 @@ from voxgate.providers.preparation import Preparation
 from voxgate.providers.room import WARM_S, Room
 from voxgate.providers.running_engine import RunningEngine
 from voxgate.settings import Settings
+from voxgate.voxtral import cards
 from voxgate.voxtral.memory import file_bytes_of
 
 if TYPE_CHECKING:
@@ -120,6 +121,11 @@ class LocalEngine:
 
     def admit(self) -> None:
         """Raise where no recording should be begun now: see `Provider.admit`."""
+        if self._spec.device != "cpu" and (why := cards.unusable()):
+            raise NoWeightsError(
+                f"{self._spec.name} is to compute on '{self._spec.device}', and {why}. "
+                f"VOXGATE_DEVICE=cpu does without a card; `voxgate doctor` says what is here."
+            )
         self._room.check(self)
         if self._settings.while_loading == "refuse" and not self.alive:
             self._preparation.refuse()

@@ -80,10 +80,14 @@ class Room:
     """One machine's, or one card's, within one event loop."""
 
     def __init__(
-        self, most_bytes: int, turn_s: float, free: Callable[[], int] = free_bytes
+        self,
+        most_bytes: int,
+        turn_s: float,
+        free: Callable[[], int] = free_bytes,
+        device: str = "cpu",
     ) -> None:
         """`most_bytes` is what all engines together may take; `free` what the system has left."""
-        self._most, self._turn_s, self._free = most_bytes, turn_s, free
+        self._most, self._turn_s, self._free, self._device = most_bytes, turn_s, free, device
         self._stays: dict[Tenant, _Stay] = {}
         self._door = asyncio.Lock()  # fair: who comes first is let in first
         self._at_door = 0
@@ -93,7 +97,7 @@ class Room:
     def of(cls, settings: Settings, device: str = "cpu") -> Room:
         """A device's, as far as the settings leave it to engines."""
         most = min(settings.engine_memory_bytes, total_bytes(device))
-        return cls(most, settings.engine_turn_s, partial(free_bytes, device))
+        return cls(most, settings.engine_turn_s, partial(free_bytes, device), device)
 
     def check(self, tenant: Tenant) -> None:
         """Raise where the model could not be loaded if all others left.
@@ -107,9 +111,9 @@ class Room:
         # Of those that load, what they have taken and what they will take comes back alike.
         most = self._free() + sum(_anonymous(other) + _due(other) for other in others)
         if need > self._most:
-            raise ModelTooLargeError(_sentence(tenant, self._most))
+            raise ModelTooLargeError(_sentence(tenant, self._most, self._device))
         if need > most:
-            raise InsufficientMemoryError(_sentence(tenant, most))
+            raise InsufficientMemoryError(_sentence(tenant, most, self._device))
 
     def fits(self, tenant: Tenant) -> bool:
         """Whether it could be loaded now, beside what is loaded and what is about to be."""
@@ -207,7 +211,7 @@ def _due(tenant: Tenant) -> int:
     return _needed(tenant) if tenant.in_use and not tenant.alive else 0
 
 
-def _sentence(tenant: Tenant, most: int) -> str:
+def _sentence(tenant: Tenant, most: int, device: str) -> str:
     lighter = {p: n for p, n in tenant.needs.items() if n <= most and p != tenant.profile}
     advice = "Free some, raise VOXGATE_ENGINE_MEMORY_BYTES if it is set, or take a smaller model."
     if lighter:
@@ -216,7 +220,10 @@ def _sentence(tenant: Tenant, most: int) -> str:
             f"The profile '{profile}' takes {shown(nbytes)} and would fit: "
             f"VOXGATE_PROFILE={profile}."
         )
+    if device != "cpu":
+        advice = f"{advice} VOXGATE_DEVICE=cpu takes the processor and the machine's memory."
+    where = "memory" if device == "cpu" else f"{device}'s memory"
     return (
-        f"{tenant.name} takes {shown(_needed(tenant))} of memory, and engines can have "
+        f"{tenant.name} takes {shown(_needed(tenant))} of {where}, and engines can have "
         f"{shown(most)} here. {advice}"
     )

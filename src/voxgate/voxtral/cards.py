@@ -42,6 +42,9 @@ class Card:
     free_bytes: int
 
 
+SILENT = Card("", "a card that does not answer", (0, 0), 0, 0)
+
+
 class Driver:
     """NVIDIA's driver. Its order of cards is that of their places on the bus."""
 
@@ -65,12 +68,14 @@ class Driver:
         return version.value // 1000
 
     def cards(self) -> list[Card]:
-        """All there are, as they are now; those that do not tell of themselves are left out."""
+        """All there are, as they are now. One that does not tell of itself keeps its number."""
         count, found = c_uint(), list[Card]()
         self._call("nvmlDeviceGetCount_v2", byref(count))
         for index in range(count.value):
-            with suppress(OSError):
+            try:
                 found.append(self._card(index))
+            except OSError:
+                found.append(SILENT)
         return found
 
     def _card(self, index: int) -> Card:
@@ -131,6 +136,13 @@ def here() -> list[Card]:
         return []
 
 
+def unusable() -> str | None:
+    """Why PyTorch cannot compute on any card here, where that is certain: half a sentence."""
+    if built_for() is None:
+        return "PyTorch is not built for CUDA here"
+    return "there is no driver of NVIDIA's" if driver() is None else None
+
+
 @cache
 def built_for() -> int | None:
     """The major version of CUDA that PyTorch is built for; None without CUDA, or without PyTorch.
@@ -151,4 +163,5 @@ def built_for() -> int | None:
 def at(device: str) -> Card | None:
     """The card that PyTorch would call `cuda` or `cuda:N`; None where nobody tells of it."""
     found, number = here(), int(device.partition(":")[2] or 0)
-    return found[number] if number < len(found) else None
+    card = found[number] if number < len(found) else SILENT
+    return None if card is SILENT else card

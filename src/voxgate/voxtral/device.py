@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from voxgate.errors import UsageError
@@ -15,6 +17,8 @@ def found(device: torch.device | str) -> torch.device:
         raise UsageError(f"'{device}' is no device. Name cpu, cuda, or cuda:N.") from error
     if wanted.type != "cuda":
         return wanted
+    # As `cards` counts them, which has chosen the number: CUDA's own order begins with the fastest.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     if not torch.cuda.is_available():
         raise UsageError(
             f"The model is to compute on '{device}', and PyTorch {torch.__version__} finds no card "

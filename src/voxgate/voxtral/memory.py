@@ -24,7 +24,7 @@ def free_bytes(device: torch.device | str = "cpu") -> int:
 
     Of a card PyTorch is asked where it computes on one in this process; else the driver.
     """
-    if str(device) == "cpu":
+    if not str(device).startswith("cuda"):
         return min(_available(), _container_left())
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
@@ -48,7 +48,7 @@ def file_bytes_of(pid: int) -> int:
 
 def total_bytes(device: str = "cpu") -> int:
     """Bytes that a card, this machine, or this container may have, were nothing else there."""
-    if device == "cpu":
+    if not device.startswith("cuda"):
         return min(_installed(), _most_of_container() or 2**63)
     card = cards.at(device)
     return UNKNOWN if card is None else card.total_bytes

@@ -37,6 +37,14 @@ def test_a_card_that_pytorch_cannot_use_is_a_note(
         assert "a newer driver" in check.mend
 
 
+def test_a_card_that_is_asked_for_and_not_there_is_a_problem() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("a card of NVIDIA's is here")
+    (check,) = gpu.checks(Settings(device="cuda"))
+    assert (check.state, check.mend) == ("problem", "VOXGATE_DEVICE=cpu")
+    assert "'cuda'" in check.found
+
+
 @pytest.mark.parametrize(
     ("settings", "capability", "says"),
     [

@@ -60,6 +60,9 @@ def _gpu(driver: str | None, settings: Settings) -> Check:
         card = torch.cuda.get_device_properties(0)
         engines = computing((card.major, card.minor), settings)
         return Check("gpu", "ok", f"{card.name}, {shown(card.total_memory)}; {engines}")
+    if settings.device.startswith("cuda"):
+        found = f"VOXGATE_DEVICE is '{settings.device}', and PyTorch finds no card that it can use"
+        return Check("gpu", "problem", found, "VOXGATE_DEVICE=cpu")
     if driver is None:
         return Check("gpu", "ok", "no driver of NVIDIA's: models run on the processor")
     if torch.version.cuda is None:
