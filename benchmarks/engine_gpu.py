@@ -6,6 +6,7 @@ First parity on the device, with the small checkpoint that hears digits: logits 
 against transformers', recorded steps against eager ones. Then the full shape with random weights
 (Mini: 9.4 GB on disk), in bfloat16: loading, encoding, prompts, tokens in batches, memory. A few
 minutes. `--device cpu --shape digits` takes the same way on a processor, with graphs off.
+`make .venv/bench` installs what it needs; on a card with TORCH= a build for CUDA.
 """
 
 from __future__ import annotations
