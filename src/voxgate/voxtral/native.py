@@ -85,12 +85,7 @@ def linear_w4a8(x: Tensor, weight: Int4Weight) -> Tensor:
     across them.
     Raises `UsageError` for another width or type.
     """
-    if x.shape[-1] != weight.inputs:
-        raise UsageError(
-            f"A product with a packed matrix of {weight.outputs} x {weight.inputs} was given rows "
-            f"of {x.shape[-1]}. Give it rows of {weight.inputs}."
-        )
-    rows = x.reshape(-1, weight.inputs)
+    rows = _rows(x, weight)
     where, wide = address(rows)
     out = torch.empty((*x.shape[:-1], weight.outputs), dtype=x.dtype)
     kernels().product(
@@ -106,12 +101,7 @@ def linear_w8a8(x: Tensor, weight: Int8Weight) -> Tensor:
     x is float32 or bfloat16, and becomes eight bits by `quantise_rows`; sums are exact. It reads
     the weights once for six rows. Raises `UsageError` for another width or type.
     """
-    if x.shape[-1] != weight.inputs:
-        raise UsageError(
-            f"A product with a packed matrix of {weight.outputs} x {weight.inputs} was given rows "
-            f"of {x.shape[-1]}. Give it rows of {weight.inputs}."
-        )
-    rows = x.reshape(-1, weight.inputs)
+    rows = _rows(x, weight)
     where, wide = address(rows)
     out = torch.empty((*x.shape[:-1], weight.outputs), dtype=torch.float32)
     bias = 0 if weight.bias is None else weight.bias.data_ptr()
@@ -120,6 +110,15 @@ def linear_w8a8(x: Tensor, weight: Int8Weight) -> Tensor:
         out.data_ptr(), rows.shape[0], weight.outputs, weight.inputs, torch.get_num_threads(),
     )  # fmt: skip
     return out
+
+
+def _rows(x: Tensor, weight: Int4Weight | Int8Weight) -> Tensor:
+    if x.shape[-1] != weight.inputs:
+        raise UsageError(
+            f"A product with a packed matrix of {weight.outputs} x {weight.inputs} was given rows "
+            f"of {x.shape[-1]}. Give it rows of {weight.inputs}."
+        )
+    return x.reshape(-1, weight.inputs)
 
 
 def attention(
