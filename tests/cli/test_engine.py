@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 
 import httpx2
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from tests.cli.command import DEADLINE_S, Place
 from tests.engine.folders import weightless
 from tests.engine.material import voice_note
+from tests.spoken_digits import CHECKPOINT
 from voxgate.engine.protocol import Health, decode
 from voxgate.transcript.values import Done, Segment
 
@@ -33,6 +36,20 @@ def test_it_answers_on_its_socket_until_a_signal(at: Place, number: signal.Signa
         process.send_signal(number)
         assert process.wait(DEADLINE_S) == 0
         assert not socket.exists()
+
+
+def test_a_card_alone_names_no_profile_that_nobody_asked_for(at: Place) -> None:
+    """A card's one profile is its own: what is said is that there is none. Tests hide cards."""
+    call = [sys.executable, "-m", "voxgate.engine", str(CHECKPOINT), "--device", "cuda:0"]
+    done = subprocess.run(
+        [*call, "--socket", str(at.temp / "engine")],
+        env=at.environment | {"CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True, text=True, check=False, timeout=DEADLINE_S,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "'cuda:0'" in done.stderr
+    assert "VOXGATE_DEVICE=cpu" in done.stderr
+    assert "profile" not in done.stderr
 
 
 def test_what_cannot_be_served_is_said_in_a_line(at: Place) -> None:

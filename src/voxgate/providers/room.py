@@ -30,9 +30,9 @@ LULL_S = 1.0
 WARM_S = 15.0
 """How long a model that was loaded for somebody who comes later keeps its place for them."""
 
-SHORT_S = (
-    5.0  # for how long memory must be short before a model is refused: others let go of theirs
-)
+SHORT_S = 5.0
+"""For how long memory must be short before a model is refused: others let go of theirs."""
+
 LOOK_S = 0.5  # how often a model that waits looks whether memory has become free
 
 
