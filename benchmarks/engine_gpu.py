@@ -28,10 +28,10 @@ from benchmarks import full_shape
 from benchmarks.gpu_engines import PEER_CALL, Engine, Ours, Peer
 from benchmarks.gpu_parity import CHECKPOINT, Parity, parities
 from benchmarks.table import Row, show
+from voxgate.benchmarking.window import synthetic_sound
+from voxgate.voxtral.checkpoint.directory import open_directory
 from voxgate.voxtral.features import CHUNK_S, log_mel, samples_of
-from voxgate.voxtral.folder import look
-from voxgate.voxtral.measured import sound
-from voxgate.voxtral.prompt import transcription
+from voxgate.voxtral.prompt import transcription_prompt
 from voxgate.voxtral.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -121,9 +121,9 @@ def _checkpoint(asked: argparse.Namespace, device: torch.device, scratch: Path) 
 
 def _given(folder: Path) -> tuple[list[int], torch.Tensor]:
     """The prompt and the features of a window, as the peer takes them."""
-    files = look(folder)
-    prompt = transcription(Tokenizer.open(files.tokenizer), 1)
-    return prompt, log_mel(samples_of(sound()), files.config.encoder.mels)
+    files = open_directory(folder)
+    prompt = transcription_prompt(Tokenizer.open(files.tokenizer), 1)
+    return prompt, log_mel(samples_of(synthetic_sound()), files.config.encoder.mels)
 
 
 def figures(

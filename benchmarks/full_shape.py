@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save_file
 
+from voxgate.benchmarking.synthetic import DECODERS, synthetic_config
+from voxgate.voxtral.checkpoint.directory import TOKENIZER_FILE
+from voxgate.voxtral.checkpoint.weight_names import POSITIONS_PARAMETER, file_tensor_name
 from voxgate.voxtral.encoder import sinusoids
-from voxgate.voxtral.folder import TOKENIZER
-from voxgate.voxtral.names import POSITIONS, in_file
 from voxgate.voxtral.network import Network
-from voxgate.voxtral.synthetic import DECODERS, configure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from voxgate.voxtral.config import VoxtralConfig
+    from voxgate.voxtral.checkpoint.config import VoxtralConfig
 
 __all__ = ["DECODERS", "sentence", "write"]
 
@@ -50,12 +50,12 @@ def write(
     A card draws them in seconds, and other ones than a processor.
     """
     generator = torch.Generator(device).manual_seed(seed)
-    return _weights(folder, configure(folder, shape), generator)
+    return _weights(folder, synthetic_config(folder, shape), generator)
 
 
 def sentence(folder: Path) -> list[int]:
     """The tokens that such a checkpoint says."""
-    vocabulary = json.loads((folder / TOKENIZER).read_bytes())["vocab"]
+    vocabulary = json.loads((folder / TOKENIZER_FILE).read_bytes())["vocab"]
     words = (
         FIRST_TEXT + entry["rank"]
         for entry in vocabulary
@@ -81,7 +81,7 @@ def _weights(folder: Path, config: VoxtralConfig, generator: torch.Generator) ->
                 before = weight[said[:-1]].clone()
             if parameter == HEAD:
                 weight[said[1:]] = before
-            shard[in_file(parameter, "hf") or parameter] = weight
+            shard[file_tensor_name(parameter, "hf") or parameter] = weight
         save_file(shard, folder / file, metadata={"format": "pt"})
         places |= dict.fromkeys(shard, file)
         total += sum(tensor.nbytes for tensor in shard.values())
@@ -92,7 +92,7 @@ def _weights(folder: Path, config: VoxtralConfig, generator: torch.Generator) ->
 
 def _drawn(parameter: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
     """Gains of one, no biases, and matrices that keep the size of what goes through them."""
-    if parameter == POSITIONS:
+    if parameter == POSITIONS_PARAMETER:
         return sinusoids(*shape).bfloat16()
     if len(shape) == 1:
         value = 1.0 if parameter.endswith("weight") else 0.0

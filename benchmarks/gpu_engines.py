@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from transformers import VoxtralForConditionalGeneration
 
-from voxgate.voxtral.measured import sound
+from voxgate.benchmarking.window import synthetic_sound
 from voxgate.voxtral.model import Voxtral
-from voxgate.voxtral.prompt import transcription
-from voxgate.voxtral.sampling import likeliest_of
+from voxgate.voxtral.prompt import transcription_prompt
+from voxgate.voxtral.sampling import find_likeliest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,16 +65,16 @@ class Ours:
     ) -> None:
         self.model = Voxtral.load(folder, device=device, dtype=dtype)
         self.model.graphs = graphs and device.type == "cuda"
-        self.prompt = transcription(self.model.tokenizer, 1)
+        self.prompt = transcription_prompt(self.model.tokenizer, 1)
         self._device, self._capacity = device, len(self.prompt) + tokens + WARM_STEPS
 
     @cached_property
     def audio(self) -> torch.Tensor:
         """Embeddings of a window."""
-        return self.model.encode([sound()])[0]
+        return self.model.encode([synthetic_sound()])[0]
 
     def encode(self, windows: int) -> float:
-        sounds = [sound()] * windows
+        sounds = [synthetic_sound()] * windows
         self.model.encode(sounds)
         return lap(self._device, lambda: self.model.encode(sounds))
 
@@ -92,7 +92,7 @@ class Ours:
         last, laps = [1] * batch, []
         for _ in range(WARM_STEPS + tokens):
             began = time.perf_counter()
-            rows = likeliest_of(self.model.step(cache, slots, last))  # the choice is waited for
+            rows = find_likeliest(self.model.step(cache, slots, last))  # the choice is waited for
             laps.append(time.perf_counter() - began)
             last = [row.token for row in rows]
         return statistics.median(laps[WARM_STEPS:])

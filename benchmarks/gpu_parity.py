@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from benchmarks.gpu_engines import Ours, Peer
+from voxgate.benchmarking.window import synthetic_sound
 from voxgate.voxtral.features import log_mel, samples_of
-from voxgate.voxtral.measured import sound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def parities(device: torch.device) -> Iterator[Parity]:
     torch.backends.cudnn.allow_tf32 = False  # a card's convolutions would drop 13 bits of float32
     for dtype in (torch.float32, torch.bfloat16):
         ours = Ours(CHECKPOINT, device, dtype, GREEDY, graphs=True)
-        features = log_mel(samples_of(sound()), ours.model.config.encoder.mels)
+        features = log_mel(samples_of(synthetic_sound()), ours.model.config.encoder.mels)
         peer = Peer(CHECKPOINT, device, dtype, ours.prompt, features)
         theirs = peer.generate(1, GREEDY)
         # A step behind the prompt for each of the reference's own ids.
@@ -59,7 +59,7 @@ def parities(device: torch.device) -> Iterator[Parity]:
 def _forced(ours: Ours, continuation: list[int]) -> tuple[torch.Tensor, list[int]]:
     """Our logits [1 + tokens, vocabulary], each behind the tokens given, and our choices."""
     model = ours.model
-    (audio,) = model.encode([sound()])
+    (audio,) = model.encode([synthetic_sound()])
     cache = model.cache(1, len(ours.prompt) + GREEDY, static=True)
     slot = cache.take()
     rows = [model.prefill(cache, slot, ours.prompt, audio)]
@@ -77,7 +77,7 @@ def _equal(ours: Ours) -> bool:
 
 
 def _stepped(model: Voxtral, prompt: list[int]) -> torch.Tensor:
-    (audio,) = model.encode([sound()])
+    (audio,) = model.encode([synthetic_sound()])
     cache = model.cache(SLOTS, len(prompt) + len(COMPANIES), static=True)
     for _ in range(SLOTS):
         model.prefill(cache, cache.take(), prompt, audio)

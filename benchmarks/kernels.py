@@ -26,10 +26,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from benchmarks.table import Row, show
-from voxgate.voxtral import native, operators
-from voxgate.voxtral.kernels import kernels
-from voxgate.voxtral.norms import RMSNorm
-from voxgate.voxtral.rope import Rope
+from voxgate.voxtral.kernels import onednn, ops
+from voxgate.voxtral.kernels.bindings import load_kernels
+from voxgate.voxtral.layers import RMSNorm, RotaryEmbedding
 
 Work = Callable[[], object]
 
@@ -59,7 +58,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
-    if reason := native.unavailable():
+    if reason := ops.why_unavailable():
         parser.exit(1, f"The native kernels cannot be measured: {reason}.\n")
     torch.manual_seed(0)
     threads, load = torch.get_num_threads(), os.getloadavg()[0]
@@ -108,7 +107,7 @@ def _medians(works: list[Work], seconds: float) -> list[tuple[float, float]]:
 def _floors(threads: int) -> Row:
     """Medians and best of seven."""
     room = torch.ones(1 << 29, dtype=torch.uint8)
-    found = kernels()
+    found = load_kernels()
     rates = {
         "int8": [found.int8_operations(threads) for _ in range(7)],
         "bf16": [found.bf16_operations(threads) for _ in range(7)],
@@ -125,7 +124,7 @@ def rows() -> Iterator[Case]:
     """Activations of the encoder to eight bits: four times a layer."""
     for width, runs in ((1280, 3 * ENCODER_LAYERS), (5120, ENCODER_LAYERS)):
         x = torch.randn(1500, width).bfloat16()
-        ours, eager = partial(native.quantise_rows, x), partial(_eager, x)
+        ours, eager = partial(ops.quantise_rows, x), partial(_eager, x)
         yield Case(f"rows to int8, 1500 x {width}", ours, {"eager": eager}, runs)
 
 
@@ -154,7 +153,7 @@ def _finish(product: Tensor, scales: Tensor, *, gelu: bool, dtype: torch.dtype) 
         return (F.gelu(whole) if gelu else whole).to(dtype)
 
     def ours() -> Tensor:
-        return native.finish(product, scales, bias, gelu=gelu, dtype=dtype)
+        return ops.scale_and_bias(product, scales, bias, gelu=gelu, dtype=dtype)
 
     what = "scales, bias and GELU" if gelu else "scales and bias, to bf16"
     return Case(f"{what}, 1500 x {product.shape[1]}", ours, {"eager": eager}, ENCODER_LAYERS)
@@ -165,19 +164,19 @@ def _decoders(count: int, runs: int) -> Iterator[Case]:
     norm = RMSNorm(3072, 1e-5)
     yield Case(
         f"norm, {count} x 3072",
-        lambda: native.rms_norm(x, weight, 1e-5),
+        lambda: ops.rms_norm(x, weight, 1e-5),
         {"eager": lambda: norm(x), "F.rms_norm": lambda: F.rms_norm(x, (3072,), weight, 1e-5)},
         2 * runs,
     )
     gate, up = torch.randn(1, count, 2 * 8192).chunk(2, dim=-1)
     gated: dict[str, Work] = {"eager": lambda: F.silu(gate) * up}
-    yield Case(f"gate, {count} x 8192", lambda: native.silu_mul(gate, up), gated, runs)
+    yield Case(f"gate, {count} x 8192", lambda: ops.silu_mul(gate, up), gated, runs)
     qkv = torch.randn(1, count, 6144)
     q = qkv[..., :4096].view(1, count, 32, 128).transpose(1, 2)
-    rope = Rope(torch.arange(count)[None], 128, 1e8, torch.float32)
+    rope = RotaryEmbedding(torch.arange(count)[None], 128, 1e8, torch.float32)
     yield Case(
         f"turn, {count} x 32 heads",
-        lambda: native.turn(q, rope.cos, rope.sin),
+        lambda: ops.rotate(q, rope.cos, rope.sin),
         {"eager": lambda: rope.turn(q).bfloat16()},
         1.25 * runs,  # the keys are a quarter more
     )
@@ -191,7 +190,7 @@ def attention() -> Iterator[Case]:
     q, k, v = torch.randn(3, 1, 20, 1500, 64).bfloat16()
     yield Case(
         "attention, 20 x 1500 x 64",
-        lambda: native.attention(q, k, v),
+        lambda: ops.attention(q, k, v),
         {"SDPA": lambda: F.scaled_dot_product_attention(q, k, v), "heads": lambda: _heads(q, k, v)},
         ENCODER_LAYERS,
         operations=4 * 20 * 1500 * 1500 * 64,
@@ -216,7 +215,7 @@ def _prompt() -> Case:
     sdpa = F.scaled_dot_product_attention
     return Case(
         f"attention, prompt of {PROMPT}",
-        lambda: native.attention(q, *cache, lengths=[PROMPT], causal=True),
+        lambda: ops.attention(q, *cache, lengths=[PROMPT], causal=True),
         {
             "SDPA": lambda: sdpa(q, k, v, is_causal=True, enable_gqa=True),
             "SDPA, keys repeated": lambda: sdpa(
@@ -244,7 +243,7 @@ def _decode(slots: int) -> Case:
 
     return Case(
         f"attention, a token of {slots} at {HELD}",
-        lambda: native.attention(q, *next(turns), lengths=lengths, causal=True),
+        lambda: ops.attention(q, *next(turns), lengths=lengths, causal=True),
         {"SDPA, grouped": sdpa},
         DECODER_LAYERS * TOKENS / slots,
         bytes=sum(lengths) * 2 * 8 * 128 * 2,
@@ -257,7 +256,7 @@ def _decode(slots: int) -> Case:
 def products() -> Iterator[Case]:
     """A layer of the language model."""
     weights = [torch.randn(shape).mul_(shape[1] ** -0.5) for shape in LAYER]
-    ours = _layers(weights, native.Int4Weight.pack)
+    ours = _layers(weights, ops.Int4Weight.pack)
     four, eight = _layers(weights, _torch_int4), _layers(weights, _torch_int8)
     count = sum(n * k for n, k in LAYER)
     for m in (1, 2, 4, 8, 16, PROMPT):
@@ -267,7 +266,7 @@ def products() -> Iterator[Case]:
             peers["int4"] = _through(four, xs, _run_int4)
         yield Case(
             f"a layer's products, {m} rows",
-            _through(ours, xs, native.linear_w4a8),
+            _through(ours, xs, ops.linear_w4a8),
             peers,
             DECODER_LAYERS * (1 if m == PROMPT else TOKENS / m),
             operations=2 * m * count,
@@ -285,27 +284,27 @@ def few() -> Iterator[Case]:
             xs = [torch.randn(m, each[0].inputs) for each in weights[0]]
             yield Case(
                 f"{what}, {m} rows",
-                _through(weights, xs, lambda x, w: native.linear_w8a8(x, w[0])),
+                _through(weights, xs, lambda x, w: ops.linear_w8a8(x, w[0])),
                 {"oneDNN": _through(weights, xs, _run_onednn)},
                 (DECODER_LAYERS if weights is layers else 1) * TOKENS / m,
                 bytes=sum(each[0].packed.nbytes for each in weights[0]),
             )
 
 
-def _packed(outputs: int, inputs: int) -> tuple[native.Int8Weight, Tensor]:
+def _packed(outputs: int, inputs: int) -> tuple[ops.Int8Weight, Tensor]:
     """One copy of the weights, for both."""
     rows = torch.randint(-127, 128, (outputs, inputs), dtype=torch.int8)
-    held, order = operators.contents(operators.prepacked(rows))
-    weight = native.Int8Weight(held, torch.rand(outputs), None, inputs)
-    return weight, operators.restored(held, order, (inputs, outputs))
+    held, order = onednn.packed_contents(onednn.prepack_int8(rows))
+    weight = ops.Int8Weight(held, torch.rand(outputs), None, inputs)
+    return weight, onednn.restore_packed(held, order, (inputs, outputs))
 
 
-def _run_onednn(x: Tensor, packed: tuple[native.Int8Weight, Tensor]) -> Tensor:
-    """As `Int8` has it: fewer than four rows are padded."""
+def _run_onednn(x: Tensor, packed: tuple[ops.Int8Weight, Tensor]) -> Tensor:
+    """As `Int8Linear` has it: fewer than four rows are padded."""
     weight, theirs = packed
-    q, scales = native.quantise_rows(x)
+    q, scales = ops.quantise_rows(x)
     rows = F.pad(q, (0, 0, 0, max(0, 4 - len(x))))
-    return operators.int8_product(rows, 128, theirs, weight.scales)[: len(x)].mul_(scales)
+    return onednn.int8_product(rows, 128, theirs, weight.scales)[: len(x)].mul_(scales)
 
 
 def _layers(weights: list[Tensor], packed: Callable[[Tensor], Any]) -> list[list[Any]]:
@@ -344,7 +343,7 @@ def _torch_int8(w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _run_int8(x: Tensor, packed: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """With our rows: eager ones are measured above."""
-    q, scale = native.quantise_rows(x)
+    q, scale = ops.quantise_rows(x)
     out: Tensor = torch.ops.onednn.qlinear_pointwise(
         q, 1.0, 128, *packed, None, 1.0, 0, torch.float32, "none", [], ""
     )

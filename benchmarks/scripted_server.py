@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tests.scripted import Scripted
 
-from voxgate.api.server import Server
-from voxgate.engine.catalogue import ModelSpec
+from voxgate.api.server import ApiServer
+from voxgate.models.catalogue import ModelSpec
 from voxgate.pipeline.session import Session
 from voxgate.settings import Settings
 
@@ -36,7 +36,7 @@ async def serve(folder: Path, hold_s: float) -> None:
         loader="",
         distributions=(),
     )
-    server = Server(
+    server = ApiServer(
         replace(
             Settings(),
             home=folder / "home",

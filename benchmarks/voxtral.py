@@ -30,13 +30,13 @@ from benchmarks import full_shape
 from benchmarks.engine import command, in_profile, transformers
 from benchmarks.recordings import fluent
 from benchmarks.table import Row, show
-from voxgate.voxtral.floors import Floors, floor_rtf, floors
-from voxgate.voxtral.folder import look
-from voxgate.voxtral.measured import Figures
-from voxgate.voxtral.memory import free_bytes
+from voxgate.benchmarking.roofline import Roofline, measure_roofline, roofline_rtf
+from voxgate.benchmarking.window import WindowTimings
+from voxgate.hardware.memory import free_bytes
+from voxgate.voxtral.checkpoint.directory import open_directory
 
 if TYPE_CHECKING:
-    from voxgate.voxtral.profiles import Profile
+    from voxgate.voxtral.quantization.profiles import Profile
 
 TOKENS = 16  # that are timed of a window; the figures are for 100
 MINUTES = 10
@@ -75,16 +75,16 @@ def measured(
     """Every row. All take turns, so that a slow minute is everybody's; figures are medians."""
     if not (folder / "config.json").exists():
         full_shape.write(folder)
-    load, config = os.getloadavg()[0], look(folder).config
-    runs: dict[str, list[Figures]] = {"fast": [], "balanced": [], "transformers": []}
-    machine = list[Floors]()
+    load, config = os.getloadavg()[0], open_directory(folder).config
+    runs: dict[str, list[WindowTimings]] = {"fast": [], "balanced": [], "transformers": []}
+    machine = list[Roofline]()
     for _ in range(ROUNDS):
-        machine.append(floors())
+        machine.append(measure_roofline())
         runs["fast"].append(in_profile(folder, "fast", tokens))
         runs["transformers"].append(transformers(folder, tokens))
         runs["balanced"].append(in_profile(folder, "balanced", tokens))
     fast, balanced, peer = (_median(runs[each]) for each in ("fast", "balanced", "transformers"))
-    least = statistics.median(floor_rtf(config, "fast", each) for each in machine)
+    least = statistics.median(roofline_rtf(config, "fast", each) for each in machine)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, load {load:.1f} before")
     print("peer: " + " ".join(command("transformers", folder, tokens, "exact", "bfloat16")))
     print(f"peer: {_parts(peer)}")
@@ -119,18 +119,18 @@ def measured(
     ]
 
 
-def _median(of: list[Figures]) -> Figures:
+def _median(of: list[WindowTimings]) -> WindowTimings:
     """Each figure's median."""
-    names = [field.name for field in fields(Figures) if field.name != "dtype"]
+    names = [field.name for field in fields(WindowTimings) if field.name != "dtype"]
     middle = {name: statistics.median(getattr(each, name) for each in of) for name in names}
     return replace(of[0], **middle)
 
 
-def _each(of: list[Floors], name: str) -> str:
+def _each(of: list[Roofline], name: str) -> str:
     return ", ".join(f"{getattr(each, name) / 1e9:.0f}" for each in of)
 
 
-def _window(profile: Profile, ours: Figures, peer: Figures, goal: str) -> Row:
+def _window(profile: Profile, ours: WindowTimings, peer: WindowTimings, goal: str) -> Row:
     return Row(
         f"30 s with 100 tokens, {profile}",
         f"RTF {ours.rtf:.2f}: {_parts(ours)}",
@@ -139,7 +139,7 @@ def _window(profile: Profile, ours: Figures, peer: Figures, goal: str) -> Row:
     )
 
 
-def _parts(of: Figures) -> str:
+def _parts(of: WindowTimings) -> str:
     return (
         f"encode {of.encode_s:.2f} s, prompt {of.prefill_s:.2f} s, token {of.ms_per_token:.1f} ms"
     )

@@ -13,7 +13,7 @@ import jiwer
 
 from benchmarks.recordings import SAMPLE, looped, real
 from benchmarks.table import Row, median_async_s, median_s
-from voxgate.audio.recording import Audio
+from voxgate.audio.spool import Audio
 from voxgate.pipeline.session import DEFAULT_MODEL, Session
 from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings

@@ -28,10 +28,10 @@ ALLOWED = Path(__file__).parent.parent / ".ci" / "allowed-skips"
 @pytest.fixture(scope="session", autouse=True)
 def _no_card() -> Iterator[None]:
     """Engines of the tests compute on the processor; tests of a card ask PyTorch for it."""
-    from voxgate.voxtral import cards  # noqa: PLC0415 (after the environment is set)
+    from voxgate.hardware import gpu  # noqa: PLC0415 (after the environment is set)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cards, "LIBRARY", "no library has this name")
+        patch.setattr(gpu, "LIBRARY", "no library has this name")
         yield
 
 

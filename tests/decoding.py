@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxgate.audio.decode import Decoders
-from voxgate.audio.decoded import Block, Facts, Speech
-from voxgate.audio.source import Given, Source
+from voxgate.audio.decoder_pool import DecoderPool
+from voxgate.audio.decoder_process import PcmBlock, RecordingFacts, SpeechProbabilities
+from voxgate.audio.source import AudioInput, Source
 from voxgate.settings import Settings
 from voxgate.transcript.values import Notice
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Whole:
     """All that a decoder said of one recording."""
 
-    facts: Facts
+    facts: RecordingFacts
     pcm: Pcm
     speech: tuple[float, ...]
     notices: tuple[Notice, ...]
@@ -33,8 +33,8 @@ class Whole:
 
 
 async def decode(
-    given: Given,
-    decoders: Decoders | None = None,
+    given: AudioInput,
+    decoders: DecoderPool | None = None,
     settings: Settings | None = None,
     *,
     name: str | None = None,
@@ -43,16 +43,16 @@ async def decode(
     """Decode one recording; with decoders of its own unless some are given."""
     settings = settings or Settings()
     if decoders is None:
-        async with Decoders(settings) as own:
+        async with DecoderPool(settings) as own:
             return await decode(given, own, settings, name=name, pcm=pcm)
     facts, sound, speech, notices = None, list[bytes](), list[float](), list[Notice]()
     with Source.open(given, settings, name=name, pcm=pcm) as source:
         async for item in decoders.decode(source):
-            if isinstance(item, Block):
+            if isinstance(item, PcmBlock):
                 sound.append(item.pcm16)
-            elif isinstance(item, Speech):
+            elif isinstance(item, SpeechProbabilities):
                 speech.extend(item.probabilities)
-            elif isinstance(item, Facts):
+            elif isinstance(item, RecordingFacts):
                 facts = item
             else:
                 notices.append(item)

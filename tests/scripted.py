@@ -7,13 +7,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from voxgate.engine.capabilities import Capabilities
+from voxgate.models.capabilities import Capabilities
 from voxgate.transcript.values import Done, Progress, Segment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from voxgate.audio.recording import Audio
+    from voxgate.audio.spool import Audio
     from voxgate.errors import VoxgateError
     from voxgate.transcript.values import Event, Options, TimeSource
 

@@ -114,7 +114,7 @@ def test_a_child_does_as_its_owners_settings_say() -> None:
     from voxgate.errors import OfflineError
     from voxgate.settings import Settings
     for wanted in (False, True):
-        os.environ.update(offline.told(Settings(offline=wanted)))
+        os.environ.update(offline.child_environment(Settings(offline=wanted)))
         offline.inherit()
         with socket.socket() as made:
             try:

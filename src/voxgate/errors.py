@@ -420,3 +420,11 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = get_close_matches(name.lower(), names, n=3, cutoff=0.4) or names
     return f"Nearest: {', '.join(near)}." if near else "None is installed."
+
+
+# MERGED client.errors
+# A server's failure that its caller treats differently from others. Free of any HTTP.
+
+
+class UnusableServerError(ServerError):
+    """The server refuses or cannot be reached: the next recording would meet the same."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from voxgate.settings import Settings
 
-VARIABLE = "VOXGATE_OFFLINE"
+OFFLINE_VARIABLE = "VOXGATE_OFFLINE"
 _LOCAL_NAMES = {"", "localhost"}
 """Of names like `ip6-loopback` a name server is asked where the system's own list lacks them."""
 
@@ -35,20 +35,20 @@ _enforced = False
 def enforce() -> None:
     """Refuse from now on, in this process and in its children. There is no way back."""
     global _enforced  # noqa: PLW0603 (so are audit hooks: of the process, and for ever)
-    os.environ[VARIABLE] = "1"
+    os.environ[OFFLINE_VARIABLE] = "1"
     if not _enforced:
         _enforced = True
         sys.addaudithook(_look)
 
 
-def told(settings: Settings) -> Mapping[str, str]:
+def child_environment(settings: Settings) -> Mapping[str, str]:
     """What a child's environment needs beside ours, so that it does as its owner's settings say."""
-    return {VARIABLE: "1" if settings.offline else "0"}
+    return {OFFLINE_VARIABLE: "1" if settings.offline else "0"}
 
 
 def inherit() -> None:
     """Do what the process that started this one was told."""
-    if os.environ.get(VARIABLE) == "1":
+    if os.environ.get(OFFLINE_VARIABLE) == "1":
         enforce()
 
 
@@ -68,7 +68,8 @@ def is_local(host: str | None) -> bool:
 def refusal(what: str, instead: str = "") -> OfflineError:
     """The one sentence for what would leave the machine."""
     return OfflineError(
-        f"{what}, and Voxgate was told to stay offline (--offline, {VARIABLE}, or 'offline' in "
+        f"{what}, and Voxgate was told to stay offline (--offline, {OFFLINE_VARIABLE}, or "
+        f"'offline' in "
         f"config.toml). {instead or 'Leave that out to allow it.'}"
     )
 

@@ -23,10 +23,10 @@ from voxgate.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PREFIX = "VOXGATE_"
-HOME = user_data_path("voxgate")
-DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
-FOREIGN = {
+ENVIRONMENT_PREFIX = "VOXGATE_"
+HOME_VARIABLE = user_data_path("voxgate")
+DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
+FOREIGN_VARIABLES = {
     "VOXGATE_AUDIO",  # the tests' and benchmarks' folder of recordings
     "VOXGATE_SERVER",  # of the command line: options, not settings
     "VOXGATE_KEY",
@@ -49,7 +49,7 @@ def _temporary_folder() -> Path:
 class Settings:
     """What an installation may decide. Sizes in bytes, times in seconds."""
 
-    home: Path = HOME
+    home: Path = HOME_VARIABLE
     """State lies here: the settings file, and later models and the ledger."""
 
     spool_dir: Path = field(default_factory=_temporary_folder)
@@ -135,7 +135,7 @@ class Settings:
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """The settings of this process. Raises `SettingsError`, which names the culprit."""
-        home = Path(environ.get(f"{PREFIX}HOME") or HOME).expanduser()
+        home = Path(environ.get(f"{ENVIRONMENT_PREFIX}HOME") or HOME_VARIABLE).expanduser()
         given = _from_file(home / "config.toml") | _from_environment(environ)
         return cls(**{name: _value(name, *pair) for name, pair in given.items()})
 
@@ -166,9 +166,13 @@ def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
-    ours = [key for key in environ if key.startswith(PREFIX) and key not in FOREIGN]
+    ours = [
+        key
+        for key in environ
+        if key.startswith(ENVIRONMENT_PREFIX) and key not in FOREIGN_VARIABLES
+    ]
     return {
-        _known(key.removeprefix(PREFIX).lower(), "the environment"): (environ[key], key)
+        _known(key.removeprefix(ENVIRONMENT_PREFIX).lower(), "the environment"): (environ[key], key)
         for key in ours
         if environ[key]
     }
@@ -188,7 +192,7 @@ def _value(name: str, value: Any, place: str) -> Any:
         *others, last = (f"'{choice}'" for choice in _CHOICES[name])
         choices = f"{', '.join(others)} or {last}"
         raise SettingsError(f"{place}: '{name}' must be {choices}: {value!r}.")
-    if name == "device" and not DEVICE.fullmatch(str(value)):
+    if name == "device" and not DEVICE_PATTERN.fullmatch(str(value)):
         raise SettingsError(f"{place}: 'device' must be auto, cpu, cuda or cuda:N: {value!r}.")
     if kind is bool:
         return _flag(name, value, place)

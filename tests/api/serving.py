@@ -17,8 +17,8 @@ import httpx2
 from tests.processes import heed_signals, until
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE
-from voxgate.api.server import Server
-from voxgate.engine.catalogue import MODELS, ModelSpec
+from voxgate.api.server import ApiServer
+from voxgate.models.catalogue import BUILT_IN_MODELS, ModelSpec
 from voxgate.pipeline.session import Session
 from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings
@@ -65,7 +65,7 @@ class Running:
     key: str
     provider: Scripted
     settings: Settings
-    server: Server
+    server: ApiServer
     client: httpx2.AsyncClient  # with the key, below /api/v1
 
     async def post(self, body: dict[str, Any], **options: Any) -> httpx2.Response:
@@ -107,11 +107,11 @@ async def serving(
     def own(limited: Settings) -> Session:
         return Session(
             limited,
-            models=Named({**MODELS, **models}),
+            models=Named({**BUILT_IN_MODELS, **models}),
             start=lambda spec, s: scripted if spec.name == SCRIPTED else LocalEngine(spec, s),
         )
 
-    server = Server(chosen, host="127.0.0.1", port=0, session=session or own)
+    server = ApiServer(chosen, host="127.0.0.1", port=0, session=session or own)
     ready, keys = asyncio.Event(), list[str]()
     task = asyncio.create_task(server.run(ready=ready.set, first_key=keys.append))
     started = asyncio.create_task(ready.wait())

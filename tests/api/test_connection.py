@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from voxgate.audio.recording import Audio
+    from voxgate.audio.spool import Audio
     from voxgate.transcript.values import Event, Options
 
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode()

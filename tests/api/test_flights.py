@@ -16,10 +16,10 @@ from tests.processes import until
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE
 from voxgate import errors
-from voxgate.api import flights
-from voxgate.api.flights import Flight, Flights
+from voxgate.api import jobs
+from voxgate.api.jobs import Job, Jobs
 from voxgate.ledger.ledger import Ledger
-from voxgate.pipeline.spans import Spans
+from voxgate.pipeline.trace import StageTimes
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def test_a_result_that_nobody_heard_is_kept_for_the_repost(tmp_path: Path)
 async def test_what_nobody_waits_for_is_cancelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flights, "LINGER_S", 0.2)
+    monkeypatch.setattr(jobs, "LINGER_S", 0.2)
     gate = Gate()
     provider = Scripted(gate=gate)
     async with serving(tmp_path, provider) as server:
@@ -318,10 +318,10 @@ async def test_stopping_refuses_what_is_being_sent(
 
 
 async def test_the_end_waits_for_what_was_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flights, "LINGER_S", 1e-9)
+    monkeypatch.setattr(jobs, "LINGER_S", 1e-9)
     leaving, gone, landed = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def work(_: Flight) -> Transcript:
+    async def work(_: Job) -> Transcript:
         never: asyncio.Future[Transcript] = asyncio.Future()
         try:
             return await never
@@ -329,15 +329,15 @@ async def test_the_end_waits_for_what_was_cancelled(monkeypatch: pytest.MonkeyPa
             leaving.set()
             await gone.wait()
 
-    async def land(_: Flight) -> None:
+    async def land(_: Job) -> None:
         landed.set()
 
-    all_flights = Flights(Settings(max_flights=1))
-    all_flights.add("this", Flight("gen-1", None, Spans()), work, land)
+    all_flights = Jobs(Settings(max_flights=1))
+    all_flights.add("this", Job("gen-1", None, StageTimes()), work, land)
     await leaving.wait()
     assert all_flights.find("this") is None
     with pytest.raises(errors.BusyError):  # it still holds what it holds
-        all_flights.add("that", Flight("gen-2", None, Spans()), work, land)
+        all_flights.add("that", Job("gen-2", None, StageTimes()), work, land)
     ending = asyncio.create_task(all_flights.end())
     asyncio.get_running_loop().call_soon(gone.set)
     await ending

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from voxgate.api.pace import LONGEST_S, UNKNOWN_S, Pace
+from voxgate.api.jobs import LONGEST_S, UNKNOWN_S, CompletionRate
 
 
 class Clock:
@@ -25,11 +25,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_nothing_is_known_at_first() -> None:
-    assert Pace().seconds(3) == UNKNOWN_S
+    assert CompletionRate().seconds(3) == UNKNOWN_S
 
 
 def test_it_is_the_interval_between_landings(clock: Clock) -> None:
-    pace = Pace()
+    pace = CompletionRate()
     pace.began()
     for _ in range(40):
         clock.now += 2.5
@@ -40,7 +40,7 @@ def test_it_is_the_interval_between_landings(clock: Clock) -> None:
 
 
 def test_time_without_work_does_not_count(clock: Clock) -> None:
-    pace = Pace()
+    pace = CompletionRate()
     for _ in range(10):
         pace.began()
         clock.now += 1
@@ -50,7 +50,7 @@ def test_time_without_work_does_not_count(clock: Clock) -> None:
 
 
 def test_it_follows_a_change(clock: Clock) -> None:
-    pace = Pace()
+    pace = CompletionRate()
     pace.began()
     for interval_s in [1.0] * 20 + [20.0] * 20:
         clock.now += interval_s

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.serving import recording, serving
+from tests.models.store.checkpoints import write_hf
 from tests.processes import until
-from tests.registry.checkpoints import write_hf
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE
 from voxgate.errors import UsageError
+from voxgate.models.store.registry import Registry
 from voxgate.pipeline.session import Session
-from voxgate.registry.registry import Registry
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from tests.api.serving import Running
-    from voxgate.engine.catalogue import ModelSpec
+    from voxgate.models.catalogue import ModelSpec
 
 NAME = "acme/tiny"
 

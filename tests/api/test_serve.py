@@ -18,7 +18,7 @@ from tests.api.serving import PATH, Served, error_of, recording, served
 from tests.cli.command import CLIP_WORDS, clip
 from tests.processes import DEADLINE_S, alive, children, descendants, until
 from tests.sounds import encode
-from voxgate.providers.loaded import loaded
+from voxgate.providers.inspection import inspect_engines
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ async def working(at: Place) -> None:
     """Wait for an engine of this home that has a window in work."""
     settings = Settings(home=at.folder / "home")
     async with asyncio.timeout(DEADLINE_S):
-        while not any(engine.state == "working" for engine in await loaded(settings)):  # noqa: ASYNC110
+        while not any(engine.state == "working" for engine in await inspect_engines(settings)):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 

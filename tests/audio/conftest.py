@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voxgate.audio.decode import Decoders
+from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def decoders() -> AsyncIterator[Decoders]:
+async def decoders() -> AsyncIterator[DecoderPool]:
     """Decoders of one test: each has its own event loop."""
-    async with Decoders(Settings()) as decoders:
+    async with DecoderPool(Settings()) as decoders:
         yield decoders

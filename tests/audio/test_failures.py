@@ -20,13 +20,13 @@ from voxgate.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from voxgate.audio.decode import Decoders
+    from voxgate.audio.decoder_pool import DecoderPool
 
 
 async def refused(
     data: bytes,
     kind: type[errors.AudioError],
-    decoders: Decoders,
+    decoders: DecoderPool,
     settings: Settings | None = None,
     **named: Any,
 ) -> str:
@@ -40,45 +40,45 @@ async def refused(
     return caught.value.sentence
 
 
-async def test_text(decoders: Decoders) -> None:
+async def test_text(decoders: DecoderPool) -> None:
     assert "text" in await refused(
         b"Dear all,\n\nthe minutes are ...\n", errors.NotAudioError, decoders
     )
 
 
-async def test_random_bytes(decoders: Decoders) -> None:
+async def test_random_bytes(decoders: DecoderPool) -> None:
     data = np.random.default_rng(1).bytes(100_000)
     assert "no known container" in await refused(data, errors.NotAudioError, decoders)
 
 
 @pytest.mark.parametrize("data", [b"\0", b"\0" * 100_000, b"RIFF", b"ID3", b"\xff\xfb\x90\x00"])
-async def test_next_to_nothing(data: bytes, decoders: Decoders) -> None:
+async def test_next_to_nothing(data: bytes, decoders: DecoderPool) -> None:
     with pytest.raises(errors.AudioError) as caught:
         await decode(data, decoders, name="bad.bin")
     assert "bad.bin" in caught.value.sentence
 
 
-async def test_an_image_is_not_audio(decoders: Decoders) -> None:
+async def test_an_image_is_not_audio(decoders: DecoderPool) -> None:
     png = ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:duration=1", "-frames:v", "1", "x.png")
     await refused(png, errors.NotAudioError, decoders)
 
 
 @pytest.mark.parametrize("name", ["x.mp4", "x.mkv", "x.avi"])
-async def test_a_film_without_sound(name: str, decoders: Decoders) -> None:
+async def test_a_film_without_sound(name: str, decoders: DecoderPool) -> None:
     assert "video" in await refused(picture_only(name), errors.NoSoundTrackError, decoders)
 
 
-async def test_an_empty_file(decoders: Decoders) -> None:
+async def test_an_empty_file(decoders: DecoderPool) -> None:
     assert "0 bytes" in await refused(b"", errors.EmptyAudioError, decoders)
 
 
 @pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.aiff"])
-async def test_a_valid_file_without_samples(name: str, decoders: Decoders) -> None:
+async def test_a_valid_file_without_samples(name: str, decoders: DecoderPool) -> None:
     data = encode(np.zeros(0, np.int16), name)
     assert "not one sample" in await refused(data, errors.EmptyAudioError, decoders)
 
 
-async def test_a_wav_that_announces_more_than_it_holds(decoders: Decoders) -> None:
+async def test_a_wav_that_announces_more_than_it_holds(decoders: DecoderPool) -> None:
     data = bytearray(encode(sample(), "x.wav"))
     at = data.find(b"data") + 4
     data[at : at + 4] = struct.pack("<I", 100 * 2 * RATE)
@@ -87,7 +87,7 @@ async def test_a_wav_that_announces_more_than_it_holds(decoders: Decoders) -> No
     assert whole.codes == {"truncated_audio"}
 
 
-async def test_a_wav_that_announces_less_than_it_holds(decoders: Decoders) -> None:
+async def test_a_wav_that_announces_less_than_it_holds(decoders: DecoderPool) -> None:
     data = bytearray(encode(sample(), "x.wav", "-bitexact"))
     at = data.find(b"data") + 4
     data[at : at + 4] = struct.pack("<I", 2 * RATE)
@@ -96,7 +96,7 @@ async def test_a_wav_that_announces_less_than_it_holds(decoders: Decoders) -> No
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])
-async def test_a_wav_whose_size_was_never_filled_in(size: int, decoders: Decoders) -> None:
+async def test_a_wav_whose_size_was_never_filled_in(size: int, decoders: DecoderPool) -> None:
     """What a recorder leaves that writes to a pipe, or that crashed."""
     data = bytearray(encode(sample(), "x.wav", "-bitexact"))
     at = data.find(b"data") + 4
@@ -107,7 +107,7 @@ async def test_a_wav_whose_size_was_never_filled_in(size: int, decoders: Decoder
 
 
 async def test_a_header_that_announces_more_than_the_file_can_hold_is_no_reason_to_refuse(
-    decoders: Decoders,
+    decoders: DecoderPool,
 ) -> None:
     data = bytearray(encode(sample(), "x.wav", "-bitexact"))
     at = data.find(b"data") + 4
@@ -117,7 +117,7 @@ async def test_a_header_that_announces_more_than_the_file_can_hold_is_no_reason_
     assert whole.codes == {"truncated_audio"}
 
 
-async def test_half_an_mp3_behind_a_cover_picture_is_told(decoders: Decoders) -> None:
+async def test_half_an_mp3_behind_a_cover_picture_is_told(decoders: DecoderPool) -> None:
     data = encode(sample(), "x.mp3", "-id3v2_version", "0")
     size = 300_000  # of an ID3 tag, in four times seven bits
     seven = bytes(size >> shift & 127 for shift in (21, 14, 7, 0))
@@ -126,7 +126,7 @@ async def test_half_an_mp3_behind_a_cover_picture_is_told(decoders: Decoders) ->
     assert "truncated_audio" in (await decode(tagged[: -len(data) // 2], decoders)).codes
 
 
-async def test_a_word_in_a_title_is_no_announcement(decoders: Decoders) -> None:
+async def test_a_word_in_a_title_is_no_announcement(decoders: DecoderPool) -> None:
     bare = ("-write_xing", "0", "-metadata", "title=Information about Xing")
     whole = await decode(encode(sample(), "x.mp3", "-q:a", "9", *bare), decoders)
     assert whole.facts.declared_s is None
@@ -134,27 +134,29 @@ async def test_a_word_in_a_title_is_no_announcement(decoders: Decoders) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.mp3", "x.flac", "x.wav", "x.mkv"])
-async def test_half_a_file_gives_half_the_sound_and_says_so(name: str, decoders: Decoders) -> None:
+async def test_half_a_file_gives_half_the_sound_and_says_so(
+    name: str, decoders: DecoderPool
+) -> None:
     data = encode(sample(), name)
     whole = await decode(data[: len(data) // 2], decoders)
     assert "truncated_audio" in whole.codes
     assert 0.35 < len(whole.pcm) / len(sample()) < 0.65
 
 
-async def test_half_an_ogg_gives_half_the_sound(decoders: Decoders) -> None:
+async def test_half_an_ogg_gives_half_the_sound(decoders: DecoderPool) -> None:
     """An Ogg announces no length: that it was longer once cannot be known."""
     data = encode(sample(), "x.ogg", "-c:a", "libopus")
     whole = await decode(data[: len(data) // 2], decoders)
     assert 0.35 < len(whole.pcm) / len(sample()) < 0.65
 
 
-async def test_half_an_mp4_has_no_index(decoders: Decoders) -> None:
+async def test_half_an_mp4_has_no_index(decoders: DecoderPool) -> None:
     data = encode(sample(), "x.m4a")
     sentence = await refused(data[: len(data) // 2], errors.TruncatedAudioError, decoders)
     assert "cut off" in sentence
 
 
-async def test_a_flac_that_expands_to_hours_is_refused_by_its_header(decoders: Decoders) -> None:
+async def test_a_flac_that_expands_to_hours_is_refused_by_its_header(decoders: DecoderPool) -> None:
     data = encode(np.zeros(100 * RATE, np.int16), "x.flac")
     settings = Settings(max_duration_s=60)
     assert len(data) < 100_000
@@ -162,14 +164,16 @@ async def test_a_flac_that_expands_to_hours_is_refused_by_its_header(decoders: D
     assert "VOXGATE_MAX_DURATION_S" in sentence
 
 
-async def test_a_flac_that_hides_its_hours_is_stopped_at_the_limit(decoders: Decoders) -> None:
+async def test_a_flac_that_hides_its_hours_is_stopped_at_the_limit(decoders: DecoderPool) -> None:
     data = bytearray(encode(np.zeros(100 * RATE, np.int16), "x.flac"))
     data[21] &= 0xF0  # STREAMINFO: the number of samples, 36 bits; 0 means unknown
     data[22:26] = bytes(4)
     await refused(bytes(data), errors.AudioTooLongError, decoders, Settings(max_duration_s=60))
 
 
-async def test_a_gap_of_hours_costs_nothing_and_is_stopped_at_the_limit(decoders: Decoders) -> None:
+async def test_a_gap_of_hours_costs_nothing_and_is_stopped_at_the_limit(
+    decoders: DecoderPool,
+) -> None:
     data = encode(
         sample(), "x.mkv", "-c:a", "pcm_s16le",
         "-bsf:a", "setts=ts='if(gte(PTS*TB,5),PTS+100*3600/TB,PTS)'",
@@ -177,12 +181,12 @@ async def test_a_gap_of_hours_costs_nothing_and_is_stopped_at_the_limit(decoders
     await refused(data, errors.AudioTooLongError, decoders)
 
 
-async def test_a_pipe_that_brings_nothing(decoders: Decoders) -> None:
+async def test_a_pipe_that_brings_nothing(decoders: DecoderPool) -> None:
     with pytest.raises(errors.EmptyAudioError, match="first byte"):
         await decode(os.devnull, decoders)
 
 
-async def test_too_many_bytes(decoders: Decoders, tmp_path: Path) -> None:
+async def test_too_many_bytes(decoders: DecoderPool, tmp_path: Path) -> None:
     settings = Settings(max_source_bytes=1000)
     assert "VOXGATE_MAX_SOURCE_BYTES" in await refused(
         SAMPLE.read_bytes(), errors.AudioTooLargeError, decoders, settings
@@ -204,7 +208,7 @@ async def test_a_device_without_end_is_stopped_by_its_duration() -> None:
         await decode("/dev/zero", None, settings, pcm=PcmDeclaration("s16le", 16_000))
 
 
-async def test_missing_folder_and_unreadable(decoders: Decoders, tmp_path: Path) -> None:
+async def test_missing_folder_and_unreadable(decoders: DecoderPool, tmp_path: Path) -> None:
     with pytest.raises(errors.UnreadableSourceError, match="no file"):
         await decode(tmp_path / "nothing.wav", decoders)
     with pytest.raises(errors.UnreadableSourceError, match="folder"):
@@ -213,7 +217,7 @@ async def test_missing_folder_and_unreadable(decoders: Decoders, tmp_path: Path)
         await decode("nul\0byte.wav", decoders)
 
 
-async def test_what_is_no_source(decoders: Decoders, tmp_path: Path) -> None:
+async def test_what_is_no_source(decoders: DecoderPool, tmp_path: Path) -> None:
     with pytest.raises(errors.UsageError):
         await decode(17, decoders)  # type: ignore[arg-type]
     text = tmp_path / "x.txt"
@@ -222,7 +226,7 @@ async def test_what_is_no_source(decoders: Decoders, tmp_path: Path) -> None:
         await decode(file, decoders)  # type: ignore[arg-type]
 
 
-async def test_a_source_that_fails_is_to_blame_and_not_the_disk(decoders: Decoders) -> None:
+async def test_a_source_that_fails_is_to_blame_and_not_the_disk(decoders: DecoderPool) -> None:
     class Broken(io.RawIOBase):
         def read(self, _: int = -1) -> bytes:
             raise ConnectionResetError("the line is dead")
@@ -234,7 +238,7 @@ async def test_a_source_that_fails_is_to_blame_and_not_the_disk(decoders: Decode
             await decode(file, decoders)  # type: ignore[arg-type]
 
 
-async def test_a_file_that_grows_is_read_as_it_was(decoders: Decoders, tmp_path: Path) -> None:
+async def test_a_file_that_grows_is_read_as_it_was(decoders: DecoderPool, tmp_path: Path) -> None:
     path = tmp_path / "live.wav"
     data = encode(sample(), "x.wav", "-bitexact")
     path.write_bytes(data)
@@ -248,7 +252,7 @@ async def test_a_file_that_grows_is_read_as_it_was(decoders: Decoders, tmp_path:
     assert np.array_equal(np.frombuffer(heard, "<i2"), sample())
 
 
-async def test_a_file_that_shrinks_ends_early(decoders: Decoders, tmp_path: Path) -> None:
+async def test_a_file_that_shrinks_ends_early(decoders: DecoderPool, tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(encode(sample(), "x.wav", "-bitexact"))
     with Source.open(path, Settings()) as source:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from voxgate.audio.decode import Decoders
+    from voxgate.audio.decoder_pool import DecoderPool
 
 IN_OPEN, IN_NONBLOCK = 0x20, 0o4000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -67,7 +67,7 @@ DASH = '<?xml version="1.0"?><MPD type="static"><!-- {} {} --></MPD>\n'
 @pytest.mark.parametrize("script", [HLS, CONCAT, PLS, SDP, DASH])
 @pytest.mark.parametrize("name", ["x.m3u8", "x.wav", "x.ffconcat"])
 async def test_nothing_that_a_playlist_names_is_opened(
-    script: str, name: str, decoders: Decoders, listener: socket.socket, tmp_path: Path
+    script: str, name: str, decoders: DecoderPool, listener: socket.socket, tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret.wav"
     secret.write_bytes(encode(sample(), "x.wav"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voxgate.audio.recording import Audio
+from voxgate.audio.spool import Audio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,14 +18,14 @@ from tests.decoding import decode
 from tests.processes import alive, children, open_files, until
 from tests.sounds import RATE, SAMPLE, encode, sample
 from voxgate import errors
-from voxgate.audio.decode import Decoders
+from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from voxgate.audio.decoded import Decoded
+    from voxgate.audio.decoder_process import DecoderEvent
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def long() -> bytes:
     return encode(np.tile(sample(), 60), "x.flac")
 
 
-async def begin(source: Source, decoders: Decoders) -> tuple[AsyncGenerator[Decoded], int]:
+async def begin(source: Source, decoders: DecoderPool) -> tuple[AsyncGenerator[DecoderEvent], int]:
     """A decoding that has begun and waits for its reader, and its decoder's process id."""
     before = set(children(await decoders.warm()))
     decoded = decoders.decode(source)
@@ -45,7 +45,7 @@ async def begin(source: Source, decoders: Decoders) -> tuple[AsyncGenerator[Deco
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_a_killed_decoder_is_reported_and_the_others_go_on(
-    number: signal.Signals, long: bytes, decoders: Decoders
+    number: signal.Signals, long: bytes, decoders: DecoderPool
 ) -> None:
     with Source.open(long, Settings(), name="a.flac") as source:
         decoded, pid = await begin(source, decoders)
@@ -59,7 +59,7 @@ async def test_a_killed_decoder_is_reported_and_the_others_go_on(
 
 
 async def test_a_crashing_decoder_is_told_from_a_killed_one(
-    long: bytes, decoders: Decoders
+    long: bytes, decoders: DecoderPool
 ) -> None:
     with Source.open(long, Settings(), name="a.flac") as source:
         decoded, pid = await begin(source, decoders)
@@ -73,7 +73,7 @@ async def test_a_crashing_decoder_is_told_from_a_killed_one(
 
 async def test_a_decoder_that_hangs_is_ended(long: bytes) -> None:
     settings = Settings(decoder_patience_s=1)
-    async with Decoders(settings) as decoders:
+    async with DecoderPool(settings) as decoders:
         with Source.open(long, settings, name="a.flac") as source:
             decoded, pid = await begin(source, decoders)
             os.kill(pid, signal.SIGSTOP)
@@ -87,19 +87,19 @@ async def test_a_decoder_that_hangs_is_ended(long: bytes) -> None:
 async def test_a_decoder_that_computes_too_long_is_ended() -> None:
     settings = Settings(decoder_cpu_s=1)
     long = encode(np.tile(sample(), 240), "x.mp3", "-b:a", "32k")
-    async with Decoders(settings) as decoders:
+    async with DecoderPool(settings) as decoders:
         with pytest.raises(errors.DecoderTooSlowError):
             await decode(long, decoders, settings)
 
 
-async def test_whoever_leaves_takes_the_decoder_along(long: bytes, decoders: Decoders) -> None:
+async def test_whoever_leaves_takes_the_decoder_along(long: bytes, decoders: DecoderPool) -> None:
     with Source.open(long, Settings()) as source:
         decoded, pid = await begin(source, decoders)
         await decoded.aclose()
     assert not alive(pid)
 
 
-async def test_a_cancelled_task_takes_the_decoder_along(long: bytes, decoders: Decoders) -> None:
+async def test_a_cancelled_task_takes_the_decoder_along(long: bytes, decoders: DecoderPool) -> None:
     await decoders.warm()
     task = asyncio.create_task(decode(long, decoders))
     server = await decoders.warm()
@@ -110,7 +110,7 @@ async def test_a_cancelled_task_takes_the_decoder_along(long: bytes, decoders: D
     await until(lambda: not children(server), "the decoder's end")
 
 
-async def test_a_killed_server_is_replaced(long: bytes, decoders: Decoders) -> None:
+async def test_a_killed_server_is_replaced(long: bytes, decoders: DecoderPool) -> None:
     server = await decoders.warm()
     with Source.open(long, Settings(), name="a.flac") as source:
         decoded, pid = await begin(source, decoders)
@@ -128,11 +128,11 @@ async def test_nothing_outlives_a_caller_who_is_killed(tmp_path: Path) -> None:
     path.write_bytes(encode(np.tile(sample(), 20), "x.flac"))
     script = (
         "import asyncio, sys\n"
-        "from voxgate.audio.decode import Decoders\n"
+        "from voxgate.audio.decoder_pool import DecoderPool\n"
         "from voxgate.audio.source import Source\n"
         "from voxgate.settings import Settings\n"
         "async def main():\n"
-        "    async with Decoders(Settings()) as decoders:\n"
+        "    async with DecoderPool(Settings()) as decoders:\n"
         "        with Source.open(sys.argv[1], Settings()) as source:\n"
         "            decoded = decoders.decode(source)\n"
         "            await anext(decoded)\n"
@@ -149,7 +149,7 @@ async def test_nothing_outlives_a_caller_who_is_killed(tmp_path: Path) -> None:
     await until(lambda: not any(map(alive, family)), "the end of the family")
 
 
-async def test_whoever_leaves_at_the_fork_leaves_alone(long: bytes, decoders: Decoders) -> None:
+async def test_whoever_leaves_at_the_fork_leaves_alone(long: bytes, decoders: DecoderPool) -> None:
     """Cancelled while its decoder is being forked: everybody else's goes on."""
     await decoders.warm()
     whole = asyncio.create_task(decode(long, decoders))
@@ -163,7 +163,7 @@ async def test_whoever_leaves_at_the_fork_leaves_alone(long: bytes, decoders: De
     assert len((await whole).pcm) == 60 * len(sample())
 
 
-async def test_a_server_that_hangs_holds_nobody(long: bytes, decoders: Decoders) -> None:
+async def test_a_server_that_hangs_holds_nobody(long: bytes, decoders: DecoderPool) -> None:
     server = await decoders.warm()
     with Source.open(long, Settings()) as source:
         decoded, pid = await begin(source, decoders)
@@ -173,7 +173,7 @@ async def test_a_server_that_hangs_holds_nobody(long: bytes, decoders: Decoders)
     assert np.array_equal((await decode(SAMPLE, decoders)).pcm, sample())
 
 
-async def test_a_decoder_has_only_its_own_descriptors(long: bytes, decoders: Decoders) -> None:
+async def test_a_decoder_has_only_its_own_descriptors(long: bytes, decoders: DecoderPool) -> None:
     """Source, pipe and the three standard ones, of which input is empty: no other one's job."""
     with Source.open(long, Settings()) as source, Source.open(long, Settings()) as other:
         first, _ = await begin(other, decoders)
@@ -188,7 +188,7 @@ async def test_a_decoder_has_only_its_own_descriptors(long: bytes, decoders: Dec
 async def test_a_failure_before_the_fork_leaks_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = Settings(spool_dir=tmp_path / "file" / "folder")
-    async with Decoders(settings) as decoders:
+    async with DecoderPool(settings) as decoders:
         await decoders.warm()
         before = open_files()
         for _ in range(5):
@@ -197,7 +197,7 @@ async def test_a_failure_before_the_fork_leaks_nothing(tmp_path: Path) -> None:
         assert open_files() == before
 
 
-async def test_a_name_without_end_is_only_shortened(decoders: Decoders) -> None:
+async def test_a_name_without_end_is_only_shortened(decoders: DecoderPool) -> None:
     whole = await decode(SAMPLE, decoders, name="x" * 100_000)
     assert len(whole.pcm) == len(sample())
 
@@ -205,7 +205,7 @@ async def test_a_name_without_end_is_only_shortened(decoders: Decoders) -> None:
 async def test_fifty_recordings_at_once_leave_nothing_behind(tmp_path: Path) -> None:
     settings = Settings(spool_dir=tmp_path)
     before = open_files()
-    async with Decoders(settings) as decoders:
+    async with DecoderPool(settings) as decoders:
         server = await decoders.warm()
         wholes = await asyncio.gather(
             *(decode(SAMPLE.read_bytes(), decoders, settings) for _ in range(50))
@@ -218,14 +218,14 @@ async def test_fifty_recordings_at_once_leave_nothing_behind(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_the_server_has_one_thread(decoders: Decoders) -> None:
+async def test_the_server_has_one_thread(decoders: DecoderPool) -> None:
     """A fork takes only one along: others' locks would stay locked in every decoder."""
     server = await decoders.warm()
     status = Path(f"/proc/{server}/status").read_text(encoding="utf-8")
     assert "Threads:\t1\n" in status
 
 
-async def test_blocks_wait_for_their_reader(long: bytes, decoders: Decoders) -> None:
+async def test_blocks_wait_for_their_reader(long: bytes, decoders: DecoderPool) -> None:
     """Back-pressure: a decoder whose reader sleeps stops, and its patience is not used up."""
     with Source.open(long, Settings()) as source:
         decoded, pid = await begin(source, decoders)
@@ -238,7 +238,7 @@ async def test_blocks_wait_for_their_reader(long: bytes, decoders: Decoders) -> 
 
 
 async def test_closing_twice_is_fine() -> None:
-    decoders = Decoders(Settings())
+    decoders = DecoderPool(Settings())
     await decoders.aclose()
     await decode(SAMPLE, decoders)
     await decoders.aclose()

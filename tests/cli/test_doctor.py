@@ -16,8 +16,8 @@ import torch
 
 import voxgate
 from tests.cli.command import DEADLINE_S, Place, without_override
-from tests.registry.checkpoints import write_hf
-from voxgate.cli.trial import trial
+from tests.models.store.checkpoints import write_hf
+from voxgate.cli.smoke_test import run_smoke_test
 from voxgate.settings import Settings
 
 
@@ -64,10 +64,10 @@ def test_a_home_that_cannot_be_written_is_only_noted(at: Place) -> None:
 
 async def test_what_leaves_no_memory_for_the_embedded_model_is_named(at: Place) -> None:
     settings = Settings(home=at.folder / "home", engine_memory_bytes=1000)
-    _, engine = await trial(settings)
+    _, engine = await run_smoke_test(settings)
     setting, _, nbytes = engine.mend.partition("=")
     assert (engine.state, setting) == ("problem", "VOXGATE_ENGINE_MEMORY_BYTES")
-    _, engine = await trial(replace(settings, engine_memory_bytes=int(nbytes)))
+    _, engine = await run_smoke_test(replace(settings, engine_memory_bytes=int(nbytes)))
     assert engine.state == "ok"
 
 

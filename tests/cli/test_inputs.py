@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.sounds import Pcm, encode, picture_only
-from voxgate.cli.inputs import collect
+from voxgate.cli.inputs import collect_inputs
 
 CONTAINERS = {
     "wav": (),
@@ -31,7 +31,7 @@ CONTAINERS = {
 
 
 def found(*arguments: Path | str, headerless: bool = False) -> list[str]:
-    recordings, _ = collect(map(str, arguments), headerless=headerless)
+    recordings, _ = collect_inputs(map(str, arguments), headerless=headerless)
     return [str(recording.place) for recording in recordings]
 
 
@@ -57,7 +57,7 @@ def test_bytes_tell_a_recording_without_a_name(tmp_path: Path, spoken: Pcm, cont
 )
 def test_other_files_are_skipped(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "thing").write_bytes(data)
-    recordings, failures = collect([str(tmp_path)], headerless=False)
+    recordings, failures = collect_inputs([str(tmp_path)], headerless=False)
     assert not recordings
     assert str(tmp_path) in failures[0].sentence
 

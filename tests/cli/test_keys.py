@@ -14,7 +14,7 @@ import pytest
 from tests.cli.command import Place, without_override
 from tests.cli.test_disks import on_small_disk
 from voxgate.ledger.keys import Key
-from voxgate.ledger.ledger import FILE, Ledger
+from voxgate.ledger.ledger import LEDGER_FILE, Ledger
 
 SECRET = re.compile(r"sk-vg-[A-Za-z0-9_-]{43}\n")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -24,7 +24,7 @@ def made(at: Place, name: str) -> str:
     """A key, made without the command."""
 
     async def create() -> str:
-        async with await Ledger.open(at.folder / "home" / FILE) as ledger:
+        async with await Ledger.open(at.folder / "home" / LEDGER_FILE) as ledger:
             return (await ledger.keys.create(name))[1]
 
     return asyncio.run(create())
@@ -34,7 +34,7 @@ def known(at: Place) -> list[Key]:
     """The keys, listed without the command."""
 
     async def every() -> list[Key]:
-        async with await Ledger.open(at.folder / "home" / FILE) as ledger:
+        async with await Ledger.open(at.folder / "home" / LEDGER_FILE) as ledger:
             return await ledger.keys.all()
 
     return asyncio.run(every())
@@ -177,7 +177,7 @@ def test_a_home_without_rights(at: Place) -> None:
 
 def test_a_ledger_of_a_newer_version(at: Place) -> None:
     made(at, "laptop")
-    with closing(sqlite3.connect(at.folder / "home" / FILE)) as database, database:
+    with closing(sqlite3.connect(at.folder / "home" / LEDGER_FILE)) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '0099'")
     done = at.run("keys", "list")
     assert (done.returncode, done.stdout) == (1, "")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import Place
-from tests.registry.checkpoints import write_hf
+from tests.models.store.checkpoints import write_hf
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.command import DEADLINE_S, Place, is_gone, wait_until
 from tests.cli.test_disks import on_small_disk
 from tests.hub import Hub, Repository
-from tests.registry.checkpoints import write_hf
+from tests.models.store.checkpoints import write_hf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

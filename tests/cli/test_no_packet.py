@@ -12,7 +12,7 @@ import pytest
 from tests.cli.command import DEADLINE_S, MODEL, Place, write_wav
 from tests.hub import Hub, Repository
 from tests.island import ELSEWHERE, counted
-from tests.registry.checkpoints import write_hf
+from tests.models.store.checkpoints import write_hf
 from voxgate import Session, Settings
 
 if TYPE_CHECKING:

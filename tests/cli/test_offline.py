@@ -15,7 +15,7 @@ import pytest
 from tests.cli.command import DEADLINE_S, MODEL
 from tests.cli.test_models_pull import WITNESS
 from tests.hub import Hub, Repository
-from tests.registry.checkpoints import write_hf
+from tests.models.store.checkpoints import write_hf
 from tests.sounds import SAMPLE
 from tests.spoken_digits import CHECKPOINT, phrase, takes
 

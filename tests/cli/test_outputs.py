@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from voxgate.cli.inputs import Recording
-from voxgate.cli.outputs import Folder, UnwritableError
+from voxgate.cli.inputs import InputRecording
+from voxgate.cli.outputs import OutputFolder, UnwritableError
 from voxgate.errors import OutputError, UsageError
+from voxgate.transcript.formats import find_writer
 from voxgate.transcript.values import Segment, Transcript
-from voxgate.transcript.writers import writer
 
 SAID = Transcript((Segment("hello", 0.0, 1.0),), duration=1.0, model="test/none")
 
 
 async def written(into: Path, *names: str, formats: tuple[str, ...] = ("txt",)) -> set[str]:
-    recordings = [Recording(into / "given" / name, name, Path(name)) for name in names]
-    output = Folder(into / "out", [writer(name) for name in formats], recordings)
+    recordings = [InputRecording(into / "given" / name, name, Path(name)) for name in names]
+    output = OutputFolder(into / "out", [find_writer(name) for name in formats], recordings)
     for recording in recordings:
         await output.put(recording, SAID)
     files = (path for path in (into / "out").rglob("*") if path.is_file())
@@ -45,8 +45,8 @@ async def test_formats_whose_extensions_overlap_do_not_meet(tmp_path: Path) -> N
 
 
 async def test_a_transcript_never_replaces_its_recording(tmp_path: Path) -> None:
-    recording = Recording(tmp_path / "note.txt", "note.txt", Path("note.txt"))
-    await Folder(tmp_path, [writer("txt")], [recording]).put(recording, SAID)
+    recording = InputRecording(tmp_path / "note.txt", "note.txt", Path("note.txt"))
+    await OutputFolder(tmp_path, [find_writer("txt")], [recording]).put(recording, SAID)
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt.txt"]
 
 
@@ -66,7 +66,7 @@ async def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
 
 async def test_a_folder_that_takes_no_file_is_refused_at_once() -> None:
     with pytest.raises(OutputError, match="Nothing can be written to /proc/self"):
-        Folder(Path("/proc/self"), [writer("txt")], [])
+        OutputFolder(Path("/proc/self"), [find_writer("txt")], [])
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ async def test_what_every_file_would_meet_is_told_apart(
 
 
 async def test_a_folder_that_goes_ends_it_for_all(tmp_path: Path) -> None:
-    recording = Recording(tmp_path / "a.wav", "a.wav", Path("a.wav"))
-    output = Folder(tmp_path / "out", [writer("txt")], [recording])
+    recording = InputRecording(tmp_path / "a.wav", "a.wav", Path("a.wav"))
+    output = OutputFolder(tmp_path / "out", [find_writer("txt")], [recording])
     (tmp_path / "out").rmdir()
     (tmp_path / "out").write_text("")
     with pytest.raises(OutputError) as caught:
@@ -104,7 +104,7 @@ async def test_a_folder_that_goes_ends_it_for_all(tmp_path: Path) -> None:
 
 
 async def test_two_recordings_of_one_name_are_refused(tmp_path: Path) -> None:
-    recordings = [Recording(tmp_path / at / "a.wav", at, Path("a.wav")) for at in ("x", "y")]
+    recordings = [InputRecording(tmp_path / at / "a.wav", at, Path("a.wav")) for at in ("x", "y")]
     with pytest.raises(UsageError, match="same name"):
-        Folder(tmp_path / "out", [writer("txt")], recordings)
+        OutputFolder(tmp_path / "out", [find_writer("txt")], recordings)
     assert not list(tmp_path.iterdir())

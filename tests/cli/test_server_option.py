@@ -12,7 +12,7 @@ import pytest
 from tests.cli.command import CLIP_WORDS, DEADLINE_S, MODEL, Place, write_wav
 from tests.client.wire import GOLDEN, Answer, chunked, failure, http, wire
 from tests.sounds import Pcm
-from voxgate.transcript.writers import WRITERS
+from voxgate.transcript.formats import WRITERS
 
 KEY = "sk-vg-0123456789abcdef"
 ONE = http(200, {"data": [{"id": "cmusphinx/en-us"}]})
@@ -202,9 +202,9 @@ def test_neither_way_loads_what_the_other_needs(at: Place, note: Path, spoken: P
     assert out == WORDS
     assert "httpx2" in modules
     assert modules.isdisjoint(
-        {"av", "numpy", "voxgate.engine.catalogue", "voxgate.pipeline.session"}
+        {"av", "numpy", "voxgate.models.catalogue", "voxgate.pipeline.session"}
     )
-    assert "voxgate.audio.fork_server" not in modules
+    assert "voxgate.audio.decoder_pool" not in modules
     write_wav(note, spoken)
     modules, out = loaded(at, "transcribe", *MODEL, note.name)
     assert CLIP_WORDS in out

@@ -10,8 +10,8 @@ import pytest
 
 from tests.cli.command import CLIP_WORDS, MODEL, Place, clip, place, without_override, write_wav
 from tests.sounds import SAMPLE, Pcm, encode, picture_only
-from voxgate.cli.streams import shown
-from voxgate.transcript.writers import WRITERS
+from voxgate.cli.streams import printable
+from voxgate.transcript.formats import WRITERS
 
 
 def test_only_the_words_go_to_standard_output(at: Place) -> None:
@@ -153,7 +153,7 @@ def test_a_name_cannot_speak_to_the_terminal(at: Place, spoken: Pcm) -> None:
 
 def test_a_name_in_any_language_is_shown_as_it_is() -> None:
     name = "Aufnahme um 3\u202fUhr, \u0646\u0645\u06cc\u200c\u062e \U0001f468\u200d\U0001f469.wav"
-    assert shown(name) == name
+    assert printable(name) == name
 
 
 def test_standard_input_goes_to_a_file_of_that_name(at: Place, spoken: Pcm) -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.cli.command import Place, write_wav
 from tests.sounds import RATE, Pcm
 from tests.spoken_digits import CHECKPOINT, FILES, Spoken, joined, phrase, takes
-from tests.transcript.writers.test_writers import parse_srt
+from tests.transcript.formats.test_formats import parse_srt
 
 SEED = 4
 EXACT: dict[str, Any] = {"VOXGATE_PROFILE": "exact"}

@@ -1,4 +1,4 @@
-"""`Server` against real bytes on a real socket: what is sent, and what every answer becomes."""
+"""`RemoteSession` against real bytes on a real socket: what it sends, what answers become."""
 
 import asyncio
 import hashlib
@@ -14,25 +14,30 @@ import pytest
 
 from tests.client.wire import GOLDEN, Answer, Wire, chunked, error, failure, http, wire
 from voxgate.audio.pcm import PcmDeclaration
-from voxgate.client.errors import UnusableServerError
-from voxgate.client.limits import Limits
-from voxgate.client.remote import MOST_REPEATS, Server
-from voxgate.client.transcript import transcript
-from voxgate.errors import EmptyAudioError, ServerError, UnreadableSourceError, UsageError
+from voxgate.client.remote import MAX_RETRIES, RemoteSession
+from voxgate.client.transcript import parse_transcript
+from voxgate.client.transport import TransportLimits
+from voxgate.errors import (
+    EmptyAudioError,
+    ServerError,
+    UnreadableSourceError,
+    UnusableServerError,
+    UsageError,
+)
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options, Transcript
 
 MODEL = "cmusphinx/en-us"
 KEY = "sk-vg-0123456789abcdef"
 JSON = json.dumps(GOLDEN).encode()
-EXPECTED = transcript(GOLDEN, model=MODEL)
-PATIENCE = Limits(connect_s=5, block_s=20, answer_s=20, silence_s=20)
+EXPECTED = parse_transcript(GOLDEN, model=MODEL)
+PATIENCE = TransportLimits(connect_s=5, block_s=20, answer_s=20, silence_s=20)
 
 
 async def heard(url: str, settings: Settings, note: Path, **more: Any) -> Transcript:
     """The note's transcript by the server there."""
     key, limits = more.pop("key", KEY), more.pop("limits", PATIENCE)
-    async with Server(url, key, settings, limits=limits) as server:
+    async with RemoteSession(url, key, settings, limits=limits) as server:
         return await server.transcribe(note, **{"model": MODEL} | more)
 
 
@@ -110,7 +115,7 @@ async def test_memory_does_not_grow_with_the_recording(settings: Settings, tmp_p
         for _ in range(size // len(part)):
             file.write(part)
     with wire(http(200, GOLDEN)) as server:
-        async with Server(server.url, KEY, settings, limits=PATIENCE) as client:
+        async with RemoteSession(server.url, KEY, settings, limits=PATIENCE) as client:
             tracemalloc.start()
             try:
                 await client.transcribe(tmp_path / "long.wav", model=MODEL)
@@ -239,7 +244,7 @@ async def test_the_key_is_not_shown_by_a_server_that_repeats_it(
 @pytest.mark.parametrize("key", ["", "  ", "two words", "with\nbreak", "sk-\u00fc"])
 def test_what_is_no_key_is_told_without_showing_it(settings: Settings, key: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Server("http://localhost", key, settings)
+        RemoteSession("http://localhost", key, settings)
     assert not key.strip() or key not in str(caught.value)
 
 
@@ -256,7 +261,9 @@ async def test_a_busy_server_is_asked_again(settings: Settings, note: Path) -> N
     busy = (failure(503, "Full.", retry_after="0"), failure(429, "Slow down.", retry_after="1"))
     told: list[str] = []
     with wire(*busy, http(200, GOLDEN)) as server:
-        async with Server(server.url, KEY, settings, limits=PATIENCE, told=told.append) as client:
+        async with RemoteSession(
+            server.url, KEY, settings, limits=PATIENCE, told=told.append
+        ) as client:
             assert await client.transcribe(note, model=MODEL) == EXPECTED
         assert [request.recording() for request in server.requests] == [note.read_bytes()] * 3
     assert [line.partition(" again ")[2] for line in told] == ["in 0 s.", "in 1 s."]
@@ -265,9 +272,9 @@ async def test_a_busy_server_is_asked_again(settings: Settings, note: Path) -> N
 async def test_a_server_that_stays_busy_is_left_alone_in_the_end(
     settings: Settings, note: Path
 ) -> None:
-    server = wire(*[failure(503, "Full.", retry_after="0")] * (MOST_REPEATS + 3))
+    server = wire(*[failure(503, "Full.", retry_after="0")] * (MAX_RETRIES + 3))
     assert str(await refused(server, settings, note)) == "Full."
-    assert len(server.requests) == MOST_REPEATS + 1
+    assert len(server.requests) == MAX_RETRIES + 1
 
 
 @pytest.mark.parametrize("invitation", [{}, {"retry_after": "61"}, {"retry_after": "soon"}])
@@ -352,7 +359,7 @@ async def test_who_leaves_closes_the_connection(settings: Settings, note: Path) 
 
 
 async def test_a_closed_server_says_so(settings: Settings, note: Path) -> None:
-    async with Server("http://localhost:1", KEY, settings) as server:
+    async with RemoteSession("http://localhost:1", KEY, settings) as server:
         pass
     await server.aclose()
     with pytest.raises(UsageError, match="was closed"):
@@ -394,7 +401,7 @@ def test_what_the_environment_names_wrongly(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=says):
-        Server("http://voxgate.example.org", KEY, settings)
+        RemoteSession("http://voxgate.example.org", KEY, settings)
 
 
 # --- models --------------------------------------------------------------------------------------
@@ -402,7 +409,7 @@ def test_what_the_environment_names_wrongly(
 
 async def listed(answer: bytes, settings: Settings) -> list[str]:
     with wire(answer) as server:
-        async with Server(server.url, None, settings, limits=PATIENCE) as client:
+        async with RemoteSession(server.url, None, settings, limits=PATIENCE) as client:
             models = await client.models()
         (request,) = server.requests
         assert request.method == "GET"

@@ -8,12 +8,12 @@ from hypothesis import given
 
 from tests.client.wire import GOLDEN
 from tests.transcript.strategies import patient, spoken, transcripts
-from voxgate.client.transcript import transcript
+from voxgate.client.transcript import parse_transcript
 from voxgate.errors import ServerError
-from voxgate.transcript.regions import divided
+from voxgate.transcript.align import align_to_regions
+from voxgate.transcript.formats import find_writer
+from voxgate.transcript.text import encodable
 from voxgate.transcript.values import Notice, Segment, Transcript, Word
-from voxgate.transcript.writers import writer
-from voxgate.transcript.writing import encodable
 
 MILLISECOND = 0.001
 
@@ -21,7 +21,7 @@ MILLISECOND = 0.001
 def read(**changes: Any) -> Transcript:
     """The golden answer with changes; None leaves a member out."""
     members = {k: v for k, v in (GOLDEN | changes).items() if v is not None}
-    return transcript(members, model="asked/for")
+    return parse_transcript(members, model="asked/for")
 
 
 def test_a_voxgate_servers_answer() -> None:
@@ -58,7 +58,7 @@ def test_the_answer_that_satisfies_every_client() -> None:
                       "temperature": 0.0, "avg_logprob": -0.1, "speaker": 0}],
         "words": [{"word": " hello", "start": 0.1, "end": 0.6, "speaker": 0, "type": "word"}],
     }  # fmt: skip
-    assert transcript(body, model="asked/for") == Transcript(
+    assert parse_transcript(body, model="asked/for") == Transcript(
         (Segment("hello", 0.0, 1.52, (Word("hello", 0.1, 0.6),)),), 1.52, "asked/for", "en"
     )
 
@@ -68,10 +68,10 @@ def test_who_answered_is_kept() -> None:
     heard = read(model="acme/tiny", voxgate=who)
     assert (heard.model, heard.revision, heard.profile) == ("acme/tiny", "0123", "fast")
     for form in ("json", "verbose_json"):
-        assert json.loads(writer(form).write(heard))["voxgate"] == who
+        assert json.loads(find_writer(form).write(heard))["voxgate"] == who
     other = read(voxgate={"profile": "fast", "of_a_later_version": 1})
     assert (other.revision, other.profile) == (None, "fast")
-    assert "voxgate" not in json.loads(writer("json").write(read()))
+    assert "voxgate" not in json.loads(find_writer("json").write(read()))
 
 
 def test_without_words_nothing_is_made_up() -> None:
@@ -86,10 +86,10 @@ def test_guessed_words_are_guessed_again_where_they_are_needed() -> None:
 
 
 def test_words_within_speech_that_was_found_are_as_a_local_run_has_them() -> None:
-    write = writer("verbose_json").write
-    (local,) = divided(Segment("one two", 0.0, 2.5, confidence=0.5), [(0.25, 2.0)], 0.2)
+    write = find_writer("verbose_json").write
+    (local,) = align_to_regions(Segment("one two", 0.0, 2.5, confidence=0.5), [(0.25, 2.0)], 0.2)
     written = write(Transcript((local,), 2.5, "my-voxtral", "en"))
-    heard = transcript(json.loads(written), model="my-voxtral")
+    heard = parse_transcript(json.loads(written), model="my-voxtral")
     assert [word.text for word in heard.words] == ["one", "two"]
     assert write(heard) == written
 
@@ -190,7 +190,9 @@ def test_what_is_odd_is_told_by_its_name(changes: dict[str, Any], says: str) -> 
 @patient
 @given(transcripts())
 def test_no_word_and_no_text_is_lost_between_writer_and_reader(written: Transcript) -> None:
-    heard = transcript(json.loads(writer("verbose_json").write(written)), model="another")
+    heard = parse_transcript(
+        json.loads(find_writer("verbose_json").write(written)), model="another"
+    )
     assert [s.text for s in heard.segments] == [encodable(s.text) for s in written.segments]
     assert sorted(w.text for w in heard.words) == sorted(encodable(w.text) for w in written.words)
     assert (heard.model, heard.duration) == (written.model, round(written.duration, 3))
@@ -202,7 +204,9 @@ def test_no_word_and_no_text_is_lost_between_writer_and_reader(written: Transcri
 @patient
 @given(spoken())
 def test_what_was_spoken_comes_back_to_the_millisecond(written: Transcript) -> None:
-    heard = transcript(json.loads(writer("verbose_json").write(written)), model="another")
+    heard = parse_transcript(
+        json.loads(find_writer("verbose_json").write(written)), model="another"
+    )
     assert [w.text for w in heard.words] == [w.text for w in written.words]
     for ours, theirs in zip(heard.words, written.words, strict=True):
         assert ours.start == pytest.approx(theirs.start, abs=MILLISECOND)

@@ -13,8 +13,8 @@ import av
 import numpy as np
 
 from tests.sounds import real_speech
-from voxgate.engine.scheduler import Scheduler
-from voxgate.engine.work import Lane, Work
+from voxgate.engine.backend import Scheduler
+from voxgate.engine.queue import Lane, WindowRequest
 from voxgate.transcript.values import Event, Options
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -78,7 +78,7 @@ class Caller:
         self.told: list[Event] = []
         self.ended: Queue[Exception | None] = Queue()
         self._after = after
-        self.work = Work(pcm16, Options(**options), self._tell, self.ended.put, lane)
+        self.work = WindowRequest(pcm16, Options(**options), self._tell, self.ended.put, lane)
         scheduler.add(self.work)
 
     def events(self) -> list[Event]:

@@ -8,15 +8,15 @@ import pytest
 
 from tests.engine.material import DEADLINE_S
 from voxgate.engine.app import create_app
-from voxgate.engine.capabilities import Capabilities
-from voxgate.engine.one_by_one import OneByOne
 from voxgate.engine.protocol import LANE_HEADER, Failure, decode
+from voxgate.engine.thread_scheduler import ThreadScheduler
 from voxgate.errors import NotAudioError
+from voxgate.models.capabilities import Capabilities
 from voxgate.transcript.values import Event, Options, Progress
 
 
 class Failing:
-    """A `Recogniser` whose every window fails after one step, or that is full from the start."""
+    """A `Backend` whose every window fails after one step, or that is full from the start."""
 
     name = "test/failing"
     capabilities = Capabilities(window_s=1.0, languages=(), times="none")
@@ -24,8 +24,8 @@ class Failing:
     def __init__(self, error: Exception, queue_limit: int) -> None:
         self.error, self.queue_limit = error, queue_limit
 
-    def scheduler(self) -> OneByOne:
-        return OneByOne(self.recognise, 1, self.queue_limit)
+    def scheduler(self) -> ThreadScheduler:
+        return ThreadScheduler(self.recognise, 1, self.queue_limit)
 
     def recognise(self, _pcm16: bytes, _options: Options) -> Generator[Event, None, None]:
         yield Progress(0.0)

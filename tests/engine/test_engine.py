@@ -25,7 +25,7 @@ from tests.engine.material import (
     voice_note,
     wait_until,
 )
-from voxgate.engine.protocol import OPTIONS_HEADER, Health, Line, decode, encode_options
+from voxgate.engine.protocol import OPTIONS_HEADER, EventLine, Health, decode, encode_options
 from voxgate.transcript.values import Done, Options, Progress, Segment
 
 
@@ -38,7 +38,7 @@ class Engine:
     def health(self) -> Health:
         return Health.decode(self.http.get("/health").content)
 
-    def transcribe(self, pcm16: bytes) -> list[Line]:
+    def transcribe(self, pcm16: bytes) -> list[EventLine]:
         answer = self.http.post("/transcribe", content=pcm16)
         assert answer.status_code == 200
         return [decode(line) for line in answer.content.splitlines()]

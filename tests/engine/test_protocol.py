@@ -4,9 +4,9 @@ from dataclasses import fields
 import pytest
 
 from voxgate.engine.protocol import (
+    EventLine,
     Failure,
     Health,
-    Line,
     decode,
     decode_options,
     encode,
@@ -24,7 +24,7 @@ from voxgate.errors import (
 from voxgate.transcript.values import Delta, Done, Notice, Options, Progress, Segment, Word
 
 WORD = Word("naïve\n", 0.1, 0.4, 0.5)
-LINES: list[Line] = [
+LINES: list[EventLine] = [
     Delta("zwölf \u2028 Zeilen"),
     Segment("naïve\n", 0.1, 0.4, (WORD,), 0.5),
     Segment("", 1, 1, time_source="interpolated"),
@@ -37,7 +37,7 @@ LINES: list[Line] = [
 
 
 @pytest.mark.parametrize("line", LINES, ids=repr)
-def test_a_line_comes_back_as_it_was(line: Line) -> None:
+def test_a_line_comes_back_as_it_was(line: EventLine) -> None:
     wire = encode(line)
     assert wire.isascii()
     assert wire.count(b"\n") == 1

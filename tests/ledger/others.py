@@ -19,7 +19,7 @@ PROGRAM = """
 import asyncio, sys
 from pathlib import Path
 from voxgate.errors import LedgerError
-from voxgate.ledger.generations import Attempt, Generation
+from voxgate.ledger.generations import RecordedAttempt, Generation
 from voxgate.ledger.ledger import Ledger
 
 async def main():

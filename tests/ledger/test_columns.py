@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 
-from voxgate.ledger.columns import Instant, storable
+from voxgate.ledger.columns import UtcColumn, storable
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_every_text_becomes_one_that_utf8_and_postgresql_take(text: str) -> None
 def test_times_come_back_in_utc_whatever_zone_the_database_uses() -> None:
     noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
     elsewhere = noon.astimezone(timezone(timedelta(hours=5)))
-    column, dialect = Instant(), postgresql.dialect()  # type: ignore[no-untyped-call]
+    column, dialect = UtcColumn(), postgresql.dialect()  # type: ignore[no-untyped-call]
     for back in (elsewhere, noon, noon.replace(tzinfo=None)):
         found = column.process_result_value(back, dialect)
         assert found == noon

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from voxgate.ledger.database import Database
 from voxgate.ledger.migration import migrate
-from voxgate.ledger.schema import keys
+from voxgate.ledger.schema import keys_table
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def database(path: Path) -> AsyncIterator[Database]:
 
 
 def count(connection: Connection) -> int | None:
-    return connection.scalar(select(func.count()).select_from(keys))
+    return connection.scalar(select(func.count()).select_from(keys_table))
 
 
 async def test_who_may_write_keeps_others_from_writing(database: Database, path: Path) -> None:

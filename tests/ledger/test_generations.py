@@ -7,16 +7,16 @@ import pytest
 
 from tests.ledger.others import sql
 from voxgate.errors import LedgerError, NotFoundError
-from voxgate.ledger.columns import Text
-from voxgate.ledger.generations import Attempt, Generation
+from voxgate.ledger.columns import TextColumn
+from voxgate.ledger.generations import Generation, RecordedAttempt
 from voxgate.ledger.keys import Key
 from voxgate.ledger.ledger import Ledger
-from voxgate.ledger.schema import generations, keys
+from voxgate.ledger.schema import generations_table, keys_table
 
 TEXTS = [
     column.name
-    for column in generations.c
-    if isinstance(column.type, Text) and column.name not in ("id", "key_hash")
+    for column in generations_table.c
+    if isinstance(column.type, TextColumn) and column.name not in ("id", "key_hash")
 ]
 
 
@@ -30,8 +30,8 @@ async def end(ledger: Ledger, **given: Any) -> None:
 
 
 def test_the_values_have_the_columns_of_their_tables() -> None:
-    assert [field.name for field in fields(Generation)] == list(generations.c.keys())
-    assert [field.name for field in fields(Key)] == list(keys.c.keys())
+    assert [field.name for field in fields(Generation)] == list(generations_table.c.keys())
+    assert [field.name for field in fields(Key)] == list(keys_table.c.keys())
 
 
 async def test_nothing_that_could_hold_speech_has_a_column(ledger: Ledger, path: Path) -> None:
@@ -51,7 +51,10 @@ async def test_a_generation_from_its_beginning_to_its_end(ledger: Ledger) -> Non
     )
     await ledger.generations.begin(begun)
     assert await ledger.generations.find(begun.id, key.hash) == begun
-    attempts = (Attempt("remote", 503, 812, "overloaded"), Attempt("local", 200, 1200))
+    attempts = (
+        RecordedAttempt("remote", 503, 812, "overloaded"),
+        RecordedAttempt("local", 200, 1200),
+    )
     before = datetime.now(UTC)
     await ledger.generations.finish(
         begun.id,
@@ -172,7 +175,7 @@ async def test_no_strangers_text_breaks_a_write(ledger: Ledger, name: str, text:
     found = await ledger.generations.find("gen-stt-1", None)
     assert found
     kept = getattr(found, name)
-    assert 0 < len(kept) <= generations.c[name].type.length  # type: ignore[attr-defined]
+    assert 0 < len(kept) <= generations_table.c[name].type.length  # type: ignore[attr-defined]
     assert kept == text[: len(kept)].replace("\0", "\ufffd").replace("\ud83d", "\ufffd").replace(
         "\udcff", "\ufffd"
     )
@@ -186,7 +189,7 @@ async def test_nor_does_an_ends_text(ledger: Ledger) -> None:
         error_code=hostile,
         error_message=hostile,
         provider=hostile,
-        attempts=[Attempt(hostile, 500, 1, hostile)],
+        attempts=[RecordedAttempt(hostile, 500, 1, hostile)],
     )
     found = await ledger.generations.find("gen-stt-1", None)
     assert found

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.command import without_override
 from tests.ledger.others import run, sql
 from voxgate.errors import LedgerError
-from voxgate.ledger.failures import told
+from voxgate.ledger.errors import ledger_errors
 from voxgate.ledger.generations import Generation
 from voxgate.ledger.ledger import Ledger
 
@@ -168,7 +168,7 @@ def test_who_meets_another_writer_for_too_long_is_told(path: Path) -> None:
         closing(sqlite3.connect(path, timeout=0)) as ours,
     ):
         theirs.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LedgerError, match=r"is locked\. Another process"), told(path):
+        with pytest.raises(LedgerError, match=r"is locked\. Another process"), ledger_errors(path):
             ours.execute("BEGIN IMMEDIATE")
 
 

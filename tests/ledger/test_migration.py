@@ -14,7 +14,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from tests.ledger.others import sql
 from voxgate.errors import LedgerError
-from voxgate.ledger.connection import url
+from voxgate.ledger.connection import sqlite_url
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.migration import migrate
 from voxgate.ledger.schema import metadata
@@ -23,7 +23,7 @@ STATEMENTS = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%
 
 
 def engine_at(path: Path) -> Engine:
-    return create_engine(url("sqlite", path))
+    return create_engine(sqlite_url("sqlite", path))
 
 
 async def test_alembic_finds_nothing_left_to_do(path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.spoken_digits import CHECKPOINT, Spoken, joined, phrase, takes
-from voxgate.engine.catalogue import ModelSpec, find
+from voxgate.models.catalogue import ModelSpec, find_model
 from voxgate.pipeline.session import Session
 from voxgate.pipeline.trace import Trace
 from voxgate.providers.local import LocalEngine
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from voxgate.audio.recording import Audio
-    from voxgate.pipeline.run import Standing
+    from voxgate.audio.spool import Audio
+    from voxgate.pipeline.job import JobProgress
     from voxgate.settings import Settings
 
 WINDOWS = 10
@@ -60,7 +60,7 @@ class Door:
         self._concurrency = concurrency
         self.engine: Watched | None = None
         self.trace = Trace()
-        self.standings: list[Standing] = []
+        self.standings: list[JobProgress] = []
         self.after: Callable[[Watched], None] = lambda _: None
 
     async def transcript(self, path: Path, options: Options | None = None) -> Transcript:
@@ -112,7 +112,7 @@ async def test_its_windows_are_heard_together_and_told_in_order(path: Path) -> N
     options = Options(temperature=1.0, seed=3)
     together, single = Door(), Door(concurrency=1)
     transcript = await together.transcript(path, options)
-    assert together.most == find(str(CHECKPOINT)).capabilities.concurrency == 8
+    assert together.most == find_model(str(CHECKPOINT)).capabilities.concurrency == 8
     assert len(together.trace.attempts) == WINDOWS
     assert said(transcript) == said(await single.transcript(path, options))
     assert single.most == 1

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.transcript.strategies import patient
-from voxgate.engine.capabilities import Capabilities
-from voxgate.pipeline.budget import Budget, seeded, window_seed
-from voxgate.transcript.beginning import beginning
+from voxgate.models.capabilities import Capabilities
+from voxgate.pipeline.budget import OptionBudget, draw_seed, window_seed
+from voxgate.transcript.merge import truncate_segments
 from voxgate.transcript.values import Options, Segment
 
 DRAWS = Capabilities(30.0, ("en",), "none", options=frozenset({"temperature", "seed"}))
@@ -24,30 +24,30 @@ def test_a_windows_seed_is_its_own_and_always_the_same() -> None:
 
 
 def test_chance_gets_a_seed_once_where_the_caller_gave_none() -> None:
-    drawn = seeded(Options(temperature=1.0), DRAWS)
+    drawn = draw_seed(Options(temperature=1.0), DRAWS)
     assert drawn.seed is not None
     assert drawn.without("seed") == Options(temperature=1.0)
-    assert seeded(Options(temperature=1.0), DRAWS) != drawn
+    assert draw_seed(Options(temperature=1.0), DRAWS) != drawn
     for settled in (Options(), Options(temperature=1.0, seed=3)):
-        assert seeded(settled, DRAWS) == settled
+        assert draw_seed(settled, DRAWS) == settled
     blind = Capabilities(30.0, ("en",), "none", options=frozenset({"temperature"}))
-    assert seeded(Options(temperature=1.0), blind) == Options(temperature=1.0)
+    assert draw_seed(Options(temperature=1.0), blind) == Options(temperature=1.0)
 
 
 def test_a_window_is_asked_for_what_concerns_it_alone() -> None:
-    budget = Budget(Options("en", 0.5, seed=7, max_tokens=9, stop=("end",)), tokens=4)
+    budget = OptionBudget(Options("en", 0.5, seed=7, max_tokens=9, stop=("end",)), tokens=4)
     assert budget.window(3) == Options("en", 0.5, seed=window_seed(7, 3), max_tokens=5)
-    assert Budget(Options("en")).window(3) == Options("en")
+    assert OptionBudget(Options("en")).window(3) == Options("en")
 
 
 def test_only_what_concerns_the_joined_text_needs_an_order() -> None:
-    assert not Budget(Options(temperature=1.0, seed=7)).ordered
-    assert Budget(Options(max_tokens=1)).ordered
-    assert Budget(Options(stop=("end",))).ordered
+    assert not OptionBudget(Options(temperature=1.0, seed=7)).ordered
+    assert OptionBudget(Options(max_tokens=1)).ordered
+    assert OptionBudget(Options(stop=("end",))).ordered
 
 
 def test_tokens_are_spent_window_by_window() -> None:
-    budget = Budget(Options(max_tokens=5))
+    budget = OptionBudget(Options(max_tokens=5))
     first = budget.after(said("one two three"), 3)
     assert not first.spent
     assert first.window(1).max_tokens == 2
@@ -55,7 +55,7 @@ def test_tokens_are_spent_window_by_window() -> None:
 
 
 def test_a_stop_ends_the_joined_text_wherever_it_stands() -> None:
-    budget = Budget(Options(stop=("three four", "nine")))
+    budget = OptionBudget(Options(stop=("three four", "nine")))
     first = budget.after(said("one", "two three"), 0)
     assert not first.spent
     second = first.after(said("four five", "six"), 0)
@@ -65,13 +65,13 @@ def test_a_stop_ends_the_joined_text_wherever_it_stands() -> None:
 
 
 def test_the_stop_that_is_complete_first_counts() -> None:
-    budget = Budget(Options(stop=("five", "one two three four", "two")))
+    budget = OptionBudget(Options(stop=("five", "one two three four", "two")))
     assert budget.after(said("one two three"), 0).end == len("one ")
     assert budget.after([], 0).after(said("five"), 0).end == 0
 
 
 def test_a_border_does_not_decide_which_stop_counts() -> None:
-    budget = Budget(Options(stop=("a", " a ")))
+    budget = OptionBudget(Options(stop=("a", " a ")))
     together = budget.after(said("b", "a", "a"), 0)
     divided = budget.after(said("b", "a"), 0)
     assert together.end == divided.end == len("b ")
@@ -84,7 +84,7 @@ def test_a_border_does_not_decide_which_stop_counts() -> None:
 @patient
 def test_the_text_never_holds_a_stop(windows: list[list[str]], stop: tuple[str, ...]) -> None:
     """However it is divided into windows, as if it were looked for in the whole."""
-    budget, segments = Budget(Options(stop=stop)), list[Segment]()
+    budget, segments = OptionBudget(Options(stop=stop)), list[Segment]()
     for texts in windows:
         placed = said(*(text.strip() for text in texts if text.strip()))
         if not budget.spent:
@@ -94,5 +94,5 @@ def test_the_text_never_holds_a_stop(windows: list[list[str]], stop: tuple[str, 
     ends = [(whole.index(one) + len(one), whole.index(one)) for one in stop if one in whole]
     assert budget.end == (min(ends)[1] if ends else None)
     if budget.end is not None:
-        kept = beginning(segments, budget.end)
+        kept = truncate_segments(segments, budget.end)
         assert " ".join(segment.text for segment in kept) == whole[: budget.end].rstrip()

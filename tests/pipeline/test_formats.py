@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import voxgate
-from tests.audio.test_decode import LOSSLESS, LOSSY
+from tests.audio.test_decoder_pool import LOSSLESS, LOSSY
 from tests.sounds import RATE, WORDS, Pcm, encode, sample
 
 IDENTICAL = ["s24.wav", "f32.wav", "x.flac", "alac.m4a", "flac.mkv", "pcm.mov"]

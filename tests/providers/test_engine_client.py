@@ -11,7 +11,7 @@ import pytest
 from voxgate.engine.protocol import LINE_BYTES, Failure, Health, encode
 from voxgate.errors import EngineBusyError, EngineError
 from voxgate.providers.engine_client import BrokenOffError, EngineClient, NotListeningError
-from voxgate.providers.watchdog import Watchdog
+from voxgate.providers.running_engine import Watchdog
 from voxgate.transcript.values import Delta, Done, Event, Options, Segment
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.material import MODEL, is_running, until, voice_note
-from voxgate.audio.recording import Audio
+from voxgate.audio.spool import Audio
 from voxgate.errors import EngineStartError, ModelLoadingError
 from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings

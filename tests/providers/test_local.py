@@ -26,8 +26,7 @@ from tests.engine.material import (
     voice_note,
     wait_until,
 )
-from voxgate.audio.recording import Audio
-from voxgate.engine.catalogue import find
+from voxgate.audio.spool import Audio
 from voxgate.errors import (
     EngineClosedError,
     EngineDiedError,
@@ -37,6 +36,7 @@ from voxgate.errors import (
     UnsupportedLanguageError,
     UsageError,
 )
+from voxgate.models.catalogue import find_model
 from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings
 from voxgate.transcript.values import Done, Event, Options, Progress, Segment
@@ -275,10 +275,10 @@ async def test_a_model_that_cannot_load_says_why(
 
 
 async def test_a_model_that_the_engine_does_not_know(temp: Path, note: Audio) -> None:
-    engine = LocalEngine(replace(find(MODEL), name="cmusphinx/gone"), Settings())
+    engine = LocalEngine(replace(find_model(MODEL), name="cmusphinx/gone"), Settings())
     with pytest.raises(EngineStartError, match="No model is called 'cmusphinx/gone'"):
         await heard(engine, note)
-    absent = LocalEngine(replace(find(MODEL), distributions=("no-such-thing",)), Settings())
+    absent = LocalEngine(replace(find_model(MODEL), distributions=("no-such-thing",)), Settings())
     with pytest.raises(EngineStartError, match="`pip install no-such-thing`"):
         await heard(absent, note)
     await engine.aclose()

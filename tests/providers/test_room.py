@@ -10,16 +10,16 @@ import pytest
 
 from tests.engine.material import noise, until, voice_note
 from tests.sounds import SAMPLE
-from voxgate.audio.recording import Audio
-from voxgate.engine.catalogue import MODELS, ModelSpec
+from voxgate.audio.spool import Audio
 from voxgate.errors import InsufficientMemoryError, ModelTooLargeError
+from voxgate.models.catalogue import BUILT_IN_MODELS, ModelSpec
 from voxgate.pipeline.session import Session
 from voxgate.providers.local import LocalEngine
-from voxgate.providers.room import LULL_S, Room
+from voxgate.providers.memory_arbiter import LULL_S, MemoryArbiter
 from voxgate.settings import Settings
 from voxgate.transcript.values import Done, Options
 
-SPHINX = MODELS["cmusphinx/en-us"]
+SPHINX = BUILT_IN_MODELS["cmusphinx/en-us"]
 SIZE = SPHINX.memory_bytes
 PLENTY = 2**50
 
@@ -44,7 +44,7 @@ class House:
     def __init__(self, home: Path) -> None:
         self.home, self.engines = home, list[LocalEngine]()
 
-    def engine(self, room: Room, name: str, **settings: Any) -> LocalEngine:
+    def engine(self, room: MemoryArbiter, name: str, **settings: Any) -> LocalEngine:
         facts = {field.name: getattr(SPHINX, field.name) for field in fields(SPHINX)}
         spec = Renamed(**facts | {"name": f"test/{name}"})
         engine = LocalEngine(spec, Settings(home=self.home, **settings), room)
@@ -73,7 +73,7 @@ async def heard(engine: LocalEngine, window: Audio) -> bool:
 
 
 async def test_models_that_fit_stay_together(house: House, note: Audio) -> None:
-    room = Room(2 * SIZE, turn_s=60, free=lambda: PLENTY)
+    room = MemoryArbiter(2 * SIZE, turn_s=60, free=lambda: PLENTY)
     one, two = house.engine(room, "one"), house.engine(room, "two")
     assert all(await asyncio.gather(heard(one, note), heard(two, note)))
     assert one.alive
@@ -81,7 +81,7 @@ async def test_models_that_fit_stay_together(house: House, note: Audio) -> None:
 
 
 async def test_the_longest_idle_makes_place(house: House, note: Audio) -> None:
-    room = Room(2 * SIZE, turn_s=0.01, free=lambda: PLENTY)
+    room = MemoryArbiter(2 * SIZE, turn_s=0.01, free=lambda: PLENTY)
     one, two, three = (house.engine(room, name) for name in ("one", "two", "three"))
     assert await heard(one, note)
     assert await heard(two, note)
@@ -91,7 +91,7 @@ async def test_the_longest_idle_makes_place(house: House, note: Audio) -> None:
 
 
 async def test_models_that_never_fit_together_take_turns(house: House, note: Audio) -> None:
-    room = Room(SIZE, turn_s=0.5, free=lambda: PLENTY)
+    room = MemoryArbiter(SIZE, turn_s=0.5, free=lambda: PLENTY)
     one, two = house.engine(room, "one"), house.engine(room, "two")
     most = 0
 
@@ -117,7 +117,7 @@ async def test_models_that_never_fit_together_take_turns(house: House, note: Aud
 
 
 async def test_a_window_in_hand_is_not_taken_away(house: House, note: Audio, long: Audio) -> None:
-    room = Room(SIZE, turn_s=0.01, free=lambda: PLENTY)
+    room = MemoryArbiter(SIZE, turn_s=0.01, free=lambda: PLENTY)
     one, two = house.engine(room, "one"), house.engine(room, "two")
     working = asyncio.create_task(heard(one, long))
     await until(lambda: one.alive)
@@ -129,7 +129,7 @@ async def test_a_window_in_hand_is_not_taken_away(house: House, note: Audio, lon
 
 
 async def test_what_can_never_fit_is_told_with_the_profile_that_would(house: House) -> None:
-    room = Room(SIZE - 1, turn_s=60, free=lambda: PLENTY)
+    room = MemoryArbiter(SIZE - 1, turn_s=60, free=lambda: PLENTY)
     engine = house.engine(room, "one")
     with pytest.raises(
         ModelTooLargeError, match=r"test/one takes 160\.0 MiB.* can have 160\.0 MiB"
@@ -146,7 +146,7 @@ async def test_what_can_never_fit_is_told_with_the_profile_that_would(house: Hou
 
 async def test_what_others_have_may_come_back(house: House, note: Audio) -> None:
     free = SIZE - 1
-    room = Room(PLENTY, turn_s=60, free=lambda: free)
+    room = MemoryArbiter(PLENTY, turn_s=60, free=lambda: free)
     engine = house.engine(room, "one")
     with pytest.raises(InsufficientMemoryError, match="Free some") as refused:
         await heard(engine, note)
@@ -157,7 +157,7 @@ async def test_what_others_have_may_come_back(house: House, note: Audio) -> None
 
 async def test_a_model_on_its_way_is_counted(house: House, note: Audio) -> None:
     """What it has not taken yet is not given to another."""
-    room = Room(PLENTY, turn_s=60, free=lambda: SIZE if not one.alive else 0)
+    room = MemoryArbiter(PLENTY, turn_s=60, free=lambda: SIZE if not one.alive else 0)
     one, two = house.engine(room, "one"), house.engine(room, "two")
     first = asyncio.create_task(heard(one, note))
     await until(lambda: one.in_use > 0)
@@ -176,7 +176,7 @@ async def test_memory_that_falls_while_another_loads_refuses_nobody(
     def free() -> int:
         return SIZE - (SIZE if one.alive else SIZE // 2 if one.in_use else 0)
 
-    room = Room(PLENTY, turn_s=60, free=free)
+    room = MemoryArbiter(PLENTY, turn_s=60, free=free)
     one, two = house.engine(room, "one"), house.engine(room, "two")
     first = asyncio.create_task(heard(one, note))
     await until(lambda: one.in_use > 0)
@@ -185,7 +185,7 @@ async def test_memory_that_falls_while_another_loads_refuses_nobody(
 
 
 async def test_what_was_loaded_for_later_is_kept_for_a_while(house: House, note: Audio) -> None:
-    room = Room(SIZE, turn_s=60, free=lambda: PLENTY)
+    room = MemoryArbiter(SIZE, turn_s=60, free=lambda: PLENTY)
     one, two = house.engine(room, "one"), house.engine(room, "two")
     await one.warm()
     waiting = asyncio.create_task(heard(two, note))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from voxgate.transcript.assemble import join, place
+from voxgate.transcript.merge import join_segments, place_segments
 from voxgate.transcript.values import Segment, Transcript, Word
 
 if TYPE_CHECKING:
@@ -55,16 +55,16 @@ window or are no numbers; with words that are not the text's; with any text at a
 
 @st.composite
 def transcripts(draw: DrawFn) -> Transcript:
-    """Any transcript that `join` can make of up to four windows."""
+    """Any transcript that `join_segments` can make of up to four windows."""
     windows = draw(st.lists(st.lists(segments, max_size=6), max_size=4))
     length_s = draw(st.sampled_from([0.0, 0.5, 10.0, WINDOW_S, 3600.0]))
     placed = [
         segment
         for index, window in enumerate(windows)
-        for segment in place(window, index * length_s, (index + 1) * length_s)
+        for segment in place_segments(window, index * length_s, (index + 1) * length_s)
     ]
     duration = len(windows) * length_s
-    return join(placed, duration=duration, model="scripted", language=None, notices=())
+    return join_segments(placed, duration=duration, model="scripted", language=None, notices=())
 
 
 @st.composite

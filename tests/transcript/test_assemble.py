@@ -6,20 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.transcript.strategies import WINDOW_S, patient, segments, transcripts
-from voxgate.transcript.assemble import join, place
+from voxgate.transcript.merge import join_segments, place_segments
+from voxgate.transcript.text import one_line
 from voxgate.transcript.values import Notice, Segment, Transcript, Word
-from voxgate.transcript.writing import one_line
 
 
 def joined(*placed: Segment, duration: float = 60.0) -> Transcript:
-    return join(placed, duration=duration, model="scripted", language="en", notices=())
+    return join_segments(placed, duration=duration, model="scripted", language="en", notices=())
 
 
 def test_a_window_is_moved_to_where_it_was_cut() -> None:
     word = Word("hello", 1.0, 1.5, confidence=0.9, time_source="speech_region")
     segment = Segment(" hello ", 1.0, 2.0, (word,), confidence=0.8)
 
-    assert place([segment], 30.0, 60.0) == (
+    assert place_segments([segment], 30.0, 60.0) == (
         Segment(
             "hello",
             31.0,
@@ -31,7 +31,9 @@ def test_a_window_is_moved_to_where_it_was_cut() -> None:
 
 
 def test_times_beyond_the_window_are_clipped_and_no_word_is_lost() -> None:
-    (placed,) = place([Segment("a b", -1, 99, (Word("a", -1, 2), Word("b", 50, 99)))], 10.0, 20.0)
+    (placed,) = place_segments(
+        [Segment("a b", -1, 99, (Word("a", -1, 2), Word("b", 50, 99)))], 10.0, 20.0
+    )
 
     assert (placed.start, placed.end) == (10.0, 20.0)
     assert [(word.text, word.start, word.end) for word in placed.words] == [
@@ -41,25 +43,27 @@ def test_times_beyond_the_window_are_clipped_and_no_word_is_lost() -> None:
 
 
 def test_a_segment_is_widened_over_its_words() -> None:
-    (placed,) = place([Segment("a b", 3, 4, (Word("a", 2, 3), Word("b", 3.5, 5)))], 0.0, 10.0)
+    (placed,) = place_segments(
+        [Segment("a b", 3, 4, (Word("a", 2, 3), Word("b", 3.5, 5)))], 0.0, 10.0
+    )
 
     assert (placed.start, placed.end) == (2, 5)
 
 
 def test_the_order_of_reading_is_kept_and_only_times_give_way() -> None:
-    placed = place([Segment("first", 5, 7), Segment("second", 4, 9)], 0.0, 10.0)
+    placed = place_segments([Segment("first", 5, 7), Segment("second", 4, 9)], 0.0, 10.0)
 
     assert [(s.text, s.start, s.end) for s in placed] == [("first", 5, 7), ("second", 7, 9)]
 
 
 def test_what_says_nothing_is_left_out() -> None:
     empty = Word(" \x00", 1, 2)
-    assert place([Segment(" \n", 0, 1), Segment("", 1, 2, (empty,))], 0.0, 10.0) == ()
+    assert place_segments([Segment(" \n", 0, 1), Segment("", 1, 2, (empty,))], 0.0, 10.0) == ()
 
 
 def test_words_without_a_text_give_the_segment_its_text() -> None:
     words = (Word(" so", 0, 1), Word("", 1, 2), Word("it", 2, 3))
-    (placed,) = place([Segment("", 0, 3, words)], 0.0, 10.0)
+    (placed,) = place_segments([Segment("", 0, 3, words)], 0.0, 10.0)
 
     assert placed.text == "so it"
     assert [word.text for word in placed.words] == ["so", "it"]
@@ -81,7 +85,7 @@ def test_a_transcript_never_leaves_the_recording() -> None:
 
 def test_a_notice_is_kept_once() -> None:
     twice, once = Notice("clock_jump", "The clock jumped."), Notice("loop", "A loop was cut.")
-    transcript = join(
+    transcript = join_segments(
         [], duration=1.0, model="scripted", language=None, notices=[twice, once, twice]
     )
 
@@ -91,7 +95,7 @@ def test_a_notice_is_kept_once() -> None:
 @given(st.lists(segments, max_size=8))
 @patient
 def test_whatever_a_provider_says_is_monotone_and_inside(said: list[Segment]) -> None:
-    placed = place(said, 30.0, 30.0 + WINDOW_S)
+    placed = place_segments(said, 30.0, 30.0 + WINDOW_S)
 
     assert_monotone(placed, 30.0, 30.0 + WINDOW_S)
     assert [word.text for segment in placed for word in segment.words] == [
@@ -105,7 +109,7 @@ def test_a_joined_transcript_is_monotone_and_joining_it_again_changes_nothing(
     transcript: Transcript,
 ) -> None:
     assert_monotone(transcript.segments, 0.0, transcript.duration)
-    again = join(
+    again = join_segments(
         transcript.segments,
         duration=transcript.duration,
         model=transcript.model,

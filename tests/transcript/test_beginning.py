@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.transcript.strategies import patient, transcripts
 from tests.transcript.test_assemble import assert_monotone
-from voxgate.transcript.beginning import beginning
+from voxgate.transcript.merge import truncate_segments
 from voxgate.transcript.values import Segment, Transcript, Word
 
 WORDS = (Word("one", 0.0, 1.0), Word("two", 1.0, 2.0), Word("three", 2.5, 3.0))
@@ -14,26 +14,26 @@ PLAIN = Segment("ab cd", 10.0, 14.0)
 
 
 def test_a_whole_segment_stays_as_it_is() -> None:
-    assert beginning([TIMED, PLAIN], len("One, two three. ab cd")) == (TIMED, PLAIN)
-    assert beginning([TIMED, PLAIN], len("One, two three. ")) == (TIMED,)
-    assert beginning([TIMED, PLAIN], 0) == ()
+    assert truncate_segments([TIMED, PLAIN], len("One, two three. ab cd")) == (TIMED, PLAIN)
+    assert truncate_segments([TIMED, PLAIN], len("One, two three. ")) == (TIMED,)
+    assert truncate_segments([TIMED, PLAIN], 0) == ()
     silent = Segment("", 3.0, 4.0)
-    assert beginning([TIMED, silent, PLAIN], len("One, two three. ab cd")) == (TIMED, PLAIN)
+    assert truncate_segments([TIMED, silent, PLAIN], len("One, two three. ab cd")) == (TIMED, PLAIN)
 
 
 def test_a_segment_that_is_cut_ends_with_its_last_word() -> None:
-    (cut,) = beginning([TIMED, PLAIN], len("One, two "))
+    (cut,) = truncate_segments([TIMED, PLAIN], len("One, two "))
     assert (cut.text, cut.end, cut.confidence) == ("One, two", 2.0, 0.5)
     assert cut.words == (WORDS[0], WORDS[1])
 
 
 def test_a_word_that_is_cut_through_keeps_its_beginning() -> None:
-    (cut,) = beginning([TIMED], len("One, tw"))
+    (cut,) = truncate_segments([TIMED], len("One, tw"))
     assert [word.text for word in cut.words] == ["one", "tw"]
 
 
 def test_a_segment_without_words_ends_in_proportion_and_gets_none() -> None:
-    _, cut = beginning([TIMED, PLAIN], len("One, two three. ab "))
+    _, cut = truncate_segments([TIMED, PLAIN], len("One, two three. ab "))
     assert cut == Segment("ab", 10.0, 12.0)
 
 
@@ -43,7 +43,7 @@ def test_it_is_the_beginning_of_the_joined_text(
     transcript: Transcript, data: st.DataObject
 ) -> None:
     characters = data.draw(st.integers(0, len(transcript.text) + 1))
-    kept = beginning(transcript.segments, characters)
+    kept = truncate_segments(transcript.segments, characters)
     text = " ".join(segment.text for segment in kept)
     assert transcript.text.startswith(text)
     assert transcript.text[len(text) : characters].strip() == ""

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.transcript.strategies import patient, texts
-from voxgate.transcript.interpolate import timed_words
+from voxgate.transcript.align import timed_words
+from voxgate.transcript.text import one_line
 from voxgate.transcript.values import Segment, Word
-from voxgate.transcript.writing import one_line
 
 
 def test_a_segments_own_words_are_taken_as_they_are() -> None:

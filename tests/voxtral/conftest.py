@@ -9,7 +9,7 @@ import torch
 from tests.voxtral import checkpoints, vocabulary
 from tests.voxtral.mistral import save_mistral
 from tests.voxtral.reference import Reference
-from voxgate.voxtral.checkpoint import Checkpoint
+from voxgate.voxtral.checkpoint.loader import Checkpoint
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.network import Network
 

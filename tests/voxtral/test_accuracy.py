@@ -13,10 +13,10 @@ import pytest
 from torch import Tensor
 
 from tests.spoken_digits import CHECKPOINT, Spoken, phrase, takes
-from voxgate.voxtral import int8, kept
-from voxgate.voxtral.generation import Draft
+from voxgate.voxtral.decoding import TextDraft
 from voxgate.voxtral.model import Voxtral
-from voxgate.voxtral.prompt import transcription
+from voxgate.voxtral.prompt import transcription_prompt
+from voxgate.voxtral.quantization import int8, weight_cache
 from voxgate.voxtral.sampling import Sampler, Sampling
 
 SEED, COMPANY = 4, 25  # windows that are stepped together
@@ -53,8 +53,8 @@ def test_two_bits_lose_more_than_is_allowed(
     folder: Path, spoken: list[Spoken], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: what is measured above can fail. Every seventh recording is enough for that."""
-    monkeypatch.setattr(int8, "LEVELS", 1)  # of the weights: -1, 0 and 1
-    monkeypatch.setattr(kept, "FORMAT", "two bits")
+    monkeypatch.setattr(int8, "INT8_LEVELS", 1)  # of the weights: -1, 0 and 1
+    monkeypatch.setattr(weight_cache, "CACHE_FORMAT", "two bits")
     some = spoken[::7]
     sounds, texts = [each.at_16_khz() for each in some], [each.text for each in some]
     two_bits = Voxtral.load(folder, "balanced")
@@ -72,8 +72,8 @@ def written(model: Voxtral, audio: Sequence[Tensor]) -> list[str]:
 
 
 def _together(model: Voxtral, audio: Sequence[Tensor]) -> list[str]:
-    prompt = transcription(model.tokenizer, 1)
-    drafts = [Draft(model.tokenizer, 30.0, 40) for _ in audio]
+    prompt = transcription_prompt(model.tokenizer, 1)
+    drafts = [TextDraft(model.tokenizer, 30.0, 40) for _ in audio]
     samplers = [Sampler(Sampling()) for _ in audio]
     cache = model.cache(len(audio), len(prompt) + 40)
     slots = [cache.take() for _ in audio]

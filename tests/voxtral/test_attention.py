@@ -5,7 +5,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from voxgate.voxtral import attention, linear, takeover
+from voxgate.voxtral import attention
+from voxgate.voxtral.kernels import dispatch
+from voxgate.voxtral.quantization import linear
 
 
 def drawn(*shape: int, seed: int) -> Tensor:
@@ -15,7 +17,7 @@ def drawn(*shape: int, seed: int) -> Tensor:
 @pytest.fixture(params=["with what is here", "without native kernels"], autouse=True)
 def _kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "without native kernels":
-        monkeypatch.setattr(takeover, "native", lambda: None)
+        monkeypatch.setattr(dispatch, "native_ops", lambda: None)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-5), (torch.bfloat16, 0.03)])
@@ -23,27 +25,27 @@ def _kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 def test_every_position_sees_every_other(frames: int, dtype: torch.dtype, tolerance: float) -> None:
     q, k, v = (drawn(2, 3, frames, 48, seed=n).to(dtype) for n in range(3))
     right = F.scaled_dot_product_attention(q.float(), k.float(), v.float())
-    assert (attention.full(q, k, v).float() - right).abs().max() <= tolerance
+    assert (attention.full_attention(q, k, v).float() - right).abs().max() <= tolerance
 
 
 def test_what_all_keys_share_does_not_cost_precision() -> None:
     q, k, v = (drawn(1, 2, 64, 32, seed=n).bfloat16() for n in range(3))
     shared = 40 * drawn(1, 2, 1, 32, seed=9).bfloat16()
     right = F.scaled_dot_product_attention(q.float(), (k + shared).float(), v.float())
-    assert (attention.full(q, k + shared, v).float() - right).abs().mean() <= 0.02
+    assert (attention.full_attention(q, k + shared, v).float() - right).abs().mean() <= 0.02
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-5), (torch.bfloat16, 0.04)])
-@pytest.mark.parametrize("new", [2, 385, attention.TILE, 2 * attention.TILE + 5])
+@pytest.mark.parametrize("new", [2, 385, attention.QUERY_TILE, 2 * attention.QUERY_TILE + 5])
 def test_a_position_sees_what_is_before_it(new: int, dtype: torch.dtype, tolerance: float) -> None:
     q, k, v = (drawn(2, heads, new, 16, seed=n).to(dtype) for n, heads in enumerate((4, 2, 2)))
     right = F.scaled_dot_product_attention(
         q.float(), k.float(), v.float(), is_causal=True, enable_gqa=True
     )
-    assert (attention.causal(q, k, v).float() - right).abs().max() <= tolerance
+    assert (attention.causal_attention(q, k, v).float() - right).abs().max() <= tolerance
 
 
 def test_four_bits_are_near_whatever_computes_them() -> None:
     weight, x = drawn(70, 96, seed=1), drawn(5, 96, seed=2)
-    module = linear.held("int4", linear.made("int4", [weight], [None]))
+    module = linear.from_arrays("int4", linear.quantize("int4", [weight], [None]))
     assert (module(x) - x @ weight.T).norm() <= 0.12 * (x @ weight.T).norm()

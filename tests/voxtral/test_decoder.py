@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tests.voxtral.reference import Reference
 from tests.voxtral.signals import chirp
-from voxgate.voxtral.cache import Cache
+from voxgate.voxtral.kv_cache import KVCache
 from voxgate.voxtral.network import Network
 
 TOLERANCE = 5e-5  # of logits
@@ -49,7 +49,7 @@ def force(network: Network, reference: Reference, seconds: float, language: str 
     return Forced(len(prompt), embeddings, logits)
 
 
-def run(network: Network, cache: Cache, slots: list[int], *new: Tensor) -> Tensor:
+def run(network: Network, cache: KVCache, slots: list[int], *new: Tensor) -> Tensor:
     """Put embeddings [new, width] behind each slot; logits [slots, vocabulary]."""
     logits: Tensor = network.decoder(torch.stack(new), cache, slots)
     assert logits.dtype == torch.float32
@@ -61,14 +61,14 @@ def off(ours: Tensor, theirs: Tensor) -> float:
 
 
 @pytest.fixture
-def cache(network: Network) -> Cache:
-    return Cache(network.decoder.config, slots=4, capacity=1200)
+def cache(network: Network) -> KVCache:
+    return KVCache(network.decoder.config, slots=4, capacity=1200)
 
 
 @pytest.mark.parametrize("case", [0, 1])
 @pytest.mark.parametrize("length", [1, 3, 4, 200, 378, 380, 388])
 def test_a_prefix_gives_the_references_logits(
-    network: Network, cache: Cache, forced: list[Forced], case: int, length: int
+    network: Network, cache: KVCache, forced: list[Forced], case: int, length: int
 ) -> None:
     logits = run(network, cache, [cache.take()], forced[case].embeddings[:length])
     assert off(logits[0], forced[case].logits[length - 1]) <= TOLERANCE
@@ -76,7 +76,7 @@ def test_a_prefix_gives_the_references_logits(
 
 @pytest.mark.parametrize("case", [0, 1, 2])
 def test_steps_give_the_references_logits(
-    network: Network, cache: Cache, forced: list[Forced], case: int
+    network: Network, cache: KVCache, forced: list[Forced], case: int
 ) -> None:
     prompt, embeddings = forced[case].prompt, forced[case].embeddings
     slot = cache.take()
@@ -87,7 +87,9 @@ def test_steps_give_the_references_logits(
     assert cache.lengths[slot] == len(embeddings)
 
 
-def test_a_prompt_may_come_in_pieces(network: Network, cache: Cache, forced: list[Forced]) -> None:
+def test_a_prompt_may_come_in_pieces(
+    network: Network, cache: KVCache, forced: list[Forced]
+) -> None:
     slot = cache.take()
     for piece in torch.split(forced[1].embeddings, [1, 100, 379, len(forced[1].embeddings) - 480]):
         logits = run(network, cache, [slot], piece)
@@ -95,7 +97,7 @@ def test_a_prompt_may_come_in_pieces(network: Network, cache: Cache, forced: lis
 
 
 def test_a_batch_of_unequal_lengths_is_its_members(
-    network: Network, cache: Cache, forced: list[Forced]
+    network: Network, cache: KVCache, forced: list[Forced]
 ) -> None:
     slots = [cache.take() for _ in forced]
     for slot, one in zip(slots, forced, strict=True):
@@ -109,7 +111,7 @@ def test_a_batch_of_unequal_lengths_is_its_members(
 
 
 def test_a_batch_may_take_several_positions_each(
-    network: Network, cache: Cache, forced: list[Forced]
+    network: Network, cache: KVCache, forced: list[Forced]
 ) -> None:
     slots = [cache.take(), cache.take()]
     for slot, one in zip(slots, forced, strict=False):
@@ -120,7 +122,7 @@ def test_a_batch_may_take_several_positions_each(
 
 
 def test_a_freed_slot_leaves_nothing_behind(
-    network: Network, cache: Cache, forced: list[Forced]
+    network: Network, cache: KVCache, forced: list[Forced]
 ) -> None:
     longest, shortest = forced[2], forced[0]
     used = [cache.take() for _ in range(4)]
@@ -137,7 +139,7 @@ def test_a_freed_slot_leaves_nothing_behind(
 
 
 def test_numbers_that_are_none_stay_in_the_sequence_that_computed_them(
-    network: Network, cache: Cache, forced: list[Forced]
+    network: Network, cache: KVCache, forced: list[Forced]
 ) -> None:
     longest, shortest = forced[2], forced[0]
     other, slot = cache.take(), cache.take()
@@ -152,7 +154,7 @@ def test_numbers_that_are_none_stay_in_the_sequence_that_computed_them(
 
 
 def test_an_abandoned_step_counts_for_nothing(
-    network: Network, cache: Cache, forced: list[Forced]
+    network: Network, cache: KVCache, forced: list[Forced]
 ) -> None:
     slot, one = cache.take(), forced[0]
     run(network, cache, [slot], one.embeddings[: one.prompt])

@@ -10,7 +10,7 @@ import torch
 from tests.spoken_digits import CHECKPOINT, FILES, Spoken, phrase, takes
 from tests.voxtral.reference import Reference
 from voxgate.voxtral.model import Voxtral
-from voxgate.voxtral.profiles import PROFILES, Profile
+from voxgate.voxtral.quantization.profiles import PROFILES, Profile
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from voxgate.errors import UsageError
-from voxgate.voxtral.generation import Draft, Generation
+from voxgate.voxtral.decoding import DecodingResult, TextDraft
 from voxgate.voxtral.tokenizer import Tokenizer
 
 END, PAD = 2, 11
@@ -23,7 +23,7 @@ def in_bytes(text: str) -> list[int]:
     return [1000 + byte for byte in text.encode()]
 
 
-def write(draft: Draft, ids: list[int]) -> Generation:
+def write(draft: TextDraft, ids: list[int]) -> DecodingResult:
     """Give ids until no more are wanted; every one before must have been."""
     for place, token in enumerate(ids):
         if not draft.push(token, -0.5 * place):
@@ -34,31 +34,31 @@ def write(draft: Draft, ids: list[int]) -> Generation:
 @pytest.mark.parametrize("end", [END, PAD])
 def test_an_end_token_ends_it_and_is_no_part_of_it(tokenizer: Tokenizer, end: int) -> None:
     ids = in_bytes("Good morning")
-    generation = write(Draft(tokenizer, 30.0), [*ids, end, *in_bytes("never")])
+    generation = write(TextDraft(tokenizer, 30.0), [*ids, end, *in_bytes("never")])
     assert generation.token_ids == tuple(ids)
     assert generation.logprobs == tuple(-0.5 * place for place in range(len(ids)))
     assert (generation.text, generation.finish) == ("Good morning", "end")
 
 
 def test_it_may_be_empty(tokenizer: Tokenizer) -> None:
-    generation = write(Draft(tokenizer, 30.0), [END])
-    assert generation == Generation((), (), "", "end")
+    generation = write(TextDraft(tokenizer, 30.0), [END])
+    assert generation == DecodingResult((), (), "", "end")
     assert generation.confidence is None
 
 
 def test_confidence_is_the_mean_probability(tokenizer: Tokenizer) -> None:
-    assert Generation((5, 6), (-0.25, -0.75), "", "end").confidence == pytest.approx(0.60653066)
+    assert DecodingResult((5, 6), (-0.25, -0.75), "", "end").confidence == pytest.approx(0.60653066)
 
 
 def test_no_other_control_token_ends_it(tokenizer: Tokenizer) -> None:
     ids = [*in_bytes("a"), 1, 3, 4, 24, 25, 34, 999, *in_bytes("b")]
-    generation = write(Draft(tokenizer, 30.0), [*ids, END])
+    generation = write(TextDraft(tokenizer, 30.0), [*ids, END])
     assert generation.token_ids == tuple(ids)
     assert generation.text == "ab"
 
 
 def test_max_tokens_end_it_with_the_last_character_replaced(tokenizer: Tokenizer) -> None:
-    generation = write(Draft(tokenizer, 30.0, max_tokens=4), in_bytes("ab🎧"))
+    generation = write(TextDraft(tokenizer, 30.0, max_tokens=4), in_bytes("ab🎧"))
     assert generation.token_ids == tuple(in_bytes("ab🎧")[:4])
     assert (generation.text, generation.finish) == ("ab�", "length")
 
@@ -67,15 +67,15 @@ def test_max_tokens_end_it_with_the_last_character_replaced(tokenizer: Tokenizer
 def test_more_than_can_be_said_in_the_time_is_a_runaway(
     tokenizer: Tokenizer, seconds: float, cap: int
 ) -> None:
-    assert Draft(tokenizer, seconds).limit == cap
-    assert Draft(tokenizer, seconds, max_tokens=10_000).limit == cap
-    generation = write(Draft(tokenizer, seconds), in_bytes("la " * 3000))
+    assert TextDraft(tokenizer, seconds).limit == cap
+    assert TextDraft(tokenizer, seconds, max_tokens=10_000).limit == cap
+    generation = write(TextDraft(tokenizer, seconds), in_bytes("la " * 3000))
     assert len(generation.token_ids) == cap
     assert generation.finish == "runaway"
 
 
 def test_an_end_at_the_limit_is_an_end(tokenizer: Tokenizer) -> None:
-    draft = Draft(tokenizer, 30.0, max_tokens=3)
+    draft = TextDraft(tokenizer, 30.0, max_tokens=3)
     assert write(draft, [*in_bytes("ab"), END]).finish == "end"
 
 
@@ -94,41 +94,41 @@ def test_a_stop_string_ends_it_wherever_its_tokens_are_cut(
     tokenizer: Tokenizer, stop: list[str], text: str, taken: int
 ) -> None:
     """Generated is `ab c defé…`, a byte a token; the text ends before the stop string."""
-    generation = write(Draft(tokenizer, 30.0, stop=stop), [*in_bytes("ab c defé and on"), END])
+    generation = write(TextDraft(tokenizer, 30.0, stop=stop), [*in_bytes("ab c defé and on"), END])
     assert (generation.text, generation.finish) == (text, "stop")
     assert len(generation.token_ids) == len(generation.logprobs) == taken
 
 
 def test_a_stop_string_that_does_not_come_changes_nothing(tokenizer: Tokenizer) -> None:
-    draft = Draft(tokenizer, 30.0, stop=["xyz", "abab"])
+    draft = TextDraft(tokenizer, 30.0, stop=["xyz", "abab"])
     assert write(draft, [*in_bytes("aba bab"), END]).text == "aba bab"
 
 
 def test_a_stop_string_is_found_in_what_comes_last(tokenizer: Tokenizer) -> None:
     """`lan` is held back until it cannot become a language tag."""
-    generation = write(Draft(tokenizer, 30.0, stop=["an"]), [*in_bytes("lan"), END])
+    generation = write(TextDraft(tokenizer, 30.0, stop=["an"]), [*in_bytes("lan"), END])
     assert (generation.text, generation.finish) == ("l", "stop")
 
 
 def test_a_language_tag_is_no_text(tokenizer: Tokenizer) -> None:
-    draft = Draft(tokenizer, 30.0, stop=["lang"])
+    draft = TextDraft(tokenizer, 30.0, stop=["lang"])
     assert write(draft, [*in_bytes("lang:en Hello"), END]).text == " Hello"
 
 
 @pytest.mark.parametrize("most", [0, -1, True, False])
 def test_max_tokens_that_mean_nothing_are_refused(tokenizer: Tokenizer, most: int) -> None:
     with pytest.raises(UsageError, match="'max_tokens'"):
-        Draft(tokenizer, 30.0, max_tokens=most)
+        TextDraft(tokenizer, 30.0, max_tokens=most)
 
 
 @pytest.mark.parametrize("stop", ["word", [""], ["a", ""], [None], [3]])
 def test_stop_strings_that_mean_nothing_are_refused(tokenizer: Tokenizer, stop: Any) -> None:
     with pytest.raises(UsageError, match="'stop'"):
-        Draft(tokenizer, 30.0, stop=stop)
+        TextDraft(tokenizer, 30.0, stop=stop)
 
 
 def test_an_unfinished_text_is_not_given_out(tokenizer: Tokenizer) -> None:
-    draft = Draft(tokenizer, 30.0)
+    draft = TextDraft(tokenizer, 30.0)
     draft.push(in_bytes("a")[0], 0.0)
     with pytest.raises(ValueError, match="not finished"):
         draft.generation()
@@ -152,7 +152,7 @@ def test_an_unfinished_text_is_not_given_out(tokenizer: Tokenizer) -> None:
 def test_what_is_settled_is_never_taken_back(
     tokenizer: Tokenizer, stops: tuple[str, ...], text: str, settled: str
 ) -> None:
-    draft = Draft(tokenizer, 30.0, stop=stops)
+    draft = TextDraft(tokenizer, 30.0, stop=stops)
     seen = [""]
     for token in in_bytes(text):
         draft.push(token, 0.0)

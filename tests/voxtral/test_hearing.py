@@ -11,10 +11,9 @@ import torch
 
 from tests.spoken_digits import CHECKPOINT, phrase, takes
 from tests.voxtral.signals import chirp
-from voxgate.voxtral.generation import Generation
-from voxgate.voxtral.hearing import Hearing, most_positions
+from voxgate.voxtral.decoding import DecodingResult, DecodingState, max_positions
 from voxgate.voxtral.model import Voxtral
-from voxgate.voxtral.prompt import transcription
+from voxgate.voxtral.prompt import transcription_prompt
 from voxgate.voxtral.sampling import Sampling
 
 LOGPROBS_TOLERANCE = 5e-5  # in float32, where products of several rows add up in another order
@@ -29,10 +28,10 @@ class Asked:
     tokens: int | None = None
     sampling: Sampling = field(default_factory=Sampling)
 
-    def hearing(self, model: Voxtral) -> Hearing:
+    def hearing(self, model: Voxtral) -> DecodingState:
         return model.hearing(self.sound, self.language, self.tokens, (), self.sampling)
 
-    def alone(self, model: Voxtral) -> Generation:
+    def alone(self, model: Voxtral) -> DecodingResult:
         of = self.sampling
         return model.generate(
             self.sound,
@@ -45,11 +44,11 @@ class Asked:
         )
 
 
-def together(model: Voxtral, asked: Iterable[Asked]) -> list[Generation]:
+def together(model: Voxtral, asked: Iterable[Asked]) -> list[DecodingResult]:
     """All of them in one cache, a step of all at a time; who is done leaves its slot."""
     hearings = [one.hearing(model) for one in asked]
     cache = model.cache(len(hearings), max(hearing.positions for hearing in hearings))
-    going: dict[int, Hearing] = {}
+    going: dict[int, DecodingState] = {}
     for hearing in hearings:
         slot = cache.take()
         (audio,) = model.encode([hearing.sound])
@@ -119,8 +118,8 @@ def test_random_weights_in_bfloat16_part_only_where_two_tokens_are_level(hf_bf16
 def test_a_slot_of_the_most_positions_holds_every_prompt_and_text(voxtral: Voxtral) -> None:
     languages = (None, "en", "hi", "nl")
     for chunks in (1, 2):
-        most = most_positions(voxtral.tokenizer, chunks, languages)
+        most = max_positions(voxtral.tokenizer, chunks, languages)
         sound = np.zeros(chunks * 480_000, np.float32)
         needed = [Asked(sound, language).hearing(voxtral).positions for language in languages]
         assert max(needed) == most
-        assert most > len(transcription(voxtral.tokenizer, chunks))
+        assert most > len(transcription_prompt(voxtral.tokenizer, chunks))

@@ -12,8 +12,8 @@ from tests.voxtral.mistral import save_mistral
 from tests.voxtral.reference import Reference
 from tests.voxtral.signals import chirp
 from voxgate.errors import CheckpointError
-from voxgate.voxtral.checkpoint import Checkpoint
-from voxgate.voxtral.folder import Layout
+from voxgate.voxtral.checkpoint.directory import Layout
+from voxgate.voxtral.checkpoint.loader import Checkpoint
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.network import Network
 

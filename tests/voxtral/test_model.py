@@ -11,7 +11,7 @@ from tests.voxtral.reference import Reference
 from tests.voxtral.signals import RATE, chirp
 from voxgate.errors import UsageError
 from voxgate.voxtral.model import Voxtral
-from voxgate.voxtral.prompt import transcription
+from voxgate.voxtral.prompt import transcription_prompt
 
 AUDIO_TOLERANCE = 1e-5
 LOGITS_TOLERANCE = 5e-5
@@ -81,7 +81,7 @@ def test_it_is_held_as_it_is_stored_or_wider(hf: Path, tmp_path: Path, stored: t
     assert voxtral.dtype in {stored, torch.float32}
     (audio,) = voxtral.encode([chirp(1.0)])
     assert audio.dtype == voxtral.dtype
-    prompt = transcription(voxtral.tokenizer, 1)
+    prompt = transcription_prompt(voxtral.tokenizer, 1)
     cache = voxtral.cache(1, 400)
     assert voxtral.prefill(cache, cache.take(), prompt, audio).dtype == torch.float32
 
@@ -105,7 +105,7 @@ def test_a_scheduler_may_mix_passes_that_begin_and_end_at_different_times(
         while cache.free_slots and len(written) < 3:
             new = len(written)
             slots[new] = cache.take()
-            ids = transcription(voxtral.tokenizer, len(audio[new]) // 375, passes[new][1])
+            ids = transcription_prompt(voxtral.tokenizer, len(audio[new]) // 375, passes[new][1])
             written[new] = [int(voxtral.prefill(cache, slots[new], ids, audio[new]).argmax())]
         company = sorted(slots, key=lambda i: -len(written[i]))
         logits = voxtral.step(cache, [slots[i] for i in company], [written[i][-1] for i in company])
@@ -117,7 +117,7 @@ def test_a_scheduler_may_mix_passes_that_begin_and_end_at_different_times(
 
 
 def test_sound_takes_the_places_of_audio_tokens_in_order(voxtral: Voxtral) -> None:
-    ids = transcription(voxtral.tokenizer, 1)
+    ids = transcription_prompt(voxtral.tokenizer, 1)
     (audio,) = voxtral.encode([chirp(3.2)])
     cache = voxtral.cache(2, 400)
     swapped = audio.clone()
@@ -134,12 +134,12 @@ def test_a_prompt_for_another_number_of_chunks_is_refused(
     cache = voxtral.cache(1, 800)
     slot = cache.take()
     with pytest.raises(UsageError, match=f"{375 * chunks} places for sound.*{places} embeddings"):
-        voxtral.prefill(cache, slot, transcription(voxtral.tokenizer, chunks), audio)
+        voxtral.prefill(cache, slot, transcription_prompt(voxtral.tokenizer, chunks), audio)
     assert cache.lengths[slot] == 0
 
 
 def test_a_full_cache_is_refused_and_keeps_what_it_has(voxtral: Voxtral) -> None:
-    ids = transcription(voxtral.tokenizer, 1)
+    ids = transcription_prompt(voxtral.tokenizer, 1)
     (audio,) = voxtral.encode([chirp(3.2)])
     cache = voxtral.cache(1, len(ids) + 1)
     slot = cache.take()

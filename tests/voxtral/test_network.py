@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from voxgate.voxtral.config import DecoderConfig, EncoderConfig, VoxtralConfig
-from voxgate.voxtral.names import in_file
+from voxgate.voxtral.checkpoint.config import DecoderConfig, EncoderConfig, VoxtralConfig
+from voxgate.voxtral.checkpoint.weight_names import file_tensor_name
 from voxgate.voxtral.network import Network
 
 ENCODER = EncoderConfig(mels=128, width=1280, layers=32, heads=20, ffn_width=5120)
@@ -35,5 +35,5 @@ def test_sizes_are_the_published(
     assert sum(weight.numel() for weight in ours.encoder.parameters()) == 636_968_960
     assert sum(weight.numel() for weight in ours.projector.parameters()) == projector
     names = [name for name, _ in ours.named_parameters()]
-    assert len({in_file(name, "hf") for name in names}) == tensors
-    assert len({in_file(name, "mistral") for name in names} - {None}) == tensors - 1
+    assert len({file_tensor_name(name, "hf") for name in names}) == tensors
+    assert len({file_tensor_name(name, "mistral") for name in names} - {None}) == tensors - 1

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from voxgate.voxtral import int8, linear
-from voxgate.voxtral.profiles import Scheme
+from voxgate.voxtral.quantization import int8, linear
+from voxgate.voxtral.quantization.profiles import Scheme
 
 TOKENS, WIDTH, ROWS = 96, 3072, 2048
 
@@ -47,7 +47,7 @@ BOUNDS: dict[Scheme, dict[str, float]] = {
 @pytest.mark.parametrize("scheme", BOUNDS)
 def test_outliers_cost_what_is_known_and_no_more(weight: Tensor, scheme: Scheme, case: str) -> None:
     x = planted(*CASES[case])
-    module = linear.held(scheme, linear.made(scheme, [weight], [None]))
+    module = linear.from_arrays(scheme, linear.quantize(scheme, [weight], [None]))
     error = median_error(module(x), x @ weight.T)
     print(f"{scheme}, outliers: {case}: relative error {error:.4f}")
     assert error <= BOUNDS[scheme][case]
@@ -56,7 +56,7 @@ def test_outliers_cost_what_is_known_and_no_more(weight: Tensor, scheme: Scheme,
 def test_one_scale_for_a_whole_input_would_lose_every_other_token(weight: Tensor) -> None:
     """What is measured here can fail: it does, for the scheme that is not used."""
     x = planted(*CASES["1 channel x1000 in 2 tokens"])
-    rounded, scale = int8.quantised(x.reshape(1, -1), int8.LEVELS)
+    rounded, scale = int8.quantize_int8(x.reshape(1, -1), int8.INT8_LEVELS)
     error = median_error((rounded * scale).view(x.shape) @ weight.T, x @ weight.T)
     print(f"int8 with one scale: relative error {error:.4f}")
     assert error > 0.5

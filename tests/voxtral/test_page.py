@@ -16,7 +16,7 @@ def quotes() -> list[tuple[str, str]]:
     found = []
     for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
         title, _, body = section.partition("\n")
-        files = " ".join(re.findall(r"`(\w+\.py)`", title))
+        files = " ".join(re.findall(r"`([\w/]+\.py)`", title))
         rows = (line for line in body.splitlines() if line.endswith("` |"))
         found += [(files, row.rpartition(" | `")[2][: -len("` |")]) for row in rows]
     return found

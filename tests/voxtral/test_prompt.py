@@ -13,7 +13,7 @@ from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 from tests.voxtral.reference import Reference
 from tests.voxtral.signals import RATE, chirp
 from voxgate.errors import UnsupportedLanguageError
-from voxgate.voxtral.prompt import transcription
+from voxgate.voxtral.prompt import transcription_prompt
 from voxgate.voxtral.tokenizer import Tokenizer
 
 
@@ -43,7 +43,7 @@ def library_prompt(library: Any, seconds: float, language: str | None) -> list[i
 def test_ids_are_the_published_and_the_librarys(
     tokenizer: Tokenizer, library: Any, chunks: int, language: str | None, tag: list[int]
 ) -> None:
-    ids = transcription(tokenizer, chunks, language)
+    ids = transcription_prompt(tokenizer, chunks, language)
     assert ids == [1, 3, 25, *[24] * (375 * chunks), 4, *tag, 34]
     assert ids == library_prompt(library, 30 * chunks - 5, language)
 
@@ -53,18 +53,18 @@ def test_ids_are_the_published_and_the_librarys(
 def test_ids_are_the_processors_in_the_checkpoints_own_vocabulary(
     reference: Reference, tekken: Path, seconds: float, chunks: int, language: str | None
 ) -> None:
-    ids = transcription(Tokenizer.open(tekken), chunks, language)
+    ids = transcription_prompt(Tokenizer.open(tekken), chunks, language)
     assert ids == reference.prompt(chirp(seconds), language)
 
 
 def test_a_code_may_be_written_in_capitals(tokenizer: Tokenizer) -> None:
-    assert transcription(tokenizer, 1, "EN") == transcription(tokenizer, 1, "en")
+    assert transcription_prompt(tokenizer, 1, "EN") == transcription_prompt(tokenizer, 1, "en")
 
 
 @pytest.mark.parametrize("code", ["english", "yue", "xx", "zz", "e", "", " en", "en-US", "en\n"])
 def test_a_code_that_does_not_exist_is_refused(tokenizer: Tokenizer, code: str) -> None:
     with pytest.raises(UnsupportedLanguageError, match="ISO 639-1") as caught:
-        transcription(tokenizer, 1, code)
+        transcription_prompt(tokenizer, 1, code)
     assert f"'{code}'" in str(caught.value)
 
 
@@ -76,6 +76,6 @@ def test_every_code_that_exists_is_taken_and_no_other_pair_of_letters(tokenizer:
 
 def taken(tokenizer: Tokenizer, code: str) -> bool:
     try:
-        return bool(transcription(tokenizer, 1, code))
+        return bool(transcription_prompt(tokenizer, 1, code))
     except UnsupportedLanguageError:
         return False

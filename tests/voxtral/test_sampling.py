@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from voxgate.errors import EngineRefusedError, UsageError
-from voxgate.voxtral.sampling import Sampler, Sampling, likeliest_of
+from voxgate.voxtral.sampling import Sampler, Sampling, find_likeliest
 
 LOGITS = torch.tensor([0.513, 2.037, -1.071, 1.529, 0.017, -2.253, 1.901, 0.707])
 EIGHT = np.arange(8)
@@ -50,7 +50,7 @@ def test_the_logprob_is_the_models_own() -> None:
 def test_the_likeliest_of_many_rows_are_those_of_each() -> None:
     rows = torch.randn(5, 900, generator=torch.Generator().manual_seed(2)).bfloat16()
     rows[1, [7, 70]] = 9.0  # the first of several that are level
-    found = likeliest_of(rows)
+    found = find_likeliest(rows)
     assert found[1].token == 7
     for row, likeliest in zip(rows, found, strict=True):
         token, logprob = Sampler(Sampling()).choose(row)
@@ -63,7 +63,7 @@ def test_the_likeliest_of_many_rows_are_those_of_each() -> None:
 def test_rows_that_are_no_numbers_are_told_one_by_one() -> None:
     rows = torch.stack([LOGITS, LOGITS, LOGITS, LOGITS])
     rows[1, 3], rows[2, 4], rows[3, 5] = torch.nan, torch.inf, -torch.inf
-    found = likeliest_of(rows)
+    found = find_likeliest(rows)
     assert [likeliest.finite for likeliest in found] == [True, False, False, False]
     for row, likeliest in zip(rows[1:], found[1:], strict=True):
         with pytest.raises(EngineRefusedError, match="no number"):
@@ -74,7 +74,7 @@ def test_what_is_likeliest_decides_nothing_where_tokens_are_drawn_or_penalised()
     for sampling in (Sampling(temperature=1.5, seed=4), Sampling(presence_penalty=2.0)):
         one, other = Sampler(sampling), Sampler(sampling)
         for _ in range(20):
-            (likeliest,) = likeliest_of(LOGITS[None])
+            (likeliest,) = find_likeliest(LOGITS[None])
             assert one.choose(LOGITS, likeliest) == other.choose(LOGITS)
 
 

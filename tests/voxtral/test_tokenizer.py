@@ -9,7 +9,7 @@ from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
 from tests.voxtral import vocabulary
 from voxgate.errors import CheckpointError
-from voxgate.voxtral.checkpoint import Checkpoint
+from voxgate.voxtral.checkpoint.loader import Checkpoint
 from voxgate.voxtral.tokenizer import Tokenizer
 
 CAPITAL = 32_000  # " Capital": a stop token of many other models, and ordinary text here

@@ -11,8 +11,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
 from voxgate import __version__
-from voxgate.api import catalogue, errors, generations, transcriptions
-from voxgate.api.dialects.request import TranscriptionRequest
+from voxgate.api import error_responses, generations, models, transcriptions
+from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def application(gateway: Gateway) -> FastAPI:
         redirect_slashes=False,  # a client would take its key to whatever 'Host' says
     )
     app.state.gateway = gateway
-    errors.install(app)
+    error_responses.install_error_handlers(app)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(_health)
-    for part in (transcriptions, catalogue, generations):
+    for part in (transcriptions, models, generations):
         app.include_router(part.router, prefix=BASE)
         app.include_router(part.router, prefix=ALIAS, include_in_schema=False)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way
@@ -53,7 +53,7 @@ async def healthz(request: Request) -> Response:
     """200 while it takes work, 503 when it is about to stop."""
     closed = request.app.state.gateway.flights.closed
     body = {"status": "stopping" if closed else "ok", "version": __version__}
-    return errors.json_response(json.dumps(body).encode(), 503 if closed else 200)
+    return error_responses.json_response(json.dumps(body).encode(), 503 if closed else 200)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -62,7 +62,9 @@ async def _invalid(_: Request, error: Exception) -> Response:
     first = error.errors()[0]
     name = str(first["loc"][-1])[:100]
     said = str(first["msg"]).removeprefix("Input ")
-    return errors.response_of(UsageError(f"'{name}' in the address: {said}. Correct it."))
+    return error_responses.error_response(
+        UsageError(f"'{name}' in the address: {said}. Correct it.")
+    )
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from voxgate.api.errors import body_of
+from voxgate.api.error_responses import error_body
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ NOT_HTTP = UsageError(
     "write the request, its framing included, by itself."
 )
 
-_BODY = body_of(NOT_HTTP)
+_BODY = error_body(NOT_HTTP)
 _REFUSAL = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
     b"Content-Length: %d\r\n\r\n%b" % (len(_BODY), _BODY)

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from voxgate.api.flights import Flights
-from voxgate.ledger.ledger import FILE, Ledger
+from voxgate.api.jobs import Jobs
+from voxgate.ledger.ledger import LEDGER_FILE, Ledger
 from voxgate.pipeline.session import Session
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Gateway:
     settings: Settings
     session: Session
     ledger: Ledger
-    flights: Flights
+    flights: Jobs
 
     @classmethod
     @asynccontextmanager
@@ -40,7 +40,7 @@ class Gateway:
             max_duration_s=settings.max_upload_s,
         )
         async with (
-            await Ledger.open(settings.home / FILE) as ledger,
+            await Ledger.open(settings.home / LEDGER_FILE) as ledger,
             session(limited) as recordings,
         ):
-            yield cls(settings, recordings, ledger, Flights(settings))
+            yield cls(settings, recordings, ledger, Jobs(settings))

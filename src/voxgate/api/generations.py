@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request, Response
 
 from voxgate.api.auth import caller
-from voxgate.api.errors import json_response
+from voxgate.api.error_responses import json_response
 from voxgate.errors import NotFoundError
 
 if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
-    from voxgate.ledger.generations import Attempt, Generation
+    from voxgate.ledger.generations import Generation, RecordedAttempt
 
-NANO = 10**9
+NANO_PER_DOLLAR = 10**9
 
 UNKNOWN_HERE: dict[str, Any] = dict.fromkeys(
     (
@@ -47,7 +47,7 @@ async def generation(request: Request, id: str) -> Response:  # noqa: A002 (the 
 
 
 def _data(found: Generation) -> dict[str, Any]:
-    cost = found.cost_nanodollars / NANO
+    cost = found.cost_nanodollars / NANO_PER_DOLLAR
     return {
         **UNKNOWN_HERE,
         "id": found.id,
@@ -79,7 +79,7 @@ def _data(found: Generation) -> dict[str, Any]:
     }
 
 
-def _attempt(found: Generation, attempt: Attempt) -> dict[str, Any]:
+def _attempt(found: Generation, attempt: RecordedAttempt) -> dict[str, Any]:
     return {
         "model_permaslug": found.model,
         "status": attempt.status,

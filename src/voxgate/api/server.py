@@ -25,15 +25,15 @@ from voxgate.pipeline.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from voxgate.api.flights import Flights
+    from voxgate.api.jobs import Jobs
     from voxgate.settings import Settings
 
 BACKLOG = 1024
 KEEP_ALIVE_S = 75  # longer than the idle limit of usual proxies in front (60 s)
-CLOSING_S = 5  # for answers on their way out when all work has ended
+SHUTDOWN_S = 5  # for answers on their way out when all work has ended
 
 
-class Server:
+class ApiServer:
     """One server. Made, then `run`."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Server:
         self._socket = _bound(host, port)
         self.host, self.port = host, int(self._socket.getsockname()[1])
         self._http: _Http | None = None
-        self._flights: Flights | None = None
+        self._flights: Jobs | None = None
         self._draining: asyncio.Task[None] | None = None
 
     @property
@@ -100,7 +100,7 @@ class Server:
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=CLOSING_S,
+                timeout_graceful_shutdown=SHUTDOWN_S,
                 lifespan="off",
             ),
             ready,
@@ -114,7 +114,7 @@ class Server:
                 self._draining.cancel()
             await gateway.flights.end()
 
-    async def _drain(self, flights: Flights, http: _Http) -> None:
+    async def _drain(self, flights: Jobs, http: _Http) -> None:
         await flights.drain()
         http.should_exit = True
 

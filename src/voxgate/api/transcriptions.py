@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
-from voxgate.api.admission import Admission
-from voxgate.api.answer import Answer
 from voxgate.api.auth import caller
-from voxgate.api.body.reader import read
-from voxgate.api.dialects.fulfil import fulfil
-from voxgate.api.dialects.parse import parse
-from voxgate.api.dialects.request import TranscriptionRequest
-from voxgate.api.errors import response_of
-from voxgate.engine.catalogue import named
+from voxgate.api.body.reader import read_body
+from voxgate.api.dialects.negotiate import negotiate
+from voxgate.api.dialects.parse import parse_request
+from voxgate.api.dialects.wire import TranscriptionRequest
+from voxgate.api.error_responses import error_response
+from voxgate.api.response import TranscriptionResponse
+from voxgate.api.submission import Submission
 from voxgate.errors import VoxgateError
-from voxgate.pipeline.spans import Spans
+from voxgate.models.catalogue import find_named_model
+from voxgate.pipeline.trace import StageTimes
 
 if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
 
-ALPHABET = string.ascii_letters + string.digits
-GONE = 499  # nobody reads it: the caller closed the connection before the body was here
+ID_ALPHABET = string.ascii_letters + string.digits
+CLIENT_LEFT = 499  # nobody reads it: the caller closed the connection before the body was here
 
-FORM: dict[str, Any] = {
+OPENAPI_FORM: dict[str, Any] = {
     "type": "object",
     "required": ["model", "file"],
     "properties": {
@@ -56,7 +56,7 @@ router = APIRouter()
                 "application/json": {
                     "schema": {"$ref": "#/components/schemas/TranscriptionRequest"}
                 },
-                "multipart/form-data": {"schema": FORM},
+                "multipart/form-data": {"schema": OPENAPI_FORM},
             },
         }
     },
@@ -64,26 +64,28 @@ router = APIRouter()
 async def transcribe(request: Request) -> Response:
     """The words of one recording, as JSON, text or subtitles."""
     gateway: Gateway = request.app.state.gateway
-    id_, began, spans = new_id(), time.monotonic(), Spans()
+    id_, began, spans = new_id(), time.monotonic(), StageTimes()
     model = None
     try:
         key = await caller(request.headers, gateway.ledger.keys, gateway.settings)
         owner = key.hash if key else None
         async with gateway.flights.arriving(owner):
             with spans.measure("body"):
-                received = await read(request.headers, request.stream(), gateway.settings)
+                received = await read_body(request.headers, request.stream(), gateway.settings)
         try:
-            asked = parse(received)
+            asked = parse_request(received)
             model = asked.model
-            named(model, gateway.session.models)  # callers name no folders of this machine
+            find_named_model(
+                model, gateway.session.models
+            )  # callers name no folders of this machine
             provider = gateway.session.provider(model)
-            asked = replace(fulfil(asked, provider.capabilities), model=provider.name)
+            asked = replace(negotiate(asked, provider.capabilities), model=provider.name)
         except BaseException:
             if received.upload:
                 received.upload.close()
             raise
         assert received.upload is not None  # noqa: S101 (parse refuses it)
-        admission = Admission(
+        admission = Submission(
             gateway,
             id_=id_,
             owner=owner,
@@ -94,12 +96,12 @@ async def transcribe(request: Request) -> Response:
         )
         what, flight = admission.flight()
     except ClientDisconnect:
-        return Response(status_code=GONE)
+        return Response(status_code=CLIENT_LEFT)
     except VoxgateError as error:
-        response = response_of(error, model)
+        response = error_response(error, model)
         response.headers["x-request-id"] = id_
         return response
-    return Answer(
+    return TranscriptionResponse(
         flights=gateway.flights,
         what=what,
         flight=flight,
@@ -115,5 +117,5 @@ async def transcribe(request: Request) -> Response:
 
 def new_id() -> str:
     """A generation's id, in OpenRouter's form: `gen-stt-<unix seconds>-<20 alphanumerics>`."""
-    letters = "".join(secrets.choice(ALPHABET) for _ in range(20))
+    letters = "".join(secrets.choice(ID_ALPHABET) for _ in range(20))
     return f"gen-stt-{int(time.time())}-{letters}"

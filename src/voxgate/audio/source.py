@@ -14,22 +14,17 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from voxgate.audio.spool import nameless_file, spool_full
-from voxgate.errors import (
-    AudioTooLargeError,
-    EmptyAudioError,
-    UnreadableSourceError,
-    UsageError,
-)
+from voxgate.errors import AudioTooLargeError, EmptyAudioError, UnreadableSourceError, UsageError
 
 if TYPE_CHECKING:
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.settings import Settings
 
-Given: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
+AudioInput: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 """What a caller may give: a path, the bytes themselves, or an open binary file."""
 
 COPY_BYTES = 1 << 20
-MAX_NAME = 1000  # characters: a name is for messages
+MAX_NAME_CHARACTERS = 1000  # characters: a name is for messages
 
 
 @dataclass(slots=True)
@@ -50,7 +45,7 @@ class Source:
     @classmethod
     def open(
         cls,
-        given: Given,
+        given: AudioInput,
         settings: Settings,
         *,
         name: str | None = None,
@@ -72,7 +67,7 @@ class Source:
                 f"A recording is a path, bytes or an open binary file, not {type(given).__name__}."
             )
         source.pcm = pcm
-        source.name = source.name[:MAX_NAME]
+        source.name = source.name[:MAX_NAME_CHARACTERS]
         try:
             _check_size(source, settings.max_source_bytes)
         except BaseException:
@@ -160,10 +155,10 @@ def _check_size(source: Source, limit: int) -> None:
     if source.size == 0:
         raise EmptyAudioError(f"{source.name} is empty: 0 bytes. Was the recording saved?")
     if source.size is not None and source.size > limit:
-        raise too_large(source.name, limit)
+        raise audio_too_large(source.name, limit)
 
 
-def too_large(name: str, limit: int) -> AudioTooLargeError:
+def audio_too_large(name: str, limit: int) -> AudioTooLargeError:
     """The one sentence for a source of more than `limit` bytes."""
     return AudioTooLargeError(
         f"{name} is larger than {limit / 1e6:,.0f} MB, the limit here. Raise "

@@ -13,12 +13,12 @@ import typer
 
 from voxgate import __version__
 from voxgate.cli import bench, keys, models, streams
-from voxgate.cli.doctor import doctor
-from voxgate.cli.engine import engine
-from voxgate.cli.failures import told
-from voxgate.cli.ps import ps, unload
-from voxgate.cli.serve import serve
-from voxgate.cli.transcribe import transcribe
+from voxgate.cli.doctor import doctor_command
+from voxgate.cli.engine import engine_command
+from voxgate.cli.exit_codes import exit_code_of
+from voxgate.cli.ps import ps_command, unload_command
+from voxgate.cli.serve import serve_command
+from voxgate.cli.transcribe import transcribe_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,19 +53,19 @@ def voxgate(
     """Speech to text on your own machine."""
 
 
-app.command()(transcribe)
-app.command()(serve)
-app.add_typer(keys.app)
-app.add_typer(models.app)
-app.command()(ps)
-app.command()(unload)
-app.command()(engine)
-app.add_typer(bench.app)
-app.command()(doctor)
+app.command("transcribe")(transcribe_command)
+app.command("serve")(serve_command)
+app.add_typer(keys.keys_app)
+app.add_typer(models.models_app)
+app.command("ps")(ps_command)
+app.command("unload")(unload_command)
+app.command("engine")(engine_command)
+app.add_typer(bench.bench_app)
+app.command("doctor")(doctor_command)
 
 
 def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
-    streams.mend()
-    with told():
+    streams.repair_streams()
+    with exit_code_of():
         app(prog_name="voxgate")

@@ -20,21 +20,30 @@ from voxgate.errors import EngineError, NoWeightsError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HEADINGS = ("profile", "real-time factor", "floor", "encode", "prompt", "token", "memory", "load")
+BENCH_HEADINGS = (
+    "profile",
+    "real-time factor",
+    "floor",
+    "encode",
+    "prompt",
+    "token",
+    "memory",
+    "load",
+)
 FIGURES = ("rtf", "encode_s", "prefill_s", "ms_per_token", "peak_rss_bytes", "load_s")
 
 OURS = ".made-for-a-benchmark"  # in a folder that goes when its figures are known
 
-app = typer.Typer(name="bench", no_args_is_help=True, rich_markup_mode=None)
+bench_app = typer.Typer(name="bench", no_args_is_help=True, rich_markup_mode=None)
 
 
-@app.callback()
-def bench() -> None:
+@bench_app.callback()
+def bench_command() -> None:
     """Measure this machine."""
 
 
-@app.command()
-def engine(
+@bench_app.command("engine")
+def bench_engine(
     model: Annotated[
         str | None,
         typer.Argument(
@@ -59,29 +68,31 @@ def engine(
     is not counted. A profile that does not fit into the memory is left out, and said.
     """
     try:
-        from voxgate.voxtral.floors import floor_rtf, floors
+        from voxgate.benchmarking.roofline import measure_roofline, roofline_rtf
     except ModuleNotFoundError as error:
         raise NoWeightsError(
             f'Voxtral runs on {error.name}, not installed here: pip install "voxgate[voxtral]".'
         ) from error
-    from voxgate.voxtral.folder import look
-    from voxgate.voxtral.profiles import PROFILES, footprint, named
+    from voxgate.voxtral.checkpoint.directory import open_directory
+    from voxgate.voxtral.quantization.profiles import PROFILES, parse_profile, weight_bytes
 
-    profiles = [named(name) for name in profile or PROFILES]
+    profiles = [parse_profile(name) for name in profile or PROFILES]
     with _folder(model) as path:
-        folder = look(path)
-        machine = floors()
+        folder = open_directory(path)
+        machine = measure_roofline()
         say(
             f"this machine: reads {machine.read_bytes_per_s / 1e9:.0f} GB/s, multiplies "
             f"{machine.wide_ops_per_s / 1e9:.0f} billion a second, in 8 bits "
             f"{machine.int8_ops_per_s / 1e9:.0f}"
         )
-        found = {each: _measured(path, each, tokens, footprint(folder, each)) for each in profiles}
-        least = {each: floor_rtf(folder.config, each, machine) for each in profiles}
+        found = {
+            each: _measured(path, each, tokens, weight_bytes(folder, each)) for each in profiles
+        }
+        least = {each: roofline_rtf(folder.config, each, machine) for each in profiles}
     figures = {name: figures for name, figures in found.items() if figures}
     if not figures:
         raise UsageError("No profile that was asked for fits into the free memory. Free some.")
-    tables.put(HEADINGS, [_row(name, figures[name], least[name]) for name in figures])
+    tables.print_table(BENCH_HEADINGS, [_row(name, figures[name], least[name]) for name in figures])
     if as_json:
         shown = {name: {key: each[key] for key in FIGURES} for name, each in figures.items()}
         floor = min(least[name] for name in figures)
@@ -91,20 +102,20 @@ def engine(
 @contextmanager
 def _folder(model: str | None) -> Iterator[Path]:
     """Where the checkpoint is, or a new one is for as long as it is needed."""
-    from voxgate.engine.catalogue import find
-    from voxgate.registry.shelf import Shelf
+    from voxgate.benchmarking import synthetic
+    from voxgate.models.available import AvailableModels
+    from voxgate.models.catalogue import find_model
     from voxgate.settings import Settings
-    from voxgate.voxtral import synthetic
 
     settings = Settings.read()
     if model is None:
         with tempfile.TemporaryDirectory(dir=settings.spool_dir) as scratch:
             folder = Path(scratch) / "voxtral"
-            synthetic.write(folder)
+            synthetic.write_synthetic(folder)
             (folder / OURS).touch()
             yield folder
         return
-    spec = find(model, Shelf(settings))
+    spec = find_model(model, AvailableModels(settings))
     if spec.checkpoint is None:
         raise UsageError(f"{spec.name} is no Voxtral: it has no profiles. Name another model.")
     yield Path(spec.checkpoint)
@@ -112,7 +123,7 @@ def _folder(model: str | None) -> Iterator[Path]:
 
 def _measured(folder: Path, profile: str, tokens: int, needed: int) -> dict[str, Any] | None:
     """The second start's figures, or None where the weights do not fit."""
-    from voxgate.voxtral.memory import free_bytes
+    from voxgate.hardware.memory import free_bytes
 
     if needed > free_bytes():
         say(f"{profile}: left out, it needs {needed / 1e9:.1f} GB of memory")
@@ -130,7 +141,14 @@ def _child(folder: Path, profile: str, tokens: int) -> dict[str, Any]:
 
     # What cannot be kept beside a folder that is ours goes with it, and not into the home.
     environment = os.environ | ({"VOXGATE_HOME": str(folder)} if (folder / OURS).exists() else {})
-    command = [sys.executable, "-m", "voxgate.voxtral.measured", str(folder), profile, str(tokens)]
+    command = [
+        sys.executable,
+        "-m",
+        "voxgate.benchmarking.window",
+        str(folder),
+        profile,
+        str(tokens),
+    ]
     done = subprocess.run(command, check=False, capture_output=True, env=environment)
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.cli.failures import FAILED
-from voxgate.cli.settings import in_force
+from voxgate.cli.exit_codes import FAILED
+from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import emit
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COLOURS = {"ok": typer.colors.GREEN, "note": typer.colors.YELLOW, "problem": typer.colors.RED}
 
 
-def doctor(
+def doctor_command(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
     """Look at this machine and try everything once.
@@ -32,12 +32,12 @@ def doctor(
 
     Exits with 0 when everything that transcribing needs works, with 1 otherwise.
     """
-    from voxgate.cli import interrupts
+    from voxgate.cli import signals
     from voxgate.cli.checks import still
-    from voxgate.cli.trial import trial
+    from voxgate.cli.smoke_test import run_smoke_test
 
-    settings = in_force()
-    checks = [*still(settings), *interrupts.run(trial(settings))]
+    settings = apply_settings()
+    checks = [*still(settings), *signals.run_until_signal(run_smoke_test(settings))]
     problems = sum(check.state == "problem" for check in checks)
     if as_json:
         emit(json.dumps([asdict(check) for check in checks], ensure_ascii=False, indent=2) + "\n")

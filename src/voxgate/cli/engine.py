@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from voxgate.cli.settings import in_force
+from voxgate.cli.settings import apply_settings
 
-GRACE_S = 30.0
+COMMAND_GRACE_S = 30.0
 
 
-def engine(
+def engine_command(
     model: Annotated[
         str,
         typer.Argument(
@@ -29,19 +29,19 @@ def engine(
         typer.Option(
             min=0, metavar="SECONDS", help="For windows in hand, after SIGTERM or Ctrl-C."
         ),
-    ] = GRACE_S,
+    ] = COMMAND_GRACE_S,
 ) -> None:
     """Serve one model on a Unix socket, window by window.
 
     docs/engine-protocol.md says what it answers. One line on standard output, {"ready": NAME}, says
     that it takes connections.
     """
-    from voxgate.engine.catalogue import find
-    from voxgate.engine.placing import placed
-    from voxgate.engine.plates import FOLDER
-    from voxgate.engine.serve import serve
-    from voxgate.registry.shelf import Shelf
+    from voxgate.engine.serve import serve_model
+    from voxgate.models.available import AvailableModels
+    from voxgate.models.catalogue import find_model
+    from voxgate.models.placement import place_model
+    from voxgate.models.running import RUN_FOLDER
 
-    settings = in_force()
-    spec = placed(find(model, Shelf(settings)), settings)
-    serve(spec, socket, grace, plates=settings.home / FOLDER)
+    settings = apply_settings()
+    spec = place_model(find_model(model, AvailableModels(settings)), settings)
+    serve_model(spec, socket, grace, plates=settings.home / RUN_FOLDER)

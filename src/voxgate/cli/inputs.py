@@ -24,7 +24,14 @@ MEDIA = {
     *(".3g2", ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg"),
     *(".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"),
 }
-HEADERLESS = {".alaw", ".pcm", ".raw", ".s16", ".s16le", ".ulaw"}  # only where PCM was declared
+HEADERLESS_SUFFIXES = {
+    ".alaw",
+    ".pcm",
+    ".raw",
+    ".s16",
+    ".s16le",
+    ".ulaw",
+}  # only where PCM was declared
 
 HEADS = (
     *(b"OggS", b"fLaC", b"ID3", b"\x1a\x45\xdf\xa3", b"#!AMR", b"caff", b".snd", b"wvpk", b"MAC "),
@@ -33,11 +40,11 @@ HEADS = (
 )
 RIFFS = {b"RIFF": (b"WAVE", b"AVI "), b"RF64": (b"WAVE",), b"FORM": (b"AIFF", b"AIFC")}
 PICTURES = (b"heic", b"heix", b"mif1", b"avif")  # brands of ISO files that hold no sound
-HEAD_BYTES = 20
+SNIFF_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class InputRecording:
     """One recording to transcribe."""
 
     given: Path | BinaryIO
@@ -45,19 +52,19 @@ class Recording:
     place: Path  # below an output folder: "note.mp3", or "monday/note.mp3" from within a folder
 
 
-def collect(
+def collect_inputs(
     arguments: Iterable[str], *, headerless: bool
-) -> tuple[list[Recording], list[VoxgateError]]:
+) -> tuple[list[InputRecording], list[VoxgateError]]:
     """The recordings that the arguments name, in order, each once; and what names none.
 
     `headerless` says that PCM was declared: then it is raw files that count in a folder. Raises
     `UsageError` for an empty name, and for standard input given twice.
     """
-    found: dict[tuple[str, Path], Recording] = {}
+    found: dict[tuple[str, Path], InputRecording] = {}
     failures: list[VoxgateError] = []
     for argument in arguments:
         for item in _expand(argument, headerless):
-            if not isinstance(item, Recording):
+            if not isinstance(item, InputRecording):
                 failures.append(item)
             elif isinstance(item.given, Path):
                 found.setdefault((os.path.realpath(item.given), item.place), item)
@@ -68,30 +75,30 @@ def collect(
     return list(found.values()), failures
 
 
-def _expand(argument: str, headerless: bool) -> Iterator[Recording | UnreadableSourceError]:
+def _expand(argument: str, headerless: bool) -> Iterator[InputRecording | UnreadableSourceError]:
     if not argument:
         raise UsageError("A recording's name is empty. Was a variable not set?")
     path = Path(argument)
     if argument == "-":
         yield _standard_input()
     elif path.is_dir():
-        yield from _folder(path, HEADERLESS if headerless else MEDIA, sniff=not headerless)
+        yield from _folder(path, HEADERLESS_SUFFIXES if headerless else MEDIA, sniff=not headerless)
     else:
-        yield Recording(path, argument, Path(path.name))
+        yield InputRecording(path, argument, Path(path.name))
 
 
-def _standard_input() -> Recording | UnreadableSourceError:
+def _standard_input() -> InputRecording | UnreadableSourceError:
     stdin: TextIO | None = sys.stdin
     if stdin is None:
         return UnreadableSourceError("standard input is closed. Pipe a recording into it.")
     if stdin.isatty():
         return UnreadableSourceError("standard input is a terminal. Pipe a recording into it.")
-    return Recording(stdin.buffer, "standard input", Path("stdin"))
+    return InputRecording(stdin.buffer, "standard input", Path("stdin"))
 
 
 def _folder(
     folder: Path, extensions: set[str], *, sniff: bool
-) -> Iterator[Recording | UnreadableSourceError]:
+) -> Iterator[InputRecording | UnreadableSourceError]:
     """Recordings at any depth, by name. Links to folders are not followed: they may go round."""
     unreadable: list[OSError] = []
     count = 0
@@ -102,7 +109,7 @@ def _folder(
                 path.suffix.lower() in extensions or (sniff and _head_is_known(path))
             ):
                 count += 1
-                yield Recording(path, str(path), path.relative_to(folder))
+                yield InputRecording(path, str(path), path.relative_to(folder))
     for error in unreadable:
         yield UnreadableSourceError(
             f"The folder {error.filename} cannot be read ({error.strerror}). Give its user read "
@@ -118,7 +125,7 @@ def _folder(
 def _head_is_known(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
+            head = file.read(SNIFF_BYTES)
     except OSError:
         return False
     return (

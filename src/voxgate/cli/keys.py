@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.cli import interrupts, tables
-from voxgate.cli.settings import in_force
+from voxgate.cli import signals, tables
+from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import emit, say, standard_output
 
 if TYPE_CHECKING:
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from voxgate.ledger.keys import Key
     from voxgate.ledger.ledger import Ledger
 
-HEADINGS = ("name", "label", "created", "last used", "state")
+KEY_HEADINGS = ("name", "label", "created", "last used", "state")
 
-app = typer.Typer(name="keys", no_args_is_help=True, rich_markup_mode=None)
+keys_app = typer.Typer(name="keys", no_args_is_help=True, rich_markup_mode=None)
 
 
-@app.callback()
-def keys() -> None:
+@keys_app.callback()
+def keys_command() -> None:
     """Make, list and revoke the keys of the server.
 
     They lie in the ledger, in VOXGATE_HOME. A server that runs there heeds every change at once.
     """
 
 
-@app.command()
+@keys_app.command()
 def create(
     name: Annotated[str, typer.Option(help="Who will use it: 1 to 100 characters.")],
 ) -> None:
@@ -42,27 +42,27 @@ def create(
     It is shown this once: only its hash is kept.
     """
     standard_output()  # that it is closed is said before a key is made that nobody would see
-    interrupts.run(_create(name))
+    signals.run_until_signal(_create(name))
 
 
-@app.command("list")
-def list_(
+@keys_app.command("list")
+def list_keys(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
     """List the keys, the oldest first.
 
     A table on a terminal; elsewhere the same columns, divided by tabs. Times are UTC.
     """
-    known = interrupts.run(_all())
+    known = signals.run_until_signal(_all())
     if as_json:
         emit(json.dumps([_facts(key) for key in known], ensure_ascii=False, indent=2) + "\n")
         return
-    tables.put(HEADINGS, [_row(key) for key in known])
+    tables.print_table(KEY_HEADINGS, [_row(key) for key in known])
     if not known:
         say("no key was made yet: `voxgate keys create --name NAME` makes one.")
 
 
-@app.command()
+@keys_app.command()
 def revoke(
     what: Annotated[
         str,
@@ -73,7 +73,7 @@ def revoke(
     ],
 ) -> None:
     """Revoke a key. It stops working at once, and for ever."""
-    key = interrupts.run(_revoke(what))
+    key = signals.run_until_signal(_revoke(what))
     say(f"revoked the key '{key.name}' ({key.label}).")
 
 
@@ -99,9 +99,9 @@ async def _revoke(what: str) -> Key:
 
 
 async def _ledger() -> Ledger:
-    from voxgate.ledger.ledger import FILE, Ledger
+    from voxgate.ledger.ledger import LEDGER_FILE, Ledger
 
-    return await Ledger.open(in_force().home / FILE)
+    return await Ledger.open(apply_settings().home / LEDGER_FILE)
 
 
 def _facts(key: Key) -> dict[str, str | None]:

@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxgate.cli import tables, transfers
-from voxgate.cli.settings import in_force
+from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import emit, say
 from voxgate.errors import ChangedCheckpointError, UsageError
 
 if TYPE_CHECKING:
-    from voxgate.engine.capabilities import Capabilities
-    from voxgate.registry.record import Record
-    from voxgate.registry.registry import Registry
+    from voxgate.models.capabilities import Capabilities
+    from voxgate.models.store.record import ModelRecord
+    from voxgate.models.store.registry import Registry
 
-HEADINGS = (
+MODEL_HEADINGS = (
     *("model", "languages", "times", "longest window", "licence", "state"),
     *("revision", "size"),
 )
-Name = Annotated[
+ModelName = Annotated[
     str, typer.Argument(metavar="NAME", help="Its name, as `voxgate models` lists it, or an alias.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
-app = typer.Typer(name="models", rich_markup_mode=None)
+models_app = typer.Typer(name="models", rich_markup_mode=None)
 
 
-@app.callback(invoke_without_command=True)
-def models(context: typer.Context, as_json: Json = False) -> None:
+@models_app.callback(invoke_without_command=True)
+def models_command(context: typer.Context, as_json: JsonFlag = False) -> None:
     """List the models, what each can do and what it lacks; get, show and remove them.
 
     Models lie in the folder `models` of VOXGATE_HOME.
@@ -44,10 +44,10 @@ def models(context: typer.Context, as_json: Json = False) -> None:
         raise UsageError(f"Write --json behind '{context.invoked_subcommand}'.")
 
 
-app.command()(transfers.pull)
+models_app.command("pull")(transfers.pull_command)
 
 
-@app.command()
+@models_app.command()
 def add(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A Voxtral checkpoint's folder.")],
     name: Annotated[
@@ -63,8 +63,8 @@ def add(
     transfers.say_installed("added", record)
 
 
-@app.command("list")
-def list_(as_json: Json = False) -> None:
+@models_app.command("list")
+def list_models(as_json: JsonFlag = False) -> None:
     """List the models: those that come inside packages, then those that were installed.
 
     A table on a terminal; elsewhere the same columns, divided by tabs.
@@ -72,13 +72,13 @@ def list_(as_json: Json = False) -> None:
     _list(as_json)
 
 
-@app.command()
+@models_app.command()
 def show(
-    name: Name,
+    name: ModelName,
     verify: Annotated[
         bool, typer.Option("--verify", help="Hash every file: a second or so a gigabyte.")
     ] = False,
-    as_json: Json = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Show an installed model: where it is, which revision, what it takes, its files."""
     registry = _registry()
@@ -89,10 +89,10 @@ def show(
     if as_json:
         emit(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
         return
-    tables.put(("of the model", "value"), _lines(record, facts))
+    tables.print_table(("of the model", "value"), _lines(record, facts))
 
 
-@app.command()
+@models_app.command()
 def rm(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Its own name: an alias removes nothing.")
@@ -103,14 +103,17 @@ def rm(
     What was pulled or imported is deleted, and so is what an interrupted pull has left. Of an
     added folder nothing is deleted: it is forgotten.
     """
-    from voxgate.registry.amounts import shown
+    from voxgate.hardware.memory import format_bytes
 
     freed = _registry().remove(name, say)
-    say(f"removed {name}; " + (f"{shown(freed)} were freed." if freed else "no file was deleted."))
+    say(
+        f"removed {name}; "
+        + (f"{format_bytes(freed)} were freed." if freed else "no file was deleted.")
+    )
 
 
-app.command()(transfers.export)
-app.command("import")(transfers.import_)
+models_app.command("export")(transfers.export_command)
+models_app.command("import")(transfers.import_command)
 
 
 def _list(as_json: bool) -> None:
@@ -118,11 +121,11 @@ def _list(as_json: bool) -> None:
     if as_json:
         emit(json.dumps(known, ensure_ascii=False, indent=2) + "\n")
         return
-    tables.put(HEADINGS, [_row(model) for model in known])
+    tables.print_table(MODEL_HEADINGS, [_row(model) for model in known])
 
 
 def _built_in() -> list[dict[str, Any]]:
-    from voxgate.engine.catalogue import MODELS, missing
+    from voxgate.models.catalogue import BUILT_IN_MODELS, why_not_installed
 
     return [
         {
@@ -131,10 +134,10 @@ def _built_in() -> list[dict[str, Any]]:
             "languages": list(spec.capabilities.languages),
             **_abilities(spec.capabilities),
             "licence": spec.licence,
-            "installed": (absent := missing(spec)) is None,
+            "installed": (absent := why_not_installed(spec)) is None,
             "missing": absent,
         }
-        for spec in MODELS.values()
+        for spec in BUILT_IN_MODELS.values()
     ]
 
 
@@ -154,10 +157,10 @@ def _installed() -> list[dict[str, Any]]:
     return [_facts(registry, record) for record in registry.list()]
 
 
-def _facts(registry: Registry, record: Record) -> dict[str, Any]:
+def _facts(registry: Registry, record: ModelRecord) -> dict[str, Any]:
     """What a built-in model's object has, and what only an installed one knows."""
-    from voxgate.engine.catalogue import VOXTRAL
-    from voxgate.registry.names import FAMILIES
+    from voxgate.models.catalogue import VOXTRAL_CAPABILITIES
+    from voxgate.models.store.names import FAMILIES
 
     official = record.name in {family.repository for family in FAMILIES}
     try:
@@ -168,8 +171,8 @@ def _facts(registry: Registry, record: Record) -> dict[str, Any]:
     return {
         "name": record.name,
         "summary": f"A Voxtral checkpoint, {record.family}.",
-        "languages": list(VOXTRAL.languages),
-        **_abilities(VOXTRAL),
+        "languages": list(VOXTRAL_CAPABILITIES.languages),
+        **_abilities(VOXTRAL_CAPABILITIES),
         "licence": "Apache-2.0" if official else "not stated",
         "installed": trouble is None,
         "missing": trouble,
@@ -180,17 +183,17 @@ def _facts(registry: Registry, record: Record) -> dict[str, Any]:
     }
 
 
-def _by_profile(record: Record) -> dict[str, int]:
+def _by_profile(record: ModelRecord) -> dict[str, int]:
     """Bytes of memory that the weights take in each profile."""
-    from voxgate.voxtral.folder import look
-    from voxgate.voxtral.profiles import PROFILES, footprint
+    from voxgate.voxtral.checkpoint.directory import open_directory
+    from voxgate.voxtral.quantization.profiles import PROFILES, weight_bytes
 
-    folder = look(record.folder, record.layout)
-    return {profile: footprint(folder, profile) for profile in PROFILES}
+    folder = open_directory(record.folder, record.layout)
+    return {profile: weight_bytes(folder, profile) for profile in PROFILES}
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:
-    from voxgate.registry.amounts import shown
+    from voxgate.hardware.memory import format_bytes
 
     return (
         model["name"],
@@ -200,12 +203,12 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
         model["licence"],
         model["missing"] or "installed",
         model.get("revision", ""),
-        shown(model["bytes"]) if "bytes" in model else "",
+        format_bytes(model["bytes"]) if "bytes" in model else "",
     )
 
 
-def _lines(record: Record, facts: dict[str, Any]) -> list[tuple[str, str]]:
-    from voxgate.registry.amounts import shown
+def _lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, str]]:
+    from voxgate.hardware.memory import format_bytes
 
     return [
         ("name", record.name),
@@ -216,14 +219,14 @@ def _lines(record: Record, facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("folder", str(record.folder)),
         ("layout", record.layout),
         ("family", record.family),
-        ("size", shown(record.nbytes)),
-        ("memory", ", ".join(f"{shown(n)} {name}" for name, n in facts["profiles"].items())),
+        ("size", format_bytes(record.nbytes)),
+        ("memory", ", ".join(f"{format_bytes(n)} {name}" for name, n in facts["profiles"].items())),
         ("state", facts["missing"] or "installed"),
         *((file.name, f"{file.nbytes} B, SHA-256 {file.sha256}") for file in record.files),
     ]
 
 
 def _registry() -> Registry:
-    from voxgate.registry.registry import Registry
+    from voxgate.models.store.registry import Registry
 
-    return Registry.open(in_force())
+    return Registry.open(apply_settings())

@@ -12,19 +12,19 @@ from secrets import token_hex
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Protocol
 
-from voxgate.cli.streams import emit, has_terminal, say, shown, standard_output
+from voxgate.cli.streams import emit, has_terminal, printable, say, standard_output
 from voxgate.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voxgate.cli.inputs import Recording
+    from voxgate.cli.inputs import InputRecording
+    from voxgate.transcript.formats import Writer
     from voxgate.transcript.values import Transcript
-    from voxgate.transcript.writers import Writer
 
 
 EVERYWHERE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # what the next file would meet as well
-ADVICE = {
+WRITE_ADVICE = {
     errno.ENOSPC: "Free some space there",
     errno.EDQUOT: "Free some space there",
     errno.EACCES: "Give this user write permission",
@@ -43,7 +43,7 @@ class UnwritableError(OutputError):
 class Output(Protocol):
     """What takes finished transcripts, in order."""
 
-    async def put(self, recording: Recording, transcript: Transcript) -> None:
+    async def put(self, recording: InputRecording, transcript: Transcript) -> None:
         """Write it. Raises `UnwritableError`, and `OutputError` when no other could be either."""
 
 
@@ -53,7 +53,7 @@ class StandardOutput:
     Raises `UsageError` for what would run together, `OutputError` when it is closed.
     """
 
-    def __init__(self, writers: Sequence[Writer], recordings: Sequence[Recording]) -> None:
+    def __init__(self, writers: Sequence[Writer], recordings: Sequence[InputRecording]) -> None:
         self._several = len(recordings) > 1
         self._writer, self._begun = writers[0], False
         if len(writers) > 1:
@@ -65,21 +65,21 @@ class StandardOutput:
             )
         standard_output()  # that it is closed is said before hours of work
 
-    async def put(self, recording: Recording, transcript: Transcript) -> None:
+    async def put(self, recording: InputRecording, transcript: Transcript) -> None:
         """Write it in a thread: a reader that has stopped reading must not stop Ctrl-C."""
         text = self._writer.write(transcript)
         if self._several:
             gap = "\n" if self._begun else ""
-            text = f"{gap}==> {shown(recording.name)} <==\n{text}"
+            text = f"{gap}==> {printable(recording.name)} <==\n{text}"
         self._begun = True
         await asyncio.to_thread(emit, text)
 
 
-class Folder:
+class OutputFolder:
     """Files in a folder, complete or not there. Raises `OutputError` and `UsageError` at once."""
 
     def __init__(
-        self, folder: Path, writers: Sequence[Writer], recordings: Sequence[Recording]
+        self, folder: Path, writers: Sequence[Writer], recordings: Sequence[InputRecording]
     ) -> None:
         self._folder, self._writers = folder, writers
         self._bases = _bases(folder, writers, recordings)
@@ -92,7 +92,7 @@ class Folder:
         except OSError as error:
             raise OutputError(_sentence(f"Nothing can be written to {folder}", error)) from error
 
-    async def put(self, recording: Recording, transcript: Transcript) -> None:
+    async def put(self, recording: InputRecording, transcript: Transcript) -> None:
         """Write every format, replacing what an earlier run has written."""
         for writer in self._writers:
             path = _path(self._bases[recording.place], writer)
@@ -114,7 +114,7 @@ class Folder:
 
 
 def _bases(
-    folder: Path, writers: Sequence[Writer], recordings: Sequence[Recording]
+    folder: Path, writers: Sequence[Writer], recordings: Sequence[InputRecording]
 ) -> dict[Path, Path]:
     """Each recording's output without the format's extension.
 
@@ -152,7 +152,7 @@ def _path(base: Path, writer: Writer) -> Path:
 
 
 def _sentence(what: str, error: OSError) -> str:
-    advice = ADVICE.get(error.errno or 0)
+    advice = WRITE_ADVICE.get(error.errno or 0)
     another = "or name another folder with -o" if advice else "Name another folder with -o"
     return f"{what}: {error.strerror}. {', '.join(filter(None, (advice, another)))}."
 

@@ -1,20 +1,39 @@
 """`voxgate serve`: the server, until a signal ends it."""
 
 # ruff: noqa: PLC0415 (what a command works with is imported when it is called)
-
 from __future__ import annotations
 
+import logging
+import sys
 from typing import Annotated
 
 import typer
 
-from voxgate.cli.settings import in_force
+from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import say
+
+# MERGED cli.logs
+# The server's log: one line an event, on standard error.
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+def log_to_standard_error() -> None:
+    """Let what the server says reach standard error: its own at INFO, of libraries warnings.
+
+    Of uvicorn errors alone: it warns of whatever strangers send that is no HTTP.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("voxgate").setLevel(logging.INFO)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+
 
 HOST, PORT = "127.0.0.1", 8000
 
 
-def serve(
+def serve_command(
     host: Annotated[
         str, typer.Option(help="The address to listen on; 0.0.0.0 is every one of this machine.")
     ] = HOST,
@@ -35,15 +54,14 @@ def serve(
     """
     import asyncio
 
-    from voxgate.api.server import Server
-    from voxgate.cli.logs import to_standard_error
-    from voxgate.engine.catalogue import named
-    from voxgate.registry.shelf import Shelf
+    from voxgate.api.server import ApiServer
+    from voxgate.models.available import AvailableModels
+    from voxgate.models.catalogue import find_named_model
 
-    settings = in_force()
-    models = [named(name, Shelf(settings)).name for name in preload or ()]
-    to_standard_error()
-    server = Server(settings, host=host, port=port, preload=models)
+    settings = apply_settings()
+    models = [find_named_model(name, AvailableModels(settings)).name for name in preload or ()]
+    log_to_standard_error()
+    server = ApiServer(settings, host=host, port=port, preload=models)
 
     def ready() -> None:
         say(f"listening on {server.url}/api/v1 (the same at /v1); its pages are at /docs.")

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 
-def in_force() -> Settings:
+def apply_settings() -> Settings:
     """Read them; where they say so, this process and its children stay offline from now on.
 
     Raises `SettingsError`.

@@ -20,7 +20,7 @@ HARMLESS = "\u00a0\u202f\u3000\u200c\u200d"  # spaces and joiners, unprintable o
 READER_GONE = 141  # what a shell reports of a process that SIGPIPE ended
 
 
-def mend() -> None:
+def repair_streams() -> None:
     """Put /dev/null where a standard stream is closed.
 
     The next file to be opened would get its number, and then messages or a transcript.
@@ -60,7 +60,7 @@ def standard_output() -> int:
     return stdout.fileno()
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """The text with escapes for what a terminal would obey or break the line at."""
     return "".join(
         character
@@ -73,7 +73,7 @@ def shown(text: str) -> str:
 def say(line: str) -> None:
     """Write one line to standard error. Who closed it does not want to hear."""
     with suppress(OSError):
-        print(f"voxgate: {shown(line)}", file=sys.stderr, flush=True)  # noqa: T201 (a face)
+        print(f"voxgate: {printable(line)}", file=sys.stderr, flush=True)  # noqa: T201 (a face)
 
 
 def complain(error: VoxgateError, name: str = "") -> None:

@@ -1,35 +1,62 @@
 """`voxgate transcribe`: recordings in, transcripts out."""
 
 # ruff: noqa: PLC0415 (what a command works with is imported when it is called)
-
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 (typer reads the annotations)
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from voxgate.cli.failures import FAILED
-from voxgate.cli.options import (  # noqa: TC001 (typer reads the annotations)
-    FrequencyPenalty,
-    Language,
-    MaxTokens,
-    PresencePenalty,
-    Seed,
-    Stop,
-    Temperature,
-    TopP,
-)
-from voxgate.cli.settings import in_force
+from voxgate.cli.exit_codes import FAILED
+from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import complain, say
-from voxgate.transcript.writers import WRITERS
+from voxgate.transcript.formats import WRITERS
 
 if TYPE_CHECKING:
+    from voxgate.cli.backend import TranscriptionBackend
     from voxgate.cli.outputs import Output
-    from voxgate.cli.workplaces import Workplace
 
 
-def transcribe(  # noqa: PLR0917 (typer calls it, by names)
+# MERGED cli.options
+# The options of a transcription as the command line writes them.
+
+LanguageOption: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="CODE", help="The language spoken, e.g. en (ISO 639-1).")
+]
+TemperatureOption: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        min=0, max=2, metavar="NUMBER", help="Chance in choosing words; 0 takes the likeliest."
+    ),
+]
+TopPOption: TypeAlias = Annotated[
+    float,
+    typer.Option(min=0, max=1, metavar="NUMBER", help="Choose from this share of the likeliest."),
+]
+SeedOption: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="NUMBER", help="Choose the same way each time.")
+]
+MaxTokensOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="NUMBER", help="End each transcript after so many tokens."),
+]
+StopOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TEXT", help="End each transcript before this text; may be repeated."),
+]
+FrequencyPenaltyOption: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        min=-2, max=2, metavar="NUMBER", help="Against what was said already, by how often it was."
+    ),
+]
+PresencePenaltyOption: TypeAlias = Annotated[
+    float, typer.Option(min=-2, max=2, metavar="NUMBER", help="Against what was said already.")
+]
+
+
+def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     context: typer.Context,
     recordings: Annotated[
         list[str],
@@ -67,14 +94,14 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
             "transcripts of earlier runs are replaced.",
         ),
     ] = None,
-    language: Language = None,
-    temperature: Temperature = 0.0,
-    top_p: TopP = 1.0,
-    seed: Seed = None,
-    max_tokens: MaxTokens = None,
-    stop: Stop = None,
-    frequency_penalty: FrequencyPenalty = 0.0,
-    presence_penalty: PresencePenalty = 0.0,
+    language: LanguageOption = None,
+    temperature: TemperatureOption = 0.0,
+    top_p: TopPOption = 1.0,
+    seed: SeedOption = None,
+    max_tokens: MaxTokensOption = None,
+    stop: StopOption = None,
+    frequency_penalty: FrequencyPenaltyOption = 0.0,
+    presence_penalty: PresencePenaltyOption = 0.0,
     pcm: Annotated[
         str | None,
         typer.Option(
@@ -109,17 +136,16 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
     with its name. One that fails does not stop the others.
     """
     from voxgate.audio.pcm import PcmDeclaration
-    from voxgate.cli import interrupts
-    from voxgate.cli.inputs import collect
-    from voxgate.cli.outputs import Folder, StandardOutput
-    from voxgate.cli.work import Work
-    from voxgate.cli.workplaces import RemoteServer, ThisMachine
+    from voxgate.cli import signals
+    from voxgate.cli.backend import BatchRun, LocalBackend, ServerBackend
+    from voxgate.cli.inputs import collect_inputs
+    from voxgate.cli.outputs import OutputFolder, StandardOutput
     from voxgate.errors import UsageError
+    from voxgate.transcript.formats import find_writer
     from voxgate.transcript.values import Options
-    from voxgate.transcript.writers import writer
 
     # All that can be wrong with the call is said before any work.
-    settings = in_force()
+    settings = apply_settings()
     if server is None and _was_written(context, "key"):
         raise UsageError("--key is for a server: name it with --server, or leave out --key.")
     options = Options(
@@ -133,19 +159,21 @@ def transcribe(  # noqa: PLR0917 (typer calls it, by names)
         presence_penalty=presence_penalty,
     )
     declared = PcmDeclaration.parse(pcm) if pcm is not None else None
-    workplace: Workplace = (
-        ThisMachine(settings, model, options)
+    workplace: TranscriptionBackend = (
+        LocalBackend(settings, model, options)
         if server is None
-        else RemoteServer(settings, server, key, model, declared)
+        else ServerBackend(settings, server, key, model, declared)
     )
-    writers = [writer(name) for name in dict.fromkeys(formats or ["txt"])]
-    found, failures = collect(recordings, headerless=declared is not None)
-    into: Output = Folder(output, writers, found) if output else StandardOutput(writers, found)
+    writers = [find_writer(name) for name in dict.fromkeys(formats or ["txt"])]
+    found, failures = collect_inputs(recordings, headerless=declared is not None)
+    into: Output = (
+        OutputFolder(output, writers, found) if output else StandardOutput(writers, found)
+    )
 
     for failure in failures:
         complain(failure)
-    work = Work(workplace, options, declared, into)
-    complete = interrupts.run(work.run(found)) if found else True
+    work = BatchRun(workplace, options, declared, into)
+    complete = signals.run_until_signal(work.run(found)) if found else True
     if figures:
         say(work.figures.line())
     if failures or not complete:

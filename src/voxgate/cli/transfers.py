@@ -12,20 +12,20 @@ from urllib.parse import urlsplit
 
 import typer
 
-from voxgate.cli import interrupts
-from voxgate.cli.settings import in_force
-from voxgate.cli.streams import has_terminal, say, shown
+from voxgate.cli import signals
+from voxgate.cli.settings import apply_settings
+from voxgate.cli.streams import has_terminal, printable, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voxgate.registry.record import Record
-    from voxgate.registry.watch import Watch
+    from voxgate.models.store.progress import StoreProgress
+    from voxgate.models.store.record import ModelRecord
 
 HUB = "https://huggingface.co"  # where HF_ENDPOINT names no other
 
 
-def pull(
+def pull_command(
     repository: Annotated[
         str,
         typer.Argument(
@@ -51,11 +51,11 @@ def pull(
     One layout of its weights is fetched, checked against the hub's hashes, and recorded with its
     commit. A pull that was interrupted goes on where it was when it is called again.
     """
+    from voxgate.models.store import pull as pulling
+    from voxgate.models.store.registry import Registry
     from voxgate.offline import is_local, refusal
-    from voxgate.registry import pull as pulling
-    from voxgate.registry.registry import Registry
 
-    settings = in_force()
+    settings = apply_settings()
     if settings.offline and not is_local(urlsplit(os.environ.get("HF_ENDPOINT") or HUB).hostname):
         raise refusal(
             f"{repository} would be fetched from the hub",
@@ -63,43 +63,43 @@ def pull(
             "here do without it.",
         )
     registry = Registry.open(settings)
-    with interrupts.unwound("What has come is kept: pull again."), _watching() as watch:
-        record = pulling.pull(registry, repository, revision, token, watch)
+    with signals.unwind("What has come is kept: pull again."), _watching() as watch:
+        record = pulling.pull_model(registry, repository, revision, token, watch)
     say_installed("installed", record)
 
 
-def export(
+def export_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="An installed model, or an alias.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="It is replaced if it is there.")],
 ) -> None:
     """Write a model into one file, a tar, for a machine without a network."""
-    from voxgate.registry import exporting
-    from voxgate.registry.registry import Registry
+    from voxgate.models.store import archive
+    from voxgate.models.store.registry import Registry
 
-    record = Registry.open(in_force()).find(name)
-    with interrupts.unwound("Nothing was written."), _watching() as watch:
-        exporting.export(record, file, watch)
+    record = Registry.open(apply_settings()).find(name)
+    with signals.unwind("Nothing was written."), _watching() as watch:
+        archive.export_model(record, file, watch)
     say(f"exported {record.name} at {record.revision} to {file}.")
 
 
-def import_(
+def import_command(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="What `voxgate models export` has written.")
     ],
 ) -> None:
     """Install the model in a file that another machine has exported. Its hashes are checked."""
-    from voxgate.registry import importing
-    from voxgate.registry.registry import Registry
+    from voxgate.models.store import archive
+    from voxgate.models.store.registry import Registry
 
-    registry = Registry.open(in_force())
-    with interrupts.unwound("Nothing was installed."), _watching() as watch:
-        record = importing.import_(registry, file, watch)
+    registry = Registry.open(apply_settings())
+    with signals.unwind("Nothing was installed."), _watching() as watch:
+        record = archive.import_model(registry, file, watch)
     say_installed("imported", record)
 
 
-def say_installed(how: str, record: Record) -> None:
+def say_installed(how: str, record: ModelRecord) -> None:
     """What is there now, and what it will take."""
-    from voxgate.registry.amounts import shown as amount
+    from voxgate.hardware.memory import format_bytes as amount
 
     say(
         f"{how} {record.name} at {record.revision}: {amount(record.nbytes)} in {record.folder}; "
@@ -108,12 +108,12 @@ def say_installed(how: str, record: Record) -> None:
 
 
 @contextmanager
-def _watching() -> Iterator[Watch]:
+def _watching() -> Iterator[StoreProgress]:
     """Shows bytes on a terminal; elsewhere only sentences."""
-    from voxgate.registry.watch import Watch
+    from voxgate.models.store.progress import StoreProgress
 
     if not has_terminal():
-        yield Watch(say=say)
+        yield StoreProgress(say=say)
         return
 
     from rich.console import Console
@@ -131,11 +131,11 @@ def _watching() -> Iterator[Watch]:
         task = progress.add_task("asking the hub", total=None)
 
         def moved(file: str, done: int, total: int) -> None:
-            progress.update(task, description=shown(file), completed=done, total=total)
+            progress.update(task, description=printable(file), completed=done, total=total)
 
-        yield Watch(
+        yield StoreProgress(
             say=lambda line: progress.console.print(
-                f"voxgate: {shown(line)}", markup=False, highlight=False, soft_wrap=True
+                f"voxgate: {printable(line)}", markup=False, highlight=False, soft_wrap=True
             ),
             moved=moved,
         )

@@ -1,4 +1,4 @@
-"""`Server`: a Voxgate server that does the work, with the verbs of a `Session`."""
+"""`RemoteSession`: a Voxgate server that does the work, with the verbs of a `Session`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from voxgate.client.address import Address
-from voxgate.client.body import Body, audio_format, opened
-from voxgate.client.limits import Limits
-from voxgate.client.line import Line
-from voxgate.client.transcript import transcript
-from voxgate.client.untrusted import Untrusted
+from voxgate.client.request import TranscriptionUpload, audio_format, open_upload
+from voxgate.client.transcript import Untrusted, parse_transcript
+from voxgate.client.transport import Transport, TransportLimits
 from voxgate.errors import UsageError
 from voxgate.offline import refusal
-from voxgate.pipeline.run import Standing
+from voxgate.pipeline.job import JobProgress
 from voxgate.settings import Settings
 from voxgate.transcript.values import Notice, Options
 
@@ -24,17 +22,19 @@ if TYPE_CHECKING:
     from typing import Self
 
     from voxgate.audio.pcm import PcmDeclaration
-    from voxgate.audio.source import Given
+    from voxgate.audio.source import AudioInput
     from voxgate.client.reply import Reply
     from voxgate.transcript.values import Transcript
 
-TRANSCRIPTIONS = "audio/transcriptions"
-MODELS = "models?output_modalities=transcription"  # OpenRouter lists no others unless it is asked
-MOST_REPEATS = 5
-WANTED = {"response_format": "verbose_json", "timestamp_granularities": ["segment", "word"]}
+TRANSCRIPTIONS_PATH = "audio/transcriptions"
+MODELS_PATH = (
+    "models?output_modalities=transcription"  # OpenRouter lists no others unless it is asked
+)
+MAX_RETRIES = 5
+WANTED_FORMAT = {"response_format": "verbose_json", "timestamp_granularities": ["segment", "word"]}
 
 
-class Server:
+class RemoteSession:
     """A server's models, within one event loop, as a `Session` offers those of this machine.
 
     `told` hears why it takes longer when a busy server has asked to be left alone for a while.
@@ -48,19 +48,19 @@ class Server:
         key: str | None = None,
         settings: Settings | None = None,
         *,
-        limits: Limits | None = None,
+        limits: TransportLimits | None = None,
         told: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings or Settings.read()
         address = Address.parse(url)
         if self.settings.offline and not address.is_loopback:
             raise refusal(f"The server {address} would be reached")
-        self._line = Line(address, _checked(key), limits or Limits())
+        self._line = Transport(address, _checked(key), limits or TransportLimits())
         self._told = told
 
     async def models(self) -> list[str]:
         """The models that transcribe there, in the server's order. Raises `ServerError`."""
-        answer = await self._ask(MODELS)
+        answer = await self._ask(MODELS_PATH)
         listed = Untrusted(answer.body())
         if not listed.has("data"):
             raise listed.odd("data", "is missing")
@@ -68,13 +68,13 @@ class Server:
 
     async def transcribe(
         self,
-        given: Given,
+        given: AudioInput,
         *,
         model: str,
         options: Options | None = None,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
-        standing: Callable[[Standing], None] = lambda _: None,
+        standing: Callable[[JobProgress], None] = lambda _: None,
     ) -> Transcript:
         """Send a path, bytes or an open binary file, and wait for its transcript.
 
@@ -83,12 +83,14 @@ class Server:
         Raises `VoxgateError`: `ServerError` for all that goes wrong at or before the server.
         """
         self.check(pcm)
-        source = await asyncio.to_thread(opened, given, self.settings, name=name, pcm=pcm)
+        source = await asyncio.to_thread(open_upload, given, self.settings, name=name, pcm=pcm)
         with source:
-            reply = await self._ask(TRANSCRIPTIONS, Body(source, _asked(model, options)))
-            heard = transcript(reply.body(), model=model)
+            reply = await self._ask(
+                TRANSCRIPTIONS_PATH, TranscriptionUpload(source, _asked(model, options))
+            )
+            heard = parse_transcript(reply.body(), model=model)
             grown = [_grown(source.name)] if source.grown() else []
-        standing(Standing(heard.duration, heard.duration, counted=True))
+        standing(JobProgress(heard.duration, heard.duration, counted=True))
         said = (replace(one, sentence=reply.without_key(one.sentence)) for one in heard.notices)
         return replace(heard, notices=(*grown, *said))
 
@@ -112,9 +114,9 @@ class Server:
     ) -> None:
         await self.aclose()
 
-    async def _ask(self, path: str, body: Body | None = None) -> Reply:
+    async def _ask(self, path: str, body: TranscriptionUpload | None = None) -> Reply:
         """Ask, and ask again as often as a busy server invites to it."""
-        for _ in range(MOST_REPEATS):
+        for _ in range(MAX_RETRIES):
             reply = await self._line.ask(path, body)
             if reply.wait_s is None:
                 return reply
@@ -143,7 +145,7 @@ def _asked(model: str, options: Options | None) -> dict[str, object]:
     wanted = {f.name: getattr(options, f.name) for f in fields(options) if options.asks(f.name)}
     if "vocabulary" in wanted:
         wanted["keyterms"] = wanted.pop("vocabulary")  # one of its names on the wire
-    return {"model": model, **WANTED, **wanted}
+    return {"model": model, **WANTED_FORMAT, **wanted}
 
 
 def _grown(name: str) -> Notice:

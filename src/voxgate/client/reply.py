@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from voxgate.client.errors import UnusableServerError
-from voxgate.errors import ServerError
-from voxgate.transcript.writing import one_line
+from voxgate.errors import ServerError, UnusableServerError
+from voxgate.transcript.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_SENTENCE = 1000  # characters
 LONGEST_WAIT_S = 60.0
-BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+BUSY_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 CHECK_THE_URL = "Check the server's URL, --server or VOXGATE_SERVER."
 
 
@@ -52,7 +51,7 @@ class Reply:
         Only seconds are understood; a date is for crawlers.
         """
         given = self.headers.get("retry-after", "")
-        if self.status not in BUSY or not (given.isascii() and given.isdigit()):
+        if self.status not in BUSY_STATUSES or not (given.isascii() and given.isdigit()):
             return None
         return float(given) if float(given) <= LONGEST_WAIT_S else None
 
@@ -95,7 +94,9 @@ class Reply:
 
     def _no_json(self) -> ServerError:
         """A success that ends too early, or is a page for people."""
-        return broken_off(self.server) if self.data[:1] in {b"", b"{"} else self._stranger()
+        return (
+            truncated_reply_error(self.server) if self.data[:1] in {b"", b"{"} else self._stranger()
+        )
 
     def _stranger(self) -> UnusableServerError:
         kind = self._header("content-type") or "nothing"
@@ -127,7 +128,7 @@ class Reply:
         return self.without_key(one_line(text))[:MAX_SENTENCE]
 
 
-def broken_off(server: str) -> ServerError:
+def truncated_reply_error(server: str) -> ServerError:
     """The one sentence for an answer without an end."""
     return ServerError(
         f"The connection to {server} broke off before its answer was complete. Ask it again: "

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from voxgate import offline
-from voxgate.engine.catalogue import find
-from voxgate.engine.placing import ON_A_CARD
-from voxgate.engine.serve import GRACE_S, serve
+from voxgate.engine.serve import ENGINE_GRACE_S, serve_model
 from voxgate.errors import VoxgateError
+from voxgate.models.catalogue import find_model
+from voxgate.models.placement import GPU_PROFILE
 
 
 def main() -> int:
@@ -24,7 +24,10 @@ def main() -> int:
     parser.add_argument("model", help="a model's name, or the folder of a checkpoint")
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
     parser.add_argument(
-        "--grace", type=float, default=GRACE_S, help="seconds for accepted work after SIGTERM"
+        "--grace",
+        type=float,
+        default=ENGINE_GRACE_S,
+        help="seconds for accepted work after SIGTERM",
     )
     parser.add_argument(
         "--lifeline",
@@ -39,10 +42,12 @@ def main() -> int:
     given = parser.parse_args()
     known = {name: vars(given)[name] for name in ("name", "revision")}
     try:
-        spec = replace(find(given.model), **{name: fact for name, fact in known.items() if fact})
-        usual = spec.profile if given.device == "cpu" else ON_A_CARD
+        spec = replace(
+            find_model(given.model), **{name: fact for name, fact in known.items() if fact}
+        )
+        usual = spec.profile if given.device == "cpu" else GPU_PROFILE
         spec = spec.on(given.device, given.profile or usual)
-        serve(spec, given.socket, given.grace, lifeline=given.lifeline, plates=given.plates)
+        serve_model(spec, given.socket, given.grace, lifeline=given.lifeline, plates=given.plates)
     except VoxgateError as error:
         sys.stderr.write(f"{error.sentence}\n")
         return 1

@@ -12,8 +12,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias, cast, get_args
 
-from voxgate.engine.record import MalformedError, Record
-from voxgate.engine.work import Lane
+from voxgate.engine.queue import Lane
+from voxgate.engine.record import MalformedError, StrictRecord
 from voxgate.errors import (
     EngineBusyError,
     EngineError,
@@ -98,7 +98,7 @@ class Health:
     def decode(cls, body: bytes) -> Health:
         """The inverse of `encode`. Raises `EngineError` for anything else."""
         try:
-            record = Record.parse(body)
+            record = StrictRecord.parse(body)
             health = cls(
                 model=record.text("model"),
                 pid=record.count("pid"),
@@ -115,20 +115,20 @@ class Health:
         return health
 
 
-Line: TypeAlias = Event | Failure
+EventLine: TypeAlias = Event | Failure
 """What one line of an answer says. `Done` or a `Failure` is the last."""
 
 
-def encode(line: Line) -> bytes:
+def encode(line: EventLine) -> bytes:
     """One line of NDJSON, its newline included."""
     kind = "error" if isinstance(line, Failure) else _TYPES[type(line)]
     return _json({"type": kind, **asdict(line)}) + b"\n"
 
 
-def decode(line: bytes) -> Line:
+def decode(line: bytes) -> EventLine:
     """The inverse of `encode`. Raises `EngineError` for anything else."""
     try:
-        record = Record.parse(line)
+        record = StrictRecord.parse(line)
         decoded = _line(record)
         record.close()
     except MalformedError as error:
@@ -147,7 +147,7 @@ def decode_options(text: str) -> Options:
     Raises `UsageError`, which names the field, for anything else.
     """
     try:
-        record = Record.parse(text)
+        record = StrictRecord.parse(text)
         given = _options(record)
         record.close()
     except MalformedError as error:
@@ -168,7 +168,7 @@ def decode_lane(text: str) -> Lane:
     return cast("Lane", text)
 
 
-def _options(record: Record) -> dict[str, Any]:
+def _options(record: StrictRecord) -> dict[str, Any]:
     """Every option by its name, None for one that is absent.
 
     `Options` itself knows their ranges, except a seed's, which has to fit a generator.
@@ -186,7 +186,7 @@ def _options(record: Record) -> dict[str, Any]:
     }
 
 
-def _line(record: Record) -> Line:
+def _line(record: StrictRecord) -> EventLine:
     match record.text("type"):
         case "delta":
             return Delta(record.text("text"))
@@ -204,14 +204,14 @@ def _line(record: Record) -> Line:
             raise MalformedError(f"'{unknown}' is no type of event")
 
 
-def _segment(record: Record) -> Segment:
+def _segment(record: StrictRecord) -> Segment:
     words = tuple(_word(item) for item in record.records("words"))
     start, end = _span(record)
     confidence = record.number_or_none("confidence", most=1)
     return Segment(record.text("text"), start, end, words, confidence, _time_source(record))
 
 
-def _word(record: Record) -> Word:
+def _word(record: StrictRecord) -> Word:
     start, end = _span(record)
     confidence = record.number_or_none("confidence", most=1)
     word = Word(record.text("text"), start, end, confidence, _time_source(record))
@@ -219,20 +219,20 @@ def _word(record: Record) -> Word:
     return word
 
 
-def _notice(record: Record) -> Notice:
+def _notice(record: StrictRecord) -> Notice:
     notice = Notice(record.text("code"), record.text("sentence"))
     record.close()
     return notice
 
 
-def _span(record: Record) -> tuple[float, float]:
+def _span(record: StrictRecord) -> tuple[float, float]:
     start, end = record.number("start"), record.number("end")
     if end < start:
         raise MalformedError(f"'end' {end} comes before 'start' {start}")
     return start, end
 
 
-def _time_source(record: Record) -> TimeSource:
+def _time_source(record: StrictRecord) -> TimeSource:
     source = record.text("time_source")
     if source not in get_args(TimeSource):
         raise MalformedError(f"'{source}' is no source of times")

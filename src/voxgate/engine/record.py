@@ -1,4 +1,4 @@
-"""`Record`: a JSON object from the other side of a socket, read strictly."""
+"""`StrictRecord`: a JSON object from the other side of a socket, read strictly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class MalformedError(ValueError):
     """What is wrong with a record, for the end of a sentence."""
 
 
-class Record:
+class StrictRecord:
     """A JSON object whose fields are taken once each, by type; nothing may be left over.
 
     Every method raises `MalformedError`, whose text names the field.
@@ -24,7 +24,7 @@ class Record:
         self._fields = dict(value)
 
     @classmethod
-    def parse(cls, text: str | bytes) -> Record:
+    def parse(cls, text: str | bytes) -> StrictRecord:
         """The record that is the whole of `text`. NaN and Infinity are not JSON, and refused."""
         try:
             return cls(json.loads(text, parse_constant=_refuse))
@@ -84,12 +84,12 @@ class Record:
         """A finite number in [`least`, `most`]; null or absent is None."""
         return None if self._absent(name) else self.number(name, least, most)
 
-    def records(self, name: str) -> list[Record]:
+    def records(self, name: str) -> list[StrictRecord]:
         """A list of objects; absent is empty."""
         value = self._fields.pop(name, [])
         if not isinstance(value, list):
             raise MalformedError(f"'{name}' must be a list, not {_kind(value)}")
-        return [Record(item) for item in value]
+        return [StrictRecord(item) for item in value]
 
     def close(self) -> None:
         """Raise when a field was not taken: what is not understood is not passed over."""

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from voxgate.engine.work import Lane, Work
-    from voxgate.voxtral.cache import Cache
-    from voxgate.voxtral.hearing import Hearing
+    from voxgate.engine.queue import Lane, WindowRequest
+    from voxgate.voxtral.decoding import DecodingState
+    from voxgate.voxtral.kv_cache import KVCache
     from voxgate.voxtral.model import Voxtral
     from voxgate.voxtral.sampling import Likeliest
 
@@ -36,7 +36,7 @@ class Sequence:
     it.
     """
 
-    def __init__(self, work: Work, model: Voxtral, cache: Cache) -> None:
+    def __init__(self, work: WindowRequest, model: Voxtral, cache: KVCache) -> None:
         """Take a slot. Raises `UsageError` for half a sample or none, and values out of range."""
         self.work = work
         self.hearing = _hearing(work.pcm16, work.options, model)
@@ -96,7 +96,7 @@ class Sequence:
         self._cache.free(self.slot)
 
 
-def _hearing(pcm16: bytes, options: Options, model: Voxtral) -> Hearing:
+def _hearing(pcm16: bytes, options: Options, model: Voxtral) -> DecodingState:
     if len(pcm16) % SAMPLE_BYTES:
         raise UsageError(f"{len(pcm16)} bytes are no whole number of 16-bit samples.")
     return model.hearing(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 REPLACEMENT = "\ufffd"
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)
 
@@ -30,7 +30,7 @@ def storable(text: str, length: int) -> str:
     return whole.replace("\0", REPLACEMENT)
 
 
-class Instant(TypeDecorator[datetime]):
+class UtcColumn(TypeDecorator[datetime]):
     """A moment. SQLite keeps it as text without a zone, which is UTC here."""
 
     impl = DateTime(timezone=True)
@@ -48,7 +48,7 @@ class Instant(TypeDecorator[datetime]):
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-class Text(TypeDecorator[str]):
+class TextColumn(TypeDecorator[str]):
     """Text of a limited length, whoever wrote it."""
 
     impl = String
@@ -63,7 +63,7 @@ class Text(TypeDecorator[str]):
         return None if value is None else storable(value, self.length)
 
 
-class Json(TypeDecorator[Any]):
+class JsonColumn(TypeDecorator[Any]):
     """A value of JSON whose texts have a limited length each, whoever wrote them."""
 
     impl = JSON

@@ -22,12 +22,12 @@ PRAGMAS = (
 )
 
 
-def url(driver: str, path: Path) -> URL:
+def sqlite_url(driver: str, path: Path) -> URL:
     """Any path, whatever characters it has."""
     return URL.create(driver, database=str(path.absolute()))
 
 
-def prepare(engine: Engine) -> None:
+def set_pragmas(engine: Engine) -> None:
     """Give every connection its settings when it is made."""
 
     def connected(connection: Any, _record: object) -> None:
@@ -46,7 +46,7 @@ def begin_by_writing(engine: Engine) -> None:
     Who begins by reading, and writes later, is refused when another has written in between: waiting
     could not help it. So every transaction asks for the right to write when it begins.
     """
-    prepare(engine)
+    set_pragmas(engine)
 
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

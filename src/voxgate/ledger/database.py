@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from voxgate.errors import LedgerError
-from voxgate.ledger.connection import begin_by_writing, prepare, url
-from voxgate.ledger.failures import told
+from voxgate.ledger.connection import begin_by_writing, set_pragmas, sqlite_url
+from voxgate.ledger.errors import ledger_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -34,7 +34,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        address = url("sqlite+aiosqlite", path)
+        address = sqlite_url("sqlite+aiosqlite", path)
         self._readers = create_async_engine(
             address,
             isolation_level="AUTOCOMMIT",
@@ -46,7 +46,7 @@ class Database:
         self._writer = create_async_engine(
             address, pool_size=1, max_overflow=0, hide_parameters=True
         )
-        prepare(self._readers.sync_engine)
+        set_pragmas(self._readers.sync_engine)
         begin_by_writing(self._writer.sync_engine)
         self._under_way: set[asyncio.Task[object]] = set()
         self._closed = False
@@ -76,17 +76,17 @@ class Database:
         self._closed = True
         if self._under_way:
             await asyncio.wait(self._under_way)
-        with told(self.path):
+        with ledger_errors(self.path):
             await self._readers.dispose()
             await self._writer.dispose()
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
-        with told(self.path):
+        with ledger_errors(self.path):
             async with self._readers.connect() as connection:
                 return await connection.run_sync(work)
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
-        with told(self.path):
+        with ledger_errors(self.path):
             async with self._writer.begin() as connection:
                 return await connection.run_sync(work)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select, update
 
 from voxgate.errors import NotFoundError
-from voxgate.ledger.columns import now
-from voxgate.ledger.schema import NAME, generations
+from voxgate.ledger.columns import utc_now
+from voxgate.ledger.schema import NAME_LENGTH, generations_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class RecordedAttempt:
     """One provider's try. `status` is what HTTP would say of it; `error` a code, or None."""
 
     provider: str
@@ -44,7 +44,7 @@ class Generation:
 
     model: str
     provider: str | None = None
-    created_at: datetime = field(default_factory=now)
+    created_at: datetime = field(default_factory=utc_now)
     finished_at: datetime | None = None
     status: int | None = None
     """Of HTTP; None while it is under way, and for ever when the server was killed then."""
@@ -58,7 +58,7 @@ class Generation:
     latency_ms: int | None = None
     generation_time_ms: int | None = None
     cancelled: bool = False
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[RecordedAttempt, ...] = ()
     user_agent: str | None = None
     http_referer: str | None = None
     app_title: str | None = None
@@ -79,7 +79,7 @@ class Generations:
     async def begin(self, generation: Generation) -> None:
         """Write it down. Its id must be new, and its key one of this ledger's."""
         await self._database.write(
-            lambda connection: connection.execute(insert(generations), asdict(generation))
+            lambda connection: connection.execute(insert(generations_table), asdict(generation))
         )
 
     async def finish(
@@ -95,14 +95,14 @@ class Generations:
         cost_nanodollars: int = 0,
         cancelled: bool = False,
         provider: str | None = None,
-        attempts: Sequence[Attempt] = (),
+        attempts: Sequence[RecordedAttempt] = (),
     ) -> None:
         """Write down how it ended, once: the first end counts. Without a provider, it keeps its.
 
         Raises `NotFoundError` when none of that id is under way.
         """
         ending: dict[str, object] = {
-            "finished_at": now(),
+            "finished_at": utc_now(),
             "status": status,
             "latency_ms": latency_ms,
             "generation_time_ms": generation_time_ms,
@@ -115,19 +115,22 @@ class Generations:
         }
         if provider is not None:
             ending["provider"] = provider
-        change = update(generations).values(ending)
-        under_way = change.where(generations.c.id == id, generations.c.finished_at.is_(None))
+        change = update(generations_table).values(ending)
+        under_way = change.where(
+            generations_table.c.id == id, generations_table.c.finished_at.is_(None)
+        )
 
         def put(connection: Connection) -> None:
             if not connection.execute(under_way).rowcount:
-                raise NotFoundError(f"No generation '{id[:NAME]}' is under way.")
+                raise NotFoundError(f"No generation '{id[:NAME_LENGTH]}' is under way.")
 
         await self._database.write(put)
 
     async def find(self, id: str, key_hash: str | None) -> Generation | None:  # noqa: A002
         """The generation of that id, if it is this key's; None also where it is another's."""
-        query = select(generations).where(
-            generations.c.id == id, generations.c.key_hash.is_not_distinct_from(key_hash)
+        query = select(generations_table).where(
+            generations_table.c.id == id,
+            generations_table.c.key_hash.is_not_distinct_from(key_hash),
         )
 
         def got(connection: Connection) -> Generation | None:
@@ -139,5 +142,5 @@ class Generations:
 
 
 def _generation(row: Mapping[Any, Any]) -> Generation:
-    attempts = tuple(Attempt(**attempt) for attempt in row["attempts"])
+    attempts = tuple(RecordedAttempt(**attempt) for attempt in row["attempts"])
     return Generation(**{**row, "attempts": attempts})

@@ -19,8 +19,8 @@ from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from voxgate.errors import NotFoundError, UsageError
-from voxgate.ledger.columns import now
-from voxgate.ledger.schema import keys
+from voxgate.ledger.columns import utc_now
+from voxgate.ledger.schema import keys_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,14 +29,20 @@ if TYPE_CHECKING:
 
     from voxgate.ledger.database import Database
 
-PREFIX = "sk-vg-"
+KEY_PREFIX = "sk-vg-"
 NAME_CHARACTERS = 100
 TOUCH_S = 60.0
 """How often the last use of a key is written, at most."""
 
 _HASH = re.compile(r"[0-9a-f]{6,64}")
-_VALID = select(keys).where(keys.c.hash == bindparam("hash"), keys.c.revoked_at.is_(None))
-_USE = update(keys).where(keys.c.hash == bindparam("of")).values(last_used_at=bindparam("at"))
+_VALID = select(keys_table).where(
+    keys_table.c.hash == bindparam("hash"), keys_table.c.revoked_at.is_(None)
+)
+_USE = (
+    update(keys_table)
+    .where(keys_table.c.hash == bindparam("of"))
+    .values(last_used_at=bindparam("at"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +74,12 @@ class Keys:
         Raises `UsageError` for a name that is malformed, or that a valid key has.
         """
         _check(name)
-        secret = PREFIX + secrets.token_urlsafe(32)
-        key = Key(_hashed(secret), name, _label(secret), now())
+        secret = KEY_PREFIX + secrets.token_urlsafe(32)
+        key = Key(_hashed(secret), name, _label(secret), utc_now())
 
         def put(connection: Connection) -> None:
             try:
-                connection.execute(insert(keys), asdict(key))
+                connection.execute(insert(keys_table), asdict(key))
             except IntegrityError as error:
                 raise UsageError(
                     f"A key is called '{name}' already. Choose another name, or revoke that key "
@@ -90,7 +96,7 @@ class Keys:
     async def any(self) -> bool:
         """Whether any key was ever made."""
         found = await self._database.read(
-            lambda connection: connection.scalar(select(exists().select_from(keys)))
+            lambda connection: connection.scalar(select(exists().select_from(keys_table)))
         )
         return bool(found)
 
@@ -117,16 +123,18 @@ class Keys:
         """
 
         def put(connection: Connection) -> Key:
-            key = replace(_meant(what, _all(connection)), revoked_at=now())
+            key = replace(_meant(what, _all(connection)), revoked_at=utc_now())
             connection.execute(
-                update(keys).where(keys.c.hash == key.hash).values(revoked_at=key.revoked_at)
+                update(keys_table)
+                .where(keys_table.c.hash == key.hash)
+                .values(revoked_at=key.revoked_at)
             )
             return key
 
         return await self._database.write(put)
 
     def _touch(self, key: Key) -> None:
-        used_at = now()
+        used_at = utc_now()
         # A clock that was set back must not stop the writing: hence the distance, either way.
         if key.last_used_at and abs(used_at - key.last_used_at) < timedelta(seconds=TOUCH_S):
             return
@@ -143,8 +151,10 @@ def _check(name: str) -> None:
             f"A key's name has 1 to {NAME_CHARACTERS} printable characters, and no space at its "
             f"ends. Choose one that says who will use it."
         )
-    if name.startswith(PREFIX):
-        raise UsageError(f"A name that begins with '{PREFIX}' looks like a key. Choose another.")
+    if name.startswith(KEY_PREFIX):
+        raise UsageError(
+            f"A name that begins with '{KEY_PREFIX}' looks like a key. Choose another."
+        )
 
 
 def _hashed(secret: str) -> str:
@@ -152,12 +162,12 @@ def _hashed(secret: str) -> str:
 
 
 def _label(secret: str) -> str:
-    return f"{secret[: len(PREFIX) + 3]}...{secret[-4:]}"
+    return f"{secret[: len(KEY_PREFIX) + 3]}...{secret[-4:]}"
 
 
 def _meant(what: str, known: Sequence[Key]) -> Key:
     """The one valid key that is meant. A revoked one is mentioned where there is no other."""
-    secret = what.startswith(PREFIX)
+    secret = what.startswith(KEY_PREFIX)
     shown = _label(what) if secret and len(what) > len(_label(what)) else what[:NAME_CHARACTERS]
     found = [key for key in known if _means(what, key)]
     valid = [key for key in found if key.revoked_at is None]
@@ -175,7 +185,7 @@ def _meant(what: str, known: Sequence[Key]) -> Key:
 
 
 def _means(what: str, key: Key) -> bool:
-    if what.startswith(PREFIX):
+    if what.startswith(KEY_PREFIX):
         return key.label == what or key.hash == _hashed(what)
     beginning = what.lower()
     is_hash = _HASH.fullmatch(beginning) is not None
@@ -183,5 +193,7 @@ def _means(what: str, key: Key) -> bool:
 
 
 def _all(connection: Connection) -> list[Key]:
-    rows = connection.execute(select(keys).order_by(keys.c.created_at, keys.c.hash))
+    rows = connection.execute(
+        select(keys_table).order_by(keys_table.c.created_at, keys_table.c.hash)
+    )
     return [Key(**row) for row in rows.mappings()]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-FILE = "ledger.sqlite3"
+LEDGER_FILE = "ledger.sqlite3"
 """Its name in `Settings.home`."""
 
 

@@ -22,8 +22,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine
 
 from voxgate.errors import LedgerError
-from voxgate.ledger.connection import begin_by_writing, url
-from voxgate.ledger.failures import told
+from voxgate.ledger.connection import begin_by_writing, sqlite_url
+from voxgate.ledger.errors import ledger_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ async def migrate(path: Path, patience_s: float = PATIENCE_S) -> None:
     Raises `LedgerError`: no rights, no space, no database, one of a newer version, or another
     process that has been at it for longer than `patience_s`.
     """
-    with told(path):
+    with ledger_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = await _lock(path, patience_s)
         await asyncio.to_thread(_migrate, path, lock)
@@ -75,7 +75,7 @@ def _migrate(path: Path, lock: BinaryIO) -> None:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         if not os.access(path, os.W_OK):  # SQLite would open it, and fail at the first write
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        engine = create_engine(url("sqlite", path), poolclass=NullPool, hide_parameters=True)
+        engine = create_engine(sqlite_url("sqlite", path), poolclass=NullPool, hide_parameters=True)
         begin_by_writing(engine)
         with engine.begin() as connection:
             _upgrade(connection, path)

@@ -20,11 +20,11 @@ from sqlalchemy import (
     Table,
 )
 
-from voxgate.ledger.columns import Instant, Json, Text
+from voxgate.ledger.columns import JsonColumn, TextColumn, UtcColumn
 
-HASH = 64  # hexadecimal digits of SHA-256
-NAME = 256  # characters; of models, providers, sessions and the like
-MESSAGE = 2048  # characters; of what may be a sentence or an address
+HASH_LENGTH = 64  # hexadecimal digits of SHA-256
+NAME_LENGTH = 256  # characters; of models, providers, sessions and the like
+MESSAGE_LENGTH = 2048  # characters; of what may be a sentence or an address
 
 metadata = MetaData(
     naming_convention={  # migrations must be able to name what they drop
@@ -34,51 +34,55 @@ metadata = MetaData(
     }
 )
 
-keys = Table(
+keys_table = Table(
     "keys",
     metadata,
-    Column("hash", Text(HASH), primary_key=True),
-    Column("name", Text(NAME), nullable=False),
-    Column("label", Text(NAME), nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("last_used_at", Instant),
-    Column("revoked_at", Instant),
+    Column("hash", TextColumn(HASH_LENGTH), primary_key=True),
+    Column("name", TextColumn(NAME_LENGTH), nullable=False),
+    Column("label", TextColumn(NAME_LENGTH), nullable=False),
+    Column("created_at", UtcColumn, nullable=False),
+    Column("last_used_at", UtcColumn),
+    Column("revoked_at", UtcColumn),
 )
 
 Index(  # a name may be given again once its key is revoked
     "keys_valid_name_index",
-    keys.c.name,
+    keys_table.c.name,
     unique=True,
-    sqlite_where=keys.c.revoked_at.is_(None),
-    postgresql_where=keys.c.revoked_at.is_(None),
+    sqlite_where=keys_table.c.revoked_at.is_(None),
+    postgresql_where=keys_table.c.revoked_at.is_(None),
 )
 
-generations = Table(
+generations_table = Table(
     "generations",
     metadata,
-    Column("id", Text(NAME), primary_key=True),
-    Column("key_hash", Text(HASH), ForeignKey("keys.hash")),  # null: the server asked for no keys
-    Column("model", Text(NAME), nullable=False),
-    Column("provider", Text(NAME)),
-    Column("created_at", Instant, nullable=False),
-    Column("finished_at", Instant),
+    Column("id", TextColumn(NAME_LENGTH), primary_key=True),
+    Column(
+        "key_hash", TextColumn(HASH_LENGTH), ForeignKey("keys.hash")
+    ),  # null: the server asked for no keys
+    Column("model", TextColumn(NAME_LENGTH), nullable=False),
+    Column("provider", TextColumn(NAME_LENGTH)),
+    Column("created_at", UtcColumn, nullable=False),
+    Column("finished_at", UtcColumn),
     Column("status", Integer),  # of HTTP; null while under way
-    Column("error_code", Text(NAME)),
-    Column("error_message", Text(MESSAGE)),
+    Column("error_code", TextColumn(NAME_LENGTH)),
+    Column("error_message", TextColumn(MESSAGE_LENGTH)),
     Column("audio_seconds", Double),  # of decoded sound
     Column("cost_nanodollars", BigInteger, nullable=False, server_default="0"),
     Column("latency_ms", Integer),
     Column("generation_time_ms", Integer),
     Column("cancelled", Boolean, nullable=False),
-    Column("attempts", Json(MESSAGE), nullable=False),
-    Column("user_agent", Text(MESSAGE)),
-    Column("http_referer", Text(MESSAGE)),
-    Column("app_title", Text(NAME)),
-    Column("session_id", Text(NAME)),
-    Column("external_user", Text(NAME)),
-    Column("revision", Text(NAME)),  # of the model's checkpoint
-    Column("profile", Text(NAME)),  # how its weights were held
+    Column("attempts", JsonColumn(MESSAGE_LENGTH), nullable=False),
+    Column("user_agent", TextColumn(MESSAGE_LENGTH)),
+    Column("http_referer", TextColumn(MESSAGE_LENGTH)),
+    Column("app_title", TextColumn(NAME_LENGTH)),
+    Column("session_id", TextColumn(NAME_LENGTH)),
+    Column("external_user", TextColumn(NAME_LENGTH)),
+    Column("revision", TextColumn(NAME_LENGTH)),  # of the model's checkpoint
+    Column("profile", TextColumn(NAME_LENGTH)),  # how its weights were held
 )
 
-Index(None, generations.c.key_hash, generations.c.created_at)  # what one key has done lately
-Index(None, generations.c.created_at)
+Index(
+    None, generations_table.c.key_hash, generations_table.c.created_at
+)  # what one key has done lately
+Index(None, generations_table.c.created_at)

@@ -11,13 +11,13 @@ from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
     from voxgate.audio.pcm import PcmDeclaration
-    from voxgate.audio.source import Given
+    from voxgate.audio.source import AudioInput
     from voxgate.settings import Settings
     from voxgate.transcript.values import Transcript
 
 
 def transcribe(
-    source: Given,
+    source: AudioInput,
     model: str = DEFAULT_MODEL,
     *,
     language: str | None = None,

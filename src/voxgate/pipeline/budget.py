@@ -1,4 +1,4 @@
-"""`Budget`: what one recording's options leave to each of its windows.
+"""`OptionBudget`: what one recording's options leave to each of its windows.
 
 A model sees one window and knows nothing of the others. So what concerns the whole text is divided
 here: each window draws from a generator of its own, `max_tokens` is what the windows before have
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voxgate.engine.capabilities import Capabilities
+    from voxgate.models.capabilities import Capabilities
     from voxgate.transcript.values import Options, Segment
 
 SEED_BITS = 63
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class OptionBudget:
     """The options of a recording, and how much of them its windows until now have used."""
 
     options: Options
@@ -55,7 +55,7 @@ class Budget:
             stop=(),
         )
 
-    def after(self, segments: Sequence[Segment], tokens: int) -> Budget:
+    def after(self, segments: Sequence[Segment], tokens: int) -> OptionBudget:
         """What is left after the next window, in order, has said this."""
         used = self.tokens + tokens
         if not self.options.stop:
@@ -68,7 +68,7 @@ class Budget:
         return replace(self, tokens=used, text=text, end=min(ends)[1] if ends else None)
 
 
-def seeded(options: Options, capabilities: Capabilities) -> Options:
+def draw_seed(options: Options, capabilities: Capabilities) -> Options:
     """The options with a seed, drawn here where chance has a say and the caller gave none."""
     if not options.temperature or options.seed is not None or "seed" not in capabilities.options:
         return options

@@ -7,18 +7,18 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voxgate.audio.decode import Decoders
+from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
-from voxgate.engine.catalogue import find, missing
-from voxgate.engine.placing import placed
 from voxgate.errors import NoWeightsError, UsageError
-from voxgate.pipeline.run import Run, Standing
+from voxgate.fair_queue import FairQueue
+from voxgate.models.available import AvailableModels
+from voxgate.models.catalogue import find_model, why_not_installed
+from voxgate.models.placement import place_model
+from voxgate.pipeline.job import JobProgress, TranscriptionJob
 from voxgate.providers.local import LocalEngine
-from voxgate.providers.rooms import Rooms
-from voxgate.registry.shelf import Shelf
+from voxgate.providers.memory_arbiter import MemoryArbiters
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options
-from voxgate.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from voxgate.audio.pcm import PcmDeclaration
-    from voxgate.audio.source import Given
-    from voxgate.engine.catalogue import ModelSpec
+    from voxgate.audio.source import AudioInput
+    from voxgate.models.catalogue import ModelSpec
     from voxgate.pipeline.trace import Trace
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
@@ -41,7 +41,7 @@ class _Desk:
     """A model's provider, and the turns that recordings take at it."""
 
     provider: Provider
-    lane: Turns
+    lane: FairQueue
 
 
 class Session:
@@ -65,17 +65,17 @@ class Session:
         `start` makes one's provider at first use; None is an engine of this machine.
         """
         self.settings = settings or Settings.read()
-        self.models = Shelf(self.settings) if models is None else models
-        self._rooms = Rooms(self.settings)
+        self.models = AvailableModels(self.settings) if models is None else models
+        self._rooms = MemoryArbiters(self.settings)
         self._start = start or self._local
-        self._decoders = Decoders(self.settings)
+        self._decoders = DecoderPool(self.settings)
         # By address and revision: a model may have several names, and a folder other files later.
         self._desks: dict[tuple[str, str | None], _Desk] = {}
         self._closed = False
 
     async def transcribe(
         self,
-        given: Given,
+        given: AudioInput,
         *,
         model: str | Provider = DEFAULT_MODEL,
         options: Options | None = None,
@@ -83,7 +83,7 @@ class Session:
         pcm: PcmDeclaration | None = None,
         party: Hashable = None,
         trace: Trace | None = None,
-        standing: Callable[[Standing], None] = lambda _: None,
+        standing: Callable[[JobProgress], None] = lambda _: None,
     ) -> Transcript:
         """Transcribe a path, bytes or an open binary file.
 
@@ -98,7 +98,7 @@ class Session:
         desk = self._desk(model) if isinstance(model, str) else self._desk_of(model)
         source = await asyncio.to_thread(Source.open, given, self.settings, name=name, pcm=pcm)
         with source:
-            run = Run(
+            run = TranscriptionJob(
                 source=source,
                 options=options or Options(),
                 provider=desk.provider,
@@ -136,13 +136,13 @@ class Session:
             self._desks = {}
 
     def _desk(self, model: str) -> _Desk:
-        spec = placed(find(model, self.models), self.settings)
+        spec = place_model(find_model(model, self.models), self.settings)
         key = spec.address, spec.revision
         if key not in self._desks:
-            if absent := missing(spec):
+            if absent := why_not_installed(spec):
                 raise NoWeightsError(absent)
             provider = self._start(spec, self.settings)
-            lane = Turns(provider.capabilities.concurrency)
+            lane = FairQueue(provider.capabilities.concurrency)
             self._desks[key] = _Desk(provider, lane)
         return self._desks[key]
 

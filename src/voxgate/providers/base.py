@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from voxgate.engine.capabilities import Capabilities
+from voxgate.models.capabilities import Capabilities
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from voxgate.audio.recording import Audio
+    from voxgate.audio.spool import Audio
     from voxgate.transcript.values import Event, Options
 
 __all__ = ["Capabilities", "Provider"]

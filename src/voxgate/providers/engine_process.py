@@ -14,22 +14,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxgate.engine.plates import FOLDER, place
 from voxgate.errors import EngineStartError
-from voxgate.offline import told
+from voxgate.models.running import RUN_FOLDER, record_path
+from voxgate.offline import child_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from voxgate.engine.catalogue import ModelSpec
+    from voxgate.models.catalogue import ModelSpec
     from voxgate.settings import Settings
 
-SOCKET = "engine"
+SOCKET_NAME = "engine"
 SOCKET_PATH_BYTES = 103  # the longest that macOS takes; Linux takes 107
 TAIL_BYTES = 8192  # what is kept of an engine's standard error
 LAST_WORDS_S = 1.0  # how long after its end a process may still be heard on standard error
 
-CARDS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # numbered as the driver does, which we have asked
+GPU_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # numbered as the driver does, which we have asked
 
 logger = logging.getLogger("voxgate.engine")
 
@@ -43,8 +43,8 @@ class EngineProcess:
 
     def __init__(self, model: str, process: Process, folder: Path, plates: Path) -> None:
         self.model = model
-        self.socket = folder / SOCKET
-        self._folder, self._plate = folder, place(plates, process.pid)
+        self.socket = folder / SOCKET_NAME
+        self._folder, self._plate = folder, record_path(plates, process.pid)
         self._process = process
         self._tail = b""
         self._listener = asyncio.create_task(self._listen())
@@ -56,17 +56,17 @@ class EngineProcess:
 
         Raises `EngineStartError` with the engine's last words. Cancelling leaves nothing behind.
         """
-        model, plates = spec.name, settings.home / FOLDER
+        model, plates = spec.name, settings.home / RUN_FOLDER
         folder = _folder(model)
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "voxgate.engine", spec.address),  # -P: not our cwd
-                *("--socket", str(folder / SOCKET), "--lifeline"),
+                *("--socket", str(folder / SOCKET_NAME), "--lifeline"),
                 *("--plates", str(plates), "--name", model, *_known(spec)),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
-                env={**CARDS, **os.environ, **told(settings)},
+                env={**GPU_ORDER, **os.environ, **child_environment(settings)},
                 start_new_session=True,
             )
         except BaseException as error:
@@ -185,7 +185,7 @@ def _folder(model: str) -> Path:
     """A new folder for a socket, mode 0700: the temporary one, or /tmp where that is too deep."""
     try:
         folder = Path(tempfile.mkdtemp(prefix="voxgate-engine-"))
-        if len(os.fsencode(folder / SOCKET)) > SOCKET_PATH_BYTES:
+        if len(os.fsencode(folder / SOCKET_NAME)) > SOCKET_PATH_BYTES:
             folder.rmdir()
             folder = Path(tempfile.mkdtemp(prefix="voxgate-engine-", dir="/tmp"))
     except OSError as error:

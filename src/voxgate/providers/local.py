@@ -6,32 +6,33 @@ import asyncio
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from voxgate.engine.catalogue import ModelSpec, find, missing
-from voxgate.engine.footprints import footprints
 from voxgate.errors import EngineClosedError, EngineDiedError, NoWeightsError, UsageError
+from voxgate.hardware import gpu
+from voxgate.hardware.memory import file_bytes_of
+from voxgate.models.catalogue import ModelSpec, find_model, why_not_installed
+from voxgate.models.placement import memory_by_profile
 from voxgate.providers.engine_client import NotListeningError
-from voxgate.providers.preparation import Preparation
-from voxgate.providers.room import WARM_S, Room
+from voxgate.providers.memory_arbiter import WARM_KEPT_S, MemoryArbiter
+from voxgate.providers.preparation import BackgroundLoad
 from voxgate.providers.running_engine import RunningEngine
 from voxgate.settings import Settings
-from voxgate.voxtral import cards
-from voxgate.voxtral.memory import file_bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from voxgate.audio.recording import Audio
+    from voxgate.audio.spool import Audio
     from voxgate.providers.base import Capabilities
     from voxgate.transcript.values import Event, Options
 
 LEAVE_S = 36.0  # an engine that was told to leave by others: its grace, its last step and a second
-GRACE_S = 5.0  # for windows in flight when the provider is closed
+STOP_GRACE_S = 5.0  # for windows in flight when the provider is closed
 
 
 class LocalEngine:
     """A `Provider` that starts its engine at first use, and ends it when it has long been idle.
 
-    It is a tenant of a `Room`, whose memory it shares with other models' engines. An engine that
+    It is a tenant of a `MemoryArbiter`, whose memory it shares with other models' engines. An
+    engine that
     dies costs exactly the windows it had in flight; the next call starts another. One that was told
     to leave (SIGTERM) finishes what it has, while later calls meet its successor.
     Nothing is retried here: a window is given to one engine once.
@@ -41,16 +42,16 @@ class LocalEngine:
         self,
         model: ModelSpec | str,
         settings: Settings | None = None,
-        room: Room | None = None,
+        room: MemoryArbiter | None = None,
     ) -> None:
-        """Without a `room` it has one of its own. Raises what `find` and `footprints` raise."""
-        self._spec = find(model) if isinstance(model, str) else model
+        """Without a `room` it has one of its own. Raises as `find_model` does."""
+        self._spec = find_model(model) if isinstance(model, str) else model
         self._settings = settings or Settings.read()
-        self._room = room or Room.of(self._settings, self._spec.device)
-        self.needs = footprints(self._spec)
+        self._room = room or MemoryArbiter.of(self._settings, self._spec.device)
+        self.needs = memory_by_profile(self._spec)
         self.in_use = 0
         self._idle: asyncio.TimerHandle | None = None
-        self._preparation = Preparation(self.name, self.warm, self.needs.get(self.profile, 0))
+        self._preparation = BackgroundLoad(self.name, self.warm, self.needs.get(self.profile, 0))
         self._going: asyncio.Task[None] | None = None  # an engine on its way out
         self._engine: RunningEngine | None = None
         self._leaving: set[RunningEngine] = set()
@@ -116,12 +117,12 @@ class LocalEngine:
 
     async def warm(self) -> None:
         """Start the engine now, if none runs, for who comes soon. Raises `EngineStartError`."""
-        async with self._used(kept_s=WARM_S):
+        async with self._used(kept_s=WARM_KEPT_S):
             await self._running()
 
     def admit(self) -> None:
         """Raise where no recording should be begun now: see `Provider.admit`."""
-        if self._spec.device != "cpu" and (why := cards.unusable()):
+        if self._spec.device != "cpu" and (why := gpu.why_unusable()):
             raise NoWeightsError(
                 f"{self._spec.name} is to compute on '{self._spec.device}', and {why}. "
                 f"VOXGATE_DEVICE=cpu does without a card; `voxgate doctor` says what is here."
@@ -135,10 +136,10 @@ class LocalEngine:
         async with self._lock:
             if self._engine is not None and not self.in_use:
                 self._retire(self._engine)
-            await asyncio.gather(*(engine.stop(GRACE_S) for engine in self._leaving))
+            await asyncio.gather(*(engine.stop(STOP_GRACE_S) for engine in self._leaving))
 
     async def aclose(self) -> None:
-        """End every process; windows in flight have `GRACE_S` seconds. May be called again."""
+        """End every process; windows in flight have `STOP_GRACE_S` seconds. May be called again."""
         self._closed.set()
         self._rouse()
         await self._preparation.aclose()
@@ -148,7 +149,7 @@ class LocalEngine:
             if self._engine is not None:
                 self._retire(self._engine)
             leaving, self._leaving = self._leaving, set()
-            await asyncio.gather(*(engine.stop(GRACE_S) for engine in leaving))
+            await asyncio.gather(*(engine.stop(STOP_GRACE_S) for engine in leaving))
 
     @asynccontextmanager
     async def _used(self, kept_s: float = 0.0) -> AsyncIterator[None]:
@@ -173,7 +174,7 @@ class LocalEngine:
         if self._engine is not None and not self.in_use:
             engine = self._engine
             self._retire(engine)
-            self._going = asyncio.create_task(engine.stop(GRACE_S))
+            self._going = asyncio.create_task(engine.stop(STOP_GRACE_S))
 
     async def _transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:
         for _ in range(2):  # the engine at hand may be leaving; its successor was started just now
@@ -208,7 +209,7 @@ class LocalEngine:
     async def _start(self) -> RunningEngine:
         if self._closed.is_set():
             raise self._after_the_end()
-        if absent := missing(self._spec):
+        if absent := why_not_installed(self._spec):
             raise NoWeightsError(absent)
         self._starting = asyncio.create_task(self._succeed())
         try:

@@ -1,4 +1,4 @@
-"""`Preparation`: a model is loaded while its callers are sent away, and told when to come again."""
+"""A model is loaded while its callers are sent away, and told when to come again."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from voxgate.errors import ModelLoadingError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-BYTES_PER_S = 0.5e9
+LOAD_BYTES_PER_S = 0.5e9
 """Of weights from a cold disk, with the first touch of the memory: 2 to 4 s a GB were measured."""
 
-START_S = 4.0  # of an engine, but for its weights
+ENGINE_OVERHEAD_S = 4.0  # of an engine, but for its weights
 
 
-class Preparation:
+class BackgroundLoad:
     """Of one model; begun by the first `refuse`, and again when an earlier one has ended."""
 
     def __init__(self, model: str, load: Callable[[], Awaitable[None]], nbytes: int) -> None:
         """`load` ends when the model is ready; `nbytes` is what it reads, for the first guess."""
         self._model, self._load = model, load
-        self._expected_s = START_S + nbytes / BYTES_PER_S
+        self._expected_s = ENGINE_OVERHEAD_S + nbytes / LOAD_BYTES_PER_S
         self._task: asyncio.Task[None] | None = None
         self._began = 0.0
 

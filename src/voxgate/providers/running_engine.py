@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -13,16 +14,59 @@ from voxgate.errors import (
     EngineStalledError,
     VoxgateError,
 )
-from voxgate.providers.engine_client import BrokenOffError, EngineClient
+from voxgate.providers.engine_client import BrokenOffError, EngineClient, NotListeningError
 from voxgate.providers.engine_process import EngineProcess
-from voxgate.providers.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from voxgate.engine.catalogue import ModelSpec
+    from voxgate.models.catalogue import ModelSpec
     from voxgate.settings import Settings
     from voxgate.transcript.values import Event, Options
+
+
+# MERGED providers.watchdog
+# `Watchdog`: finds out that an engine with work has come to a stop.
+
+
+class Watchdog:
+    """Asks an engine for its health while it has work.
+
+    An engine that cannot be asked, because it leaves after SIGTERM and no longer listens, shows by
+    its events that it works: `sign` is called for each.
+    """
+
+    def __init__(self, client: EngineClient, patience_s: float) -> None:
+        self._client = client
+        self._patience_s = patience_s
+        self._interval_s = min(patience_s / 10, 1.0)
+        self._last_sign = time.monotonic()
+
+    def sign(self) -> None:
+        """The engine was seen at work."""
+        self._last_sign = time.monotonic()
+
+    async def watch(self) -> str:
+        """Return, once the engine stands still, half a sentence that says how that showed."""
+        self.sign()
+        while True:
+            await asyncio.sleep(self._interval_s)
+            if reason := await self._look():
+                return reason
+
+    async def _look(self) -> str | None:
+        try:
+            async with asyncio.timeout(self._patience_s):
+                health = await self._client.health()
+        except TimeoutError:
+            return f"did not answer for {self._patience_s:g} s"
+        except (NotListeningError, BrokenOffError, EngineError):
+            silent_s = time.monotonic() - self._last_sign
+        else:
+            self.sign()
+            silent_s = health.step_age_s or 0.0
+        return f"took no step for {silent_s:.0f} s" if silent_s >= self._patience_s else None
+
 
 LAST_BREATH_S = 5.0  # between the end of a connection and the end of the process behind it
 

@@ -17,15 +17,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voxgate.voxtral.generation import Generation
+    from voxgate.voxtral.decoding import DecodingResult
     from voxgate.voxtral.model import Voxtral
 
-__all__ = ["Generation", "Voxtral"]
+__all__ = ["DecodingResult", "Voxtral"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'voxgate.voxtral' has no attribute '{name}'")
-    from voxgate.voxtral import generation, model  # noqa: PLC0415 (it imports torch)
+    from voxgate.voxtral import decoding, model  # noqa: PLC0415 (it imports torch)
 
-    return model.Voxtral if name == "Voxtral" else generation.Generation
+    return model.Voxtral if name == "Voxtral" else decoding.DecodingResult

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from voxgate.voxtral import takeover
+from voxgate.voxtral.kernels import dispatch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TILE = 512  # positions whose weights are there at once: what comes later is not computed
+QUERY_TILE = 512  # positions whose weights are there at once: what comes later is not computed
 
 
-def full(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def full_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """softmax(q kᵀ / √d) v, [chunks, heads, frames, head_dim] of any one type.
 
     One head at a time: its weights stay in the cache between both products. That takes
     two thirds of the time of PyTorch's fused attention in bf16 (docs/log.md).
     """
-    if takeover.attends(q):
-        native: Tensor = takeover.native().attention(q, k, v)
+    if dispatch.supports_attention(q):
+        native: Tensor = dispatch.native_ops().attention(q, k, v)
         return native
     # In bf16 a product is rounded to 8 bits, which a large one feels. What all keys have in common
     # adds the same to each of a query's products, and softmax does not see it: it goes before.
@@ -35,7 +35,7 @@ def full(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return mixed
 
 
-def causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """The same of a sequence whose positions see what is before them, and themselves.
 
     `q` [slots, heads, new, head_dim] over `k` and `v` [slots, kv_heads, new, head_dim]: queries
@@ -44,12 +44,12 @@ def causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     slots, heads, new, width = q.shape
     group = heads // k.shape[1]
     queries = (q * width**-0.5).view(slots, -1, group, new, width)
-    later = torch.full((TILE, TILE), -torch.inf, dtype=q.dtype).triu_(1)
+    later = torch.full((QUERY_TILE, QUERY_TILE), -torch.inf, dtype=q.dtype).triu_(1)
     mixed = torch.empty_like(queries)
     for slot in range(slots):
         for head in range(k.shape[1]):
-            for start in range(0, new, TILE):
-                end = min(start + TILE, new)
+            for start in range(0, new, QUERY_TILE):
+                end = min(start + QUERY_TILE, new)
                 rows = queries[slot, head, :, start:end].reshape(-1, width)
                 weights = rows @ k[slot, head, :end].T
                 own = weights.view(group, end - start, end)[:, :, start:]

@@ -12,12 +12,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
-from voxgate.voxtral import attention, takeover
-from voxgate.voxtral.gate import Gate
-from voxgate.voxtral.linear import Joint
-from voxgate.voxtral.norms import RMSNorm
-from voxgate.voxtral.rope import Rope
-from voxgate.voxtral.steps import Steps, finish
+from voxgate.voxtral import attention
+from voxgate.voxtral.kernels import dispatch
+from voxgate.voxtral.layers import RMSNorm, RotaryEmbedding, SwiGLUGate
+from voxgate.voxtral.quantization.linear import LinearGroup
+from voxgate.voxtral.resumable import Resumable, run_to_end
 from voxgate.voxtral.upload import upload
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from voxgate.voxtral.cache import Cache
-    from voxgate.voxtral.config import DecoderConfig
+    from voxgate.voxtral.checkpoint.config import DecoderConfig
+    from voxgate.voxtral.kv_cache import KVCache
 
 
 class Decoder(nn.Module):
@@ -53,11 +52,11 @@ class Decoder(nn.Module):
         found: Tensor = self.embeddings(tokens)
         return found.to(self.dtype)
 
-    def forward(self, x: Tensor, cache: Cache, slots: Sequence[int]) -> Tensor:
+    def forward(self, x: Tensor, cache: KVCache, slots: Sequence[int]) -> Tensor:
         """Compute at once."""
-        return finish(self.steps(x, cache, slots))
+        return run_to_end(self.steps(x, cache, slots))
 
-    def steps(self, x: Tensor, cache: Cache, slots: Sequence[int]) -> Steps[Tensor]:
+    def steps(self, x: Tensor, cache: KVCache, slots: Sequence[int]) -> Resumable[Tensor]:
         """Put `new` positions behind what each slot holds, with two steps for each layer.
 
         Returns float32 logits. A slot holds the new positions only when all layers are done.
@@ -67,7 +66,7 @@ class Decoder(nn.Module):
         cache.reserve(slots, new)
         starts = upload(torch.tensor([cache.lengths[slot] for slot in slots]), x.device)
         positions = starts[:, None] + torch.arange(new, device=x.device)
-        rope = Rope(positions, self.config.head_dim, self.config.rope_theta, x.dtype)
+        rope = RotaryEmbedding(positions, self.config.head_dim, self.config.rope_theta, x.dtype)
         length = max(cache.lengths[slot] for slot in slots) + new
         mask = _mask(positions, length)
         for number, layer in enumerate(self.layers):
@@ -87,20 +86,22 @@ class DecoderLayer(nn.Module):
         self.attention_norm = RMSNorm(config.width, config.norm_eps)
         self.attention = DecoderAttention(config)
         self.ffn_norm = RMSNorm(config.width, config.norm_eps)
-        self.gate_up = Joint(
+        self.gate_up = LinearGroup(
             gate=nn.Linear(config.width, config.ffn_width, bias=False),
             up=nn.Linear(config.width, config.ffn_width, bias=False),
         )
-        self.gate = Gate()
+        self.gate = SwiGLUGate()
         self.down = nn.Linear(config.ffn_width, config.width, bias=False)
 
-    def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, rope: RotaryEmbedding, cache: _LayerCache, mask: Tensor | None
+    ) -> Tensor:
         """[slots, new, width] to the same."""
-        return finish(self.steps(x, rope, cache, mask))
+        return run_to_end(self.steps(x, rope, cache, mask))
 
     def steps(
-        self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None
-    ) -> Steps[Tensor]:
+        self, x: Tensor, rope: RotaryEmbedding, cache: _LayerCache, mask: Tensor | None
+    ) -> Resumable[Tensor]:
         """The same, with a pause after attention, as the encoder's layers have."""
         x = self.attention(self.attention_norm(x), rope, cache, mask).add_(x)
         yield
@@ -116,7 +117,7 @@ class DecoderAttention(nn.Module):
         super().__init__()
         self.head_dim = config.head_dim
         inner, shared = config.heads * config.head_dim, config.kv_heads * config.head_dim
-        self.qkv = Joint(
+        self.qkv = LinearGroup(
             q=nn.Linear(config.width, inner, bias=False),
             k=nn.Linear(config.width, shared, bias=False),
             v=nn.Linear(config.width, shared, bias=False),
@@ -124,7 +125,9 @@ class DecoderAttention(nn.Module):
         self.out = nn.Linear(inner, config.width, bias=False)
         self.compute: torch.dtype | None = None  # of `attention.causal`; None: PyTorch's, as x
 
-    def forward(self, x: Tensor, rope: Rope, cache: _LayerCache, mask: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, rope: RotaryEmbedding, cache: _LayerCache, mask: Tensor | None
+    ) -> Tensor:
         """[slots, new, width] to the same; the new keys and values stay in the cache."""
         q, k, v = (self._divided(part) for part in self.qkv(x))
         q, k = rope.turn(q, self.compute), rope.turn(k, self.compute)
@@ -140,7 +143,7 @@ class DecoderAttention(nn.Module):
 class _LayerCache:
     """One layer's part of some slots, up to a length."""
 
-    def __init__(self, cache: Cache, layer: int, slots: Sequence[int], length: int) -> None:
+    def __init__(self, cache: KVCache, layer: int, slots: Sequence[int], length: int) -> None:
         self._cache, self._layer, self._slots, self._length = cache, layer, slots, length
 
     def attended(
@@ -155,10 +158,10 @@ class _LayerCache:
         """
         self._cache.write(self._layer, self._slots, keys, values)
         q = q.to(self._cache.keys.dtype)
-        if ours and takeover.attends(q):
+        if ours and dispatch.supports_attention(q):
             return self._native(q)
         if ours and mask is None and q.shape[2] > 1:
-            return attention.causal(q, *self._read(self._slots, self._length))
+            return attention.causal_attention(q, *self._read(self._slots, self._length))
         if q.shape[2] == 1 and q.device.type == "cpu":
             alone = [
                 _attend(q[row : row + 1], *self._read([slot], self._cache.lengths[slot] + 1), None)
@@ -173,7 +176,7 @@ class _LayerCache:
     def _native(self, q: Tensor) -> Tensor:
         """Attention of the new positions' queries by the native kernel, where the keys lie."""
         cache, slots = self._cache, list(self._slots)
-        out: Tensor = takeover.native().attention(
+        out: Tensor = dispatch.native_ops().attention(
             q, cache.keys[self._layer], cache.values[self._layer],
             slots=slots, lengths=[cache.lengths[slot] + q.shape[2] for slot in slots], causal=True,
         )  # fmt: skip

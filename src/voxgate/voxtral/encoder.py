@@ -14,14 +14,15 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from voxgate.voxtral import attention
-from voxgate.voxtral.config import POSITIONS
-from voxgate.voxtral.linear import Joint
-from voxgate.voxtral.steps import Steps, finish
+from voxgate.voxtral.checkpoint.config import ENCODER_POSITIONS, FRAMES_PER_TOKEN
+from voxgate.voxtral.quantization.linear import LinearGroup
+from voxgate.voxtral.resumable import Resumable, run_to_end
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from voxgate.voxtral.config import EncoderConfig
+    from voxgate.voxtral.checkpoint.config import EncoderConfig, VoxtralConfig
+
 
 NORM_EPS = 1e-5
 
@@ -33,15 +34,15 @@ class Encoder(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv1d(config.mels, config.width, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(config.width, config.width, kernel_size=3, stride=2, padding=1)
-        self.positions = nn.Parameter(torch.empty(POSITIONS, config.width))  # `sinusoids`
+        self.positions = nn.Parameter(torch.empty(ENCODER_POSITIONS, config.width))  # `sinusoids`
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width, NORM_EPS)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Encode at once."""
-        return finish(self.steps(mel))
+        return run_to_end(self.steps(mel))
 
-    def steps(self, mel: Tensor) -> Steps[Tensor]:
+    def steps(self, mel: Tensor) -> Resumable[Tensor]:
         """Encode, with two steps for each layer."""
         x = F.gelu(self.conv1(mel.to(self.conv1.weight.dtype)))
         x = F.gelu(self.conv2(x)).transpose(1, 2)
@@ -69,9 +70,9 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[chunks, frames, width] to the same."""
-        return finish(self.steps(x))
+        return run_to_end(self.steps(x))
 
-    def steps(self, x: Tensor) -> Steps[Tensor]:
+    def steps(self, x: Tensor) -> Resumable[Tensor]:
         """The same, with a pause after attention: a whole layer may take a quarter of a second."""
         x = self.attention(self.attention_norm(x)).add_(x)
         yield
@@ -85,7 +86,7 @@ class EncoderAttention(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.heads = config.heads
-        self.qkv = Joint(
+        self.qkv = LinearGroup(
             q=nn.Linear(config.width, config.width),
             k=nn.Linear(config.width, config.width, bias=False),
             v=nn.Linear(config.width, config.width),
@@ -97,7 +98,7 @@ class EncoderAttention(nn.Module):
         """[chunks, frames, width] to the same."""
         q, k, v = (self._divided(part) for part in self.qkv(x))
         if self.compute:
-            mixed = attention.full(*(part.to(self.compute) for part in (q, k, v)))
+            mixed = attention.full_attention(*(part.to(self.compute) for part in (q, k, v)))
         else:
             mixed = F.scaled_dot_product_attention(q, k, v)  # scaled by 1 / sqrt(head_dim)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
@@ -118,3 +119,23 @@ def sinusoids(length: int, width: int) -> Tensor:
     frequencies = torch.exp(-math.log(10_000.0) / (half - 1) * torch.arange(half))
     angles = torch.arange(length)[:, None] * frequencies
     return torch.cat((angles.sin(), angles.cos()), dim=1)
+
+
+# MERGED voxtral.projector
+# The projector: encoder frames to embeddings that the decoder reads (voxtral-model.md A.3).
+
+
+class Projector(nn.Module):
+    """Frames [chunks, 1500, encoder width] to [375 * chunks, decoder width]: one for each 80 ms."""
+
+    def __init__(self, config: VoxtralConfig) -> None:
+        super().__init__()
+        grouped, width = FRAMES_PER_TOKEN * config.encoder.width, config.decoder.width
+        self.grouped = grouped
+        self.linear1 = nn.Linear(grouped, width, bias=False)
+        self.linear2 = nn.Linear(width, width, bias=False)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Four consecutive frames, joined in time's order, make one embedding."""
+        embeddings: Tensor = self.linear2(F.gelu(self.linear1(frames.reshape(-1, self.grouped))))
+        return embeddings

@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from voxgate.voxtral.decoder import Decoder, DecoderAttention
-from voxgate.voxtral.encoder import Encoder, EncoderAttention, EncoderLayer
-from voxgate.voxtral.epilogue import Epilogue
-from voxgate.voxtral.gate import Gate
-from voxgate.voxtral.int8 import Int8
-from voxgate.voxtral.linear import Joined
-from voxgate.voxtral.norms import RMSNorm
-from voxgate.voxtral.projector import Projector
+from voxgate.voxtral.encoder import Encoder, EncoderAttention, EncoderLayer, Projector
+from voxgate.voxtral.layers import RMSNorm, SwiGLUGate
+from voxgate.voxtral.quantization.int8 import Epilogue, Int8Linear
+from voxgate.voxtral.quantization.linear import FusedLinear
 
 if TYPE_CHECKING:
     import torch
 
-    from voxgate.voxtral.config import VoxtralConfig
+    from voxgate.voxtral.checkpoint.config import VoxtralConfig
 
 
 class Network(nn.Module):
@@ -50,14 +47,14 @@ class Network(nn.Module):
         Sums of squares are added in another order there, so that last bits differ.
         """
         for module in self.modules():
-            if isinstance(module, RMSNorm | Gate):
+            if isinstance(module, RMSNorm | SwiGLUGate):
                 module.fused = True
-            elif isinstance(module, EncoderLayer) and isinstance(module.up, Int8):
+            elif isinstance(module, EncoderLayer) and isinstance(module.up, Int8Linear):
                 module.up.after, module.gelu = Epilogue(gelu=True), nn.Identity()
             elif isinstance(module, EncoderAttention) and module.compute:
                 _finish(module.qkv, Epilogue(dtype=module.compute))
 
 
 def _finish(maps: nn.Module, after: Epilogue) -> None:
-    if isinstance(maps, Joined) and isinstance(maps.linear, Int8):
+    if isinstance(maps, FusedLinear) and isinstance(maps.linear, Int8Linear):
         maps.linear.after = after

@@ -9,15 +9,17 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_extra_types.language_code import LanguageAlpha2
 
 from voxgate.errors import UnsupportedLanguageError
-from voxgate.voxtral.config import FRAMES_PER_TOKEN, POSITIONS
+from voxgate.voxtral.checkpoint.config import ENCODER_POSITIONS, FRAMES_PER_TOKEN
 
 if TYPE_CHECKING:
     from voxgate.voxtral.tokenizer import Tokenizer
 
-TOKENS_PER_CHUNK = POSITIONS // FRAMES_PER_TOKEN  # 375: one for each 80 ms of 30 s
+TOKENS_PER_CHUNK = ENCODER_POSITIONS // FRAMES_PER_TOKEN  # 375: one for each 80 ms of 30 s
 
 
-def transcription(tokenizer: Tokenizer, chunks: int, language: str | None = None) -> list[int]:
+def transcription_prompt(
+    tokenizer: Tokenizer, chunks: int, language: str | None = None
+) -> list[int]:
     """`<s> [INST] [BEGIN_AUDIO] [AUDIO]… [/INST] lang:xx [TRANSCRIBE]`, as ids.
 
     Without a language the tag is left out and the model finds the language by itself, silently.

@@ -19,7 +19,7 @@ from voxgate.errors import EngineRefusedError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-RANGES = {
+SAMPLING_RANGES = {
     "temperature": (0.0, 2.0),
     "top_p": (0.0, 1.0),
     "frequency_penalty": (-2.0, 2.0),
@@ -39,7 +39,7 @@ class Sampling:
     presence_penalty: float = 0.0  # off the logit of each token that was generated at all
 
     def __post_init__(self) -> None:
-        for name, (least, most) in RANGES.items():
+        for name, (least, most) in SAMPLING_RANGES.items():
             value = getattr(self, name)
             if not isinstance(value, int | float) or not least <= value <= most:
                 raise UsageError(
@@ -58,7 +58,7 @@ class Likeliest(NamedTuple):
     finite: bool  # whether all of the row are numbers
 
 
-def likeliest_of(rows: Tensor) -> list[Likeliest]:
+def find_likeliest(rows: Tensor) -> list[Likeliest]:
     """Of each row of logits [rows, vocabulary], all computed where they are and sent at once."""
     rows = rows.detach().float()
     tokens = rows.argmax(-1)  # the first of several, on every device
@@ -88,7 +88,7 @@ class Sampler:
         where the logits are no numbers.
         """
         if self._plain:  # it is chosen where the logits are: only the choice leaves a card
-            (found,) = [likeliest] if likeliest else likeliest_of(logits[None])
+            (found,) = [likeliest] if likeliest else find_likeliest(logits[None])
             if not found.finite:
                 raise _no_number()
             self._counts[found.token] += 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from voxgate.voxtral.config import VoxtralConfig
+    from voxgate.voxtral.checkpoint.config import VoxtralConfig
 
 _TAG = re.compile(r"lang:[a-z]{2}")
 _TAG_LENGTH = len("lang:xx")

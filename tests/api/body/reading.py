@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from voxgate.api.body.reader import read
+from voxgate.api.body.reader import read_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
 
-    from voxgate.api.body.received import Received, Upload
+    from voxgate.api.body.request_body import RequestBody, Upload
     from voxgate.settings import Settings
 
 thorough = settings(
@@ -50,12 +50,12 @@ def read_all(
     limits: Settings,
     sizes: Iterable[int] = (65536,),
     **more: str,
-) -> Received:
+) -> RequestBody:
     """Read one body; headers in `more` have '_' for '-'."""
     headers = {name.replace("_", "-"): value for name, value in more.items()}
     if content_type is not None:
         headers["content-type"] = content_type
-    return asyncio.run(read(headers, arriving(cut(body, sizes)), limits))
+    return asyncio.run(read_body(headers, arriving(cut(body, sizes)), limits))
 
 
 def recording(upload: Upload | None) -> bytes | None:

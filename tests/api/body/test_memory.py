@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voxgate.api.body.reader import read
+from voxgate.api.body.reader import read_body
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from voxgate.api.body.received import Received
+    from voxgate.api.body.request_body import RequestBody
 
 CHUNK = 65_536  # bytes: what uvicorn reads at once
 HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
@@ -47,10 +47,10 @@ def test_a_large_recording_is_never_in_memory(
         for start in range(0, len(body), CHUNK):
             yield body[start : start + CHUNK]
 
-    async def measured() -> tuple[Received, int]:
+    async def measured() -> tuple[RequestBody, int]:
         tracemalloc.start()
         try:
-            received = await read({"content-type": content_type}, chunks(), limits)
+            received = await read_body({"content-type": content_type}, chunks(), limits)
             return received, tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from voxgate.api.body.part import Part, base_name
+from voxgate.api.body.form_body import FormPart, base_name
 from voxgate.errors import UsageError
 
 
@@ -52,7 +52,7 @@ def headers(disposition: bytes, **more: bytes) -> dict[bytes, bytes]:
     ],
 )
 def test_a_recording(disposition: bytes, name: str | None) -> None:
-    part = Part.of(headers(disposition, content_type=b"Audio/X-WAV; codecs=1"))
+    part = FormPart.of(headers(disposition, content_type=b"Audio/X-WAV; codecs=1"))
     assert part.is_recording
     assert part.file_name == name
     assert part.media_type == "audio/x-wav"
@@ -74,7 +74,7 @@ def test_a_recording(disposition: bytes, name: str | None) -> None:
 def test_which_part_is_the_recording(
     disposition: bytes, media_type: bytes, is_recording: bool
 ) -> None:
-    assert Part.of(headers(disposition, content_type=media_type)).is_recording == is_recording
+    assert FormPart.of(headers(disposition, content_type=media_type)).is_recording == is_recording
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,16 @@ def test_which_part_is_the_recording(
 )
 def test_what_is_refused(given: dict[bytes, bytes], why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        Part.of(given)
+        FormPart.of(given)
 
 
 def test_a_recording_under_another_name() -> None:
-    part = Part.of(headers(b"form-data; name=audio; filename=a.wav", content_type=b"audio/x-wav"))
+    part = FormPart.of(
+        headers(b"form-data; name=audio; filename=a.wav", content_type=b"audio/x-wav")
+    )
     with pytest.raises(UsageError, match="goes into the field 'file'"):
         _ = part.is_recording
 
 
 def test_what_encoding_says_nothing() -> None:
-    assert Part.of(headers(b"form-data; name=a", content_transfer_encoding=b"8bit")).name == "a"
+    assert FormPart.of(headers(b"form-data; name=a", content_transfer_encoding=b"8bit")).name == "a"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.api.body.reading import arriving, cut, read_all, recording
-from voxgate.api.body.reader import read
+from voxgate.api.body.reader import read_body
 from voxgate.errors import (
     BodyStalledError,
     BodyTooLargeError,
@@ -92,7 +92,7 @@ def test_a_length_beyond_the_limit_is_refused_unread(content_type: str, limits: 
     """Not one chunk is asked for: this one would never come."""
     headers = {"content-type": content_type, "content-length": "10000000"}
     with pytest.raises(BodyTooLargeError):
-        asyncio.run(read(headers, never(), limits))
+        asyncio.run(read_body(headers, never(), limits))
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "1e9", "", "9" * 5000, "\u0661"])
@@ -121,7 +121,7 @@ def test_a_length_that_lies(content_type: str, head: bytes, junk: bytes, limits:
 def test_a_body_that_stalls(content_type: str | None, head: bytes, limits: Settings) -> None:
     headers = {"content-type": content_type} if content_type else {}
     with pytest.raises(BodyStalledError, match=r"0\.05 s"):
-        asyncio.run(read(headers, never(head, b""), limits))
+        asyncio.run(read_body(headers, never(head, b""), limits))
 
 
 @pytest.mark.parametrize(("content_type", "head"), [(JSON, JSON_HEAD), (FORM, FORM_HEAD + LONG)])
@@ -136,7 +136,7 @@ def test_a_reader_that_is_cancelled(content_type: str, head: bytes, limits: Sett
             reached.set()
             await asyncio.Event().wait()
 
-        reading = asyncio.create_task(read({"content-type": content_type}, chunks(), patient))
+        reading = asyncio.create_task(read_body({"content-type": content_type}, chunks(), patient))
         await reached.wait()
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -155,7 +155,7 @@ def test_a_client_that_leaves(
         raise error
 
     with pytest.raises(type(error)) as caught:
-        asyncio.run(read({"content-type": content_type}, chunks(), limits))
+        asyncio.run(read_body({"content-type": content_type}, chunks(), limits))
     assert caught.value is error
 
 
@@ -176,7 +176,7 @@ def test_others_get_their_turn(content_type: str, body: bytes, limits: Settings)
                 count += 1
 
         counting = asyncio.create_task(count_turns())
-        received = await read({"content-type": content_type}, arriving([body]), limits)
+        received = await read_body({"content-type": content_type}, arriving([body]), limits)
         recording(received.upload)
         counting.cancel()
         return count
@@ -204,7 +204,7 @@ def test_a_full_disk(content_type: str, body: bytes, limits: Settings, tmp_path:
 
 def test_the_upload_is_the_callers(limits: Settings) -> None:
     body = FORM_HEAD + b"RIFF\r\n--b--"
-    received = asyncio.run(read({"content-type": FORM}, arriving(cut(body, [5])), limits))
+    received = asyncio.run(read_body({"content-type": FORM}, arriving(cut(body, [5])), limits))
     assert received.upload is not None
     with received.upload as upload:
         assert upload.file.fileno() > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from voxgate.api.dialects.parse import UNBUILT_FIELDS, UNBUILT_ROUTING
-from voxgate.api.dialects.request import TranscriptionRequest
+from voxgate.api.dialects.wire import TranscriptionRequest
 
 if TYPE_CHECKING:
     import random

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.sounds import sample
-from voxgate.audio.decoder.downmix import Downmix, Samples
+from voxgate.audio.decoder.resample import Downmix, Samples
 
 RATE = 16_000
 VOICE: Samples = (sample() / 32768).astype(np.float32)

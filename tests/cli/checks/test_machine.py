@@ -4,19 +4,19 @@ import pytest
 
 from voxgate.cli.checks import machine
 from voxgate.cli.checks.check import Check
-from voxgate.voxtral import processor
+from voxgate.hardware import cpu
 
 
 def of(flags: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
     """What is found on an x86 processor of these flags."""
     path.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
-    monkeypatch.setattr(processor, "CPUINFO", path)
+    monkeypatch.setattr(cpu, "CPUINFO", path)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    processor.flags.cache_clear()
+    cpu.cpu_flags.cache_clear()
     try:
         (check,) = (check for check in machine.checks() if check.name == "processor")
     finally:
-        processor.flags.cache_clear()
+        cpu.cpu_flags.cache_clear()
     return check
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.registry.checkpoints import write_hf
+from tests.models.store.checkpoints import write_hf
 from voxgate.cli.checks import models
-from voxgate.engine.catalogue import of_folder
-from voxgate.engine.footprints import footprints
-from voxgate.registry.registry import Registry
+from voxgate.models.catalogue import checkpoint_spec
+from voxgate.models.placement import memory_by_profile
+from voxgate.models.store.registry import Registry
 from voxgate.settings import Settings
-from voxgate.voxtral.folder import look
+from voxgate.voxtral.checkpoint.directory import open_directory
 
 if TYPE_CHECKING:
     from tests.cli.command import Place
@@ -90,8 +90,8 @@ def test_a_broken_record_is_removed_and_hides_no_other(at: Place, settings: Sett
 
 
 def test_one_that_does_not_fit_names_what_would(at: Place, settings: Settings) -> None:
-    folder = look(at.folder / "it is mine")
-    needs = footprints(of_folder(folder, NAME))
+    folder = open_directory(at.folder / "it is mine")
+    needs = memory_by_profile(checkpoint_spec(folder, NAME))
     assert needs["fast"] < needs["balanced"]
     tight = replace(settings, engine_memory_bytes=needs["balanced"] - 1)
     check = found(tight)

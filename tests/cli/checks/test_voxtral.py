@@ -5,7 +5,7 @@ import torch
 
 from voxgate.cli.checks import voxtral
 from voxgate.cli.checks.machine import usable_cores
-from voxgate.voxtral import native
+from voxgate.voxtral.kernels import ops
 
 
 def test_the_build_and_what_it_makes_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,7 +15,7 @@ def test_the_build_and_what_it_makes_of_the_processor(monkeypatch: pytest.Monkey
     assert torch.__version__ in build.found
     assert torch.backends.cpu.get_cpu_capability() in build.found
     assert "huggingface_hub" in extra.found
-    reason = native.unavailable()
+    reason = ops.why_unavailable()
     assert (kernels.state, kernels.found) == (
         ("note", reason) if reason else ("ok", "native ones take over where they are faster")
     )

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from voxgate.api.body.base64_spool import Base64Spool
-from voxgate.api.body.intake import Intake
-from voxgate.api.body.json_scanner import HOIST_BYTES, JsonScanner
-from voxgate.api.body.limits import TEXT_BYTES
-from voxgate.api.body.long_string import LongString
-from voxgate.api.body.received import Received, Upload
-from voxgate.api.body.strict_json import check_encoding, parse
+from voxgate.api.body.json_scanner import HOIST_BYTES, JsonScanner, LongStringReader
+from voxgate.api.body.request_body import TEXT_BYTES, RequestBody, Upload
+from voxgate.api.body.strict_json import check_encoding, parse_json
+from voxgate.api.body.upload import Base64Decoder, UploadWriter
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,22 +32,22 @@ class JsonBody:
         # Base64 takes 4/3 of the recording, and twice that where every character is an escaped '/'.
         self.most_bytes = 8 * (settings.max_upload_bytes // 3 + 1) + TEXT_BYTES
         self._settings = settings
-        self._spools: list[Base64Spool] = []
+        self._spools: list[Base64Decoder] = []
         self._scanner = JsonScanner(self._new_long, hoist_bytes=hoist_bytes)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
         self._scanner.feed(data)
 
-    def finish(self) -> Received:
+    def finish(self) -> RequestBody:
         """What the body held. The upload is the caller's to close."""
         self._scanner.finish()
-        fields = parse(self._scanner.skeleton, whole=not self._scanner.long)
+        fields = parse_json(self._scanner.skeleton, whole=not self._scanner.long)
         if not isinstance(fields, dict):
             raise UsageError(f"The body must be an object, not {_kind(fields)}.")
         upload = self._upload(fields)
         dropped = _drop(fields, "", self._scanner.long) if self._scanner.long else ()
-        return Received(fields, upload, "json", list(dropped))
+        return RequestBody(fields, upload, "json", list(dropped))
 
     def close(self) -> None:
         """Free the disk of everything that `finish` did not give away. May be called again."""
@@ -58,13 +55,13 @@ class JsonBody:
             spool.intake.close()
         self._spools.clear()
 
-    def _new_spool(self) -> Base64Spool:
-        self._spools.append(Base64Spool(Intake(self._settings)))
+    def _new_spool(self) -> Base64Decoder:
+        self._spools.append(Base64Decoder(UploadWriter(self._settings)))
         return self._spools[-1]
 
-    def _new_long(self) -> LongString:
+    def _new_long(self) -> LongStringReader:
         check_encoding(self._scanner.skeleton)  # else each NUL of UTF-16 is a control character
-        return LongString(self._new_spool())
+        return LongStringReader(self._new_spool())
 
     def _upload(self, fields: dict[str, Any]) -> Upload | None:
         """Take `input_audio.data` out, if it is a string: what else it may be is judged later."""

@@ -7,24 +7,30 @@ import codecs
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
-from voxgate.api.body.content_type import JSON, KNOWN, ContentType
 from voxgate.api.body.form_body import FormBody
 from voxgate.api.body.json_body import JsonBody
-from voxgate.api.body.limits import TEXT_BYTES, body_too_large, text_too_large
+from voxgate.api.body.request_body import (
+    JSON_TYPE,
+    KNOWN_TYPES,
+    TEXT_BYTES,
+    ContentType,
+    body_too_large,
+    text_too_large,
+)
 from voxgate.api.body.urlencoded_body import UrlencodedBody
 from voxgate.errors import BodyStalledError, BodyTooLargeError, MediaTypeError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from voxgate.api.body.received import Received
+    from voxgate.api.body.request_body import RequestBody
     from voxgate.settings import Settings
 
 _WHITE = b" \t\r\n"  # of JSON
 _MOST_WHITE = 1024  # bytes before the brace of a body that does not say what it is
 
 
-class Body(Protocol):
+class BodyParser(Protocol):
     """One kind of body.
 
     `most_bytes` is what the largest one that is taken can need; `slice_bytes` what it works on in a
@@ -37,16 +43,16 @@ class Body(Protocol):
     def feed(self, data: bytes, /) -> None:
         """Take the next bytes."""
 
-    def finish(self) -> Received:
+    def finish(self) -> RequestBody:
         """What it held."""
 
     def close(self) -> None:
         """Free what `finish` did not give away."""
 
 
-async def read(
+async def read_body(
     headers: Mapping[str, str], chunks: AsyncIterator[bytes], settings: Settings
-) -> Received:
+) -> RequestBody:
     """The body, as its content type says it is to be read. The upload is the caller's to close.
 
     `headers` has lower case names, or ignores case. Raises `UsageError`, `MediaTypeError`,
@@ -105,9 +111,9 @@ class _Arriving:
         while _undecided(head) and (chunk := await self.next()):
             head += chunk
         if not _begins_object(head):
-            raise MediaTypeError(f"The body does not say its content type. {KNOWN}.")
+            raise MediaTypeError(f"The body does not say its content type. {KNOWN_TYPES}.")
         self._first = head
-        return ContentType(JSON)
+        return ContentType(JSON_TYPE)
 
 
 def _undecided(head: bytes) -> bool:
@@ -120,7 +126,7 @@ def _begins_object(head: bytes) -> bool:
     return head.removeprefix(codecs.BOM_UTF8).lstrip(_WHITE).startswith(b"{")
 
 
-def _body(content_type: ContentType, settings: Settings) -> Body:
+def _body(content_type: ContentType, settings: Settings) -> BodyParser:
     kind = content_type.kind()
     if kind == "form":
         return FormBody(content_type.boundary, settings)
@@ -135,7 +141,7 @@ def _check_encoding(encoding: str) -> None:
         )
 
 
-def _check_length(length: str | None, body: Body, settings: Settings) -> None:
+def _check_length(length: str | None, body: BodyParser, settings: Settings) -> None:
     if length is None:
         return
     if not (length.isascii() and length.isdigit() and len(length) < 20):
@@ -144,7 +150,7 @@ def _check_length(length: str | None, body: Body, settings: Settings) -> None:
         raise _too_large(body, settings)
 
 
-def _too_large(body: Body, settings: Settings) -> BodyTooLargeError:
+def _too_large(body: BodyParser, settings: Settings) -> BodyTooLargeError:
     if body.most_bytes <= TEXT_BYTES:
         return text_too_large()
     return body_too_large(body.most_bytes, settings.max_upload_bytes)

@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 
 from voxgate.errors import UsageError
 
-MAX_DEPTH = 64  # of lists and objects: whoever walks the value later may recurse
+MAX_JSON_DEPTH = 64  # of lists and objects: whoever walks the value later may recurse
 MAX_VALUES = 10_000  # of all lists and objects together: a few milliseconds of work
 
 
-def parse(text: bytes | bytearray, what: str = "The body", *, whole: bool = True) -> Any:
+def parse_json(text: bytes | bytearray, what: str = "The body", *, whole: bool = True) -> Any:
     """The value of UTF-8 `text`, a byte order mark allowed.
 
     `whole` says that positions in `text` are positions in what the caller sent.
@@ -51,7 +51,7 @@ def not_json(what: str, why: str) -> UsageError:
 
 
 def _too_deep(what: str) -> UsageError:
-    return UsageError(f"{what} is nested deeper than {MAX_DEPTH}. Send a flatter object.")
+    return UsageError(f"{what} is nested deeper than {MAX_JSON_DEPTH}. Send a flatter object.")
 
 
 def _no_constant(what: str, name: str) -> NoReturn:
@@ -61,7 +61,7 @@ def _no_constant(what: str, name: str) -> NoReturn:
 def _check(value: Any, what: str) -> None:
     """Refuse what cannot be written as JSON again, or walked."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_JSON_DEPTH + 1):
         level = [child for node in level for child in _children(node)]
     if level:
         raise _too_deep(what)

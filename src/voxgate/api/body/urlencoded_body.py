@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl
 
-from voxgate.api.body.fields import MAX_FIELDS, nest, too_many_fields
-from voxgate.api.body.limits import TEXT_BYTES
-from voxgate.api.body.received import Received
+from voxgate.api.body.form_fields import MAX_FIELDS, nest_fields, too_many_fields
+from voxgate.api.body.request_body import TEXT_BYTES, RequestBody
 from voxgate.errors import BodyTooLargeError, UsageError
 
 FIELD_BYTES = 64 * 1024  # of one field: unquoting is slow, and cannot pause within one
@@ -31,10 +30,10 @@ class UrlencodedBody:
         _check_length(self._rest)
         self._take(ended)
 
-    def finish(self) -> Received:
+    def finish(self) -> RequestBody:
         """What the body held."""
         self._take([self._rest])
-        return Received(nest(self._pairs), None, "urlencoded")
+        return RequestBody(nest_fields(self._pairs), None, "urlencoded")
 
     def close(self) -> None:
         """Nothing to free: such a body has no recording."""

@@ -10,45 +10,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from voxgate.api.dialects.asked import Asked
-from voxgate.api.dialects.request import TranscriptionRequest, validated
+from voxgate.api.dialects.negotiate import ParsedRequest
+from voxgate.api.dialects.wire import TranscriptionRequest, validate_request
 from voxgate.audio.pcm import PcmDeclaration
-from voxgate.engine.capabilities import HINTS, PROMISES
 from voxgate.errors import NotBuiltError, OptionError, UsageError
+from voxgate.models.capabilities import HINTS, PROMISES
 from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
-    from voxgate.api.body.received import Received
-    from voxgate.api.dialects.request import ResponseFormat
+    from voxgate.api.body.request_body import RequestBody
+    from voxgate.api.dialects.wire import ResponseFormat
 
-HEADERLESS = PcmDeclaration("s16le", 16_000, 1)
+HEADERLESS_FORMATS = PcmDeclaration("s16le", 16_000, 1)
 """What `format: pcm` means (openrouter-api.md 2.1)."""
 
-UNBUILT: dict[str, tuple[Any, ...]] = {"diarize": (False,), "stream": (False,)}
+UNBUILT_OPTIONS: dict[str, tuple[Any, ...]] = {"diarize": (False,), "stream": (False,)}
 UNBUILT_FIELDS = (
     *("file_url", "file_id", "models", "include", "known_speaker_names"),
     *("known_speaker_references", "speaker_references"),
 )
 UNBUILT_ROUTING = ("order", "only", "ignore", "sort", "max_price", "quantizations")
 
-VOCABULARY = ("prompt", "keyterms", "keywords", "context_bias")
+VOCABULARY_FIELDS = ("prompt", "keyterms", "keywords", "context_bias")
 """Where clients name words that will be said: each its own place, one option here."""
 
 
-def parse(received: Received) -> Asked:
+def parse_request(received: RequestBody) -> ParsedRequest:
     """The request in a body. Raises `UsageError` of every kind: nothing has been done by then."""
     _refuse_addresses(received.fields)
-    request = validated(received.fields)
+    request = validate_request(received.fields)
     _refuse(request)
     _refuse_overlong(received.dropped)
     if received.upload is None:
         raise UsageError(_no_recording(received))
-    return Asked(
+    return ParsedRequest(
         model=request.model,
         options=_options(request),
         format=_format(request),
         words="word" in request.timestamp_granularities,
-        pcm=HEADERLESS if _is_headerless(received, request) else None,
+        pcm=HEADERLESS_FORMATS if _is_headerless(received, request) else None,
         vocabulary=_fields_of_words(request),
         unused=_unused(request, received.dropped),
         insists=bool(request.provider and request.provider.require_parameters),
@@ -68,7 +68,7 @@ def _refuse_addresses(fields: dict[str, Any]) -> None:
 
 
 def _refuse(request: TranscriptionRequest) -> None:
-    for name, harmless in UNBUILT.items():
+    for name, harmless in UNBUILT_OPTIONS.items():
         if _asks(getattr(request, name), harmless):
             raise _unbuilt(name, "leave it out")
     for name in UNBUILT_FIELDS:
@@ -89,7 +89,7 @@ def _refuse_overlong(dropped: list[str]) -> None:
     """Refuse what was too long to be kept, unless it is a hint, which is only warned of."""
     for name in dropped:
         field = name.replace("[", ".").partition(".")[0]
-        if field in TranscriptionRequest.model_fields and field not in {*VOCABULARY, *HINTS}:
+        if field in TranscriptionRequest.model_fields and field not in {*VOCABULARY_FIELDS, *HINTS}:
             raise UsageError(f"'{name[:100]}' is longer than 64 KiB. Shorten it, or leave it out.")
 
 
@@ -108,7 +108,7 @@ def _options(request: TranscriptionRequest) -> Options:
 
 
 def _fields_of_words(request: TranscriptionRequest) -> tuple[str, ...]:
-    return tuple(name for name in VOCABULARY if _words(request, name))
+    return tuple(name for name in VOCABULARY_FIELDS if _words(request, name))
 
 
 def _words(request: TranscriptionRequest, name: str) -> tuple[str, ...]:
@@ -147,7 +147,7 @@ def _format(request: TranscriptionRequest) -> ResponseFormat:
     return request.response_format
 
 
-def _no_recording(received: Received) -> str:
+def _no_recording(received: RequestBody) -> str:
     if received.kind == "json":
         return (
             "The request has no recording: 'input_audio' must be an object with 'data', the base64 "
@@ -156,7 +156,7 @@ def _no_recording(received: Received) -> str:
     return "The form has no recording: send it as the part 'file', with a file name."
 
 
-def _is_headerless(received: Received, request: TranscriptionRequest) -> bool:
+def _is_headerless(received: RequestBody, request: TranscriptionRequest) -> bool:
     if request.input_audio is not None:
         return (request.input_audio.format or "").lower() == "pcm"
     upload = received.upload

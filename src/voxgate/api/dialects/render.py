@@ -11,34 +11,40 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from voxgate.transcript.interpolate import timed_words
-from voxgate.transcript.writers import writer
-from voxgate.transcript.writers.json import origin
+from voxgate.transcript.align import timed_words
+from voxgate.transcript.formats import find_writer
+from voxgate.transcript.formats.json import origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voxgate.api.dialects.asked import Asked
+    from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.transcript.values import Notice, Segment, Transcript, Word
 
-WRITERS = {"text": "txt", "srt": "srt", "vtt": "vtt"}
-NANO = 10**9
+FORMAT_WRITERS = {"text": "txt", "srt": "srt", "vtt": "vtt"}
+NANODOLLARS = 10**9
 
 
-def is_json(asked: Asked) -> bool:
+def is_json(asked: ParsedRequest) -> bool:
     """Whether the answer is JSON, which may begin with white space."""
-    return asked.format not in WRITERS
+    return asked.format not in FORMAT_WRITERS
 
 
-def media_type(asked: Asked) -> str:
+def media_type(asked: ParsedRequest) -> str:
     """The answer's content type."""
-    return "application/json" if is_json(asked) else writer(WRITERS[asked.format]).media_type
+    return (
+        "application/json"
+        if is_json(asked)
+        else find_writer(FORMAT_WRITERS[asked.format]).media_type
+    )
 
 
-def render(transcript: Transcript, asked: Asked, cost_nanodollars: int, user_agent: str) -> bytes:
+def render_transcript(
+    transcript: Transcript, asked: ParsedRequest, cost_nanodollars: int, user_agent: str
+) -> bytes:
     """The answer's body. Long transcripts take long: not for an event loop."""
     if not is_json(asked):
-        return writer(WRITERS[asked.format]).write(transcript).encode()
+        return find_writer(FORMAT_WRITERS[asked.format]).write(transcript).encode()
     body: dict[str, Any] = {"text": transcript.text}
     if transcript.language is not None:
         body["language"] = transcript.language
@@ -56,12 +62,12 @@ def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | i
     return {
         "type": "duration",  # how OpenAI's client tells seconds from tokens
         "seconds": round(transcript.duration, 3),
-        "cost": cost_nanodollars / NANO,
+        "cost": cost_nanodollars / NANODOLLARS,
         "prompt_audio_seconds": math.ceil(transcript.duration),  # Mistral's client wants it whole
     }
 
 
-def _verbose(transcript: Transcript, asked: Asked) -> dict[str, Iterator[dict[str, Any]]]:
+def _verbose(transcript: Transcript, asked: ParsedRequest) -> dict[str, Iterator[dict[str, Any]]]:
     parts: dict[str, Iterator[dict[str, Any]]] = {
         "segments": (
             {**_segment(index, segment), "temperature": asked.options.temperature}

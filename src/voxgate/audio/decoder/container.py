@@ -53,7 +53,7 @@ DECLARES_LENGTH: Final = {"wav", "w64", "aiff", "au", "caf", "flac", "wv", "ape"
 FLAC_LEAST: Final = 2
 """Bytes a second: a frame of silence takes some 14, and lasts 4 s at most at 16 kHz."""
 
-HEAD: Final = 4096
+HEAD_NAMES: Final = 4096
 """Bytes looked at beside FFmpeg's own probe."""
 
 OPTIONS: Final = {
@@ -64,7 +64,7 @@ OPTIONS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ContainerFacts:
     """What a container says of the sound track that is read, before anything is decoded."""
 
     container: str  # FFmpeg's name of the demuxer
@@ -89,7 +89,7 @@ class Container:
         self.damaged = 0  # packets that could not be decoded
         self.broken_off = False  # the container could not be read to its end
         self._file = file
-        self._head = file.head(HEAD)
+        self._head = file.head(HEAD_NAMES)
         if not self._head:  # a pipe or device: a file's size was looked at before
             raise EmptyAudioError(f"{name} is empty: it ended before its first byte.")
         self._wav = WavHeader.read(self._head)
@@ -99,11 +99,11 @@ class Container:
         self.stream.codec_context.thread_count = 1
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> ContainerFacts:
         """Rate and channels are those of the first frame only; a stream may change them."""
         codec = self.stream.codec_context
         declared = self.declared
-        return Facts(
+        return ContainerFacts(
             container=self._av.format.name,
             codec=codec.name,
             rate=codec.sample_rate,

@@ -7,7 +7,7 @@ import os
 import select
 from abc import ABC, abstractmethod
 
-from voxgate.audio.source import too_large
+from voxgate.audio.source import audio_too_large
 
 SEARCH = 64 << 20  # bytes: how much damage in one place is looked past
 BLOCK = 1 << 20
@@ -129,7 +129,7 @@ class PipeFile(_Positioned):
             return
         self._ended = not data
         if self._kept + len(data) > self._max_bytes:
-            raise too_large(self._name, self._max_bytes)
+            raise audio_too_large(self._name, self._max_bytes)
         view = memoryview(data)
         while view:
             written = os.pwrite(self._scratch, view, self._kept)

@@ -25,11 +25,10 @@ import traceback
 from typing import NoReturn
 
 from voxgate import offline
-from voxgate.audio.decoder import sandbox, worker
-from voxgate.audio.decoder.job import Job
-from voxgate.audio.decoder.voice import Voice
-from voxgate.audio.recording import Audio
-from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
+from voxgate.audio.decoder import decode, sandbox
+from voxgate.audio.decoder.messages import DecoderJob
+from voxgate.audio.decoder.silero import SileroVad
+from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE, Audio
 
 MAX_LINES = 1 << 16  # bytes read at once; a job is some hundred
 MAX_FDS = 3
@@ -42,7 +41,7 @@ class ForkServer:
         self._control = control
         self._jobs: dict[int, int] = {}  # pid -> id
         warm_up()
-        self._voice = Voice()
+        self._voice = SileroVad()
         self._buffer = b""
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -81,10 +80,10 @@ class ForkServer:
             if "kill" in message:
                 self._kill(message["kill"])
             else:
-                self._fork(message["decode"], Job.from_json(message["job"]), fds)
+                self._fork(message["decode"], DecoderJob.from_json(message["job"]), fds)
         return True
 
-    def _fork(self, number: int, job: Job, fds: list[int]) -> None:
+    def _fork(self, number: int, job: DecoderJob, fds: list[int]) -> None:
         try:
             pid = os.fork()
         except OSError:  # no memory or no process to be had: as if somebody had killed it
@@ -99,7 +98,7 @@ class ForkServer:
         else:
             self._say(ended=number, status=-signal.SIGKILL)
 
-    def _become_decoder(self, job: Job, fds: list[int]) -> NoReturn:
+    def _become_decoder(self, job: DecoderJob, fds: list[int]) -> NoReturn:
         """The child's side of the fork: confined first, and never back into the server's loop."""
         status = 1
         try:
@@ -115,7 +114,7 @@ class ForkServer:
                 cpu_s=job.cpu_s,
                 file_bytes=job.max_source_bytes,
             )
-            worker.work(job, self._voice, source_fd, scratch[0] if scratch else -1, out_fd)
+            decode.decode_file(job, self._voice, source_fd, scratch[0] if scratch else -1, out_fd)
             status = 0
         except BaseException:  # noqa: BLE001 (whatever it is, it must not run the server's code)
             traceback.print_exc()
@@ -148,11 +147,11 @@ def warm_up() -> None:
     A confined decoder cannot open files: what is imported at first use must have been used here.
     """
     silence = Audio.from_pcm16(bytes(SAMPLE_BYTES * SAMPLE_RATE)).wav()
-    job = Job("silence", 0, len(silence), None, 2**20, 60.0, 2**30, 60)
+    job = DecoderJob("silence", 0, len(silence), None, 2**20, 60.0, 2**30, 60)
     with tempfile.TemporaryFile() as file, open(os.devnull, "wb") as nowhere:  # noqa: PTH123
         file.write(silence)
         file.flush()
-        worker.work(job, Voice(), file.fileno(), -1, nowhere.fileno())
+        decode.decode_file(job, SileroVad(), file.fileno(), -1, nowhere.fileno())
 
 
 def main() -> None:

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voxgate.cli.checks import (
-    gpu,
-    libraries,
-    machine,
-    memory,
-    models,
-    places,
-    settings,
-    voxtral,
-)
+from voxgate.cli.checks import gpu, libraries, machine, memory, models, places, settings, voxtral
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate.cli.checks.check import Check
-from voxgate.engine.placing import OPEN, is_processors
-from voxgate.registry.amounts import shown
-from voxgate.voxtral.cards import BFLOAT16
+from voxgate.hardware.gpu import BFLOAT16_CAPABILITY
+from voxgate.hardware.memory import format_bytes
+from voxgate.models.placement import AUTO, is_cpu_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,11 +39,11 @@ def _driver() -> str | None:
 
 def computing(capability: tuple[int, int], settings: Settings) -> str:
     """Where Voxtral computes beside a card of that compute capability: half a sentence."""
-    if settings.device != OPEN:
+    if settings.device != AUTO:
         return f"Voxtral computes on '{settings.device}': VOXGATE_DEVICE says so"
-    if is_processors(settings.profile):
+    if is_cpu_profile(settings.profile):
         return f"Voxtral computes on the processor: VOXGATE_PROFILE={settings.profile} is for it"
-    if capability < BFLOAT16:
+    if capability < BFLOAT16_CAPABILITY:
         return "Voxtral computes on the processor: this card has no bfloat16"
     return "Voxtral computes on it where it fits, as 'exact'"
 
@@ -59,7 +59,7 @@ def _gpu(driver: str | None, settings: Settings) -> Check:
     if usable:
         card = torch.cuda.get_device_properties(0)
         engines = computing((card.major, card.minor), settings)
-        return Check("gpu", "ok", f"{card.name}, {shown(card.total_memory)}; {engines}")
+        return Check("gpu", "ok", f"{card.name}, {format_bytes(card.total_memory)}; {engines}")
     if settings.device.startswith("cuda"):
         found = f"VOXGATE_DEVICE is '{settings.device}', and PyTorch finds no card that it can use"
         return Check("gpu", "problem", found, "VOXGATE_DEVICE=cpu")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voxgate.cli.checks.check import Check
-from voxgate.registry.amounts import shown
-from voxgate.voxtral.memory import free_bytes, total_bytes
+from voxgate.hardware.memory import format_bytes, free_bytes, total_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 def checks(settings: Settings) -> Iterator[Check]:
     """One line. Whether it is enough is a question of each model."""
-    found = f"{shown(total_bytes())}, {shown(free_bytes())} of it free"
+    found = f"{format_bytes(total_bytes())}, {format_bytes(free_bytes())} of it free"
     if settings.engine_memory_bytes < total_bytes():
-        found += f"; engines may take {shown(settings.engine_memory_bytes)}"
+        found += f"; engines may take {format_bytes(settings.engine_memory_bytes)}"
     yield Check("memory", "ok", found)

@@ -42,9 +42,9 @@ def _is_installed(name: str) -> bool:
 
 def _kernels() -> Check:
     """Whether our own native kernels take part; PyTorch does all of it without them."""
-    from voxgate.voxtral import native  # noqa: PLC0415 (it imports torch)
+    from voxgate.voxtral.kernels import ops  # noqa: PLC0415 (it imports torch)
 
-    reason = native.unavailable()
+    reason = ops.why_unavailable()
     if reason is None:
         return Check("kernels", "ok", "native ones take over where they are faster")
     return Check("kernels", "note", reason, "make kernels" if "not installed" in reason else "")
@@ -55,7 +55,7 @@ def _torch() -> Check:
     try:
         import torch  # noqa: PLC0415 (its absence is a finding)
 
-        from voxgate.voxtral.operators import int8_levels  # noqa: PLC0415 (it imports torch)
+        from voxgate.voxtral.kernels.onednn import int8_levels  # noqa: PLC0415 (it imports torch)
     except (ImportError, OSError) as error:
         found = f"{metadata.version('torch')} does not load: {error}"
         return Check("torch", "problem", found, "pip install --force-reinstall torch")

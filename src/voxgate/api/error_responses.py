@@ -1,0 +1,139 @@
+"""Failures on the wire: one shape for every error of this server, the framework's own included.
+
+    {"error": {"code": 400, "message": "...", "metadata": {"error_type": "...", "code": "..."}}}
+
+`error.code` is the HTTP status, an integer: OpenRouter's clients hide the message of any other body
+(openrouter-api.md 3.1, 11.2). Our own stable name of the failure is `error.metadata.code`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from voxgate.errors import (
+    BusyError,
+    ModelTooLargeError,
+    NoWeightsError,
+    UnknownModelError,
+    VoxgateError,
+)
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+ERROR_TYPES = {
+    400: "invalid_request",
+    401: "authentication",
+    402: "payment_required",
+    403: "permission_denied",
+    404: "not_found",
+    408: "timeout",
+    413: "payload_too_large",
+    429: "rate_limit_exceeded",
+    502: "provider_unavailable",
+    503: "provider_overloaded",
+    504: "timeout",
+}
+"""OpenRouter's names; any other 4xx is an `invalid_request`, any other 5xx is `server`."""
+
+AVAILABILITY = {
+    UnknownModelError: "model_not_found",
+    NoWeightsError: "no_endpoints",
+    ModelTooLargeError: "no_endpoints",
+}
+
+log = logging.getLogger(__name__)
+
+
+def error_body(error: VoxgateError, model: str | None = None) -> bytes:
+    """The error as a JSON body, ASCII whatever the sentence holds."""
+    return _body(error.status, error.sentence, error.code, _availability(error, model))
+
+
+def error_response(error: VoxgateError, model: str | None = None) -> Response:
+    """The error as an answer with its status and headers."""
+    return json_response(error_body(error, model), error.status, error_headers(error))
+
+
+def error_headers(error: VoxgateError) -> dict[str, str]:
+    """`Retry-After` where coming back helps, and word for OpenAI's client where it does not."""
+    headers = {} if error.retryable else {"x-should-retry": "false"}
+    if isinstance(error, BusyError):
+        headers["Retry-After"] = str(error.retry_after_s)
+    elif error.retryable and error.status == 503:
+        headers["Retry-After"] = "1"
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.status == 408:
+        headers["Connection"] = "close"  # the rest of the body may still come, and is no request
+    return headers
+
+
+def json_response(
+    body: bytes, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """An answer of JSON that is already encoded."""
+    return Response(body, status, headers, media_type="application/json")
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Give the framework's own errors the same shape."""
+    app.add_exception_handler(VoxgateError, _voxgate)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _voxgate(_: Request, error: Exception) -> Response:
+    assert isinstance(error, VoxgateError)  # noqa: S101 (for the type checker: registered for it)
+    return error_response(error)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 (as above)
+    if error.status_code == 404:
+        sentence = f"There is nothing at {request.url.path[:200]}. See /docs for what there is."
+    elif error.status_code == 405:
+        sentence = f"{request.method} is not for {request.url.path[:200]}. See /docs for what is."
+    else:
+        sentence = str(error.detail)
+    name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    body = _body(error.status_code, sentence, name, None)
+    return json_response(body, error.status_code, dict(error.headers or {}))
+
+
+async def _bug(request: Request, _: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path)  # uvicorn logs where
+    sentence = "The server failed. Its log says why: please report it."
+    return json_response(_body(500, sentence, "internal_error", None), 500)
+
+
+def _availability(error: VoxgateError, model: str | None) -> dict[str, Any] | None:
+    code = AVAILABILITY.get(type(error))
+    if code is None:
+        return None
+    requested = [model] if model is not None else []
+    return {
+        "code": code,
+        "retryable": False,
+        "requested_models": requested,
+        "docs_url": "/docs",
+    }
+
+
+def _body(status: int, sentence: str, name: str, availability: dict[str, Any] | None) -> bytes:
+    kind = ERROR_TYPES.get(status, "invalid_request" if status < 500 else "server")
+    error: dict[str, Any] = {
+        "code": status,
+        "message": sentence,
+        "metadata": {"error_type": kind, "code": name},
+    }
+    if availability is not None:
+        error["availability"] = availability
+    return json.dumps({"error": error}).encode()

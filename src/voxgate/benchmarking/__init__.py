@@ -1,0 +1,1 @@
+"""Measurements of this machine with a model of full shape, for `voxgate bench`."""

@@ -1,0 +1,112 @@
+"""What one window of 30 s takes: a model loaded, sound encoded, a prompt read, tokens written.
+
+    python -m voxgate.benchmarking.window FOLDER PROFILE TOKENS
+
+prints the figures as JSON. In a process of its own, so that the peak of memory is the model's.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from voxgate.voxtral.features import CHUNK_S, SAMPLE_RATE
+from voxgate.voxtral.model import Voxtral
+from voxgate.voxtral.prompt import transcription_prompt
+from voxgate.voxtral.quantization.profiles import parse_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from voxgate.voxtral.quantization.profiles import Profile
+
+BENCH_TOKENS = 100  # of a window, which the real-time factor is stated for: fluent speech
+
+
+@dataclass(frozen=True, slots=True)
+class WindowTimings:
+    """What one engine took."""
+
+    dtype: str  # of what goes from layer to layer
+    load_s: float
+    encode_s: float
+    prefill_s: float
+    ms_per_token: float  # median
+    peak_rss_bytes: int
+
+    @property
+    def rtf(self) -> float:
+        """Processing time over sound, for a window of `BENCH_TOKENS` tokens, without loading."""
+        return (self.encode_s + self.prefill_s + BENCH_TOKENS * self.ms_per_token / 1000) / CHUNK_S
+
+
+class Stopwatch:
+    """Laps, of wall time or by another clock."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock, self._began = clock, clock()
+
+    def lap(self) -> float:
+        """Seconds since the last lap."""
+        now = self._clock()
+        took, self._began = now - self._began, now
+        return took
+
+
+def measure_window(
+    folder: str,
+    profile: Profile,
+    tokens: int,
+    dtype: torch.dtype | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> WindowTimings:
+    """Load a checkpoint and take a window through it, with so many tokens."""
+    watch = Stopwatch(clock)
+    model = Voxtral.load(folder, profile, dtype=dtype)
+    load_s = watch.lap()
+    (audio,) = model.encode([synthetic_sound()])
+    encode_s = watch.lap()
+    prompt = transcription_prompt(model.tokenizer, 1)
+    cache = model.cache(slots=1, capacity=len(prompt) + tokens)
+    slot = cache.take()
+    logits = model.prefill(cache, slot, prompt, audio)
+    prefill_s = watch.lap()
+    laps = []
+    for _ in range(tokens):
+        logits = model.step(cache, [slot], [int(logits.argmax())])[0]
+        laps.append(watch.lap())
+    return window_timings(str(model.dtype), load_s, encode_s, prefill_s, laps)
+
+
+def window_timings(
+    dtype: str, load_s: float, encode_s: float, prefill_s: float, laps: list[float]
+) -> WindowTimings:
+    """With this process's peak of memory as it is now."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    median_ms = 1000 * statistics.median(laps)
+    return WindowTimings(dtype.removeprefix("torch."), load_s, encode_s, prefill_s, median_ms, peak)
+
+
+def synthetic_sound() -> torch.Tensor:
+    """30 s of a rising tone with noise, [480 000] float32."""
+    time_s = torch.arange(CHUNK_S * SAMPLE_RATE) / SAMPLE_RATE
+    noise = torch.randn(len(time_s), generator=torch.Generator().manual_seed(0))
+    return 0.3 * torch.sin(2 * torch.pi * (100 + 60 * time_s) * time_s) + 0.01 * noise
+
+
+def main() -> None:
+    """Measure what the arguments name."""
+    folder, profile, tokens = sys.argv[1:]
+    found = measure_window(folder, parse_profile(profile), int(tokens))
+    sys.stdout.write(json.dumps(asdict(found) | {"rtf": found.rtf}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Which names a model may have, and which installed model a name stands for. Pure functions.
+
+A family is the shape of its decoder: whatever has the shape of Voxtral Mini is a Voxtral Mini, be
+it the official checkpoint or somebody's fine-tuning of it. Any other shape is a family of its own,
+by the model's name, so that an alias never means a model of another kind.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from voxgate.errors import NoWeightsError, UnknownModelError, UsageError
+from voxgate.models.catalogue import BUILT_IN_MODELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from voxgate.models.store.record import ModelRecord
+    from voxgate.voxtral.checkpoint.config import VoxtralConfig
+
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+_NAME = re.compile(rf"{_PART}(/{_PART})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A published shape, and the names that stand for whatever is installed of it."""
+
+    name: str
+    title: str  # for people
+    repository: str  # the official one
+    width: int  # of the decoder
+    layers: int
+    aliases: frozenset[str]  # in lower case
+
+
+FAMILIES = (
+    Family(
+        name="voxtral-mini",
+        title="Voxtral Mini",
+        repository="mistralai/Voxtral-Mini-3B-2507",
+        width=3072,
+        layers=30,
+        aliases=frozenset(
+            {
+                "mistralai/voxtral-mini-transcribe",
+                "mistralai/voxtral-mini-3b-2507",
+                "voxtral-mini-transcribe",
+                "voxtral-mini-latest",
+                "voxtral-mini-2507",
+                "voxtral-mini",
+            }
+        ),
+    ),
+    Family(
+        name="voxtral-small",
+        title="Voxtral Small",
+        repository="mistralai/Voxtral-Small-24B-2507",
+        width=5120,
+        layers=40,
+        aliases=frozenset(
+            {
+                "mistralai/voxtral-small-24b-2507",
+                "voxtral-small-latest",
+                "voxtral-small-2507",
+                "voxtral-small",
+            }
+        ),
+    ),
+)
+
+
+def check_name(name: str) -> str:
+    """The name, if it can be a model's. Raises `UsageError`.
+
+    A name becomes a path below `models/`, so it is one or two parts of letters, digits, '.', '_'
+    and '-', neither of which begins with a sign: no '..', no '@', no hidden file.
+    """
+    if not _NAME.fullmatch(name) or ".." in name or "--" in name:
+        raise UsageError(
+            f"'{name}' cannot be a model's name. A name is NAME or OWNER/NAME, each of at most 96 "
+            f"letters, digits, '.', '_' and '-', without '..' and '--'."
+        )
+    return name
+
+
+def check_free_name(name: str) -> str:
+    """The name, if a model may be given it: it stands for nothing else. Raises `UsageError`."""
+    official = {family.repository for family in FAMILIES}
+    if check_name(name) in BUILT_IN_MODELS or (family_by_alias(name) and name not in official):
+        raise UsageError(f"'{name}' stands for something else already. Choose another name.")
+    return name
+
+
+def family_by_alias(name: str) -> Family | None:
+    """The family that a name stands for, whatever its case."""
+    return next((family for family in FAMILIES if name.lower() in family.aliases), None)
+
+
+def family_of(config: VoxtralConfig, name: str) -> str:
+    """The family of a shape; of a shape that nobody published, the model's own name."""
+    shape = config.decoder.width, config.decoder.layers
+    return next((f.name for f in FAMILIES if (f.width, f.layers) == shape), name)
+
+
+def choose_model(name: str, installed: Sequence[ModelRecord]) -> ModelRecord:
+    """The installed model that a name stands for.
+
+    A model's own name comes first. An alias takes, of its family alone, the official checkpoint;
+    else the one that was installed last; of two at the same moment, the last by name. Raises
+    `NoWeightsError` for an alias of which nothing is installed, else `UnknownModelError`.
+    """
+    for record in installed:
+        if record.name == name:
+            return record
+    family = family_by_alias(name)
+    if family is None:
+        raise UnknownModelError.of(name, [record.name for record in installed])
+    kin = [record for record in installed if record.family == family.name]
+    if not kin:
+        raise NoWeightsError(
+            f"No {family.title} is installed, and '{name}' stands for nothing else. Get it: "
+            f"`voxgate models pull {family.repository}`."
+        )
+    return max(kin, key=lambda record: (record.name == family.repository, *_age(record)))
+
+
+def aliases_of(record: ModelRecord, installed: Sequence[ModelRecord]) -> tuple[str, ...]:
+    """The aliases that stand for this one of the installed models; none for one that is gone."""
+    if record not in installed:
+        return ()
+    aliases = [alias for f in FAMILIES if f.name == record.family for alias in f.aliases]
+    return tuple(sorted(a for a in aliases if choose_model(a, installed).name == record.name))
+
+
+def _age(record: ModelRecord) -> tuple[str, str]:
+    return record.installed_at, record.name

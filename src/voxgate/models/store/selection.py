@@ -1,0 +1,119 @@
+"""Which of a repository's files are fetched: one layout, and the small files that it needs.
+
+The official repositories hold the same weights twice, in Hugging Face's layout and in Mistral's
+own. Hugging Face's is preferred where both are whole, as `voxtral.folder` does. Nothing but
+safetensors and JSON is ever fetched: other formats of weights are programs in disguise.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from voxgate.errors import CheckpointError
+from voxgate.models.store.record import WEIGHTS_SUFFIX
+from voxgate.voxtral.checkpoint.config import VoxtralConfig
+from voxgate.voxtral.checkpoint.directory import (
+    CONFIG_FILES,
+    CONSOLIDATED_FILE,
+    INDEX_FILE,
+    SINGLE_FILE,
+    SMALL_BYTES,
+    TOKENIZER_FILE,
+    Layout,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+SIDE_FILES: dict[Layout, tuple[str, ...]] = {
+    "hf": ("generation_config.json", "preprocessor_config.json", "processor_config.json"),
+    "mistral": (),
+}
+"""Not needed here, but by whoever opens the folder with the layout's own library."""
+
+
+def choose_layout(repository: str, names: Collection[str]) -> Layout:
+    """The layout to fetch. Raises `CheckpointError` for a repository that has none."""
+    if not any(name.endswith(WEIGHTS_SUFFIX) for name in names):
+        raise CheckpointError(
+            f"{repository} has no weights as safetensors, and other formats can carry programs: "
+            f"they are not fetched. Choose a repository with safetensors."
+        )
+    present = set(names)
+    if CONFIG_FILES["hf"] in present and present & {SINGLE_FILE, INDEX_FILE}:
+        layout: Layout = "hf"
+    elif {CONFIG_FILES["mistral"], CONSOLIDATED_FILE} <= present:
+        layout = "mistral"
+    else:
+        raise CheckpointError(
+            f"{repository} holds no checkpoint of Voxtral: {CONFIG_FILES['hf']} with "
+            f"{SINGLE_FILE} or "
+            f"{INDEX_FILE}, or {CONFIG_FILES['mistral']} with {CONSOLIDATED_FILE}, would be one."
+        )
+    if TOKENIZER_FILE not in present:
+        raise CheckpointError(f"{repository} has no {TOKENIZER_FILE}, the vocabulary of a Voxtral.")
+    return layout
+
+
+def description_files(layout: Layout, names: Collection[str]) -> tuple[str, ...]:
+    """The files to read before any weights are fetched: the configuration, and the index."""
+    has_index = layout == "hf" and INDEX_FILE in names
+    return (CONFIG_FILES[layout], *((INDEX_FILE,) if has_index else ()))
+
+
+def remaining_files(
+    repository: str, layout: Layout, sizes: Mapping[str, int], index: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    """The other files: small ones first, then weights. Raises `CheckpointError`.
+
+    `sizes` are all files of the repository; `index` is what its index says, where it has one.
+    """
+    weights = _weights(repository, layout, index)
+    small = (TOKENIZER_FILE, *(name for name in SIDE_FILES[layout] if name in sizes))
+    for name in weights:
+        if name not in sizes:
+            raise CheckpointError(
+                f"{repository} lacks {name}, one of the {len(weights)} files that its {INDEX_FILE} "
+                f"names. Choose another repository or --revision."
+            )
+    for name in small:
+        if sizes[name] > SMALL_BYTES:
+            raise CheckpointError(
+                f"{name} in {repository} is larger than {SMALL_BYTES >> 20} MiB: it is of no "
+                f"Voxtral."
+            )
+    return (*small, *weights)
+
+
+def check_config(repository: str, layout: Layout, table: Mapping[str, Any]) -> VoxtralConfig:
+    """The model's shape. Raises `CheckpointError` for what is no Voxtral that can be run."""
+    read = VoxtralConfig.from_hf if layout == "hf" else VoxtralConfig.from_mistral
+    try:
+        return read(table)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{repository} is no Voxtral Mini or Small that can be run: {error}. No weights were "
+            f"fetched."
+        ) from error
+
+
+def _weights(repository: str, layout: Layout, index: Mapping[str, Any] | None) -> tuple[str, ...]:
+    if layout == "mistral":
+        return (CONSOLIDATED_FILE,)
+    if index is None:
+        return (SINGLE_FILE,)
+    files = index.get("weight_map")
+    if not isinstance(files, dict) or not files or not all(map(_is_shard, files.values())):
+        raise CheckpointError(
+            f"The {INDEX_FILE} of {repository} has no 'weight_map' of safetensors beside it. "
+            f"Choose "
+            f"another repository or --revision."
+        )
+    return tuple(sorted(set(files.values())))
+
+
+def _is_shard(name: object) -> bool:
+    if not isinstance(name, str) or "\\" in name or not name.endswith(WEIGHTS_SUFFIX):
+        return False
+    return PurePosixPath(name).name == name and not name.startswith(".")

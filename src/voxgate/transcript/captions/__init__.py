@@ -1,0 +1,1 @@
+"""Subtitles: a transcript laid out in captions that read well."""

@@ -1,0 +1,104 @@
+"""The parts that captions are laid out from: every word as the text writes it, with its time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from voxgate.transcript.align import spread_words, timed_words
+from voxgate.transcript.spans import monotone
+from voxgate.transcript.text import chunks, one_line, spaced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from voxgate.transcript.values import Segment, Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionPiece:
+    """A word with its punctuation, or a part of one that is longer than a line."""
+
+    text: str
+    start: float  # seconds
+    end: float  # seconds, >= start
+    spaced: bool  # a space stands before it, unless it begins a line
+    opens: bool = False  # it is the first of its segment
+    in_region: bool = False  # its segment is a stretch of speech that was found, with padding
+
+
+def caption_pieces(transcript: Transcript, limit: int) -> list[CaptionPiece]:
+    """Every word once and in order, in pieces of at most `limit` characters.
+
+    Times are monotone and within the recording, whatever the transcript says.
+    """
+    whole = [piece for segment in transcript.segments for piece in _of_segment(segment)]
+    parts = [part for piece in whole for part in _divided(piece, limit)]
+    times = monotone([(part.start, part.end) for part in parts], 0.0, transcript.duration)
+    texts = ["", *(part.text for part in parts)]
+    return [
+        replace(
+            part,
+            start=start,
+            end=end,
+            spaced=spaced(texts[index], part.text) if part.opens else part.spaced,
+        )
+        for index, (part, (start, end)) in enumerate(zip(parts, times, strict=True))
+    ]
+
+
+def _of_segment(segment: Segment) -> Iterator[CaptionPiece]:
+    words = [word for word in timed_words(segment) if one_line(word.text)]
+    texts = [one_line(word.text) for word in words]
+    written = _as_written(texts, one_line(segment.text)) or _as_guessed(texts)
+    in_region = segment.time_source == "speech_region"
+    for index, (word, (text, space)) in enumerate(zip(words, written, strict=True)):
+        yield CaptionPiece(text, word.start, word.end, space, index == 0, in_region)
+
+
+def _as_written(words: Sequence[str], text: str) -> list[tuple[str, bool]] | None:
+    """The words with the punctuation and the spaces that the text has around them.
+
+    Several providers time bare words and punctuate the text only. None where the text has other
+    words than these; then the words, which are timed, are what counts.
+    """
+    found: list[tuple[str, bool]] = []
+    position = 0
+    for word in words:
+        at = text.find(word, position)
+        gap = text[position:at]
+        if at < 0 or any(map(str.isalnum, gap)):
+            return None
+        if found:
+            before, space, after = gap.rpartition(" ") if " " in gap else (gap, "", "")
+            found[-1] = (found[-1][0] + before.rstrip(), found[-1][1])
+            found.append((after + word, bool(space)))
+        else:
+            found.append((gap + word, False))
+        position = at + len(word)
+    rest = text[position:]
+    if not found or any(map(str.isalnum, rest)):
+        return None
+    found[-1] = (found[-1][0] + rest, found[-1][1])
+    return found
+
+
+def _as_guessed(words: Sequence[str]) -> list[tuple[str, bool]]:
+    return [(word, spaced(left, word)) for left, word in zip(["", *words], words, strict=False)]
+
+
+def _divided(piece: CaptionPiece, limit: int) -> list[CaptionPiece]:
+    texts = chunks(piece.text, limit)
+    return [
+        replace(
+            piece,
+            text=text,
+            start=start,
+            end=end,
+            spaced=piece.spaced and index == 0,
+            opens=piece.opens and index == 0,
+        )
+        for index, (text, (start, end)) in enumerate(
+            zip(texts, spread_words(texts, piece.start, piece.end), strict=True)
+        )
+    ]

@@ -1,0 +1,29 @@
+"""SubRip subtitles, the format that every player reads.
+
+There is no standard and no way to escape anything. The arrow is what separates the times, so an
+arrow in the text becomes a real one. Text that looks like markup (`<i>`) is left as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voxgate.transcript.captions.layout import layout_captions
+from voxgate.transcript.formats.clock import format_timestamp
+
+if TYPE_CHECKING:
+    from voxgate.transcript.captions.layout import Caption
+    from voxgate.transcript.values import Transcript
+
+
+def write(transcript: Transcript) -> str:
+    """Captions numbered from 1; the empty string when nothing was said."""
+    return "\n".join(
+        _cue(number, caption) for number, caption in enumerate(layout_captions(transcript), start=1)
+    )
+
+
+def _cue(number: int, caption: Caption) -> str:
+    text = "\n".join(caption.lines).replace("-->", "\N{RIGHTWARDS ARROW}")
+    start, end = format_timestamp(caption.start, ","), format_timestamp(caption.end, ",")
+    return f"{number}\n{start} --> {end}\n{text}\n"

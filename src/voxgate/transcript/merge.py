@@ -1,0 +1,147 @@
+"""Joining windows: what providers said of each window becomes one transcript on one timeline.
+
+A provider's times are taken as hints. Whatever it says, the result is monotone, inside its window
+and inside the recording; and no word is lost on the way, even if its time is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from voxgate.transcript.align import timed_words
+from voxgate.transcript.spans import monotone
+from voxgate.transcript.text import joined, one_line
+from voxgate.transcript.values import Segment, Transcript, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from voxgate.transcript.spans import Span
+    from voxgate.transcript.values import Notice, Segment, Word
+
+
+def place_segments(
+    segments: Sequence[Segment], start_s: float, end_s: float
+) -> tuple[Segment, ...]:
+    """Move one window's segments, timed relative to it, onto the recording's timeline.
+
+    The window is [start_s, end_s] there, in seconds. The segments keep the order in which the
+    provider gave them; every segment and word is clipped into the window and begins no earlier
+    than the one before it ends. A segment is widened over its words before it is clipped, so that
+    its words always lie inside it. Segments with neither text nor words are left out.
+    """
+    return _fit([_moved(segment, start_s) for segment in segments], start_s, end_s)
+
+
+def join_segments(
+    placed: Iterable[Segment],
+    *,
+    duration: float,
+    model: str,
+    language: str | None,
+    notices: Iterable[Notice],
+    revision: str | None = None,
+    profile: str | None = None,
+) -> Transcript:
+    """Make one transcript of the placed segments of all windows, in whatever order those ended.
+
+    `duration` is in seconds of decoded sound; `model`, `revision` and `profile` say who answered. A
+    notice that several windows gave is kept once.
+    """
+    # A window's last segment may be squeezed onto the instant where the next window's first one
+    # starts; by its end it still comes first.
+    in_order = sorted(placed, key=lambda segment: (segment.start, segment.end))
+    return Transcript(
+        segments=_fit(in_order, 0.0, duration),
+        duration=duration,
+        model=model,
+        language=language,
+        notices=tuple(dict.fromkeys(notices)),
+        revision=revision,
+        profile=profile,
+    )
+
+
+def _fit(segments: Iterable[Segment], floor: float, ceiling: float) -> tuple[Segment, ...]:
+    kept = [trimmed for segment in segments if (trimmed := _trimmed(segment)).text]
+    spans = monotone([_envelope(segment) for segment in kept], floor, ceiling)
+    return tuple(_retimed(segment, span) for segment, span in zip(kept, spans, strict=True))
+
+
+def _moved(segment: Segment, offset_s: float) -> Segment:
+    return replace(
+        segment,
+        start=segment.start + offset_s,
+        end=segment.end + offset_s,
+        words=tuple(
+            replace(word, start=word.start + offset_s, end=word.end + offset_s)
+            for word in segment.words
+        ),
+    )
+
+
+def _trimmed(segment: Segment) -> Segment:
+    """The segment without surrounding space and empty words. Without text, it says nothing."""
+    words = tuple(
+        replace(word, text=word.text.strip()) for word in segment.words if one_line(word.text)
+    )
+    text = segment.text.strip() if one_line(segment.text) else joined(word.text for word in words)
+    return replace(segment, text=text, words=words)
+
+
+def _envelope(segment: Segment) -> Span:
+    timed: tuple[Segment | Word, ...] = (segment, *segment.words)
+    return min(span.start for span in timed), max(span.end for span in timed)
+
+
+def _retimed(segment: Segment, span: Span) -> Segment:
+    start, end = span
+    times = monotone([(word.start, word.end) for word in segment.words], start, end)
+    words = tuple(
+        replace(word, start=time[0], end=time[1])
+        for word, time in zip(segment.words, times, strict=True)
+    )
+    return replace(segment, start=start, end=end, words=words)
+
+
+# MERGED transcript.beginning
+# The beginning of a transcript: its segments up to so many characters of the joined text.
+
+
+def truncate_segments(segments: Iterable[Segment], characters: int) -> tuple[Segment, ...]:
+    """The segments whose joined text is the first `characters` of `Transcript.text`.
+
+    Space at the new end is dropped. A segment that is cut loses the words that begin after the cut
+    and ends with the last word that is left; a word that is cut through keeps its beginning.
+    """
+    kept: list[Segment] = []
+    for segment in segments:
+        if segment.text:
+            if characters <= 0:
+                break
+            kept.append(_shortened(segment, characters))
+            characters -= len(segment.text) + 1  # the space that joins
+    return tuple(segment for segment in kept if segment.text)
+
+
+def _shortened(segment: Segment, characters: int) -> Segment:
+    text = segment.text[:characters].rstrip()
+    if text == segment.text:
+        return segment
+    words = _left(timed_words(segment), segment.text, len(text))
+    end = max(segment.start, words[-1].end) if words else segment.end
+    return replace(segment, text=text, end=end, words=tuple(words) if segment.words else ())
+
+
+def _left(words: Iterable[Word], text: str, characters: int) -> list[Word]:
+    """The words within the first `characters` of the text, or nearly those where they differ."""
+    left: list[Word] = []
+    position = 0
+    for word in words:
+        at = max(text.find(word.text, position), position)
+        if at >= characters:
+            break
+        left.append(replace(word, text=word.text[: characters - at]))
+        position = at + len(word.text)
+    return left

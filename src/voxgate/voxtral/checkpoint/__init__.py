@@ -1,0 +1,1 @@
+"""A checkpoint on disk: its configuration, files, tensor names and weights."""

@@ -1,0 +1,1 @@
+"""Products and attention faster than PyTorch: native kernels and private oneDNN operators."""

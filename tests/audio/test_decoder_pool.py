@@ -1,0 +1,370 @@
+"""What comes in, and what becomes of its samples, its length and its timeline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import io
+import os
+import random
+import subprocess
+import tempfile
+import threading
+from typing import IO, TYPE_CHECKING, cast
+
+import numpy as np
+import pytest
+
+from tests.decoding import decode
+from tests.processes import children, until
+from tests.sounds import FFMPEG, RATE, SAMPLE, encode, ffmpeg, lag, sample, with_picture
+from voxgate.audio.decoder_process import PcmBlock, SpeechProbabilities
+from voxgate.audio.pcm import PcmDeclaration
+from voxgate.audio.source import Source
+from voxgate.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from voxgate.audio.decoder_pool import DecoderPool
+
+LOSSLESS = {
+    "s16.wav": ("-c:a", "pcm_s16le"),
+    "s24.wav": ("-c:a", "pcm_s24le"),
+    "s32.wav": ("-c:a", "pcm_s32le"),
+    "f32.wav": ("-c:a", "pcm_f32le"),
+    "f64.wav": ("-c:a", "pcm_f64le"),
+    "rf64.wav": ("-rf64", "always"),
+    "x.w64": (),
+    "x.aiff": (),
+    "x.au": (),
+    "x.caf": (),
+    "x.flac": (),
+    "flac.ogg": ("-c:a", "flac"),
+    "flac.mkv": ("-c:a", "flac"),
+    "pcm.mkv": ("-c:a", "pcm_s16le"),
+    "pcm.mov": ("-c:a", "pcm_s16le"),
+    "pcm.avi": ("-c:a", "pcm_s16le"),
+    "alac.m4a": ("-c:a", "alac"),
+    "flac.mp4": ("-c:a", "flac", "-strict", "-2"),
+    "x.wv": (),
+    "x.tta": (),
+}
+
+LOSSY = {  # name: (arguments, tolerance of the duration in seconds, of the lag in seconds)
+    "u8.wav": (("-c:a", "pcm_u8"), 0.0, 0.0),
+    "alaw.wav": (("-c:a", "pcm_alaw"), 0.0, 0.0),
+    "mulaw.wav": (("-c:a", "pcm_mulaw"), 0.0, 0.0),
+    "lame.mp3": (("-c:a", "libmp3lame", "-b:a", "64k"), 0.05, 0.001),
+    "lame44.mp3": (("-c:a", "libmp3lame", "-b:a", "128k", "-ar", "44100"), 0.05, 0.001),
+    "no-xing.mp3": (("-c:a", "libmp3lame", "-b:a", "64k", "-write_xing", "0"), 0.15, 0.1),
+    "aac.m4a": (("-c:a", "aac", "-b:a", "64k"), 0.05, 0.001),
+    "aac44.mp4": (("-c:a", "aac", "-b:a", "128k", "-ar", "44100"), 0.05, 0.001),
+    "fragmented.mp4": (
+        ("-c:a", "aac", "-b:a", "64k", "-movflags", "frag_keyframe+empty_moov"), 0.15, 0.1,
+    ),
+    "adts.aac": (("-c:a", "aac", "-b:a", "64k"), 0.15, 0.1),
+    "vorbis.ogg": (("-c:a", "libvorbis", "-b:a", "64k"), 0.05, 0.001),
+    "opus.ogg": (("-c:a", "libopus", "-b:a", "64k"), 0.05, 0.01),
+    "opus.webm": (("-c:a", "libopus", "-b:a", "64k"), 0.05, 0.01),
+    "vorbis.webm": (("-c:a", "libvorbis", "-b:a", "64k"), 0.05, 0.01),
+    "opus.mkv": (("-c:a", "libopus", "-b:a", "64k"), 0.05, 0.01),
+    "aac.ts": (("-c:a", "aac", "-b:a", "64k"), 0.15, 0.1),
+    "nb.amr": (("-c:a", "libopencore_amrnb", "-ar", "8000", "-b:a", "12.2k"), 0.05, 0.03),
+    "amr.3gp": (("-c:a", "libopencore_amrnb", "-ar", "8000", "-b:a", "12.2k"), 0.05, 0.03),
+    "wma.asf": (("-c:a", "wmav2", "-b:a", "64k"), 0.15, 0.1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+async def test_lossless_sound_arrives_to_the_bit(name: str, decoders: DecoderPool) -> None:
+    whole = await decode(encode(sample(), name, *LOSSLESS[name]), decoders)
+    assert np.array_equal(whole.pcm, sample())
+    assert whole.notices == ()
+
+
+@pytest.mark.parametrize("name", LOSSY)
+async def test_lossy_sound_keeps_its_length_and_place(name: str, decoders: DecoderPool) -> None:
+    arguments, length_s, lag_s = LOSSY[name]
+    whole = await decode(encode(sample(), name, *arguments), decoders)
+    assert abs(len(whole.pcm) - len(sample())) / RATE <= length_s
+    assert abs(lag(whole.pcm, sample())) <= lag_s
+    assert whole.notices == ()
+
+
+@pytest.mark.parametrize("name", ["alaw.wav", "mulaw.wav", "u8.wav", "adts.aac"])
+async def test_lossy_sound_is_what_ffmpeg_itself_decodes(name: str, decoders: DecoderPool) -> None:
+    """What a codec loses is its own affair: nothing is lost on top of it."""
+    data = encode(sample(), name, *LOSSY[name][0])
+    whole = await decode(data, decoders)
+    theirs = np.frombuffer(ffmpeg("-i", "-", "-f", "s16le", "out.raw", data=data), "<i2")
+    assert len(whole.pcm) == len(theirs)
+    assert np.abs(whole.pcm.astype(int) - theirs).max() <= 1  # floor here, rounding there
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+async def test_a_rate_changes_neither_length_nor_place(rate: int, decoders: DecoderPool) -> None:
+    whole = await decode(encode(sample(), "x.wav", "-ar", str(rate)), decoders)
+    assert whole.facts.rate == rate
+    assert abs(len(whole.pcm) - len(sample())) <= 2  # FFmpeg's own resampling rounds as well
+    assert lag(whole.pcm, sample()) == 0
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec"),
+    [("s16le", "pcm_s16le"), ("s16be", "pcm_s16be"), ("s24le", "pcm_s24le"), ("f32le", "pcm_f32le"),
+     ("f64be", "pcm_f64be"), ("s32le", "pcm_s32le")],
+)  # fmt: skip
+async def test_headerless_pcm_by_declaration(
+    encoding: str, codec: str, decoders: DecoderPool
+) -> None:
+    data = encode(sample(), "x.raw", "-f", encoding, "-c:a", codec)
+    whole = await decode(data, decoders, pcm=PcmDeclaration(encoding, RATE))
+    assert np.array_equal(whole.pcm, sample())
+
+
+async def test_headerless_stereo_alaw(decoders: DecoderPool) -> None:
+    stereo = np.stack([sample(), sample()])
+    data = encode(stereo, "x.raw", "-f", "alaw")
+    whole = await decode(data, decoders, pcm=PcmDeclaration("alaw", RATE, 2))
+    assert len(whole.pcm) == len(sample())
+
+
+async def test_every_kind_of_source_gives_the_same(decoders: DecoderPool, tmp_path: Path) -> None:
+    path = tmp_path / "note.flac"
+    path.write_bytes(SAMPLE.read_bytes())
+    wanted = sample()
+    for given in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes())):
+        assert np.array_equal((await decode(given, decoders)).pcm, wanted)
+    with path.open("rb") as file:
+        assert np.array_equal((await decode(file, decoders)).pcm, wanted)
+        assert file.tell() == 0  # the caller's file stands where it stood
+
+
+async def test_an_open_file_is_read_from_where_it_stands(
+    decoders: DecoderPool, tmp_path: Path
+) -> None:
+    path = tmp_path / "mail.bin"
+    path.write_bytes(b"Content-Type: audio/flac\r\n\r\n" + SAMPLE.read_bytes())
+    with path.open("rb") as file:
+        file.readline()
+        file.readline()
+        assert np.array_equal((await decode(file, decoders)).pcm, sample())
+
+
+@pytest.mark.parametrize("name", ["x.flac", "x.mp3", "x.wav", "x.ogg", "x.mkv", "end.m4a"])
+async def test_a_pipe_is_read_whatever_its_container(name: str, decoders: DecoderPool) -> None:
+    """An MP4 keeps its index at the end, and a pipe cannot be rewound: the decoder can."""
+    data = encode(sample(), name)
+    read_fd, write_fd = os.pipe()
+    writer = threading.Thread(target=_fill, args=(write_fd, data))
+    writer.start()
+    with os.fdopen(read_fd, "rb") as pipe:
+        piped = await decode(pipe, decoders)
+    writer.join()
+    whole = await decode(data, decoders)
+    assert lag(piped.pcm, whole.pcm) == 0
+    # An MP3's end padding is only known with the file's size.
+    assert abs(len(piped.pcm) - len(whole.pcm)) / RATE < (0.05 if name == "x.mp3" else 1e-9)
+
+
+async def test_a_pipe_that_does_not_block_is_waited_for(decoders: DecoderPool) -> None:
+    read_fd, write_fd = os.pipe()
+    os.set_blocking(read_fd, False)
+    with os.fdopen(read_fd, "rb") as pipe:
+        decoding = asyncio.create_task(decode(pipe, decoders))
+        server = await decoders.warm()
+        await until(lambda: bool(children(server)), "the decoder, which waits for its first byte")
+        await asyncio.to_thread(_fill, write_fd, SAMPLE.read_bytes())
+        assert np.array_equal((await decoding).pcm, sample())
+
+
+async def test_a_file_object_is_read_through_its_own_layer(decoders: DecoderPool) -> None:
+    """A gzip file has a descriptor, too, but other bytes behind it."""
+    packed = io.BytesIO(gzip.compress(SAMPLE.read_bytes()))
+    with gzip.open(packed) as file:
+        assert np.array_equal((await decode(cast("IO[bytes]", file), decoders)).pcm, sample())
+    with tempfile.NamedTemporaryFile(suffix=".gz") as disk:
+        disk.write(packed.getvalue())
+        disk.flush()
+        with gzip.open(disk.name) as file:
+            assert np.array_equal((await decode(cast("IO[bytes]", file), decoders)).pcm, sample())
+
+
+async def test_a_live_pipe_speaks_before_it_ends(decoders: DecoderPool) -> None:
+    """The first blocks arrive while the pipe is still open: nobody waits for the last byte."""
+    data = encode(np.tile(sample(), 6), "x.wav")
+    read_fd, write_fd = os.pipe()
+    heard = 0
+    with os.fdopen(write_fd, "wb") as open_end, os.fdopen(read_fd, "rb") as pipe:
+        writer = threading.Thread(target=open_end.write, args=(data[: 31 * 2 * RATE],))
+        writer.start()
+        with Source.open(pipe, Settings()) as source:
+            async with contextlib.aclosing(decoders.decode(source)) as decoded:
+                async for item in decoded:
+                    heard += len(item.pcm16) if isinstance(item, PcmBlock) else 0
+                    if heard >= 29 * 2 * RATE:
+                        break
+        writer.join()
+    assert heard >= 29 * 2 * RATE
+
+
+async def test_a_name_is_only_a_hint(decoders: DecoderPool) -> None:
+    data = encode(sample(), "x.mp3")
+    assert (await decode(data, decoders, name="lies.wav")).facts.container == "mp3"
+
+
+# --- the timeline --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["late.mp4", "late.mkv", "late.mov"])
+async def test_sound_that_starts_after_the_picture_keeps_its_time(
+    name: str, decoders: DecoderPool
+) -> None:
+    codec = {"late.mp4": "aac"}.get(name, "pcm_s16le")
+    whole = await decode(with_picture(sample(), name, 2.5, "-c:a", codec), decoders)
+    assert lag(whole.pcm, sample()) == pytest.approx(2.5, abs=0.03)
+    assert not whole.pcm[: 2 * RATE].any()
+
+
+async def test_a_clock_that_was_already_running_starts_at_zero(decoders: DecoderPool) -> None:
+    data = encode(sample(), "x.ts", "-c:a", "aac", "-output_ts_offset", "5000")
+    whole = await decode(data, decoders)
+    assert lag(whole.pcm, sample()) == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["gap.mkv", "gap.mp4", "gap.webm"])
+async def test_a_gap_between_packets_becomes_silence(name: str, decoders: DecoderPool) -> None:
+    """A recorder that lost four seconds: what follows keeps its time."""
+    codec = {"gap.mkv": "pcm_s16le", "gap.mp4": "aac", "gap.webm": "libopus"}[name]
+    twice = np.concatenate([sample(), sample()])
+    second = len(sample()) / RATE
+    data = encode(
+        twice, name, "-c:a", codec,
+        "-bsf:a", f"setts=ts='if(gte(PTS*TB,{second}),PTS+4/TB,PTS)'",
+    )  # fmt: skip
+    whole = await decode(data, decoders)
+    after = whole.pcm[round((second + 3) * RATE) :]
+    assert len(whole.pcm) / RATE == pytest.approx(2 * second + 4, abs=0.1)
+    assert lag(after, sample()) == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("x.mp3", ("-b:a", "64k")),
+        ("no-xing.mp3", ("-b:a", "64k", "-write_xing", "0")),
+        ("x.aac", ("-c:a", "aac", "-b:a", "64k")),
+        ("x.m4a", ("-c:a", "aac", "-b:a", "64k")),
+        ("x.ogg", ("-c:a", "libopus", "-b:a", "64k")),
+        ("x.mkv", ("-c:a", "libopus", "-b:a", "64k")),
+        ("x.ts", ("-c:a", "aac", "-b:a", "64k")),
+        ("x.flac", ()),
+    ],
+)
+async def test_damage_in_the_middle_leaves_later_times_right(
+    name: str, arguments: tuple[str, ...], decoders: DecoderPool
+) -> None:
+    """A tenth of the file is noise; the last third must still lie where it lay."""
+    data = bytearray(encode(np.tile(sample(), 3), name, *arguments))
+    seed = 20
+    print(f"seed {seed}")
+    at, size = len(data) // 2, len(data) // 10
+    if name == "x.m4a":
+        at -= size  # the index is at the end
+    data[at : at + size] = random.Random(seed).randbytes(size)
+    whole = await decode(bytes(data), decoders)
+    third = 2 * len(sample())
+    assert lag(whole.pcm[third:], sample()) == pytest.approx(0, abs=0.15)
+    assert len(whole.pcm) / RATE == pytest.approx(3 * len(sample()) / RATE, abs=0.25)
+
+
+async def test_joined_streams_whose_clocks_differ_follow_each_other(decoders: DecoderPool) -> None:
+    early = encode(sample(), "x.ts", "-c:a", "aac")
+    late = encode(sample(), "x.ts", "-c:a", "aac", "-output_ts_offset", "36000")
+    for data in (early + late, late + early):
+        whole = await decode(data, decoders)
+        assert len(whole.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.3)
+        assert "clock_jump" in whole.codes
+
+
+async def test_a_chain_that_cannot_be_followed_says_where_it_breaks(decoders: DecoderPool) -> None:
+    stereo = encode(np.stack([sample(), sample()]), "b.ogg", "-c:a", "libvorbis", "-ar", "44100")
+    whole = await decode(encode(sample(), "a.ogg", "-c:a", "libvorbis") + stereo, decoders)
+    assert len(whole.pcm) / RATE == pytest.approx(len(sample()) / RATE, abs=0.1)
+    assert whole.codes == {"truncated_audio"}
+
+
+async def test_chained_streams_of_different_rates_follow_each_other(decoders: DecoderPool) -> None:
+    bare = ("-write_xing", "0", "-id3v2_version", "0")
+    data = encode(sample(), "a.mp3", "-ar", "16000", "-b:a", "64k", *bare) + encode(
+        sample(), "b.mp3", "-ar", "44100", "-b:a", "96k", *bare
+    )
+    whole = await decode(data, decoders)
+    assert len(whole.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.2)
+    assert lag(whole.pcm[len(sample()) :], sample()) == pytest.approx(0, abs=0.2)
+
+
+async def test_a_chained_ogg_is_one_recording(decoders: DecoderPool) -> None:
+    data = encode(sample(), "a.ogg", "-c:a", "libvorbis", "-b:a", "48k")
+    whole = await decode(data + data, decoders)
+    assert len(whole.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.1)
+
+
+# --- the downmix ---------------------------------------------------------------------------------
+
+
+async def test_stereo_in_anti_phase_does_not_vanish(decoders: DecoderPool) -> None:
+    data = encode(np.stack([sample(), -sample()]), "x.wav")
+    whole = await decode(data, decoders)
+    assert np.corrcoef(whole.pcm, sample())[0, 1] > 0.99
+    assert np.abs(whole.pcm.astype(int)).max() > 0.9 * np.abs(sample().astype(int)).max()
+
+
+async def test_one_voice_among_six_channels_keeps_its_level(decoders: DecoderPool) -> None:
+    six = np.zeros((6, len(sample())), np.int16)
+    six[2] = sample()  # the centre
+    whole = await decode(encode(six, "x.wav"), decoders)
+    assert np.corrcoef(whole.pcm, sample())[0, 1] > 0.99
+    assert np.abs(whole.pcm.astype(int)).max() > 0.9 * np.abs(sample().astype(int)).max()
+
+
+# --- speech --------------------------------------------------------------------------------------
+
+
+async def test_speech_is_heard_where_it_is(decoders: DecoderPool) -> None:
+    silence = np.zeros(3 * RATE, np.int16)
+    whole = await decode(encode(np.concatenate([silence, sample(), silence]), "x.wav"), decoders)
+    assert len(whole.speech) == -(-len(whole.pcm) // 512)
+    edge = 3 * RATE // 512
+    assert max(whole.speech[: edge - 2]) < 0.3
+    assert max(whole.speech[-edge + 10 :]) < 0.3
+    assert np.mean(whole.speech[edge : -edge + 1]) > 0.8
+
+
+async def test_three_hours_decode_in_little_memory(decoders: DecoderPool, tmp_path: Path) -> None:
+    """Every sample of three hours, through the pipe, with the speech detector."""
+    path = tmp_path / "long.flac"
+    subprocess.run(
+        [FFMPEG, "-v", "error", "-stream_loop", "-1", "-i", str(SAMPLE), "-t", "10800",
+         "-c:a", "flac", str(path)],
+        check=True,
+    )  # fmt: skip
+    samples = chunks = 0
+    with Source.open(path, Settings()) as source:
+        async for item in decoders.decode(source):
+            samples += len(item.pcm16) // 2 if isinstance(item, PcmBlock) else 0
+            chunks += len(item.probabilities) if isinstance(item, SpeechProbabilities) else 0
+    assert samples == 10_800 * RATE
+    assert chunks == -(-samples // 512)
+
+
+def _fill(fd: int, data: bytes) -> None:
+    with os.fdopen(fd, "wb") as pipe:
+        pipe.write(data)
+
+
+def test_ffmpeg_is_the_whole_one() -> None:
+    """The encoder of these tests is not the product's decoder."""
+    assert b"RIFF" in ffmpeg("-i", str(SAMPLE), "x.wav")[:4]

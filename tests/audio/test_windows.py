@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voxgate.audio.vad import SpeechRegion
+from voxgate.audio.windows import Window, WindowPlanner
+
+RATE = 16_000
+
+
+def plan(regions: list[SpeechRegion], window_s: float = 30) -> list[Window]:
+    planner = WindowPlanner(window_s)
+    windows = [w for region in regions for w in planner.feed([region], region.end)]
+    return windows + list(planner.finish())
+
+
+def seconds(*pairs: tuple[float, float]) -> list[SpeechRegion]:
+    return [SpeechRegion(int(start * RATE), int(end * RATE)) for start, end in pairs]
+
+
+def test_nothing_gives_no_window() -> None:
+    assert plan([]) == []
+
+
+def test_sentences_share_a_window_up_to_its_length() -> None:
+    windows = plan(seconds((0, 10), (11, 20), (21, 29), (30, 40)))
+    assert [(w.index, w.start_s, w.end_s) for w in windows] == [(0, 0, 29), (1, 30, 40)]
+
+
+def test_a_long_pause_ends_a_window() -> None:
+    assert len(plan(seconds((0, 2), (10, 12)))) == 2
+
+
+def test_a_window_comes_as_soon_as_nothing_can_join_it() -> None:
+    planner = WindowPlanner(30)
+    assert list(planner.feed(seconds((0, 2)), 3 * RATE)) == []
+    assert len(list(planner.feed([], 6 * RATE))) == 1
+    assert list(planner.finish()) == []
+
+
+def test_a_region_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        plan(seconds((0, 31)))
+
+
+@settings(deadline=None, print_blob=True)
+@given(
+    st.lists(st.tuples(st.integers(0, 10 * RATE), st.integers(1, 30 * RATE)), max_size=50),
+)
+def test_every_region_lies_in_exactly_one_window(steps: list[tuple[int, int]]) -> None:
+    at, regions = 0, list[SpeechRegion]()
+    for pause, length in steps:
+        regions.append(SpeechRegion(at + pause, at + pause + length))
+        at += pause + length
+    windows = plan(regions)
+    assert [r for w in windows for r in w.regions] == regions
+    assert [w.index for w in windows] == list(range(len(windows)))
+    assert all(w.end - w.start <= 30 * RATE for w in windows)
+    assert all(a.end <= b.start for a, b in itertools.pairwise(windows))

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from voxgate.errors import OptionError, UnsupportedLanguageError
+from voxgate.models.capabilities import HINTS, PROMISES, Capabilities
+from voxgate.transcript.values import Options
+
+ASKED = {
+    "max_tokens": Options(max_tokens=1),
+    "stop": Options(stop=("end",)),
+    "frequency_penalty": Options(frequency_penalty=0.1),
+    "presence_penalty": Options(presence_penalty=-0.1),
+    "temperature": Options(temperature=0.1),
+    "top_p": Options(top_p=0.9),
+    "seed": Options(seed=0),
+}
+
+
+def able(*options: str) -> Capabilities:
+    return Capabilities(30.0, ("en",), "none", options=frozenset(options))
+
+
+def test_every_option_is_a_promise_or_a_hint() -> None:
+    assert {"language", "vocabulary", *PROMISES, *HINTS} == set(Options.__dataclass_fields__)
+    assert {*PROMISES, *HINTS} == ASKED.keys()
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_a_promise_is_kept_or_refused(name: str) -> None:
+    able(name).check("a/b", ASKED[name])
+    assert able(name).honoured(ASKED[name]) == (ASKED[name], ())
+    with pytest.raises(OptionError, match=rf"^a/b cannot fulfil '{name}'\. Leave it out, or ask"):
+        able(*(ASKED.keys() - {name})).check("a/b", ASKED[name])
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_a_hint_is_used_or_taken_out_and_named(name: str) -> None:
+    assert able(name).honoured(ASKED[name]) == (ASKED[name], ())
+    assert able().honoured(ASKED[name]) == (Options(), (name,))
+    able().check("a/b", ASKED[name])
+
+
+def test_words_that_will_be_said_are_a_hint_for_models_that_take_them() -> None:
+    asked = Options(vocabulary=("Voxgate",))
+    taking = replace(able(), vocabulary=True)
+    assert taking.honoured(asked) == (asked, ())
+    assert taking.honoured(Options()) == able().honoured(Options()) == (Options(), ())
+    assert able(*ASKED).honoured(asked) == (Options(), ("vocabulary",))
+    able().check("a/b", asked)
+
+
+def test_a_language_that_the_model_lacks_is_refused() -> None:
+    able().check("a/b", Options("en"))
+    with pytest.raises(UnsupportedLanguageError, match="It knows: en"):
+        able().check("a/b", Options("fr"))

@@ -1,0 +1,116 @@
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.engine.folders import weightless
+from tests.engine.material import MODEL
+from voxgate.errors import CheckpointError, EngineStartError, UnknownModelError
+from voxgate.models.catalogue import (
+    BUILT_IN_MODELS,
+    find_model,
+    find_named_model,
+    load_model,
+    why_not_installed,
+)
+
+
+def test_models_stand_under_their_names() -> None:
+    assert find_model(MODEL) is BUILT_IN_MODELS[MODEL]
+    assert all(name == spec.name for name, spec in BUILT_IN_MODELS.items())
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownModelError, match=f"Nearest: {MODEL}"):
+        find_model("cmusphinx/en-uk")
+
+
+def test_what_is_not_installed_is_named() -> None:
+    assert why_not_installed(BUILT_IN_MODELS[MODEL]) is None
+    spec = replace(BUILT_IN_MODELS[MODEL], distributions=("pocketsphinx", "no-such-thing"))
+    sentence = why_not_installed(spec)
+    assert sentence is not None
+    assert "`pip install no-such-thing`" in sentence
+    with pytest.raises(EngineStartError, match="no-such-thing"):
+        load_model(spec)
+
+
+def test_the_catalogue_is_read_without_loading_models() -> None:
+    heavy = "{'pocketsphinx', 'numpy', 'starlette', 'uvicorn', 'httpx2'}"
+    code = f"import sys, voxgate.models.catalogue; print({heavy} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert answer.stdout.strip() == b"set()"
+
+
+def test_a_checkpoint_is_found_by_its_folder_however_that_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = weightless(tmp_path / "models" / "mine")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "link").symlink_to(folder)
+    spec = find_model(str(folder))
+    assert spec.name == "mine"
+    assert spec.checkpoint == folder
+    assert find_model(spec.address) == spec
+    written = ["models/mine", "./models/mine", "models/../models/mine", "~/models/mine", "./link"]
+    assert all(find_model(name) == spec for name in written)
+    monkeypatch.chdir(folder)
+    assert find_model(".") == find_model("../mine") == spec
+    assert find_model(MODEL) is BUILT_IN_MODELS[MODEL]
+    assert BUILT_IN_MODELS[MODEL].address == MODEL
+
+
+def test_a_checkpoint_is_looked_at_without_torch(tmp_path: Path) -> None:
+    folder = weightless(tmp_path / "mine")
+    code = (
+        "import sys\n"
+        "from voxgate.models.catalogue import find_model\n"
+        f"assert find_model({str(folder)!r}).name == 'mine'\n"
+        "print({'torch', 'numpy', 'safetensors', 'mistral_common'} & set(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert answer.stdout.strip() == b"set()"
+
+
+def test_what_a_checkpoint_can_do_is_the_familys(tmp_path: Path) -> None:
+    able = find_model(str(weightless(tmp_path / "mine"))).capabilities
+    assert (able.window_s, able.times) == (30.0, "none")
+    assert set(able.languages) == {"en", "fr", "es", "pt", "hi", "de", "nl", "it"}
+    assert able.options == {
+        *("temperature", "top_p", "seed", "max_tokens", "stop"),
+        *("frequency_penalty", "presence_penalty"),
+    }
+
+
+def test_what_a_checkpoint_needs_is_got_by_the_extra(tmp_path: Path) -> None:
+    spec = find_model(str(weightless(tmp_path / "mine")))
+    assert spec.distributions == ("torch", "safetensors", "mistral-common")
+    sentence = why_not_installed(replace(spec, distributions=("torch", "no-such-thing")))
+    assert sentence is not None
+    assert "mine needs no-such-thing" in sentence
+    assert '`pip install "voxgate[voxtral]"`' in sentence
+
+
+@pytest.mark.parametrize("name", ["./none", "/none/at/all", "~nobody/none", "."])
+def test_a_folder_that_is_no_checkpoint_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError):
+        find_model(name)
+
+
+def test_a_name_that_is_no_path_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    weightless(tmp_path / "mine")
+    for name in ("mine", "owner/mine", ""):
+        with pytest.raises(UnknownModelError):
+            find_model(name)
+
+
+def test_a_stranger_names_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(UnknownModelError):
+        find_named_model(str(weightless(tmp_path / "mine")))

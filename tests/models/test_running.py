@@ -1,0 +1,93 @@
+"""Plates of real processes: who lives is found, who died is not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.engine.material import wait_until
+from voxgate.models.catalogue import BUILT_IN_MODELS
+from voxgate.models.running import EngineRecord, published, running_engines
+
+SPEC = BUILT_IN_MODELS["cmusphinx/en-us"]
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from voxgate.models.catalogue import BUILT_IN_MODELS
+from voxgate.models.running import EngineRecord, published
+with published(EngineRecord.of(BUILT_IN_MODELS["cmusphinx/en-us"], Path("/nowhere/engine")),
+Path(sys.argv[1])): print("hung out", flush=True)
+    sys.stdin.read()
+"""
+
+
+NEWER = """
+import fcntl, sys
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+file.write('{"pid": 1, "colour": 2}')
+file.flush()
+sys.stdin.read()
+"""
+
+
+def test_it_hangs_as_long_as_the_engine_lasts(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "run"
+    plate = EngineRecord.of(SPEC, tmp_path / "engine")
+    with published(plate, folder):
+        assert running_engines(folder) == [plate]
+        assert running_engines(folder) == [plate]  # looking takes nothing away
+        assert (plate.pid, plate.model) == (os.getpid(), SPEC.name)
+    assert list(folder.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_taken_away(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert [plate.pid for plate in running_engines(tmp_path)] == [process.pid]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert (tmp_path / f"{process.pid}.json").exists()
+        assert running_engines(tmp_path) == []
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_nobodys_is_no_engine(tmp_path: Path) -> None:
+    with published(EngineRecord.of(SPEC, tmp_path / "engine"), tmp_path):
+        stale = tmp_path / f"{2**22 + 1}.json"
+        stale.write_text(json.dumps({"pid": 1}), "utf-8")
+        assert len(running_engines(tmp_path)) == 1
+        assert not stale.exists()
+
+
+def test_a_plate_of_another_version_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-c", NEWER),
+            str(tmp_path / "77.json"),
+        ],
+        stdin=subprocess.PIPE,
+    ) as process:
+        wait_until(
+            lambda: (tmp_path / "77.json").exists() and bool((tmp_path / "77.json").read_text())
+        )
+        assert running_engines(tmp_path) == []
+        assert (tmp_path / "77.json").exists()
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def test_an_engine_works_where_no_plate_can_hang(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("no folder")
+    entered = False
+    with published(EngineRecord.of(SPEC, tmp_path / "engine"), tmp_path / "home" / "run"):
+        entered = True
+    assert entered

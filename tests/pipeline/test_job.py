@@ -1,0 +1,338 @@
+"""The path with real decoding and a scripted provider: order, retries, failures, progress."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tests.scripted import Scripted
+from tests.sounds import RATE, encode, sample
+from voxgate import errors
+from voxgate.audio.decoder_pool import DecoderPool
+from voxgate.audio.source import Source
+from voxgate.pipeline.job import JobProgress, TranscriptionJob
+from voxgate.settings import Settings
+from voxgate.transcript.values import Options, Transcript
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from voxgate.audio.source import AudioInput
+
+SILENCE = np.zeros(5 * RATE, np.int16)
+FOUR = np.concatenate([sample(), SILENCE] * 4)  # four utterances, each a window of its own
+
+
+@pytest.fixture
+async def decoders() -> AsyncIterator[DecoderPool]:
+    async with DecoderPool(Settings()) as decoders:
+        yield decoders
+
+
+async def run(
+    data: AudioInput, provider: Scripted, decoders: DecoderPool, settings: Settings, **more: Any
+) -> Transcript:
+    with Source.open(data, settings, name="a.wav") as source:
+        return await TranscriptionJob(
+            source=source,
+            options=more.pop("options", Options()),
+            provider=provider,
+            decoders=decoders,
+            settings=settings,
+            **more,
+        ).transcript()
+
+
+async def test_windows_are_utterances_in_order(decoders: DecoderPool, tmp_path: Path) -> None:
+    provider = Scripted()
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings(spool_dir=tmp_path))
+    assert transcript.duration == len(FOUR) / RATE
+    assert transcript.language == "en"
+    assert transcript.model == "scripted/one"
+    assert len(transcript.segments) == 4
+    period = len(FOUR) / 4 / RATE
+    for number, segment in enumerate(transcript.segments):
+        assert segment.start == pytest.approx(number * period, abs=0.5)
+        assert segment.end == pytest.approx(number * period + len(sample()) / RATE, abs=0.7)
+    assert list(tmp_path.iterdir()) == []
+
+
+TIME = np.arange(30 * RATE) / RATE
+WITHOUT_SPEECH = {
+    "silence": np.zeros(30 * RATE),
+    "noise": np.random.default_rng(4).normal(0, 500, 30 * RATE),
+    "chord": np.stack([2000 * np.sin(2 * np.pi * f * TIME) for f in (220, 277, 330)]).sum(0),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_SPEECH)
+async def test_without_speech_nobody_is_asked(name: str, decoders: DecoderPool) -> None:
+    data = WITHOUT_SPEECH[name].astype(np.int16)
+    provider = Scripted()
+    transcript = await run(encode(data, "x.wav"), provider, decoders, Settings())
+    assert (transcript.text, transcript.segments, provider.windows) == ("", (), [])
+    assert transcript.duration == 30
+
+
+async def test_as_many_at_once_as_the_provider_takes_and_still_in_order(
+    decoders: DecoderPool,
+) -> None:
+    """The first window is answered last."""
+    others = asyncio.Barrier(3)
+    first = asyncio.Event()
+
+    async def gate(number: int) -> None:
+        if number == 0:
+            await first.wait()
+        else:
+            await others.wait()
+            first.set()
+
+    provider = Scripted(concurrency=4, gate=gate)
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
+    assert provider.most_running == 4
+    starts = [segment.start for segment in transcript.segments]
+    assert starts == sorted(starts)
+    assert len(starts) == 4
+
+
+async def test_a_crash_costs_an_attempt_not_the_recording(decoders: DecoderPool) -> None:
+    faults: dict[int, list[errors.VoxgateError]] = {
+        1: [errors.EngineDiedError("died")],
+        3: [errors.EngineStalledError("hung"), errors.EngineDiedError("died")],
+    }
+    provider = Scripted(faults=faults)
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
+    assert len(transcript.segments) == 4
+    assert len(provider.windows) == 7
+
+
+async def test_what_fails_every_time_fails_the_recording(
+    decoders: DecoderPool, tmp_path: Path
+) -> None:
+    provider = Scripted(faults={1: [errors.EngineDiedError("died")] * 9}, concurrency=2)
+    with pytest.raises(errors.EngineDiedError):
+        await run(encode(FOUR, "x.wav"), provider, decoders, Settings(spool_dir=tmp_path))
+    assert provider.running == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_cannot_pass_is_tried_once(decoders: DecoderPool) -> None:
+    provider = Scripted(faults={0: [errors.EngineStartError("no")]})
+    with pytest.raises(errors.EngineStartError):
+        await run(encode(sample(), "x.wav"), provider, decoders, Settings())
+    assert len(provider.windows) == 1
+
+
+async def test_a_language_that_the_model_lacks_is_said_before_anything(
+    decoders: DecoderPool,
+) -> None:
+    provider = Scripted()
+    with pytest.raises(errors.UnsupportedLanguageError, match="en, de"):
+        await run(b"no audio", provider, decoders, Settings(), options=Options("fr"))
+
+
+async def test_a_language_travels_to_the_provider(decoders: DecoderPool) -> None:
+    provider = Scripted()
+    await run(encode(sample(), "x.wav"), provider, decoders, Settings(), options=Options("de"))
+    assert provider.options == [Options("de")]
+
+
+async def test_progress_grows_to_the_whole(decoders: DecoderPool) -> None:
+    seen: list[JobProgress] = []
+    await run(encode(FOUR, "x.wav"), Scripted(), decoders, Settings(), standing=seen.append)
+    done = [standing.done_s for standing in seen]
+    assert done == sorted(done)
+    assert seen[-1] == JobProgress(len(FOUR) / RATE, len(FOUR) / RATE, counted=True)
+
+
+async def test_the_first_window_starts_before_the_end_is_there(decoders: DecoderPool) -> None:
+    """The end of the pipe is only written once the provider has the first window."""
+    data = encode(FOUR, "x.wav")
+    asked = asyncio.Event()
+    read_fd, write_fd = os.pipe()
+
+    async def write() -> None:
+        with os.fdopen(write_fd, "wb") as pipe:
+            await asyncio.to_thread(pipe.write, data[: len(data) // 2])
+            pipe.flush()
+            await asked.wait()
+            await asyncio.to_thread(pipe.write, data[len(data) // 2 :])
+
+    writing = asyncio.create_task(write())
+    with os.fdopen(read_fd, "rb") as pipe:
+        provider = Scripted(gate=lambda _: asked.set())
+        transcript = await run(pipe, provider, decoders, Settings())
+    await writing
+    assert len(transcript.segments) == 4
+
+
+async def test_a_cancelled_recording_leaves_nothing(decoders: DecoderPool, tmp_path: Path) -> None:
+    began = asyncio.Event()
+
+    async def gate(_: int) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    provider = Scripted(gate=gate)
+    task = asyncio.create_task(
+        run(encode(FOUR, "x.wav"), provider, decoders, Settings(spool_dir=tmp_path))
+    )
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert provider.running == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_bad_recording_fails_with_its_own_sentence(decoders: DecoderPool) -> None:
+    with pytest.raises(errors.NotAudioError, match=r"a\.wav"):
+        await run(b"words, words", Scripted(), decoders, Settings())
+
+
+async def test_a_truncated_recording_says_so(decoders: DecoderPool) -> None:
+    data = encode(sample(), "x.flac")
+    transcript = await run(data[: len(data) // 2], Scripted(), decoders, Settings())
+    assert {notice.code for notice in transcript.notices} >= {"truncated_audio"}
+    assert transcript.segments
+
+
+async def test_joining_holds_nobody_else_up(decoders: DecoderPool) -> None:
+    """The words of hours take seconds to join."""
+    turns = at_end = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    def standing(_: JobProgress) -> None:
+        nonlocal at_end
+        at_end = turns
+
+    other = asyncio.create_task(others())
+    data = encode(sample(), "x.flac")
+    transcript = await run(data, Scripted(), decoders, Settings(), standing=standing)
+    other.cancel()
+    assert transcript.segments
+    assert turns > at_end
+
+
+ABLE = frozenset({"temperature", "top_p", "seed", "max_tokens", "stop"})
+
+
+async def of_four(decoders: DecoderPool, provider: Scripted, options: Options) -> Transcript:
+    """The transcript of four utterances, each a window of its own."""
+    return await run(encode(FOUR, "x.wav"), provider, decoders, Settings(), options=options)
+
+
+async def test_each_window_draws_by_a_seed_of_its_own(decoders: DecoderPool) -> None:
+    """Whatever is recognised at once, in whatever order, and however often."""
+    faults: dict[int, list[errors.VoxgateError]] = {1: [errors.EngineDiedError("died")]}
+    drawn: list[set[tuple[int, int | None]]] = []
+    for provider in (Scripted(honours=ABLE, faults=faults), Scripted(honours=ABLE, concurrency=4)):
+        await of_four(decoders, provider, Options(temperature=0.5, seed=7))
+        seeds = [asked.seed for asked in provider.options]
+        drawn.append({(w.start, seed) for w, seed in zip(provider.windows, seeds, strict=True)})
+        assert len(set(seeds)) == 4
+    assert drawn[0] == drawn[1]
+
+
+async def test_without_a_seed_every_request_draws_another(decoders: DecoderPool) -> None:
+    first, second = Scripted(honours=ABLE), Scripted(honours=ABLE)
+    for provider in (first, second):
+        await of_four(decoders, provider, Options(temperature=0.5))
+    seeds = {asked.seed for asked in (*first.options, *second.options)}
+    assert len(seeds) == 8
+    assert None not in seeds
+
+
+async def test_a_hint_that_the_model_has_no_use_for_is_told_and_not_passed_on(
+    decoders: DecoderPool,
+) -> None:
+    provider = Scripted()
+    transcript = await of_four(decoders, provider, Options(temperature=0.5, seed=7))
+    assert set(provider.options) == {Options()}
+    assert [notice.sentence.split("'")[1] for notice in transcript.notices] == [
+        *("temperature", "seed")
+    ]
+
+
+async def test_a_promise_that_the_model_cannot_keep_is_said_before_anything(
+    decoders: DecoderPool,
+) -> None:
+    provider = Scripted()
+    with pytest.raises(errors.OptionError, match="scripted/one cannot fulfil 'max_tokens'"):
+        await run(b"no audio", provider, decoders, Settings(), options=Options(max_tokens=3))
+
+
+async def test_tokens_are_counted_over_all_windows_in_order(decoders: DecoderPool) -> None:
+    def says(number: int, options: Options) -> str:
+        words = ("one two", "three four", "five six", "seven")[number].split()
+        return " ".join(words[: options.max_tokens])
+
+    provider = Scripted(honours=ABLE, concurrency=4, says=says)
+    transcript = await of_four(decoders, provider, Options(max_tokens=5))
+    assert transcript.text == "one two three four five"
+    assert transcript.duration == len(FOUR) / RATE
+    assert [asked.max_tokens for asked in provider.options] == [5, 3, 1]
+    starts = [window.start for window in provider.windows]
+    assert starts == sorted(starts)
+    assert provider.most_running == 1
+
+
+@pytest.mark.parametrize(
+    ("stop", "text", "heard"),
+    [
+        (("four",), "one two three", 2),
+        (("six seven",), "one two three four five", 4),  # across the border of two windows
+        (("seven", "two"), "one", 1),
+        (("one",), "", 1),
+        (("eight",), "one two three four five six seven", 4),
+    ],
+)
+async def test_the_joined_text_ends_before_a_stop(
+    decoders: DecoderPool, stop: tuple[str, ...], text: str, heard: int
+) -> None:
+    words = ("one two", "three four", "five six", "seven")
+    provider = Scripted(honours=ABLE, concurrency=4, says=lambda number, _: words[number])
+    transcript = await of_four(decoders, provider, Options(stop=stop))
+    assert transcript.text == text
+    assert len(provider.windows) == heard
+    assert {asked.stop for asked in provider.options} == {()}  # what is cut there is not found here
+
+
+async def test_progress_reaches_the_end_though_windows_are_left_out(decoders: DecoderPool) -> None:
+    seen: list[JobProgress] = []
+    provider = Scripted(honours=ABLE, says=lambda *_: "word")
+    data = encode(FOUR, "x.wav")
+    options = Options(max_tokens=1)
+    await run(data, provider, decoders, Settings(), options=options, standing=seen.append)
+    assert len(provider.windows) == 1
+    assert seen[-1] == JobProgress(len(FOUR) / RATE, len(FOUR) / RATE, counted=True)
+
+
+async def test_a_model_without_times_gets_those_of_the_speech(decoders: DecoderPool) -> None:
+    """Two notes with a pause between that is too short to end a window."""
+    pause = np.zeros(RATE, np.int16)
+    data = encode(np.concatenate([sample(), pause, sample()]), "x.wav")
+    provider = Scripted(times="none", confidence=0.5, says=lambda *_: " ".join("abcdefghijklmnop"))
+    transcript = await run(data, provider, decoders, Settings())
+    assert len(provider.windows) == 1
+    assert transcript.text == " ".join("abcdefghijklmnop")
+    assert len(transcript.segments) > 1
+    for segment in transcript.segments:
+        assert (segment.time_source, segment.confidence) == ("speech_region", 0.5)
+        for word in segment.words:
+            assert segment.start <= word.start <= word.end <= segment.end
+            assert word.time_source == "interpolated"
+    assert [word.text for word in transcript.words] == transcript.text.split()
+    border = (len(sample()) + RATE / 2) / RATE
+    assert not any(s.start < border < s.end for s in transcript.segments)
