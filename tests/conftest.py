@@ -31,7 +31,7 @@ def _no_card() -> Iterator[None]:
     from voxgate.hardware import gpu  # noqa: PLC0415 (after the environment is set)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gpu, "LIBRARY", "no library has this name")
+        patch.setattr(gpu, "nvidia_driver", lambda: None)
         yield
 
 

@@ -1,8 +1,13 @@
-"""What a driver tells of its cards. NVIDIA's is scripted here: it answers as its manual says."""
+"""GPUs as NVIDIA's driver reports them.
 
-from ctypes import c_uint
+The driver's shared library is scripted: pynvml calls a stub with the C functions' signatures.
+"""
+
+from collections.abc import Callable
+from ctypes import POINTER, c_uint, c_void_p, cast
 from typing import Any
 
+import pynvml
 import pytest
 import torch
 
@@ -11,80 +16,98 @@ from voxgate.hardware.gpu import Gpu, NvidiaDriver, select_visible, torch_cuda_v
 
 GB = 10**9
 OLD, NEW = ("GPU-1a", "Old 8 GB", (7, 5), 8 * GB, 5 * GB), ("GPU-1b", "New", (9, 0), 80 * GB, GB)
+Script = Callable[..., "NvmlLibrary"]
 
 
-class Nvml:
-    """NVIDIA's management library, as far as it is called: codes, and results by address."""
+class NvmlLibrary:
+    """The functions of libnvidia-ml that are called: they return codes, and results by address."""
 
-    def __init__(
-        self, *told: tuple[str, str, tuple[int, int], int, int], cuda: int = 13010
-    ) -> None:
-        self.told, self.cuda, self.refusing = told, cuda, dict[str, int]()
+    def __init__(self, *gpus: tuple[str, str, tuple[int, int], int, int], cuda: int) -> None:
+        self.gpus, self.cuda = gpus, cuda
+        self.error_codes, self.absent = dict[str, int](), set[str]()
 
     def __getattr__(self, function: str) -> Any:
-        def answer(*arguments: Any) -> int:
-            if not (code := self.refusing.get(function, 0)):
+        def call(*arguments: Any) -> int:
+            if not (code := self.error_codes.get(function, 0)):
                 getattr(self, f"_{function}")(*[getattr(a, "_obj", a) for a in arguments])
             return code
 
-        if function.startswith("_") or not hasattr(type(self), f"_{function}"):
+        if function in self.absent or not hasattr(type(self), f"_{function}"):
             raise AttributeError(f"undefined symbol: {function}")
-        return answer
+        return call
 
-    def _nvmlInit_v2(self) -> None:  # noqa: N802 (NVIDIA's name for it, as all below)
-        pass
+    def _nvmlInitWithFlags(self, flags: int) -> None:  # noqa: N802 (NVIDIA's name, as all below)
+        assert flags == 0
 
     def _nvmlSystemGetCudaDriverVersion_v2(self, version: Any) -> None:  # noqa: N802
         version.value = self.cuda
 
     def _nvmlDeviceGetCount_v2(self, count: Any) -> None:  # noqa: N802
-        count.value = len(self.told)
+        count.value = len(self.gpus)
 
-    def _nvmlDeviceGetHandleByIndex_v2(self, index: c_uint, card: Any) -> None:  # noqa: N802
-        card.value = index.value + 1
+    def _nvmlDeviceGetHandleByIndex_v2(self, index: c_uint, handle: Any) -> None:  # noqa: N802
+        cast(POINTER(POINTER(c_uint))(handle), POINTER(c_void_p))[0] = c_void_p(index.value + 1)
 
-    def _nvmlDeviceGetMemoryInfo(self, card: Any, memory: Any) -> None:  # noqa: N802
-        *_, memory.total, memory.free = self.told[card.value - 1]
+    def _nvmlDeviceGetMemoryInfo(self, handle: Any, memory: Any) -> None:  # noqa: N802
+        *_, memory.total, memory.free = self._gpu(handle)
 
-    def _nvmlDeviceGetCudaComputeCapability(self, card: Any, major: Any, minor: Any) -> None:  # noqa: N802
-        major.value, minor.value = self.told[card.value - 1][2]
+    def _nvmlDeviceGetCudaComputeCapability(self, handle: Any, major: Any, minor: Any) -> None:  # noqa: N802
+        major.value, minor.value = self._gpu(handle)[2]
 
-    def _nvmlDeviceGetUUID(self, card: Any, text: Any, length: c_uint) -> None:  # noqa: N802
-        text.value = self.told[card.value - 1][0].encode()[: length.value - 1]
+    def _nvmlDeviceGetUUID(self, handle: Any, text: Any, length: c_uint) -> None:  # noqa: N802
+        text.value = self._gpu(handle)[0].encode()[: length.value - 1]
 
-    def _nvmlDeviceGetName(self, card: Any, text: Any, length: c_uint) -> None:  # noqa: N802
-        text.value = self.told[card.value - 1][1].encode()[: length.value - 1]
+    def _nvmlDeviceGetName(self, handle: Any, text: Any, length: c_uint) -> None:  # noqa: N802
+        text.value = self._gpu(handle)[1].encode()[: length.value - 1]
+
+    def _gpu(self, handle: Any) -> tuple[str, str, tuple[int, int], int, int]:
+        return self.gpus[(cast(handle, c_void_p).value or 0) - 1]
 
 
 @pytest.fixture
-def both() -> list[Gpu]:
-    return NvidiaDriver(Nvml(OLD, NEW)).cards()
+def script(monkeypatch: pytest.MonkeyPatch) -> Script:
+    def install(*gpus: Any, cuda: int = 13010) -> NvmlLibrary:
+        library = NvmlLibrary(*gpus, cuda=cuda)
+        monkeypatch.setattr(pynvml, "nvmlLib", library)
+        monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
+        return library
+
+    return install
 
 
-def test_a_driver_tells_of_its_cards(both: list[Gpu]) -> None:
-    assert both == [Gpu(*OLD), Gpu(*NEW)]
-    assert NvidiaDriver(Nvml(cuda=12080)).cuda == 12
-    assert NvidiaDriver(Nvml()).cards() == []
+def test_the_driver_reports_its_gpus(script: Script) -> None:
+    script(OLD, NEW)
+    assert NvidiaDriver().gpus() == [Gpu(*OLD), Gpu(*NEW)]
+    script(cuda=12080)
+    assert NvidiaDriver().cuda_version == 12
+    assert NvidiaDriver().gpus() == []
 
 
-def test_a_card_that_does_not_tell_keeps_its_number() -> None:
-    library = Nvml(OLD, NEW)
-    library.refusing["nvmlDeviceGetMemoryInfo"] = 3  # not supported: memory that the machine shares
-    assert NvidiaDriver(library).cards() == [gpu.UNRESPONSIVE, gpu.UNRESPONSIVE]
+def test_a_gpu_that_does_not_respond_keeps_its_index(script: Script) -> None:
+    library = script(OLD, NEW)
+    library.error_codes["nvmlDeviceGetMemoryInfo"] = 3  # not supported: shared with the machine
+    assert NvidiaDriver().gpus() == [gpu.UNRESPONSIVE, gpu.UNRESPONSIVE]
 
 
-def test_a_driver_that_is_not_loaded_is_none() -> None:
-    library = Nvml(NEW)
-    library.refusing["nvmlInit_v2"] = 9
-    with pytest.raises(OSError, match="nvmlInit_v2 of NVIDIA's driver answers 9"):
-        NvidiaDriver(library)
-    with pytest.raises(OSError, match="nvmlInit_v2"):
-        NvidiaDriver(object())
+def test_a_driver_that_is_not_loaded_raises(script: Script) -> None:
+    script(NEW).error_codes["nvmlInitWithFlags"] = 9
+    with pytest.raises(OSError, match="NVIDIA's driver cannot be used: Driver Not Loaded"):
+        NvidiaDriver()
 
 
-def test_no_driver_is_no_card() -> None:
-    """The tests hide this machine's."""
-    assert NvidiaDriver.open() is None
+def test_a_driver_older_than_a_function_raises(script: Script) -> None:
+    script(NEW).absent = {"nvmlInitWithFlags"}
+    with pytest.raises(OSError, match="cannot be used: Function Not Found"):
+        NvidiaDriver()
+    script(NEW).absent = {"nvmlSystemGetCudaDriverVersion_v2", "nvmlDeviceGetCount_v2"}
+    with pytest.raises(OSError, match="no CUDA version: Function Not Found"):
+        _ = NvidiaDriver().cuda_version
+    with pytest.raises(OSError, match="does not count its GPUs: Function Not Found"):
+        NvidiaDriver().gpus()
+
+
+def test_without_a_driver_there_is_no_gpu() -> None:
+    """The tests hide this machine's driver."""
     assert gpu.visible_gpus() == []
     assert gpu.gpu_at("cuda") is gpu.gpu_at("cuda:7") is None
     assert gpu.why_unusable() in {
@@ -93,8 +116,21 @@ def test_no_driver_is_no_card() -> None:
     }
 
 
+def test_a_driver_that_stops_responding_leaves_no_gpu(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = script(OLD, NEW)
+    driver = NvidiaDriver()
+    monkeypatch.setattr(gpu, "nvidia_driver", lambda: driver)
+    monkeypatch.setattr(gpu, "torch_cuda_version", lambda: 13)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert gpu.gpu_at("cuda:1") == Gpu(*NEW)
+    library.error_codes["nvmlDeviceGetCount_v2"] = 15  # the GPU is lost
+    assert gpu.visible_gpus() == []
+
+
 @pytest.mark.parametrize(
-    ("chosen", "names"),
+    ("setting", "names"),
     [
         ("0", ["Old 8 GB"]),
         ("1", ["New"]),
@@ -102,19 +138,20 @@ def test_no_driver_is_no_card() -> None:
         (" 1 , 0 ", ["New", "Old 8 GB"]),
         ("GPU-1b", ["New"]),
         ("GPU-1b,0", ["New", "Old 8 GB"]),
-        ("GPU-1", []),  # of both
+        ("GPU-1", []),  # the beginning of both
         ("", []),
         ("-1", []),
         ("1,7,0", ["New"]),
         ("MIG-2f", []),
     ],
 )
-def test_the_environment_chooses_and_orders(both: list[Gpu], chosen: str, names: list[str]) -> None:
-    found = select_visible(both, {"CUDA_VISIBLE_DEVICES": chosen})
-    assert [card.name for card in found] == names
+def test_the_environment_selects_and_orders(setting: str, names: list[str]) -> None:
+    both = [Gpu(*OLD), Gpu(*NEW)]
+    selected = select_visible(both, {"CUDA_VISIBLE_DEVICES": setting})
+    assert [each.name for each in selected] == names
     assert select_visible(both, {}) == both
 
 
-def test_what_pytorch_is_built_for_is_read_from_its_files() -> None:
+def test_the_cuda_version_of_pytorch_is_read_from_its_files() -> None:
     version = torch.version.cuda
     assert torch_cuda_version() == (None if version is None else int(version.partition(".")[0]))

@@ -1,1 +1,1 @@
-"""The machine: its processor, its graphics cards and its memory. Imports no torch."""
+"""The machine's processor, GPUs and memory. Imports no torch."""

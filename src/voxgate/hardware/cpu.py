@@ -1,4 +1,4 @@
-"""What this machine's processor computes with, asked of the system. Imports no torch."""
+"""The types that this machine's processor computes natively. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,31 +10,34 @@ CPUINFO = Path("/proc/cpuinfo")
 
 _AVX512 = frozenset({"avx512f", "avx512bw", "avx512vl", "avx512dq"})
 _ARM = {"aarch64", "arm64"}
-NEEDED = {
+REQUIRED_FLAGS = {
     "BF16": (_AVX512, frozenset({"bf16"})),
     "F16": (_AVX512 | {"avx512_fp16"}, frozenset({"fphp", "asimdhp"})),
 }
-"""By a type's name in safetensors: the flags that oneDNN's products in it want, on x86 and on ARM.
+"""The processor flags that oneDNN's products need, by safetensors' name of a type: x86, then ARM.
 
-From oneDNN's list of data types by instruction set; PyTorch gives the same answer at run time.
+Source: oneDNN's table of data types by instruction set. PyTorch gives the same answer at run time.
 """
 
 
-def supports(dtype: str) -> bool:
-    """Whether products of this type run at full speed, or are emulated. float32 always does."""
-    if dtype not in NEEDED:
+def supports_dtype(dtype: str) -> bool:
+    """Return whether products of this type run at full speed. If not, they are emulated.
+
+    `dtype` is spelled as in safetensors. float32 is always supported.
+    """
+    if dtype not in REQUIRED_FLAGS:
         return True
-    x86, arm = NEEDED[dtype]
+    x86, arm = REQUIRED_FLAGS[dtype]
     return (arm if platform.machine() in _ARM else x86) <= cpu_flags()
 
 
 @cache
 def cpu_flags() -> frozenset[str]:
-    """The first processor's flags; none where the system does not list them."""
+    """Return the first processor's flags; an empty set where the system does not list them."""
     try:
         lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return frozenset()
-    named = (line.partition(":") for line in lines)
-    found = (value for name, _, value in named if name.strip() in {"flags", "Features"})
-    return frozenset(next(found, "").split())
+    fields = (line.partition(":") for line in lines)
+    values = (value for name, _, value in fields if name.strip() in {"flags", "Features"})
+    return frozenset(next(values, "").split())

@@ -1,39 +1,30 @@
-"""`Gpu`: NVIDIA's cards, as their driver tells of them. No torch.
+"""NVIDIA's GPUs, as their driver reports them. Imports no torch.
 
-Whoever only has to know whether a model fits a card asks here. The driver's own library (NVML)
-makes no context on the card, which would take some hundred megabytes of it and forbid to fork.
+Code that only needs to know whether a model fits a GPU uses this module. It calls the driver's
+management library (NVML), which creates no CUDA context: a context would take some hundred
+megabytes of the GPU's memory, and a process that has one must not fork.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
-from ctypes import CDLL, Structure, byref, c_char, c_char_p, c_int, c_uint, c_ulonglong, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-LIBRARY = "libnvidia-ml.so.1"  # comes with the driver
-TEXT_BYTES = 96  # bytes of a name or a UUID, its end included
-BUILT_FOR = re.compile(r"^cuda\b.*= '(\d+)\.", re.MULTILINE)  # in PyTorch's generated version.py
-BFLOAT16_CAPABILITY = (8, 0)  # the compute capability that computes with it: Ampere and later
-
-
-class _Memory(Structure):
-    """NVML's, in bytes."""
-
-    _fields_ = (("total", c_ulonglong), ("free", c_ulonglong), ("used", c_ulonglong))
+TORCH_CUDA = re.compile(r"^cuda\b.*= '(\d+)\.", re.MULTILINE)  # in PyTorch's generated version.py
+BFLOAT16_CAPABILITY = (8, 0)  # the compute capability that has bfloat16: Ampere and later
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One card at one moment."""
+    """One GPU at one moment."""
 
     uuid: str  # GPU-…
     name: str
@@ -43,101 +34,96 @@ class Gpu:
 
 
 UNRESPONSIVE = Gpu("", "a card that does not answer", (0, 0), 0, 0)
+"""Stands for a GPU that the driver lists but cannot describe, so that the others keep their index.
+"""
 
 
 class NvidiaDriver:
-    """NVIDIA's driver. Its order of cards is that of their places on the bus."""
+    """NVIDIA's driver. It orders GPUs by their position on the bus."""
 
-    def __init__(self, library: Any) -> None:
-        """`library` is NVML, loaded. Raises `OSError` where it finds no driver."""
-        self._library = library
-        self._call("nvmlInit_v2")
+    def __init__(self) -> None:
+        """Load and initialize NVML. Raises `OSError` where there is no driver, or an old one."""
+        import pynvml  # noqa: PLC0415 (it takes 30 ms, and most commands need no GPU)
 
-    @classmethod
-    def open(cls) -> NvidiaDriver | None:
-        """This machine's, or None."""
-        with suppress(OSError):
-            return cls(CDLL(LIBRARY))
-        return None
+        self._nvml = pynvml
+        try:
+            pynvml.nvmlInit()
+        except pynvml.NVMLError as error:
+            raise OSError(f"NVIDIA's driver cannot be used: {error}.") from error
 
     @property
-    def cuda(self) -> int:
-        """The newest major version of CUDA that it serves."""
-        version = c_int()
-        self._call("nvmlSystemGetCudaDriverVersion_v2", byref(version))
-        return version.value // 1000
-
-    def cards(self) -> list[Gpu]:
-        """All there are, as they are now. One that does not tell of itself keeps its number."""
-        count, found = c_uint(), list[Gpu]()
-        self._call("nvmlDeviceGetCount_v2", byref(count))
-        for index in range(count.value):
-            try:
-                found.append(self._card(index))
-            except OSError:
-                found.append(UNRESPONSIVE)
-        return found
-
-    def _card(self, index: int) -> Gpu:
-        card, memory, major, minor = c_void_p(), _Memory(), c_int(), c_int()
-        self._call("nvmlDeviceGetHandleByIndex_v2", c_uint(index), byref(card))
-        self._call("nvmlDeviceGetMemoryInfo", card, byref(memory))
-        self._call("nvmlDeviceGetCudaComputeCapability", card, byref(major), byref(minor))
-        uuid, name = self._text("nvmlDeviceGetUUID", card), self._text("nvmlDeviceGetName", card)
-        return Gpu(uuid, name, (major.value, minor.value), memory.total, memory.free)
-
-    def _text(self, function: str, card: c_void_p) -> str:
-        text = (c_char * TEXT_BYTES)()
-        self._call(function, card, text, c_uint(TEXT_BYTES))
-        return (c_char_p(text.value).value or b"").decode(errors="replace")
-
-    def _call(self, function: str, *arguments: Any) -> None:
+    def cuda_version(self) -> int:
+        """The newest major version of CUDA that the driver serves. Raises `OSError`."""
         try:
-            code = getattr(self._library, function)(*arguments)
-        except AttributeError as error:  # a driver that is older than the function
-            raise OSError(str(error)) from error
-        if code:
-            raise OSError(f"{function} of NVIDIA's driver answers {code}.")
+            return int(self._nvml.nvmlSystemGetCudaDriverVersion_v2()) // 1000
+        except self._nvml.NVMLError as error:
+            raise OSError(f"NVIDIA's driver reports no CUDA version: {error}.") from error
+
+    def gpus(self) -> list[Gpu]:
+        """Return all GPUs as they are now; `UNRESPONSIVE` for one that does not respond.
+
+        Raises `OSError` where the driver cannot count them.
+        """
+        try:
+            count = self._nvml.nvmlDeviceGetCount()
+        except self._nvml.NVMLError as error:
+            raise OSError(f"NVIDIA's driver does not count its GPUs: {error}.") from error
+        return [self._gpu(index) for index in range(count)]
+
+    def _gpu(self, index: int) -> Gpu:
+        nvml = self._nvml
+        try:
+            handle = nvml.nvmlDeviceGetHandleByIndex(index)
+            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+            capability = nvml.nvmlDeviceGetCudaComputeCapability(handle)
+            uuid, name = nvml.nvmlDeviceGetUUID(handle), nvml.nvmlDeviceGetName(handle)
+        except (nvml.NVMLError, UnicodeDecodeError):
+            return UNRESPONSIVE
+        return Gpu(uuid, name, (capability[0], capability[1]), memory.total, memory.free)
 
 
 @cache
 def nvidia_driver() -> NvidiaDriver | None:
-    """This machine's: asked for once."""
-    return NvidiaDriver.open()
+    """Return this machine's driver, or None. It is loaded once."""
+    try:
+        return NvidiaDriver()
+    except OSError:
+        return None
 
 
-def select_visible(cards: Sequence[Gpu], environ: Mapping[str, str] = os.environ) -> list[Gpu]:
-    """Those that a process may use, by its own numbers: `CUDA_VISIBLE_DEVICES` chooses and orders.
+def select_visible(gpus: Sequence[Gpu], environ: Mapping[str, str] = os.environ) -> list[Gpu]:
+    """Return the GPUs that `CUDA_VISIBLE_DEVICES` leaves to a process, in its order.
 
-    As CUDA reads it: up to the first entry that is no card's. Parts of cards (MIG) are not known.
+    Follows CUDA: entries count up to the first one that names no GPU. Partitions of a GPU (MIG)
+    are not supported.
     """
-    chosen = environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is None:
-        return list(cards)
-    found = list[Gpu]()
-    for entry in map(str.strip, chosen.split(",")):
-        if entry.isdecimal() and int(entry) < len(cards):
-            found.append(cards[int(entry)])
-        elif len(same := [card for card in cards if entry and card.uuid.startswith(entry)]) == 1:
-            found += same
+    setting = environ.get("CUDA_VISIBLE_DEVICES")
+    if setting is None:
+        return list(gpus)
+    selected = list[Gpu]()
+    for entry in map(str.strip, setting.split(",")):
+        if entry.isdecimal() and int(entry) < len(gpus):
+            selected.append(gpus[int(entry)])
+        elif len(matching := [gpu for gpu in gpus if entry and gpu.uuid.startswith(entry)]) == 1:
+            selected += matching
         else:
             break
-    return found
+    return selected
 
 
 def visible_gpus() -> list[Gpu]:
-    """The cards that this machine's PyTorch could compute on, by its numbers, as they are now."""
-    there, wanted = nvidia_driver(), torch_cuda_version()
-    if there is None or wanted is None:
+    """Return the GPUs that this machine's PyTorch can use, by its indices, as they are now."""
+    driver, required = nvidia_driver(), torch_cuda_version()
+    if driver is None or required is None:
         return []
     try:
-        return select_visible(there.cards()) if there.cuda >= wanted else []
+        return select_visible(driver.gpus()) if driver.cuda_version >= required else []
     except OSError:
         return []
 
 
 def why_unusable() -> str | None:
-    """Why PyTorch cannot compute on any card here, where that is certain: half a sentence."""
+    """Return why PyTorch certainly cannot use any GPU here, as half a sentence; else None."""
     if torch_cuda_version() is None:
         return "PyTorch is not built for CUDA here"
     return "there is no driver of NVIDIA's" if nvidia_driver() is None else None
@@ -145,9 +131,10 @@ def why_unusable() -> str | None:
 
 @cache
 def torch_cuda_version() -> int | None:
-    """The major version of CUDA that PyTorch is built for; None without CUDA, or without PyTorch.
+    """Return the major version of CUDA that PyTorch is built for.
 
-    Read from its files: to import it takes seconds.
+    None without CUDA, or without PyTorch. It is read from PyTorch's files, because importing
+    PyTorch takes seconds.
     """
     spec = find_spec("torch")
     if spec is None or spec.origin is None:
@@ -156,12 +143,12 @@ def torch_cuda_version() -> int | None:
         text = (Path(spec.origin).parent / "version.py").read_text(encoding="utf-8")
     except OSError:
         return None
-    found = BUILT_FOR.search(text)
-    return int(found[1]) if found else None
+    match = TORCH_CUDA.search(text)
+    return int(match[1]) if match else None
 
 
 def gpu_at(device: str) -> Gpu | None:
-    """The card that PyTorch would call `cuda` or `cuda:N`; None where nobody tells of it."""
-    found, number = visible_gpus(), int(device.partition(":")[2] or 0)
-    card = found[number] if number < len(found) else UNRESPONSIVE
-    return None if card is UNRESPONSIVE else card
+    """Return the GPU that PyTorch calls `cuda` or `cuda:N`; None where the driver reports none."""
+    gpus, index = visible_gpus(), int(device.partition(":")[2] or 0)
+    gpu = gpus[index] if index < len(gpus) else UNRESPONSIVE
+    return None if gpu is UNRESPONSIVE else gpu

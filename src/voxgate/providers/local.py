@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.errors import EngineClosedError, EngineDiedError, NoWeightsError, UsageError
 from voxgate.hardware import gpu
-from voxgate.hardware.memory import file_bytes_of
+from voxgate.hardware.memory import file_mapped_bytes
 from voxgate.models.catalogue import ModelSpec, find_model, why_not_installed
 from voxgate.models.placement import memory_by_profile
 from voxgate.providers.engine_client import NotListeningError
@@ -89,7 +89,7 @@ class LocalEngine:
         """Bytes of files in its engine's memory, its weights where they are mapped."""
         if self.pid is None or self._spec.device != "cpu":  # a card's memory maps no files
             return 0
-        return file_bytes_of(self.pid)
+        return file_mapped_bytes(self.pid)
 
     @property
     def leaving(self) -> int:

@@ -62,9 +62,9 @@ def test_each_profile_takes_less_than_the_one_before(published: Path) -> None:
 
 
 def test_what_the_processor_computes_is_what_pytorch_says() -> None:
-    assert cpu.supports("F32")
-    assert cpu.supports("BF16") == torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    assert cpu.supports("F16") == torch.ops.mkldnn._is_mkldnn_fp16_supported()
+    assert cpu.supports_dtype("F32")
+    assert cpu.supports_dtype("BF16") == torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    assert cpu.supports_dtype("F16") == torch.ops.mkldnn._is_mkldnn_fp16_supported()
 
 
 def test_a_system_that_lists_no_flags_computes_what_all_do(
@@ -72,8 +72,8 @@ def test_a_system_that_lists_no_flags_computes_what_all_do(
 ) -> None:
     cpu.cpu_flags.cache_clear()
     monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "nothing")
-    assert cpu.supports("F32")
-    assert not cpu.supports("BF16")
+    assert cpu.supports_dtype("F32")
+    assert not cpu.supports_dtype("BF16")
     cpu.cpu_flags.cache_clear()
 
 
@@ -87,7 +87,7 @@ def test_sixteen_bits_are_widened_where_they_would_be_emulated(
     cpu.cpu_flags.cache_clear()
     wide = weight_bytes(open_directory(hf_bf16), "exact")
     cpu.cpu_flags.cache_clear()
-    assert wide == pytest.approx(2 * narrow, rel=0.3) or not cpu.supports("BF16")
+    assert wide == pytest.approx(2 * narrow, rel=0.3) or not cpu.supports_dtype("BF16")
 
 
 def test_an_unknown_name_is_told_the_others(hf: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.audio.decoder.sandbox import filters_system_calls
 from voxgate.cli.checks.check import Check
-from voxgate.hardware.cpu import cpu_flags, supports
+from voxgate.hardware.cpu import cpu_flags, supports_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,9 @@ def _processor() -> Check:
     least = OLD.get(platform.machine())
     if least and least not in found:
         return Check("processor", "note", f"no {least}: Voxtral is many times slower without")
-    bf16 = "computed with" if supports("BF16") else "emulated, so that float32 takes its place"
+    bf16 = (
+        "computed with" if supports_dtype("BF16") else "emulated, so that float32 takes its place"
+    )
     named = ", ".join(flag for flag in TELLING if flag in found)
     return Check("processor", "ok", f"{named or 'nothing beyond its least'}; bfloat16 is {bf16}")
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
-from voxgate.hardware.cpu import supports
+from voxgate.hardware.cpu import supports_dtype
 from voxgate.voxtral.quantization.profiles import GROUP_WEIGHTS
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def int4_few() -> bool:
 @cache
 def many_rows_dtype() -> torch.dtype:
     """The type in which ordinary products are fastest here."""
-    return torch.bfloat16 if supports("BF16") else torch.float32
+    return torch.bfloat16 if supports_dtype("BF16") else torch.float32
 
 
 @cache

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from voxgate.errors import UsageError
-from voxgate.hardware.cpu import supports
+from voxgate.hardware.cpu import supports_dtype
 from voxgate.hardware.memory import free_bytes
 from voxgate.voxtral.checkpoint.config import ENCODER_POSITIONS
 from voxgate.voxtral.checkpoint.safetensors_file import ITEM_BYTES, read_header
@@ -109,7 +109,7 @@ def widened(stored: str, weights: int) -> bool:
     """Whether `exact` holds so many weights of this stored type as float32."""
     if stored == "F32":
         return True
-    return not supports(stored) and WIDE_ROOM * weights * ITEM_BYTES["F32"] < free_bytes()
+    return not supports_dtype(stored) and WIDE_ROOM * weights * ITEM_BYTES["F32"] < free_bytes()
 
 
 def matrix_bytes(shape: tuple[int, ...], scheme: Scheme) -> int:
