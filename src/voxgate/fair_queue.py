@@ -1,9 +1,10 @@
-"""`FairQueue`: a few places that many want, shared fairly between the parties that want them.
+"""`FairQueue`: a limited number of slots, shared fairly between tenants.
 
-Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): every turn has a cost, every party a
-clock of what its turns have cost, and the next place goes to the waiting party whose clock is
-furthest behind. A party that comes, or comes back, starts at the clock of the turn that was given
-last: nobody saves up turns by being away, and nobody waits for what others did before.
+The algorithm is start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996). Each use of a slot
+has a cost, and each tenant has a virtual clock that adds up its costs. A free slot goes to the
+waiting tenant with the smallest clock. A tenant that arrives or returns starts at the clock value
+of the last slot that was granted: it gains no credit for the time it was away, and does not pay
+for what others used before.
 """
 
 from __future__ import annotations
@@ -16,67 +17,67 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
-    Place = tuple[asyncio.Future[None], float]  # who waits, and what the turn will cost
+    Waiter = tuple[asyncio.Future[None], float]  # resolved when the slot is granted; its cost
 
 
 class FairQueue:
-    """`places` turns at once, within one event loop. Within a party, first come, first served."""
+    """At most `slots` users at once, within one event loop. First in, first out per tenant."""
 
-    def __init__(self, places: int) -> None:
-        self._places = self._free = places
-        self._waiting: dict[Hashable, deque[Place]] = {}
+    def __init__(self, slots: int) -> None:
+        self._slots = self._free = slots
+        self._waiting: dict[Hashable, deque[Waiter]] = {}
         self._clocks: dict[Hashable, float] = {}
-        self._now = 0.0  # the clock at which the last turn began
+        self._virtual_time = 0.0  # the clock of the tenant that was granted the last slot
 
     @property
     def waiting(self) -> int:
-        """How many wait for a turn."""
+        """The number of callers that wait for a slot."""
         return sum(map(len, self._waiting.values()))
 
     @asynccontextmanager
-    async def turn(self, party: Hashable = None, cost: float = 1.0) -> AsyncIterator[None]:
-        """Wait for a place, and have it inside. `cost` is in a unit that all turns share."""
-        place = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(party, deque()).append((place, cost))
-        self._admit()
+    async def slot(self, tenant: Hashable = None, cost: float = 1.0) -> AsyncIterator[None]:
+        """Wait for a slot and hold it inside the context. All costs must share one unit."""
+        granted = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(tenant, deque()).append((granted, cost))
+        self._grant()
         try:
-            await place
+            await granted
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():  # it was given in the same moment
-                self._leave()
+            if granted.done() and not granted.cancelled():  # granted just before the cancellation
+                self._release()
             else:
-                self._forget(party, place)
+                self._remove(tenant, granted)
             raise
         try:
             yield
         finally:
-            self._leave()
+            self._release()
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         self._free += 1
-        self._admit()
-        if self._free == self._places:
-            self._clocks.clear()  # nobody has anything: nothing is left to be shared
+        self._grant()
+        if self._free == self._slots:
+            self._clocks.clear()  # no tenant holds a slot: there is no share to keep account of
 
-    def _admit(self) -> None:
+    def _grant(self) -> None:
         while self._free and self._waiting:
-            party = min(self._waiting, key=self._clock)  # of equals, who began to wait first
-            place, cost = self._waiting[party].popleft()
-            if not self._waiting[party]:
-                del self._waiting[party]
-            if place.done():  # who waited has left in this very moment, and does not know yet
+            tenant = min(self._waiting, key=self._clock)  # of equals, the one that waited first
+            granted, cost = self._waiting[tenant].popleft()
+            if not self._waiting[tenant]:
+                del self._waiting[tenant]
+            if granted.done():  # cancelled, and its task has not run since
                 continue
-            self._now = self._clock(party)
-            self._clocks[party] = self._now + cost
+            self._virtual_time = self._clock(tenant)
+            self._clocks[tenant] = self._virtual_time + cost
             self._free -= 1
-            place.set_result(None)
+            granted.set_result(None)
 
-    def _clock(self, party: Hashable) -> float:
-        return max(self._clocks.get(party, 0.0), self._now)
+    def _clock(self, tenant: Hashable) -> float:
+        return max(self._clocks.get(tenant, 0.0), self._virtual_time)
 
-    def _forget(self, party: Hashable, place: asyncio.Future[None]) -> None:
-        left = deque(other for other in self._waiting.get(party, ()) if other[0] is not place)
-        if left:
-            self._waiting[party] = left
+    def _remove(self, tenant: Hashable, granted: asyncio.Future[None]) -> None:
+        others = deque(w for w in self._waiting.get(tenant, ()) if w[0] is not granted)
+        if others:
+            self._waiting[tenant] = others
         else:
-            self._waiting.pop(party, None)
+            self._waiting.pop(tenant, None)

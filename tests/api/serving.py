@@ -35,7 +35,7 @@ ABSENT = "scripted/absent"
 PATH = "/api/v1/audio/transcriptions"
 
 
-def spec(name: str, provider: Scripted, distributions: tuple[str, ...] = ()) -> ModelSpec:
+def model_spec(name: str, provider: Scripted, distributions: tuple[str, ...] = ()) -> ModelSpec:
     return ModelSpec(
         name=name,
         title="Scripted: One",
@@ -102,7 +102,10 @@ async def serving(
     scripted = provider or Scripted()
     spool = folder / "spool"
     chosen = replace(Settings(), home=folder / "home", spool_dir=spool, **settings)
-    models = {SCRIPTED: spec(SCRIPTED, scripted), ABSENT: spec(ABSENT, scripted, ("no-such-dist",))}
+    models = {
+        SCRIPTED: model_spec(SCRIPTED, scripted),
+        ABSENT: model_spec(ABSENT, scripted, ("no-such-dist",)),
+    }
 
     def own(limited: Settings) -> Session:
         return Session(

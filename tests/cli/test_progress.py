@@ -15,10 +15,10 @@ def test_a_pace_needs_two_signs() -> None:
     assert pace.times_real_time is None
     pace.heard(3.0)
     assert pace.times_real_time is None
-    assert pace.line(JobProgress(3.0, None, counted=False)) == "0:03"
+    assert pace.line(JobProgress(3.0, None)) == "0:03"
     pace.heard(9.0)
     assert pace.sound_s == 6.0
-    line = pace.line(JobProgress(9.0, 60.0, counted=False))
+    line = pace.line(JobProgress(9.0, 60.0))
     assert line.startswith("0:09 of 1:00, ")
     assert line.endswith(" left")
 

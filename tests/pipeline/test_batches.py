@@ -60,7 +60,7 @@ class Door:
         self._concurrency = concurrency
         self.engine: Watched | None = None
         self.trace = Trace()
-        self.standings: list[JobProgress] = []
+        self.reports: list[JobProgress] = []
         self.after: Callable[[Watched], None] = lambda _: None
 
     async def transcript(self, path: Path, options: Options | None = None) -> Transcript:
@@ -70,7 +70,7 @@ class Door:
                 model=str(CHECKPOINT),
                 options=options,
                 trace=self.trace,
-                standing=self.standings.append,
+                on_progress=self.reports.append,
             )
 
     @property
@@ -118,7 +118,7 @@ async def test_its_windows_are_heard_together_and_told_in_order(path: Path) -> N
     assert single.most == 1
     starts = [segment.start for segment in transcript.segments]
     assert starts == sorted(starts)
-    assert together.standings[-1].done_s == transcript.duration
+    assert together.reports[-1].done_s == transcript.duration
 
 
 def said(transcript: Transcript) -> list[tuple[str, float, float]]:

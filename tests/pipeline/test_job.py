@@ -14,6 +14,7 @@ from tests.sounds import RATE, encode, sample
 from voxgate import errors
 from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
+from voxgate.pipeline.budget import accept_options
 from voxgate.pipeline.job import JobProgress, TranscriptionJob
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options, Transcript
@@ -37,10 +38,12 @@ async def decoders() -> AsyncIterator[DecoderPool]:
 async def run(
     data: AudioInput, provider: Scripted, decoders: DecoderPool, settings: Settings, **more: Any
 ) -> Transcript:
+    options = more.pop("options", Options())
+    accepted = accept_options(provider.name, provider.capabilities, options)
     with Source.open(data, settings, name="a.wav") as source:
         return await TranscriptionJob(
             source=source,
-            options=more.pop("options", Options()),
+            options=accepted,
             provider=provider,
             decoders=decoders,
             settings=settings,
@@ -145,10 +148,10 @@ async def test_a_language_travels_to_the_provider(decoders: DecoderPool) -> None
 
 async def test_progress_grows_to_the_whole(decoders: DecoderPool) -> None:
     seen: list[JobProgress] = []
-    await run(encode(FOUR, "x.wav"), Scripted(), decoders, Settings(), standing=seen.append)
-    done = [standing.done_s for standing in seen]
+    await run(encode(FOUR, "x.wav"), Scripted(), decoders, Settings(), on_progress=seen.append)
+    done = [status.done_s for status in seen]
     assert done == sorted(done)
-    assert seen[-1] == JobProgress(len(FOUR) / RATE, len(FOUR) / RATE, counted=True)
+    assert seen[-1] == JobProgress(len(FOUR) / RATE, len(FOUR) / RATE)
 
 
 async def test_the_first_window_starts_before_the_end_is_there(decoders: DecoderPool) -> None:
@@ -213,13 +216,13 @@ async def test_joining_holds_nobody_else_up(decoders: DecoderPool) -> None:
             await asyncio.sleep(0)
             turns += 1
 
-    def standing(_: JobProgress) -> None:
+    def on_progress(_: JobProgress) -> None:
         nonlocal at_end
         at_end = turns
 
     other = asyncio.create_task(others())
     data = encode(sample(), "x.flac")
-    transcript = await run(data, Scripted(), decoders, Settings(), standing=standing)
+    transcript = await run(data, Scripted(), decoders, Settings(), on_progress=on_progress)
     other.cancel()
     assert transcript.segments
     assert turns > at_end
@@ -314,9 +317,9 @@ async def test_progress_reaches_the_end_though_windows_are_left_out(decoders: De
     provider = Scripted(honours=ABLE, says=lambda *_: "word")
     data = encode(FOUR, "x.wav")
     options = Options(max_tokens=1)
-    await run(data, provider, decoders, Settings(), options=options, standing=seen.append)
+    await run(data, provider, decoders, Settings(), options=options, on_progress=seen.append)
     assert len(provider.windows) == 1
-    assert seen[-1] == JobProgress(len(FOUR) / RATE, len(FOUR) / RATE, counted=True)
+    assert seen[-1] == JobProgress(len(FOUR) / RATE, len(FOUR) / RATE)
 
 
 async def test_a_model_without_times_gets_those_of_the_speech(decoders: DecoderPool) -> None:

@@ -69,12 +69,12 @@ async def test_an_engine_killed_in_the_middle_costs_no_word() -> None:
         assert len(engines) == 1
         killed = list[int]()
 
-        def standing(_: object) -> None:
+        def on_progress(_: object) -> None:
             if not killed:
                 killed.append(engines[0])
                 os.kill(engines[0], signal.SIGKILL)
 
-        again = await session.transcribe(long, standing=standing)
+        again = await session.transcribe(long, on_progress=on_progress)
     assert killed
     assert again == whole
     assert whole.text.count("train stopped") == 3

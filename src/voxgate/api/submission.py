@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from voxgate.api.jobs import AbandonedError, Job
 from voxgate.errors import EngineError, VoxgateError
 from voxgate.ledger.generations import Generation, RecordedAttempt
+from voxgate.pipeline.budget import AcceptedOptions
 from voxgate.pipeline.trace import Trace
 
 if TYPE_CHECKING:
@@ -75,12 +76,12 @@ class Submission:
             return await self._gateway.session.transcribe(
                 upload.file,
                 model=self._provider,
-                options=self._asked.options,
+                options=AcceptedOptions(self._asked.options),
                 name=upload.name or "the recording",
                 pcm=self._asked.pcm,
-                party=self._owner,
+                tenant=self._owner,
                 trace=self._trace,
-                standing=lambda _: flight.heard.set(),
+                on_progress=lambda _: flight.heard.set(),
             )
 
     async def _landed(self, flight: Job) -> None:

@@ -20,7 +20,6 @@ from voxgate.api.error_responses import error_response
 from voxgate.api.response import TranscriptionResponse
 from voxgate.api.submission import Submission
 from voxgate.errors import VoxgateError
-from voxgate.models.catalogue import find_named_model
 from voxgate.pipeline.trace import StageTimes
 
 if TYPE_CHECKING:
@@ -72,18 +71,16 @@ async def transcribe(request: Request) -> Response:
         async with gateway.flights.arriving(owner):
             with spans.measure("body"):
                 received = await read_body(request.headers, request.stream(), gateway.settings)
-        try:
-            asked = parse_request(received)
-            model = asked.model
-            find_named_model(
-                model, gateway.session.models
-            )  # callers name no folders of this machine
-            provider = gateway.session.provider(model)
-            asked = replace(negotiate(asked, provider.capabilities), model=provider.name)
-        except BaseException:
-            if received.upload:
-                received.upload.close()
-            raise
+            try:
+                asked = parse_request(received)
+                model = asked.model
+                spec = await gateway.session.resolve(model, folders=False)
+                provider = gateway.session.provider(spec)
+                asked = replace(negotiate(asked, provider.capabilities), model=provider.name)
+            except BaseException:
+                if received.upload:
+                    received.upload.close()
+                raise
         assert received.upload is not None  # noqa: S101 (parse refuses it)
         admission = Submission(
             gateway,

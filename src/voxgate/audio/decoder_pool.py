@@ -199,15 +199,15 @@ class DecoderPool:
         self._settings = settings
         self._server: ForkServerProcess | None = None
         self._starting = asyncio.Lock()
-        self._turns = FairQueue(settings.max_decoders)
+        self._queue = FairQueue(settings.max_decoders)
 
-    async def decode(self, source: Source, party: Hashable = None) -> AsyncGenerator[DecoderEvent]:
+    async def decode(self, source: Source, tenant: Hashable = None) -> AsyncGenerator[DecoderEvent]:
         """Decode one recording, as fast as the blocks are taken and no faster.
 
-        `party` is who takes turns with others. Closing the iterator ends its decoder. Raises
+        Decoders are shared fairly between tenants. Closing the iterator ends its decoder. Raises
         `AudioError` of every kind, `SpoolFullError`.
         """
-        async with self._turns.turn(party):
+        async with self._queue.slot(tenant):
             server = await self._started()
             child = await server.fork(source, self._settings)
             try:

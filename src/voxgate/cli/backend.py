@@ -39,13 +39,13 @@ class Transcriber(Protocol):
 
     async def transcribe(
         self,
-        given: AudioInput,
+        source: AudioInput,
         *,
         model: str,
         options: Options | None,
         name: str | None,
         pcm: PcmDeclaration | None,
-        standing: Callable[[JobProgress], None],
+        on_progress: Callable[[JobProgress], None],
     ) -> Transcript:
         """One recording's transcript. Raises `VoxgateError`."""
 
@@ -86,14 +86,14 @@ class BatchRun:
 
     async def _one(self, transcriber: Transcriber, model: str, recording: InputRecording) -> None:
         pace = TranscriptionSpeed()
-        with progress_line(recording.name, pace) as standing:
+        with progress_line(recording.name, pace) as on_progress:
             transcript = await transcriber.transcribe(
                 recording.given,
                 model=model,
                 options=self._options,
                 name=recording.name,
                 pcm=self._pcm,
-                standing=standing,
+                on_progress=on_progress,
             )
         self.figures.add(transcript.duration, pace)
         _warn(recording, transcript)

@@ -39,17 +39,17 @@ class TranscriptionSpeed:
         """None until something is known."""
         return self.sound_s / self.wall_s if self.sound_s > 0 and self.wall_s > 0 else None
 
-    def line(self, standing: JobProgress) -> str:
+    def line(self, status: JobProgress) -> str:
         """How far it has come, how fast it goes and how long it will take."""
-        speed, total_s = self.times_real_time, standing.total_s
+        speed, total_s = self.times_real_time, status.total_s
         parts = [
-            format_clock(standing.done_s)
+            format_clock(status.done_s)
             + (f" of {format_clock(total_s)}" if total_s is not None else "")
         ]
         if speed is not None:
             parts.append(f"{speed:.1f} x real time")
             if total_s is not None:
-                parts.append(f"{format_clock(max(0.0, total_s - standing.done_s) / speed)} left")
+                parts.append(f"{format_clock(max(0.0, total_s - status.done_s) / speed)} left")
         return ", ".join(parts)
 
 
@@ -89,7 +89,7 @@ def format_clock(seconds: float) -> str:
 def progress_line(name: str, pace: TranscriptionSpeed) -> Iterator[Callable[[JobProgress], None]]:
     """Gives what is to be told of every `JobProgress`; shows it where somebody watches."""
     if not has_terminal():
-        yield lambda standing: pace.heard(standing.done_s)
+        yield lambda status: pace.heard(status.done_s)
         return
 
     from rich.console import Console
@@ -105,13 +105,13 @@ def progress_line(name: str, pace: TranscriptionSpeed) -> Iterator[Callable[[Job
     ) as progress:
         task = progress.add_task(printable(name), total=None, line="starting")
 
-        def heard(standing: JobProgress) -> None:
-            pace.heard(standing.done_s)
+        def on_progress(status: JobProgress) -> None:
+            pace.heard(status.done_s)
             progress.update(
                 task,
-                completed=standing.done_s,
-                total=standing.total_s,
-                line=pace.line(standing),
+                completed=status.done_s,
+                total=status.total_s,
+                line=pace.line(status),
             )
 
-        yield heard
+        yield on_progress

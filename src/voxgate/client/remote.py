@@ -68,29 +68,29 @@ class RemoteSession:
 
     async def transcribe(
         self,
-        given: AudioInput,
+        source: AudioInput,
         *,
         model: str,
         options: Options | None = None,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
-        standing: Callable[[JobProgress], None] = lambda _: None,
+        on_progress: Callable[[JobProgress], None] = lambda _: None,
     ) -> Transcript:
         """Send a path, bytes or an open binary file, and wait for its transcript.
 
-        `name` is what messages call the recording; `pcm` declares headerless sound; `standing`
-        hears of the end alone, since a server that answers in JSON does not say how far it is.
+        `name` is what messages call the recording; `pcm` declares headerless sound; `on_progress`
+        is called at the end alone, since a server that answers in JSON does not say how far it is.
         Raises `VoxgateError`: `ServerError` for all that goes wrong at or before the server.
         """
         self.check(pcm)
-        source = await asyncio.to_thread(open_upload, given, self.settings, name=name, pcm=pcm)
-        with source:
+        opened = await asyncio.to_thread(open_upload, source, self.settings, name=name, pcm=pcm)
+        with opened:
             reply = await self._ask(
-                TRANSCRIPTIONS_PATH, TranscriptionUpload(source, _asked(model, options))
+                TRANSCRIPTIONS_PATH, TranscriptionUpload(opened, _asked(model, options))
             )
             heard = parse_transcript(reply.body(), model=model)
-            grown = [_grown(source.name)] if source.grown() else []
-        standing(JobProgress(heard.duration, heard.duration, counted=True))
+            grown = [_grown(opened.name)] if opened.grown() else []
+        on_progress(JobProgress(heard.duration, heard.duration))
         said = (replace(one, sentence=reply.without_key(one.sentence)) for one in heard.notices)
         return replace(heard, notices=(*grown, *said))
 

@@ -98,9 +98,12 @@ def find_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> 
     that no model has and a folder does. Raises `UnknownModelError`, which names the nearest ones,
     and `CheckpointError` for a folder that holds none.
     """
-    if name not in models and _is_path(name):
-        return _checkpoint(name)
-    return find_named_model(name, models)
+    try:
+        return models[name]  # once: a lookup may read directories and headers
+    except KeyError:
+        if _is_path(name):
+            return _checkpoint(name)
+        raise UnknownModelError.of(name, models) from None
 
 
 def find_named_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> ModelSpec:

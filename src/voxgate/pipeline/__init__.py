@@ -1,1 +1,1 @@
-"""One recording through the whole path: the only code that knows the order."""
+"""The path of one recording: decode, detect speech, cut into windows, recognise, join."""

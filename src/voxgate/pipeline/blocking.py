@@ -1,4 +1,4 @@
-"""The same path for callers without an event loop."""
+"""`transcribe`: the pipeline for callers without an event loop."""
 
 from __future__ import annotations
 
@@ -27,17 +27,19 @@ def transcribe(
 ) -> Transcript:
     """Transcribe one recording: a path, bytes or an open binary file.
 
-    `language` is an ISO 639-1 code that the model must know; `name` is what messages call the
-    recording; `pcm` declares headerless sound. Raises `VoxgateError`. Starts and ends every process
-    that it needs; for several recordings, or inside an event loop, use `voxgate.Session`.
+    `language` is an ISO 639-1 code that the model must know. `name` is the recording's name in
+    messages. `pcm` declares the format of headerless samples. Raises `VoxgateError`.
+
+    Every call starts and ends its own processes. For several recordings, or inside an event loop,
+    use `voxgate.Session`.
     """
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        pass  # none: the loop is ours to run
+        pass  # no loop is running: `asyncio.run` may start one
     else:
         raise UsageError(
-            "voxgate.transcribe blocks, and an event loop runs here. Use `async with "
+            "voxgate.transcribe blocks, and an event loop is running here. Use `async with "
             "voxgate.Session() as session: await session.transcribe(...)`."
         )
 

@@ -1,8 +1,8 @@
-"""`OptionBudget`: what one recording's options leave to each of its windows.
+"""How the options of a recording are checked, and divided between its windows.
 
-A model sees one window and knows nothing of the others. So what concerns the whole text is divided
-here: each window draws from a generator of its own, `max_tokens` is what the windows before have
-left of it, and `stop` is looked for in the joined text, where it may stand across a border.
+A model sees one window and knows nothing of the others. Options that concern the whole text are
+therefore divided here: each window has a seed of its own, `max_tokens` is what the windows before
+have left over, and `stop` is searched in the joined text, where it may cross a window's border.
 """
 
 from __future__ import annotations
@@ -22,72 +22,95 @@ SEED_BITS = 63
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedOptions:
+    """Options that were checked against the model's capabilities: nothing checks them again.
+
+    Created by `accept_options`. `unused` names the hints that the model has no use for, which are
+    not among `options` any more; the job adds a notice for each.
+    """
+
+    options: Options
+    unused: tuple[str, ...] = ()
+
+
+def accept_options(model: str, capabilities: Capabilities, options: Options) -> AcceptedOptions:
+    """Check the options of a recording for the model.
+
+    Raises `UnsupportedLanguageError` and `OptionError` for an option that the model cannot fulfil.
+    """
+    capabilities.check(model, options)
+    return AcceptedOptions(*capabilities.honoured(options))
+
+
+@dataclass(frozen=True, slots=True)
 class OptionBudget:
-    """The options of a recording, and how much of them its windows until now have used."""
+    """The options of a recording, and how much of them its windows have used so far."""
 
     options: Options
     tokens: int = 0  # used
-    text: str = ""  # joined as `Transcript.text` joins it; kept where a stop is looked for
-    end: int | None = None  # characters of the joined text that stand before a stop
+    text: str = ""  # joined as in `Transcript.text`; kept only where a stop is searched
+    end: int | None = None  # length in characters of the joined text before a stop
 
     @property
     def ordered(self) -> bool:
-        """Whether windows have to be recognised one after another."""
+        """Whether windows must be recognised one after another."""
         return self.options.max_tokens is not None or bool(self.options.stop)
 
     @property
     def spent(self) -> bool:
-        """Whether nothing may be added to the text any more."""
-        most = self.options.max_tokens
-        return self.end is not None or (most is not None and self.tokens >= most)
+        """Whether the text is complete: no further window may be recognised."""
+        limit = self.options.max_tokens
+        return self.end is not None or (limit is not None and self.tokens >= limit)
 
     def window(self, index: int) -> Options:
-        """What is asked of this window. Not for a budget that is spent.
+        """Return the options for the window with this index, the same for every attempt.
 
-        The same for every attempt. `stop` is not among it: a model that ended its text there would
-        leave nothing to be found.
+        The budget must not be spent. `stop` is left out: a model that ended its text there would
+        leave nothing to search.
         """
-        seed, most = self.options.seed, self.options.max_tokens
+        seed, limit = self.options.seed, self.options.max_tokens
         return replace(
             self.options,
             seed=None if seed is None else window_seed(seed, index),
-            max_tokens=None if most is None else most - self.tokens,
+            max_tokens=None if limit is None else limit - self.tokens,
             stop=(),
         )
 
     def after(self, segments: Sequence[Segment], tokens: int) -> OptionBudget:
-        """What is left after the next window, in order, has said this."""
+        """Return the budget after the next window, which has these segments and used `tokens`."""
         used = self.tokens + tokens
         if not self.options.stop:
             return replace(self, tokens=used)
         before = [self.text] if self.text else []
         text = " ".join([*before, *(segment.text for segment in segments if segment.text)])
-        found = [(_first(stop, text, len(self.text)), len(stop)) for stop in self.options.stop]
-        # The one that is complete first, as whoever reads along sees it: borders change nothing.
-        ends = [(at + length, at) for at, length in found if at >= 0]
+        found = [(_find(stop, text, len(self.text)), len(stop)) for stop in self.options.stop]
+        # The stop that is complete first counts, as in a text that is read while it is written:
+        # then the borders of windows change nothing.
+        ends = [(start + length, start) for start, length in found if start >= 0]
         return replace(self, tokens=used, text=text, end=min(ends)[1] if ends else None)
 
 
 def draw_seed(options: Options, capabilities: Capabilities) -> Options:
-    """The options with a seed, drawn here where chance has a say and the caller gave none."""
+    """Return the options with a random seed where sampling needs one and the caller gave none."""
     if not options.temperature or options.seed is not None or "seed" not in capabilities.options:
         return options
     return replace(options, seed=secrets.randbits(SEED_BITS))
 
 
 def window_seed(seed: int, index: int) -> int:
-    """The seed of one window: neither batches, nor order, nor a second attempt change its text.
+    """Return the seed of one window.
 
-    Hashed, because generators of neighbouring seeds may resemble each other: the first 63 bits of
-    SHA-256 of `seed:index`, in decimal.
+    It depends on the recording's seed and the window's index alone, so that neither batches nor
+    order nor a second attempt change the window's text. It is the first 63 bits of SHA-256 of
+    `seed:index`, in decimal: generators with neighbouring seeds may resemble each other.
     """
     digest = sha256(f"{seed}:{index}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> (64 - SEED_BITS)
 
 
-def _first(stop: str, text: str, known: int) -> int:
-    """Where `stop` first stands in the text, of which `known` characters are known not to hold it.
+def _find(stop: str, text: str, searched: int) -> int:
+    """Return where `stop` first begins in the text, or -1.
 
-    -1 where it does not.
+    The first `searched` characters are known not to contain it.
     """
-    return text.find(stop, max(0, known + 1 - len(stop)))
+    return text.find(stop, max(0, searched + 1 - len(stop)))

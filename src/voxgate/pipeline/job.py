@@ -1,4 +1,4 @@
-"""One recording through the whole path: decode, find speech, cut, recognise, join."""
+"""`TranscriptionJob`: one recording from its source to its transcript."""
 
 from __future__ import annotations
 
@@ -26,141 +26,142 @@ if TYPE_CHECKING:
     from voxgate.audio.decoder_process import DecoderEvent
     from voxgate.audio.source import Source
     from voxgate.audio.windows import Window
+    from voxgate.pipeline.budget import AcceptedOptions
     from voxgate.pipeline.window import RecognisedWindow
     from voxgate.providers.base import Provider
     from voxgate.settings import Settings
-    from voxgate.transcript.values import Options, Segment, Transcript
+    from voxgate.transcript.values import Segment, Transcript
 
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """How far a recording has come, in seconds of its timeline."""
+    """How much of a recording is transcribed, in seconds of its timeline."""
 
-    done_s: float  # recognised, or known to be without speech
-    total_s: float | None  # by the header until it is counted; None while nobody knows
-    counted: bool  # whether the total is counted in samples
+    done_s: float  # recognised, or known to contain no speech
+    total_s: float | None  # from the header until all is decoded; None where it has no duration
 
 
 class TranscriptionJob:
-    """One recording's way through the path; made once, awaited once.
+    """One recording's way through the pipeline. Create it once and await `transcript` once.
 
     The decoder runs ahead of the provider: the first window is recognised while the rest is still
-    being decoded. Sound waits in the spool, not in memory.
+    being decoded. Decoded sound is kept in the spool on disk, not in memory.
     """
 
     def __init__(
         self,
         *,
         source: Source,
-        options: Options,
+        options: AcceptedOptions,
         provider: Provider,
         decoders: DecoderPool,
         settings: Settings,
-        lane: FairQueue | None = None,
-        party: Hashable = None,
+        queue: FairQueue | None = None,
+        tenant: Hashable = None,
         trace: Trace | None = None,
-        standing: Callable[[JobProgress], None] = lambda _: None,
+        on_progress: Callable[[JobProgress], None] = lambda _: None,
     ) -> None:
-        """`lane` is shared by all runs of one provider: windows of different recordings take turns.
+        """`queue` is shared by all jobs of one provider, fairly between tenants by seconds.
 
-        Those turns are shared fairly between parties, by seconds of sound; `party` is this run's.
-        `standing` is told first when the first block of sound is decoded.
+        `tenant` is the one that this job is for. `on_progress` is first called when the first
+        block of sound is decoded.
         """
-        self._source, self._asked, self._provider = source, options, provider
-        self._lane = lane or FairQueue(provider.capabilities.concurrency)
-        self._party = party
+        self._source, self._provider = source, provider
+        self._queue = queue or FairQueue(provider.capabilities.concurrency)
+        self._tenant = tenant
         self._rules = SpeechRules(longest_s=provider.capabilities.window_s)
         self._trace = trace or Trace()
         self._decoders, self._settings = decoders, settings
-        self._report = standing
+        self._on_progress = on_progress
         self._declared_s: float | None = None
-        self._complete = False
-        honoured, idle = provider.capabilities.honoured(options)
-        self._budget = OptionBudget(draw_seed(honoured, provider.capabilities))
-        self._notices = [unused_option_notice(provider.name, name) for name in idle]
+        self._decoded = False
+        self._language = options.options.language
+        self._budget = OptionBudget(draw_seed(options.options, provider.capabilities))
+        self._notices = [unused_option_notice(provider.name, name) for name in options.unused]
         self._recognised: list[tuple[RecognisedWindow, tuple[Segment, ...]]] = []
-        self._open: dict[int, float] = {}  # window index -> seconds up to where all is done
+        self._unfinished: dict[int, float] = {}  # window index -> time up to which it is done, s
 
     async def transcript(self) -> Transcript:
-        """Run. Raises `VoxgateError`: what cannot be done is said before it is begun."""
-        self._provider.capabilities.check(self._provider.name, self._asked)
-        # A semaphore of one lets windows through in the order in which they come.
-        at_once = 1 if self._budget.ordered else self._provider.capabilities.concurrency
-        slots = asyncio.Semaphore(at_once)
+        """Transcribe the recording. Raises `VoxgateError`."""
+        # A semaphore of one admits windows in the order in which they come.
+        limit = 1 if self._budget.ordered else self._provider.capabilities.concurrency
+        slots = asyncio.Semaphore(limit)
         with contextlib.closing(Spool(self._settings.spool_dir)) as self._spool:
             try:
                 async with asyncio.TaskGroup() as group:
                     async for window in self._windows():
-                        self._open[window.index] = window.start_s
-                        group.create_task(self._recognise(window, slots))
+                        self._unfinished[window.index] = window.start_s
+                        group.create_task(self._finish_window(window, slots))
             except ExceptionGroup as failures:
-                # Every window fails alike when the engine does: one sentence says it.
+                # When the engine fails, every window fails in the same way: one error is enough.
                 raise failures.exceptions[0] from failures
-            self._tell()
-            # Hours have 100 000 words, and those take seconds.
+            self._report()
+            # Hours of speech have 100 000 words: joining them takes seconds.
             return await asyncio.to_thread(self._join)
 
     async def _windows(self) -> AsyncIterator[Window]:
-        """Windows of the recording, each as soon as its sound is in the spool."""
+        """Yield the recording's windows, each as soon as its sound is in the spool."""
         detector, planner = SpeechDetector(self._rules), WindowPlanner(self._rules.longest_s)
-        async with contextlib.aclosing(self._decoded()) as decoded:
-            async for item in decoded:
-                if isinstance(item, PcmBlock):
+        async with contextlib.aclosing(self._decode()) as events:
+            async for event in events:
+                if isinstance(event, PcmBlock):
                     first = not self._spool.samples
-                    self._spool.append(item.pcm16)
+                    self._spool.append(event.pcm16)
                     if first:
-                        self._tell()
-                elif isinstance(item, SpeechProbabilities):
-                    regions = detector.feed(item.probabilities)
+                        self._report()
+                elif isinstance(event, SpeechProbabilities):
+                    regions = detector.feed(event.probabilities)
                     for window in planner.feed(regions, detector.settled):
                         yield window
-                elif isinstance(item, RecordingFacts):
-                    self._declared_s = item.declared_s
+                elif isinstance(event, RecordingFacts):
+                    self._declared_s = event.declared_s
                 else:
-                    self._notices.append(item)
-        self._complete = True
+                    self._notices.append(event)
+        self._decoded = True
         if self._source.grown():
-            self._notices.append(_grown(self._source.name))
+            self._notices.append(_growing_source_notice(self._source.name))
         for window in planner.feed(detector.finish(self._spool.samples), self._spool.samples):
             yield window
         for window in planner.finish():
             yield window
 
-    async def _decoded(self) -> AsyncGenerator[DecoderEvent]:
-        """What the decoder says, with the time that was spent waiting for it."""
-        async with contextlib.aclosing(self._decoders.decode(self._source, self._party)) as decoded:
+    async def _decode(self) -> AsyncGenerator[DecoderEvent]:
+        """Yield the decoder's events, and measure the time spent waiting for them."""
+        decoding = self._decoders.decode(self._source, self._tenant)
+        async with contextlib.aclosing(decoding) as events:
             while True:
                 with self._trace.spans.measure("decode"):
-                    item = await anext(decoded, None)
-                if item is None:
+                    event = await anext(events, None)
+                if event is None:
                     return
-                yield item
+                yield event
 
-    async def _recognise(self, window: Window, slots: asyncio.Semaphore) -> None:
-        # A run has no more windows in the lane than the provider takes at once: a long recording
-        # does not make a short one wait for its end.
+    async def _finish_window(self, window: Window, slots: asyncio.Semaphore) -> None:
+        # A job has no more windows in the queue than the provider takes at once. The queue is
+        # first in, first out for one tenant: otherwise a short recording would wait for all
+        # windows of the tenant's long one.
         async with slots:
             if not self._budget.spent:
-                await self._hear(window)
-        del self._open[window.index]
-        self._tell()
+                await self._recognise(window)
+        del self._unfinished[window.index]
+        self._report()
 
-    async def _hear(self, window: Window) -> None:
-        """Have the window recognised, and put it where it belongs."""
+    async def _recognise(self, window: Window) -> None:
+        """Recognise the window and put its segments on the recording's timeline."""
         audio = Audio(self._spool, window.start, min(window.end, self._spool.samples))
 
-        def heard(seconds: float) -> None:
-            self._open[window.index] = window.start_s + seconds
-            self._tell()
+        def on_progress(seconds: float) -> None:
+            self._unfinished[window.index] = window.start_s + seconds
+            self._report()
 
-        async with self._lane.turn(self._party, audio.duration_s):
+        async with self._queue.slot(self._tenant, audio.duration_s):
             with self._trace.spans.measure("provider"):
                 recognised = await recognise_window(
                     window,
                     audio,
                     self._provider,
                     self._budget.window(window.index),
-                    heard=heard,
+                    on_progress=on_progress,
                     trace=self._trace.attempts,
                 )
         times = self._provider.capabilities.times
@@ -168,16 +169,17 @@ class TranscriptionJob:
         self._budget = self._budget.after(segments, recognised.tokens)
         self._recognised.append((recognised, segments))
 
-    def _tell(self) -> None:
-        """Report how far everything is done: up to the earliest window that is not."""
-        decoded = self._spool.samples / SAMPLE_RATE
-        total = decoded if self._complete else self._declared_s
-        self._report(JobProgress(min(self._open.values(), default=decoded), total, self._complete))
+    def _report(self) -> None:
+        """Report the progress: everything before the earliest unfinished window is done."""
+        decoded_s = self._spool.samples / SAMPLE_RATE
+        total_s = decoded_s if self._decoded else self._declared_s
+        done_s = min(self._unfinished.values(), default=decoded_s)
+        self._on_progress(JobProgress(done_s, total_s))
 
     def _join(self) -> Transcript:
-        in_order = sorted(self._recognised, key=lambda heard: heard[0].window.index)
+        in_order = sorted(self._recognised, key=lambda pair: pair[0].window.index)
         windows = [recognised for recognised, _ in in_order]
-        segments = tuple(segment for _, said in in_order for segment in said)
+        segments = tuple(segment for _, placed in in_order for segment in placed)
         if self._budget.end is not None:
             segments = truncate_segments(segments, self._budget.end)
         languages = [window.language for window in windows if window.language]
@@ -187,7 +189,7 @@ class TranscriptionJob:
             model=self._provider.name,
             revision=self._provider.revision,
             profile=self._provider.profile,
-            language=max(set(languages), key=languages.count, default=self._asked.language),
+            language=max(set(languages), key=languages.count, default=self._language),
             notices=[
                 *self._notices,
                 *(notice for window in windows for notice in window.notices),
@@ -195,7 +197,7 @@ class TranscriptionJob:
         )
 
 
-def _grown(name: str) -> Notice:
+def _growing_source_notice(name: str) -> Notice:
     return Notice(
         "growing_source",
         f"{name} grew while it was read. It was transcribed as it was at the beginning; run again "

@@ -1,4 +1,4 @@
-"""`Session`: what outlives one recording, so that the next one starts at once."""
+"""`Session`: the decoders and engines that all recordings of a process share."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from voxgate.audio.source import Source
 from voxgate.errors import NoWeightsError, UsageError
 from voxgate.fair_queue import FairQueue
 from voxgate.models.available import AvailableModels
-from voxgate.models.catalogue import find_model, why_not_installed
+from voxgate.models.catalogue import find_model, find_named_model, why_not_installed
 from voxgate.models.placement import place_model
+from voxgate.pipeline.budget import AcceptedOptions, accept_options
 from voxgate.pipeline.job import JobProgress, TranscriptionJob
 from voxgate.providers.local import LocalEngine
 from voxgate.providers.memory_arbiter import MemoryArbiters
@@ -37,15 +38,15 @@ DEFAULT_MODEL = "cmusphinx/en-us"
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
-    """A model's provider, and the turns that recordings take at it."""
+class _ProviderSlot:
+    """A model's provider, and the queue for its windows, which all recordings share."""
 
     provider: Provider
-    lane: FairQueue
+    queue: FairQueue
 
 
 class Session:
-    """Warm decoders and loaded models, within one event loop.
+    """Running decoders and loaded models, within one event loop.
 
     Any number of recordings may be transcribed at once. Leaving the context ends every process:
 
@@ -60,100 +61,123 @@ class Session:
         models: Mapping[str, ModelSpec] | None = None,
         start: Callable[[ModelSpec, Settings], Provider] | None = None,
     ) -> None:
-        """`models` are those that may be asked for; None are those of this machine.
+        """`models` are the models that callers may name; None means those of this machine.
 
-        `start` makes one's provider at first use; None is an engine of this machine.
+        `start` creates a model's provider at its first use; None means a local engine.
         """
         self.settings = settings or Settings.read()
         self.models = AvailableModels(self.settings) if models is None else models
-        self._rooms = MemoryArbiters(self.settings)
-        self._start = start or self._local
+        self._arbiters = MemoryArbiters(self.settings)
+        self._start = start or self._start_local
         self._decoders = DecoderPool(self.settings)
-        # By address and revision: a model may have several names, and a folder other files later.
-        self._desks: dict[tuple[str, str | None], _Desk] = {}
+        # By address and revision: a model may have several names, and a folder may get new files.
+        self._slots: dict[tuple[str, str | None], _ProviderSlot] = {}
         self._closed = False
 
     async def transcribe(
         self,
-        given: AudioInput,
+        source: AudioInput,
         *,
         model: str | Provider = DEFAULT_MODEL,
-        options: Options | None = None,
+        options: Options | AcceptedOptions | None = None,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
-        party: Hashable = None,
+        tenant: Hashable = None,
         trace: Trace | None = None,
-        standing: Callable[[JobProgress], None] = lambda _: None,
+        on_progress: Callable[[JobProgress], None] = lambda _: None,
     ) -> Transcript:
         """Transcribe a path, bytes or an open binary file.
 
-        `model` is a name, the folder of a checkpoint, or what `provider` has given: that one
-        answers, whatever its name stands for by now. `name` is what messages call the recording;
-        `pcm` declares headerless sound; `party` is whom the work is for: decoders and engines are
-        shared fairly between parties; `trace` takes where the time went; `standing` is told how
-        far it has come. Raises `VoxgateError`.
+        `model` is a name, the folder of a checkpoint, or a provider that `provider` returned; that
+        provider is used whatever its name stands for by now. `options` are checked here, unless
+        `accept_options` has done that. `name` is the recording's name in messages. `pcm` declares
+        the format of headerless samples. Decoders and engines are shared fairly between tenants.
+        `trace` collects times and attempts. `on_progress` is called as the recording is done.
+        Raises `VoxgateError`.
         """
         if self._closed:
             raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
-        desk = self._desk(model) if isinstance(model, str) else self._desk_of(model)
-        source = await asyncio.to_thread(Source.open, given, self.settings, name=name, pcm=pcm)
-        with source:
-            run = TranscriptionJob(
-                source=source,
-                options=options or Options(),
-                provider=desk.provider,
+        if isinstance(model, str):
+            slot = self._slot(await self.resolve(model))
+        else:
+            slot = self._slot_of(model)
+        if not isinstance(options, AcceptedOptions):
+            provider = slot.provider
+            options = accept_options(provider.name, provider.capabilities, options or Options())
+        opened = await asyncio.to_thread(Source.open, source, self.settings, name=name, pcm=pcm)
+        with opened:
+            job = TranscriptionJob(
+                source=opened,
+                options=options,
+                provider=slot.provider,
                 decoders=self._decoders,
                 settings=self.settings,
-                lane=desk.lane,
-                party=party,
+                queue=slot.queue,
+                tenant=tenant,
                 trace=trace,
-                standing=standing,
+                on_progress=on_progress,
             )
-            return await run.transcript()
+            return await job.transcript()
 
-    def provider(self, model: str) -> Provider:
-        """The provider of a model; its engine starts when it gets its first window.
+    async def resolve(self, model: str, *, folders: bool = True) -> ModelSpec:
+        """Return the installed model of this name or, if `folders` is true, in this folder.
 
-        Raises `UnknownModelError`, `NoWeightsError` for a model that is not installed, and
-        `CheckpointError` for a folder that holds none; `ChangedCheckpointError` for one that holds
-        no longer what was installed.
+        Reads directories and headers, in a thread. Resolve a model once for each request, and pass
+        on the spec. Raises `UnknownModelError`, `NoWeightsError` for a model that is not installed,
+        `CheckpointError` for a folder without a checkpoint, and `ChangedCheckpointError` for files
+        that are not those that were installed.
         """
-        return self._desk(model).provider
+        return await asyncio.to_thread(
+            self._resolve, model, find_model if folders else find_named_model
+        )
+
+    def provider(self, spec: ModelSpec) -> Provider:
+        """Return the provider of a resolved model. Its engine starts with its first window."""
+        return self._slot(spec).provider
 
     async def warm(self, *models: str) -> None:
         """Start the decoders' fork server and these models now. Raises `VoxgateError`."""
         await self._decoders.warm()
         for model in models:
-            await self.provider(model).warm()
+            await self.provider(await self.resolve(model)).warm()
 
     async def aclose(self) -> None:
         """End every process of this session, for good. May be called again."""
         self._closed = True
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._decoders.aclose)
-            for desk in self._desks.values():
-                stack.push_async_callback(desk.provider.aclose)
-            self._desks = {}
+            for slot in self._slots.values():
+                stack.push_async_callback(slot.provider.aclose)
+            self._slots = {}
 
-    def _desk(self, model: str) -> _Desk:
-        spec = place_model(find_model(model, self.models), self.settings)
+    def _resolve(
+        self, model: str, find: Callable[[str, Mapping[str, ModelSpec]], ModelSpec]
+    ) -> ModelSpec:
+        spec = find(model, self.models)
+        if spec.revision is None:  # `AvailableModels` has placed those that are installed
+            spec = place_model(spec, self.settings)
+        if reason := why_not_installed(spec):
+            raise NoWeightsError(reason)
+        return spec
+
+    def _slot(self, spec: ModelSpec) -> _ProviderSlot:
         key = spec.address, spec.revision
-        if key not in self._desks:
-            if absent := why_not_installed(spec):
-                raise NoWeightsError(absent)
+        if key not in self._slots:
             provider = self._start(spec, self.settings)
-            lane = FairQueue(provider.capabilities.concurrency)
-            self._desks[key] = _Desk(provider, lane)
-        return self._desks[key]
+            queue = FairQueue(provider.capabilities.concurrency)
+            self._slots[key] = _ProviderSlot(provider, queue)
+        return self._slots[key]
 
-    def _local(self, spec: ModelSpec, settings: Settings) -> Provider:
-        return LocalEngine(spec, settings, self._rooms.of(spec.device))
+    def _slot_of(self, provider: Provider) -> _ProviderSlot:
+        for slot in self._slots.values():
+            if slot.provider is provider:
+                return slot
+        raise UsageError(
+            f"The provider of {provider.name} belongs to another session. Use one of this session."
+        )
 
-    def _desk_of(self, provider: Provider) -> _Desk:
-        for desk in self._desks.values():
-            if desk.provider is provider:
-                return desk
-        raise UsageError(f"The provider of {provider.name} is of another session. Use its own.")
+    def _start_local(self, spec: ModelSpec, settings: Settings) -> Provider:
+        return LocalEngine(spec, settings, self._arbiters.of(spec.device))
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""`Trace`: what became of a recording on its way, for whoever accounts for it."""
+"""`Trace`: how long each stage of a recording took, and every attempt at its windows."""
 
 from __future__ import annotations
 
@@ -14,60 +14,57 @@ if TYPE_CHECKING:
     from voxgate.pipeline.window import Attempt
 
 
-# MERGED pipeline.spans
-# `StageTimes`: where a recording's time went, measured while it goes through the path.
-
-
 class StageTimes:
-    """Named intervals of one recording. Stages overlap: sound is recognised while more is decoded.
+    """The time that named stages of one recording took, measured while they run.
 
-    So the time that several stages took together is the length of their union, not their sum. Only
-    totals are kept, by which stages were under way together: twelve hours have 100 000 intervals.
+    Stages overlap: sound is recognised while more of it is decoded. So the time of several stages
+    together is the length of their union, not their sum. Only totals are kept, one for each set of
+    stages that ran at the same time: twelve hours of sound have 100 000 intervals.
     """
 
     def __init__(self) -> None:
-        self._under_way: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
         self._seconds: defaultdict[frozenset[str], float] = defaultdict(float)
         self._names: dict[str, None] = {}
-        self._counted = time.monotonic()  # up to when all time is in `_seconds`
+        self._counted_until = time.monotonic()  # all time before this is in `_seconds`
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """Add the time that passes inside, however it ends."""
+        """Add the time that passes inside the context, also when it raises."""
         self._count()
-        self._under_way[name] += 1
+        self._running[name] += 1
         try:
             yield
         finally:
             self._count()
-            self._under_way[name] -= 1
+            self._running[name] -= 1
             self._names[name] = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What was measured, in the order in which it first ended."""
+        """The stages that were measured, in the order in which each first ended."""
         return tuple(self._names)
 
     def seconds(self, *names: str) -> float:
-        """For how long at least one of these has been under way, until now."""
+        """Return for how long at least one of these stages has been running, until now."""
         self._count()
         return sum(
-            seconds for together, seconds in self._seconds.items() if together.intersection(names)
+            seconds for stages, seconds in self._seconds.items() if stages.intersection(names)
         )
 
     def _count(self) -> None:
         now = time.monotonic()
-        together = frozenset(name for name, count in self._under_way.items() if count)
-        self._seconds[together] += now - self._counted
-        self._counted = now
+        stages = frozenset(name for name, count in self._running.items() if count)
+        self._seconds[stages] += now - self._counted_until
+        self._counted_until = now
 
 
 @dataclass(slots=True)
 class Trace:
-    """Filled while the recording is under way, and kept when it fails.
+    """Filled while a recording is transcribed. What it holds remains when the recording fails.
 
-    `spans` has `decode` (decoding and speech detection) and `provider`; `attempts` are those at all
-    windows, in the order in which they ended.
+    `spans` has the stages `decode` (decoding and speech detection) and `provider`. `attempts` are
+    the attempts at all windows, in the order in which they ended.
     """
 
     spans: StageTimes = field(default_factory=StageTimes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.errors import OptionError
 from voxgate.models.capabilities import unused_option_notice
+from voxgate.pipeline.budget import accept_options
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ def negotiate(asked: ParsedRequest, capabilities: Capabilities) -> ParsedRequest
     Raises `UnsupportedLanguageError` and `OptionError` for promises that the model cannot keep, and
     `OptionError` for the first unused field of a caller who insists.
     """
-    capabilities.check(asked.model, asked.options)
-    options, idle = capabilities.honoured(asked.options)
-    fields = [n for name in idle for n in (asked.vocabulary if name == "vocabulary" else (name,))]
-    fulfilled = replace(asked, options=options, unused=(*fields, *asked.unused))
+    accepted = accept_options(asked.model, capabilities, asked.options)
+    unused = accepted.unused
+    fields = [n for name in unused for n in (asked.vocabulary if name == "vocabulary" else (name,))]
+    fulfilled = replace(asked, options=accepted.options, unused=(*fields, *asked.unused))
     if asked.insists and fulfilled.unused:
         sentence = fulfilled.hints[0].sentence
         raise OptionError(f"{sentence} You asked for no less (require_parameters).")
