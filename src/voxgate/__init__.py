@@ -5,7 +5,7 @@
     transcript = voxgate.transcribe("meeting.m4a")
     print(transcript.text)
 
-Names are loaded when they are first used: `import voxgate` alone imports nothing heavy.
+A name is loaded when it is first used, so `import voxgate` alone imports no large library.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
     "transcribe",
 ]
 
-_HOMES = {
+_MODULES = {
     "voxgate.audio.pcm": ("PcmDeclaration",),
     "voxgate.errors": ("VoxgateError",),
     "voxgate.pipeline.blocking": ("transcribe",),
@@ -48,7 +48,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
+    for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(home), name)
+            return getattr(import_module(module), name)
     raise AttributeError(f"module 'voxgate' has no attribute '{name}'")

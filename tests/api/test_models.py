@@ -153,7 +153,7 @@ async def test_an_installed_checkpoint_is_told_with_its_aliases_and_its_precisio
         assert error["availability"]["requested_models"] == ["mistralai/voxtral-mini-transcribe"]
         assert "voxgate models pull" in error["message"]
         assert ours["aliases"] == []
-        kept = house.places.record("tiny")
+        kept = house.paths.record("tiny")
         kept.write_text(kept.read_text().replace('"family": "tiny"', '"family": "voxtral-mini"'))
         by_alias = await server.client.get("/models/mistralai/voxtral-mini-transcribe/endpoints")
         assert by_alias.json()["data"]["endpoints"] == [endpoint]

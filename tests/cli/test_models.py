@@ -128,7 +128,9 @@ def test_a_tar_that_leads_out_is_refused(at: Place) -> None:
         tar.addfile(tarfile.TarInfo("../evil"))
     done = at.run("models", "import", "evil.tar")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("voxgate: evil.tar is no whole file of `voxgate models export`")
+    assert done.stderr.startswith(
+        "voxgate: evil.tar is not a complete file of `voxgate models export`"
+    )
     assert {path.name for path in at.folder.iterdir()} == {"evil.tar"}
 
 

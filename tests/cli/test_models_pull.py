@@ -143,7 +143,7 @@ def test_an_interrupted_pull_says_that_it_can_go_on(
         process.send_signal(number)
         _, err = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 128 + number, err
-    assert err.endswith("ed. What has come is kept: pull again.\n")
+    assert err.endswith("ed. What was fetched is kept: pull again.\n")
     assert is_gone(process.pid)
 
 
@@ -158,7 +158,7 @@ def test_of_two_commands_at_once_the_second_says_that_it_waits(at: Place, hub: H
             assert first.communicate(timeout=DEADLINE_S)[0] == ""
             rest = second.communicate(timeout=DEADLINE_S)[1]
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "is here already" in rest
+    assert "is already installed" in rest
     assert hub.fetched(host="cdn").count(SHARD) == 1
 
 

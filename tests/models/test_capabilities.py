@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from voxgate.errors import OptionError, UnsupportedLanguageError
-from voxgate.models.capabilities import HINTS, PROMISES, Capabilities
+from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
 from voxgate.transcript.values import Options
 
 ASKED = {
@@ -24,11 +24,13 @@ def able(*options: str) -> Capabilities:
 
 
 def test_every_option_is_a_promise_or_a_hint() -> None:
-    assert {"language", "vocabulary", *PROMISES, *HINTS} == set(Options.__dataclass_fields__)
-    assert {*PROMISES, *HINTS} == ASKED.keys()
+    assert {"language", "vocabulary", *STRICT_OPTIONS, *HINT_OPTIONS} == set(
+        Options.__dataclass_fields__
+    )
+    assert {*STRICT_OPTIONS, *HINT_OPTIONS} == ASKED.keys()
 
 
-@pytest.mark.parametrize("name", PROMISES)
+@pytest.mark.parametrize("name", STRICT_OPTIONS)
 def test_a_promise_is_kept_or_refused(name: str) -> None:
     able(name).check("a/b", ASKED[name])
     assert able(name).honoured(ASKED[name]) == (ASKED[name], ())
@@ -36,7 +38,7 @@ def test_a_promise_is_kept_or_refused(name: str) -> None:
         able(*(ASKED.keys() - {name})).check("a/b", ASKED[name])
 
 
-@pytest.mark.parametrize("name", HINTS)
+@pytest.mark.parametrize("name", HINT_OPTIONS)
 def test_a_hint_is_used_or_taken_out_and_named(name: str) -> None:
     assert able(name).honoured(ASKED[name]) == (ASKED[name], ())
     assert able().honoured(ASKED[name]) == (Options(), (name,))

@@ -15,7 +15,8 @@ from voxgate.models.catalogue import (
     ModelSpec,
     find_model,
 )
-from voxgate.models.placement import GPU_RUNTIME_BYTES, memory_by_profile, place_model
+from voxgate.models.footprint import GPU_RUNTIME_BYTES, memory_by_profile
+from voxgate.models.placement import place_model
 from voxgate.settings import Settings
 from voxgate.voxtral.checkpoint.directory import open_directory
 from voxgate.voxtral.checkpoint.loader import Checkpoint
@@ -59,7 +60,7 @@ def test_a_model_is_placed(
 
 
 def test_memory_that_engines_may_not_have_draws_no_model_to_a_card(spec: ModelSpec) -> None:
-    need = memory_by_profile(spec.on("cuda", "exact"))["exact"]
+    need = memory_by_profile(spec.with_placement("cuda", "exact"))["exact"]
     for most, where in ((need - 1, "cpu"), (need, "cuda:0")):
         settings = Settings(engine_memory_bytes=most)
         assert place_model(spec, settings, lambda: [LARGE]).device == where

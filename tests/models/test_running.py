@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.engine.material import wait_until
 from voxgate.models.catalogue import BUILT_IN_MODELS
-from voxgate.models.running import EngineRecord, published, running_engines
+from voxgate.models.running import EngineRecord, published_record, running_engines
 
 SPEC = BUILT_IN_MODELS["cmusphinx/en-us"]
 
@@ -17,9 +17,10 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from voxgate.models.catalogue import BUILT_IN_MODELS
-from voxgate.models.running import EngineRecord, published
-with published(EngineRecord.of(BUILT_IN_MODELS["cmusphinx/en-us"], Path("/nowhere/engine")),
-Path(sys.argv[1])): print("hung out", flush=True)
+from voxgate.models.running import EngineRecord, published_record
+record = EngineRecord.for_process(BUILT_IN_MODELS["cmusphinx/en-us"], Path("/nowhere/engine"))
+with published_record(record, Path(sys.argv[1])):
+    print("published", flush=True)
     sys.stdin.read()
 """
 
@@ -36,8 +37,8 @@ sys.stdin.read()
 
 def test_it_hangs_as_long_as_the_engine_lasts(tmp_path: Path) -> None:
     folder = tmp_path / "home" / "run"
-    plate = EngineRecord.of(SPEC, tmp_path / "engine")
-    with published(plate, folder):
+    plate = EngineRecord.for_process(SPEC, tmp_path / "engine")
+    with published_record(plate, folder):
         assert running_engines(folder) == [plate]
         assert running_engines(folder) == [plate]  # looking takes nothing away
         assert (plate.pid, plate.model) == (os.getpid(), SPEC.name)
@@ -61,7 +62,7 @@ def test_what_a_killed_process_left_is_taken_away(tmp_path: Path) -> None:
 
 
 def test_a_file_of_nobodys_is_no_engine(tmp_path: Path) -> None:
-    with published(EngineRecord.of(SPEC, tmp_path / "engine"), tmp_path):
+    with published_record(EngineRecord.for_process(SPEC, tmp_path / "engine"), tmp_path):
         stale = tmp_path / f"{2**22 + 1}.json"
         stale.write_text(json.dumps({"pid": 1}), "utf-8")
         assert len(running_engines(tmp_path)) == 1
@@ -88,6 +89,8 @@ def test_a_plate_of_another_version_is_left_alone(tmp_path: Path) -> None:
 def test_an_engine_works_where_no_plate_can_hang(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("no folder")
     entered = False
-    with published(EngineRecord.of(SPEC, tmp_path / "engine"), tmp_path / "home" / "run"):
+    with published_record(
+        EngineRecord.for_process(SPEC, tmp_path / "engine"), tmp_path / "home" / "run"
+    ):
         entered = True
     assert entered

@@ -16,7 +16,7 @@ from voxgate.api.error_responses import error_response, json_response
 from voxgate.api.submission import PROVIDER_NAME
 from voxgate.errors import NotBuiltError, VoxgateError
 from voxgate.models.catalogue import find_named_model, why_not_installed
-from voxgate.models.placement import precision_of
+from voxgate.models.precision import precision_of
 
 if TYPE_CHECKING:
     from voxgate.models.catalogue import ModelSpec

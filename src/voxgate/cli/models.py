@@ -164,7 +164,7 @@ def _facts(registry: Registry, record: ModelRecord) -> dict[str, Any]:
 
     official = record.name in {family.repository for family in FAMILIES}
     try:
-        registry.healthy(record)
+        registry.check_unchanged(record)
         trouble = None
     except ChangedCheckpointError as error:
         trouble = error.sentence

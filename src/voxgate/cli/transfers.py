@@ -63,7 +63,7 @@ def pull_command(
             "here do without it.",
         )
     registry = Registry.open(settings)
-    with signals.unwind("What has come is kept: pull again."), _watching() as watch:
+    with signals.unwind("What was fetched is kept: pull again."), _watching() as watch:
         record = pulling.pull_model(registry, repository, revision, token, watch)
     say_installed("installed", record)
 
@@ -113,7 +113,7 @@ def _watching() -> Iterator[StoreProgress]:
     from voxgate.models.store.progress import StoreProgress
 
     if not has_terminal():
-        yield StoreProgress(say=say)
+        yield StoreProgress(on_message=say)
         return
 
     from rich.console import Console
@@ -134,8 +134,8 @@ def _watching() -> Iterator[StoreProgress]:
             progress.update(task, description=printable(file), completed=done, total=total)
 
         yield StoreProgress(
-            say=lambda line: progress.console.print(
+            on_message=lambda line: progress.console.print(
                 f"voxgate: {printable(line)}", markup=False, highlight=False, soft_wrap=True
             ),
-            moved=moved,
+            on_bytes=moved,
         )

@@ -46,7 +46,7 @@ def main() -> int:
             find_model(given.model), **{name: fact for name, fact in known.items() if fact}
         )
         usual = spec.profile if given.device == "cpu" else GPU_PROFILE
-        spec = spec.on(given.device, given.profile or usual)
+        spec = spec.with_placement(given.device, given.profile or usual)
         serve_model(spec, given.socket, given.grace, lifeline=given.lifeline, plates=given.plates)
     except VoxgateError as error:
         sys.stderr.write(f"{error.sentence}\n")

@@ -20,7 +20,7 @@ from voxgate.engine.app import create_app
 from voxgate.engine.protocol import HEAD_BYTES
 from voxgate.errors import EngineStartError
 from voxgate.models.catalogue import load_model
-from voxgate.models.running import EngineRecord, published, record_path
+from voxgate.models.running import EngineRecord, published_record, record_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,7 +152,11 @@ def serve_model(
         leave_on = (signal.SIGTERM,)
         plate = None if plates is None else record_path(plates, os.getpid())
         Thread(target=_die_with_the_owner, args=(socket, plate), daemon=True).start()
-    with published(EngineRecord.of(model, socket), plates) if plates else nullcontext():
+    with (
+        published_record(EngineRecord.for_process(model, socket), plates)
+        if plates
+        else nullcontext()
+    ):
         recogniser = load_model(model)
         with unix_listener(socket) as listener:
             scheduler = recogniser.scheduler()

@@ -1,1 +1,1 @@
-"""The models that can be asked for: their specifications, and the store of installed ones."""
+"""The models that can be requested: their specifications, and the store of installed models."""

@@ -1,8 +1,4 @@
-"""`AvailableModels`: every model that may be asked for by name, from a package or installed.
-
-A mapping, so that whoever takes models takes this one. It reads the disk anew each time: what was
-pulled a moment ago can be asked for, by a server that runs already too.
-"""
+"""`AvailableModels`: every model that can be requested by name, built in or installed."""
 
 from __future__ import annotations
 
@@ -22,11 +18,12 @@ if TYPE_CHECKING:
 
 
 class AvailableModels(Mapping[str, ModelSpec]):
-    """Models by name and, when one is asked for, by alias: see `names.choose`.
+    """A mapping of names to models, which also looks up aliases: see `names.choose_model`.
 
-    Asking for a name raises `NoWeightsError` for an alias of which nothing is installed,
-    `ChangedCheckpointError` for files that are not those that were installed, and KeyError for any
-    other name that no model has.
+    It reads the disk at every call, so a running server finds a model that was just pulled.
+    A look-up raises `NoWeightsError` for an alias of a family with no installed model,
+    `ChangedCheckpointError` for files that changed after the installation, and KeyError for any
+    other unknown name.
     """
 
     def __init__(
@@ -38,33 +35,35 @@ class AvailableModels(Mapping[str, ModelSpec]):
     def __getitem__(self, name: str) -> ModelSpec:
         if name in self._built_in:
             return self._built_in[name]
-        installed = self._registry.list()  # once: what it says fits together
+        installed = self._registry.list()  # one snapshot, so that record and aliases agree
         try:
             record = names.choose_model(name, installed)
         except UnknownModelError:
             raise KeyError(name) from None
-        self._registry.healthy(record)
-        folder = open_directory(record.folder, record.layout)
+        self._registry.check_unchanged(record)
+        directory = open_directory(record.folder, record.layout)
         aliases = names.aliases_of(record, installed)
-        spec = checkpoint_spec(folder, record.name, record.revision, aliases)
+        spec = checkpoint_spec(directory, record.name, record.revision, aliases)
         return place_model(spec, self._settings)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._built_in
-        yield from (record.name for record in self._registry.list() if self._sound(record))
+        yield from (record.name for record in self._usable_records())
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def newest(self) -> str | None:
-        """The name of the model that was installed last, of those that can be used."""
-        sound = [record for record in self._registry.list() if self._sound(record)]
-        last = max(sound, key=lambda record: (record.installed_at, record.name), default=None)
-        return None if last is None else last.name
+        """Return the name of the usable model that was installed last; None without any."""
+        records = self._usable_records()
+        newest = max(records, key=lambda record: (record.installed_at, record.name), default=None)
+        return None if newest is None else newest.name
 
-    def _sound(self, record: ModelRecord) -> bool:
-        try:
-            self._registry.healthy(record)
-        except ChangedCheckpointError:
-            return False
-        return True
+    def _usable_records(self) -> Iterator[ModelRecord]:
+        """Yield the installed models whose files are unchanged."""
+        for record in self._registry.list():
+            try:
+                self._registry.check_unchanged(record)
+            except ChangedCheckpointError:
+                continue
+            yield record

@@ -1,4 +1,4 @@
-"""`Capabilities`: what a model can do. Asked, never guessed."""
+"""`Capabilities`: what a model can do, as it declares it."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from voxgate.transcript.values import Notice
 if TYPE_CHECKING:
     from voxgate.transcript.values import Options
 
-PROMISES = ("max_tokens", "stop", "frequency_penalty", "presence_penalty")
-"""Options that a model fulfils or refuses."""
+STRICT_OPTIONS = ("max_tokens", "stop", "frequency_penalty", "presence_penalty")
+"""Options that a model honours or refuses."""
 
-HINTS = ("temperature", "top_p", "seed")
-"""Options that never fail a call: what a model has no use for is warned of."""
+HINT_OPTIONS = ("temperature", "top_p", "seed")
+"""Options that never fail a call. A model that cannot use one ignores it, and a notice says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a model can do. Asked, never guessed."""
+    """What a model can do. Declared by the model, never guessed."""
 
     window_s: float  # the longest window it takes, seconds
     languages: tuple[str, ...]  # ISO 639-1
-    times: Literal["word", "segment", "none"]  # the finest times it recognises itself
-    concurrency: int = 1  # windows it works on at once
-    options: frozenset[str] = frozenset()  # those of `PROMISES` and `HINTS` that it honours
-    detects_language: bool = False  # among several, by itself, where none is asked for
-    vocabulary: bool = False  # whether words that will be said can be named to it
-    speakers: bool = False  # whether it tells who speaks
-    streaming: bool = False  # whether it says words before it has heard the whole window
+    times: Literal["word", "segment", "none"]  # the finest timestamps that it produces
+    concurrency: int = 1  # windows that it processes at once
+    options: frozenset[str] = frozenset()  # the STRICT_OPTIONS and HINT_OPTIONS that it honours
+    detects_language: bool = False  # chooses among its languages when none is requested
+    vocabulary: bool = False  # accepts a list of expected words
+    speakers: bool = False  # distinguishes speakers
+    streaming: bool = False  # emits words before it has processed the whole window
 
     def check(self, model: str, options: Options) -> None:
-        """Raise for a promise that this model cannot keep, before any work is done.
+        """Raise for a strict option that this model cannot honour, before any work is done.
 
-        `UnsupportedLanguageError` for its language, `OptionError` for any other.
+        Raises `UnsupportedLanguageError` for the language and `OptionError` for any other option.
         """
         if options.language is not None and options.language not in self.languages:
             raise UnsupportedLanguageError(
@@ -43,22 +43,22 @@ class Capabilities:
                 f"{', '.join(self.languages)}. Ask for one of these, or for another model "
                 f"(`voxgate models` lists what each can do)."
             )
-        for name in self._idle(PROMISES, options):
+        for name in self._unsupported(STRICT_OPTIONS, options):
             raise OptionError(
                 f"{model} cannot fulfil '{name}'. Leave it out, or ask another model."
             )
 
     def honoured(self, options: Options) -> tuple[Options, tuple[str, ...]]:
-        """The options that this model has a use for, and the names of the hints that it has not."""
-        idle = self._idle(HINTS, options)
+        """Return the options that this model uses, and the names of the hints that it ignores."""
+        ignored = self._unsupported(HINT_OPTIONS, options)
         if options.vocabulary and not self.vocabulary:
-            idle += ("vocabulary",)
-        return options.without(*idle), idle
+            ignored += ("vocabulary",)
+        return options.without(*ignored), ignored
 
-    def _idle(self, names: tuple[str, ...], options: Options) -> tuple[str, ...]:
+    def _unsupported(self, names: tuple[str, ...], options: Options) -> tuple[str, ...]:
         return tuple(name for name in names if options.asks(name) and name not in self.options)
 
 
 def unused_option_notice(model: str, name: str) -> Notice:
-    """What a caller is told of a hint that changed nothing."""
+    """Return the notice for a hint that the model ignored."""
     return Notice("unused_option", f"'{name[:100]}' was not used: {model} has no use for it.")

@@ -1,4 +1,4 @@
-"""What can be asked for, known without loading it: built-in models, checkpoints in folders."""
+"""`ModelSpec`: a model before it is loaded, either built in or a checkpoint in a folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate.errors import NoWeightsError, UnknownModelError
-from voxgate.models.capabilities import HINTS, PROMISES, Capabilities
+from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
 class ModelSpec:
     """A model before it is loaded."""
 
-    name: str  # owner/model; of a checkpoint, its folder's own name
-    title: str  # as it is shown to people, "Owner: Model"
+    name: str  # owner/model; for a checkpoint in a folder, the folder's name
+    title: str  # for people, "Owner: Model"
     released: date  # of its weights
     summary: str  # one line for people
     licence: str  # SPDX, of the model's weights
     capabilities: Capabilities
-    loader: str  # "module:function"; function(spec) -> Recogniser
-    distributions: tuple[str, ...]  # what must be installed besides Voxgate's own needs
-    install: str | None = None  # what pip gets them by; None is their names
-    checkpoint: Path | None = None  # the folder of its weights, where they come in none of those
-    revision: str | None = None  # the commit or content of an installed checkpoint
-    profile: str | None = None  # how its weights are held, where that can be chosen
+    loader: str  # "module:function"; function(spec) -> Backend
+    distributions: tuple[str, ...]  # packages that it needs beyond Voxgate's own dependencies
+    install: str | None = None  # the argument of pip that installs them; None: their names
+    checkpoint: Path | None = None  # the folder of its weights; None: they come in a package
+    revision: str | None = None  # the commit or content hash of an installed checkpoint
+    profile: str | None = None  # the quantization of its weights; None: there is no choice
     device: str = "cpu"  # where it computes: `cpu` or `cuda:N`
     aliases: tuple[str, ...] = ()  # other names that stand for it now
-    memory_bytes: int = 0  # of its engine, where no checkpoint says it: see `footprints`
+    memory_bytes: int = 0  # of its engine, without a checkpoint to compute it from: see `footprint`
 
-    def on(self, device: str, profile: str | None) -> ModelSpec:
-        """The same on a device, with its weights in a profile, where it has any."""
+    def with_placement(self, device: str, profile: str | None) -> ModelSpec:
+        """Return this model on a device in a profile; unchanged when it has no profiles."""
         if self.profile is None or profile is None:
             return self
         windows = VOXTRAL_CAPABILITIES.concurrency if device == "cpu" else GPU_WINDOWS
-        can = replace(self.capabilities, concurrency=windows)
-        return replace(self, device=device, profile=profile, capabilities=can)
+        capabilities = replace(self.capabilities, concurrency=windows)
+        return replace(self, device=device, profile=profile, capabilities=capabilities)
 
     @property
     def address(self) -> str:
-        """What `find_model` finds this model by, in any process."""
+        """The argument by which `find_model` finds this model in any process."""
         return self.name if self.checkpoint is None else str(self.checkpoint)
 
 
@@ -59,7 +59,7 @@ BUILT_IN_MODELS: dict[str, ModelSpec] = {
         ModelSpec(
             name="cmusphinx/en-us",
             title="CMU Sphinx: English (US)",
-            released=date(2022, 10, 1),  # the month of PocketSphinx 5.0.0, which brought it
+            released=date(2022, 10, 1),  # the month of PocketSphinx 5.0.0, which includes it
             summary="PocketSphinx 5 with its English model: small, offline, rough.",
             licence="BSD-2-Clause",
             capabilities=Capabilities(window_s=30.0, languages=("en",), times="word"),
@@ -70,21 +70,21 @@ BUILT_IN_MODELS: dict[str, ModelSpec] = {
     )
 }
 
-DEFAULT_PROFILE = "balanced"  # where nobody chooses another
+DEFAULT_PROFILE = "balanced"  # unless another is requested
 
 GPU_WINDOWS = 16
-"""Windows at once on a card: each takes a slot's memory and hardly any of a step's time. With more,
-Mini would leave a card of 16 GB."""
+"""Windows at once on a GPU. Each takes the memory of a slot and hardly any of a step's time. With
+more windows Mini would not fit on a GPU of 16 GB."""
 
 VOXTRAL_CAPABILITIES = Capabilities(
     window_s=30.0,  # one chunk of the encoder
-    languages=("en", "fr", "es", "pt", "hi", "de", "nl", "it"),  # the model card's
+    languages=("en", "fr", "es", "pt", "hi", "de", "nl", "it"),  # from the model card
     times="none",
-    concurrency=8,  # a step of 8 costs little more than one of 1: decisions/0014
-    options=frozenset({*PROMISES, *HINTS}),
-    detects_language=True,  # silently: it does not say which
-    # Its prompt for transcription has no place for words or speakers, and what it is shown of a
-    # window it is shown at once: voxtral/prompt.py.
+    concurrency=8,  # a step of 8 windows costs little more than a step of 1: decisions/0014
+    options=frozenset({*STRICT_OPTIONS, *HINT_OPTIONS}),
+    detects_language=True,  # but it does not report which language it detected
+    # Its transcription prompt has no field for words or speakers, and it takes a window's audio
+    # all at once: voxtral/prompt.py.
     vocabulary=False,
     speakers=False,
     streaming=False,
@@ -92,24 +92,24 @@ VOXTRAL_CAPABILITIES = Capabilities(
 
 
 def find_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> ModelSpec:
-    """The model of that name, or the checkpoint in that folder.
+    """Return the model of that name, or the checkpoint in that folder.
 
-    A folder is a name with a path's beginning (`./`, `../`, `/`, `~`), or one with a slash in it
-    that no model has and a folder does. Raises `UnknownModelError`, which names the nearest ones,
-    and `CheckpointError` for a folder that holds none.
+    A name is a folder when it begins like a path (`./`, `../`, `/`, `~`), or when it contains a
+    slash, no model has it and a folder does. Raises `UnknownModelError`, which names the nearest
+    models, and `CheckpointError` for a folder without a checkpoint.
     """
     try:
-        return models[name]  # once: a lookup may read directories and headers
+        return models[name]  # one look-up: it may read directories and headers
     except KeyError:
         if _is_path(name):
-            return _checkpoint(name)
+            return _folder_spec(name)
         raise UnknownModelError.of(name, models) from None
 
 
 def find_named_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> ModelSpec:
-    """The model of that name; a folder's is none. For names that strangers choose.
+    """Return the model of that name, never a folder: for names that come over the network.
 
-    Raises `UnknownModelError`, which names the nearest ones.
+    Raises `UnknownModelError`, which names the nearest models.
     """
     try:
         return models[name]
@@ -118,24 +118,48 @@ def find_named_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODEL
 
 
 def why_not_installed(spec: ModelSpec) -> str | None:
-    """A sentence that says what is not installed and how to get it; None when all is there."""
-    absent = [name for name in spec.distributions if not _installed(name)]
-    if not absent:
+    """Return a sentence with the missing packages and their installation; None if none is."""
+    missing = [name for name in spec.distributions if not _is_installed(name)]
+    if not missing:
         return None
-    names = " ".join(absent)
+    names = " ".join(missing)
     return f"{spec.name} needs {names}, not installed here: `pip install {spec.install or names}`."
 
 
 def load_model(spec: ModelSpec) -> Backend:
-    """Load the model into this process; seconds, and as much memory as the model takes.
+    """Load the model into this process. It takes seconds, and the memory of the model.
 
-    Raises `NoWeightsError` for what is not installed, and whatever the model's library raises.
+    Raises `NoWeightsError` for missing packages, and whatever the model's library raises.
     """
-    if absent := why_not_installed(spec):
-        raise NoWeightsError(absent)
+    if reason := why_not_installed(spec):
+        raise NoWeightsError(reason)
     module, _, function = spec.loader.partition(":")
-    recogniser: Backend = getattr(import_module(module), function)(spec)
-    return recogniser
+    backend: Backend = getattr(import_module(module), function)(spec)
+    return backend
+
+
+def checkpoint_spec(
+    directory: CheckpointDirectory,
+    name: str,
+    revision: str | None = None,
+    aliases: tuple[str, ...] = (),
+) -> ModelSpec:
+    """Return the model in a checkpoint's folder, under this name."""
+    return ModelSpec(
+        name=name,
+        title=f"Voxtral: {name}",
+        released=date(2025, 7, 15),  # of the family, Voxtral Mini and Small 2507
+        summary="A Voxtral checkpoint.",  # public, so it does not reveal the folder
+        licence="NOASSERTION",  # the folder does not state it
+        capabilities=VOXTRAL_CAPABILITIES,
+        loader="voxgate.engine.voxtral_backend:load_voxtral",
+        distributions=("torch", "safetensors", "mistral-common"),
+        install='"voxgate[voxtral]"',
+        checkpoint=directory.path,
+        revision=revision,
+        profile=DEFAULT_PROFILE,
+        aliases=aliases,
+    )
 
 
 def _is_path(name: str) -> bool:
@@ -144,38 +168,14 @@ def _is_path(name: str) -> bool:
     return os.sep in name and Path(name).is_dir()
 
 
-def _checkpoint(path: str) -> ModelSpec:
-    from voxgate.voxtral.checkpoint.directory import open_directory  # noqa: PLC0415 (only who names a folder needs it)
+def _folder_spec(path: str) -> ModelSpec:
+    from voxgate.voxtral.checkpoint.directory import open_directory  # noqa: PLC0415 (only folders need it)
 
-    folder = open_directory(path)
-    return checkpoint_spec(folder, folder.name)
-
-
-def checkpoint_spec(
-    folder: CheckpointDirectory,
-    name: str,
-    revision: str | None = None,
-    aliases: tuple[str, ...] = (),
-) -> ModelSpec:
-    """The model in a checkpoint's folder, under this name."""
-    return ModelSpec(
-        name=name,
-        title=f"Voxtral: {name}",
-        released=date(2025, 7, 15),  # of the family, Voxtral Mini and Small 2507
-        summary="A Voxtral checkpoint.",  # strangers see it: nothing of where it lies
-        licence="NOASSERTION",  # the folder does not say
-        capabilities=VOXTRAL_CAPABILITIES,
-        loader="voxgate.engine.voxtral_backend:load_voxtral",
-        distributions=("torch", "safetensors", "mistral-common"),
-        install='"voxgate[voxtral]"',
-        checkpoint=folder.path,
-        revision=revision,
-        profile=DEFAULT_PROFILE,
-        aliases=aliases,
-    )
+    directory = open_directory(path)
+    return checkpoint_spec(directory, directory.name)
 
 
-def _installed(distribution: str) -> bool:
+def _is_installed(distribution: str) -> bool:
     try:
         metadata.version(distribution)
     except metadata.PackageNotFoundError:

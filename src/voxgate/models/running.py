@@ -1,10 +1,10 @@
-"""Plates: how the engines of a home are found, by whoever asks and without asking their owners.
+"""Engine records: how any process finds the running engines of a home.
 
     VOXGATE_HOME/run/4711.json      one for each engine, named by its process
 
-An engine hangs out its plate before it loads anything and holds a lock on it for as long as it
-lives. The kernel drops the lock with the process, however that ends: a plate that can be locked is
-of nobody, and goes.
+An engine publishes its record before it loads anything, and holds a lock on the file as long as it
+lives. The kernel drops the lock when the process ends, however it ends. So a record that can be
+locked belongs to a dead engine, and is deleted.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from voxgate.models.catalogue import ModelSpec
 
 RUN_FOLDER = "run"  # of the home
-MAX_RECORD_BYTES = 65_536  # of a plate: two long paths and some names
+MAX_RECORD_BYTES = 65_536  # a record has two long paths and some names
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineRecord:
-    """What an engine says of itself from its first moment on."""
+    """What an engine publishes about itself from its start."""
 
     pid: int
     model: str
-    socket: str  # its path; nobody listens there while it loads
+    socket: str  # its path; nothing listens there while the model loads
     started_at: str  # UTC, ISO 8601
     revision: str | None = None
     profile: str | None = None
-    device: str | None = None  # where it computes; None: an older engine does not say
+    device: str | None = None  # where it computes; None in records of older engines
     checkpoint: str | None = None  # the folder of its weights
 
     @classmethod
-    def of(cls, spec: ModelSpec, socket: Path) -> EngineRecord:
-        """This process's, with that model on that socket."""
+    def for_process(cls, spec: ModelSpec, socket: Path) -> EngineRecord:
+        """Return the record of this process, with that model on that socket."""
         return cls(
             pid=os.getpid(),
             model=spec.name,
@@ -59,15 +59,18 @@ class EngineRecord:
 
 
 def record_path(folder: Path, pid: int) -> Path:
-    """Where a process's plate hangs."""
+    """Return the path of a process's record."""
     return folder / f"{pid}.json"
 
 
 @contextmanager
-def published(plate: EngineRecord, folder: Path) -> Iterator[None]:
-    """Be found in `folder` inside. Where it cannot be written to, the engine works unseen."""
+def published_record(record: EngineRecord, folder: Path) -> Iterator[None]:
+    """Publish the record in `folder` during the block.
+
+    In a folder that cannot be written the engine runs unpublished, with a warning in the log.
+    """
     try:
-        descriptor = _hang(plate, folder)
+        descriptor = _publish(record, folder)
     except OSError as error:
         logger.warning("`voxgate ps` will not show this engine: %s", error)
         yield
@@ -75,25 +78,28 @@ def published(plate: EngineRecord, folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        record_path(folder, plate.pid).unlink(missing_ok=True)
+        record_path(folder, record.pid).unlink(missing_ok=True)
         os.close(descriptor)
 
 
 def running_engines(folder: Path) -> list[EngineRecord]:
-    """Those of living engines, by their start. What dead ones have left is taken away."""
-    found = [plate for path in folder.glob("*.json") if (plate := _read(path)) is not None]
-    return sorted(found, key=lambda plate: (plate.started_at, plate.pid))
+    """Return the records of the living engines by their start, and delete those of dead ones."""
+    found = [record for path in folder.glob("*.json") if (record := _read(path)) is not None]
+    return sorted(found, key=lambda record: (record.started_at, record.pid))
 
 
-def _hang(plate: EngineRecord, folder: Path) -> int:
-    """Hang it out, locked: as a draft first, lest it is taken for a dead one's in between."""
+def _publish(record: EngineRecord, folder: Path) -> int:
+    """Write and lock the record; return its descriptor.
+
+    It is written to a draft first, so that no reader finds it before it is locked.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = folder / f".{plate.pid}.draft"
+    draft = folder / f".{record.pid}.draft"
     descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        os.write(descriptor, json.dumps(asdict(plate)).encode())
-        draft.rename(record_path(folder, plate.pid))
+        os.write(descriptor, json.dumps(asdict(record)).encode())
+        draft.rename(record_path(folder, record.pid))
     except BaseException:
         draft.unlink(missing_ok=True)
         os.close(descriptor)
@@ -102,16 +108,17 @@ def _hang(plate: EngineRecord, folder: Path) -> int:
 
 
 def _read(path: Path) -> EngineRecord | None:
+    """Return the record of a living engine; delete the file of a dead one."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:  # it was taken away just now, or is another user's
+    except OSError:  # it was just deleted, or belongs to another user
         return None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _parsed(os.read(descriptor, MAX_RECORD_BYTES))
-        if _hangs(descriptor, path):
+            return _parse(os.read(descriptor, MAX_RECORD_BYTES))
+        if _is_same_file(descriptor, path):
             with suppress(OSError):
                 path.unlink()
         return None
@@ -119,15 +126,15 @@ def _read(path: Path) -> EngineRecord | None:
         os.close(descriptor)
 
 
-def _parsed(text: bytes) -> EngineRecord | None:
+def _parse(text: bytes) -> EngineRecord | None:
     try:
         return EngineRecord(**json.loads(text))
-    except (ValueError, TypeError):  # of another version
+    except (ValueError, TypeError):  # written by another version
         return None
 
 
-def _hangs(descriptor: int, path: Path) -> bool:
-    """Whether it is still this file that hangs there: a new process may have the same number."""
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    """Return whether `path` is still this file: a new process may have the same number."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError:

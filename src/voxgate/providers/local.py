@@ -10,7 +10,7 @@ from voxgate.errors import EngineClosedError, EngineDiedError, NoWeightsError, U
 from voxgate.hardware import gpu
 from voxgate.hardware.memory import file_mapped_bytes
 from voxgate.models.catalogue import ModelSpec, find_model, why_not_installed
-from voxgate.models.placement import memory_by_profile
+from voxgate.models.footprint import memory_by_profile
 from voxgate.providers.engine_client import NotListeningError
 from voxgate.providers.memory_arbiter import WARM_KEPT_S, MemoryArbiter
 from voxgate.providers.preparation import BackgroundLoad

@@ -12,13 +12,13 @@ from voxgate.api.body.request_body import RequestBody, Upload
 from voxgate.api.dialects.negotiate import negotiate
 from voxgate.api.dialects.parse import parse_request
 from voxgate.errors import OptionError, UnsupportedLanguageError, UsageError
-from voxgate.models.capabilities import HINTS, PROMISES, Capabilities
+from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
 from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
     from voxgate.api.dialects.negotiate import ParsedRequest
 
-ABLE = Capabilities(30.0, ("en",), "none", options=frozenset({*PROMISES, *HINTS}))
+ABLE = Capabilities(30.0, ("en",), "none", options=frozenset({*STRICT_OPTIONS, *HINT_OPTIONS}))
 UNABLE = Capabilities(30.0, ("en",), "word")
 EVERYTHING: dict[str, Any] = {
     "language": "en-GB",
@@ -67,7 +67,7 @@ def test_values_that_ask_for_nothing_pass_everywhere() -> None:
     assert (fulfilled.options, fulfilled.hints) == (Options(), ())
 
 
-@pytest.mark.parametrize("name", PROMISES)
+@pytest.mark.parametrize("name", STRICT_OPTIONS)
 def test_a_promise_that_the_model_cannot_keep_is_refused(name: str) -> None:
     request = asked(**{name: EVERYTHING[name]})
     sentence = f"a/b cannot fulfil '{name}'. Leave it out, or ask another model."
@@ -76,7 +76,7 @@ def test_a_promise_that_the_model_cannot_keep_is_refused(name: str) -> None:
     assert caught.value.sentence == sentence
 
 
-@pytest.mark.parametrize("name", HINTS)
+@pytest.mark.parametrize("name", HINT_OPTIONS)
 def test_a_hint_that_the_model_has_no_use_for_is_told(name: str) -> None:
     fulfilled = negotiate(asked(**{name: EVERYTHING[name]}), UNABLE)
     assert fulfilled.options == Options()

@@ -12,7 +12,7 @@ import pytest
 from tests.models.store.checkpoints import write_hf
 from voxgate.cli.checks import models
 from voxgate.models.catalogue import checkpoint_spec
-from voxgate.models.placement import memory_by_profile
+from voxgate.models.footprint import memory_by_profile
 from voxgate.models.store.registry import Registry
 from voxgate.settings import Settings
 from voxgate.voxtral.checkpoint.directory import open_directory

@@ -62,7 +62,7 @@ def main(home: Path, verb: str, what: str) -> int:
         found = registry.list()
         for record in found:
             registry.verify(record)
-            registry.healthy(record)
+            registry.check_unchanged(record)
         if verb == "pull":  # of another revision, over what was there: something is always whole
             assert len(found) == had, f"at {moment}: {found}"
         if verb != "remove" or found:

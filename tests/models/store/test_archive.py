@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.hub import Hub
-from tests.models.store.conftest import NAME
+from tests.models.conftest import NAME
 from voxgate.errors import (
     BundleError,
     ChangedCheckpointError,
@@ -43,7 +43,7 @@ def there(tmp_path: Path) -> Registry:
 
 
 def left(registry: Registry) -> list[Path]:
-    return [path for path in registry.places.models.rglob("*") if path.is_file()]
+    return [path for path in registry.paths.models.rglob("*") if path.is_file()]
 
 
 def test_a_model_goes_from_machine_to_machine(
@@ -51,7 +51,7 @@ def test_a_model_goes_from_machine_to_machine(
 ) -> None:
     pulled = pull_model(registry, NAME)
     seen: list[tuple[str, int, int]] = []
-    watch = StoreProgress(moved=lambda *now: seen.append(now))
+    watch = StoreProgress(on_bytes=lambda *now: seen.append(now))
     export_model(pulled, tmp_path / "model.tar", watch)
     assert seen[-1][1:] == (pulled.nbytes, pulled.nbytes)
     seen.clear()
@@ -60,7 +60,7 @@ def test_a_model_goes_from_machine_to_machine(
     assert (record.name, record.revision, record.source) == (NAME, pulled.revision, "import")
     assert [(f.name, f.sha256) for f in record.files] == [(f.name, f.sha256) for f in pulled.files]
     assert there.list() == (record,)
-    there.healthy(record)
+    there.check_unchanged(record)
     there.verify(record)
     Checkpoint.open(record.folder)
     assert there.remove(NAME) == record.nbytes
@@ -79,7 +79,7 @@ def test_importing_twice_changes_nothing(there: Registry, bundle: Path) -> None:
     said: list[str] = []
     first = import_model(there, bundle)
     assert import_model(there, bundle, StoreProgress(said.append)) == first
-    assert "is here already" in said[0]
+    assert "is already installed" in said[0]
 
 
 def test_an_import_mends_a_model_that_was_spoilt(there: Registry, bundle: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_file_that_was_cut_is_refused_and_leaves_nothing(
 ) -> None:
     # A tar ends with at least 1 KiB of zeros, filled up to 10 KiB: a cut there loses nothing.
     os.truncate(bundle, part if part >= 0 else last_content(bundle) + part)
-    with pytest.raises(BundleError, match=r"tiny\.tar is no whole file"):
+    with pytest.raises(BundleError, match=r"tiny\.tar is not a complete file"):
         import_model(there, bundle)
     assert not left(there)
 
@@ -230,7 +230,7 @@ def last_content(bundle: Path) -> int:
 
 def test_other_files_are_no_models(there: Registry, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("words " * 1000)
-    with pytest.raises(BundleError, match=r"note\.txt is no whole file"):
+    with pytest.raises(BundleError, match=r"note\.txt is not a complete file"):
         import_model(there, tmp_path / "note.txt")
     with pytest.raises(BundleError, match="cannot be read: No such file"):
         import_model(there, tmp_path / "nothing.tar")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.hub import Hub
-from tests.models.store.conftest import NAME
+from tests.models.conftest import NAME
 from voxgate.settings import Settings
 
 SCRIPT = """

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.hub import Hub, Repository
+from tests.models.conftest import NAME
 from tests.models.store.checkpoints import write_mistral
-from tests.models.store.conftest import NAME
 from voxgate.models.store.archive import export_model
 from voxgate.models.store.pull import pull_model
 from voxgate.models.store.registry import Registry

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.hub import Hub, Repository
+from tests.models.conftest import NAME
 from tests.models.store.checkpoints import write_hf, write_mistral
-from tests.models.store.conftest import NAME
 from voxgate.errors import (
     CheckpointError,
     HubAccessError,
@@ -43,7 +43,7 @@ def under(folder: Path) -> set[str]:
 
 
 def nothing_is_here(registry: Registry) -> bool:
-    return not registry.list() and not under(registry.places.models)
+    return not registry.list() and not under(registry.paths.models)
 
 
 def test_a_pulled_model_is_a_plain_folder_that_loads(
@@ -52,20 +52,20 @@ def test_a_pulled_model_is_a_plain_folder_that_loads(
     record = pull_model(registry, NAME)
     repository = hub.repositories[NAME]
     assert (record.name, record.revision, record.source) == (NAME, repository.commit, "pull")
-    assert record.folder == registry.places.models / f"{NAME}@{repository.commit[:12]}"
+    assert record.folder == registry.paths.models / f"{NAME}@{repository.commit[:12]}"
     assert record.folder == find_named_model(NAME, AvailableModels(settings)).checkpoint
     assert {path.name for path in record.folder.iterdir()} == HF_FILES
     for file in record.files:
         content = repository.files[file.name]
         assert (record.folder / file.name).read_bytes() == content
         assert (file.nbytes, file.sha256) == (len(content), sha256(content).hexdigest())
-    assert under(registry.places.models) == {
+    assert under(registry.paths.models) == {
         f"{NAME}.json",
         *(f"{NAME}@{repository.commit[:12]}/{name}" for name in HF_FILES),
     }
     Checkpoint.open(record.folder)
     assert registry.list() == (record,)
-    registry.healthy(record)
+    registry.check_unchanged(record)
 
 
 def test_one_layout_is_fetched_never_both(registry: Registry, hub: Hub) -> None:
@@ -120,7 +120,7 @@ def test_a_newer_commit_takes_the_place_of_the_older(
     assert newer.revision != older.revision
     assert registry.list() == (newer,)
     assert not older.folder.exists()
-    registry.healthy(newer)
+    registry.check_unchanged(newer)
 
 
 def test_a_file_that_was_spoilt_here_is_fetched_anew_and_no_other(
@@ -145,7 +145,7 @@ def test_progress_is_told_to_the_last_byte(registry: Registry, hub: Hub) -> None
     seen: list[tuple[str, int, int]] = []
     lines: list[str] = []
     record = pull_model(
-        registry, NAME, watch=StoreProgress(lines.append, lambda *now: seen.append(now))
+        registry, NAME, progress=StoreProgress(lines.append, lambda *now: seen.append(now))
     )
     assert seen[-1][1] == seen[-1][2]
     assert all(done <= total for _, done, total in seen)
@@ -169,14 +169,14 @@ def test_a_later_pull_goes_on_where_an_earlier_one_was(
     hub.repositories[NAME] = Repository.of(folder)
     weights = "consolidated.safetensors"
     content = hub.repositories[NAME].files[weights]
-    part = registry.places.staging(NAME) / "parts" / weights
+    part = registry.paths.staging(NAME) / "parts" / weights
     hub.faults.cut_at[weights] = len(content) // 2
-    with pytest.raises(HubError, match="what has come is kept"):
+    with pytest.raises(HubError, match="what was fetched is kept"):
         pull_model(registry, NAME)
     kept = part.stat().st_size
     assert 0 < kept <= len(content) // 2
     assert registry.list() == ()
-    assert not registry.places.folders(NAME)
+    assert not registry.paths.folders(NAME)
     hub.faults.cut_at.clear()
     before = len(hub.asked)
     registry.verify(pull_model(registry, NAME))
@@ -207,8 +207,8 @@ def test_what_is_not_as_announced_is_refused_and_deleted(
     with pytest.raises(WrongContentError, match="It was deleted: pull"):
         pull_model(registry, NAME)
     assert registry.list() == ()
-    assert not registry.places.folders(NAME)
-    assert not list((registry.places.staging(NAME) / "parts").iterdir())
+    assert not registry.paths.folders(NAME)
+    assert not list((registry.paths.staging(NAME) / "parts").iterdir())
     hub.faults.replaced.clear()
     registry.verify(pull_model(registry, NAME))
 
@@ -259,7 +259,7 @@ def with_broken_weights(files: dict[str, bytes]) -> None:
     ("change", "says", "weights"),
     [
         (as_pickles, "no weights as safetensors", False),
-        (of_another_kind, "no Voxtral Mini or Small that can be run: its model_type", False),
+        (of_another_kind, "not a Voxtral Mini or Small that can be run: its model_type", False),
         (of_nonsense, "config.json", False),
         (naming_a_path, "no 'weight_map' of safetensors beside it", False),
         (naming_nothing, "no 'weight_map' of safetensors beside it", False),
@@ -308,7 +308,7 @@ def ask(hub: Hub, what: str) -> tuple[str, str | None]:
         ("another repository", UnknownRepositoryError, "knows no repository acme/nobody"),
         ("another revision", UnknownRepositoryError, "has no revision 'v7'"),
         ("too many requests", HubError, r"\(429\). Pull acme/tiny-voxtral again in 0 s"),
-        ("a name of git's", UnknownRepositoryError, "is no repository's name"),
+        ("a name of git's", UnknownRepositoryError, "is not the name of a repository"),
         ("a broken hub", HubError, "answered 502"),
         ("no hub", HubError, "connection to the hub failed"),
     ],
@@ -327,7 +327,7 @@ def test_odd_names_reach_no_disk_and_no_hub(registry: Registry, hub: Hub, name: 
     with pytest.raises(UsageError, match="cannot be a model's name"):
         pull_model(registry, name)
     assert not hub.asked
-    assert not registry.places.models.exists()
+    assert not registry.paths.models.exists()
 
 
 def test_an_alias_pulls_the_official_repository(registry: Registry, hub: Hub) -> None:
@@ -359,7 +359,7 @@ def test_of_two_pulls_at_once_the_second_waits_and_fetches_nothing(
     first.start()
     assert hub.holding.wait(30)
     second = threading.Thread(
-        target=lambda: done.append(pull_model(registry, NAME, watch=StoreProgress(say)))
+        target=lambda: done.append(pull_model(registry, NAME, progress=StoreProgress(say)))
     )
     second.start()
     assert waiting.wait(30)
@@ -368,7 +368,7 @@ def test_of_two_pulls_at_once_the_second_waits_and_fetches_nothing(
     second.join(30)
     assert done == [*registry.list()] * 2
     assert "another command is changing" in said[0]
-    assert "is here already" in said[1]
+    assert "is already installed" in said[1]
     assert hub.fetched(host="cdn").count(SHARD) == 1
 
 
@@ -382,7 +382,7 @@ def test_without_the_client_the_sentence_says_what_to_install(
 
 def test_a_commit_is_not_taken_on_trust(registry: Registry, hub: Hub) -> None:
     hub.repositories[NAME].commit = "../../x"
-    with pytest.raises(WrongContentError, match="at which commit"):
+    with pytest.raises(WrongContentError, match="does not report the commit"):
         pull_model(registry, NAME)
     hub.repositories[NAME].commit = sha1(b"x", usedforsecurity=False).hexdigest()
     pull_model(registry, NAME)

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.hub import Hub
+from tests.models.conftest import NAME
 from tests.models.store.checkpoints import write_hf, write_mistral
-from tests.models.store.conftest import NAME
 from voxgate.errors import (
     ChangedCheckpointError,
     CheckpointError,
@@ -48,7 +48,7 @@ def test_a_folder_is_added_where_it_is(
     assert record.family == "digits"
     assert everything(folder) == before
     assert find_named_model("digits", AvailableModels(settings)).checkpoint == folder
-    assert [path.name for path in registry.places.models.rglob("*") if path.is_file()] == [
+    assert [path.name for path in registry.paths.models.rglob("*") if path.is_file()] == [
         "digits.json"
     ]
 
@@ -86,9 +86,9 @@ def test_adding_again_takes_the_folder_as_it_is_now(registry: Registry, folder: 
     first = registry.add(folder)
     write_hf(folder, seed=3)
     with pytest.raises(ChangedCheckpointError, match=r"voxgate models add .* --name digits"):
-        registry.healthy(first)
+        registry.check_unchanged(first)
     second = registry.add(folder)
-    registry.healthy(second)
+    registry.check_unchanged(second)
     assert registry.list() == (second,)
 
 
@@ -96,7 +96,7 @@ def test_a_name_is_not_taken_from_another_folder(
     registry: Registry, folder: Path, checkpoint: Path
 ) -> None:
     registry.add(folder)
-    with pytest.raises(UsageError, match=r"'digits' is installed already, in .*--name"):
+    with pytest.raises(UsageError, match=r"'digits' is already installed, in .*--name"):
         registry.add(checkpoint, "digits")
 
 
@@ -104,7 +104,7 @@ def test_a_name_is_not_taken_from_another_folder(
 def test_odd_names_are_refused(registry: Registry, folder: Path, name: str) -> None:
     with pytest.raises(UsageError):
         registry.add(folder, name)
-    assert not registry.places.models.exists()
+    assert not registry.paths.models.exists()
 
 
 def cut(folder: Path) -> None:
@@ -184,7 +184,7 @@ def test_an_edit_that_hides_its_time_is_found_by_its_hash(registry: Registry, fo
     before = (folder / SHARD).stat()
     edit(folder / SHARD)
     os.utime(folder / SHARD, ns=(before.st_atime_ns, before.st_mtime_ns))
-    registry.healthy(record)  # what size and time cannot tell
+    registry.check_unchanged(record)  # what size and time cannot tell
     with pytest.raises(ChangedCheckpointError, match="Its SHA-256 is"):
         registry.verify(record)
 
@@ -195,9 +195,9 @@ def test_files_that_only_look_new_are_healthy_after_they_were_verified(
     record = registry.add(folder)
     os.utime(folder / SHARD)
     with pytest.raises(ChangedCheckpointError, match=r"show digits --verify"):
-        registry.healthy(record)
+        registry.check_unchanged(record)
     registry.verify(record)
-    registry.healthy(registry.find("digits"))
+    registry.check_unchanged(registry.find("digits"))
 
 
 def test_removing_an_added_folder_deletes_nothing_of_it(registry: Registry, folder: Path) -> None:
@@ -212,7 +212,7 @@ def test_removing_a_pulled_model_frees_what_it_took(registry: Registry, hub: Hub
     record = pull_model(registry, NAME)
     assert registry.remove(NAME) == record.nbytes
     assert registry.list() == ()
-    assert not [path for path in registry.places.models.rglob("*") if path.is_file()]
+    assert not [path for path in registry.paths.models.rglob("*") if path.is_file()]
     with pytest.raises(UnknownModelError):
         registry.remove(NAME)
 
@@ -221,9 +221,9 @@ def test_removing_takes_what_an_interrupted_pull_has_left(registry: Registry, hu
     hub.faults.statuses[SHARD] = [404]
     with pytest.raises(Exception, match="hub"):
         pull_model(registry, NAME)
-    assert registry.places.staging(NAME).exists()
+    assert registry.paths.staging(NAME).exists()
     assert registry.remove(NAME) > 0
-    assert not registry.places.staging(NAME).exists()
+    assert not registry.paths.staging(NAME).exists()
 
 
 def test_an_alias_removes_nothing(registry: Registry, folder: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_home_may_be_moved(registry: Registry, hub: Hub, tmp_path: Path) -> No
     elsewhere = Registry.open(Settings(home=moved))
     (record,) = elsewhere.list()
     assert record.folder.is_relative_to(moved)
-    elsewhere.healthy(record)
+    elsewhere.check_unchanged(record)
 
 
 def spoil_json(path: Path) -> None:
@@ -275,7 +275,7 @@ def test_a_broken_record_is_named_and_can_be_removed(
     registry: Registry, folder: Path, change: Callable[[Path], object]
 ) -> None:
     registry.add(folder)
-    change(registry.places.record("digits"))
+    change(registry.paths.record("digits"))
     with pytest.raises(RegistryError, match="`voxgate models rm digits` removes it"):
         registry.list()
     registry.remove("digits")
@@ -304,7 +304,7 @@ def test_what_was_put_in_place_without_its_record_is_no_model_and_not_lost(
 ) -> None:
     """As after a kill between the two renames of an installation."""
     record = pull_model(registry, NAME)
-    registry.places.record(NAME).unlink()
+    registry.paths.record(NAME).unlink()
     assert registry.list() == ()
     before = len(hub.fetched())
     again = pull_model(registry, NAME)

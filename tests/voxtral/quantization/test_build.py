@@ -257,7 +257,7 @@ def test_the_registry_takes_them_for_no_part_of_a_model(folder: Path, tmp_path: 
     registry = Registry.open(Settings(home=tmp_path / "home"))
     record = registry.add(folder, "mine")
     assert not [file.name for file in record.files if "voxgate" in file.name]
-    registry.healthy(registry.verify(record))
+    registry.check_unchanged(registry.verify(record))
     registry.remove("mine")
     assert made(folder)  # of a folder that was added, nothing is deleted
 

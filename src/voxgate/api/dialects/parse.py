@@ -14,7 +14,7 @@ from voxgate.api.dialects.negotiate import ParsedRequest
 from voxgate.api.dialects.wire import TranscriptionRequest, validate_request
 from voxgate.audio.pcm import PcmDeclaration
 from voxgate.errors import NotBuiltError, OptionError, UsageError
-from voxgate.models.capabilities import HINTS, PROMISES
+from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS
 from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
@@ -89,13 +89,16 @@ def _refuse_overlong(dropped: list[str]) -> None:
     """Refuse what was too long to be kept, unless it is a hint, which is only warned of."""
     for name in dropped:
         field = name.replace("[", ".").partition(".")[0]
-        if field in TranscriptionRequest.model_fields and field not in {*VOCABULARY_FIELDS, *HINTS}:
+        if field in TranscriptionRequest.model_fields and field not in {
+            *VOCABULARY_FIELDS,
+            *HINT_OPTIONS,
+        }:
             raise UsageError(f"'{name[:100]}' is longer than 64 KiB. Shorten it, or leave it out.")
 
 
 def _options(request: TranscriptionRequest) -> Options:
     """What concerns the model; what was left out has its default."""
-    given = {name: getattr(request, name) for name in (*PROMISES, *HINTS)}
+    given = {name: getattr(request, name) for name in (*STRICT_OPTIONS, *HINT_OPTIONS)}
     if request.stop is not None:
         given["stop"] = tuple(request.stop)
     given["vocabulary"] = tuple(

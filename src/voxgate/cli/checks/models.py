@@ -8,7 +8,8 @@ from voxgate.cli.checks.check import Check
 from voxgate.errors import ChangedCheckpointError, CheckpointError, RegistryError
 from voxgate.hardware.memory import format_bytes, free_bytes, total_bytes
 from voxgate.models.catalogue import BUILT_IN_MODELS, checkpoint_spec, why_not_installed
-from voxgate.models.placement import memory_by_profile, place_model
+from voxgate.models.footprint import memory_by_profile
+from voxgate.models.placement import place_model
 from voxgate.models.store import verify
 from voxgate.models.store.registry import Registry
 from voxgate.pipeline.session import DEFAULT_MODEL

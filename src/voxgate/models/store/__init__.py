@@ -1,5 +1,5 @@
-"""The models on this machine: fetched, added or imported, named, checked and removed.
+"""The models on this machine: pull, add, import, export, verify and remove them.
 
-Imports no torch, and the hub's client only when something is pulled. What lies where, and why, is
-in docs/decisions/0011-registry.md; `shelf` is where others ask for a model by its name.
+Imports no torch, and the hub's client only for a pull. docs/decisions/0011-registry.md describes
+the files on disk and the reasons. Other packages look up a model in `models.available`.
 """

@@ -1,7 +1,8 @@
 """`ArchiveManifest`: a model as one file, for machines without a network.
 
-An uncompressed tar (weights do not shrink): first `voxgate-model.json`, which has the record with
-every file's size and SHA-256, then those files in that order. Any tar can list and unpack it.
+The file is an uncompressed tar, since weights do not compress. Its first member,
+`voxgate-model.json`, is the record with every file's size and SHA-256; those files follow in that
+order. Any tar program can list and unpack it.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from voxgate.hardware.memory import format_bytes
 from voxgate.models.store import atomic
 from voxgate.models.store.files import HashingReader
 from voxgate.models.store.names import check_free_name
-from voxgate.models.store.progress import StoreProgress
+from voxgate.models.store.progress import NO_PROGRESS, StoreProgress
 from voxgate.models.store.record import RECORD_VERSION, ModelRecord
 
 if TYPE_CHECKING:
-    from typing import Any, BinaryIO
+    from collections.abc import Callable
+    from typing import Any
 
     from voxgate.models.store.record import FileEntry
     from voxgate.models.store.registry import Registry
@@ -39,62 +41,57 @@ if TYPE_CHECKING:
 
 
 MANIFEST = "voxgate-model.json"
-MANIFEST_BYTES = 2**20  # the most it may have; a model of 100 files has 20 KB
+MAX_MANIFEST_BYTES = 2**20  # a model of 100 files has 20 KB
+COPY_BYTES_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveManifest:
-    """What the first member says of the others."""
+    """The first member: what the other members are."""
 
-    record: ModelRecord  # its folder is that of another machine, and means nothing here
+    record: ModelRecord  # its folder is meaningless: it is another machine's
 
-    def text(self) -> bytes:
-        """The first member."""
+    def to_json(self) -> bytes:
+        """Return the content of the first member."""
         facts: dict[str, Any] = {"version": RECORD_VERSION, **asdict(self.record)}
         del facts["folder"]
         return (json.dumps(facts, indent=2) + "\n").encode()
 
     @classmethod
     def parse(cls, text: bytes, file: str) -> ArchiveManifest:
-        """From bytes that anybody may have written. Raises `BundleError`, naming the file."""
+        """Read a manifest from an untrusted source. Raises `BundleError`, which names the file."""
         try:
-            record = ModelRecord.of(json.loads(text), Path())
+            record = ModelRecord.from_facts(json.loads(text), Path())
             check_free_name(record.name)
             names = [entry.name for entry in record.files]
             if not names or len(set(names)) != len(names):
-                raise ValueError("its files are none, or one of them twice")
+                raise ValueError("it names no files, or one of them twice")
         except UsageError as error:
             raise BundleError(f"{file} cannot be imported: {error.sentence}") from error
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise broken_archive(file, f"its {MANIFEST} makes no sense: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise broken_archive(file, f"its {MANIFEST} is invalid: {error}") from error
         return cls(record)
 
 
 def broken_archive(file: str, reason: str) -> BundleError:
-    """The sentence for a file that is no bundle, or was damaged on its way."""
+    """Return the error for a file that is not an exported model, or is damaged."""
     return BundleError(
-        f"{file} is no whole file of `voxgate models export` ({reason}). Export it again, or copy "
-        f"it again."
+        f"{file} is not a complete file of `voxgate models export` ({reason}). Export it again, or "
+        f"copy it again."
     )
 
 
-# MERGED registry.exporting
-# `export`: an installed model into one file.
+def export_model(record: ModelRecord, target: Path, progress: StoreProgress = NO_PROGRESS) -> None:
+    """Write the model to `target`, completely or not at all.
 
-SILENT_PROGRESS = StoreProgress()
-
-
-def export_model(record: ModelRecord, target: Path, watch: StoreProgress = SILENT_PROGRESS) -> None:
-    """Write the model to `target`, which has it whole or not at all.
-
-    What is read is hashed on its way: raises `ChangedCheckpointError` for files that are not those
-    that were installed, and `OutputError` for a target that cannot be written.
+    The files are hashed as they are read. Raises `ChangedCheckpointError` for files that are not
+    those that were installed, and `OutputError` for a target that cannot be written.
     """
     draft = target.with_name(f".{target.name}.draft")
     try:
         try:
             with draft.open("wb") as file:
-                _write(record, file, watch)
+                _write_tar(record, file, progress)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(target)
@@ -103,68 +100,65 @@ def export_model(record: ModelRecord, target: Path, watch: StoreProgress = SILEN
     except OSError as error:
         raise OutputError(
             f"{record.name} cannot be exported to {target}: {error.strerror or error}. Free some "
-            f"space there, or name another place."
+            f"space there, or name another file."
         ) from error
 
 
-def _write(record: ModelRecord, file: BinaryIO, watch: StoreProgress) -> None:
+def _write_tar(record: ModelRecord, file: BinaryIO, progress: StoreProgress) -> None:
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        manifest = ArchiveManifest(record).text()
+        manifest = ArchiveManifest(record).to_json()
         tar.addfile(_member(MANIFEST, len(manifest)), io.BytesIO(manifest))
         done = 0
         for entry in record.files:
-            _add(tar, record, entry, partial(_moved, watch, entry.name, done, record.nbytes))
+            on_read = partial(_report, progress, entry.name, done, record.nbytes)
+            _add_file(tar, record, entry, on_read)
             done += entry.nbytes
 
 
-def _add(tar: tarfile.TarFile, record: ModelRecord, entry: FileEntry, moved: partial[None]) -> None:
+def _add_file(
+    tar: tarfile.TarFile, record: ModelRecord, entry: FileEntry, on_read: Callable[[int], None]
+) -> None:
     with (record.folder / entry.name).open("rb") as source:
-        reader = HashingReader(source, moved)
-        same = os.fstat(source.fileno()).st_size == entry.nbytes
-        if same:
+        reader = HashingReader(source, on_read)
+        unchanged = os.fstat(source.fileno()).st_size == entry.nbytes
+        if unchanged:
             try:
                 tar.addfile(_member(entry.name, entry.nbytes), reader)
-            except tarfile.TarError:  # it was cut while it was read
-                same = False
-    if not same or reader.sha256 != entry.sha256:
+            except tarfile.TarError:  # it was truncated while it was read
+                unchanged = False
+    if not unchanged or reader.sha256 != entry.sha256:
         raise ChangedCheckpointError(
             f"{record.name} cannot be exported: {record.folder / entry.name} is not the file that "
             f"was installed. Get the model again."
         )
 
 
-def _moved(watch: StoreProgress, name: str, before: int, total: int, done: int) -> None:
-    watch.moved(name, before + done, total)
+def _report(progress: StoreProgress, name: str, before: int, total: int, nbytes: int) -> None:
+    progress.on_bytes(name, before + nbytes, total)
 
 
 def _member(name: str, nbytes: int) -> tarfile.TarInfo:
-    """A plain file of nobody's and of no time."""
+    """Return the header of a plain file, without an owner or a time."""
     member = tarfile.TarInfo(name)
     member.size = nbytes
     member.mode = 0o644
     return member
 
 
-# MERGED registry.importing
-# `import_model`: an exported model into the registry.
-#
-# The file comes from anywhere. It is read as a stream and never unpacked: each member must be the
-# plain file that is expected next, by name and size, and is written where we choose.
-
-COPY_BYTES_AT_ONCE = 2**20
-
-
 def import_model(
-    registry: Registry, path: Path, watch: StoreProgress = SILENT_PROGRESS
+    registry: Registry, path: Path, progress: StoreProgress = NO_PROGRESS
 ) -> ModelRecord:
-    """Install the model in a file, or find that it is here already at that revision.
+    """Install the model in an exported file, unless that revision is already installed.
 
-    Raises `BundleError` for a file that is none, or damaged; `UsageError` for a name that is an
-    added folder's; `CheckpointError`, `DiskFullError` and `RegistryError`.
+    The file may come from anywhere. It is read as a stream and never unpacked: each member must be
+    the plain file that is expected next, by name and size, and is written to a path that is
+    chosen here. Raises `BundleError` for a file that is not an exported model, or is damaged;
+    `UsageError` for the name of an added folder; `CheckpointError`, `DiskFullError` and
+    `RegistryError`.
     """
     try:
         with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|") as tar:
-            return _import(registry, tar, str(path), watch)
+            return _import(registry, tar, str(path), progress)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise broken_archive(str(path), str(error) or "it ends too early") from error
     except OSError as error:
@@ -175,44 +169,47 @@ def import_model(
 
 
 def _import(
-    registry: Registry, tar: tarfile.TarFile, file: str, watch: StoreProgress
+    registry: Registry, tar: tarfile.TarFile, file: str, progress: StoreProgress
 ) -> ModelRecord:
-    manifest = _next(tar, file, MANIFEST)
-    if manifest.size > MANIFEST_BYTES:
+    manifest = _next_member(tar, file, MANIFEST)
+    if manifest.size > MAX_MANIFEST_BYTES:
         raise broken_archive(file, f"its {MANIFEST} is too large")
-    said = ArchiveManifest.parse(_content(tar, manifest).read(), file).record
-    registry.refuse_added(said.name)
-    with atomic.store_errors(registry.places.models), registry.changing(said.name, watch.say):
-        here = registry.sound(said.name, said.revision)
-        if here is not None:
-            watch.say(f"{said.name} is here already, at {said.revision}.")
-            return here
-        staging = registry.staging(said.name, said.revision)
-        staging.keep_only(set())  # all of it comes from the file
+    record = ArchiveManifest.parse(_content(tar, manifest).read(), file).record
+    registry.check_not_added(record.name)
+    with (
+        atomic.store_errors(registry.paths.models),
+        registry.lock_model(record.name, progress.on_message),
+    ):
+        installed = registry.find_unchanged(record.name, record.revision)
+        if installed is not None:
+            progress.on_message(f"{record.name} is already installed, at {record.revision}.")
+            return installed
+        staging = registry.staging(record.name, record.revision)
+        staging.keep_only(set())  # every file comes from the archive
         try:
-            _make_sure_of_room(said, staging)
-            _copy_all(tar, said, staging, file, watch)
-            return registry.install(said.name, said.revision, "import", said.layout, staging)
-        except BaseException:  # an import has nothing to go on with: it begins anew
-            staging.drop()
+            _check_disk_space(record, staging)
+            _copy_all(tar, record, staging, file, progress)
+            return registry.install(record.name, record.revision, "import", record.layout, staging)
+        except BaseException:  # an import cannot be resumed: it starts over
+            staging.delete()
             raise
 
 
 def _copy_all(
-    tar: tarfile.TarFile, said: ModelRecord, staging: Staging, file: str, watch: StoreProgress
+    tar: tarfile.TarFile, record: ModelRecord, staging: Staging, file: str, progress: StoreProgress
 ) -> None:
     done = 0
-    for entry in said.files:
-        member = _next(tar, file, entry.name)
+    for entry in record.files:
+        member = _next_member(tar, file, entry.name)
         if member.size != entry.nbytes:
             raise broken_archive(file, f"{entry.name} has {member.size} bytes, not {entry.nbytes}")
-        moved = partial(_moved, watch, entry.name, done, said.nbytes)
-        if _copy(HashingReader(_content(tar, member), moved), staging, entry) != entry.sha256:
+        on_read = partial(_report, progress, entry.name, done, record.nbytes)
+        if _copy(HashingReader(_content(tar, member), on_read), staging, entry) != entry.sha256:
             raise broken_archive(file, f"{entry.name} has another SHA-256 than its {MANIFEST} says")
-        staging.settle(entry.name)
+        staging.complete(entry.name)
         done += entry.nbytes
-    if (more := tar.next()) is not None:
-        raise broken_archive(file, f"it has '{more.name}', which its {MANIFEST} does not name")
+    if (extra := tar.next()) is not None:
+        raise broken_archive(file, f"it has '{extra.name}', which its {MANIFEST} does not name")
 
 
 def _copy(reader: HashingReader, staging: Staging, entry: FileEntry) -> str:
@@ -222,7 +219,7 @@ def _copy(reader: HashingReader, staging: Staging, entry: FileEntry) -> str:
     return reader.sha256
 
 
-def _next(tar: tarfile.TarFile, file: str, name: str) -> tarfile.TarInfo:
+def _next_member(tar: tarfile.TarFile, file: str, name: str) -> tarfile.TarInfo:
     member = tar.next()
     if member is None:
         raise broken_archive(file, f"it ends before {name}")
@@ -232,14 +229,14 @@ def _next(tar: tarfile.TarFile, file: str, name: str) -> tarfile.TarInfo:
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> BinaryIO:
-    return cast("BinaryIO", tar.extractfile(member))  # None only for what is no plain file
+    return cast("BinaryIO", tar.extractfile(member))  # None only for other than plain files
 
 
-def _make_sure_of_room(said: ModelRecord, staging: Staging) -> None:
+def _check_disk_space(record: ModelRecord, staging: Staging) -> None:
     free = shutil.disk_usage(staging.path).free
-    if said.nbytes > free:
+    if record.nbytes > free:
         raise DiskFullError(
-            f"{said.name} needs {format_bytes(said.nbytes)} on the disk of {staging.path}, and "
+            f"{record.name} needs {format_bytes(record.nbytes)} on the disk of {staging.path}, and "
             f"{format_bytes(free)} are free. Free some, or name a folder on a larger disk in "
             f"VOXGATE_HOME."
         )

@@ -1,4 +1,4 @@
-"""Writing so that a crash at any moment leaves what was, or what is wanted, and nothing between."""
+"""Durable writes and locks: a crash at any moment leaves the old state or the new one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Replace a file's content: the old or the new is there, whatever happens."""
-    draft = path.with_name(f".{path.name}.draft")  # one name: who is killed leaves one at most
+    """Replace a file's content so that readers find the old text or the new text."""
+    draft = path.with_name(f".{path.name}.draft")  # a fixed name: killed processes leave one file
     with draft.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -26,13 +26,13 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def durable_rename(source: Path, target: Path) -> None:
-    """Rename on one disk, and have the disk know it."""
+    """Rename within one file system, and flush the rename to the disk."""
     source.rename(target)
     fsync_path(target.parent)
 
 
 def fsync_path(path: Path) -> None:
-    """Have the disk know a file's bytes, or a folder's names."""
+    """Flush a file's bytes, or a folder's names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -41,40 +41,36 @@ def fsync_path(path: Path) -> None:
 
 
 @contextmanager
-def store_errors(place: Path) -> Iterator[None]:
-    """Turn the system's refusals into `DiskFullError` and `RegistryError`, naming the place."""
+def store_errors(folder: Path) -> Iterator[None]:
+    """Turn an `OSError` into `DiskFullError` or `RegistryError`, which name the path."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        where = error.filename or place
+        path = error.filename or folder
         if error.errno in {ENOSPC, EDQUOT}:
             raise DiskFullError(
-                f"{where} cannot be written: {reason}. Free some space, or name a folder on a "
+                f"{path} cannot be written: {reason}. Free some space, or name a folder on a "
                 f"larger disk in VOXGATE_HOME."
             ) from error
         raise RegistryError(
-            f"{where} cannot be used: {reason}. Models lie in {place}; see that it can be read and "
-            f"written, or name another folder in VOXGATE_HOME."
+            f"{path} cannot be used: {reason}. Models are stored in {folder}: make it readable and "
+            f"writable, or name another folder in VOXGATE_HOME."
         ) from error
-
-
-# MERGED registry.lock
-# `file_lock`: one process at a time, and no lock that outlives its process.
 
 
 @contextmanager
 def file_lock(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock of that name; `on_wait` is called once before waiting for somebody else.
+    """Hold an exclusive lock on `path`; call `on_wait` once before waiting for another holder.
 
-    The kernel drops it when its process ends, however it ends. The file goes with the lock: who
-    has waited for a file that is gone tries the next one.
+    The kernel drops the lock when its process ends, however it ends. The file is deleted with the
+    lock, so a waiter that got the lock of a deleted file tries again with the next one.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            _take(descriptor, on_wait)
-            if _is_at(descriptor, path):
+            _acquire(descriptor, on_wait)
+            if _is_same_file(descriptor, path):
                 try:
                     yield
                     return
@@ -84,7 +80,7 @@ def file_lock(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterato
             os.close(descriptor)
 
 
-def _take(descriptor: int, on_wait: Callable[[], None]) -> None:
+def _acquire(descriptor: int, on_wait: Callable[[], None]) -> None:
     with suppress(BlockingIOError):
         return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     on_wait()
@@ -92,10 +88,9 @@ def _take(descriptor: int, on_wait: Callable[[], None]) -> None:
     return None
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
-    ours = os.fstat(descriptor)
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    """Return whether `path` is still the file of this descriptor."""
     try:
-        there = path.stat()
+        return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
-    return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)

@@ -1,8 +1,8 @@
-"""Which names a model may have, and which installed model a name stands for. Pure functions.
+"""Names of models: which are valid, and which installed model a name stands for. Pure functions.
 
-A family is the shape of its decoder: whatever has the shape of Voxtral Mini is a Voxtral Mini, be
-it the official checkpoint or somebody's fine-tuning of it. Any other shape is a family of its own,
-by the model's name, so that an alias never means a model of another kind.
+A family is defined by the shape of the decoder: every model with the shape of Voxtral Mini belongs
+to Voxtral Mini, whether it is the official checkpoint or a fine-tuned one. Any other shape is a
+family of its own with the model's name, so that an alias never means another kind of model.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAME = re.compile(rf"{_PART}(/{_PART})?")
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A published shape, and the names that stand for whatever is installed of it."""
+    """A published shape, and the aliases that stand for an installed model of that shape."""
 
     name: str
     title: str  # for people
@@ -73,10 +73,10 @@ FAMILIES = (
 
 
 def check_name(name: str) -> str:
-    """The name, if it can be a model's. Raises `UsageError`.
+    """Return the name if it is valid, else raise `UsageError`.
 
-    A name becomes a path below `models/`, so it is one or two parts of letters, digits, '.', '_'
-    and '-', neither of which begins with a sign: no '..', no '@', no hidden file.
+    A name becomes a path below `models/`. So it has one or two parts of letters, digits, '.', '_'
+    and '-', each of which begins with a letter or digit, and it contains no '..' and no '--'.
     """
     if not _NAME.fullmatch(name) or ".." in name or "--" in name:
         raise UsageError(
@@ -87,7 +87,7 @@ def check_name(name: str) -> str:
 
 
 def check_free_name(name: str) -> str:
-    """The name, if a model may be given it: it stands for nothing else. Raises `UsageError`."""
+    """Return the name if a new model may have it, else raise `UsageError`."""
     official = {family.repository for family in FAMILIES}
     if check_name(name) in BUILT_IN_MODELS or (family_by_alias(name) and name not in official):
         raise UsageError(f"'{name}' stands for something else already. Choose another name.")
@@ -95,22 +95,23 @@ def check_free_name(name: str) -> str:
 
 
 def family_by_alias(name: str) -> Family | None:
-    """The family that a name stands for, whatever its case."""
+    """Return the family with that alias, in any case; None without one."""
     return next((family for family in FAMILIES if name.lower() in family.aliases), None)
 
 
 def family_of(config: VoxtralConfig, name: str) -> str:
-    """The family of a shape; of a shape that nobody published, the model's own name."""
+    """Return the family of a shape; for an unpublished shape, the model's own name."""
     shape = config.decoder.width, config.decoder.layers
     return next((f.name for f in FAMILIES if (f.width, f.layers) == shape), name)
 
 
 def choose_model(name: str, installed: Sequence[ModelRecord]) -> ModelRecord:
-    """The installed model that a name stands for.
+    """Return the installed model that a name or an alias stands for.
 
-    A model's own name comes first. An alias takes, of its family alone, the official checkpoint;
-    else the one that was installed last; of two at the same moment, the last by name. Raises
-    `NoWeightsError` for an alias of which nothing is installed, else `UnknownModelError`.
+    A model's own name has precedence. An alias stands for the official checkpoint of its family,
+    else for the model of the family that was installed last (of two at the same time, the last by
+    name). Raises `NoWeightsError` for an alias of a family with no installed model, and
+    `UnknownModelError` for any other name.
     """
     for record in installed:
         if record.name == name:
@@ -118,22 +119,24 @@ def choose_model(name: str, installed: Sequence[ModelRecord]) -> ModelRecord:
     family = family_by_alias(name)
     if family is None:
         raise UnknownModelError.of(name, [record.name for record in installed])
-    kin = [record for record in installed if record.family == family.name]
-    if not kin:
+    members = [record for record in installed if record.family == family.name]
+    if not members:
         raise NoWeightsError(
             f"No {family.title} is installed, and '{name}' stands for nothing else. Get it: "
             f"`voxgate models pull {family.repository}`."
         )
-    return max(kin, key=lambda record: (record.name == family.repository, *_age(record)))
+    return max(
+        members, key=lambda record: (record.name == family.repository, *_install_order(record))
+    )
 
 
 def aliases_of(record: ModelRecord, installed: Sequence[ModelRecord]) -> tuple[str, ...]:
-    """The aliases that stand for this one of the installed models; none for one that is gone."""
+    """Return the aliases that stand for this model; empty if it is not among the installed."""
     if record not in installed:
         return ()
     aliases = [alias for f in FAMILIES if f.name == record.family for alias in f.aliases]
     return tuple(sorted(a for a in aliases if choose_model(a, installed).name == record.name))
 
 
-def _age(record: ModelRecord) -> tuple[str, str]:
+def _install_order(record: ModelRecord) -> tuple[str, str]:
     return record.installed_at, record.name

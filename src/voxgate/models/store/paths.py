@@ -1,12 +1,13 @@
-"""`StorePaths`: where everything of the registry lies.
+"""`StorePaths`: the paths of the registry.
 
-    models/OWNER/NAME.json                the record: a model is installed when it is there
-    models/OWNER/NAME@0123456789ab/       its files, as they lie in the repository
+    models/OWNER/NAME.json                the record: a model is installed when it exists
+    models/OWNER/NAME@0123456789ab/       its files, as they are in the repository
     models/.staging/OWNER--NAME/          what a pull or an import has so far
     models/.gone/OWNER--NAME/             what is about to be deleted
-    models/.locks/                        held while something changes
+    models/.locks/                        a lock file while a model changes
 
-No name of a model begins with a dot or has an '@' or a '--' in it: none of these meet.
+The name of a model does not begin with a dot and contains no '@' and no '--', so none of these
+paths collide.
 """
 
 from __future__ import annotations
@@ -20,26 +21,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-REVISION_DIGITS = 12  # of a commit in a folder's name: git's own short form for large histories
+REVISION_DIGITS = 12  # of a commit in a folder's name: git's own short form in large histories
 
 
 @dataclass(frozen=True, slots=True)
 class StorePaths:
-    """Paths below the folder of models. Names must have been checked."""
+    """Paths below the folder of models. The names must have been checked."""
 
     models: Path
 
     @property
     def run(self) -> Path:
-        """Where engines say which models they work with."""
+        """The folder of the engine records: see `models.running`."""
         return self.models.parent / RUN_FOLDER
 
     def record(self, name: str) -> Path:
-        """Where a model's record is."""
+        """Return the path of a model's record."""
         return self.models / f"{name}.json"
 
     def records(self) -> Iterator[Path]:
-        """Every record there is."""
+        """Yield the paths of all records."""
         for pattern in ("*.json", "*/*.json"):
             for path in self.models.glob(pattern):
                 parts = path.relative_to(self.models).parts
@@ -47,26 +48,26 @@ class StorePaths:
                     yield path
 
     def folder(self, name: str, revision: str) -> Path:
-        """Where the files of a model of ours are."""
+        """Return the folder of the files of a model that was pulled or imported."""
         return self.models / f"{name}@{revision[:REVISION_DIGITS]}"
 
     def folders(self, name: str) -> list[Path]:
-        """Every revision's folder, with a record or without."""
+        """Return the folders of all revisions, with a record or without."""
         path = self.models / name
         return sorted(path.parent.glob(f"{path.name}@*"))
 
     def staging(self, name: str) -> Path:
-        """Where a model is put together."""
-        return self.models / ".staging" / _flat(name)
+        """Return the folder in which a model is assembled."""
+        return self.models / ".staging" / _flat_name(name)
 
-    def gone(self, name: str) -> Path:
-        """Where a model's folders are moved to be deleted."""
-        return self.models / ".gone" / _flat(name)
+    def trash(self, name: str) -> Path:
+        """Return the folder to which a model's folders are moved to be deleted."""
+        return self.models / ".gone" / _flat_name(name)
 
     def lock(self, name: str) -> Path:
-        """What is held by whoever changes a model."""
-        return self.models / ".locks" / _flat(name)
+        """Return the path of the lock that a process holds while it changes a model."""
+        return self.models / ".locks" / _flat_name(name)
 
 
-def _flat(name: str) -> str:
+def _flat_name(name: str) -> str:
     return name.replace("/", "--")

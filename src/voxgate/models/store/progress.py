@@ -1,4 +1,4 @@
-"""`StoreProgress`: what is told of work that takes minutes."""
+"""`StoreProgress`: the callbacks of an operation that takes minutes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoreProgress:
-    """Who looks on. By itself nobody."""
+    """Callbacks for the progress of an operation; each does nothing by default."""
 
-    say: Callable[[str], None] = lambda _line: None
-    """A sentence for people."""
+    on_message: Callable[[str], None] = lambda _line: None
+    """Called with a sentence for people."""
 
-    moved: Callable[[str, int, int], None] = lambda _file, _done, _total: None
-    """The file in hand, and bytes done of all bytes."""
+    on_bytes: Callable[[str, int, int], None] = lambda _file, _done, _total: None
+    """Called with the current file, the bytes done of all files, and the bytes of all files."""
+
+
+NO_PROGRESS = StoreProgress()

@@ -1,4 +1,4 @@
-"""`pull`: a model from the hub to this machine, whole or not at all."""
+"""`pull_model`: fetch a model from the hub, completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voxgate.models.store import atomic, selection
 from voxgate.models.store.files import git_blob_of, sha256_of
 from voxgate.models.store.hub import Hub, Listing
 from voxgate.models.store.names import check_free_name, family_by_alias
-from voxgate.models.store.progress import StoreProgress
+from voxgate.models.store.progress import NO_PROGRESS, StoreProgress
 from voxgate.models.store.record import WEIGHTS_SUFFIX
 from voxgate.voxtral.checkpoint.directory import INDEX_FILE, read_json
 
@@ -24,67 +24,65 @@ if TYPE_CHECKING:
     from voxgate.models.store.staging import Staging
     from voxgate.voxtral.checkpoint.directory import Layout
 
-NO_PROGRESS = StoreProgress()
-
 
 def pull_model(
     registry: Registry,
     name: str,
     revision: str | None = None,
     token: str | None = None,
-    watch: StoreProgress = NO_PROGRESS,
+    progress: StoreProgress = NO_PROGRESS,
 ) -> ModelRecord:
-    """Fetch a repository's model, or find that it is here already at that commit.
+    """Fetch a repository's model, unless it is already installed at that commit.
 
-    `name` is a repository, or an alias of Voxtral Mini or Small. Of a revision before this one
-    nothing is left. Raises `UsageError`, `HubError`, `CheckpointError`, `DiskFullError` and
-    `RegistryError`; what was fetched then is kept for the next try, unless it is of no use.
+    `name` is a repository, or an alias of Voxtral Mini or Small. An earlier revision is deleted.
+    Raises `UsageError`, `HubError`, `CheckpointError`, `DiskFullError` and `RegistryError`. What
+    was fetched until then is kept for the next attempt, unless it is useless.
     """
     family = family_by_alias(name)
     name = family.repository if family else check_free_name(name)
-    registry.refuse_added(name)
-    with atomic.store_errors(registry.places.models), registry.changing(name, watch.say):
+    registry.check_not_added(name)
+    with atomic.store_errors(registry.paths.models), registry.lock_model(name, progress.on_message):
         hub = Hub(token)
         listing = hub.listing(name, revision)
-        here = registry.sound(name, listing.commit)
-        if here is not None:
-            watch.say(f"{name} is here already, at {listing.commit}.")
-            return here
+        installed = registry.find_unchanged(name, listing.commit)
+        if installed is not None:
+            progress.on_message(f"{name} is already installed, at {listing.commit}.")
+            return installed
         staging = registry.staging(name, listing.commit)
         try:
-            layout = _Transfer(listing, hub, staging, watch).run()
+            layout = _Transfer(listing, hub, staging, progress).run()
             return registry.install(name, listing.commit, "pull", layout, staging)
         except CheckpointError:
-            staging.drop()  # of no use however often it is fetched
+            staging.delete()  # another attempt would fetch the same
             raise
 
 
 @dataclass(frozen=True)
 class _Transfer:
-    """One repository's files on their way into the staging folder."""
+    """The transfer of a repository's files into the staging folder."""
 
     listing: Listing
     hub: Hub
     staging: Staging
-    watch: StoreProgress
+    progress: StoreProgress
 
     def run(self) -> Layout:
-        """Fetch and verify everything, the files that tell whether it is worth it first."""
+        """Fetch and verify all files, beginning with those that describe the model."""
         repository, files = self.listing.repository, self.listing.files
         layout = selection.choose_layout(repository, files)
-        described = selection.description_files(layout, files)
-        self._get_all(described)
-        tables = {name: read_json(self.staging.file(name)) for name in described}
-        selection.check_config(repository, layout, tables[described[0]])
+        descriptions = selection.description_files(layout, files)
+        self._fetch_all(descriptions)
+        tables = {name: read_json(self.staging.file(name)) for name in descriptions}
+        selection.check_config(repository, layout, tables[descriptions[0]])
         sizes = {name: file.nbytes for name, file in files.items()}
         rest = selection.remaining_files(repository, layout, sizes, tables.get(INDEX_FILE))
-        self.staging.keep_only({*described, *rest})
-        self._make_sure_of_room(rest)
-        self._get_all(rest)
+        self.staging.keep_only({*descriptions, *rest})
+        self._check_disk_space(rest)
+        self._fetch_all(rest)
         return layout
 
-    def _make_sure_of_room(self, names: tuple[str, ...]) -> None:
-        """Before gigabytes are fetched, and in the words of whoever has to make the room."""
+    def _check_disk_space(self, names: tuple[str, ...]) -> None:
+        """Raise `DiskFullError` unless the files fit, and report what will be fetched."""
         repository, files = self.listing.repository, self.listing.files
         total = sum(files[name].nbytes for name in names)
         needed = total - sum(self.staging.present_bytes(name) for name in names)
@@ -92,52 +90,49 @@ class _Transfer:
         if needed > free:
             raise DiskFullError(
                 f"{repository} needs {format_bytes(needed)} more on the disk of "
-                f"{self.staging.path}, and "
-                f"{format_bytes(free)} are free. Free some, or name a folder on a larger disk in "
-                f"VOXGATE_HOME."
+                f"{self.staging.path}, and {format_bytes(free)} are free. Free some, or name a "
+                f"folder on a larger disk in VOXGATE_HOME."
             )
         memory = sum(files[name].nbytes for name in names if name.endswith(WEIGHTS_SUFFIX))
-        self.watch.say(
+        self.progress.on_message(
             f"{repository} at {self.listing.commit}: {format_bytes(needed)} to fetch, "
-            f"{format_bytes(free)} are "
-            f"free. Loaded as it is stored, it will take {format_bytes(memory)} of memory; as "
-            f"balanced, "
-            f"about half."
+            f"{format_bytes(free)} are free. Loaded as it is stored, it will take "
+            f"{format_bytes(memory)} of memory; as balanced, about half."
         )
 
-    def _get_all(self, names: tuple[str, ...]) -> None:
+    def _fetch_all(self, names: tuple[str, ...]) -> None:
         files = self.listing.files
         total = sum(files[name].nbytes for name in names)
         before = 0
         for name in names:
             if not self.staging.file(name).exists():
-                self._get(name, before, total)
+                self._fetch(name, before, total)
             before += files[name].nbytes
-            self.watch.moved(name, before, total)
+            self.progress.on_bytes(name, before, total)
 
-    def _get(self, name: str, before: int, total: int) -> None:
+    def _fetch(self, name: str, before: int, total: int) -> None:
         part = self.staging.part(name)
         resumed = part.exists()
         done = before + (part.stat().st_size if resumed else 0)
 
-        def moved(nbytes: int) -> None:
+        def on_bytes(nbytes: int) -> None:
             nonlocal done
             done += nbytes
-            self.watch.moved(name, done, total)
+            self.progress.on_bytes(name, done, total)
 
-        self.hub.fetch(self.listing, name, part, moved)
-        if self._is_right(name, part):
-            self.staging.settle(name)
+        self.hub.fetch(self.listing, name, part, on_bytes)
+        if self._matches_hash(name, part):
+            self.staging.complete(name)
             return
         part.unlink()
         if not resumed:
             raise WrongContentError(
-                f"{name} is not what the hub announces: its hash is another. It was deleted: pull "
-                f"{self.listing.repository} again, and if it comes again, tell its owner."
+                f"{name} is not what the hub announced: its hash differs. It was deleted: pull "
+                f"{self.listing.repository} again, and if that fails again, tell its owner."
             )
-        self._get(name, before, total)  # what was here from before may be to blame: all anew
+        self._fetch(name, before, total)  # the bytes from before may be wrong: fetch all of it
 
-    def _is_right(self, name: str, part: Path) -> bool:
+    def _matches_hash(self, name: str, part: Path) -> bool:
         file = self.listing.files[name]
         if file.sha256 is not None:
             return sha256_of(part) == file.sha256

@@ -1,27 +1,26 @@
-"""`ModelRecord`: what is known of one installed model, kept as JSON."""
+"""`ModelRecord`: an installed model, stored as JSON."""
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import msgspec
 
 from voxgate.errors import RegistryError
-from voxgate.voxtral.checkpoint.directory import CONFIG_FILES, Layout
+from voxgate.voxtral.checkpoint.directory import Layout  # noqa: TC001 (msgspec reads the annotations)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ModelSource: TypeAlias = Literal["pull", "add", "import"]
-"""How a model came here. Files of `add` are somebody else's; the others are ours to delete."""
+"""How a model was installed. Files of `add` belong to somebody else; the others may be deleted."""
 
 RECORD_VERSION = 1
-REVISION_PATTERN = re.compile(r"[0-9a-f]{40}")
-SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 WEIGHTS_SUFFIX = ".safetensors"
 
 
@@ -29,7 +28,7 @@ WEIGHTS_SUFFIX = ".safetensors"
 class FileEntry:
     """One of a model's files, as it was when the model was installed."""
 
-    name: str  # in the folder; there are no folders below it
+    name: str  # in the model's folder; there are no folders below it
     nbytes: int
     sha256: str
     mtime_ns: int
@@ -40,46 +39,50 @@ class ModelRecord:
     """An installed model."""
 
     name: str
-    revision: str  # the commit it was pulled at; of an added folder, a hash of its files
+    revision: str  # the commit that was pulled; for an added folder, a hash of its files
     source: ModelSource
     folder: Path
     layout: Layout
     family: str  # see `names`
-    files: tuple[FileEntry, ...]  # those of its layout alone
-    installed_at: str  # UTC, ISO 8601 with microseconds: such texts sort by time
+    files: tuple[FileEntry, ...]  # those of its layout only
+    installed_at: str  # UTC, ISO 8601 with microseconds: such strings sort by time
 
     @property
     def nbytes(self) -> int:
-        """On disk."""
+        """Its bytes on disk."""
         return sum(file.nbytes for file in self.files)
 
     @property
     def memory_bytes(self) -> int:
-        """What its weights take in memory in the type that they are stored in."""
+        """The memory of its weights in the type in which they are stored."""
         return sum(file.nbytes for file in self.files if file.name.endswith(WEIGHTS_SUFFIX))
 
     def facts(self) -> dict[str, Any]:
-        """For JSON: every field, and the bytes."""
+        """Return every field and the total bytes, for JSON."""
         return {**asdict(self), "folder": str(self.folder), "bytes": self.nbytes}
 
-    def text(self, models: Path) -> str:
-        """As it is kept. Folders below `models` are named from there: a home may be moved."""
+    def to_json(self, models: Path) -> str:
+        """Return the text of the record's file.
+
+        Folders below `models` are stored relative to it, so that a home can be moved.
+        """
         folder = self.folder
-        within = folder.relative_to(models) if folder.is_relative_to(models) else folder
-        facts = {"version": RECORD_VERSION, **asdict(self), "folder": str(within)}
+        relative = folder.relative_to(models) if folder.is_relative_to(models) else folder
+        facts = {"version": RECORD_VERSION, **asdict(self), "folder": str(relative)}
         return json.dumps(facts, indent=2) + "\n"
 
     @classmethod
     def read(cls, path: Path, models: Path) -> ModelRecord:
-        """From its file. Raises `RegistryError`, and `FileNotFoundError` where there is none."""
+        """Read a record's file. Raises `RegistryError`, and `FileNotFoundError` without a file."""
         try:
             facts = json.loads(path.read_bytes())
-            record = cls.of(facts, models / _text(facts, "folder"))
+            folder = models / msgspec.convert(facts, _StoredFolder).folder
+            record = cls.from_facts(facts, folder)
             if path != models / f"{record.name}.json":
-                raise ValueError(f"it is of '{record.name}'")
+                raise ValueError(f"it is the record of '{record.name}'")
         except FileNotFoundError:
             raise
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             name = path.relative_to(models).with_suffix("")
             raise RegistryError(
                 f"The record {path} cannot be read ({error}). `voxgate models rm {name}` removes "
@@ -88,52 +91,65 @@ class ModelRecord:
         return record
 
     @classmethod
-    def of(cls, facts: dict[str, Any], folder: Path) -> ModelRecord:
-        """From JSON that anybody may have written. Raises `ValueError`, `TypeError`, `KeyError`."""
-        if facts["version"] != RECORD_VERSION:
-            raise ValueError(
-                f"it is of version {facts['version']!r}, and {RECORD_VERSION} is known"
-            )
-        if facts["source"] not in get_args(ModelSource) or facts["layout"] not in CONFIG_FILES:
-            raise ValueError("its source or layout is none that is known")
-        if not REVISION_PATTERN.fullmatch(_text(facts, "revision")):
-            raise ValueError("its revision is no commit")
+    def from_facts(cls, facts: object, folder: Path) -> ModelRecord:
+        """Return the record in JSON from an untrusted source. Raises `ValueError`.
+
+        `folder` takes the place of the one in the JSON, which may be another machine's.
+        """
+        version = msgspec.convert(facts, _StoredVersion).version
+        if version != RECORD_VERSION:
+            raise ValueError(f"its version is {version!r}, and only {RECORD_VERSION} is supported")
+        stored = msgspec.convert(facts, _StoredRecord)
+        for file in stored.files:
+            if Path(file.name).name != file.name or file.name.startswith("."):
+                raise ValueError(f"'{file.name}' is not the name of a plain file")
         return cls(
-            name=_text(facts, "name"),
-            revision=facts["revision"],
-            source=facts["source"],
+            name=stored.name,
+            revision=stored.revision,
+            source=stored.source,
             folder=folder,
-            layout=facts["layout"],
-            family=_text(facts, "family"),
-            files=tuple(map(_entry, facts["files"])),
-            installed_at=_text(facts, "installed_at"),
+            layout=stored.layout,
+            family=stored.family,
+            files=tuple(FileEntry(*msgspec.structs.astuple(file)) for file in stored.files),
+            installed_at=stored.installed_at,
         )
 
 
 def timestamp() -> str:
-    """The present moment, as records have it."""
+    """Return the current time in the form of records."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def content_revision(files: Iterable[FileEntry]) -> str:
-    """A revision for a folder that has no commit: 40 digits that change with any of its files."""
+    """Return a revision for a folder without a commit: 40 digits that depend on every file."""
     lines = sorted(f"{file.sha256}  {file.name}\n" for file in files)
     return sha256("".join(lines).encode()).hexdigest()[:40]
 
 
-def _entry(facts: dict[str, Any]) -> FileEntry:
-    name, nbytes, mtime_ns = _text(facts, "name"), facts["nbytes"], facts["mtime_ns"]
-    if not isinstance(nbytes, int) or not isinstance(mtime_ns, int) or nbytes < 0:
-        raise TypeError("a file's size or time is no number")
-    if Path(name).name != name or name.startswith("."):
-        raise ValueError(f"'{name}' is no file beside the others")
-    if not SHA256_PATTERN.fullmatch(_text(facts, "sha256")):
-        raise ValueError(f"'{name}' has no SHA-256")
-    return FileEntry(name, nbytes, facts["sha256"], mtime_ns)
+# What is read from a file, checked by msgspec. Its `ValidationError` is a `ValueError` whose text
+# names the field ("Expected `str`, got `null` - at `$.folder`").
 
 
-def _text(facts: dict[str, Any], name: str) -> str:
-    value = facts[name]
-    if not isinstance(value, str):
-        raise TypeError(f"its '{name}' is no text")
-    return value
+class _StoredVersion(msgspec.Struct):
+    version: Any
+
+
+class _StoredFolder(msgspec.Struct):
+    folder: str
+
+
+class _StoredFile(msgspec.Struct):
+    name: str
+    nbytes: Annotated[int, msgspec.Meta(ge=0)]
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    mtime_ns: int
+
+
+class _StoredRecord(msgspec.Struct):
+    name: str
+    revision: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}\Z")]
+    source: ModelSource
+    layout: Layout
+    family: str
+    files: list[_StoredFile]
+    installed_at: str

@@ -1,4 +1,4 @@
-"""`Registry`: the models on this machine, in the folder `models` of the home."""
+"""`Registry`: the installed models, in the folder `models` of the home."""
 
 from __future__ import annotations
 
@@ -32,161 +32,167 @@ if TYPE_CHECKING:
     from voxgate.voxtral.checkpoint.directory import Layout
 
 
-def _silent(_line: str) -> None:
-    """Say nothing."""
+def _ignore(_line: str) -> None:
+    """Ignore a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Every question reads the disk anew: commands and servers share it without talking."""
+    """The installed models.
 
-    places: StorePaths
+    Every call reads the disk, so that commands and servers share a home without communicating.
+    """
+
+    paths: StorePaths
 
     @classmethod
     def open(cls, settings: Settings) -> Registry:
-        """The registry of a home. Nothing is made or read before it is needed."""
+        """Return the registry of a home. Nothing is created or read yet."""
         return cls(StorePaths(settings.home.expanduser().absolute() / "models"))
 
     def list(self) -> tuple[ModelRecord, ...]:
-        """Every installed model, by name. Raises `RegistryError` for a record that is broken."""
-        with atomic.store_errors(self.places.models):
-            found = [self._read(path) for path in self.places.records()]
+        """Return every installed model by name. Raises `RegistryError` for a broken record."""
+        with atomic.store_errors(self.paths.models):
+            found = [self._read(path) for path in self.paths.records()]
         return tuple(sorted(filter(None, found), key=lambda record: record.name))
 
     def survey(self) -> Iterator[tuple[str, ModelRecord | RegistryError]]:
-        """Every model by its name, and for a record that is broken its error."""
-        with atomic.store_errors(self.places.models):
-            for path in sorted(self.places.records()):
-                name = str(path.relative_to(self.places.models).with_suffix(""))
+        """Yield every model's name with its record, or with the error of a broken record."""
+        with atomic.store_errors(self.paths.models):
+            for path in sorted(self.paths.records()):
+                name = str(path.relative_to(self.paths.models).with_suffix(""))
                 try:
                     record = self._read(path)
                 except RegistryError as error:
                     yield name, error
                     continue
-                if record is not None:  # it went meanwhile
+                if record is not None:  # it was removed meanwhile
                     yield name, record
 
     def get(self, name: str) -> ModelRecord | None:
-        """The model of exactly that name."""
-        with atomic.store_errors(self.places.models):
-            return self._read(self.places.record(names.check_name(name)))
+        """Return the model of exactly that name; None without one."""
+        with atomic.store_errors(self.paths.models):
+            return self._read(self.paths.record(names.check_name(name)))
 
     def find(self, name: str) -> ModelRecord:
-        """What a name or an alias stands for: see `names.choose`, whose errors it raises."""
+        """Return the model of a name or alias. Raises as `names.choose_model` does."""
         return names.choose_model(name, self.list())
 
     def aliases_of(self, record: ModelRecord) -> tuple[str, ...]:
-        """The aliases that stand for this model now."""
+        """Return the aliases that stand for this model now."""
         return names.aliases_of(record, self.list())
 
-    def healthy(self, record: ModelRecord) -> None:
-        """Raise `ChangedCheckpointError` unless the files are, by size and time, as installed."""
+    def check_unchanged(self, record: ModelRecord) -> None:
+        """Raise `ChangedCheckpointError` if the size or time of a file has changed."""
         verify.check_unchanged(record)
 
     def verify(self, record: ModelRecord) -> ModelRecord:
-        """Compare contents; files that merely look new are taken as they are from then on.
+        """Compare the content of all files, a second per gigabyte; return the record.
 
-        A second a gigabyte. Raises `ChangedCheckpointError` for the first that differs.
+        New times of files with the same content are recorded. Raises `ChangedCheckpointError` for
+        the first file that differs.
         """
         verified = replace(record, files=verify.verify_content(record))
         if verified != record:
-            with atomic.store_errors(self.places.models), self.changing(record.name):
+            with atomic.store_errors(self.paths.models), self.lock_model(record.name):
                 if self.get(record.name) == record:
                     self._write(verified)
         return verified
 
     def add(
-        self, path: str | Path, name: str | None = None, say: Callable[[str], None] = _silent
+        self,
+        path: str | Path,
+        name: str | None = None,
+        on_message: Callable[[str], None] = _ignore,
     ) -> ModelRecord:
-        """Take a folder as it lies: nothing is copied, and every file is hashed once.
+        """Register a folder where it is: nothing is copied, and every file is hashed once.
 
-        The name is the folder's own unless another is given. `say` hears when another command has
-        to be waited for. Raises `CheckpointError`,
-        `UsageError` for names, and `RegistryError`.
+        The name is the folder's unless another is given. `on_message` is called before waiting for
+        another command. Raises `CheckpointError`, `UsageError` for names, and `RegistryError`.
         """
-        folder = open_directory(path)
-        name = names.check_free_name(name if name is not None else folder.name)
-        check_tensors(folder)
-        with atomic.store_errors(folder.path):
-            files = tuple(file_entry(folder.path / file) for file in checkpoint_files(folder))
-        with atomic.store_errors(self.places.models), self.changing(name, say):
+        directory = open_directory(path)
+        name = names.check_free_name(name if name is not None else directory.name)
+        check_tensors(directory)
+        with atomic.store_errors(directory.path):
+            files = tuple(file_entry(directory.path / file) for file in checkpoint_files(directory))
+        with atomic.store_errors(self.paths.models), self.lock_model(name, on_message):
             known = self.get(name)
-            if known is not None and (known.source != "add" or known.folder != folder.path):
+            if known is not None and (known.source != "add" or known.folder != directory.path):
                 raise UsageError(
-                    f"'{name}' is installed already, in {known.folder}. Choose another name with "
+                    f"'{name}' is already installed, in {known.folder}. Choose another name with "
                     f"--name, or remove it first: `voxgate models rm {name}`."
                 )
-            record = new_record(name, content_revision(files), "add", folder, files)
+            record = new_record(name, content_revision(files), "add", directory, files)
             self._write(record)
         return record
 
-    def remove(self, name: str, say: Callable[[str], None] = _silent) -> int:
-        """Forget a model, and delete what was fetched of it. Returns the bytes that are freed.
+    def remove(self, name: str, on_message: Callable[[str], None] = _ignore) -> int:
+        """Remove a model and return the bytes that this frees.
 
-        Files of an added folder are left alone. What an interrupted pull has left goes as well,
-        and so does a record that cannot be read. Raises `UnknownModelError`, and `ModelInUseError`
-        while an engine of this home works with it.
+        Files that were pulled or imported are deleted, with what an interrupted pull has left. The
+        files of an added folder are kept. A record that cannot be read is removed too. Raises
+        `UnknownModelError`, and `ModelInUseError` while an engine of this home has it loaded.
         """
-        record, staging = self.places.record(names.check_name(name)), self.places.staging(name)
-        with atomic.store_errors(self.places.models), self.changing(name, say):
-            self._refuse_in_use(name)
-            present = [path for path in (staging, *self.places.folders(name)) if path.exists()]
+        record, staging = self.paths.record(names.check_name(name)), self.paths.staging(name)
+        with atomic.store_errors(self.paths.models), self.lock_model(name, on_message):
+            self._check_not_in_use(name)
+            present = [path for path in (staging, *self.paths.folders(name)) if path.exists()]
             if not present and not record.exists():
                 raise UnknownModelError.of(name, [known.name for known in self.list()])
-            freed = sum(map(_size, present))
-            record.unlink(missing_ok=True)  # first: from then on there is no such model
+            freed = sum(map(_folder_bytes, present))
+            record.unlink(missing_ok=True)  # first: without a record the model is not installed
             self._discard(name, present)
         return freed
 
     def staging(self, name: str, revision: str) -> Staging:
-        """Where to put a model together; its own files from before, unsound or lost, are in it.
+        """Return the folder to assemble a model in, with its earlier files to be verified again.
 
         The caller holds the model's lock, here and in `install`.
         """
-        staging = Staging(self.places.staging(name))
+        staging = Staging(self.paths.staging(name))
         staging.begin(revision)
-        target = self.places.folder(name, revision)
+        target = self.paths.folder(name, revision)
         if target.exists():
-            self.places.record(name).unlink(missing_ok=True)
+            self.paths.record(name).unlink(missing_ok=True)
             staging.adopt(target)
         return staging
 
     def install(
         self, name: str, revision: str, source: ModelSource, layout: Layout, staging: Staging
     ) -> ModelRecord:
-        """Put a staged model in place of whatever had its name.
+        """Install a staged model in place of the one with its name.
 
-        The new record is written over the old one: at every moment the old model or the new one is
-        there, whole. Raises `CheckpointError` for one that is not whole.
+        The new record replaces the old one in one rename, so that at every moment the complete old
+        model or the complete new one is installed. Raises `CheckpointError` for an incomplete one.
         """
-        folder = open_directory(staging.files, layout)
-        check_tensors(folder)
-        files = tuple(map(file_entry, sorted(folder.path.iterdir())))
-        target = self.places.folder(name, revision)
+        directory = open_directory(staging.files, layout)
+        check_tensors(directory)
+        files = tuple(map(file_entry, sorted(directory.path.iterdir())))
+        target = self.paths.folder(name, revision)
         target.parent.mkdir(parents=True, exist_ok=True)
-        atomic.durable_rename(folder.path, target)
-        record = new_record(name, revision, source, replace(folder, path=target), files)
+        atomic.durable_rename(directory.path, target)
+        record = new_record(name, revision, source, replace(directory, path=target), files)
         self._write(record)
-        self._tidy(record)
+        self._clean_up(record)
         return record
 
-    def sound(self, name: str, revision: str) -> ModelRecord | None:
-        """The model at that revision, if it is here and as it was.
+    def find_unchanged(self, name: str, revision: str) -> ModelRecord | None:
+        """Return the model if it is installed at that revision with unchanged files, else None.
 
-        The caller holds its lock: what a killed process has left of its installation goes.
+        The caller holds its lock. What a killed process has left of its installation is deleted.
         """
         record = self.get(name)
         if record is None or record.revision != revision:
             return None
         try:
-            self.healthy(record)
+            self.check_unchanged(record)
         except ChangedCheckpointError:
             return None
-        self._tidy(record)
+        self._clean_up(record)
         return record
 
-    def refuse_added(self, name: str) -> None:
-        """Raise `UsageError` for the name of a folder of somebody's: it is not ours to replace."""
+    def check_not_added(self, name: str) -> None:
+        """Raise `UsageError` for the name of an added folder, which must not be replaced."""
         record = self.get(name)
         if record is not None and record.source == "add":
             raise UsageError(
@@ -195,55 +201,52 @@ class Registry:
             )
 
     @contextmanager
-    def changing(
-        self, name: str, say: Callable[[str], None] = lambda _line: None
-    ) -> Iterator[None]:
-        """Be the only one who changes this model."""
-        # Whoever makes the home decides who may look into it: it will hold keys as well.
-        self.places.models.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock, gone = self.places.lock(name), self.places.gone(name)
+    def lock_model(self, name: str, on_message: Callable[[str], None] = _ignore) -> Iterator[None]:
+        """Hold the lock of a model while it changes."""
+        # The home is private to its user, because it holds keys as well.
+        self.paths.models.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock, trash = self.paths.lock(name), self.paths.trash(name)
         lock.parent.mkdir(parents=True, exist_ok=True)
-        with file_lock(
-            lock, lambda: say(f"another command is changing {name}: waiting for its end.")
-        ):
-            if gone.exists():
-                shutil.rmtree(gone)  # of one who was killed
+        waiting = f"another command is changing {name}: waiting for its end."
+        with file_lock(lock, lambda: on_message(waiting)):
+            if trash.exists():
+                shutil.rmtree(trash)  # left by a killed process
             yield
 
-    def _refuse_in_use(self, name: str) -> None:
-        for plate in running_engines(self.places.run):
-            if plate.model == name:
+    def _check_not_in_use(self, name: str) -> None:
+        for engine in running_engines(self.paths.run):
+            if engine.model == name:
                 raise ModelInUseError(
-                    f"{name} is in memory, in process {plate.pid}. `voxgate unload {name}` takes "
-                    f"it out when its work is done; then remove it."
+                    f"{name} is in memory, in process {engine.pid}. Unload it with `voxgate unload "
+                    f"{name}`, then remove it."
                 )
 
     def _read(self, path: Path) -> ModelRecord | None:
         try:
-            return ModelRecord.read(path, self.places.models)
+            return ModelRecord.read(path, self.paths.models)
         except FileNotFoundError:
             return None
 
     def _write(self, record: ModelRecord) -> None:
-        path = self.places.record(record.name)
+        path = self.paths.record(record.name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.replace_text(path, record.text(self.places.models))
+        atomic.replace_text(path, record.to_json(self.paths.models))
 
-    def _tidy(self, record: ModelRecord) -> None:
-        """Leave nothing of a model but itself."""
-        folders = self.places.folders(record.name)
+    def _clean_up(self, record: ModelRecord) -> None:
+        """Delete a model's other revisions and its staging folder."""
+        folders = self.paths.folders(record.name)
         self._discard(record.name, [other for other in folders if other != record.folder])
-        Staging(self.places.staging(record.name)).drop()
+        Staging(self.paths.staging(record.name)).delete()
 
     def _discard(self, name: str, folders: Sequence[Path]) -> None:
-        """Take folders away at once, and delete them after."""
-        gone = self.places.gone(name)
+        """Move folders to the trash, which takes no time, then delete them."""
+        trash = self.paths.trash(name)
         for folder in folders:
-            gone.mkdir(parents=True, exist_ok=True)
-            atomic.durable_rename(folder, gone / folder.name)
+            trash.mkdir(parents=True, exist_ok=True)
+            atomic.durable_rename(folder, trash / folder.name)
         if folders:
-            shutil.rmtree(gone)
+            shutil.rmtree(trash)
 
 
-def _size(folder: Path) -> int:
+def _folder_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

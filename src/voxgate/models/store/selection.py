@@ -1,8 +1,8 @@
-"""Which of a repository's files are fetched: one layout, and the small files that it needs.
+"""Select the files of a repository to fetch: one layout, and the small files that it needs.
 
-The official repositories hold the same weights twice, in Hugging Face's layout and in Mistral's
-own. Hugging Face's is preferred where both are whole, as `voxtral.folder` does. Nothing but
-safetensors and JSON is ever fetched: other formats of weights are programs in disguise.
+The official repositories hold the same weights twice, in Hugging Face's layout and in Mistral's.
+Hugging Face's is preferred when both are complete, as in `voxtral.checkpoint.directory`. Only
+safetensors and JSON are fetched: other formats of weights can contain programs.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ SIDE_FILES: dict[Layout, tuple[str, ...]] = {
     "hf": ("generation_config.json", "preprocessor_config.json", "processor_config.json"),
     "mistral": (),
 }
-"""Not needed here, but by whoever opens the folder with the layout's own library."""
+"""Not needed by Voxgate, but by the layout's own library when it opens the folder."""
 
 
 def choose_layout(repository: str, names: Collection[str]) -> Layout:
-    """The layout to fetch. Raises `CheckpointError` for a repository that has none."""
+    """Return the layout to fetch. Raises `CheckpointError` for a repository without any."""
     if not any(name.endswith(WEIGHTS_SUFFIX) for name in names):
         raise CheckpointError(
-            f"{repository} has no weights as safetensors, and other formats can carry programs: "
-            f"they are not fetched. Choose a repository with safetensors."
+            f"{repository} has no weights as safetensors. Other formats can contain programs and "
+            f"are not fetched. Choose a repository with safetensors."
         )
     present = set(names)
     if CONFIG_FILES["hf"] in present and present & {SINGLE_FILE, INDEX_FILE}:
@@ -47,9 +47,9 @@ def choose_layout(repository: str, names: Collection[str]) -> Layout:
         layout = "mistral"
     else:
         raise CheckpointError(
-            f"{repository} holds no checkpoint of Voxtral: {CONFIG_FILES['hf']} with "
-            f"{SINGLE_FILE} or "
-            f"{INDEX_FILE}, or {CONFIG_FILES['mistral']} with {CONSOLIDATED_FILE}, would be one."
+            f"{repository} holds no checkpoint of Voxtral. One has {CONFIG_FILES['hf']} with "
+            f"{SINGLE_FILE} or {INDEX_FILE}, or {CONFIG_FILES['mistral']} with "
+            f"{CONSOLIDATED_FILE}."
         )
     if TOKENIZER_FILE not in present:
         raise CheckpointError(f"{repository} has no {TOKENIZER_FILE}, the vocabulary of a Voxtral.")
@@ -57,7 +57,7 @@ def choose_layout(repository: str, names: Collection[str]) -> Layout:
 
 
 def description_files(layout: Layout, names: Collection[str]) -> tuple[str, ...]:
-    """The files to read before any weights are fetched: the configuration, and the index."""
+    """Return the files to read before weights are fetched: the configuration and the index."""
     has_index = layout == "hf" and INDEX_FILE in names
     return (CONFIG_FILES[layout], *((INDEX_FILE,) if has_index else ()))
 
@@ -65,11 +65,12 @@ def description_files(layout: Layout, names: Collection[str]) -> tuple[str, ...]
 def remaining_files(
     repository: str, layout: Layout, sizes: Mapping[str, int], index: Mapping[str, Any] | None
 ) -> tuple[str, ...]:
-    """The other files: small ones first, then weights. Raises `CheckpointError`.
+    """Return the other files, small ones before the weights.
 
-    `sizes` are all files of the repository; `index` is what its index says, where it has one.
+    `sizes` has the bytes of all files of the repository; `index` is the content of its index file,
+    if it has one. Raises `CheckpointError` for a missing file, or one that is too large.
     """
-    weights = _weights(repository, layout, index)
+    weights = _weight_files(repository, layout, index)
     small = (TOKENIZER_FILE, *(name for name in SIDE_FILES[layout] if name in sizes))
     for name in weights:
         if name not in sizes:
@@ -80,25 +81,27 @@ def remaining_files(
     for name in small:
         if sizes[name] > SMALL_BYTES:
             raise CheckpointError(
-                f"{name} in {repository} is larger than {SMALL_BYTES >> 20} MiB: it is of no "
-                f"Voxtral."
+                f"{name} in {repository} is larger than {SMALL_BYTES >> 20} MiB: it does not "
+                f"belong to a Voxtral."
             )
     return (*small, *weights)
 
 
 def check_config(repository: str, layout: Layout, table: Mapping[str, Any]) -> VoxtralConfig:
-    """The model's shape. Raises `CheckpointError` for what is no Voxtral that can be run."""
-    read = VoxtralConfig.from_hf if layout == "hf" else VoxtralConfig.from_mistral
+    """Return the model's shape. Raises `CheckpointError` for other models than Voxtral."""
+    parse = VoxtralConfig.from_hf if layout == "hf" else VoxtralConfig.from_mistral
     try:
-        return read(table)
+        return parse(table)
     except CheckpointError as error:
         raise CheckpointError(
-            f"{repository} is no Voxtral Mini or Small that can be run: {error}. No weights were "
-            f"fetched."
+            f"{repository} is not a Voxtral Mini or Small that can be run: {error}. No weights "
+            f"were fetched."
         ) from error
 
 
-def _weights(repository: str, layout: Layout, index: Mapping[str, Any] | None) -> tuple[str, ...]:
+def _weight_files(
+    repository: str, layout: Layout, index: Mapping[str, Any] | None
+) -> tuple[str, ...]:
     if layout == "mistral":
         return (CONSOLIDATED_FILE,)
     if index is None:
@@ -107,8 +110,7 @@ def _weights(repository: str, layout: Layout, index: Mapping[str, Any] | None) -
     if not isinstance(files, dict) or not files or not all(map(_is_shard, files.values())):
         raise CheckpointError(
             f"The {INDEX_FILE} of {repository} has no 'weight_map' of safetensors beside it. "
-            f"Choose "
-            f"another repository or --revision."
+            f"Choose another repository or --revision."
         )
     return tuple(sorted(set(files.values())))
 
