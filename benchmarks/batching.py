@@ -29,8 +29,9 @@ import torch
 
 from benchmarks import full_shape
 from benchmarks.table import Row, show
+from voxgate.engine.backend import load_model
 from voxgate.engine.queue import WindowRequest
-from voxgate.models.catalogue import find_model, load_model
+from voxgate.models.catalogue import find_model
 from voxgate.transcript.values import Done, Event, Options
 from voxgate.voxtral.model import Voxtral
 

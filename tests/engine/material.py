@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.sounds import real_speech
 from voxgate.engine.backend import Scheduler
-from voxgate.engine.queue import Lane, WindowRequest
+from voxgate.engine.queue import WindowRequest
 from voxgate.transcript.values import Event, Options
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -62,7 +62,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 class Caller:
-    """Gives a scheduler one window, and notes what becomes of it.
+    """Gives a scheduler one window and records its events.
 
     `after` is called with the caller after each event, in the scheduler's own thread.
     """
@@ -71,24 +71,23 @@ class Caller:
         self,
         scheduler: Scheduler,
         pcm16: bytes,
-        lane: Lane = "batch",
         after: Callable[["Caller"], None] = lambda _: None,
         **options: Any,
     ) -> None:
-        self.told: list[Event] = []
+        self.received: list[Event] = []
         self.ended: Queue[Exception | None] = Queue()
         self._after = after
-        self.work = WindowRequest(pcm16, Options(**options), self._tell, self.ended.put, lane)
-        scheduler.add(self.work)
+        self.request = WindowRequest(pcm16, Options(**options), self._record, self.ended.put)
+        scheduler.add(self.request)
 
     def events(self) -> list[Event]:
         """All of them, once the window is done; raises what ended it otherwise. Once."""
         if error := self.ended.get(timeout=DEADLINE_S):
             raise error
-        return self.told
+        return self.received
 
-    def _tell(self, event: Event) -> None:
-        self.told.append(event)
+    def _record(self, event: Event) -> None:
+        self.received.append(event)
         self._after(self)
 
 

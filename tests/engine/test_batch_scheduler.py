@@ -1,7 +1,7 @@
-"""Windows that share a model: who is let in, what reaches whom, and what one cannot do to another.
+"""Windows that share a model: admission, events, and isolation from each other.
 
-Nothing is timed. What happens in the middle of something is done from inside: by the caller, which
-is told each event in the model's own thread, or by a model that calls out between two layers.
+Nothing is timed. An action in the middle of a step comes from inside: from the caller's callback,
+which runs in the model's own thread, or from a model that calls back between two layers.
 """
 
 import random
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as Flag
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,11 +28,8 @@ from voxgate.voxtral.kv_cache import KVCache
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.resumable import Resumable
 
-if TYPE_CHECKING:
-    from voxgate.engine.queue import Lane
-
 POSITIONS = 850  # of a slot: any window of 30 s
-OPENING = 2 * (3 + 4)  # half layers of the encoder, and of the decoder
+PREFILL = 2 * (3 + 4)  # half layers of the encoder, and of the decoder
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,7 +66,7 @@ def batch(
 
 
 def alone(model: Voxtral, sound: bytes, **options: Any) -> DecodingResult:
-    """What the model says of this window by itself."""
+    """Return the model's result for this window alone."""
     return model.generate(np.frombuffer(sound, "<i2").astype(np.float32) / 32768, **options)
 
 
@@ -78,16 +75,16 @@ def text(events: list[Event]) -> str:
 
 
 def at(number: int, do: Callable[[Caller], None]) -> Callable[[Caller], None]:
-    """What a caller does after its event of that number, from 1 on."""
-    return lambda caller: do(caller) if len(caller.told) == number else None
+    """Return a callback that acts after the caller's event of that number, from 1 on."""
+    return lambda caller: do(caller) if len(caller.received) == number else None
 
 
 @pytest.mark.parametrize("static", [False, True], ids=["ordinary", "static"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_windows_in_company_say_what_each_says_alone(
+def test_windows_together_give_the_text_of_each_alone(
     spoken: list[Spoken], dtype: torch.dtype, static: bool
 ) -> None:
-    """In steps of static shapes too, which are a card's."""
+    """In steps of static shapes too, as on a GPU."""
     model = Voxtral.load(CHECKPOINT, dtype=dtype)
     with batch(model, static=static) as together:
         callers = [Caller(together, pcm16(one)) for one in spoken]
@@ -104,7 +101,7 @@ def test_windows_in_company_say_what_each_says_alone(
 def test_each_window_keeps_its_own_options(
     digits: Voxtral, spoken: list[Spoken], static: bool
 ) -> None:
-    """Whatever its neighbours asked for."""
+    """Whatever options its neighbours have."""
     asked: list[dict[str, Any]] = [
         {"temperature": 1.5, "seed": 7},
         {"max_tokens": 3},
@@ -121,10 +118,8 @@ def test_each_window_keeps_its_own_options(
     assert len(set(heard)) >= 5  # two of them may end at the same word
 
 
-def test_while_one_is_opened_the_others_are_told_their_text(
-    digits: Voxtral, spoken: list[Spoken]
-) -> None:
-    """Counted in what the callers are told: steps of the new one between two tokens of the old."""
+def test_others_get_their_text_during_a_prefill(digits: Voxtral, spoken: list[Spoken]) -> None:
+    """Counted in events: steps of the new window between two tokens of the old one."""
     order: list[str] = []
     later: list[Caller] = []
     with batch(digits) as together:
@@ -134,7 +129,7 @@ def test_while_one_is_opened_the_others_are_told_their_text(
 
         def old(caller: Caller) -> None:
             order.append("o")
-            if len(caller.told) == OPENING + 1:
+            if len(caller.received) == PREFILL + 1:
                 later.extend(Caller(together, pcm16(spoken[0]), after=new) for _ in range(3))
 
         Caller(together, pcm16(spoken[1]), after=old).events()
@@ -162,7 +157,7 @@ def test_a_full_cache_lets_windows_wait(digits: Voxtral, spoken: list[Spoken]) -
         texts = [text(caller.events()) for caller in callers]
         assert full.step_age_s is None
     assert texts == [alone(digits, pcm16(one)).text.strip() for one in spoken[:7]]
-    assert max(active for active, _ in seen) == 2  # a slot is left to live windows
+    assert max(active for active, _ in seen) == 3
     assert max(queued for _, queued in seen) >= 4
 
 
@@ -173,57 +168,54 @@ def test_too_many_are_refused(digits: Voxtral, spoken: list[Spoken]) -> None:
         def crowd(caller: Caller) -> None:
             Caller(full, pcm16(spoken[0]))
             with pytest.raises(EngineBusyError, match="1 windows waiting") as error:
-                full.add(caller.work)
+                full.add(caller.request)
             refused.append(error.value)
 
         Caller(full, pcm16(spoken[0]), after=at(1, crowd)).events()
     assert refused
 
 
-def test_a_live_window_is_heard_before_batch_windows(digits: Voxtral, spoken: list[Spoken]) -> None:
-    """They came first, one of them is being opened, and the slots that they may have are taken."""
+def test_windows_end_in_the_order_they_came(digits: Voxtral, spoken: list[Spoken]) -> None:
     done: list[str] = []
 
     def finish(name: str) -> Callable[[Caller], None]:
         def note(caller: Caller) -> None:
-            if isinstance(caller.told[-1], Done):
+            if isinstance(caller.received[-1], Done):
                 done.append(name)
 
         return note
 
-    with batch(digits, slots=2) as mixed:
+    with batch(digits, slots=2) as scheduler:
         callers: list[Caller] = []
 
         def join(caller: Caller) -> None:
-            if len(caller.told) == 2:
-                later: list[tuple[str, Lane]] = [
-                    ("second", "batch"),
-                    ("third", "batch"),
-                    ("live", "live"),
-                ]
+            if len(caller.received) == 2:
                 callers.extend(
-                    Caller(mixed, pcm16(spoken[1]), lane, finish(name)) for name, lane in later
+                    Caller(scheduler, pcm16(spoken[1]), finish(name))
+                    for name in ("second", "third", "fourth")
                 )
             finish("first")(caller)
 
-        callers.append(Caller(mixed, pcm16(spoken[1]), after=join))
+        callers.append(Caller(scheduler, pcm16(spoken[1]), after=join))
         wait_until(lambda: len(callers) == 4)
         for caller in callers:
             caller.events()
-    assert done == ["live", "first", "second", "third"]
+    assert done == ["first", "second", "third", "fourth"]
 
 
-@pytest.mark.parametrize("events", [1, 4, OPENING - 1, OPENING, OPENING + 1, OPENING + 3])
+@pytest.mark.parametrize("events", [1, 4, PREFILL - 1, PREFILL, PREFILL + 1, PREFILL + 3])
 def test_a_window_is_cancelled_after_any_event(
     digits: Voxtral, spoken: list[Spoken], events: int
 ) -> None:
     """In the encoder, in the prompt, after the first token and after the third."""
     with batch(digits, slots=1) as single:
-        left = Caller(single, pcm16(spoken[1]), after=at(events, lambda me: single.cancel(me.work)))
+        left = Caller(
+            single, pcm16(spoken[1]), after=at(events, lambda me: single.cancel(me.request))
+        )
         following = Caller(single, pcm16(spoken[3]))
         assert text(following.events()) == alone(digits, pcm16(spoken[3])).text.strip()
-        single.cancel(following.work)  # finished: nothing happens
-    assert len(left.told) == events
+        single.cancel(following.request)  # finished: nothing happens
+    assert len(left.received) == events
     assert left.ended.empty()
 
 
@@ -236,18 +228,18 @@ def test_a_waiting_window_is_cancelled_without_a_step(
         def join_and_leave(_: Caller) -> None:
             waiting.append(Caller(single, pcm16(spoken[0])))
             assert single.queued == 1
-            single.cancel(waiting[0].work)
+            single.cancel(waiting[0].request)
             assert single.queued == 0
 
         first = Caller(single, pcm16(spoken[1]), after=at(1, join_and_leave))
         assert text(first.events())
         assert text(Caller(single, pcm16(spoken[1])).events())
-    assert waiting[0].told == []
+    assert waiting[0].received == []
     assert waiting[0].ended.empty()
 
 
 class Calling(Voxtral):
-    """Calls out between the layers of a token."""
+    """Calls `between` between the layers of a token."""
 
     between: Callable[[], None]
 
@@ -271,7 +263,7 @@ class Calling(Voxtral):
             yield
 
 
-def test_leaving_in_the_middle_of_a_token_leaves_the_others_theirs(
+def test_a_cancel_in_the_middle_of_a_step_leaves_the_others_theirs(
     digits: Voxtral, spoken: list[Spoken]
 ) -> None:
     count = Counter[str]()
@@ -279,7 +271,7 @@ def test_leaving_in_the_middle_of_a_token_leaves_the_others_theirs(
     def between() -> None:
         count["layers"] += 1
         if count["layers"] == 6:
-            together.cancel(callers[0].work)
+            together.cancel(callers[0].request)
 
     with batch(Calling.of(digits, between)) as together:
         callers = [Caller(together, pcm16(one)) for one in spoken[1:4]]
@@ -288,13 +280,15 @@ def test_leaving_in_the_middle_of_a_token_leaves_the_others_theirs(
     assert callers[0].ended.empty()
 
 
-def test_a_token_that_nobody_waits_for_is_broken_off(digits: Voxtral, spoken: list[Spoken]) -> None:
+def test_a_step_whose_windows_are_all_cancelled_is_stopped(
+    digits: Voxtral, spoken: list[Spoken]
+) -> None:
     layers: list[int] = []
 
     def between() -> None:
         layers.append(single.active)
         if len(layers) == 2:
-            single.cancel(caller.work)
+            single.cancel(caller.request)
 
     with batch(Calling.of(digits, between)) as single:
         caller = Caller(single, pcm16(spoken[1]))
@@ -302,7 +296,7 @@ def test_a_token_that_nobody_waits_for_is_broken_off(digits: Voxtral, spoken: li
     assert len(layers) == 2
 
 
-def test_what_breaks_a_common_step_ends_its_windows_and_nothing_else(
+def test_an_error_in_a_common_step_ends_its_windows_only(
     digits: Voxtral, spoken: list[Spoken], caplog: pytest.LogCaptureFixture
 ) -> None:
     broken: list[bool] = []
@@ -310,7 +304,7 @@ def test_what_breaks_a_common_step_ends_its_windows_and_nothing_else(
     def between() -> None:
         if not broken and together.active == 2:
             broken.append(True)
-            raise MemoryError("no room for a token")
+            raise MemoryError("no memory for a token")
 
     with batch(Calling.of(digits, between), slots=3) as together:
         callers = [Caller(together, pcm16(spoken[1])) for _ in range(4)]
@@ -318,10 +312,10 @@ def test_what_breaks_a_common_step_ends_its_windows_and_nothing_else(
         assert text(Caller(together, pcm16(spoken[1])).events())
     assert 1 <= sum(isinstance(end, MemoryError) for end in ends) <= 2
     assert ends[2:] == [None, None]
-    assert "no room for a token" in caplog.text
+    assert "no memory for a token" in caplog.text
 
 
-def test_what_cannot_be_heard_ends_alone(digits: Voxtral, spoken: list[Spoken]) -> None:
+def test_an_invalid_window_ends_alone(digits: Voxtral, spoken: list[Spoken]) -> None:
     with batch(digits, slots=2) as together:
         good = [Caller(together, pcm16(one)) for one in spoken[:2]]
         bad = [
@@ -367,7 +361,7 @@ def test_a_window_that_becomes_no_number_ends_alone(
                 assert text(caller.events()) == single.text.strip()
 
 
-def test_nothing_is_told_after_the_stop(digits: Voxtral, spoken: list[Spoken]) -> None:
+def test_no_event_comes_after_stop(digits: Voxtral, spoken: list[Spoken]) -> None:
     begun, go = Flag(), Flag()
 
     def between() -> None:
@@ -378,13 +372,13 @@ def test_nothing_is_told_after_the_stop(digits: Voxtral, spoken: list[Spoken]) -
         callers = [Caller(together, pcm16(spoken[1])) for _ in range(9)]
         assert begun.wait(DEADLINE_S)
         together.stop(0)
-        told = [len(caller.told) for caller in callers]
+        told = [len(caller.received) for caller in callers]
         go.set()
         together.stop(DEADLINE_S)
         with pytest.raises(EngineBusyError):
             Caller(together, pcm16(spoken[1]))
     assert (together.active, together.queued) == (0, 0)
-    assert [len(caller.told) for caller in callers] == told
+    assert [len(caller.received) for caller in callers] == told
     assert all(caller.ended.empty() for caller in callers)
 
 
@@ -402,4 +396,4 @@ def test_the_age_of_a_step_is_that_of_the_whole_batch(
         assert together.step_age_s is None
     assert len(ages) == len(events)
     assert all(age is not None and age >= 0 for age in ages[:-1])
-    assert [type(event) for event in events[: OPENING + 1]] == [Progress] * OPENING + [Delta]
+    assert [type(event) for event in events[: PREFILL + 1]] == [Progress] * PREFILL + [Delta]

@@ -77,7 +77,15 @@ def test_the_socket_is_its_owners_alone(engine: Engine) -> None:
 def test_an_idle_engine_says_so(engine: Engine) -> None:
     wait_until(lambda: engine.health().active == 0)
     health = engine.health()
-    expected = Health(MODEL, engine.process.pid, "idle", 0, 0, None, health.taken, health.idle_s)
+    expected = Health(
+        model=MODEL,
+        pid=engine.process.pid,
+        state="idle",
+        active=0,
+        queued=0,
+        taken=health.taken,
+        idle_s=health.idle_s,
+    )
     assert health == expected
     assert health.idle_s is not None
     assert health.idle_s >= 0
@@ -93,11 +101,11 @@ def test_words_come_through(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("body", "options", "says"),
     [
-        (b"abc", "{}", "3 bytes are no whole number of samples"),
+        (b"abc", "{}", "3 bytes are not a whole number of samples"),
         (bytes(30 * SECOND + 2), "{}", "longer than 30 s"),
         (b"", "{", "options of this call are malformed"),
-        (b"", '{"speed":2}', "'speed' is not known"),
-        (b"", '{"language":7}', "'language' must be a string"),
+        (b"", '{"speed":2}', "unknown field `speed`"),
+        (b"", '{"language":7}', "got `int` - at `$.language`"),
         (b"", '{"language":"fr"}', "does not know the language 'fr'"),
     ],
 )
@@ -227,7 +235,9 @@ def test_what_cannot_start_says_why(tmp_path: Path, engine: Engine) -> None:
     free = str(tmp_path / "e")
     assert "No model is called 'a/b'" in failed_start("a/b", "--socket", free)
     assert "listens there already" in failed_start(MODEL, "--socket", str(engine.socket))
-    assert "No socket can be made" in failed_start(MODEL, "--socket", str(tmp_path / ("x" * 120)))
+    assert "No socket can be created" in failed_start(
+        MODEL, "--socket", str(tmp_path / ("x" * 120))
+    )
     broken = failed_start(MODEL, "--socket", free, POCKETSPHINX_PATH=str(tmp_path))
     assert "PocketSphinx" in broken
 

@@ -2,7 +2,7 @@ import pytest
 
 from tests.engine.material import MODEL, SECOND, VOICE_NOTE_WORDS, noise, recording, voice_note
 from voxgate.engine.pocketsphinx_backend import PocketSphinxBackend, load_pocketsphinx
-from voxgate.errors import UnsupportedLanguageError, UsageError
+from voxgate.errors import UsageError
 from voxgate.models.catalogue import find_model
 from voxgate.transcript.values import Done, Event, Options, Progress, Segment
 
@@ -94,8 +94,3 @@ def test_a_window_of_a_few_samples_is_answered(sphinx: PocketSphinxBackend, samp
 def test_half_a_sample_is_refused(sphinx: PocketSphinxBackend) -> None:
     with pytest.raises(UsageError, match="3 bytes"):
         heard(sphinx, b"abc")
-
-
-def test_another_language_is_refused(sphinx: PocketSphinxBackend) -> None:
-    with pytest.raises(UnsupportedLanguageError, match="'fr'"):
-        next(sphinx.recognise(b"", Options(language="fr")))

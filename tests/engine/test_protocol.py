@@ -36,6 +36,33 @@ LINES: list[EventLine] = [
 ]
 
 
+WIRE = [
+    b'{"type":"delta","text":"zw\\u00f6lf \\u2028 Zeilen"}\n',
+    (
+        b'{"type":"segment","text":"na\\u00efve\\n","start":0.1,"end":0.4,"words":[{"text":"na\\u00efve\\n",'
+        b'"start":0.1,"end":0.4,"confidence":0.5,"time_source":"recognised"}],"confidence":0.5,'
+        b'"time_source":"recognised"}\n'
+    ),
+    (
+        b'{"type":"segment","text":"","start":1,"end":1,"words":[],"confidence":null,'
+        b'"time_source":"interpolated"}\n'
+    ),
+    b'{"type":"progress","audio_s":0.0}\n',
+    b'{"type":"done","language":null,"notices":[],"tokens":0}\n',
+    (
+        b'{"type":"done","language":"en","notices":[{"code":"loop","sentence":"A loop was cut."}],'
+        b'"tokens":0}\n'
+    ),
+    b'{"type":"done","language":null,"notices":[],"tokens":7}\n',
+    b'{"type":"error","code":"engine_error","sentence":"It broke.","retryable":true}\n',
+]
+
+
+@pytest.mark.parametrize(("line", "wire"), [*zip(LINES, WIRE, strict=True)], ids=repr)
+def test_a_line_has_these_bytes(line: EventLine, wire: bytes) -> None:
+    assert encode(line) == wire
+
+
 @pytest.mark.parametrize("line", LINES, ids=repr)
 def test_a_line_comes_back_as_it_was(line: EventLine) -> None:
     wire = encode(line)
@@ -47,31 +74,41 @@ def test_a_line_comes_back_as_it_was(line: EventLine) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        (b"", "not JSON"),
-        (b"\xff", "not JSON"),
-        (b"[1]", "an object"),
-        (b"[" * 100_000, "too deeply"),
-        (b"{}", "'type' is missing"),
-        (b'{"type":"dance"}', "'dance' is no type"),
-        (b'{"type":"delta"}', "'text' is missing"),
-        (b'{"type":"delta","text":1}', "'text' must be a string"),
-        (b'{"type":"delta","text":"a","pitch":1}', "'pitch' is not known"),
-        (b'{"type":"progress","audio_s":NaN}', "NaN"),
-        (b'{"type":"progress","audio_s":1e999}', "out of range"),
-        (b'{"type":"progress","audio_s":-1}', "out of range"),
-        (b'{"type":"progress","audio_s":true}', "must be a number"),
-        (b'{"type":"progress","audio_s":%d}' % 10**400, "out of range"),
-        (b'{"type":"done","tokens":-1}', "'tokens' must be a whole number"),
-        (b'{"type":"done","tokens":1.5}', "'tokens' must be a whole number"),
-        (b'{"type":"done","notices":{}}', "must be a list"),
-        (b'{"type":"done","notices":[1]}', "an object"),
-        (b'{"type":"done","notices":[{"code":"a","sentence":"b","x":null}]}', "'x' is not known"),
-        (b'{"type":"error","code":"a","sentence":"b","retryable":1}', "true or false"),
-        (b'{"type":"segment","text":"a","start":2,"end":1,"time_source":"recognised"}', "before"),
-        (b'{"type":"segment","text":"a","start":1,"end":1,"time_source":"guess"}', "'guess'"),
+        (b"", "truncated"),
+        (b"\xff", "JSON is malformed"),
+        (b"[1]", "Expected `object`, got `array`"),
+        (b"[" * 100_000, "Expected `object`, got `array`"),
+        (b'{"x":' + b"[" * 100_000, "recursion depth"),
+        (b"{}", "missing required field `type`"),
+        (b'{"type":"dance"}', "Invalid value 'dance' - at `$.type`"),
+        (b'{"type":"delta"}', "missing required field `text`"),
+        (b'{"type":"delta","text":1}', "Expected `str`, got `int` - at `$.text`"),
+        (b'{"type":"delta","text":"a","pitch":1}', "unknown field `pitch`"),
+        (b'{"type":"progress","audio_s":NaN}', "JSON is malformed"),
+        (b'{"type":"progress","audio_s":1e999}', "out of range - at `$.audio_s`"),
+        (b'{"type":"progress","audio_s":-1}', "Expected `float` >= 0.0 - at `$.audio_s`"),
+        (b'{"type":"progress","audio_s":true}', "got `bool` - at `$.audio_s`"),
+        (b'{"type":"progress","audio_s":%d}' % 10**400, "out of range - at `$.audio_s`"),
+        (b'{"type":"done","tokens":-1}', "Expected `int` >= 0 - at `$.tokens`"),
+        (b'{"type":"done","tokens":1.5}', "got `float` - at `$.tokens`"),
+        (b'{"type":"done","notices":{}}', "Expected `array`, got `object` - at `$.notices`"),
+        (b'{"type":"done","notices":[1]}', "Expected `object`, got `int` - at `$.notices[0]`"),
+        (b'{"type":"done","notices":[{"code":"a","sentence":"b","x":null}]}', "unknown field `x`"),
         (
-            b'{"type":"segment","text":"","start":1,"end":1,"confidence":1.5}',
-            "'confidence' is out of range",
+            b'{"type":"error","code":"a","sentence":"b","retryable":1}',
+            "Expected `bool`, got `int` - at `$.retryable`",
+        ),
+        (
+            b'{"type":"segment","text":"a","start":2,"end":1,"time_source":"recognised"}',
+            "'end' 1.0 comes before 'start' 2.0",
+        ),
+        (
+            b'{"type":"segment","text":"a","start":1,"end":1,"time_source":"guess"}',
+            "'guess' - at `$.time_source`",
+        ),
+        (
+            b'{"type":"segment","text":"","start":1,"end":1,"confidence":1.5,"time_source":"recognised"}',
+            "Expected `float` <= 1.0 - at `$.confidence`",
         ),
     ],
 )
@@ -103,21 +140,21 @@ def test_every_option_travels() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "not JSON"),
-        ("[]", "an object"),
-        ('{"language":1}', "'language' must be a string"),
-        ('{"speed":2}', "'speed' is not known"),
-        ('{"speed":null}', "'speed' is not known"),
-        ('{"temperature":"1"}', "'temperature' must be a number"),
-        ('{"temperature":NaN}', "NaN"),
-        ('{"temperature":-1e999}', "'temperature' is out of range"),
-        ('{"seed":-1}', "'seed' must be a whole number"),
-        ('{"seed":1.0}', "'seed' must be a whole number"),
-        ('{"seed":9223372036854775808}', "'seed' is out of range"),
-        ('{"max_tokens":true}', "'max_tokens' must be a whole number"),
-        ('{"stop":"end"}', "'stop' must be a list of strings"),
-        ('{"stop":[1]}', "'stop' must be a list of strings"),
-        ('{"vocabulary":"Voxgate"}', "'vocabulary' must be a list of strings"),
+        ("", "truncated"),
+        ("[]", "Expected `object`, got `array`"),
+        ('{"language":1}', "Expected `str | null`, got `int` - at `$.language`"),
+        ('{"speed":2}', "unknown field `speed`"),
+        ('{"speed":null}', "unknown field `speed`"),
+        ('{"temperature":"1"}', "got `str` - at `$.temperature`"),
+        ('{"temperature":NaN}', "JSON is malformed"),
+        ('{"temperature":-1e999}', "out of range - at `$.temperature`"),
+        ('{"seed":-1}', "Expected `int` >= 0 - at `$.seed`"),
+        ('{"seed":1.0}', "got `float` - at `$.seed`"),
+        ('{"seed":9223372036854775808}', "Expected `int` <= 9223372036854775807 - at `$.seed`"),
+        ('{"max_tokens":true}', "got `bool` - at `$.max_tokens`"),
+        ('{"stop":"end"}', "Expected `array`, got `str` - at `$.stop`"),
+        ('{"stop":[1]}', "Expected `str`, got `int` - at `$.stop[0]`"),
+        ('{"vocabulary":"Voxgate"}', "Expected `array`, got `str` - at `$.vocabulary`"),
     ],
 )
 def test_malformed_options_are_refused(text: str, why: str) -> None:
@@ -153,26 +190,36 @@ def test_options_out_of_range_are_refused_by_their_name(text: str) -> None:
     ids=repr,
 )
 def test_a_known_error_comes_out_as_the_same(error: VoxgateError) -> None:
-    arrived = Failure.of(error).error()
+    arrived = Failure.from_error(error).to_error()
     assert type(arrived) is type(error)
     assert arrived.sentence == error.sentence
 
 
 def test_an_unknown_error_keeps_whether_a_retry_helps() -> None:
-    assert isinstance(Failure("cuda_oom", "s", retryable=True).error(), EngineError)
-    final = Failure("engine_error", "s", retryable=False).error()
+    assert isinstance(Failure("cuda_oom", "s", retryable=True).to_error(), EngineError)
+    final = Failure("engine_error", "s", retryable=False).to_error()
     assert isinstance(final, EngineRefusedError)
     assert not final.retryable
 
 
 def test_health_comes_back_as_it_was() -> None:
     for age in (None, 0.5):
-        health = Health("a/b", 12, "working", 1, 2, age, taken=3, idle_s=age)
+        health = Health(
+            model="a/b",
+            pid=12,
+            state="working",
+            active=1,
+            queued=2,
+            step_age_s=age,
+            taken=3,
+            idle_s=age,
+        )
         assert Health.decode(health.encode()) == health
 
 
 @pytest.mark.parametrize("change", [{"pid": -1}, {"pid": True}, {"model": None}, {"mood": "good"}])
 def test_malformed_health_is_an_error(change: dict[str, object]) -> None:
-    wire = json.loads(Health("a/b", 12, "idle", 0, 0, None, taken=0, idle_s=4.5).encode())
+    health = Health(model="a/b", pid=12, state="idle", active=0, queued=0, taken=0, idle_s=4.5)
+    wire = json.loads(health.encode())
     with pytest.raises(EngineError, match="health"):
         Health.decode(json.dumps(wire | change).encode())

@@ -1,57 +1,51 @@
-"""Who waits, and whose turn is next."""
-
 import pytest
 
-from voxgate.engine.queue import Lane, RequestQueue, WindowRequest
+from voxgate.engine.queue import RequestQueue, WindowRequest
 from voxgate.errors import EngineBusyError
 from voxgate.transcript.values import Event, Options
 
 
-def work(lane: Lane = "batch") -> WindowRequest:
-    def tell(_: Event) -> None:
-        raise AssertionError("nobody works on it")
+def request() -> WindowRequest:
+    def on_event(_: Event) -> None:
+        raise AssertionError("no scheduler runs")
 
-    def end(_: Exception | None) -> None:
-        raise AssertionError("nobody works on it")
+    def on_end(_: Exception | None) -> None:
+        raise AssertionError("no scheduler runs")
 
-    return WindowRequest(b"", Options(), tell, end, lane)
+    return WindowRequest(b"", Options(), on_event, on_end)
 
 
-def test_live_before_batch_and_in_each_lane_who_came_first() -> None:
-    waiting = RequestQueue()
-    batch, live = [work(), work()], [work("live"), work("live")]
-    for one in (batch[0], live[0], batch[1], live[1]):
-        waiting.add(one)
+def test_first_come_first_served() -> None:
+    queue = RequestQueue()
+    requests = [request() for _ in range(3)]
+    for one in requests:
+        queue.add(one)
     order = []
-    while (one_more := waiting.first()) is not None:
-        order.append(one_more)
-        waiting.remove(one_more)
-    assert order == [*live, *batch]
+    while (first := queue.first()) is not None:
+        order.append(first)
+        queue.remove(first)
+    assert order == requests
 
 
-def test_a_lane_may_be_asked_alone() -> None:
-    waiting = RequestQueue()
-    batch = work()
-    waiting.add(batch)
-    assert waiting.first("live") is None
-    assert waiting.first("batch") is batch
-    waiting.remove(work())  # does not wait: nothing happens
-    assert len(waiting) == 1
+def test_removing_what_does_not_wait_does_nothing() -> None:
+    queue = RequestQueue()
+    queue.add(request())
+    queue.remove(request())
+    assert len(queue) == 1
 
 
-def test_the_limit_is_over_both_lanes() -> None:
-    waiting = RequestQueue(limit=2)
-    waiting.add(work())
-    waiting.add(work("live"))
-    for late in (work(), work("live")):
-        with pytest.raises(EngineBusyError, match="2 windows waiting"):
-            waiting.add(late)
+def test_a_full_queue_refuses() -> None:
+    queue = RequestQueue(limit=2)
+    for _ in range(2):
+        queue.add(request())
+    with pytest.raises(EngineBusyError, match="2 windows waiting"):
+        queue.add(request())
 
 
-def test_a_closed_one_is_empty_and_takes_nothing() -> None:
-    waiting = RequestQueue()
-    waiting.add(work())
-    waiting.close()
-    assert (len(waiting), waiting.first()) == (0, None)
+def test_a_closed_queue_is_empty_and_refuses() -> None:
+    queue = RequestQueue()
+    queue.add(request())
+    queue.close()
+    assert (len(queue), queue.first()) == (0, None)
     with pytest.raises(EngineBusyError):
-        waiting.add(work())
+        queue.add(request())

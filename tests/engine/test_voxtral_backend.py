@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 
 from tests.engine.material import DEADLINE_S, Caller
 from tests.spoken_digits import CHECKPOINT, FILES, Spoken, phrase, takes
-from voxgate.engine.backend import Scheduler
+from voxgate.engine.backend import Scheduler, load_model
 from voxgate.engine.voxtral_backend import affordable_slots
 from voxgate.errors import UnsupportedLanguageError, UsageError
-from voxgate.models.catalogue import VOXTRAL_CAPABILITIES, find_model, load_model
+from voxgate.models.catalogue import VOXTRAL_CAPABILITIES, find_model
 from voxgate.transcript.values import Delta, Done, Event, Progress, Segment
 
 SECOND = 32_000  # bytes

@@ -15,6 +15,12 @@ from voxgate.providers.running_engine import Watchdog
 from voxgate.transcript.values import Delta, Done, Event, Options, Segment
 
 
+def health(step_age_s: float) -> bytes:
+    return Health(
+        model="a/b", pid=1, state="working", active=1, queued=0, step_age_s=step_age_s, taken=1
+    ).encode()
+
+
 @asynccontextmanager
 async def peer(body: bytes, status: int = 200) -> AsyncIterator[EngineClient]:
     """A client of an engine that answers everything with `body`."""
@@ -63,7 +69,7 @@ async def test_what_is_no_event_is_an_error(body: bytes) -> None:
 
 
 async def test_a_failure_is_raised_whatever_the_status() -> None:
-    body = encode(Failure.of(EngineBusyError("Full.")))
+    body = encode(Failure.from_error(EngineBusyError("Full.")))
     for status in (200, 503):
         async with peer(body, status) as client:
             with pytest.raises(EngineBusyError, match=r"Full\."):
@@ -79,9 +85,7 @@ async def test_nobody_there(tmp_path: Path) -> None:
 
 
 async def test_an_engine_that_takes_no_step_is_found() -> None:
-    async with peer(
-        Health("a/b", 1, "working", 1, 0, step_age_s=40.0, taken=1, idle_s=None).encode()
-    ) as client:
+    async with peer(health(step_age_s=40.0)) as client:
         assert await Watchdog(client, patience_s=2.0).watch() == "took no step for 40 s"
 
 
@@ -92,9 +96,7 @@ async def test_an_engine_that_gives_no_sign_is_found(body: bytes) -> None:
 
 
 async def test_an_engine_that_steps_is_left_alone() -> None:
-    async with peer(
-        Health("a/b", 1, "working", 1, 0, step_age_s=0.1, taken=1, idle_s=None).encode()
-    ) as client:
+    async with peer(health(step_age_s=0.1)) as client:
         watch = asyncio.create_task(Watchdog(client, patience_s=0.5).watch())
         done, _ = await asyncio.wait([watch], timeout=1.0)
         assert not done

@@ -44,4 +44,4 @@ def engine_command(
 
     settings = apply_settings()
     spec = place_model(find_model(model, AvailableModels(settings)), settings)
-    serve_model(spec, socket, grace, plates=settings.home / RUN_FOLDER)
+    serve_model(spec, socket, grace, run_folder=settings.home / RUN_FOLDER)

@@ -1,1 +1,1 @@
-"""A model as a process: what runs inside it, and the socket protocol that it speaks."""
+"""The engine: a process that loads one model and serves it over HTTP on a Unix socket."""

@@ -1,6 +1,6 @@
 """`python -m voxgate.engine MODEL --socket PATH`: how an owner starts its engine.
 
-The same as `voxgate engine`, without what a command line for people imports, and with `--lifeline`.
+The same engine as `voxgate engine`, without the imports of the command line, and with `--lifeline`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voxgate import offline
 from voxgate.engine.serve import ENGINE_GRACE_S, serve_model
@@ -16,42 +17,59 @@ from voxgate.errors import VoxgateError
 from voxgate.models.catalogue import find_model
 from voxgate.models.placement import GPU_PROFILE
 
+if TYPE_CHECKING:
+    from voxgate.models.catalogue import ModelSpec
+
 
 def main() -> int:
-    """Serve until SIGTERM. Exit code 0 after that, 1 when the engine cannot start."""
+    """Serve until SIGTERM. Return 0 after that, and 1 when the engine cannot start."""
     offline.inherit()
+    arguments = _parse_arguments()
+    try:
+        serve_model(
+            _model_spec(arguments),
+            arguments.socket,
+            arguments.grace,
+            lifeline=arguments.lifeline,
+            run_folder=arguments.run_folder,
+        )
+    except VoxgateError as error:
+        sys.stderr.write(f"{error.sentence}\n")
+        return 1
+    return 0
+
+
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m voxgate.engine", description=main.__doc__)
     parser.add_argument("model", help="a model's name, or the folder of a checkpoint")
-    parser.add_argument("--socket", type=Path, required=True, help="where to listen")
+    parser.add_argument("--socket", type=Path, required=True, help="the path to listen on")
     parser.add_argument(
         "--grace",
         type=float,
         default=ENGINE_GRACE_S,
-        help="seconds for accepted work after SIGTERM",
+        help="seconds for accepted windows after SIGTERM",
     )
     parser.add_argument(
         "--lifeline",
         action="store_true",
         help="when standard input ends, remove the socket and exit at once",
     )
-    parser.add_argument("--plates", type=Path, help="the folder where engines can be found")
-    parser.add_argument("--name", help="what the owner calls the model")
-    parser.add_argument("--revision", help="which of its revisions this is")
-    parser.add_argument("--profile", help="how its weights are held")
-    parser.add_argument("--device", default="cpu", help="where it computes: cpu or cuda:N")
-    given = parser.parse_args()
-    known = {name: vars(given)[name] for name in ("name", "revision")}
-    try:
-        spec = replace(
-            find_model(given.model), **{name: fact for name, fact in known.items() if fact}
-        )
-        usual = spec.profile if given.device == "cpu" else GPU_PROFILE
-        spec = spec.with_placement(given.device, given.profile or usual)
-        serve_model(spec, given.socket, given.grace, lifeline=given.lifeline, plates=given.plates)
-    except VoxgateError as error:
-        sys.stderr.write(f"{error.sentence}\n")
-        return 1
-    return 0
+    parser.add_argument("--run-folder", type=Path, help="the folder for the engine's record")
+    parser.add_argument("--name", help="the model's name, as the owner knows it")
+    parser.add_argument("--revision", help="the revision of the checkpoint")
+    parser.add_argument("--profile", help="the profile of the weights")
+    parser.add_argument("--device", default="cpu", help="the device: cpu or cuda:N")
+    return parser.parse_args()
+
+
+def _model_spec(arguments: argparse.Namespace) -> ModelSpec:
+    """Return the model with what its owner knows of it. Raise as `find_model` does."""
+    known = {"name": arguments.name, "revision": arguments.revision}
+    spec = replace(
+        find_model(arguments.model), **{name: value for name, value in known.items() if value}
+    )
+    default = spec.profile if arguments.device == "cpu" else GPU_PROFILE
+    return spec.with_placement(arguments.device, arguments.profile or default)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The engine's HTTP face: `GET /health` and `POST /transcribe` on one loaded model."""
+"""The engine's HTTP interface: `GET /health` and `POST /transcribe` for one loaded model."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.engine import protocol
 from voxgate.engine.protocol import NDJSON, Failure, encode
-from voxgate.engine.queue import Lane, WindowRequest
+from voxgate.engine.queue import WindowRequest
 from voxgate.errors import EngineError, UsageError, VoxgateError
 
 if TYPE_CHECKING:
@@ -26,15 +27,87 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Event, Options
 
 
-# MERGED engine.stream
-# `EventStream`: an answer that carries one window's events, and cancels it when nobody listens.
+def create_app(backend: Backend, scheduler: Scheduler) -> Starlette:
+    """Return an application that gives windows to `scheduler`. The caller stops the scheduler."""
+    service = _Service(backend, scheduler)
+    return Starlette(
+        routes=[
+            Route(protocol.HEALTH_ROUTE, service.health, methods=["GET"]),
+            Route(protocol.TRANSCRIBE_ROUTE, service.transcribe, methods=["POST"]),
+        ],
+        exception_handlers={VoxgateError: _failure_response, ClientDisconnect: _empty_response},
+    )
+
+
+class _Service:
+    """The handlers of both routes."""
+
+    def __init__(self, backend: Backend, scheduler: Scheduler) -> None:
+        self._backend = backend
+        self._scheduler = scheduler
+        self._window_count, self._last_end = 0, time.monotonic()
+        self._window_s = backend.capabilities.window_s
+        self._max_bytes = round(self._window_s * SAMPLE_RATE) * SAMPLE_BYTES
+
+    async def health(self, _request: Request) -> Response:
+        active, queued = self._scheduler.active, self._scheduler.queued
+        health = protocol.Health(
+            model=self._backend.name,
+            pid=os.getpid(),
+            state="working" if active else "idle",
+            active=active,
+            queued=queued,
+            step_age_s=self._scheduler.step_age_s,
+            taken=self._window_count,
+            idle_s=None if active or queued else time.monotonic() - self._last_end,
+        )
+        return Response(health.encode(), media_type="application/json")
+
+    async def transcribe(self, request: Request) -> Response:
+        model = self._backend.name
+        options = protocol.decode_options(request.headers.get(protocol.OPTIONS_HEADER, "{}"))
+        self._backend.capabilities.check(model, options)
+        pcm16 = await self._read_body(request)
+        stream = EventStream(self._scheduler, model, pcm16, options, self._note_end)
+        self._window_count += 1
+        return stream
+
+    def _note_end(self) -> None:
+        self._last_end = time.monotonic()
+
+    async def _read_body(self, request: Request) -> bytes:
+        """Return the window's PCM16. Raise `UsageError` for too much of it, or half a sample."""
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > self._max_bytes:
+                raise UsageError(
+                    f"This window is longer than {self._window_s:g} s, the most that "
+                    f"{self._backend.name} takes ({self._max_bytes} bytes). Cut it first."
+                )
+        if len(body) % SAMPLE_BYTES:
+            raise UsageError(
+                f"{len(body)} bytes are not a whole number of samples: the body is mono PCM16 "
+                f"little-endian at {SAMPLE_RATE} Hz."
+            )
+        return bytes(body)
+
+
+async def _failure_response(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, VoxgateError):
+        raise error
+    return Response(encode(Failure.from_error(error)), error.status, media_type=NDJSON)
+
+
+async def _empty_response(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # never read: the caller left before the whole body arrived
 
 
 class EventStream(Response):
-    """A streamed NDJSON response; closing the connection cancels the work within one step.
+    """An NDJSON response with one window's events. A closed connection cancels the window.
 
-    The work is queued when the response is made, which raises `EngineBusyError` while a status can
-    still be chosen. Lines wait in memory for a slow reader: a window has hundreds, not millions.
+    The window is queued when the response is created: `EngineBusyError` is raised while a status
+    can still be chosen. Lines wait in memory for a slow reader: a window has hundreds of them.
     """
 
     media_type = NDJSON
@@ -45,24 +118,22 @@ class EventStream(Response):
         model: str,
         pcm16: bytes,
         options: Options,
-        lane: Lane,
-        *,
-        ended: Callable[[], None] = lambda: None,
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
-        """`ended` is called once, when nothing more will be sent."""
+        """Queue the window. `on_close` is called once, when nothing more will be sent."""
         self.status_code = 200
         self.background = None
         self.init_headers()
-        self._model, self._ended = model, ended
+        self._model, self._on_close = model, on_close
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._scheduler = scheduler
-        self._work = WindowRequest(pcm16, options, self._tell, self._end, lane)
-        scheduler.add(self._work)
+        self._request = WindowRequest(pcm16, options, self._put_event, self._put_end)
+        scheduler.add(self._request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
-        """Send lines until the work ends or the caller leaves."""
-        watch = asyncio.create_task(self._watch(receive))
+        """Send lines until the window ends or the caller disconnects."""
+        watcher = asyncio.create_task(self._cancel_on_disconnect(receive))
         try:
             await send(
                 {
@@ -75,106 +146,32 @@ class EventStream(Response):
                 await send({"type": "http.response.body", "body": line, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            watch.cancel()
-            self._scheduler.cancel(self._work)
-            self._ended()
+            watcher.cancel()
+            self._scheduler.cancel(self._request)
+            self._on_close()
 
-    async def _watch(self, receive: Receive) -> None:
+    async def _cancel_on_disconnect(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self._scheduler.cancel(self._work)
+        self._scheduler.cancel(self._request)
         self._lines.put_nowait(None)
 
-    def _tell(self, event: Event) -> None:
+    def _put_event(self, event: Event) -> None:
         self._put(encode(event))
 
-    def _end(self, error: Exception | None) -> None:
+    def _put_end(self, error: Exception | None) -> None:
         if error is not None:
-            self._put(encode(Failure.of(self._told(error))))
+            self._put(encode(Failure.from_error(self._public_error(error))))
         self._put(None)
 
     def _put(self, line: bytes | None) -> None:
         self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
 
-    def _told(self, error: Exception) -> VoxgateError:
+    def _public_error(self, error: Exception) -> VoxgateError:
+        """Return the error to report. The traceback stays in the engine's log."""
         if isinstance(error, VoxgateError):
             return error
-        return EngineError(  # the traceback is in the engine's log, and stays there
-            f"{self._model} failed on this window ({type(error).__name__}). Give it once more, or "
-            f"report it with the engine's log."
+        return EngineError(
+            f"{self._model} failed on this window ({type(error).__name__}). Send it once more, or "
+            f"report the failure with the engine's log."
         )
-
-
-def create_app(recogniser: Backend, scheduler: Scheduler) -> Starlette:
-    """An application that feeds `recogniser` through `scheduler`; both belong to the caller."""
-    service = _Service(recogniser, scheduler)
-    return Starlette(
-        routes=[
-            Route(protocol.HEALTH_ROUTE, service.health, methods=["GET"]),
-            Route(protocol.TRANSCRIBE_ROUTE, service.transcribe, methods=["POST"]),
-        ],
-        exception_handlers={VoxgateError: _refuse, ClientDisconnect: _left},
-    )
-
-
-class _Service:
-    def __init__(self, recogniser: Backend, scheduler: Scheduler) -> None:
-        self._recogniser = recogniser
-        self._scheduler = scheduler
-        self._taken, self._ended = 0, time.monotonic()
-        self._window_s = recogniser.capabilities.window_s
-        self._limit = round(self._window_s * protocol.SAMPLE_RATE) * protocol.SAMPLE_BYTES
-
-    async def health(self, _request: Request) -> Response:
-        active, queued = self._scheduler.active, self._scheduler.queued
-        health = protocol.Health(
-            model=self._recogniser.name,
-            pid=os.getpid(),
-            state="working" if active else "idle",
-            active=active,
-            queued=queued,
-            step_age_s=self._scheduler.step_age_s,
-            taken=self._taken,
-            idle_s=None if active or queued else time.monotonic() - self._ended,
-        )
-        return Response(health.encode(), media_type="application/json")
-
-    async def transcribe(self, request: Request) -> Response:
-        model = self._recogniser.name
-        options = protocol.decode_options(request.headers.get(protocol.OPTIONS_HEADER, "{}"))
-        lane = protocol.decode_lane(request.headers.get(protocol.LANE_HEADER, "batch"))
-        self._recogniser.capabilities.check(model, options)
-        pcm16 = await self._sound(request)
-        stream = EventStream(self._scheduler, model, pcm16, options, lane, ended=self._rest)
-        self._taken += 1
-        return stream
-
-    def _rest(self) -> None:
-        self._ended = time.monotonic()
-
-    async def _sound(self, request: Request) -> bytes:
-        sound = bytearray()
-        async for part in request.stream():
-            sound += part
-            if len(sound) > self._limit:
-                raise UsageError(
-                    f"This window is longer than {self._window_s:g} s, the most that "
-                    f"{self._recogniser.name} takes ({self._limit} bytes). Cut it first."
-                )
-        if len(sound) % protocol.SAMPLE_BYTES:
-            raise UsageError(
-                f"{len(sound)} bytes are no whole number of samples: the body is mono PCM16 "
-                f"little-endian at {protocol.SAMPLE_RATE} Hz."
-            )
-        return bytes(sound)
-
-
-async def _refuse(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, VoxgateError):
-        raise error
-    line = protocol.encode(protocol.Failure.of(error))
-    return Response(line, error.status, media_type=protocol.NDJSON)
-
-
-async def _left(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=400)  # nobody reads it: the caller left before the sound was here

@@ -1,53 +1,25 @@
-"""The `Backend` protocol: a loaded model inside an engine's process."""
+"""A loaded model inside an engine's process: the `Backend` and `Scheduler` protocols.
+
+`ThreadScheduler` works on each window separately, as PocketSphinx requires. `BatchScheduler` takes
+one step for many windows at once, as Voxtral allows.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
+
+from voxgate.errors import NoWeightsError
+from voxgate.models.catalogue import why_not_installed
 
 if TYPE_CHECKING:
     from voxgate.engine.queue import WindowRequest
     from voxgate.models.capabilities import Capabilities
-
-
-# MERGED engine.scheduler
-# The `Scheduler` protocol: what an engine does with the windows that it is given.
-#
-# Two fulfil it. `ThreadScheduler` works on each window by itself, as PocketSphinx has to; `Batch`
-# takes one
-# step for many windows at once, as Voxtral can.
-
-
-class Scheduler(Protocol):
-    """Takes windows, from any thread, and works on them in threads of its own. Knows no HTTP.
-
-    Windows of the live lane come first, and within a lane who came first. What goes wrong with a
-    window ends it alone: it is logged, and handed to its `end`.
-    """
-
-    @property
-    def active(self) -> int:
-        """Windows in work, those that were cancelled and have not reached a step included."""
-
-    @property
-    def queued(self) -> int:
-        """Windows that wait."""
-
-    @property
-    def step_age_s(self) -> float | None:
-        """Seconds since the last step, by which a standstill shows; None when idle."""
-
-    def add(self, work: WindowRequest) -> None:
-        """Take a window. Raises `EngineBusyError` when too many wait, or after `stop`."""
-
-    def cancel(self, work: WindowRequest) -> None:
-        """Take waiting work out; let work in hand stop at its next step. Finished work: nothing."""
-
-    def stop(self, timeout_s: float) -> None:
-        """Cancel everything and end the threads, waiting `timeout_s` at most for each."""
+    from voxgate.models.catalogue import ModelSpec
 
 
 class Backend(Protocol):
-    """A model that is ready to work."""
+    """A model that is loaded and ready."""
 
     @property
     def name(self) -> str:
@@ -55,12 +27,56 @@ class Backend(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """What the model can do."""
 
     def scheduler(self) -> Scheduler:
-        """Begin to work: whoever takes windows for this model from now on. Once.
+        """Start and return the scheduler of this model's windows. Call it once.
 
-        It gives events of each window of mono PCM16LE at 16 kHz, ending with `Done`. A step must
-        stay well below the engine's patience (`Settings.engine_patience_s`). The same window gives
-        the same text, whatever comes before it or with it.
+        Its events for a window of mono PCM16LE at 16 kHz end with `Done`. A step must take much
+        less time than the engine's patience (`Settings.engine_patience_s`). Equal windows give
+        equal text, whatever windows come before them or share their steps.
         """
+
+
+class Scheduler(Protocol):
+    """Accepts windows from any thread and works on them in its own threads. Knows no HTTP.
+
+    Windows are served in the order of their arrival. An error in one window ends only that window:
+    it is logged and passed to the request's `on_end`.
+    """
+
+    @property
+    def active(self) -> int:
+        """Windows in progress, including cancelled ones that have not reached their next step."""
+
+    @property
+    def queued(self) -> int:
+        """Windows that wait."""
+
+    @property
+    def step_age_s(self) -> float | None:
+        """Seconds since the last step, which show a stall; None when idle."""
+
+    def add(self, request: WindowRequest) -> None:
+        """Queue a window. Raise `EngineBusyError` when the queue is full, or after `stop`."""
+
+    def cancel(self, request: WindowRequest) -> None:
+        """Remove a waiting window, or stop one in progress at its next step.
+
+        Do nothing for a finished window.
+        """
+
+    def stop(self, timeout_s: float) -> None:
+        """Cancel all windows and end the threads; wait at most `timeout_s` for each thread."""
+
+
+def load_model(spec: ModelSpec) -> Backend:
+    """Load the model into this process. Takes seconds and as much memory as the model needs.
+
+    Raises `NoWeightsError` when something is not installed, and any error of the model's library.
+    """
+    if missing := why_not_installed(spec):
+        raise NoWeightsError(missing)
+    module, _, function = spec.loader.partition(":")
+    backend: Backend = getattr(import_module(module), function)(spec)
+    return backend

@@ -1,4 +1,4 @@
-"""One thread that owns the model, and takes the steps of all windows in work together."""
+"""`BatchScheduler`: one thread that owns the model and takes the steps of all windows together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
 from voxgate.engine.planner import DecodeStep, PrefillStep, StepPlanner
-from voxgate.engine.queue import LANES, QUEUE_LIMIT, RequestQueue
+from voxgate.engine.queue import QUEUE_LIMIT, RequestQueue
 from voxgate.engine.sequence import Sequence
 from voxgate.transcript.values import Progress
 from voxgate.voxtral.sampling import find_likeliest
@@ -31,173 +31,173 @@ logger = logging.getLogger(__name__)
 class BatchScheduler:
     """A `Scheduler` of as many windows at once as `cache` has slots.
 
-    The loop is: plan, compute, tell. What is planned and who is told is decided under a lock, which
-    is never held while the model computes; the model and the cache are the thread's alone.
+    The loop is: plan, compute, report. Planning and reporting hold a lock, which is never held
+    while the model computes. Only the thread uses the model and the cache.
     """
 
     def __init__(self, model: Voxtral, cache: KVCache, queue_limit: int = QUEUE_LIMIT) -> None:
-        """`cache` is the batch's own from now on; a slot of it holds the longest window."""
+        """Start the thread. It owns `cache`, whose slots must each hold the longest window."""
         self._model, self._cache = model, cache
-        self._waiting = RequestQueue(queue_limit)
-        self._rounds: StepPlanner[Sequence] = StepPlanner(cache.free_slots)
+        self._queue = RequestQueue(queue_limit)
+        self._planner: StepPlanner[Sequence] = StepPlanner(cache.free_slots)
         self._last_step = 0.0  # monotonic seconds
         self._stopped = False
         self._changed = Condition()
-        self._thread = Thread(target=self._serve, name="batch", daemon=True)
+        self._thread = Thread(target=self._run, name="batch", daemon=True)
         self._thread.start()
 
     @property
     def active(self) -> int:
-        """Windows in work, those that were cancelled and have not reached a step included."""
-        return len(self._rounds.all)
+        """Windows in progress, including cancelled ones that have not reached their next step."""
+        return len(self._planner.active)
 
     @property
     def queued(self) -> int:
         """Windows that wait."""
-        return len(self._waiting)
+        return len(self._queue)
 
     @property
     def step_age_s(self) -> float | None:
-        """Seconds since the model's last step, for whichever window it was; None when idle.
+        """Seconds since the model's last step for any window; None when idle.
 
-        A window may pause for others' sake. The thread that they share may not.
+        One window may pause while others take steps. The thread that they share may not.
         """
         with self._changed:
-            busy = self._rounds.all or self._waiting
+            busy = self._planner.active or self._queue
             return max(0.0, time.monotonic() - self._last_step) if busy else None
 
-    def add(self, work: WindowRequest) -> None:
-        """Put work at its lane's end. Raises `EngineBusyError`."""
+    def add(self, request: WindowRequest) -> None:
+        """Queue a window. Raise `EngineBusyError` when the queue is full, or after `stop`."""
         with self._changed:
-            if not self._rounds.all and not self._waiting:
+            if not self._planner.active and not self._queue:
                 self._last_step = time.monotonic()
-            self._waiting.add(work)
+            self._queue.add(request)
             self._changed.notify()
 
-    def cancel(self, work: WindowRequest) -> None:
-        """Take waiting work out; let work in hand stop at its next step. Finished work: nothing."""
+    def cancel(self, request: WindowRequest) -> None:
+        """Remove a waiting window, or stop one in progress at its next step."""
         with self._changed:
-            work.cancelled = True
-            self._waiting.remove(work)
+            request.cancelled = True
+            self._queue.remove(request)
 
     def stop(self, timeout_s: float) -> None:
-        """Cancel everything and end the thread, waiting `timeout_s` at most."""
+        """Cancel all windows and end the thread; wait at most `timeout_s`."""
         with self._changed:
             self._stopped = True
-            self._waiting.close()
-            for sequence in self._rounds.all:
-                sequence.work.cancelled = True
+            self._queue.close()
+            for sequence in self._planner.active:
+                sequence.request.cancelled = True
             self._changed.notify()
         self._thread.join(timeout_s)
 
-    def _serve(self) -> None:
-        while (planned := self._plan()) is not None:
-            if isinstance(planned, PrefillStep):
-                self._open(planned.sequence)
+    def _run(self) -> None:
+        while (step := self._next_step()) is not None:
+            if isinstance(step, PrefillStep):
+                self._prefill(step.sequence)
             else:
-                self._token(planned.sequences)
+                self._decode(step.sequences)
 
-    def _plan(self) -> PrefillStep[Sequence] | DecodeStep[Sequence] | None:
-        """What to compute next, once there is something; None at the end."""
+    def _next_step(self) -> PrefillStep[Sequence] | DecodeStep[Sequence] | None:
+        """Wait for a step to compute; return None after `stop`."""
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._rounds.all or self._waiting or self._stopped)
-                self._release()
-                self._admit()
+                self._changed.wait_for(lambda: self._planner.active or self._queue or self._stopped)
+                self._release_cancelled()
+                self._admit_waiting()
                 if self._stopped:
                     return None
-                if (planned := self._rounds.next()) is not None:
-                    return planned
+                if (step := self._planner.next_step()) is not None:
+                    return step
 
-    def _release(self) -> None:
-        """Let go those whose callers have left."""
-        for sequence in self._rounds.all:
-            if sequence.work.cancelled:
-                self._leave(sequence)
+    def _release_cancelled(self) -> None:
+        for sequence in self._planner.active:
+            if sequence.request.cancelled:
+                self._release(sequence)
 
-    def _admit(self) -> None:
-        """Begin with those that wait and may."""
-        for lane in LANES:
-            while self._rounds.admits(lane) and (work := self._waiting.first(lane)) is not None:
-                self._waiting.remove(work)
-                try:
-                    self._rounds.begin(Sequence(work, self._model, self._cache))
-                except Exception as error:
-                    logger.exception("A window could not begin")
-                    work.end(error)
+    def _admit_waiting(self) -> None:
+        while self._planner.can_admit and (request := self._queue.first()) is not None:
+            self._queue.remove(request)
+            try:
+                self._planner.admit(Sequence(request, self._model, self._cache))
+            except Exception as error:
+                logger.exception("A window could not begin")
+                request.on_end(error)
 
-    def _open(self, sequence: Sequence) -> None:
-        with self._alone(sequence):
-            logits = sequence.open()
-            self._stepped()
+    def _prefill(self, sequence: Sequence) -> None:
+        with self._contain_errors(sequence):
+            logits = sequence.prefill_step()
+            self._note_step()
             if logits is None:
-                self._tell(sequence, Progress(0.0))
+                self._report(sequence, Progress(0.0))
                 return
             with self._changed:
-                self._rounds.decode(sequence)
-            self._take(sequence, logits)
+                self._planner.start_decoding(sequence)
+            self._accept_logits(sequence, logits)
 
-    def _token(self, sequences: tuple[Sequence, ...]) -> None:
+    def _decode(self, sequences: tuple[Sequence, ...]) -> None:
         try:
-            rows = self._computed(sequences)
+            rows = self._compute_logits(sequences)
         except Exception as error:
             logger.exception("A step of %d windows failed", len(sequences))
             for sequence in sequences:
                 self._end(sequence, error)
             return
         for sequence, logits, likeliest in rows:
-            with self._alone(sequence):
-                self._take(sequence, logits, likeliest)
+            with self._contain_errors(sequence):
+                self._accept_logits(sequence, logits, likeliest)
 
-    def _computed(
+    def _compute_logits(
         self, sequences: tuple[Sequence, ...]
     ) -> list[tuple[Sequence, Tensor, Likeliest]]:
-        """The logits of everyone's next token; none when nobody wants them any more."""
+        """Return the logits of each sequence's next token; nothing when all were cancelled."""
         slots = [sequence.slot for sequence in sequences]
-        steps = self._model.step_steps(self._cache, slots, [one.hearing.last for one in sequences])
+        tokens = [sequence.state.last for sequence in sequences]
+        steps = self._model.step_steps(self._cache, slots, tokens)
         while True:
             try:
                 next(steps)
             except StopIteration as end:
                 logits: Tensor = end.value
                 return list(zip(sequences, logits, find_likeliest(logits), strict=True))
-            self._stepped()
-            if all(sequence.work.cancelled for sequence in sequences):
+            self._note_step()
+            if all(sequence.request.cancelled for sequence in sequences):
                 steps.close()
                 return []
 
-    def _take(self, sequence: Sequence, logits: Tensor, likeliest: Likeliest | None = None) -> None:
-        if sequence.take(logits, likeliest):
-            self._tell(sequence, sequence.news())
+    def _accept_logits(
+        self, sequence: Sequence, logits: Tensor, likeliest: Likeliest | None = None
+    ) -> None:
+        if sequence.accept_logits(logits, likeliest):
+            self._report(sequence, sequence.token_event())
             return
-        for event in sequence.result():
-            self._tell(sequence, event)
+        for event in sequence.final_events():
+            self._report(sequence, event)
         self._end(sequence)
 
     @contextmanager
-    def _alone(self, sequence: Sequence) -> Iterator[None]:
-        """What goes wrong with one window ends it, and no other."""
+    def _contain_errors(self, sequence: Sequence) -> Iterator[None]:
+        """End this window, and no other, when an error is raised inside."""
         try:
             yield
         except Exception as error:
             logger.exception("A window failed")
             self._end(sequence, error)
 
-    def _tell(self, sequence: Sequence, event: Event) -> None:
+    def _report(self, sequence: Sequence, event: Event) -> None:
         with self._changed:
-            if not sequence.work.cancelled:
-                sequence.work.tell(event)
+            if not sequence.request.cancelled:
+                sequence.request.on_event(event)
 
     def _end(self, sequence: Sequence, error: Exception | None = None) -> None:
         with self._changed:
-            self._leave(sequence)
-            if not sequence.work.cancelled:
-                sequence.work.end(error)
+            self._release(sequence)
+            if not sequence.request.cancelled:
+                sequence.request.on_end(error)
 
-    def _leave(self, sequence: Sequence) -> None:
-        self._rounds.end(sequence)
+    def _release(self, sequence: Sequence) -> None:
+        self._planner.remove(sequence)
         sequence.close()
 
-    def _stepped(self) -> None:
+    def _note_step(self) -> None:
         with self._changed:
             self._last_step = time.monotonic()

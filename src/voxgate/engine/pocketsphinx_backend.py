@@ -1,10 +1,11 @@
-"""PocketSphinx 5 with the English model inside its wheel.
+"""PocketSphinx 5 with the English model that its wheel contains.
 
-Words come in two passes over the window, with one decoder. The acoustic model expects cepstra
-whose mean over the recording is zero (CMN). A mean that is tracked while it listens starts wrong
-and ruins the first seconds; one that the library measures over the whole window takes a call that
-holds the GIL to the window's end. So pass 1 measures the mean in pieces, under a search that costs
-nearly nothing, and pass 2 recognises with that mean in chunks, each of them a step.
+Recognition takes two passes over the window, with one decoder. The acoustic model expects cepstra
+whose mean over the recording is zero (cepstral mean normalization, CMN). A mean that is learnt
+while decoding starts wrong and ruins the first seconds. The library can measure it over the whole
+window, but in a call that holds the GIL until the window's end. Therefore pass 1 measures the mean
+in pieces, under a search that costs almost nothing, and pass 2 recognises with that mean in chunks.
+Each piece and each chunk is a step.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pocketsphinx import Decoder
 
-from voxgate.engine.protocol import SAMPLE_BYTES, SAMPLE_RATE
+from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.engine.thread_scheduler import ThreadScheduler
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Done, Event, Options, Progress, Segment, Word
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from voxgate.models.capabilities import Capabilities
     from voxgate.models.catalogue import ModelSpec
 
-
-# MERGED engine.sphinx_words
-# From PocketSphinx's segmentation to words, and from words to segments.
+BYTES_PER_S = SAMPLE_RATE * SAMPLE_BYTES
+CMN_PIECE_BYTES = 2 * BYTES_PER_S  # pass 1: holds the GIL for ~70 ms
+SEARCH_CHUNK_BYTES = BYTES_PER_S // 10  # pass 2: holds the GIL for ~25 ms
+HMMS_PER_FRAME = 3000  # 2.6 times faster on noisy sound than the default 30 000, words no worse
+CMN_SEARCH = "cmn"  # the name of pass 1's search
+CEPSTRA = 13  # coefficients per frame
 
 FRAMES_PER_S = 100
 PAUSE_S = 0.5  # silence that ends a segment
@@ -37,58 +41,8 @@ _VARIANT = re.compile(r"\(\d+\)$")  # you're(2): the second pronunciation
 _FILLER = re.compile(r"<.*>|\[.*\]|\+\+.*\+\+")  # <s>, <sil>, [NOISE], ++BREATH++
 
 
-class SphinxSegment(Protocol):
-    """What PocketSphinx says of one word: frames are inclusive, `prob` may exceed 1 slightly."""
-
-    word: str
-    start_frame: int
-    end_frame: int
-    prob: float
-
-
-def sphinx_words(stretches: Iterable[SphinxSegment], duration_s: float) -> list[Word]:
-    """Words as they are written, inside of [0, `duration_s`], without silences and noises."""
-    return [
-        Word(
-            text=_VARIANT.sub("", stretch.word),
-            start=min(stretch.start_frame / FRAMES_PER_S, duration_s),
-            end=min((stretch.end_frame + 1) / FRAMES_PER_S, duration_s),
-            confidence=min(max(stretch.prob, 0.0), 1.0),
-        )
-        for stretch in stretches
-        if not _FILLER.fullmatch(stretch.word)
-    ]
-
-
-def sphinx_segments(words: list[Word]) -> tuple[Segment, ...]:
-    """Words parted where `PAUSE_S` or more lies between two. Confidence is the words' mean."""
-    parts: list[list[Word]] = []
-    for word in words:
-        if not parts or word.start - parts[-1][-1].end >= PAUSE_S:
-            parts.append([])
-        parts[-1].append(word)
-    return tuple(_segment(part) for part in parts)
-
-
-def _segment(words: list[Word]) -> Segment:
-    return Segment(
-        text=" ".join(word.text for word in words),
-        start=words[0].start,
-        end=words[-1].end,
-        words=tuple(words),
-        confidence=fmean(word.confidence or 0.0 for word in words),
-    )
-
-
-BYTES_PER_S = SAMPLE_RATE * SAMPLE_BYTES
-CMN_PIECE_BYTES = 2 * BYTES_PER_S  # pass 1: holds the GIL for ~70 ms
-SEARCH_CHUNK_BYTES = BYTES_PER_S // 10  # pass 2: holds the GIL for ~25 ms
-HMMS_PER_FRAME = 3000  # 2.6 times faster on noisy sound than the default 30 000, words no worse
-CMN_SEARCH = "cmn"  # the name of the search that pass 1 runs under
-
-
 def load_pocketsphinx(spec: ModelSpec) -> PocketSphinxBackend:
-    """The model, ready. Raises RuntimeError when its files are missing or broken."""
+    """Load the model. Raise RuntimeError when its files are missing or broken."""
     return PocketSphinxBackend(spec.name, spec.capabilities)
 
 
@@ -98,45 +52,44 @@ class PocketSphinxBackend:
     def __init__(self, name: str, capabilities: Capabilities) -> None:
         self.name = name
         self.capabilities = capabilities
-        self._decoder: Decoder | None = _decoder()
+        self._decoder: Decoder | None = _create_decoder()
 
     def scheduler(self) -> ThreadScheduler:
-        """One window after another."""
+        """Start a scheduler of one window at a time."""
         return ThreadScheduler(self.recognise, self.capabilities.concurrency)
 
-    def recognise(self, pcm16: bytes, options: Options) -> Generator[Event, None, None]:
-        """Progress a step, then segments, then Done. Raises `UsageError` for half a sample.
+    def recognise(self, pcm16: bytes, options: Options) -> Generator[Event, None, None]:  # noqa: ARG002 (checked before; the model honours none)
+        """Yield `Progress` for each step, then segments, then `Done`.
 
-        The last step before the segments is the longest: up to 3 s for 30 s of noise.
+        The last step before the segments is the longest: up to 3 s for 30 s of noise. Raises
+        `UsageError` for half a sample.
         """
-        self.capabilities.check(self.name, options)
         if len(pcm16) % SAMPLE_BYTES:
-            raise UsageError(f"{len(pcm16)} bytes are no whole number of 16-bit samples.")
-        # The decoder is taken out and put back when the window is finished. Work that is broken off
-        # loses it: a new one takes 0.5 s, and ending the utterance properly up to 3 s.
-        decoder, self._decoder = self._decoder or _decoder(), None
-        mean = yield from _cepstral_mean(decoder, pcm16)
+            raise UsageError(f"{len(pcm16)} bytes are not a whole number of 16-bit samples.")
+        # The decoder is put back only when the window is finished. A window that is cancelled
+        # loses it: a new decoder takes 0.5 s, and ending the utterance properly up to 3 s.
+        decoder, self._decoder = self._decoder or _create_decoder(), None
+        mean = yield from _measure_mean(decoder, pcm16)
+        segments: tuple[Segment, ...] = ()
         if mean is not None:
             yield from _search(decoder, pcm16, mean)
             duration_s = len(pcm16) / BYTES_PER_S
-            found = sphinx_segments(sphinx_words(decoder.seg() or (), duration_s))
-        else:
-            found = ()
+            segments = sphinx_segments(sphinx_words(decoder.seg() or (), duration_s))
         self._decoder = decoder
-        yield from found
+        yield from segments
         yield Done(language="en")
 
 
-def _decoder() -> Decoder:
+def _create_decoder() -> Decoder:
     decoder = Decoder(loglevel="FATAL", maxhmmpf=HMMS_PER_FRAME)
-    decoder.add_keyphrase(CMN_SEARCH, "zebra")  # any word will do: what it finds is not read
+    decoder.add_keyphrase(CMN_SEARCH, "zebra")  # any word will do: its detections are not used
     return decoder
 
 
-def _cepstral_mean(decoder: Decoder, pcm16: bytes) -> Generator[Event, None, str | None]:
-    """Pass 1: the mean cepstrum, as the library writes it; None for a window without any sound."""
+def _measure_mean(decoder: Decoder, pcm16: bytes) -> Generator[Event, None, str | None]:
+    """Pass 1: return the mean cepstrum in the library's format; None for a window without sound."""
     decoder.activate_search(CMN_SEARCH)
-    total = [0.0] * 13
+    total = [0.0] * CEPSTRA
     weight = 0
     for start in range(0, len(pcm16), CMN_PIECE_BYTES):
         piece = pcm16[start : start + CMN_PIECE_BYTES]
@@ -153,9 +106,9 @@ def _cepstral_mean(decoder: Decoder, pcm16: bytes) -> Generator[Event, None, str
 
 
 def _search(decoder: Decoder, pcm16: bytes, mean: str) -> Generator[Event, None, None]:
-    """Pass 2: the words, left in the decoder."""
+    """Pass 2: recognise the words, which stay in the decoder."""
     decoder.activate_search()
-    decoder.reinit_feat()  # forgets what came before: without it equal windows differ
+    decoder.reinit_feat()  # forgets earlier windows: without it equal windows differ
     decoder.set_cmn(mean)
     decoder.start_utt()
     for start in range(0, len(pcm16), SEARCH_CHUNK_BYTES):
@@ -163,3 +116,46 @@ def _search(decoder: Decoder, pcm16: bytes, mean: str) -> Generator[Event, None,
         decoder.process_raw(chunk)
         yield Progress((start + len(chunk)) / BYTES_PER_S)
     decoder.end_utt()
+
+
+class SphinxSegment(Protocol):
+    """PocketSphinx's result for one word. Frames are inclusive; `prob` may exceed 1 slightly."""
+
+    word: str
+    start_frame: int
+    end_frame: int
+    prob: float
+
+
+def sphinx_words(results: Iterable[SphinxSegment], duration_s: float) -> list[Word]:
+    """Return the words within [0, `duration_s`] as they are written, without silence and noise."""
+    return [
+        Word(
+            text=_VARIANT.sub("", result.word),
+            start=min(result.start_frame / FRAMES_PER_S, duration_s),
+            end=min((result.end_frame + 1) / FRAMES_PER_S, duration_s),
+            confidence=min(max(result.prob, 0.0), 1.0),
+        )
+        for result in results
+        if not _FILLER.fullmatch(result.word)
+    ]
+
+
+def sphinx_segments(words: list[Word]) -> tuple[Segment, ...]:
+    """Divide words at pauses of `PAUSE_S` or more. A segment's confidence is its words' mean."""
+    groups: list[list[Word]] = []
+    for word in words:
+        if not groups or word.start - groups[-1][-1].end >= PAUSE_S:
+            groups.append([])
+        groups[-1].append(word)
+    return tuple(_segment(group) for group in groups)
+
+
+def _segment(words: list[Word]) -> Segment:
+    return Segment(
+        text=" ".join(word.text for word in words),
+        start=words[0].start,
+        end=words[-1].end,
+        words=tuple(words),
+        confidence=fmean(word.confidence or 0.0 for word in words),
+    )

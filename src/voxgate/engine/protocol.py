@@ -1,19 +1,21 @@
-"""The wire that an engine and its callers share: routes, options, events and failures.
+"""The wire format of an engine and its callers: routes, options, events and failures.
 
-Events travel as NDJSON, one object a line; `docs/engine-protocol.md` shows each. Decoding is
+Events travel as NDJSON, one object per line; `docs/engine-protocol.md` shows each. Decoding is
 strict on both sides: a field that is missing, unknown or of another type is an error, because a
-field that is passed over is a promise broken in silence.
+field that is ignored is a promise that is silently broken.
+
+Encoding uses `json`, not msgspec: a header must be ASCII, and msgspec writes UTF-8.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias, cast, get_args
+from dataclasses import asdict
+from typing import Annotated, TypeAlias
 
-from voxgate.engine.queue import Lane
-from voxgate.engine.record import MalformedError, StrictRecord
+import msgspec
+from msgspec import Meta
+
 from voxgate.errors import (
     EngineBusyError,
     EngineError,
@@ -38,212 +40,208 @@ from voxgate.transcript.values import (
 HEALTH_ROUTE = "/health"
 TRANSCRIBE_ROUTE = "/transcribe"
 OPTIONS_HEADER = "voxgate-options"  # JSON in ASCII
-HEAD_BYTES = 4 * 2**20  # the longest head of a request: 256 KiB of vocabulary, escaped, fit in it
-LANE_HEADER = "voxgate-lane"
 NDJSON = "application/x-ndjson"
 
-SAMPLE_RATE = 16_000  # Hz: the only sound an engine takes is mono PCM16LE at this rate
-SAMPLE_BYTES = 2
-MAX_SEED = 2**63 - 1
+HEAD_BYTES = 4 * 2**20  # the longest head of a request: 256 KiB of vocabulary, escaped, fit in it
 LINE_BYTES = 2**20  # the longest line a caller reads: a segment of 10 000 words
+MAX_SEED = 2**63 - 1  # the largest seed of a random generator
 
-_TYPES: dict[type[Event], str] = {
-    Delta: "delta",
-    Segment: "segment",
-    Progress: "progress",
-    Done: "done",
-}
-_ERRORS = (UsageError, OptionError, UnsupportedLanguageError, EngineError, EngineBusyError)
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Seconds: TypeAlias = Annotated[float, Meta(ge=0)]
+Confidence: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A window's end without its result, as it travels."""
+class Failure(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="error"
+):
+    """The end of a window without a result, as it travels."""
 
     code: str
     sentence: str
     retryable: bool
 
     @classmethod
-    def of(cls, error: VoxgateError) -> Failure:
-        """What of an error may leave the engine."""
+    def from_error(cls, error: VoxgateError) -> Failure:
+        """Return what may leave the engine of an error."""
         return cls(error.code, error.sentence, error.retryable)
 
-    def error(self) -> VoxgateError:
-        """The error to raise on the caller's side; an unknown code keeps whether a retry helps."""
+    def to_error(self) -> VoxgateError:
+        """Return the error to raise on the caller's side.
+
+        An unknown code becomes `EngineError` or `EngineRefusedError`, by whether a retry can help.
+        """
         for kind in _ERRORS:
             if (kind.code, kind.retryable) == (self.code, self.retryable):
                 return kind(self.sentence)
         return (EngineError if self.retryable else EngineRefusedError)(self.sentence)
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How an engine is."""
+_ERRORS = (UsageError, OptionError, UnsupportedLanguageError, EngineError, EngineBusyError)
+
+EventLine: TypeAlias = Event | Failure
+"""One line of a response. `Done` or a `Failure` is the last."""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The state of an engine."""
 
     model: str
-    pid: int
+    pid: Count
     state: str  # "idle" or "working"
-    active: int  # windows in work
-    queued: int  # windows that wait
-    step_age_s: float | None  # seconds since the last step; None without work
-    taken: int  # windows since it started
-    idle_s: float | None  # seconds since the last window ended, or the start; None with work
+    active: Count  # windows in progress
+    queued: Count  # windows that wait
+    step_age_s: Seconds | None = None  # since the last step; None without work
+    taken: Count  # windows since the engine started
+    idle_s: Seconds | None = None  # since the last window ended, or the start; None with work
 
     def encode(self) -> bytes:
-        """One JSON object."""
-        return _json(asdict(self))
+        """Return one JSON object."""
+        return _to_json(msgspec.structs.asdict(self))
 
     @classmethod
     def decode(cls, body: bytes) -> Health:
-        """The inverse of `encode`. Raises `EngineError` for anything else."""
+        """Invert `encode`. Raise `EngineError` for anything else."""
         try:
-            record = StrictRecord.parse(body)
-            health = cls(
-                model=record.text("model"),
-                pid=record.count("pid"),
-                state=record.text("state"),
-                active=record.count("active"),
-                queued=record.count("queued"),
-                step_age_s=record.number_or_none("step_age_s"),
-                taken=record.count("taken"),
-                idle_s=record.number_or_none("idle_s"),
-            )
-            record.close()
-        except MalformedError as error:
+            return msgspec.json.decode(body, type=cls)
+        except _MALFORMED as error:
             raise _malformed("health", error) from error
-        return health
-
-
-EventLine: TypeAlias = Event | Failure
-"""What one line of an answer says. `Done` or a `Failure` is the last."""
 
 
 def encode(line: EventLine) -> bytes:
-    """One line of NDJSON, its newline included."""
-    kind = "error" if isinstance(line, Failure) else _TYPES[type(line)]
-    return _json({"type": kind, **asdict(line)}) + b"\n"
+    """Return one line of NDJSON, including its newline."""
+    if isinstance(line, Failure):
+        return _to_json({"type": "error", **msgspec.structs.asdict(line)}) + b"\n"
+    return _to_json({"type": _EVENT_TYPES[type(line)], **asdict(line)}) + b"\n"
 
 
 def decode(line: bytes) -> EventLine:
-    """The inverse of `encode`. Raises `EngineError` for anything else."""
+    """Invert `encode`. Raise `EngineError` for anything else."""
     try:
-        record = StrictRecord.parse(line)
-        decoded = _line(record)
-        record.close()
-    except MalformedError as error:
+        wire = _LINE_DECODER.decode(line)
+    except _MALFORMED as error:
         raise _malformed("events", error) from error
-    return decoded
+    return wire if isinstance(wire, Failure) else wire.to_event()
 
 
 def encode_options(options: Options) -> str:
-    """Options as JSON in ASCII, fit for a header."""
-    return _json(asdict(options)).decode("ascii")
+    """Return the options as JSON in ASCII, for a header."""
+    return _to_json(asdict(options)).decode("ascii")
 
 
 def decode_options(text: str) -> Options:
-    """The inverse of `encode_options`; absent fields have their defaults.
+    """Invert `encode_options`; absent fields have their defaults.
 
     Raises `UsageError`, which names the field, for anything else.
     """
     try:
-        record = StrictRecord.parse(text)
-        given = _options(record)
-        record.close()
-    except MalformedError as error:
+        wire = msgspec.json.decode(text, type=_WireOptions)
+    except _MALFORMED as error:
         raise UsageError(
             f"The options of this call are malformed: {error}. They are a JSON object in the "
             f"header {OPTIONS_HEADER}, with the fields that docs/engine-protocol.md lists."
         ) from error
-    return Options(**{name: value for name, value in given.items() if value is not None})
-
-
-def decode_lane(text: str) -> Lane:
-    """Which windows this one goes with. Raises `UsageError` for a lane that there is not."""
-    if text not in get_args(Lane):
-        raise UsageError(
-            f"No lane is called '{text[:40]}'. In the header {LANE_HEADER} stands 'live' for a "
-            f"window that somebody waits for while speaking, and 'batch' for any other."
-        )
-    return cast("Lane", text)
-
-
-def _options(record: StrictRecord) -> dict[str, Any]:
-    """Every option by its name, None for one that is absent.
-
-    `Options` itself knows their ranges, except a seed's, which has to fit a generator.
-    """
-    return {
-        "language": record.text_or_none("language"),
-        "temperature": record.number_or_none("temperature", least=-math.inf),
-        "top_p": record.number_or_none("top_p", least=-math.inf),
-        "seed": record.count_or_none("seed", most=MAX_SEED),
-        "max_tokens": record.count_or_none("max_tokens"),
-        "stop": record.texts("stop"),
-        "frequency_penalty": record.number_or_none("frequency_penalty", least=-math.inf),
-        "presence_penalty": record.number_or_none("presence_penalty", least=-math.inf),
-        "vocabulary": record.texts("vocabulary"),
+    present = {
+        name: value for name, value in msgspec.structs.asdict(wire).items() if value is not None
     }
+    return Options(**present)
 
 
-def _line(record: StrictRecord) -> EventLine:
-    match record.text("type"):
-        case "delta":
-            return Delta(record.text("text"))
-        case "segment":
-            return _segment(record)
-        case "progress":
-            return Progress(record.number("audio_s"))
-        case "done":
-            notices = tuple(_notice(item) for item in record.records("notices"))
-            tokens = record.count_or_none("tokens") or 0
-            return Done(record.text_or_none("language"), notices, tokens)
-        case "error":
-            return Failure(record.text("code"), record.text("sentence"), record.flag("retryable"))
-        case unknown:
-            raise MalformedError(f"'{unknown}' is no type of event")
+# --- the lines as msgspec decodes them -----------------------------------------------------------
+# Structs beside the dataclasses of `transcript.values`, because msgspec refuses unknown fields of
+# structs only.
 
 
-def _segment(record: StrictRecord) -> Segment:
-    words = tuple(_word(item) for item in record.records("words"))
-    start, end = _span(record)
-    confidence = record.number_or_none("confidence", most=1)
-    return Segment(record.text("text"), start, end, words, confidence, _time_source(record))
+class _Wire(msgspec.Struct, forbid_unknown_fields=True):
+    """A strictly decoded JSON object."""
 
 
-def _word(record: StrictRecord) -> Word:
-    start, end = _span(record)
-    confidence = record.number_or_none("confidence", most=1)
-    word = Word(record.text("text"), start, end, confidence, _time_source(record))
-    record.close()
-    return word
+class _WireOptions(_Wire):
+    """Options; null is the default. `Options` checks the ranges, except that of a seed."""
+
+    language: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] | None = None
+    max_tokens: Count | None = None
+    stop: tuple[str, ...] = ()
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    vocabulary: tuple[str, ...] = ()
 
 
-def _notice(record: StrictRecord) -> Notice:
-    notice = Notice(record.text("code"), record.text("sentence"))
-    record.close()
-    return notice
+class _WireSpan(_Wire):
+    """Text with times in seconds."""
+
+    text: str
+    start: Seconds
+    end: Seconds
+    time_source: TimeSource
+    confidence: Confidence | None = None
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise ValueError(f"'end' {self.end} comes before 'start' {self.start}")
 
 
-def _span(record: StrictRecord) -> tuple[float, float]:
-    start, end = record.number("start"), record.number("end")
-    if end < start:
-        raise MalformedError(f"'end' {end} comes before 'start' {start}")
-    return start, end
+class _WireWord(_WireSpan):
+    def to_word(self) -> Word:
+        return Word(self.text, self.start, self.end, self.confidence, self.time_source)
 
 
-def _time_source(record: StrictRecord) -> TimeSource:
-    source = record.text("time_source")
-    if source not in get_args(TimeSource):
-        raise MalformedError(f"'{source}' is no source of times")
-    return cast("TimeSource", source)
+class _WireSegment(_WireSpan, tag_field="type", tag="segment"):
+    words: tuple[_WireWord, ...] = ()
+
+    def to_event(self) -> Segment:
+        words = tuple(word.to_word() for word in self.words)
+        return Segment(self.text, self.start, self.end, words, self.confidence, self.time_source)
 
 
-def _json(value: dict[str, object]) -> bytes:
+class _WireDelta(_Wire, tag_field="type", tag="delta"):
+    text: str
+
+    def to_event(self) -> Delta:
+        return Delta(self.text)
+
+
+class _WireProgress(_Wire, tag_field="type", tag="progress"):
+    audio_s: Seconds
+
+    def to_event(self) -> Progress:
+        return Progress(self.audio_s)
+
+
+class _WireNotice(_Wire):
+    code: str
+    sentence: str
+
+
+class _WireDone(_Wire, tag_field="type", tag="done"):
+    language: str | None = None
+    notices: tuple[_WireNotice, ...] = ()
+    tokens: Count | None = None
+
+    def to_event(self) -> Done:
+        notices = tuple(Notice(notice.code, notice.sentence) for notice in self.notices)
+        return Done(self.language, notices, self.tokens or 0)
+
+
+_EVENT_TYPES: dict[type[Event], str] = {
+    Delta: "delta",
+    Segment: "segment",
+    Progress: "progress",
+    Done: "done",
+}
+_LINE_DECODER = msgspec.json.Decoder(
+    _WireDelta | _WireSegment | _WireProgress | _WireDone | Failure
+)
+_MALFORMED = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+
+def _to_json(value: dict[str, object]) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
-def _malformed(what: str, error: MalformedError) -> EngineError:
+def _malformed(what: str, error: Exception) -> EngineError:
     return EngineError(
-        f"The engine's {what} are malformed: {error}. Is it of another version of Voxgate?"
+        f"The engine's {what} are malformed: {error}. Is the engine of another version of Voxgate?"
     )

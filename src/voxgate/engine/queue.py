@@ -1,10 +1,10 @@
-"""Windows that wait for their turn, live ones before all others. Plain data, no lock."""
+"""The windows that wait in an engine, in the order of their arrival. Plain data, without a lock."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from voxgate.errors import EngineBusyError
 
@@ -13,61 +13,53 @@ if TYPE_CHECKING:
 
     from voxgate.transcript.values import Event, Options
 
-
-# MERGED engine.work
-# `WindowRequest`: one window that an engine was given, and who is told what becomes of it.
-
-Lane: TypeAlias = Literal["live", "batch"]
-"""Who waits for a window: somebody who is speaking just now, or nobody in particular."""
+QUEUE_LIMIT = 32  # waiting windows: 31 MB of sound at 30 s each
 
 
 @dataclass(eq=False, slots=True)
 class WindowRequest:
-    """One window's work. The callbacks come from a worker's thread, and never after a cancel."""
+    """One window to recognise, with its callbacks.
+
+    The callbacks run in a scheduler's thread, and never after the request was cancelled.
+    """
 
     pcm16: bytes  # mono, little-endian, 16 kHz
     options: Options
-    tell: Callable[[Event], None]  # each event as it happens
-    end: Callable[[Exception | None], None]  # once, after the last event
-    lane: Lane = "batch"
+    on_event: Callable[[Event], None]  # called for each event as it happens
+    on_end: Callable[[Exception | None], None]  # called once, after the last event
     cancelled: bool = False
     last_step: float = 0.0  # monotonic seconds
 
 
-QUEUE_LIMIT = 32  # waiting windows: 31 MB of sound at 30 s each
-LANES: tuple[Lane, ...] = ("live", "batch")  # in this order
-
-
 class RequestQueue:
-    """First come, first served, in each lane."""
+    """A bounded queue, first come, first served."""
 
     def __init__(self, limit: int = QUEUE_LIMIT) -> None:
         self._limit = limit
-        self._lanes: dict[Lane, deque[WindowRequest]] = {lane: deque() for lane in LANES}
+        self._requests: deque[WindowRequest] = deque()
 
     def __len__(self) -> int:
-        return sum(map(len, self._lanes.values()))
+        return len(self._requests)
 
-    def add(self, work: WindowRequest) -> None:
-        """Put work at its lane's end. Raises `EngineBusyError` when the limit is reached."""
+    def add(self, request: WindowRequest) -> None:
+        """Append a request. Raise `EngineBusyError` when the limit is reached."""
         if len(self) >= self._limit:
             raise EngineBusyError(
                 f"The engine has {len(self)} windows waiting and takes no more now. "
                 f"Try again in a moment."
             )
-        self._lanes[work.lane].append(work)
+        self._requests.append(request)
 
-    def first(self, *lanes: Lane) -> WindowRequest | None:
-        """Whose turn is next among these lanes; all of them when none is named."""
-        return next((self._lanes[lane][0] for lane in lanes or LANES if self._lanes[lane]), None)
+    def first(self) -> WindowRequest | None:
+        """Return the next request without removing it, or None when the queue is empty."""
+        return self._requests[0] if self._requests else None
 
-    def remove(self, work: WindowRequest) -> None:
-        """Take work out; nothing when it does not wait."""
-        if work in self._lanes[work.lane]:
-            self._lanes[work.lane].remove(work)
+    def remove(self, request: WindowRequest) -> None:
+        """Remove a request. Do nothing when it is not in the queue."""
+        if request in self._requests:
+            self._requests.remove(request)
 
     def close(self) -> None:
-        """Forget all, and take nothing more."""
+        """Remove all requests and refuse new ones."""
         self._limit = 0
-        for lane in self._lanes.values():
-            lane.clear()
+        self._requests.clear()

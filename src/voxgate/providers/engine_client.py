@@ -60,7 +60,7 @@ class EngineClient:
             async for line in lines:
                 event = protocol.decode(line)
                 if isinstance(event, protocol.Failure):
-                    raise event.error()
+                    raise event.to_error()
                 yield event
                 if isinstance(event, Done):
                     return
