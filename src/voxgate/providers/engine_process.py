@@ -62,7 +62,7 @@ class EngineProcess:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "voxgate.engine", spec.address),  # -P: not our cwd
                 *("--socket", str(folder / SOCKET_NAME), "--lifeline"),
-                *("--plates", str(plates), "--name", model, *_known(spec)),
+                *("--run-folder", str(plates), "--name", model, *_known(spec)),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
