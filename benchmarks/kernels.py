@@ -124,7 +124,7 @@ def rows() -> Iterator[Case]:
     """Activations of the encoder to eight bits: four times a layer."""
     for width, runs in ((1280, 3 * ENCODER_LAYERS), (5120, ENCODER_LAYERS)):
         x = torch.randn(1500, width).bfloat16()
-        ours, eager = partial(ops.quantise_rows, x), partial(_eager, x)
+        ours, eager = partial(ops.quantize_rows, x), partial(_eager, x)
         yield Case(f"rows to int8, 1500 x {width}", ours, {"eager": eager}, runs)
 
 
@@ -302,7 +302,7 @@ def _packed(outputs: int, inputs: int) -> tuple[ops.Int8Weight, Tensor]:
 def _run_onednn(x: Tensor, packed: tuple[ops.Int8Weight, Tensor]) -> Tensor:
     """As `Int8Linear` has it: fewer than four rows are padded."""
     weight, theirs = packed
-    q, scales = ops.quantise_rows(x)
+    q, scales = ops.quantize_rows(x)
     rows = F.pad(q, (0, 0, 0, max(0, 4 - len(x))))
     return onednn.int8_product(rows, 128, theirs, weight.scales)[: len(x)].mul_(scales)
 
@@ -343,7 +343,7 @@ def _torch_int8(w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _run_int8(x: Tensor, packed: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """With our rows: eager ones are measured above."""
-    q, scale = ops.quantise_rows(x)
+    q, scale = ops.quantize_rows(x)
     out: Tensor = torch.ops.onednn.qlinear_pointwise(
         q, 1.0, 128, *packed, None, 1.0, 0, torch.float32, "none", [], ""
     )

@@ -56,7 +56,7 @@ def test_what_cannot_be_served_is_said_in_a_line(at: Place) -> None:
     weightless(at.folder / "mine")
     calls = {
         ("a/b", "--socket", "e"): (2, "No model is called 'a/b'"),
-        ("./none", "--socket", "e"): (2, "./none is no folder"),
+        ("./none", "--socket", "e"): (2, "./none is not a readable folder"),
         ("./mine", "--socket", "e"): (2, "mine"),
         (MODEL,): (2, "--socket"),
         (MODEL, "--socket", "x" * 200): (1, "No socket can be made"),

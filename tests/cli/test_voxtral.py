@@ -156,7 +156,7 @@ def words(text: str) -> str:
     ("break_it", "sentence"),
     [
         (lambda folder: (folder / "tekken.json").unlink(), "tekken.json"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "holds no checkpoint"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "contains no Voxtral checkpoint"),
         (lambda folder: cut(folder / "model.safetensors"), "cut off or damaged"),
     ],
 )

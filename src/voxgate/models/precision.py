@@ -28,7 +28,7 @@ def precision_of(spec: ModelSpec) -> str:
     except ModuleNotFoundError:
         return UNKNOWN_PRECISION
     schemes = profiles.PROFILES[profiles.parse_profile(spec.profile)]
-    return schemes.language_model if schemes.quantised else _stored_precision(spec.checkpoint)
+    return schemes.language_model if schemes.quantized else _stored_precision(spec.checkpoint)
 
 
 def _stored_precision(checkpoint: Path) -> str:

@@ -107,7 +107,7 @@ class Voxtral:
         """
         profile = parse_profile(profile)
         checkpoint = Checkpoint.open(path, layout)
-        tokenizer = Tokenizer.open(checkpoint.folder.tokenizer, checkpoint.config)
+        tokenizer = Tokenizer.open(checkpoint.directory.tokenizer, checkpoint.config)
         if profile == "exact":
             device = resolve_device(device)
             network = checkpoint.load(dtype or _natural_type(checkpoint, device), device)
@@ -284,6 +284,6 @@ class Voxtral:
 
 def _natural_type(checkpoint: Checkpoint, device: torch.device | str) -> torch.dtype:
     """The stored type, or float32 where that is exact too, faster, and fits."""
-    if torch.device(device).type == "cpu" and exact_scheme(checkpoint.folder) == "fp32":
+    if torch.device(device).type == "cpu" and exact_scheme(checkpoint.directory) == "fp32":
         return torch.float32
     return checkpoint.dtype

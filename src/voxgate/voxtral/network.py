@@ -50,11 +50,11 @@ class Network(nn.Module):
             if isinstance(module, RMSNorm | SwiGLUGate):
                 module.fused = True
             elif isinstance(module, EncoderLayer) and isinstance(module.up, Int8Linear):
-                module.up.after, module.gelu = Epilogue(gelu=True), nn.Identity()
+                module.up.epilogue, module.gelu = Epilogue(gelu=True), nn.Identity()
             elif isinstance(module, EncoderAttention) and module.compute:
                 _finish(module.qkv, Epilogue(dtype=module.compute))
 
 
 def _finish(maps: nn.Module, after: Epilogue) -> None:
     if isinstance(maps, FusedLinear) and isinstance(maps.linear, Int8Linear):
-        maps.linear.after = after
+        maps.linear.epilogue = after

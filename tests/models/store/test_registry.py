@@ -141,9 +141,9 @@ def name_another_kind(folder: Path) -> None:
         (forget_a_shard, f"lacks {SHARD}"),
         (forget_the_vocabulary, "no tekken.json"),
         (take_shards_of_another, r"lacks \d+ tensors of its model, the first"),
-        (quantise, "as I8, and only BF16, F16, F32 are run"),
+        (quantise, "as I8, and only BF16, F16, F32 are supported"),
         (name_another_kind, "its model_type is 'whisper'"),
-        (shutil.rmtree, "is no folder that can be read"),
+        (shutil.rmtree, "is not a readable folder"),
     ],
 )
 def test_what_is_no_whole_checkpoint_is_not_added(

@@ -99,7 +99,7 @@ def encoder_args(**changes: Any) -> Change:
         (top(model_type="voxtral_realtime"), "voxtral_realtime"),
         (top(model_type="whisper"), "whisper"),
         (top(model_type=None), "model_type"),
-        (top(quantization_config={"bits": 4}), "quantised"),
+        (top(quantization_config={"bits": 4}), "quantized"),
         (top(audio_config=None), "audio_config"),
         (top(text_config=[]), "text_config"),
         (top(projector_hidden_act="silu"), "projector_hidden_act"),
@@ -146,7 +146,7 @@ def test_scaled_angles_are_refused_in_the_older_spelling(
     [
         (top(causal=True), "Realtime"),
         (encoder_args(causal=True), "Realtime"),
-        (top(quantization={"qformat_weight": "fp8_e4m3"}), "quantised"),
+        (top(quantization={"qformat_weight": "fp8_e4m3"}), "quantized"),
         (top(sliding_window=8192), "sliding_window"),
         (top(multimodal=None), "multimodal"),
         (encoder_args(max_source_positions=3000), "max_source_positions"),

@@ -31,13 +31,13 @@ def test_one_file_and_shards_are_found(hf: Path, sharded: Path, mistral: Path) -
 
 
 def test_what_is_there_says_what_would_be_a_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"no checkpoint.*config\.json.*params\.json"):
+    with pytest.raises(CheckpointError, match=r"no Voxtral checkpoint.*config\.json.*params\.json"):
         open_directory(tmp_path)
 
 
 def test_a_path_that_is_no_folder_is_refused(tmp_path: Path, hf: Path) -> None:
     for path in (tmp_path / "nowhere", hf / "model.safetensors", hf / "config.json" / "x"):
-        with pytest.raises(CheckpointError, match="no folder that can be read"):
+        with pytest.raises(CheckpointError, match="not a readable folder"):
             open_directory(path)
 
 
@@ -51,7 +51,7 @@ def test_the_layout_that_is_asked_for_must_be_there(hf: Path, mistral: Path) -> 
 def test_halves_of_two_layouts_are_no_checkpoint(hf: Path, mistral: Path, tmp_path: Path) -> None:
     shutil.copy(hf / "config.json", tmp_path)
     shutil.copy(mistral / "consolidated.safetensors", tmp_path)
-    with pytest.raises(CheckpointError, match="no checkpoint"):
+    with pytest.raises(CheckpointError, match="no Voxtral checkpoint"):
         open_directory(tmp_path)
 
 
@@ -59,7 +59,7 @@ def test_a_pipe_is_not_waited_for(hf: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(hf, tmp_path / "piped"))
     (folder / "model.safetensors").unlink()
     os.mkfifo(folder / "model.safetensors")
-    with pytest.raises(CheckpointError, match="no checkpoint"):
+    with pytest.raises(CheckpointError, match="no Voxtral checkpoint"):
         open_directory(folder)
 
 
@@ -119,5 +119,7 @@ def test_a_sentence_names_the_configuration_and_what_is_wrong(shards: Path) -> N
     config = json.loads((shards / "config.json").read_text("utf-8"))
     config["model_type"] = "voxtral_realtime"
     (shards / "config.json").write_text(json.dumps(config), "utf-8")
-    with pytest.raises(CheckpointError, match=r"config\.json is not .*'voxtral_realtime'"):
+    with pytest.raises(
+        CheckpointError, match=r"config\.json does not describe .*'voxtral_realtime'"
+    ):
         open_directory(shards)

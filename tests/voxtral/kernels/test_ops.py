@@ -61,7 +61,7 @@ def test_rows_are_rounded_to_their_own_scale(
     width: int, dtype: torch.dtype, draw: torch.Generator
 ) -> None:
     x = torch.randn(3, 29, width, generator=draw).mul(7).to(dtype)
-    q, scale = ops.quantise_rows(x)
+    q, scale = ops.quantize_rows(x)
     assert (q.dtype, q.shape, scale.shape) == (torch.uint8, x.shape, (3, 29, 1))
     torch.testing.assert_close(scale, x.float().abs().amax(-1, keepdim=True) / 127)
     whole = q.float() - 128
@@ -72,8 +72,8 @@ def test_rows_are_rounded_to_their_own_scale(
 @needs_kernels
 def test_rows_need_not_touch() -> None:
     x = torch.arange(60.0).reshape(4, 15)
-    q, scale = ops.quantise_rows(x[:, 3:11])
-    alone, alone_scale = ops.quantise_rows(x[:, 3:11].contiguous())
+    q, scale = ops.quantize_rows(x[:, 3:11])
+    alone, alone_scale = ops.quantize_rows(x[:, 3:11].contiguous())
     assert torch.equal(q, alone)
     assert torch.equal(scale, alone_scale)
 
@@ -83,7 +83,7 @@ def test_rows_need_not_touch() -> None:
 def test_rows_of_zeros_stay_zeros_and_what_is_no_number_stays_none(dtype: torch.dtype) -> None:
     x = torch.zeros(4, 37, dtype=dtype)
     x[1, 3], x[2, 36], x[3, 0] = 2.0, torch.inf, torch.nan
-    q, scale = ops.quantise_rows(x)
+    q, scale = ops.quantize_rows(x)
     assert bool((q[0] == 128).all())
     assert scale[0] == 1
     assert q[1, 3] == 255
@@ -102,11 +102,11 @@ def test_packing_loses_what_four_bits_lose(
 ) -> None:
     weight = torch.randn(outputs, inputs, generator=draw).to(dtype)
     packed = Int4Weight.pack(weight)
-    unpacked = packed.unpacked()
+    unpacked = packed.unpack()
     assert unpacked.shape == weight.shape
     assert error(unpacked, weight) < 0.1
     # A group has 16 levels: what lies on them is kept as it is, but for its scale in bf16.
-    kept = Int4Weight.pack(unpacked.to(dtype)).unpacked()
+    kept = Int4Weight.pack(unpacked.to(dtype)).unpack()
     assert error(kept, unpacked) < 0.01
 
 
@@ -116,7 +116,7 @@ def test_packing_beats_plain_rounding(draw: torch.Generator) -> None:
     groups = weight.reshape(256, -1, 32)
     most = groups.gather(2, groups.abs().argmax(2, keepdim=True))
     rounded = (groups / (most / -8)).round().clamp(-8, 7) * (most / -8)
-    assert error(Int4Weight.pack(weight).unpacked(), weight) < 0.96 * error(
+    assert error(Int4Weight.pack(weight).unpack(), weight) < 0.96 * error(
         rounded.flatten(1), weight
     )
 
@@ -153,9 +153,9 @@ def test_a_product_is_the_packed_matrix_times_rounded_rows(
     x = torch.randn(rows, inputs, generator=draw).to(dtype)
     ours = ops.linear_w4a8(x, packed)
     assert (ours.dtype, ours.shape) == (dtype, (rows, outputs))
-    expected = rounded_in_groups(x) @ packed.unpacked().double().T
+    expected = rounded_in_groups(x) @ packed.unpack().double().T
     assert error(ours, expected) < (1e-6 if dtype is torch.float32 else 3e-3)
-    assert error(ours, x.double() @ packed.unpacked().double().T) < 0.02
+    assert error(ours, x.double() @ packed.unpack().double().T) < 0.02
 
 
 def rounded_in_groups(x: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ def test_a_product_of_any_size(size: float, draw: torch.Generator) -> None:
     x[2, 32:64] *= 1e-18
     x[3, 64:] = 0
     x[4] = 0
-    ours, expected = ops.linear_w4a8(x, packed), x.double() @ packed.unpacked().double().T
+    ours, expected = ops.linear_w4a8(x, packed), x.double() @ packed.unpack().double().T
     assert all(error(ours[i], expected[i]) < 0.02 for i in range(4))
     assert bool((ours[4].abs() <= 1e-36).all())
 
@@ -186,11 +186,11 @@ def test_an_outlier_spoils_its_group_alone(draw: torch.Generator) -> None:
     packed = Int4Weight.pack(torch.randn(96, 256, generator=draw))
     x = torch.randn(4, 256, generator=draw)
     x[:, 7] = 3000.0
-    plain = x @ packed.unpacked().T
+    plain = x @ packed.unpack().T
     without = torch.zeros_like(x)
     without[:, :32] = x[:, :32]
     ours = ops.linear_w4a8(x, packed) - ops.linear_w4a8(without, packed)
-    assert error(ours, plain - without @ packed.unpacked().T) < 0.02
+    assert error(ours, plain - without @ packed.unpack().T) < 0.02
 
 
 @needs_kernels
@@ -244,7 +244,7 @@ def test_a_product_of_few_rows_is_exact(
 ) -> None:
     weight, whole = eight_bits(outputs, inputs, draw)
     x = torch.randn(rows, inputs, generator=draw).to(dtype)
-    q, scales = ops.quantise_rows(x)
+    q, scales = ops.quantize_rows(x)
     sums = (q.double() - 128) @ whole.double().T
     assert weight.bias is not None
     expected = sums * scales * weight.scales + weight.bias
@@ -288,7 +288,7 @@ def test_matrices_that_onednn_packs_otherwise_are_told_apart(draw: torch.Generat
         assert not has_kernel_layout(rows.flip(0), packed)
         module = linear.from_arrays("int8", linear.quantize("int8", [rows.float()], [None]))
         assert isinstance(module, Int8Linear)
-        assert (module.few is not None) == (lies and ops.is_available())
+        assert (module.few_rows_weight is not None) == (lies and ops.is_available())
     mini = torch.ones(3072, 3072, dtype=torch.int8)
     mini[:, ::3] = -5
     packed, _ = onednn.packed_contents(onednn.prepack_int8(mini))
@@ -536,20 +536,20 @@ def refused(call: Callable[[], object], words: str) -> None:
 def test_what_does_not_fit_is_refused() -> None:
     packed = Int4Weight.pack(torch.ones(4, 40))
     halves = torch.ones(2, 40, dtype=torch.float16)
-    refused(lambda: ops.linear_w4a8(torch.ones(2, 32), packed), "rows of 32. Give it rows of 40")
+    refused(lambda: ops.linear_w4a8(torch.ones(2, 32), packed), "rows of 32. It needs rows of 40")
     refused(lambda: ops.linear_w4a8(halves, packed), "float16")
-    refused(lambda: ops.quantise_rows(halves), "float16")
-    refused(lambda: ops.quantise_rows(torch.ones(40, 2).T), "side by side")
+    refused(lambda: ops.quantize_rows(halves), "float16")
+    refused(lambda: ops.quantize_rows(torch.ones(40, 2).T), "not contiguous")
     refused(lambda: Int4Weight.pack(torch.ones(4)), "matrix of finite numbers")
     refused(lambda: Int4Weight.pack(torch.full((4, 4), torch.nan)), "matrix of finite numbers")
     refused(lambda: Int4Weight(packed.data, 4, 80), "Pack it again")
     eight, scales = torch.zeros(64 * 68, dtype=torch.uint8), torch.ones(64)
     refused(lambda: Int8Weight(eight[1:], scales, None, 64), "4352 contiguous bytes")
-    refused(lambda: Int8Weight(eight, scales, torch.ones(63), 64), "Take oneDNN's product")
-    refused(lambda: Int8Weight(eight, scales.bfloat16(), None, 64), "Take oneDNN's product")
+    refused(lambda: Int8Weight(eight, scales, torch.ones(63), 64), "Use oneDNN's product")
+    refused(lambda: Int8Weight(eight, scales.bfloat16(), None, 64), "Use oneDNN's product")
     refused(lambda: Int8Weight(eight[: 64 * 60], scales, None, 56), "multiple of 64")
     whole = Int8Weight(eight, scales, None, 64)
-    refused(lambda: ops.linear_w8a8(torch.ones(2, 32), whole), "rows of 32. Give it rows of 64")
+    refused(lambda: ops.linear_w8a8(torch.ones(2, 32), whole), "rows of 32. It needs rows of 64")
 
 
 @needs_kernels
@@ -565,7 +565,7 @@ def test_attention_refuses_what_it_would_read_wrongly() -> None:
     refused(lambda: ops.attention(q, keys, keys, lengths=[9, 2], causal=True), "at least 3")
     refused(lambda: ops.attention(q, keys, keys, slots=[0]), "2 sequences")
     strided = torch.ones(2, 4, 64, 3).bfloat16().transpose(2, 3)
-    refused(lambda: ops.attention(strided, keys, keys), "side by side")
+    refused(lambda: ops.attention(strided, keys, keys), "not contiguous")
 
 
 @needs_kernels
@@ -579,7 +579,7 @@ def test_one_pass_refuses_what_it_would_read_wrongly() -> None:
     refused(lambda: ops.rms_norm(x, torch.ones(9), 1e-5), r"weights \(9,\)")
     refused(lambda: ops.rms_norm(x, one.double(), 1e-5), "float64")
     refused(lambda: ops.silu_mul(x, x[:, :9]), r"\(4, 9\)")
-    refused(lambda: ops.silu_mul(x, x.bfloat16()), "float32 twice")
+    refused(lambda: ops.silu_mul(x, x.bfloat16()), "must be float32")
     refused(lambda: ops.silu_mul(x, torch.ones(4, 20)[:, :10]), "same strides")
     heads, angles = torch.ones(2, 3, 4, 8), torch.ones(2, 1, 4, 4)
     refused(lambda: ops.rotate(heads, angles, angles[:1]), "an angle for each")
@@ -596,7 +596,7 @@ def test_only_pytorchs_threads_are_there() -> None:
     script = (
         "from voxgate.voxtral.kernels import ops; assert ops.is_available(), "
         "ops.why_unavailable()\n"
-        "import torch; ops.quantise_rows(torch.ones(512, 512))\n"
+        "import torch; ops.quantize_rows(torch.ones(512, 512))\n"
         "maps = open('/proc/self/maps').read().split()\n"
         "print(len({path for path in maps if 'omp' in path and '.so' in path}))"
     )

@@ -23,7 +23,7 @@ from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.quantization import weight_cache
 from voxgate.voxtral.quantization.profiles import weight_bytes
 
-ANEW = "is made anew"
+WRITTEN_AGAIN = "will be written again"
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def foreign(file: Path) -> None:
     draft = weight_cache.WeightFileWriter(file)
     with draft:
         draft.add("decoder.norm.weight:", torch.zeros(96))
-        draft.finish("somebody else's key")
+        draft.commit("somebody else's key")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_spoilt_file_is_made_anew(
     (file,) = made(folder)
     spoil(file)
     assert torch.equal(heard(Voxtral.load(folder, "balanced")), right)
-    assert ANEW in caplog.text
+    assert WRITTEN_AGAIN in caplog.text
     caplog.clear()
     assert torch.equal(heard(Voxtral.load(folder, "balanced")), right)
     assert not caplog.records
@@ -153,7 +153,7 @@ def test_where_nothing_can_be_written_they_are_made_in_memory_and_said(
     shutil.rmtree(made(folder)[0].parent)
     forbid(monkeypatch, tmp_path)
     assert torch.equal(heard(Voxtral.load(folder, "balanced")), right)
-    assert "quantised in memory" in caplog.text
+    assert "quantized in memory" in caplog.text
 
 
 def forbid(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
@@ -185,14 +185,14 @@ def test_a_disk_that_becomes_full_does_not_keep_it_from_running(folder: Path) ->
         [sys.executable, "-c", FULL, str(folder)], check=True, capture_output=True, text=True
     )
     assert int(done.stdout) > 1_000_000
-    assert "quantised in memory" in done.stderr
+    assert "quantized in memory" in done.stderr
     assert not made(folder)
 
 
 def test_a_disk_that_is_full_is_not_begun(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(weight_cache, "SPARE_BYTES", 1e9)
+    monkeypatch.setattr(weight_cache, "SPARE_FACTOR", 1e9)
     assert Voxtral.load(folder, "balanced").nbytes > 1_000_000
     assert "GB are needed, and not free" in caplog.text
 
@@ -234,7 +234,7 @@ async def test_what_a_killed_process_leaves_goes_and_a_living_ones_stays(tmp_pat
         with weight_cache.WeightFileWriter(tmp_path / "weights") as draft:
             assert len(drafts()) == 2  # ours, and the living one's
             draft.add("x", torch.ones(3))
-            draft.finish("key")
+            draft.commit("key")
         assert torch.equal(
             weight_cache.WeightFile(tmp_path / "weights", "key").arrays()["x"], torch.ones(3)
         )

@@ -23,9 +23,9 @@ def _kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_map_ends_with_its_epilogue(tokens: int, gelu: bool, dtype: torch.dtype) -> None:
     torch.manual_seed(3)
     x, bias = torch.randn(2, tokens, 64), torch.randn(96)
-    plain = Int8Linear({**Int8Linear.arrays(torch.randn(96, 64)), "bias": bias})
+    plain = Int8Linear({**Int8Linear.pack(torch.randn(96, 64)), "bias": bias})
     expected = plain(x)
-    plain.after = Epilogue(gelu, dtype)
+    plain.epilogue = Epilogue(gelu, dtype)
     ours = plain(x)
     assert ours.dtype == dtype
     expected = F.gelu(expected) if gelu else expected

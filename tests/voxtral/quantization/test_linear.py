@@ -85,7 +85,7 @@ def test_without_private_operators_it_is_the_same_and_slow(
     usual = linear.from_arrays(scheme, linear.quantize(scheme, [weight], [bias]))(x)
     monkeypatch.setattr(onednn, "int8_levels", lambda: None)
     monkeypatch.setattr(onednn, "can_restore", lambda: False)
-    monkeypatch.setattr(onednn, "int4_few", lambda: False)
+    monkeypatch.setattr(onednn, "has_int4_product", lambda: False)
     arrays = linear.quantize(scheme, [weight], [bias])
     assert off(linear.from_arrays(scheme, arrays)(x), usual) <= 0.02
 
@@ -132,7 +132,8 @@ def test_an_older_processor_computes_the_same(instructions: dict[str, str]) -> N
 
 OLDER = """
 import torch
-from voxgate.voxtral.kernels import linear, onednn
+from voxgate.voxtral.kernels import onednn
+from voxgate.voxtral.quantization import linear
 
 dice = torch.Generator().manual_seed(0)
 weight, x = torch.randn(256, 512, generator=dice), torch.randn(40, 512, generator=dice)

@@ -17,8 +17,8 @@ from voxgate.voxtral.checkpoint.directory import (
     CONFIG_FILES,
     CONSOLIDATED_FILE,
     INDEX_FILE,
+    MAX_JSON_BYTES,
     SINGLE_FILE,
-    SMALL_BYTES,
     TOKENIZER_FILE,
     Layout,
 )
@@ -79,9 +79,9 @@ def remaining_files(
                 f"names. Choose another repository or --revision."
             )
     for name in small:
-        if sizes[name] > SMALL_BYTES:
+        if sizes[name] > MAX_JSON_BYTES:
             raise CheckpointError(
-                f"{name} in {repository} is larger than {SMALL_BYTES >> 20} MiB: it does not "
+                f"{name} in {repository} is larger than {MAX_JSON_BYTES >> 20} MiB: it does not "
                 f"belong to a Voxtral."
             )
     return (*small, *weights)

@@ -1,7 +1,8 @@
-"""The shape of a model, from either spelling of its configuration. Imports no torch.
+"""The shape of a model, read from either layout's configuration. Imports no torch.
 
-Sources: transformers' `VoxtralConfig` (`config.json`) and Mistral's `params.json`. Only what
-decides the computation is kept; what this package cannot compute is refused, not passed over.
+Sources: transformers' `VoxtralConfig` (`config.json`) and Mistral's `params.json`. Only the values
+that decide the computation are kept. A value that this package cannot compute raises an error; it
+is never ignored.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 ENCODER_POSITIONS = 1500  # encoder frames of one 30 s chunk
 FRAMES_PER_TOKEN = 4  # consecutive encoder frames that make one audio embedding
 AUDIO_TOKEN = 24  # [AUDIO], in every published vocabulary
-MAX_DIMENSION = 2**20  # of any width or count: a sane limit against nonsense in a file …
-MAX_LAYERS = 512  # … of which each takes time, before the weights show that they are not there
+MAX_DIMENSION = 2**20  # limit of every width and count, against nonsense in a file
+MAX_LAYERS = 512  # limit of layers: each takes time before missing weights are noticed
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """The audio encoder: Whisper large-v3's in shape."""
+    """The audio encoder, in the shape of Whisper large-v3."""
 
     mels: int
     width: int
@@ -34,7 +35,7 @@ class EncoderConfig:
 
 @dataclass(frozen=True, slots=True)
 class DecoderConfig:
-    """The language model: Llama's in shape. `heads * head_dim` need not be `width`."""
+    """The language model, in the shape of Llama. `heads * head_dim` may differ from `width`."""
 
     width: int
     layers: int
@@ -43,27 +44,27 @@ class DecoderConfig:
     head_dim: int
     ffn_width: int
     vocabulary: int
-    context: int  # most positions
+    context: int  # maximum number of positions
     rope_theta: float
     norm_eps: float
 
 
 @dataclass(frozen=True, slots=True)
 class VoxtralConfig:
-    """Encoder and decoder; the projector between them has no number of its own."""
+    """Encoder and decoder. The projector between them has no dimensions of its own."""
 
     encoder: EncoderConfig
     decoder: DecoderConfig
     audio_token: int = AUDIO_TOKEN
-    own_head: bool = False  # it says that the output head is not the embeddings: one must be there
+    own_head: bool = False  # the file says that the output head is not the embeddings
 
     def __post_init__(self) -> None:
         for part in (self.encoder, self.decoder):
             for field in fields(part):
                 value = getattr(part, field.name)
-                most = MAX_LAYERS if field.name == "layers" else MAX_DIMENSION
-                if not 0 < value <= (most if field.type == "int" else 1e12):
-                    raise CheckpointError(f"its '{field.name}' is {value}, which no model has")
+                limit = MAX_LAYERS if field.name == "layers" else MAX_DIMENSION
+                if not 0 < value <= (limit if field.type == "int" else 1e12):
+                    raise CheckpointError(f"its '{field.name}' is {value}, which is out of range")
         encoder, decoder = self.encoder, self.decoder
         if encoder.width % (2 * encoder.heads) or decoder.head_dim % 2:
             raise CheckpointError("its attention heads do not divide its width into even parts")
@@ -76,14 +77,14 @@ class VoxtralConfig:
 
     @classmethod
     def from_hf(cls, config: Mapping[str, Any]) -> VoxtralConfig:
-        """The shape in a `config.json`, of the 2507 checkpoints or as transformers 5 writes it.
+        """Read a `config.json`, of the 2507 checkpoints or as transformers 5 writes it.
 
         Raises `CheckpointError` with half a sentence that says what is wrong with the file.
         """
         kind = config.get("model_type")
         if kind != "voxtral":
-            raise CheckpointError(f"its model_type is '{kind}', and only 'voxtral' is built here")
-        _refuse_quantised(config.get("quantization_config"))
+            raise CheckpointError(f"its model_type is '{kind}', and only 'voxtral' is supported")
+        _check_not_quantized(config.get("quantization_config"))
         audio, text = _table(config, "audio_config"), _table(config, "text_config")
         _expect(audio, "max_source_positions", ENCODER_POSITIONS)
         _expect(audio, "activation_function", "gelu")
@@ -91,10 +92,10 @@ class VoxtralConfig:
         _expect(config, "projector_hidden_act", "gelu")
         width = _int(audio, "hidden_size")
         _expect(audio, "intermediate_size", FRAMES_PER_TOKEN * width)
-        # Before transformers 5 the angle stood alone; since then, in a table with its kind.
+        # transformers 5 moved the angle into a table, together with its type.
         rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
         _expect(rope, "rope_type", "default")
-        _expect(rope, "type", "default")  # as it was called before
+        _expect(rope, "type", "default")  # the older name
         return cls(
             encoder=EncoderConfig(
                 mels=_int(audio, "num_mel_bins"),
@@ -121,12 +122,12 @@ class VoxtralConfig:
 
     @classmethod
     def from_mistral(cls, params: Mapping[str, Any]) -> VoxtralConfig:
-        """The shape in a `params.json`. Raises `CheckpointError`, as `from_hf` does."""
+        """Read a `params.json`. Raises `CheckpointError`, as `from_hf` does."""
         whisper = _table(_table(params, "multimodal"), "whisper_model_args")
         audio = _table(whisper, "encoder_args")
         if params.get("causal") or audio.get("causal"):
-            raise CheckpointError("it is a Realtime model, which is not built here")
-        _refuse_quantised(params.get("quantization"))
+            raise CheckpointError("it is a Realtime model, which is not supported")
+        _check_not_quantized(params.get("quantization"))
         if params.get("sliding_window") not in (None, "None", "null", ""):
             raise CheckpointError("its 'sliding_window' is set, and no Mini or Small has one")
         _expect(audio, "max_source_positions", ENCODER_POSITIONS)
@@ -177,12 +178,12 @@ def _number(config: Mapping[str, Any], name: str) -> float:
     return float(value)
 
 
-def _expect(config: Mapping[str, Any], name: str, wanted: object) -> None:
-    """Refuse what would be computed differently; what is not said is as it always was."""
-    if (found := config.get(name)) not in (None, wanted):
-        raise CheckpointError(f"its '{name}' is {found!r}, and only {wanted!r} is built here")
+def _expect(config: Mapping[str, Any], name: str, supported: object) -> None:
+    """Raise `CheckpointError` unless a value is the supported one or missing."""
+    if (value := config.get(name)) not in (None, supported):
+        raise CheckpointError(f"its '{name}' is {value!r}, and only {supported!r} is supported")
 
 
-def _refuse_quantised(table: object) -> None:
+def _check_not_quantized(table: object) -> None:
     if table:
-        raise CheckpointError("its weights are quantised; take the checkpoint in bf16")
+        raise CheckpointError("its weights are quantized; get the checkpoint in bf16")

@@ -1,7 +1,7 @@
-"""What each parameter is called in each layout's files (voxtral-model.md B.2).
+"""The name of each parameter in the files of each layout (voxtral-model.md B.2).
 
-Ours are the module paths of `Network`; `*` is a layer's number. A module's weight and bias keep
-their suffix.
+The keys are module paths of `Network`, with `*` for a layer's number. The suffixes `.weight` and
+`.bias` are the same in both.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ MISTRAL_NAMES = {
 LAYOUTS: dict[Layout, dict[str, str]] = {"hf": HF_NAMES, "mistral": MISTRAL_NAMES}
 
 OLDER_NAMES = {"mm_whisper_embeddings.tok_embeddings.weight": "tok_embeddings.weight"}
-"""Names in older files of Mistral's layout."""
+"""By the current name: the name in older files of Mistral's layout."""
 
 POSITIONS_PARAMETER = "encoder.positions"
 HEAD_PARAMETER = "decoder.head.weight"
@@ -89,7 +89,10 @@ _MODULES: dict[Layout, dict[str, str]] = {
 
 
 def file_tensor_name(parameter: str, layout: Layout) -> str | None:
-    """The name in the files; None for the positions in Mistral's layout, which are computed."""
+    """Return a parameter's name in the files.
+
+    None for the positions in Mistral's layout, which are computed instead.
+    """
     suffix = _SUFFIX.search(parameter)
     module = parameter[: suffix.start()] if suffix else parameter
     number = _NUMBER.search(module)
@@ -100,12 +103,18 @@ def file_tensor_name(parameter: str, layout: Layout) -> str | None:
 
 
 def parent_module(name: str, layout: Layout) -> str:
-    """Our module, its layer's number as `*`, of a tensor in a file; empty for what is none."""
-    found = _NUMBER.sub("*", _SUFFIX.sub("", OLDER_NAMES.get(name, name)))
-    return _MODULES[layout].get(found, "")
+    """Return the module path, with `*` for the layer, of a tensor in a file.
+
+    An empty string for a tensor that no module has.
+    """
+    pattern = _NUMBER.sub("*", _SUFFIX.sub("", OLDER_NAMES.get(name, name)))
+    return _MODULES[layout].get(pattern, "")
 
 
 def is_interleaved(parameter: str, layout: Layout) -> bool:
-    """Whether its rows pair the rotary channels (2j, 2j + 1), and must be reordered for ours."""
-    ends = (".qkv.q.weight", ".qkv.k.weight")
-    return layout == "mistral" and parameter.startswith("decoder.") and parameter.endswith(ends)
+    """Return whether a weight's rows pair the rotary channels (2j, 2j + 1).
+
+    `Network` pairs (j, j + head_dim / 2), so such rows must be reordered.
+    """
+    suffixes = (".qkv.q.weight", ".qkv.k.weight")
+    return layout == "mistral" and parameter.startswith("decoder.") and parameter.endswith(suffixes)

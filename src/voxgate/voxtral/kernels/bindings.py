@@ -1,6 +1,6 @@
-"""Whether the optional package `voxgate-kernels` is here and can be used, and the package itself.
+"""The optional package `voxgate-kernels`: whether it can be used here, and its functions.
 
-It knows addresses, not tensors; what it is told is checked in `native` and `int4_weight`.
+The package takes addresses, not tensors. `ops`, `elementwise` and `packing` check the arguments.
 """
 
 from __future__ import annotations
@@ -18,27 +18,30 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-INTERFACE = 2  # of the package's functions, as they are called here
+INTERFACE = 2  # version of the package's functions that this module calls
 
-ByteDistances = tuple[int, int, int]
+Strides = tuple[int, int, int]
 """Elements from one slot, head and row to the next."""
 
 
 class Kernels(Protocol):
-    """The package's functions. An address comes with whether it is of float32, else of bfloat16."""
+    """The package's functions.
+
+    An address is followed by a flag, `wide`: true for float32, false for bfloat16.
+    """
 
     INTERFACE: int
     supported: Callable[[], bool]  # whether this processor has the instructions
     has_pool: Callable[[], bool]  # whether PyTorch's threads were found
 
     quantise_rows: Callable[[int, bool, int, int, int, int, int, int], None]
-    """x, wide, x's stride, q, scale, count, width, threads: see `native.quantise_rows`."""
+    """x, wide, x's stride, q, scale, count, width, threads: see `ops.quantize_rows`."""
 
     pack: Callable[[int, bool, int, int, int, int, int], None]
     """Matrix, wide, its stride, packed, outputs, inputs, threads: see `Int4Weight.pack`."""
 
     product: Callable[[int, int, bool, int, int, int, int, int, int], None]
-    """Packed, x, wide, x's stride, out, rows, outputs, inputs, threads: see `linear_w4a8`."""
+    """Packed, x, wide, x's stride, out, rows, outputs, inputs, threads: see `ops.linear_w4a8`."""
 
     int8_product: Callable[
         [
@@ -49,14 +52,14 @@ class Kernels(Protocol):
         ],
         None,
     ]  # fmt: skip
-    """See `native.linear_w8a8`."""
+    """See `ops.linear_w8a8`."""
 
     attend: Callable[
         [
             tuple[int, int, int, int],  # queries, keys, values, out
-            ByteDistances,  # of the queries,
-            ByteDistances,  # keys,
-            ByteDistances,  # and values
+            Strides,  # of the queries,
+            Strides,  # keys,
+            Strides,  # and values
             list[int],  # each sequence's slot
             list[int],  # and length
             tuple[int, int, int, int],  # rows, heads, kv_heads, head_dim
@@ -66,30 +69,30 @@ class Kernels(Protocol):
         ],
         None,
     ]
-    """See `native.attention`."""
+    """See `ops.attention`."""
 
     finish: Callable[[int, int, int, bool, int, bool, int, int, int], None]
-    """Product, scales, bias or 0, gelu, out, wide, count, width, threads: see `passes.finish`."""
+    """Product, scales, bias or 0, gelu, out, wide, count, width, threads: see `scale_and_bias`."""
 
     rms_norm: Callable[[int, int, int, float, int, int, int, int], None]
-    """x, its stride, weight, eps, out, count, width, threads: see `passes.rms_norm`."""
+    """x, its stride, weight, eps, out, count, width, threads: see `elementwise.rms_norm`."""
 
     silu_mul: Callable[[int, int, int, int, int, int, int], None]
-    """Gate, up, the stride of both, out, count, width, threads: see `passes.silu_mul`."""
+    """Gate, up, the stride of both, out, count, width, threads: see `elementwise.silu_mul`."""
 
     turn: Callable[[int, int, int, int, int, int, int, int, int], None]
-    """x, its stride, cosines, sines, out, rows, heads, half, threads: see `passes.turn`."""
+    """x, its stride, cosines, sines, out, rows, heads, half, threads: see `elementwise.rotate`."""
 
-    int8_operations: Callable[[int], float]  # a second, of so many threads, from registers
+    int8_operations: Callable[[int], float]  # a second, by so many threads, in registers
     bf16_operations: Callable[[int], float]
     read_bytes: Callable[[int, int, int], float]  # a second: address, bytes, threads
 
 
 @cache
 def why_missing() -> str | None:
-    """Why the kernels cannot be used here, as a sentence without its full stop; None if they can.
+    """Return why the kernels cannot be used, as a sentence without its full stop; else None.
 
-    What they compute is not tried here: `native.available` does.
+    Their results are not checked: `ops.is_available` does that.
     """
     try:
         package = cast("Kernels", importlib.import_module("voxgate_kernels"))
@@ -100,7 +103,7 @@ def why_missing() -> str | None:
     if package.INTERFACE != INTERFACE:
         return (
             f"the installed voxgate-kernels has interface {package.INTERFACE}, and this Voxgate "
-            f"wants {INTERFACE}"
+            f"needs {INTERFACE}"
         )
     if not package.supported():
         return "this processor lacks AVX-512 VNNI and BF16"
@@ -109,38 +112,38 @@ def why_missing() -> str | None:
     return None
 
 
-@cache  # a token asks some 500 times
+@cache  # called some 500 times for each token
 def load_kernels() -> Kernels:
-    """The package. Raises `UsageError` where it is `why_missing`."""
+    """Return the package. Raises `UsageError` with the reason of `why_missing`."""
     if reason := why_missing():
         raise UsageError(
             f"The native kernels cannot be used: {reason}. `make kernels` builds them for this "
-            "machine; without them, take PyTorch's operators."
+            "machine; without them, use PyTorch's operators."
         )
     return cast("Kernels", importlib.import_module("voxgate_kernels"))
 
 
 def address(tensor: Tensor) -> tuple[int, bool]:
-    """Where it begins, and whether it is float32.
+    """Return the tensor's address, and whether it is float32.
 
-    Raises `UsageError` unless it is float32 or bfloat16, on the processor, and its last dimension
-    lies side by side.
+    Raises `UsageError` unless it is float32 or bfloat16, on the CPU, and its last dimension is
+    contiguous.
     """
     wide = tensor.dtype is torch.float32
     if not (wide or tensor.dtype is torch.bfloat16) or tensor.device.type != "cpu":
         raise UsageError(
             f"A kernel was given {tensor.dtype} on {tensor.device}. It takes float32 and bfloat16 "
-            "on the processor: convert the tensor first."
+            "on the CPU: convert the tensor first."
         )
     if tensor.stride(-1) != 1 and tensor.shape[-1] > 1:
         raise UsageError(
-            f"A kernel was given a tensor of strides {tensor.stride()}, whose last dimension does "
-            "not lie side by side. Call contiguous() on it first."
+            f"A kernel was given a tensor of strides {tensor.stride()}, whose last dimension is "
+            "not contiguous. Call contiguous() on it first."
         )
     return tensor.data_ptr(), wide
 
 
-def byte_distances(tensor: Tensor) -> ByteDistances:
-    """Of a tensor [slots, heads, rows, head_dim]."""
+def head_strides(tensor: Tensor) -> Strides:
+    """Return the strides of a tensor [slots, heads, rows, head_dim] without the last."""
     slot, head, row, _ = tensor.stride()
     return slot, head, row

@@ -1,8 +1,8 @@
-"""A network in a quantised profile: made from a checkpoint once, kept on the disk, and mapped.
+"""Build a network in a quantized profile: quantized once, cached on disk, and mapped.
 
-The first start reads the checkpoint tensor by tensor and writes what it makes of each straight to
-the disk: at no moment is the model there twice. Every later start maps the file. Where nothing can
-be written, the same arrays are made in memory, at each start anew, and a log line says so.
+The first start reads the checkpoint one tensor at a time and writes each quantized tensor to disk
+immediately, so that the model is never in memory twice. Every later start maps the file. Where no
+file can be written, the same arrays are built in memory at each start, and a warning is logged.
 """
 
 from __future__ import annotations
@@ -38,140 +38,143 @@ EMBEDDINGS = "decoder.embeddings.weight"
 
 @dataclass(frozen=True, slots=True)
 class ParameterGroup:
-    """What of a network is held together: a map, several of the same input, or one parameter."""
+    """Parameters that are stored together: one linear layer, several of one input, or a vector."""
 
     name: str
-    scheme: Scheme | None  # None: a parameter that is no matrix
-    maps: tuple[str, ...] = ()
+    scheme: Scheme | None  # None: a parameter that is not a matrix of a product
+    layers: tuple[str, ...] = ()
 
 
 def build_quantized(checkpoint: Checkpoint, profile: Profile) -> Network:
-    """The checkpoint's network in a quantised profile, on a processor; may be called once.
+    """Return the checkpoint's network in a quantized profile, on the CPU. May be called once.
 
     Raises `InsufficientMemoryError` where it does not fit.
     """
-    needed = weight_bytes(checkpoint.folder, profile)
-    checkpoint.admit(needed, f"'{profile}'")
-    pieces = list(_pieces(checkpoint.network, PROFILES[profile]))
-    arrays = _kept(checkpoint, profile, pieces, needed) or dict(_made(checkpoint, pieces))
-    of_piece: dict[str, Arrays] = {piece.name: {} for piece in pieces}
+    nbytes = weight_bytes(checkpoint.directory, profile)
+    checkpoint.check_memory(nbytes, f"'{profile}'")
+    groups = list(_parameter_groups(checkpoint.network, PROFILES[profile]))
+    arrays = _cached_arrays(checkpoint, profile, groups, nbytes)
+    if arrays is None:
+        arrays = dict(_quantized_arrays(checkpoint, groups))
+    by_group: dict[str, Arrays] = {group.name: {} for group in groups}
     for name, array in arrays.items():
-        piece_name, _, own = name.partition(":")
-        of_piece[piece_name][own] = array
-    for piece in pieces:
-        _hold(checkpoint.network, piece, of_piece[piece.name])
+        group_name, _, array_name = name.partition(":")
+        by_group[group_name][array_name] = array
+    for group in groups:
+        _install(checkpoint.network, group, by_group[group.name])
     checkpoint.network.attend_in(onednn.many_rows_dtype())
     checkpoint.network.fuse()
     return checkpoint.network.eval()
 
 
 def prepack_bf16(network: Network) -> Network:
-    """A network in bf16 on a processor, its matrices in the order that products read them in."""
+    """Prepack the matrices of a bf16 network on the CPU in the layout that products read."""
     decoder = network.decoder
     if decoder.dtype == torch.bfloat16 and decoder.norm.weight.device.type == "cpu":
-        maps = [each for each in network.named_modules() if isinstance(each[1], nn.Linear)]
-        for name, module in maps if onednn.prepacks_bf16() else ():
+        layers = [each for each in network.named_modules() if isinstance(each[1], nn.Linear)]
+        for name, module in layers if onednn.can_prepack_bf16() else ():
             path, _, last = name.rpartition(".")
             setattr(network.get_submodule(path), last, PrepackedLinear(module))
-            del module.weight  # one at a time: both are never there together
+            del module.weight  # one layer at a time, so that the model is never in memory twice
     return network
 
 
-def _kept(
-    checkpoint: Checkpoint, profile: Profile, pieces: list[ParameterGroup], needed: int
+def _cached_arrays(
+    checkpoint: Checkpoint, profile: Profile, groups: list[ParameterGroup], nbytes: int
 ) -> Arrays | None:
-    """The arrays from a store, which is written if there is none; None where that cannot be."""
-    candidates = cache_paths(checkpoint.folder, profile)
-    for place in candidates:
-        if (arrays := _opened(place)) is not None:
+    """Return the arrays of a cache file, writing one if there is none. None if that fails."""
+    candidates = cache_paths(checkpoint.directory, profile)
+    for path in candidates:
+        if (arrays := _open_cache(path)) is not None:
             return arrays
-    for place in candidates:
+    for path in candidates:
         try:
-            _write(checkpoint, place, pieces, needed)
+            _write_cache(checkpoint, path, groups, nbytes)
         except OSError as error:
             logger.warning(
-                "%s cannot keep the quantised weights (%s).", place.file.parent, error.strerror
+                "%s cannot store the quantized weights (%s).", path.file.parent, error.strerror
             )
         else:
-            return _opened(place)
-    logger.warning("The weights are quantised in memory, and will be again at the next start.")
+            return _open_cache(path)
+    logger.warning("The weights are quantized in memory, and will be again at the next start.")
     return None
 
 
-def _opened(place: CachePath) -> Arrays | None:
+def _open_cache(path: CachePath) -> Arrays | None:
     try:
-        return WeightFile(place.file, place.key).arrays()
+        return WeightFile(path.file, path.key).arrays()
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        logger.warning("%s is made anew: %s.", place.file, error)
+        logger.warning("%s will be written again: %s.", path.file, error)
         return None
 
 
-def _write(
-    checkpoint: Checkpoint, place: CachePath, pieces: list[ParameterGroup], needed: int
+def _write_cache(
+    checkpoint: Checkpoint, path: CachePath, groups: list[ParameterGroup], nbytes: int
 ) -> None:
-    place.make(needed)
-    with WeightFileWriter(place.file) as draft:
-        for name, array in _made(checkpoint, pieces):
-            draft.add(name, array)
-        draft.finish(place.key)
-    place.tidy()
+    path.create_folder(nbytes)
+    with WeightFileWriter(path.file) as writer:
+        for name, array in _quantized_arrays(checkpoint, groups):
+            writer.add(name, array)
+        writer.commit(path.key)
+    path.remove_outdated()
 
 
-def _pieces(network: Network, schemes: Schemes) -> Iterator[ParameterGroup]:
-    """Every parameter of the network, once."""
-    seen: set[str] = set()
+def _parameter_groups(network: Network, schemes: Schemes) -> Iterator[ParameterGroup]:
+    """Yield every parameter of the network once."""
+    grouped: set[str] = set()
     for name, module in network.named_modules():
-        scheme = _scheme(name, module, schemes)
-        if scheme is None or name in seen:
+        scheme = _module_scheme(name, module, schemes)
+        if scheme is None or name in grouped:
             continue
-        maps = [f"{name}.{each}" for each, _ in module.named_children()] or [name]
-        seen.update(maps)
-        yield ParameterGroup(name, scheme, tuple(maps))
+        layers = [f"{name}.{each}" for each, _ in module.named_children()] or [name]
+        grouped.update(layers)
+        yield ParameterGroup(name, scheme, tuple(layers))
     for parameter, _ in network.named_parameters():
-        if parameter.rpartition(".")[0] not in seen:
+        if parameter.rpartition(".")[0] not in grouped:
             yield ParameterGroup(parameter, None)
 
 
-def _scheme(name: str, module: nn.Module, schemes: Schemes) -> Scheme | None:
+def _module_scheme(name: str, module: nn.Module, schemes: Schemes) -> Scheme | None:
     if isinstance(module, LinearGroup):
         return scheme_of(f"{name}.{next(module.named_children())[0]}", schemes)
     return scheme_of(name, schemes) if isinstance(module, nn.Linear) else None
 
 
-def _made(
-    checkpoint: Checkpoint, pieces: list[ParameterGroup]
+def _quantized_arrays(
+    checkpoint: Checkpoint, groups: list[ParameterGroup]
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """Every array of every piece, from the checkpoint."""
-    for piece in pieces:
-        if piece.scheme is None:
-            kept = checkpoint.stored(piece.name) if piece.name == EMBEDDINGS else torch.float32
-            yield piece.name, checkpoint.read(piece.name, kept)
+    """Yield every array of every group, with its name in the cache file."""
+    for group in groups:
+        if group.scheme is None:
+            embeddings = group.name == EMBEDDINGS
+            dtype = checkpoint.stored_dtype(group.name) if embeddings else torch.float32
+            yield group.name, checkpoint.read(group.name, dtype)
             continue
-        for name, array in _quantised(checkpoint, piece, piece.scheme).items():
-            yield f"{piece.name}:{name}", array
+        for name, array in _quantize_group(checkpoint, group, group.scheme).items():
+            yield f"{group.name}:{name}", array
 
 
-def _quantised(checkpoint: Checkpoint, piece: ParameterGroup, scheme: Scheme) -> Arrays:
+def _quantize_group(checkpoint: Checkpoint, group: ParameterGroup, scheme: Scheme) -> Arrays:
     weights, biases = [], []
-    for each in piece.maps:
-        weight = f"{each}.weight"
+    for layer in group.layers:
+        weight = f"{layer}.weight"
         source = EMBEDDINGS if weight == HEAD_PARAMETER and checkpoint.tied else weight
-        weights.append(checkpoint.read(source, checkpoint.stored(source)))
-        biased = checkpoint.network.get_submodule(each).bias is not None
-        biases.append(checkpoint.read(f"{each}.bias", torch.float32) if biased else None)
+        weights.append(checkpoint.read(source, checkpoint.stored_dtype(source)))
+        has_bias = checkpoint.network.get_submodule(layer).bias is not None
+        biases.append(checkpoint.read(f"{layer}.bias", torch.float32) if has_bias else None)
     return linear.quantize(scheme, weights, biases)
 
 
-def _hold(network: Network, piece: ParameterGroup, arrays: Arrays) -> None:
-    """Put a piece into the network in place of what described it."""
-    if piece.scheme is None:
-        set_parameter(network, piece.name, arrays[""])
+def _install(network: Network, group: ParameterGroup, arrays: Arrays) -> None:
+    """Replace a group's modules in the network by the quantized module over these arrays."""
+    if group.scheme is None:
+        set_parameter(network, group.name, arrays[""])
         return
-    module = linear.from_arrays(piece.scheme, arrays)
-    if len(piece.maps) > 1:
-        rows = [len(network.get_parameter(f"{each}.weight")) for each in piece.maps]
+    module = linear.from_arrays(group.scheme, arrays)
+    if len(group.layers) > 1:
+        rows = [len(network.get_parameter(f"{layer}.weight")) for layer in group.layers]
         module = FusedLinear(module, rows)
-    path, _, name = piece.name.rpartition(".")
+    path, _, name = group.name.rpartition(".")
     setattr(network.get_submodule(path), name, module)

@@ -1,11 +1,11 @@
-"""8-bit weights with a scale for each output channel, 8-bit inputs with one for each token.
+"""8-bit weights with a scale for each output channel, 8-bit inputs with a scale for each token.
 
-Never one scale for a whole input: a few channels of a language model are a thousand times larger
-than the others, and every other token would be rounded to nothing. A token's own scale is the least
-that holds (`tests/voxtral/test_outliers.py` measures it).
+One scale for a whole input would not work: a few channels of a language model are a thousand times
+larger than the others, so that the values of every other token would be rounded to zero. A scale
+for each token is the coarsest that works (`tests/voxtral/test_outliers.py` measures it).
 
-Products are in integers, so that a token's result does not depend on its company: oneDNN's, and for
-few tokens a native kernel's over the same bytes.
+Products are sums of integers, so that a token's result does not depend on the other tokens of its
+batch. oneDNN computes them; for few tokens a native kernel does, over the same bytes.
 """
 
 from __future__ import annotations
@@ -23,45 +23,44 @@ from voxgate.voxtral.kernels.packing import Int8Weight, has_kernel_layout
 if TYPE_CHECKING:
     from torch import Tensor
 
-
-# MERGED voxtral.epilogue
-# `Epilogue`: what follows a product of 8-bit integers, whose sums still lack their scales.
+INT8_LEVELS = 127  # steps on either side of zero
+INT8_SMALLEST_SCALE = 1e-30  # the scale of a token of zeros
+INT8_MIN_ROWS = 4  # tokens; with fewer, oneDNN's product takes a fifth longer (docs/log.md)
+INT8_FEW_ROWS = 10  # tokens, up to which the kernel for few rows is faster (docs/log.md)
+INT8_ROW_TILE = 1024  # rows widened at once where there is no integer product
 
 
 @dataclass(frozen=True, slots=True)
 class Epilogue:
-    """The GELU of the result, if it is wanted, and the result's type, float32 or bfloat16."""
+    """The steps after an integer product: scales, bias, GELU and the type of the result.
+
+    `dtype` is float32 or bfloat16.
+    """
 
     gelu: bool = False
     dtype: torch.dtype = torch.float32
 
-    def scaled(self, product: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
-        """Of float32 [tokens, out], scales [tokens, 1] and a bias [out]; writes over `product`."""
-        if dispatch.supports_elementwise(product):
-            done: Tensor = dispatch.native_ops().scale_and_bias(
-                product, scales, bias, gelu=self.gelu, dtype=self.dtype
-            )
-            return done
-        if bias is None:
-            return self.of(product.mul_(scales))
-        return self.of(torch.addcmul(bias, product, scales, out=product))
-
-    def of(self, x: Tensor) -> Tensor:
-        """Of what has its scales already, float32."""
+    def apply(self, x: Tensor) -> Tensor:
+        """Apply GELU and type to float32 values that are already scaled."""
         return (F.gelu(x) if self.gelu else x).to(self.dtype)
 
+    def scale_and_apply(self, product: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
+        """Apply all steps to float32 [tokens, out]; may overwrite `product`.
 
-INT8_LEVELS = 127  # steps on either side of zero
-INT8_SMALLEST_SCALE = 1e-30  # the scale of a token of zeros
-INT8_FEWEST_ROWS = (
-    4  # tokens of oneDNN's product: with fewer it takes longer, by a fifth (docs/log.md)
-)
-INT8_FEW_ROWS = 10  # tokens, up to which the kernel for few is the faster one (docs/log.md)
-INT8_ROW_TILE = 1024  # rows that are widened at once, where there is no product of integers
+        `scales` is [tokens, 1] and `bias` is [out].
+        """
+        if dispatch.supports_elementwise(product):
+            result: Tensor = dispatch.native_ops().scale_and_bias(
+                product, scales, bias, gelu=self.gelu, dtype=self.dtype
+            )
+            return result
+        if bias is None:
+            return self.apply(product.mul_(scales))
+        return self.apply(torch.addcmul(bias, product, scales, out=product))
 
 
 class Int8Linear(nn.Module):
-    """A linear map over `arrays`, which are kept."""
+    """A linear layer over the arrays of `pack`, which it keeps and never writes to."""
 
     scales: Tensor
     rows: Tensor
@@ -75,20 +74,20 @@ class Int8Linear(nn.Module):
             self.register_buffer(name, array)
         self.bias: Tensor | None = arrays.get("bias")
         self.levels = onednn.int8_levels() or INT8_LEVELS
-        self.after = Epilogue()
-        self.weight: Tensor | None = None  # None: there is no product of integers
-        self.few: Int8Weight | None = None  # None: there is no kernel for few tokens
+        self.epilogue = Epilogue()
+        self.weight: Tensor | None = None  # None: there is no integer product
+        self.few_rows_weight: Int8Weight | None = None  # None: there is no kernel for few tokens
         if "packed" in arrays:
             shape = tuple(arrays["shape"].tolist())  # [in, out]
             self.weight = onednn.restore_packed(self.packed, self.order, shape)
             if dispatch.native_ops() and bool(self.panels):
-                self.few = Int8Weight(self.packed, self.scales, self.bias, shape[0])
+                self.few_rows_weight = Int8Weight(self.packed, self.scales, self.bias, shape[0])
         elif onednn.int8_levels():
             self.weight = self.rows = onednn.prepack_int8(self.rows)
 
     @classmethod
-    def arrays(cls, weight: Tensor) -> dict[str, Tensor]:
-        """Of a matrix [out, in]: its rows in 8 bits, packed where that can be kept."""
+    def pack(cls, weight: Tensor) -> dict[str, Tensor]:
+        """Quantize a matrix [out, in], and prepack it where packed weights can be restored."""
         tiles = [
             quantize_int8(tile.float(), INT8_LEVELS) for tile in torch.split(weight, INT8_ROW_TILE)
         ]
@@ -97,52 +96,58 @@ class Int8Linear(nn.Module):
         if not onednn.can_restore():
             return arrays | {"rows": rows}
         packed = onednn.prepack_int8(rows)
-        contents, order = onednn.packed_contents(packed)
+        contents, layout = onednn.packed_contents(packed)
         shape = torch.tensor(packed.shape)
         panels = torch.tensor(int(has_kernel_layout(rows, contents)))
-        return arrays | {"packed": contents, "order": order, "shape": shape, "panels": panels}
+        return arrays | {"packed": contents, "order": layout, "shape": shape, "panels": panels}
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., in] to [..., out], float32 unless `after` has another type."""
+        """Map [..., in] to [..., out], in the type of `epilogue`, by default float32."""
         tokens = x.reshape(-1, x.shape[-1])
-        out = self._product(tokens)
+        out = self._multiply(tokens)
         return out.view(*x.shape[:-1], -1)
 
-    def _product(self, tokens: Tensor) -> Tensor:
-        if self.few is not None and len(tokens) <= INT8_FEW_ROWS:
-            return self.after.of(dispatch.native_ops().linear_w8a8(tokens, self.few))
+    def _multiply(self, tokens: Tensor) -> Tensor:
+        if self.few_rows_weight is not None and len(tokens) <= INT8_FEW_ROWS:
+            return self.epilogue.apply(
+                dispatch.native_ops().linear_w8a8(tokens, self.few_rows_weight)
+            )
         if self.weight is None:
-            return self.after.of(self._widened(tokens))
+            return self.epilogue.apply(self._multiply_widened(tokens))
         zero = self.levels + 1
-        unsigned, scales = _inputs(tokens, self.levels)
-        missing = INT8_FEWEST_ROWS - len(tokens)
-        rows = F.pad(unsigned, (0, 0, 0, missing)) if missing > 0 else unsigned  # or it would copy
+        unsigned, scales = _quantize_inputs(tokens, self.levels)
+        missing = INT8_MIN_ROWS - len(tokens)
+        # `F.pad` copies even when it adds nothing.
+        rows = F.pad(unsigned, (0, 0, 0, missing)) if missing > 0 else unsigned
         product = onednn.int8_product(rows, zero, self.weight, self.scales)[: len(tokens)]
-        return self.after.scaled(product, scales, self.bias)
+        return self.epilogue.scale_and_apply(product, scales, self.bias)
 
-    def _widened(self, tokens: Tensor) -> Tensor:
-        """The same weights in float32, a tile at a time: right everywhere, and slow."""
+    def _multiply_widened(self, tokens: Tensor) -> Tensor:
+        """Multiply by the same weights in float32, a tile at a time: correct anywhere, but slow."""
         tiles = torch.split(self.rows, INT8_ROW_TILE)
         out = torch.cat([F.linear(tokens.float(), tile.float()) for tile in tiles], dim=1)
         out.mul_(self.scales)
         return out if self.bias is None else out.add_(self.bias)
 
 
-def _inputs(tokens: Tensor, levels: int) -> tuple[Tensor, Tensor]:
-    """uint8 [n, k] around `levels` + 1, and scales: oneDNN's fast kernels take no signs."""
+def _quantize_inputs(tokens: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+    """Return uint8 [n, k] whose zero is `levels` + 1, and scales [n, 1].
+
+    Inputs are unsigned, because oneDNN's fast kernels do not take signed ones.
+    """
     if levels == INT8_LEVELS and (native := dispatch.native_ops()):
-        inputs, scales = native.quantise_rows(tokens)
+        inputs, scales = native.quantize_rows(tokens)
         return inputs, scales
     signed, scales = quantize_int8(tokens.float(), levels)
     return signed.view(torch.uint8).add_(levels + 1), scales
 
 
 def quantize_int8(rows: Tensor, levels: int) -> tuple[Tensor, Tensor]:
-    """int8 [n, k] of float32 rows, and what a step of each is worth, [n, 1].
+    """Return int8 [n, k] of float32 rows, and the size of a step of each row, [n, 1].
 
-    The largest of a row becomes `levels`. Two reductions, since PyTorch's `aminmax` of rows is 15
-    times slower than `amax` and `amin`; by way of int8, since its conversion to bytes without a
-    sign is four times slower (docs/log.md).
+    The largest magnitude of a row becomes `levels`. There are two reductions, because PyTorch's
+    `aminmax` of rows is 15 times slower than `amax` and `amin`. The result is int8, because
+    converting float32 to uint8 is four times slower (docs/log.md).
     """
     largest = torch.maximum(rows.amax(1, keepdim=True), rows.amin(1, keepdim=True).neg_())
     scales = largest.div_(levels).clamp_(min=INT8_SMALLEST_SCALE)

@@ -1,8 +1,9 @@
-"""The one seam: linear maps, y = x Wᵀ + b, whose weights are held in a scheme.
+"""Linear layers, y = x Wᵀ + b, whose weights are stored in a quantization scheme.
 
-A network is described with `torch.nn.Linear`, which is the scheme fp32, and bf16 off a processor.
-`quantize` gives the arrays that another scheme holds instead, and `from_arrays` the module over
-such arrays, wherever they lie: in memory, or in a file that is mapped.
+This is the only module that chooses a class by scheme. A network is described with
+`torch.nn.Linear`, which serves fp32, and bf16 on a GPU. `quantize` returns the arrays that another
+scheme stores instead, and `from_arrays` builds the module over such arrays, whether they are in
+memory or in a mapped file.
 """
 
 from __future__ import annotations
@@ -25,22 +26,15 @@ if TYPE_CHECKING:
     from voxgate.voxtral.quantization.profiles import Scheme
 
 Arrays: TypeAlias = "dict[str, Tensor]"
-"""What a module is made over, by name; each contiguous."""
-
-
-def _class(scheme: Scheme) -> type[Int8Linear | Int4Linear | W4A8Linear]:
-    """What holds a quantised scheme here: native kernels where there are some."""
-    if scheme == "int8":
-        return Int8Linear
-    return W4A8Linear if dispatch.native_ops() else Int4Linear
+"""The arrays of a quantized module by name. Each is contiguous."""
 
 
 def quantize(scheme: Scheme, weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> Arrays:
-    """The arrays of one map, of these matrices [out, in] one below the other, of any type.
+    """Quantize matrices [out, in] of any type, stacked into one layer.
 
-    A bias that is missing among others counts as zeros.
+    Where only some have a bias, the others' is zero.
     """
-    arrays = _class(scheme).arrays(weights[0] if len(weights) == 1 else torch.cat([*weights]))
+    arrays = _linear_class(scheme).pack(weights[0] if len(weights) == 1 else torch.cat([*weights]))
     if any(bias is not None for bias in biases):
         arrays["bias"] = torch.cat(
             [
@@ -52,39 +46,46 @@ def quantize(scheme: Scheme, weights: Sequence[Tensor], biases: Sequence[Tensor 
 
 
 def from_arrays(scheme: Scheme, arrays: Arrays) -> nn.Module:
-    """The map over such arrays; it keeps them, and writes to none."""
-    return _class(scheme)(arrays)
+    """Build the layer over the arrays of `quantize`. It keeps them and writes to none."""
+    return _linear_class(scheme)(arrays)
+
+
+def _linear_class(scheme: Scheme) -> type[Int8Linear | Int4Linear | W4A8Linear]:
+    """Return the class for a scheme, which uses native kernels where they are available."""
+    if scheme == "int8":
+        return Int8Linear
+    return W4A8Linear if dispatch.native_ops() else Int4Linear
 
 
 class LinearGroup(nn.Module):
-    """Maps of the same input: one product instead of several, where they are quantised."""
+    """Linear layers of the same input. Quantization replaces it by one `FusedLinear`."""
 
-    def __init__(self, **maps: nn.Module) -> None:
+    def __init__(self, **layers: nn.Module) -> None:
         super().__init__()
-        for name, linear in maps.items():
-            self.add_module(name, linear)
+        for name, layer in layers.items():
+            self.add_module(name, layer)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """[..., in] to [..., out] of each, in order."""
-        return tuple(linear(x) for linear in self.children())
+        """Map [..., in] to [..., out] of each layer, in order."""
+        return tuple(layer(x) for layer in self.children())
 
 
 class FusedLinear(nn.Module):
-    """What a `LinearGroup` becomes: its input is quantised and read once."""
+    """A quantized `LinearGroup`: its input is quantized and read once."""
 
     def __init__(self, linear: nn.Module, sizes: Sequence[int]) -> None:
-        """`linear` has all rows; `sizes` says how many each map has."""
+        """`linear` has the rows of all layers, and `sizes` the number of rows of each."""
         super().__init__()
         self.linear, self.sizes = linear, list(sizes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """[..., in] to [..., out] of each, in order."""
+        """Map [..., in] to [..., out] of each layer, in order."""
         parts: tuple[Tensor, ...] = self.linear(x).split(self.sizes, dim=-1)
         return parts
 
 
 class PrepackedLinear(nn.Module):
-    """bf16 in the order that oneDNN's product reads it in: the same sums, without reordering."""
+    """A bf16 layer in the layout that oneDNN's product reads: the same sums, no reordering."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -93,7 +94,7 @@ class PrepackedLinear(nn.Module):
         self.bias = linear.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., in] to [..., out]."""
-        product = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001 (tried by `operators`)
+        """Map [..., in] to [..., out]."""
+        product = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001 (checked by `onednn`)
         out: Tensor = product(x, self.weight, self.bias, "none", [], "")
         return out
