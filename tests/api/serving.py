@@ -170,7 +170,7 @@ async def served(place: Place, *arguments: str, **settings: str) -> AsyncIterato
             lambda: process.returncode is not None or _shown("listening on ", said) != "", ""
         )
         url = _shown("listening on ", said).removesuffix("/api/v1")
-        key = _shown("shown this once: ", said)
+        key = _shown("shown only now: ", said)
         assert url, said
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         async with httpx2.AsyncClient(

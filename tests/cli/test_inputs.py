@@ -32,7 +32,7 @@ CONTAINERS = {
 
 def found(*arguments: Path | str, headerless: bool = False) -> list[str]:
     recordings, _ = collect_inputs(map(str, arguments), headerless=headerless)
-    return [str(recording.place) for recording in recordings]
+    return [str(recording.relative_path) for recording in recordings]
 
 
 @pytest.mark.parametrize("container", CONTAINERS)

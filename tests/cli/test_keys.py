@@ -49,7 +49,7 @@ def test_a_new_key_is_all_that_standard_output_gets(at: Place) -> None:
     done = at.run("keys", "create", "--name", "laptop")
     assert done.returncode == 0
     assert SECRET.fullmatch(done.stdout)
-    assert "made the key 'laptop'" in done.stderr
+    assert "created the key 'laptop'" in done.stderr
     assert done.stdout.strip() not in done.stderr
     (key,) = known(at)
     assert key.hash == sha256(done.stdout.strip().encode()).hexdigest()
@@ -146,7 +146,7 @@ def test_a_key_that_nobody_could_read_is_revoked(at: Place) -> None:
         done = at.run("keys", "create", "--name", "laptop", stdout=full)
     assert done.returncode == 1
     assert "Standard output cannot be written" in done.stderr
-    assert "made the key" not in done.stderr
+    assert "created the key" not in done.stderr
     (key,) = known(at)
     assert key.revoked_at
 

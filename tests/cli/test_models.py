@@ -143,7 +143,7 @@ def test_a_tar_that_leads_out_is_refused(at: Place) -> None:
         (("show", "voxtral"), "No model is called 'voxtral'"),
         (("rm", "a/../b"), "cannot be a model's name"),
         (("export", "voxtral", "x.tar"), "No model is called 'voxtral'"),
-        (("--json", "list"), "Write --json behind 'list'"),
+        (("--json", "list"), "Write --json after 'list'"),
     ],
 )
 def test_wrong_usage_has_its_sentence(

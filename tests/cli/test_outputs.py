@@ -19,7 +19,7 @@ async def written(into: Path, *names: str, formats: tuple[str, ...] = ("txt",)) 
     recordings = [InputRecording(into / "given" / name, name, Path(name)) for name in names]
     output = OutputFolder(into / "out", [find_writer(name) for name in formats], recordings)
     for recording in recordings:
-        await output.put(recording, SAID)
+        await output.write(recording, SAID)
     files = (path for path in (into / "out").rglob("*") if path.is_file())
     return {str(path.relative_to(into / "out")) for path in files}
 
@@ -46,7 +46,7 @@ async def test_formats_whose_extensions_overlap_do_not_meet(tmp_path: Path) -> N
 
 async def test_a_transcript_never_replaces_its_recording(tmp_path: Path) -> None:
     recording = InputRecording(tmp_path / "note.txt", "note.txt", Path("note.txt"))
-    await OutputFolder(tmp_path, [find_writer("txt")], [recording]).put(recording, SAID)
+    await OutputFolder(tmp_path, [find_writer("txt")], [recording]).write(recording, SAID)
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt.txt"]
 
 
@@ -99,7 +99,7 @@ async def test_a_folder_that_goes_ends_it_for_all(tmp_path: Path) -> None:
     (tmp_path / "out").rmdir()
     (tmp_path / "out").write_text("")
     with pytest.raises(OutputError) as caught:
-        await output.put(recording, SAID)
+        await output.write(recording, SAID)
     assert not isinstance(caught.value, UnwritableError)
 
 

@@ -10,21 +10,21 @@ def test_clock() -> None:
     ]
 
 
-def test_a_pace_needs_two_signs() -> None:
-    pace = TranscriptionSpeed()
-    assert pace.times_real_time is None
-    pace.heard(3.0)
-    assert pace.times_real_time is None
-    assert pace.line(JobProgress(3.0, None)) == "0:03"
-    pace.heard(9.0)
-    assert pace.sound_s == 6.0
-    line = pace.line(JobProgress(9.0, 60.0))
+def test_a_speed_needs_two_updates() -> None:
+    speed = TranscriptionSpeed()
+    assert speed.times_real_time is None
+    speed.update(3.0)
+    assert speed.times_real_time is None
+    assert speed.line(JobProgress(3.0, None)) == "0:03"
+    speed.update(9.0)
+    assert speed.sound_s == 6.0
+    line = speed.line(JobProgress(9.0, 60.0))
     assert line.startswith("0:09 of 1:00, ")
     assert line.endswith(" left")
 
 
-def test_figures_without_recognition_are_of_the_whole() -> None:
+def test_the_summary_without_recognition_covers_the_whole_command() -> None:
     figures = SpeedSummary()
     figures.add(10.0, TranscriptionSpeed())
-    assert figures.line().startswith("10.0 s of sound in ")
-    assert "once it recognised" not in figures.line()
+    assert figures.sentence().startswith("10.0 s of sound in ")
+    assert "once it recognised" not in figures.sentence()

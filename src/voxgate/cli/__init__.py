@@ -1,7 +1,7 @@
-"""The command line: one file a command.
+"""The command line: one file for each command.
 
-Importing it imports what its help needs and no more; each command imports what it works with when
-it is called.
+Importing this package imports only what `voxgate --help` needs. Each command imports its modules
+when it runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from voxgate import __version__
 from voxgate.cli import bench, keys, models, streams
 from voxgate.cli.doctor import doctor_command
 from voxgate.cli.engine import engine_command
-from voxgate.cli.exit_codes import exit_code_of
+from voxgate.cli.exit_codes import exit_on_error
 from voxgate.cli.ps import ps_command, unload_command
 from voxgate.cli.serve import serve_command
 from voxgate.cli.transcribe import transcribe_command
@@ -29,25 +29,28 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        streams.emit(f"voxgate {__version__}\n")
+def _print_version(requested: bool) -> None:
+    if requested:
+        streams.write_output(f"voxgate {__version__}\n")
         raise typer.Exit
 
 
-def _stay(wanted: bool) -> None:
-    if wanted:
-        os.environ["VOXGATE_OFFLINE"] = "1"  # a setting like any other: children inherit it
+def _set_offline(requested: bool) -> None:
+    if requested:
+        os.environ["VOXGATE_OFFLINE"] = "1"  # child processes inherit it
 
 
 @app.callback(epilog="Exit codes: 0 all done, 1 something failed, 2 wrong usage.")
 def voxgate(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
     offline: Annotated[
         bool,
-        typer.Option("--offline", callback=_stay, help="Let no socket leave this machine."),
+        typer.Option("--offline", callback=_set_offline, help="Allow no network connections."),
     ] = False,
 ) -> None:
     """Speech to text on your own machine."""
@@ -65,7 +68,7 @@ app.command("doctor")(doctor_command)
 
 
 def main() -> None:
-    """Run the command that the arguments name, and exit with its code."""
+    """Run the command in the arguments, and exit with its code."""
     streams.repair_streams()
-    with exit_code_of():
+    with exit_on_error():
         app(prog_name="voxgate")

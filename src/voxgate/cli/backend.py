@@ -1,6 +1,6 @@
-"""Where a call's work is done: by this machine, or by a server elsewhere."""
+"""`BatchRun` and its backends: transcribe the recordings of a call here or on a server."""
 
-# ruff: noqa: PLC0415 (what a workplace is built of is imported where it is chosen)
+# ruff: noqa: PLC0415 (a backend imports its modules when it is chosen)
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from voxgate.cli.outputs import UnwritableError
 from voxgate.cli.progress import SpeedSummary, TranscriptionSpeed, progress_line
-from voxgate.cli.streams import complain, say
+from voxgate.cli.streams import print_error, print_message
 from voxgate.errors import (
     EngineStartError,
     OutputError,
@@ -29,13 +29,83 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
     from voxgate.transcript.values import Options, Transcript
 
+FALLBACK_NOTICE = (
+    "no Voxtral model is installed, so {model} is used: small, English only, and rough. "
+    "`voxgate models pull mistralai/Voxtral-Mini-3B-2507` gets a better one."
+)
+NEWEST_NOTICE = "{model} is used, the model that was installed last; -m names another."
+ONLY_MODEL_NOTICE = "{model} is used: the server has no other model."
 
-# MERGED cli.work
-# The recordings of one call, one after another at one workplace: what is loaded there stays.
+
+class BatchRun:
+    """The recordings of one call, transcribed one after another by one backend."""
+
+    def __init__(
+        self,
+        backend: TranscriptionBackend,
+        options: Options,
+        pcm: PcmDeclaration | None,
+        output: Output,
+    ) -> None:
+        self.speed = SpeedSummary()
+        self._backend, self._options = backend, options
+        self._pcm, self._output = pcm, output
+
+    async def run(self, recordings: Sequence[InputRecording]) -> bool:
+        """Transcribe and write all recordings, print every error, and return whether none failed.
+
+        A bad recording does not stop the others, but an error that would recur for each of them
+        does. Raises `VoxgateError` if the backend cannot be opened.
+        """
+        complete = True
+        async with self._backend.open() as (transcriber, model):
+            for left, recording in zip(range(len(recordings))[::-1], recordings, strict=True):
+                try:
+                    await self._transcribe_one(transcriber, model, recording)
+                except VoxgateError as error:
+                    print_error(error, "" if isinstance(error, OutputError) else recording.name)
+                    complete = False
+                    if _would_recur(error):
+                        if left:
+                            print_message(f"{left} of {len(recordings)} recordings were not begun.")
+                        break
+        return complete
+
+    async def _transcribe_one(
+        self, transcriber: Transcriber, model: str, recording: InputRecording
+    ) -> None:
+        speed = TranscriptionSpeed()
+        with progress_line(recording.name, speed) as on_progress:
+            transcript = await transcriber.transcribe(
+                recording.source,
+                model=model,
+                options=self._options,
+                name=recording.name,
+                pcm=self._pcm,
+                on_progress=on_progress,
+            )
+        self.speed.add(transcript.duration, speed)
+        _print_notices(recording, transcript)
+        await self._output.write(recording, transcript)
+
+
+def _would_recur(error: VoxgateError) -> bool:
+    recurring = (EngineStartError, OutputError, UnusableServerError)
+    return isinstance(error, recurring) and not isinstance(error, UnwritableError)
+
+
+def _print_notices(recording: InputRecording, transcript: Transcript) -> None:
+    for notice in transcript.notices:  # a server does not know the recording's name here
+        prefix = "" if recording.name in notice.sentence else f"{recording.name}: "
+        print_message(f"warning: {prefix}{notice.sentence}")
+    if not transcript.text and not transcript.notices:
+        print_message(
+            f"warning: no words were recognised in {recording.name}: its transcript is empty."
+        )
 
 
 class Transcriber(Protocol):
-    """Who does the work: a `Session` of this machine, or a `Server` elsewhere."""
+    """A `Session` of this machine, or a `RemoteSession` on a server."""
 
     async def transcribe(
         self,
@@ -47,92 +117,21 @@ class Transcriber(Protocol):
         pcm: PcmDeclaration | None,
         on_progress: Callable[[JobProgress], None],
     ) -> Transcript:
-        """One recording's transcript. Raises `VoxgateError`."""
-
-
-class BatchRun:
-    """What is asked of every recording of the call, and how fast it went."""
-
-    def __init__(
-        self,
-        workplace: TranscriptionBackend,
-        options: Options,
-        pcm: PcmDeclaration | None,
-        output: Output,
-    ) -> None:
-        self.figures = SpeedSummary()
-        self._workplace, self._options = workplace, options
-        self._pcm, self._output = pcm, output
-
-    async def run(self, recordings: Sequence[InputRecording]) -> bool:
-        """Transcribe and write each; whether all went well. Every failure has been said.
-
-        One bad recording does not stop the others. What would fail them all alike does. Raises
-        `VoxgateError` where the work cannot be begun.
-        """
-        complete = True
-        async with self._workplace.open() as (transcriber, model):
-            for left, recording in zip(range(len(recordings))[::-1], recordings, strict=True):
-                try:
-                    await self._one(transcriber, model, recording)
-                except VoxgateError as error:
-                    complain(error, "" if isinstance(error, OutputError) else recording.name)
-                    complete = False
-                    if _would_recur(error):
-                        if left:
-                            say(f"{left} of {len(recordings)} recordings were not begun.")
-                        break
-        return complete
-
-    async def _one(self, transcriber: Transcriber, model: str, recording: InputRecording) -> None:
-        pace = TranscriptionSpeed()
-        with progress_line(recording.name, pace) as on_progress:
-            transcript = await transcriber.transcribe(
-                recording.given,
-                model=model,
-                options=self._options,
-                name=recording.name,
-                pcm=self._pcm,
-                on_progress=on_progress,
-            )
-        self.figures.add(transcript.duration, pace)
-        _warn(recording, transcript)
-        await self._output.put(recording, transcript)
-
-
-def _would_recur(error: VoxgateError) -> bool:
-    everywhere = (EngineStartError, OutputError, UnusableServerError)
-    return isinstance(error, everywhere) and not isinstance(error, UnwritableError)
-
-
-def _warn(recording: InputRecording, transcript: Transcript) -> None:
-    for notice in transcript.notices:  # a server does not know what the recording is called here
-        named = "" if recording.name in notice.sentence else f"{recording.name}: "
-        say(f"warning: {named}{notice.sentence}")
-    if not transcript.text and not transcript.notices:
-        say(f"warning: no words were recognised in {recording.name}: its transcript is empty.")
-
-
-FALLBACK_NOTICE = (
-    "no Voxtral model is installed, so {model} is used: small, English only, and rough. "
-    "`voxgate models pull mistralai/Voxtral-Mini-3B-2507` gets a better one."
-)
-NEWEST_NOTICE = "{model} is used, the model that was installed last; -m names another."
-ONLY_LOCAL = "{model} is used: the server has no other model."
+        """Return the transcript of a recording. Raises `VoxgateError`."""
 
 
 class TranscriptionBackend(Protocol):
-    """What is made before any work, and says then what cannot be done there."""
+    """Opens a transcriber. Its constructor raises for a call that it cannot serve."""
 
     def open(self) -> AbstractAsyncContextManager[tuple[Transcriber, str]]:
-        """Who transcribes there, and with which model."""
+        """Return a context manager of the transcriber and the name of the model."""
 
 
 class LocalBackend:
     """Models, engines and decoders of this machine.
 
-    Raises `UnknownModelError`, `CheckpointError` for a folder that holds none, and for what the
-    model cannot do `UnsupportedLanguageError` and `OptionError`.
+    Raises `UnknownModelError`, `CheckpointError` for a folder without a checkpoint, and
+    `UnsupportedLanguageError` or `OptionError` for an option that the model does not support.
     """
 
     def __init__(self, settings: Settings, model: str | None, options: Options) -> None:
@@ -140,29 +139,29 @@ class LocalBackend:
         from voxgate.models.catalogue import find_model
         from voxgate.pipeline.session import DEFAULT_MODEL
 
-        shelf = AvailableModels(settings)
-        newest = shelf.newest() if model is None else None
+        models = AvailableModels(settings)
+        newest = models.newest() if model is None else None
         self._model = model or newest or DEFAULT_MODEL
-        self._remark = None if model else (NEWEST_NOTICE if newest else FALLBACK_NOTICE)
+        self._notice = None if model else (NEWEST_NOTICE if newest else FALLBACK_NOTICE)
         self._settings = settings
-        spec = find_model(self._model, shelf)
+        spec = find_model(self._model, models)
         spec.capabilities.check(spec.name, options)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[tuple[Transcriber, str]]:
-        """A session, which starts what is needed when it is needed."""
+        """Open a session, which starts engines and decoders when they are needed."""
         from voxgate.pipeline.session import Session
 
-        if self._remark:
-            say(self._remark.format(model=self._model))
+        if self._notice:
+            print_message(self._notice.format(model=self._model))
         async with Session(self._settings) as session:
             yield session, self._model
 
 
 class ServerBackend:
-    """A server and its models: nothing of this machine's own is started or checked.
+    """A server and its models: nothing on this machine is started or checked.
 
-    Raises `UsageError` for a URL, a key or a declaration that no server could take.
+    Raises `UsageError` for a URL, a key or a PCM declaration that no server accepts.
     """
 
     def __init__(
@@ -176,23 +175,22 @@ class ServerBackend:
         from voxgate.client.remote import RemoteSession
 
         RemoteSession.check(pcm)
-        self._server = RemoteSession(url, key, settings, told=say)
+        self._server = RemoteSession(url, key, settings, told=print_message)
         self._model = model
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[tuple[Transcriber, str]]:
-        """The server. Without a model it is asked for its own, and its only one is used."""
+        """Connect to the server. Without a model, its only model is used."""
         async with self._server as server:
-            yield server, self._model or _only(await server.models())
+            yield server, self._model or _only_model(await server.models())
 
 
-def _only(models: list[str]) -> str:
-    if len(models) != 1:
-        names = ", ".join(models)
+def _only_model(names: list[str]) -> str:
+    if not names:
+        raise UsageError("The server has no model that transcribes. Install one there.")
+    if len(names) > 1:
         raise UsageError(
-            f"The server has several models: name one of them with -m: {names}."
-            if models
-            else "The server has no model that transcribes. Install one there."
+            f"The server has several models: name one of them with -m: {', '.join(names)}."
         )
-    say(ONLY_LOCAL.format(model=models[0]))
-    return models[0]
+    print_message(ONLY_MODEL_NOTICE.format(model=names[0]))
+    return names[0]

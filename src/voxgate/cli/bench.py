@@ -1,6 +1,6 @@
-"""`voxgate bench`: how fast this machine is, and how far from what it could be."""
+"""`voxgate bench`: the speed of this machine, and its roofline."""
 
-# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxgate.cli import tables
-from voxgate.cli.streams import emit, say
+from voxgate.cli.streams import print_message, write_output
 from voxgate.errors import EngineError, NoWeightsError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ BENCH_HEADINGS = (
 )
 FIGURES = ("rtf", "encode_s", "prefill_s", "ms_per_token", "peak_rss_bytes", "load_s")
 
-OURS = ".made-for-a-benchmark"  # in a folder that goes when its figures are known
+SYNTHETIC_MARKER = ".made-for-a-benchmark"  # in a checkpoint that is deleted after the benchmark
 
 bench_app = typer.Typer(name="bench", no_args_is_help=True, rich_markup_mode=None)
 
@@ -60,12 +60,13 @@ def bench_engine(
     ] = 12,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, on the last line.")] = False,
 ) -> None:
-    """Take 30 s of sound through Voxtral in each profile, one after the other.
+    """Run 30 s of sound through Voxtral in each profile, one after the other.
 
-    The real-time factor is for 100 tokens; below 1 is faster than speech. Beside it stands the
-    floor: the same with every product and every weight that is read at the speed that this machine
-    shows by itself. The first time, a profile's weights are quantised, which takes minutes and
-    is not counted. A profile that does not fit into the memory is left out, and said.
+    The real-time factor is for 100 tokens; below 1 is faster than speech. The floor beside it is
+    the same figure with every product and every read of a weight at the peak speed that is
+    measured on this machine. The first time, a profile's weights are quantised, which takes
+    minutes and is not counted. A profile that does not fit into the memory is skipped, with a
+    message.
     """
     try:
         from voxgate.benchmarking.roofline import measure_roofline, roofline_rtf
@@ -77,31 +78,33 @@ def bench_engine(
     from voxgate.voxtral.quantization.profiles import PROFILES, parse_profile, weight_bytes
 
     profiles = [parse_profile(name) for name in profile or PROFILES]
-    with _folder(model) as path:
-        folder = open_directory(path)
+    with _checkpoint_folder(model) as path:
+        directory = open_directory(path)
         machine = measure_roofline()
-        say(
+        print_message(
             f"this machine: reads {machine.read_bytes_per_s / 1e9:.0f} GB/s, multiplies "
             f"{machine.wide_ops_per_s / 1e9:.0f} billion a second, in 8 bits "
             f"{machine.int8_ops_per_s / 1e9:.0f}"
         )
         found = {
-            each: _measured(path, each, tokens, weight_bytes(folder, each)) for each in profiles
+            each: _measure(path, each, tokens, weight_bytes(directory, each)) for each in profiles
         }
-        least = {each: roofline_rtf(folder.config, each, machine) for each in profiles}
+        floors = {each: roofline_rtf(directory.config, each, machine) for each in profiles}
     figures = {name: figures for name, figures in found.items() if figures}
     if not figures:
-        raise UsageError("No profile that was asked for fits into the free memory. Free some.")
-    tables.print_table(BENCH_HEADINGS, [_row(name, figures[name], least[name]) for name in figures])
+        raise UsageError("None of the requested profiles fits into the free memory. Free some.")
+    tables.print_table(
+        BENCH_HEADINGS, [_row(name, figures[name], floors[name]) for name in figures]
+    )
     if as_json:
-        shown = {name: {key: each[key] for key in FIGURES} for name, each in figures.items()}
-        floor = min(least[name] for name in figures)
-        emit(json.dumps({"profiles": shown, "floor_rtf": floor}) + "\n")
+        selected = {name: {key: each[key] for key in FIGURES} for name, each in figures.items()}
+        floor = min(floors[name] for name in figures)
+        write_output(json.dumps({"profiles": selected, "floor_rtf": floor}) + "\n")
 
 
 @contextmanager
-def _folder(model: str | None) -> Iterator[Path]:
-    """Where the checkpoint is, or a new one is for as long as it is needed."""
+def _checkpoint_folder(model: str | None) -> Iterator[Path]:
+    """Yield the folder of the model's checkpoint, or of a temporary synthetic one."""
     from voxgate.benchmarking import synthetic
     from voxgate.models.available import AvailableModels
     from voxgate.models.catalogue import find_model
@@ -112,35 +115,37 @@ def _folder(model: str | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=settings.spool_dir) as scratch:
             folder = Path(scratch) / "voxtral"
             synthetic.write_synthetic(folder)
-            (folder / OURS).touch()
+            (folder / SYNTHETIC_MARKER).touch()
             yield folder
         return
     spec = find_model(model, AvailableModels(settings))
     if spec.checkpoint is None:
-        raise UsageError(f"{spec.name} is no Voxtral: it has no profiles. Name another model.")
+        raise UsageError(f"{spec.name} is not a Voxtral: it has no profiles. Name another model.")
     yield Path(spec.checkpoint)
 
 
-def _measured(folder: Path, profile: str, tokens: int, needed: int) -> dict[str, Any] | None:
-    """The second start's figures, or None where the weights do not fit."""
+def _measure(folder: Path, profile: str, tokens: int, needed: int) -> dict[str, Any] | None:
+    """Return the figures of the second start; None if the weights do not fit."""
     from voxgate.hardware.memory import free_bytes
 
     if needed > free_bytes():
-        say(f"{profile}: left out, it needs {needed / 1e9:.1f} GB of memory")
+        print_message(f"{profile}: skipped, it needs {needed / 1e9:.1f} GB of memory")
         return None
     if profile != "exact":
-        say(f"{profile}: quantising, where that was not done before")
-        _child(folder, profile, 1)
-    say(f"{profile}: measuring")
-    return _child(folder, profile, tokens)
+        print_message(f"{profile}: quantising, unless that was done before")
+        _run_benchmark(folder, profile, 1)
+    print_message(f"{profile}: measuring")
+    return _run_benchmark(folder, profile, tokens)
 
 
-def _child(folder: Path, profile: str, tokens: int) -> dict[str, Any]:
+def _run_benchmark(folder: Path, profile: str, tokens: int) -> dict[str, Any]:
     import subprocess
     import sys
 
-    # What cannot be kept beside a folder that is ours goes with it, and not into the home.
-    environment = os.environ | ({"VOXGATE_HOME": str(folder)} if (folder / OURS).exists() else {})
+    # Quantised weights of a synthetic checkpoint are deleted with it, and not kept in the home.
+    environment = os.environ | (
+        {"VOXGATE_HOME": str(folder)} if (folder / SYNTHETIC_MARKER).exists() else {}
+    )
     command = [
         sys.executable,
         "-m",

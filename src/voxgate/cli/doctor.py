@@ -1,6 +1,6 @@
-"""`voxgate doctor`: whether this machine can transcribe, and what mends it if not."""
+"""`voxgate doctor`: check whether this machine can transcribe, and how to fix it if not."""
 
-# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import emit
+from voxgate.cli.streams import write_output
 
 if TYPE_CHECKING:
     from voxgate.cli.checks.check import Check
@@ -25,24 +25,26 @@ COLOURS = {"ok": typer.colors.GREEN, "note": typer.colors.YELLOW, "problem": typ
 def doctor_command(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
-    """Look at this machine and try everything once.
+    """Check this machine, and transcribe a second of generated sound.
 
-    What is installed, the processor, memory, disks and the graphics card, every model's health, and
-    the whole path on a second of generated sound. Behind an arrow stands what mends it.
+    Checks the installed packages, the processor, memory, disks, the GPU and every model. The
+    command or setting that fixes a problem follows an arrow.
 
-    Exits with 0 when everything that transcribing needs works, with 1 otherwise.
+    Exits with 0 if everything that transcription needs works, with 1 otherwise.
     """
     from voxgate.cli import signals
-    from voxgate.cli.checks import still
+    from voxgate.cli.checks import static_checks
     from voxgate.cli.smoke_test import run_smoke_test
 
     settings = apply_settings()
-    checks = [*still(settings), *signals.run_until_signal(run_smoke_test(settings))]
+    checks = [*static_checks(settings), *signals.run_until_signal(run_smoke_test(settings))]
     problems = sum(check.state == "problem" for check in checks)
     if as_json:
-        emit(json.dumps([asdict(check) for check in checks], ensure_ascii=False, indent=2) + "\n")
+        write_output(
+            json.dumps([asdict(check) for check in checks], ensure_ascii=False, indent=2) + "\n"
+        )
     else:
-        emit("".join(map(_lines, checks)) + f"\n{_verdict(problems)}\n")
+        write_output("".join(map(_lines, checks)) + f"\n{_verdict(problems)}\n")
     if problems:
         raise typer.Exit(FAILED)
 
@@ -61,4 +63,4 @@ def _coloured(text: str, state: str) -> str:
 def _verdict(problems: int) -> str:
     if not problems:
         return "Everything works."
-    return f"{problems} problem{'s' * (problems > 1)}: see above for what mends each."
+    return f"{problems} problem{'s' * (problems > 1)}: the fix of each is behind its arrow."

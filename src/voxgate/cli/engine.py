@@ -1,6 +1,6 @@
 """`voxgate engine`: one model through the engine protocol, for programs of any language."""
 
-# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def engine_command(
         ),
     ],
     socket: Annotated[
-        Path, typer.Option(metavar="PATH", help="The Unix socket to listen on; it is made.")
+        Path, typer.Option(metavar="PATH", help="The Unix socket to listen on; it is created.")
     ],
     grace: Annotated[
         float,
         typer.Option(
-            min=0, metavar="SECONDS", help="For windows in hand, after SIGTERM or Ctrl-C."
+            min=0, metavar="SECONDS", help="For windows in progress, after SIGTERM or Ctrl-C."
         ),
     ] = COMMAND_GRACE_S,
 ) -> None:
     """Serve one model on a Unix socket, window by window.
 
-    docs/engine-protocol.md says what it answers. One line on standard output, {"ready": NAME}, says
-    that it takes connections.
+    docs/engine-protocol.md describes its responses. It writes one line to standard output,
+    {"ready": NAME}, when it accepts connections.
     """
     from voxgate.engine.serve import serve_model
     from voxgate.models.available import AvailableModels

@@ -1,4 +1,4 @@
-"""Which exit code a failure becomes. The one place where errors end."""
+"""Exit codes: how the command line ends with an error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from voxgate.cli.streams import complain
+from voxgate.cli.streams import print_error
 from voxgate.errors import (
     CheckpointError,
     SettingsError,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FAILED = 1
 WRONG_USAGE = 2
 
-WRONG = (
+USAGE_ERRORS = (
     CheckpointError,
     SettingsError,
     UnknownFormatError,
@@ -34,13 +34,13 @@ WRONG = (
 
 
 @contextmanager
-def exit_code_of() -> Iterator[None]:
-    """End the process for a `VoxgateError` with one line and an exit code.
+def exit_on_error() -> Iterator[None]:
+    """End the process with one line and an exit code on a `VoxgateError`.
 
-    Any other exception is a bug, and shows where.
+    Any other exception is a bug, and leaves its traceback.
     """
     try:
         yield
     except VoxgateError as error:
-        complain(error)
-        sys.exit(WRONG_USAGE if isinstance(error, WRONG) else FAILED)
+        print_error(error)
+        sys.exit(WRONG_USAGE if isinstance(error, USAGE_ERRORS) else FAILED)

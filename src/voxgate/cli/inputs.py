@@ -1,4 +1,4 @@
-"""What the arguments mean: files, folders and standard input, as recordings in order."""
+"""Resolve the arguments (files, folders, standard input) to a list of recordings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from voxgate.errors import VoxgateError
 
-MEDIA = {
+MEDIA_SUFFIXES = {
     *(".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".awb", ".caf", ".dsf"),
     *(".dts", ".eac3", ".flac", ".gsm", ".m4a", ".m4b", ".mka", ".mp2", ".mp3", ".mpc", ".oga"),
     *(".ogg", ".opus", ".snd", ".spx", ".tak", ".tta", ".voc", ".w64", ".wav", ".wave", ".weba"),
@@ -24,22 +24,16 @@ MEDIA = {
     *(".3g2", ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg"),
     *(".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"),
 }
-HEADERLESS_SUFFIXES = {
-    ".alaw",
-    ".pcm",
-    ".raw",
-    ".s16",
-    ".s16le",
-    ".ulaw",
-}  # only where PCM was declared
+HEADERLESS_SUFFIXES = {*(".alaw", ".pcm", ".raw", ".s16", ".s16le", ".ulaw")}
+"""Used only with --pcm."""
 
-HEADS = (
+SIGNATURES = (
     *(b"OggS", b"fLaC", b"ID3", b"\x1a\x45\xdf\xa3", b"#!AMR", b"caff", b".snd", b"wvpk", b"MAC "),
     *(b"FLV\x01", b"TTA1", b"tBaK", b"MPCK", b"MP+", b"DSD ", b"riff\x2e\x91\xcf\x11"),
     *(b"Creative Voice File", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x00\x00\x01\xba"),
 )
-RIFFS = {b"RIFF": (b"WAVE", b"AVI "), b"RF64": (b"WAVE",), b"FORM": (b"AIFF", b"AIFC")}
-PICTURES = (b"heic", b"heix", b"mif1", b"avif")  # brands of ISO files that hold no sound
+RIFF_FORMATS = {b"RIFF": (b"WAVE", b"AVI "), b"RF64": (b"WAVE",), b"FORM": (b"AIFF", b"AIFC")}
+IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"avif")  # of ISO files without sound
 SNIFF_BYTES = 20
 
 
@@ -47,18 +41,18 @@ SNIFF_BYTES = 20
 class InputRecording:
     """One recording to transcribe."""
 
-    given: Path | BinaryIO
-    name: str  # what messages call it
-    place: Path  # below an output folder: "note.mp3", or "monday/note.mp3" from within a folder
+    source: Path | BinaryIO
+    name: str  # in messages
+    relative_path: Path  # in an output folder: "note.mp3", or "monday/note.mp3" from a folder
 
 
 def collect_inputs(
     arguments: Iterable[str], *, headerless: bool
 ) -> tuple[list[InputRecording], list[VoxgateError]]:
-    """The recordings that the arguments name, in order, each once; and what names none.
+    """Return the recordings in order, each once, and the errors of the other arguments.
 
-    `headerless` says that PCM was declared: then it is raw files that count in a folder. Raises
-    `UsageError` for an empty name, and for standard input given twice.
+    With `headerless` (--pcm) folders are searched for raw files. Raises `UsageError` for an empty
+    name, and for standard input given twice.
     """
     found: dict[tuple[str, Path], InputRecording] = {}
     failures: list[VoxgateError] = []
@@ -66,12 +60,12 @@ def collect_inputs(
         for item in _expand(argument, headerless):
             if not isinstance(item, InputRecording):
                 failures.append(item)
-            elif isinstance(item.given, Path):
-                found.setdefault((os.path.realpath(item.given), item.place), item)
-            elif ("-", item.place) in found:
+            elif isinstance(item.source, Path):
+                found.setdefault((os.path.realpath(item.source), item.relative_path), item)
+            elif ("-", item.relative_path) in found:
                 raise UsageError("Standard input can be read once: give '-' once.")
             else:
-                found["-", item.place] = item
+                found["-", item.relative_path] = item
     return list(found.values()), failures
 
 
@@ -82,7 +76,9 @@ def _expand(argument: str, headerless: bool) -> Iterator[InputRecording | Unread
     if argument == "-":
         yield _standard_input()
     elif path.is_dir():
-        yield from _folder(path, HEADERLESS_SUFFIXES if headerless else MEDIA, sniff=not headerless)
+        yield from _search_folder(
+            path, HEADERLESS_SUFFIXES if headerless else MEDIA_SUFFIXES, sniff=not headerless
+        )
     else:
         yield InputRecording(path, argument, Path(path.name))
 
@@ -96,17 +92,20 @@ def _standard_input() -> InputRecording | UnreadableSourceError:
     return InputRecording(stdin.buffer, "standard input", Path("stdin"))
 
 
-def _folder(
+def _search_folder(
     folder: Path, extensions: set[str], *, sniff: bool
 ) -> Iterator[InputRecording | UnreadableSourceError]:
-    """Recordings at any depth, by name. Links to folders are not followed: they may go round."""
+    """Yield the recordings at any depth by name.
+
+    Links to folders are not followed, since they may form a loop.
+    """
     unreadable: list[OSError] = []
     count = 0
     for at, folders, files in os.walk(folder, onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(at, name) for name in sorted(files) if not name.startswith(".")):
             if path.is_file() and (
-                path.suffix.lower() in extensions or (sniff and _head_is_known(path))
+                path.suffix.lower() in extensions or (sniff and _is_known_signature(path))
             ):
                 count += 1
                 yield InputRecording(path, str(path), path.relative_to(folder))
@@ -117,31 +116,34 @@ def _folder(
         )
     if not count and not unreadable:
         yield UnreadableSourceError(
-            f"The folder {folder} holds no recordings, as far as names and first bytes tell. "
-            f"Name a file to have it tried whatever it looks like."
+            f"The folder {folder} holds no recordings, judging by names and first bytes. Name a "
+            f"file to have it decoded whatever it looks like."
         )
 
 
-def _head_is_known(path: Path) -> bool:
+def _is_known_signature(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             head = file.read(SNIFF_BYTES)
     except OSError:
         return False
     return (
-        head.startswith(HEADS)
-        or head[8:12] in RIFFS.get(head[:4], ())
-        or (head[4:8] == b"ftyp" and head[8:12] not in PICTURES)
+        head.startswith(SIGNATURES)
+        or head[8:12] in RIFF_FORMATS.get(head[:4], ())
+        or (head[4:8] == b"ftyp" and head[8:12] not in IMAGE_BRANDS)
         or _is_mpeg_frame(head)
     )
 
 
 def _is_mpeg_frame(head: bytes) -> bool:
-    """An MP2, MP3 or ADTS frame: 11 bits of sync, then fields with some values left out."""
+    """Return whether an MP2, MP3 or ADTS frame begins here.
+
+    It has 11 bits of sync, then fields of which some values are reserved.
+    """
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
     if head[1] & 0xF6 == 0xF0:  # ADTS: layer 0; 13 sample rates
         return (head[2] >> 2) & 0xF < 13
-    # Layer 1 (0b11) is nobody's recording, and UTF-16 text begins so.
+    # Layer 1 (0b11) is left out: nobody records it, and UTF-16 text begins with these bits.
     version, layer = (head[1] >> 3) & 3, (head[1] >> 1) & 3
     return version != 1 and layer in {1, 2} and head[2] >> 4 != 0xF and (head[2] >> 2) & 3 != 3

@@ -1,6 +1,6 @@
-"""`voxgate keys`: who may use the server on this machine."""
+"""`voxgate keys`: create, list and revoke the keys of the server."""
 
-# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from voxgate.cli import signals, tables
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import emit, say, standard_output
+from voxgate.cli.streams import print_message, standard_output, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +27,9 @@ keys_app = typer.Typer(name="keys", no_args_is_help=True, rich_markup_mode=None)
 
 @keys_app.callback()
 def keys_command() -> None:
-    """Make, list and revoke the keys of the server.
+    """Create, list and revoke the keys of the server.
 
-    They lie in the ledger, in VOXGATE_HOME. A server that runs there heeds every change at once.
+    They are stored in the ledger, in VOXGATE_HOME. A running server applies every change at once.
     """
 
 
@@ -37,11 +37,11 @@ def keys_command() -> None:
 def create(
     name: Annotated[str, typer.Option(help="Who will use it: 1 to 100 characters.")],
 ) -> None:
-    """Make a key, and write it to standard output.
+    """Create a key, and write it to standard output.
 
-    It is shown this once: only its hash is kept.
+    It is shown only now: only its hash is stored.
     """
-    standard_output()  # that it is closed is said before a key is made that nobody would see
+    standard_output()  # raises if it is closed, before a key is created that nobody would see
     signals.run_until_signal(_create(name))
 
 
@@ -53,13 +53,13 @@ def list_keys(
 
     A table on a terminal; elsewhere the same columns, divided by tabs. Times are UTC.
     """
-    known = signals.run_until_signal(_all())
+    keys = signals.run_until_signal(_list_all())
     if as_json:
-        emit(json.dumps([_facts(key) for key in known], ensure_ascii=False, indent=2) + "\n")
+        write_output(json.dumps([_facts(key) for key in keys], ensure_ascii=False, indent=2) + "\n")
         return
-    tables.print_table(KEY_HEADINGS, [_row(key) for key in known])
-    if not known:
-        say("no key was made yet: `voxgate keys create --name NAME` makes one.")
+    tables.print_table(KEY_HEADINGS, [_row(key) for key in keys])
+    if not keys:
+        print_message("there is no key yet: `voxgate keys create --name NAME` creates one.")
 
 
 @keys_app.command()
@@ -72,33 +72,33 @@ def revoke(
         ),
     ],
 ) -> None:
-    """Revoke a key. It stops working at once, and for ever."""
+    """Revoke a key. It stops working at once and permanently."""
     key = signals.run_until_signal(_revoke(what))
-    say(f"revoked the key '{key.name}' ({key.label}).")
+    print_message(f"revoked the key '{key.name}' ({key.label}).")
 
 
 async def _create(name: str) -> None:
-    async with await _ledger() as ledger:
+    async with await _open_ledger() as ledger:
         key, secret = await ledger.keys.create(name)
         try:
-            emit(f"{secret}\n")
-        except BaseException:  # nobody has it, so nobody must
+            write_output(f"{secret}\n")
+        except BaseException:  # nobody received it, so nobody must be able to use it
             await ledger.keys.revoke(key.hash)
             raise
-    say(f"made the key '{name}'. It is shown this once: only its hash is kept.")
+    print_message(f"created the key '{name}'. It is shown only now: only its hash is stored.")
 
 
-async def _all() -> Sequence[Key]:
-    async with await _ledger() as ledger:
+async def _list_all() -> Sequence[Key]:
+    async with await _open_ledger() as ledger:
         return await ledger.keys.all()
 
 
 async def _revoke(what: str) -> Key:
-    async with await _ledger() as ledger:
+    async with await _open_ledger() as ledger:
         return await ledger.keys.revoke(what)
 
 
-async def _ledger() -> Ledger:
+async def _open_ledger() -> Ledger:
     from voxgate.ledger.ledger import LEDGER_FILE, Ledger
 
     return await Ledger.open(apply_settings().home / LEDGER_FILE)
@@ -109,9 +109,9 @@ def _facts(key: Key) -> dict[str, str | None]:
         "name": key.name,
         "label": key.label,
         "hash": key.hash,
-        "created_at": _time(key.created_at),
-        "last_used_at": _time(key.last_used_at),
-        "revoked_at": _time(key.revoked_at),
+        "created_at": _format_time(key.created_at),
+        "last_used_at": _format_time(key.last_used_at),
+        "revoked_at": _format_time(key.revoked_at),
     }
 
 
@@ -119,11 +119,11 @@ def _row(key: Key) -> tuple[str, ...]:
     return (
         key.name,
         key.label,
-        _time(key.created_at) or "",
-        _time(key.last_used_at) or "never",
+        _format_time(key.created_at) or "",
+        _format_time(key.last_used_at) or "never",
         "revoked" if key.revoked_at else "valid",
     )
 
 
-def _time(moment: datetime | None) -> str | None:
+def _format_time(moment: datetime | None) -> str | None:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None

@@ -1,6 +1,6 @@
-"""`voxgate models`: what can transcribe here, and how it comes and goes."""
+"""`voxgate models`: list, get, show and remove models."""
 
-# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 
 from voxgate.cli import tables, transfers
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import emit, say
+from voxgate.cli.streams import print_message, write_output
 from voxgate.errors import ChangedCheckpointError, UsageError
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ models_app = typer.Typer(name="models", rich_markup_mode=None)
 
 @models_app.callback(invoke_without_command=True)
 def models_command(context: typer.Context, as_json: JsonFlag = False) -> None:
-    """List the models, what each can do and what it lacks; get, show and remove them.
+    """List the models with their capabilities and missing packages; get, show and remove them.
 
-    Models lie in the folder `models` of VOXGATE_HOME.
+    Models are stored in the folder `models` of VOXGATE_HOME.
     """
     if context.invoked_subcommand is None:
         _list(as_json)
     elif as_json:
-        raise UsageError(f"Write --json behind '{context.invoked_subcommand}'.")
+        raise UsageError(f"Write --json after '{context.invoked_subcommand}'.")
 
 
 models_app.command("pull")(transfers.pull_command)
@@ -51,21 +51,21 @@ models_app.command("pull")(transfers.pull_command)
 def add(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A Voxtral checkpoint's folder.")],
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What to call it; else as the folder.")
+        str | None, typer.Option(metavar="NAME", help="Its name; the folder's name by default.")
     ] = None,
 ) -> None:
     """Add a folder with a checkpoint, where it is: nothing is copied.
 
-    Its files are hashed once, which takes a second or so a gigabyte. If they change after, the
-    model is refused until the folder is added again.
+    Its files are hashed once, about a second per gigabyte. If they change later, the model is
+    refused until the folder is added again.
     """
-    record = _registry().add(folder, name, say)
-    transfers.say_installed("added", record)
+    record = _registry().add(folder, name, print_message)
+    transfers.print_installed("added", record)
 
 
 @models_app.command("list")
 def list_models(as_json: JsonFlag = False) -> None:
-    """List the models: those that come inside packages, then those that were installed.
+    """List the models: those in packages, then the installed ones.
 
     A table on a terminal; elsewhere the same columns, divided by tabs.
     """
@@ -76,18 +76,18 @@ def list_models(as_json: JsonFlag = False) -> None:
 def show(
     name: ModelName,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Hash every file: a second or so a gigabyte.")
+        bool, typer.Option("--verify", help="Hash every file: about a second per gigabyte.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show an installed model: where it is, which revision, what it takes, its files."""
+    """Show an installed model: its folder, revision, size, memory and files."""
     registry = _registry()
     record = registry.find(name)
     if verify:
         record = registry.verify(record)
     facts = {**_facts(registry, record), "also_called": list(registry.aliases_of(record))}
     if as_json:
-        emit(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
+        write_output(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
         return
     tables.print_table(("of the model", "value"), _lines(record, facts))
 
@@ -98,15 +98,15 @@ def rm(
         str, typer.Argument(metavar="NAME", help="Its own name: an alias removes nothing.")
     ],
 ) -> None:
-    """Remove a model, at once and unasked.
+    """Remove a model, at once and without confirmation.
 
-    What was pulled or imported is deleted, and so is what an interrupted pull has left. Of an
-    added folder nothing is deleted: it is forgotten.
+    What was pulled or imported is deleted, and so is what an interrupted pull has left. Nothing in
+    an added folder is deleted: only its record is.
     """
     from voxgate.hardware.memory import format_bytes
 
-    freed = _registry().remove(name, say)
-    say(
+    freed = _registry().remove(name, print_message)
+    print_message(
         f"removed {name}; "
         + (f"{format_bytes(freed)} were freed." if freed else "no file was deleted.")
     )
@@ -117,14 +117,14 @@ models_app.command("import")(transfers.import_command)
 
 
 def _list(as_json: bool) -> None:
-    known = [*_built_in(), *_installed()]
+    facts = [*_built_in_facts(), *_installed_facts()]
     if as_json:
-        emit(json.dumps(known, ensure_ascii=False, indent=2) + "\n")
+        write_output(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
         return
-    tables.print_table(MODEL_HEADINGS, [_row(model) for model in known])
+    tables.print_table(MODEL_HEADINGS, [_row(model) for model in facts])
 
 
-def _built_in() -> list[dict[str, Any]]:
+def _built_in_facts() -> list[dict[str, Any]]:
     from voxgate.models.catalogue import BUILT_IN_MODELS, why_not_installed
 
     return [
@@ -132,7 +132,7 @@ def _built_in() -> list[dict[str, Any]]:
             "name": spec.name,
             "summary": spec.summary,
             "languages": list(spec.capabilities.languages),
-            **_abilities(spec.capabilities),
+            **_capability_facts(spec.capabilities),
             "licence": spec.licence,
             "installed": (absent := why_not_installed(spec)) is None,
             "missing": absent,
@@ -141,7 +141,7 @@ def _built_in() -> list[dict[str, Any]]:
     ]
 
 
-def _abilities(capabilities: Capabilities) -> dict[str, Any]:
+def _capability_facts(capabilities: Capabilities) -> dict[str, Any]:
     return {
         "times": capabilities.times,
         "window_s": capabilities.window_s,
@@ -152,39 +152,39 @@ def _abilities(capabilities: Capabilities) -> dict[str, Any]:
     }
 
 
-def _installed() -> list[dict[str, Any]]:
+def _installed_facts() -> list[dict[str, Any]]:
     registry = _registry()
     return [_facts(registry, record) for record in registry.list()]
 
 
 def _facts(registry: Registry, record: ModelRecord) -> dict[str, Any]:
-    """What a built-in model's object has, and what only an installed one knows."""
+    """Return the fields of a built-in model, and those that only an installed model has."""
     from voxgate.models.catalogue import VOXTRAL_CAPABILITIES
     from voxgate.models.store.names import FAMILIES
 
     official = record.name in {family.repository for family in FAMILIES}
     try:
         registry.check_unchanged(record)
-        trouble = None
+        problem = None
     except ChangedCheckpointError as error:
-        trouble = error.sentence
+        problem = error.sentence
     return {
         "name": record.name,
         "summary": f"A Voxtral checkpoint, {record.family}.",
         "languages": list(VOXTRAL_CAPABILITIES.languages),
-        **_abilities(VOXTRAL_CAPABILITIES),
+        **_capability_facts(VOXTRAL_CAPABILITIES),
         "licence": "Apache-2.0" if official else "not stated",
-        "installed": trouble is None,
-        "missing": trouble,
-        "state": "installed" if trouble is None else "changed",
+        "installed": problem is None,
+        "missing": problem,
+        "state": "installed" if problem is None else "changed",
         **record.facts(),
         "memory_bytes": record.memory_bytes,
-        "profiles": {} if trouble else _by_profile(record),
+        "profiles": {} if problem else _bytes_by_profile(record),
     }
 
 
-def _by_profile(record: ModelRecord) -> dict[str, int]:
-    """Bytes of memory that the weights take in each profile."""
+def _bytes_by_profile(record: ModelRecord) -> dict[str, int]:
+    """Return the bytes of memory that the weights take in each profile."""
     from voxgate.voxtral.checkpoint.directory import open_directory
     from voxgate.voxtral.quantization.profiles import PROFILES, weight_bytes
 

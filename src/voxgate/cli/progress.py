@@ -1,6 +1,6 @@
-"""One line of progress on a terminal, gone when the recording is done."""
+"""The progress of a recording on a terminal, and the speed of recognition."""
 
-# ruff: noqa: PLC0415 (rich is imported where somebody watches)
+# ruff: noqa: PLC0415 (rich is imported for terminals only)
 from __future__ import annotations
 
 import time
@@ -15,20 +15,16 @@ if TYPE_CHECKING:
     from voxgate.pipeline.job import JobProgress
 
 
-# MERGED cli.pace
-# How fast it goes, in seconds of sound per second.
-
-
 class TranscriptionSpeed:
-    """One recording's pace, counted from the first sign of recognition: start-up is left out."""
+    """The speed of one recording since its first progress, so that start-up is not counted."""
 
     def __init__(self) -> None:
         self._first: tuple[float, float] | None = None  # seconds of sound, clock
-        self.sound_s = 0.0  # recognised since the first sign
-        self.wall_s = 0.0  # passed since the first sign
+        self.sound_s = 0.0  # recognised since the first progress
+        self.wall_s = 0.0  # elapsed since the first progress
 
-    def heard(self, done_s: float) -> None:
-        """Note that so much of the recording is done by now."""
+    def update(self, done_s: float) -> None:
+        """Record that `done_s` seconds of the recording are done now."""
         now = time.monotonic()
         if self._first is None:
             self._first = done_s, now
@@ -36,11 +32,11 @@ class TranscriptionSpeed:
 
     @property
     def times_real_time(self) -> float | None:
-        """None until something is known."""
+        """Seconds of sound per second; None until it is known."""
         return self.sound_s / self.wall_s if self.sound_s > 0 and self.wall_s > 0 else None
 
     def line(self, status: JobProgress) -> str:
-        """How far it has come, how fast it goes and how long it will take."""
+        """Return the position, the speed and the remaining time."""
         speed, total_s = self.times_real_time, status.total_s
         parts = [
             format_clock(status.done_s)
@@ -54,21 +50,21 @@ class TranscriptionSpeed:
 
 
 class SpeedSummary:
-    """What `--figures` prints: all recordings of a call together."""
+    """The speed of all recordings of a call, for `--figures`."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._started = time.monotonic()
         self._sound_s = self._recognised_s = self._recognising_s = 0.0
 
-    def add(self, duration_s: float, pace: TranscriptionSpeed) -> None:
-        """Count a recording that is done."""
+    def add(self, duration_s: float, speed: TranscriptionSpeed) -> None:
+        """Add a finished recording."""
         self._sound_s += duration_s
-        self._recognised_s += pace.sound_s
-        self._recognising_s += pace.wall_s
+        self._recognised_s += speed.sound_s
+        self._recognising_s += speed.wall_s
 
-    def line(self) -> str:
-        """The whole command, and recognition without what it takes to get there."""
-        wall_s = time.monotonic() - self._began
+    def sentence(self) -> str:
+        """Return the speed of the whole command, and of recognition without its start-up."""
+        wall_s = time.monotonic() - self._started
         line = (
             f"{self._sound_s:.1f} s of sound in {wall_s:.1f} s, start-up included: "
             f"{self._sound_s / wall_s:.1f} x real time"
@@ -79,17 +75,17 @@ class SpeedSummary:
 
 
 def format_clock(seconds: float) -> str:
-    """`m:ss`, or `h:mm:ss` from an hour on."""
-    minutes, seconds_ = divmod(int(seconds), 60)
+    """Return `m:ss`, or `h:mm:ss` from an hour on."""
+    minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds_:02}" if hours else f"{minutes}:{seconds_:02}"
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 @contextmanager
-def progress_line(name: str, pace: TranscriptionSpeed) -> Iterator[Callable[[JobProgress], None]]:
-    """Gives what is to be told of every `JobProgress`; shows it where somebody watches."""
+def progress_line(name: str, speed: TranscriptionSpeed) -> Iterator[Callable[[JobProgress], None]]:
+    """Yield the callback for every `JobProgress`, which draws a progress line on a terminal."""
     if not has_terminal():
-        yield lambda status: pace.heard(status.done_s)
+        yield lambda status: speed.update(status.done_s)
         return
 
     from rich.console import Console
@@ -106,12 +102,12 @@ def progress_line(name: str, pace: TranscriptionSpeed) -> Iterator[Callable[[Job
         task = progress.add_task(printable(name), total=None, line="starting")
 
         def on_progress(status: JobProgress) -> None:
-            pace.heard(status.done_s)
+            speed.update(status.done_s)
             progress.update(
                 task,
                 completed=status.done_s,
                 total=status.total_s,
-                line=pace.line(status),
+                line=speed.line(status),
             )
 
         yield on_progress

@@ -1,6 +1,6 @@
-"""`voxgate ps` and `voxgate unload`: the models that are in memory now, and taking them out."""
+"""`voxgate ps` and `voxgate unload`: list the models in memory, and unload them."""
 
-# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 
 from voxgate.cli import signals, tables
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import emit, say
+from voxgate.cli.streams import print_message, write_output
 
 if TYPE_CHECKING:
     from voxgate.engine.protocol import Health
@@ -30,15 +30,15 @@ ENGINE_HEADINGS = (
 def ps_command(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
-    """List the models that are in memory: of servers and of commands, by their start.
+    """List the models that servers and commands have in memory, by their start.
 
-    Of windows of sound it counts those in work, those that wait, and all that the engine was given.
+    Counts the windows of sound in progress, those that wait, and all that the engine received.
     """
     from voxgate.providers.inspection import inspect_engines
 
     found = signals.run_until_signal(inspect_engines(apply_settings()))
     if as_json:
-        emit(json.dumps([_facts(engine) for engine in found], indent=2) + "\n")
+        write_output(json.dumps([_facts(engine) for engine in found], indent=2) + "\n")
         return
     tables.print_table(ENGINE_HEADINGS, [_row(engine) for engine in found])
 
@@ -47,26 +47,26 @@ def unload_command(
     model: Annotated[
         str | None, typer.Argument(metavar="MODEL", help="Its name, or an alias.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every model that is in memory.")] = False,
+    unload_all: Annotated[bool, typer.Option("--all", help="Every model in memory.")] = False,
 ) -> None:
-    """Take a model out of memory, once the windows that it has in hand are done.
+    """Remove a model from memory, once its windows in progress are done.
 
-    It is loaded again when it is asked for again: this frees memory, and refuses nobody.
+    The next request for it loads it again: this frees memory, and refuses no requests.
     """
     from voxgate.errors import UsageError
     from voxgate.models.running import RUN_FOLDER, running_engines
 
-    if (model is None) is not every:
+    if (model is None) is not unload_all:
         raise UsageError("Name the model to unload, or write --all.")
     settings = apply_settings()
-    name = None if model is None else _resolved(model, settings)
+    name = None if model is None else _resolve_name(model, settings)
     chosen = [
-        plate
-        for plate in running_engines(settings.home / RUN_FOLDER)
-        if name in {None, plate.model}
+        engine
+        for engine in running_engines(settings.home / RUN_FOLDER)
+        if name in {None, engine.model}
     ]
     if not chosen:
-        say("no model is in memory." if name is None else f"{name} is not in memory.")
+        print_message("no model is in memory." if name is None else f"{name} is not in memory.")
         return
     signals.run_until_signal(_unload(chosen))
 
@@ -76,18 +76,18 @@ async def _unload(chosen: list[EngineRecord]) -> None:
     from voxgate.providers.inspection import unload_engine
 
     patience_s = ENGINE_GRACE_S + LAST_STEP_S + 1
-    await asyncio.gather(*(unload_engine(plate, patience_s) for plate in chosen))
-    for plate in chosen:
-        say(f"unloaded {plate.model} (process {plate.pid}).")
+    await asyncio.gather(*(unload_engine(engine, patience_s) for engine in chosen))
+    for engine in chosen:
+        print_message(f"unloaded {engine.model} (process {engine.pid}).")
 
 
-def _resolved(model: str, settings: Settings) -> str:
-    """What an alias stands for; a model that is in memory need not be installed any more."""
+def _resolve_name(model: str, settings: Settings) -> str:
+    """Return the model that an alias stands for. One in memory need not be installed any more."""
     from voxgate.models.available import AvailableModels
     from voxgate.models.catalogue import find_model
     from voxgate.models.running import RUN_FOLDER, running_engines
 
-    if any(plate.model == model for plate in running_engines(settings.home / RUN_FOLDER)):
+    if any(engine.model == model for engine in running_engines(settings.home / RUN_FOLDER)):
         return model
     return find_model(model, AvailableModels(settings)).name
 
@@ -102,18 +102,18 @@ def _facts(engine: LoadedEngine) -> dict[str, Any]:
 def _row(engine: LoadedEngine) -> tuple[str, ...]:
     from voxgate.hardware.memory import format_bytes
 
-    plate, health, memory = engine.plate, engine.health, engine.memory_bytes
+    record, health, memory = engine.plate, engine.health, engine.memory_bytes
     return (
-        plate.model,
-        (plate.revision or "")[:12],
-        plate.profile or "",
-        plate.device or "",
+        record.model,
+        (record.revision or "")[:12],
+        record.profile or "",
+        record.device or "",
         engine.state,
         "" if memory is None else format_bytes(memory),
         *(_number(health, name) for name in ("active", "queued", "taken")),
         "" if health is None or health.step_age_s is None else f"{health.step_age_s:.1f} s ago",
         "" if health is None or health.idle_s is None else f"{health.idle_s:.0f} s",
-        str(plate.pid),
+        str(record.pid),
     )
 
 

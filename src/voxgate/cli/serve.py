@@ -1,6 +1,6 @@
-"""`voxgate serve`: the server, until a signal ends it."""
+"""`voxgate serve`: run the server until a signal stops it."""
 
-# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
 from __future__ import annotations
 
 import logging
@@ -10,35 +10,19 @@ from typing import Annotated
 import typer
 
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import say
-
-# MERGED cli.logs
-# The server's log: one line an event, on standard error.
+from voxgate.cli.streams import print_message
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
-
-
-def log_to_standard_error() -> None:
-    """Let what the server says reach standard error: its own at INFO, of libraries warnings.
-
-    Of uvicorn errors alone: it warns of whatever strangers send that is no HTTP.
-    """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("voxgate").setLevel(logging.INFO)
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
-
-
 HOST, PORT = "127.0.0.1", 8000
 
 
 def serve_command(
     host: Annotated[
-        str, typer.Option(help="The address to listen on; 0.0.0.0 is every one of this machine.")
+        str,
+        typer.Option(help="The address to listen on; 0.0.0.0 is every address of this machine."),
     ] = HOST,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port to listen on; 0 is any that is free.")
+        int, typer.Option(min=0, max=65535, help="The port to listen on; 0 is any free port.")
     ] = PORT,
     preload: Annotated[
         list[str] | None,
@@ -49,8 +33,8 @@ def serve_command(
 ) -> None:
     """Serve OpenRouter's transcription API, for OpenRouter's, OpenAI's and Mistral's clients.
 
-    With no key yet, it makes one and shows it once. Ctrl-C lets work under way finish for
-    VOXGATE_DRAIN_S seconds; a second one does not.
+    Without any key it creates one and prints it once. After Ctrl-C, requests in progress may finish
+    for VOXGATE_DRAIN_S seconds; a second Ctrl-C ends them.
     """
     import asyncio
 
@@ -64,11 +48,25 @@ def serve_command(
     server = ApiServer(settings, host=host, port=port, preload=models)
 
     def ready() -> None:
-        say(f"listening on {server.url}/api/v1 (the same at /v1); its pages are at /docs.")
+        print_message(
+            f"listening on {server.url}/api/v1 (the same at /v1); its pages are at /docs."
+        )
         if settings.auth == "off":
-            say("warning: it asks for no keys; whoever works on this machine may use it.")
+            print_message("warning: it requires no keys; everybody on this machine may use it.")
 
     def first_key(secret: str) -> None:
-        say(f"the first key, shown this once: {secret}")
+        print_message(f"the first key, shown only now: {secret}")
 
     asyncio.run(server.run(ready=ready, first_key=first_key))
+
+
+def log_to_standard_error() -> None:
+    """Log to standard error, one line for each event: Voxgate at INFO, libraries at WARNING.
+
+    Of uvicorn only errors are logged: it warns of every client that does not send HTTP.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("voxgate").setLevel(logging.INFO)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)

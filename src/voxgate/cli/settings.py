@@ -1,4 +1,4 @@
-"""The settings of a command, put in force."""
+"""Read the settings of a command and apply them to its process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def apply_settings() -> Settings:
-    """Read them; where they say so, this process and its children stay offline from now on.
+    """Return the settings; with `offline`, block the network in this process and its children.
 
     Raises `SettingsError`.
     """

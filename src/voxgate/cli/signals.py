@@ -1,8 +1,7 @@
-"""Ctrl-C and its kin: what runs is cancelled and closed, then the process ends with 128 + signal.
+"""SIGINT, SIGTERM and SIGHUP: close what is open, then exit with 128 + the signal's number.
 
-`run_until_signal` is for work on an event loop, `unwind` for work that blocks.
-
-The children live in sessions of their own, so a terminal's Ctrl-C reaches this process alone.
+`run_until_signal` is for coroutines, `unwind_on_signal` for blocking code. Child processes run in
+sessions of their own, so a terminal's Ctrl-C reaches this process only.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from voxgate.cli.streams import say
+from voxgate.cli.streams import print_message
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
 T = TypeVar("T")
 
-ENDINGS = {
+MESSAGES = {
     signal.SIGINT: "interrupted.",
     signal.SIGTERM: "terminated.",
     signal.SIGHUP: "the terminal has gone.",
@@ -30,13 +29,14 @@ ENDINGS = {
 
 
 CLEANUP_S = 10.0
-"""How long closing may take: each process that hangs is given five seconds."""
+"""The limit of the cleanup: a child process that hangs is killed after five seconds."""
 
 
-def run_until_signal(work: Coroutine[None, None, T]) -> T:
-    """`asyncio.run`, except that a signal lets the work close what it has open, and exits.
+def run_until_signal(coroutine: Coroutine[None, None, T]) -> T:
+    """Run a coroutine as `asyncio.run` does; on a signal cancel it, then exit.
 
-    Signals that the caller has set to be ignored (nohup, a shell's background job) stay ignored.
+    The cancelled coroutine closes what it has open. Signals that the caller ignores (nohup, a
+    shell's background job) stay ignored.
     """
     caught: list[signal.Signals] = []
     on_sigint = signal.getsignal(signal.SIGINT)
@@ -44,17 +44,17 @@ def run_until_signal(work: Coroutine[None, None, T]) -> T:
     async def supervised() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
-        def end(number: signal.Signals) -> None:
-            if not caught and task is not None:  # a second one must not cancel the closing
+        def on_signal(number: signal.Signals) -> None:
+            if not caught and task is not None:  # a second one must not cancel the cleanup
                 caught.append(number)
                 task.cancel()
-                # Whatever holds the closing up holds nobody: children end when their lifelines do.
+                # Exit even if the cleanup hangs: children end when this process does.
                 loop.call_later(CLEANUP_S, _exit, number)
 
-        for number in ENDINGS:
+        for number in MESSAGES:
             if signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, end, number)
-        return await work
+                loop.add_signal_handler(number, on_signal, number)
+        return await coroutine
 
     try:
         with asyncio.Runner() as runner:
@@ -65,35 +65,35 @@ def run_until_signal(work: Coroutine[None, None, T]) -> T:
                     _exit(caught[0])
                 raise
     finally:
-        signal.signal(signal.SIGINT, on_sigint)  # the loop has put Python's own in its place
+        signal.signal(signal.SIGINT, on_sigint)  # the loop has replaced it with Python's own
 
 
 @contextmanager
-def unwind(state: str) -> Iterator[None]:
-    """Let a signal unwind what runs here, files closed and drafts deleted; then say how it ended.
+def unwind_on_signal(state: str) -> Iterator[None]:
+    """On a signal unwind the block, so that it closes and deletes its files; then exit.
 
-    Signals that the caller has set to be ignored stay ignored.
+    The signal and `state` are printed. Signals that the caller ignores stay ignored.
     """
-    before = {number: signal.getsignal(number) for number in ENDINGS}
+    before = {number: signal.getsignal(number) for number in MESSAGES}
 
-    def end(number: int, _frame: object) -> None:
-        raise _EndedError(signal.Signals(number))
+    def on_signal(number: int, _frame: object) -> None:
+        raise _SignalError(signal.Signals(number))
 
     try:
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
-                signal.signal(number, end)
+                signal.signal(number, on_signal)
         yield
-    except _EndedError as ended:
-        say(f"{ENDINGS[ended.number]} {state}")
-        raise typer.Exit(128 + ended.number) from None
+    except _SignalError as caught:
+        print_message(f"{MESSAGES[caught.number]} {state}")
+        raise typer.Exit(128 + caught.number) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-class _EndedError(BaseException):
-    """Nobody's to catch on its way: no failure of anything."""
+class _SignalError(BaseException):
+    """A signal. It is no `Exception`, so that no handler catches it on its way."""
 
     def __init__(self, number: signal.Signals) -> None:
         super().__init__(number)
@@ -101,9 +101,9 @@ class _EndedError(BaseException):
 
 
 def _exit(number: signal.Signals) -> None:
-    """Leave at once: a thread that waits for a pipe's writer would keep the interpreter for ever.
+    """Exit at once: a thread that waits for a pipe's writer would block the interpreter's exit.
 
-    Nothing is buffered, and the work has closed what it had open.
+    Nothing is buffered, and the coroutine has closed what it had open.
     """
-    say(ENDINGS[number])
+    print_message(MESSAGES[number])
     os._exit(128 + number)

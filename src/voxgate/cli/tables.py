@@ -1,13 +1,13 @@
-"""Rows for people and for programs: a table on a terminal, elsewhere the same divided by tabs."""
+"""Tables: drawn on a terminal, divided by tabs elsewhere."""
 
-# ruff: noqa: PLC0415 (rich is imported where there is a terminal for it)
+# ruff: noqa: PLC0415 (rich is imported for terminals only)
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from voxgate.cli.streams import emit
+from voxgate.cli.streams import write_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if sys.stdout is not None and sys.stdout.isatty():
         _draw(headings, rows)
     else:
-        emit("".join("\t".join(row) + "\n" for row in (headings, *rows)))
+        write_output("".join("\t".join(row) + "\n" for row in (headings, *rows)))
 
 
 def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

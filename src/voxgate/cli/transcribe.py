@@ -1,33 +1,100 @@
-"""`voxgate transcribe`: recordings in, transcripts out."""
+"""`voxgate transcribe`: write the transcripts of recordings."""
 
-# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 (typer reads the annotations)
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import complain, say
+from voxgate.cli.streams import print_error, print_message
 from voxgate.transcript.formats import WRITERS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from voxgate.audio.pcm import PcmDeclaration
     from voxgate.cli.backend import TranscriptionBackend
+    from voxgate.cli.inputs import InputRecording
     from voxgate.cli.outputs import Output
+    from voxgate.settings import Settings
+    from voxgate.transcript.formats import Writer
+    from voxgate.transcript.values import Options
 
 
-# MERGED cli.options
-# The options of a transcription as the command line writes them.
-
+RecordingsArgument: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE|FOLDER|-",
+        help="Sound or video in any container; folders, searched at every depth; '-' is "
+        "standard input.",
+    ),
+]
+ModelOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="MODEL|FOLDER",
+        help="Which model; `voxgate models` lists them. Or the folder of a Voxtral checkpoint.",
+    ),
+]
+FormatOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-f",
+        "--format",
+        metavar="FORMAT",
+        help=f"{', '.join(WRITERS)}; may be repeated.  [default: txt]",
+    ),
+]
+OutputOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="Write one file per recording and format into this folder. It is created if "
+        "needed; transcripts of earlier runs are replaced.",
+    ),
+]
+PcmOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ENCODING:RATE[:CHANNELS]",
+        help="The recordings are headerless PCM of this kind, e.g. s16le:16000:1.",
+    ),
+]
+ServerOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="VOXGATE_SERVER",
+        help="Transcribe on a Voxgate server, e.g. http://localhost:8000.",
+    ),
+]
+KeyOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY",
+        envvar="VOXGATE_KEY",
+        help="Your key for the server. Rather set the variable: everybody on this machine can "
+        "see arguments (ps).",
+    ),
+]
+FiguresOption: TypeAlias = Annotated[
+    bool, typer.Option("--figures", help="Print the speed to standard error.")
+]
 LanguageOption: TypeAlias = Annotated[
     str | None, typer.Option(metavar="CODE", help="The language spoken, e.g. en (ISO 639-1).")
 ]
 TemperatureOption: TypeAlias = Annotated[
     float,
     typer.Option(
-        min=0, max=2, metavar="NUMBER", help="Chance in choosing words; 0 takes the likeliest."
+        min=0, max=2, metavar="NUMBER", help="Randomness in choosing words; 0 takes the likeliest."
     ),
 ]
 TopPOption: TypeAlias = Annotated[
@@ -48,52 +115,20 @@ StopOption: TypeAlias = Annotated[
 FrequencyPenaltyOption: TypeAlias = Annotated[
     float,
     typer.Option(
-        min=-2, max=2, metavar="NUMBER", help="Against what was said already, by how often it was."
+        min=-2, max=2, metavar="NUMBER", help="Penalise words by how often they occurred."
     ),
 ]
 PresencePenaltyOption: TypeAlias = Annotated[
-    float, typer.Option(min=-2, max=2, metavar="NUMBER", help="Against what was said already.")
+    float, typer.Option(min=-2, max=2, metavar="NUMBER", help="Penalise words that occurred.")
 ]
 
 
 def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     context: typer.Context,
-    recordings: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE|FOLDER|-",
-            help="Sound or video in any container; folders, searched at every depth; '-' is "
-            "standard input.",
-        ),
-    ],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "-m",
-            "--model",
-            metavar="MODEL|FOLDER",
-            help="Which model; `voxgate models` lists them. Or the folder of a Voxtral checkpoint.",
-        ),
-    ] = None,
-    formats: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-f",
-            "--format",
-            metavar="FORMAT",
-            help=f"{', '.join(WRITERS)}; may be repeated.  [default: txt]",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR",
-            help="Write one file a recording and format into this folder. It is made if need be; "
-            "transcripts of earlier runs are replaced.",
-        ),
-    ] = None,
+    recordings: RecordingsArgument,
+    model: ModelOption = None,
+    formats: FormatOption = None,
+    output: OutputOption = None,
     language: LanguageOption = None,
     temperature: TemperatureOption = 0.0,
     top_p: TopPOption = 1.0,
@@ -102,51 +137,27 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     stop: StopOption = None,
     frequency_penalty: FrequencyPenaltyOption = 0.0,
     presence_penalty: PresencePenaltyOption = 0.0,
-    pcm: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ENCODING:RATE[:CHANNELS]",
-            help="The recordings are headerless PCM of this kind, e.g. s16le:16000:1.",
-        ),
-    ] = None,
-    server: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            envvar="VOXGATE_SERVER",
-            help="Have a Voxgate server do the work, e.g. http://localhost:8000.",
-        ),
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            envvar="VOXGATE_KEY",
-            help="Your key there. Rather set the variable: everybody on this machine can see "
-            "arguments (ps).",
-        ),
-    ] = None,
-    figures: Annotated[
-        bool, typer.Option("--figures", help="Say on standard error how fast it went.")
-    ] = False,
+    pcm: PcmOption = None,
+    server: ServerOption = None,
+    key: KeyOption = None,
+    figures: FiguresOption = False,
 ) -> None:
     """Transcribe recordings, to standard output or into a folder.
 
-    Only transcripts go to standard output. Several recordings there are txt, each under a line
-    with its name. One that fails does not stop the others.
+    Only transcripts are written to standard output. Several recordings there are txt, each under a
+    line with its name. One that fails does not stop the others.
     """
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.cli import signals
-    from voxgate.cli.backend import BatchRun, LocalBackend, ServerBackend
+    from voxgate.cli.backend import BatchRun
     from voxgate.cli.inputs import collect_inputs
-    from voxgate.cli.outputs import OutputFolder, StandardOutput
     from voxgate.errors import UsageError
     from voxgate.transcript.formats import find_writer
     from voxgate.transcript.values import Options
 
-    # All that can be wrong with the call is said before any work.
+    # Every error in the call is raised before any work is done.
     settings = apply_settings()
-    if server is None and _was_written(context, "key"):
+    if server is None and _is_on_command_line(context, "key"):
         raise UsageError("--key is for a server: name it with --server, or leave out --key.")
     options = Options(
         language=language.lower() if language is not None else None,
@@ -159,28 +170,47 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
         presence_penalty=presence_penalty,
     )
     declared = PcmDeclaration.parse(pcm) if pcm is not None else None
-    workplace: TranscriptionBackend = (
-        LocalBackend(settings, model, options)
-        if server is None
-        else ServerBackend(settings, server, key, model, declared)
-    )
+    backend = _choose_backend(settings, options, model, declared, server, key)
     writers = [find_writer(name) for name in dict.fromkeys(formats or ["txt"])]
-    found, failures = collect_inputs(recordings, headerless=declared is not None)
-    into: Output = (
-        OutputFolder(output, writers, found) if output else StandardOutput(writers, found)
-    )
+    found, errors = collect_inputs(recordings, headerless=declared is not None)
+    destination = _choose_output(output, writers, found)
 
-    for failure in failures:
-        complain(failure)
-    work = BatchRun(workplace, options, declared, into)
-    complete = signals.run_until_signal(work.run(found)) if found else True
+    for error in errors:
+        print_error(error)
+    batch = BatchRun(backend, options, declared, destination)
+    complete = signals.run_until_signal(batch.run(found)) if found else True
     if figures:
-        say(work.figures.line())
-    if failures or not complete:
+        print_message(batch.speed.sentence())
+    if errors or not complete:
         raise typer.Exit(FAILED)
 
 
-def _was_written(context: typer.Context, name: str) -> bool:
-    """Whether an option stands on the command line, not in the environment alone."""
+def _choose_backend(  # noqa: PLR0917 (one for each option)
+    settings: Settings,
+    options: Options,
+    model: str | None,
+    pcm: PcmDeclaration | None,
+    server: str | None,
+    key: str | None,
+) -> TranscriptionBackend:
+    from voxgate.cli.backend import LocalBackend, ServerBackend
+
+    if server is None:
+        return LocalBackend(settings, model, options)
+    return ServerBackend(settings, server, key, model, pcm)
+
+
+def _choose_output(
+    folder: Path | None, writers: Sequence[Writer], recordings: Sequence[InputRecording]
+) -> Output:
+    from voxgate.cli.outputs import OutputFolder, StandardOutput
+
+    if folder is None:
+        return StandardOutput(writers, recordings)
+    return OutputFolder(folder, writers, recordings)
+
+
+def _is_on_command_line(context: typer.Context, name: str) -> bool:
+    """Return whether an option is on the command line, not only in the environment."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"

@@ -1,6 +1,6 @@
-"""`voxgate models pull`, `export` and `import`: models that come and go, with a bar meanwhile."""
+"""`voxgate models pull`, `export` and `import`, with a progress bar."""
 
-# ruff: noqa: PLC0415 (what a command works with is imported when it is called)
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from voxgate.cli import signals
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import has_terminal, printable, say
+from voxgate.cli.streams import has_terminal, print_message, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from voxgate.models.store.progress import StoreProgress
     from voxgate.models.store.record import ModelRecord
 
-HUB = "https://huggingface.co"  # where HF_ENDPOINT names no other
+DEFAULT_HUB = "https://huggingface.co"  # unless HF_ENDPOINT names another
 
 
 def pull_command(
@@ -41,7 +41,7 @@ def pull_command(
         typer.Option(
             metavar="T",
             envvar="HF_TOKEN",
-            help="Yours on the hub, for gated and private models. Rather set the variable: "
+            help="Your token on the hub, for gated and private models. Rather set the variable: "
             "everybody on this machine can see arguments (ps).",
         ),
     ] = None,
@@ -49,42 +49,47 @@ def pull_command(
     """Get a model from the hub (huggingface.co, or HF_ENDPOINT).
 
     One layout of its weights is fetched, checked against the hub's hashes, and recorded with its
-    commit. A pull that was interrupted goes on where it was when it is called again.
+    commit. An interrupted pull is resumed by the next call.
     """
     from voxgate.models.store import pull as pulling
     from voxgate.models.store.registry import Registry
     from voxgate.offline import is_local, refusal
 
     settings = apply_settings()
-    if settings.offline and not is_local(urlsplit(os.environ.get("HF_ENDPOINT") or HUB).hostname):
+    if settings.offline and not is_local(
+        urlsplit(os.environ.get("HF_ENDPOINT") or DEFAULT_HUB).hostname
+    ):
         raise refusal(
             f"{repository} would be fetched from the hub",
             "`voxgate models export` on a machine with a network and `voxgate models import FILE` "
             "here do without it.",
         )
     registry = Registry.open(settings)
-    with signals.unwind("What was fetched is kept: pull again."), _watching() as watch:
-        record = pulling.pull_model(registry, repository, revision, token, watch)
-    say_installed("installed", record)
+    with (
+        signals.unwind_on_signal("What was fetched is kept: pull again."),
+        _progress_bar() as progress,
+    ):
+        record = pulling.pull_model(registry, repository, revision, token, progress)
+    print_installed("installed", record)
 
 
 def export_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="An installed model, or an alias.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="It is replaced if it is there.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="It is replaced if it exists.")],
 ) -> None:
     """Write a model into one file, a tar, for a machine without a network."""
     from voxgate.models.store import archive
     from voxgate.models.store.registry import Registry
 
     record = Registry.open(apply_settings()).find(name)
-    with signals.unwind("Nothing was written."), _watching() as watch:
-        archive.export_model(record, file, watch)
-    say(f"exported {record.name} at {record.revision} to {file}.")
+    with signals.unwind_on_signal("Nothing was written."), _progress_bar() as progress:
+        archive.export_model(record, file, progress)
+    print_message(f"exported {record.name} at {record.revision} to {file}.")
 
 
 def import_command(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="What `voxgate models export` has written.")
+        Path, typer.Argument(metavar="FILE", help="A file of `voxgate models export`.")
     ],
 ) -> None:
     """Install the model in a file that another machine has exported. Its hashes are checked."""
@@ -92,28 +97,29 @@ def import_command(
     from voxgate.models.store.registry import Registry
 
     registry = Registry.open(apply_settings())
-    with signals.unwind("Nothing was installed."), _watching() as watch:
-        record = archive.import_model(registry, file, watch)
-    say_installed("imported", record)
+    with signals.unwind_on_signal("Nothing was installed."), _progress_bar() as progress:
+        record = archive.import_model(registry, file, progress)
+    print_installed("imported", record)
 
 
-def say_installed(how: str, record: ModelRecord) -> None:
-    """What is there now, and what it will take."""
-    from voxgate.hardware.memory import format_bytes as amount
+def print_installed(verb: str, record: ModelRecord) -> None:
+    """Print what was installed, and the memory that it will take."""
+    from voxgate.hardware.memory import format_bytes
 
-    say(
-        f"{how} {record.name} at {record.revision}: {amount(record.nbytes)} in {record.folder}; "
-        f"loaded as it is stored, {amount(record.memory_bytes)} of memory; about half as balanced."
+    print_message(
+        f"{verb} {record.name} at {record.revision}: {format_bytes(record.nbytes)} in "
+        f"{record.folder}; loaded as it is stored, {format_bytes(record.memory_bytes)} of memory; "
+        f"about half as balanced."
     )
 
 
 @contextmanager
-def _watching() -> Iterator[StoreProgress]:
-    """Shows bytes on a terminal; elsewhere only sentences."""
+def _progress_bar() -> Iterator[StoreProgress]:
+    """Yield callbacks that draw a bar on a terminal, and only print sentences elsewhere."""
     from voxgate.models.store.progress import StoreProgress
 
     if not has_terminal():
-        yield StoreProgress(on_message=say)
+        yield StoreProgress(on_message=print_message)
         return
 
     from rich.console import Console
@@ -127,15 +133,15 @@ def _watching() -> Iterator[StoreProgress]:
         TransferSpeedColumn(),
         console=Console(stderr=True),
         transient=True,
-    ) as progress:
-        task = progress.add_task("asking the hub", total=None)
+    ) as bar:
+        task = bar.add_task("asking the hub", total=None)
 
-        def moved(file: str, done: int, total: int) -> None:
-            progress.update(task, description=printable(file), completed=done, total=total)
+        def on_bytes(file: str, done: int, total: int) -> None:
+            bar.update(task, description=printable(file), completed=done, total=total)
 
         yield StoreProgress(
-            on_message=lambda line: progress.console.print(
+            on_message=lambda line: bar.console.print(
                 f"voxgate: {printable(line)}", markup=False, highlight=False, soft_wrap=True
             ),
-            on_bytes=moved,
+            on_bytes=on_bytes,
         )

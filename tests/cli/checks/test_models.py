@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.models.store.checkpoints import write_hf
-from voxgate.cli.checks import models
+from voxgate.cli.checks.models import check_models
 from voxgate.models.catalogue import checkpoint_spec
 from voxgate.models.footprint import memory_by_profile
 from voxgate.models.store.registry import Registry
@@ -33,7 +33,7 @@ def settings(at: Place) -> Settings:
 
 
 def found(settings: Settings, name: str = NAME) -> Check:
-    (check,) = (check for check in models.checks(settings) if check.name == name)
+    (check,) = (check for check in check_models(settings) if check.name == name)
     return check
 
 
@@ -86,7 +86,7 @@ def test_a_broken_record_is_removed_and_hides_no_other(at: Place, settings: Sett
     check = found(settings, "acme/broken")
     assert (check.state, check.mend) == ("problem", "voxgate models rm acme/broken")
     assert at.run(*shlex.split(check.mend)[1:]).returncode == 0
-    assert "acme/broken" not in {check.name for check in models.checks(settings)}
+    assert "acme/broken" not in {check.name for check in check_models(settings)}
 
 
 def test_one_that_does_not_fit_names_what_would(at: Place, settings: Settings) -> None:

@@ -1,10 +1,13 @@
-"""What `voxgate doctor` looks at: each check says what it found, and how to mend it."""
+"""The checks of `voxgate doctor`: each returns what it found, and how to fix it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voxgate.cli.checks import gpu, libraries, machine, memory, models, places, settings, voxtral
+from voxgate.cli.checks.hardware import check_gpu, check_machine, check_memory
+from voxgate.cli.checks.models import check_models
+from voxgate.cli.checks.software import check_libraries, check_settings, check_voxtral
+from voxgate.cli.checks.storage import check_home, check_spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,13 +16,14 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 
-def still(given: Settings) -> Iterator[Check]:
-    """All that can be told without starting anything."""
-    yield from libraries.checks()
-    yield from machine.checks()
-    yield from memory.checks(given)
-    yield from places.checks(given)
-    yield from voxtral.checks()
-    yield from gpu.checks(given)
-    yield from models.checks(given)
-    yield from settings.checks(given)
+def static_checks(settings: Settings) -> Iterator[Check]:
+    """Yield all findings that need no engine or decoder."""
+    yield from check_libraries()
+    yield from check_machine()
+    yield check_memory(settings)
+    yield check_spool(settings)
+    yield check_home(settings)
+    yield from check_voxtral()  # before the GPU, which needs torch to be imported
+    yield check_gpu(settings)
+    yield from check_models(settings)
+    yield from check_settings(settings)

@@ -8,9 +8,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. A problem keeps recordings from being transcribed; a note does not."""
+    """One finding. A problem prevents transcription; a note does not."""
 
     name: str
     state: Literal["ok", "note", "problem"]
     found: str
-    mend: str = ""  # the command or setting that mends it
+    mend: str = ""  # the command or setting that fixes it

@@ -1,4 +1,4 @@
-"""The models: those of packages, and the health of every one that was installed."""
+"""The checks of the models: those in packages, and every installed one."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 
-def checks(settings: Settings) -> Iterator[Check]:
-    """Whatever can be asked for by name."""
-    yield from map(_built_in, BUILT_IN_MODELS)
+def check_models(settings: Settings) -> Iterator[Check]:
+    """Yield every model that can be requested by name."""
+    yield from map(_check_built_in, BUILT_IN_MODELS)
     try:
         for name, found in Registry.open(settings).survey():
-            if isinstance(found, RegistryError):  # it keeps every installed model from being found
+            if isinstance(found, RegistryError):  # a broken record hides all installed models
                 yield Check(name, "problem", found.sentence, f"voxgate models rm {name}")
             else:
-                yield _installed(found, settings)
+                yield _check_installed(found, settings)
     except RegistryError as error:
         yield Check("models", "problem", error.sentence, "VOXGATE_HOME=/a/folder/of/yours")
 
 
-def _built_in(name: str) -> Check:
-    absent = why_not_installed(BUILT_IN_MODELS[name])
-    if absent is None:
+def _check_built_in(name: str) -> Check:
+    reason = why_not_installed(BUILT_IN_MODELS[name])
+    if reason is None:
         return Check(name, "ok", "installed")
-    return Check(name, "problem" if name == DEFAULT_MODEL else "note", absent)
+    return Check(name, "problem" if name == DEFAULT_MODEL else "note", reason)
 
 
-def _installed(record: ModelRecord, settings: Settings) -> Check:
-    """A model that is here and cannot be used is a problem: who has it means to use it."""
+def _check_installed(record: ModelRecord, settings: Settings) -> Check:
+    """Return whether an installed model can be used; if not, it is a problem."""
     try:
         verify.check_unchanged(record)
         spec = place_model(
@@ -55,38 +55,42 @@ def _installed(record: ModelRecord, settings: Settings) -> Check:
         return Check(record.name, "problem", error.sentence, verify.repair_command(record))
     except CheckpointError as error:
         return Check(record.name, "problem", error.sentence, verify.reinstall_command(record))
-    if absent := why_not_installed(spec):
-        return Check(record.name, "problem", absent, f"pip install {spec.install}")
-    return _fitting(record, spec, needs, settings)
+    if reason := why_not_installed(spec):
+        return Check(record.name, "problem", reason, f"pip install {spec.install}")
+    return _check_fit(record, spec, needs, settings)
 
 
-def _fitting(
+def _check_fit(
     record: ModelRecord, spec: ModelSpec, needs: Mapping[str | None, int], settings: Settings
 ) -> Check:
-    """Whether engines may ever have so much memory, and whether it is free now."""
+    """Return whether engines may take so much memory at all, and whether it is free now."""
     device = spec.device
-    need, most = needs[spec.profile], min(settings.engine_memory_bytes, total_bytes(device))
+    need, limit = needs[spec.profile], min(settings.engine_memory_bytes, total_bytes(device))
     where = "memory" if device == "cpu" else f"{device}'s memory"
     takes = f"takes {format_bytes(need)} of {where} as '{spec.profile}'"
-    if need > most:
-        found = f"{takes}, and engines can have {format_bytes(most)} here"
-        return Check(record.name, "problem", found, _lighter(needs, most) or _room(spec, need))
+    if need > limit:
+        found = f"{takes}, and engines can have {format_bytes(limit)} here"
+        return Check(
+            record.name, "problem", found, _smaller_profile(needs, limit) or _memory_fix(spec, need)
+        )
     free = free_bytes(device)
     if need > free:
         found = f"{takes}, and {format_bytes(free)} are free now: other programs have the rest"
-        return Check(record.name, "note", found, _lighter(needs, free) or "voxgate unload --all")
+        return Check(
+            record.name, "note", found, _smaller_profile(needs, free) or "voxgate unload --all"
+        )
     found = f"at {record.revision[:12]}, {format_bytes(record.nbytes)} as installed; {takes}"
     return Check(record.name, "ok", found)
 
 
-def _lighter(needs: Mapping[str | None, int], most: int) -> str:
-    """The most exact profile that fits; empty where none does."""
-    fitting = (f"VOXGATE_PROFILE={profile}" for profile, n in needs.items() if n <= most)
+def _smaller_profile(needs: Mapping[str | None, int], limit: int) -> str:
+    """Return the setting of the most exact profile that fits; empty if none does."""
+    fitting = (f"VOXGATE_PROFILE={profile}" for profile, n in needs.items() if n <= limit)
     return next(fitting, "")
 
 
-def _room(spec: ModelSpec, need: int) -> str:
-    """Where the device has what the settings withhold, they; else the model is not for it."""
+def _memory_fix(spec: ModelSpec, need: int) -> str:
+    """Return the setting that allows enough memory; if the device lacks it, another device."""
     if need <= total_bytes(spec.device):
         return f"VOXGATE_ENGINE_MEMORY_BYTES={need}"
     return "VOXGATE_DEVICE=cpu" if spec.device != "cpu" else f"voxgate models rm {spec.name}"

@@ -3,21 +3,21 @@ import os
 import pytest
 import torch
 
-from voxgate.cli.checks import voxtral
-from voxgate.cli.checks.machine import usable_cores
+from voxgate.cli.checks.hardware import usable_cores
+from voxgate.cli.checks.software import check_voxtral
 from voxgate.voxtral.kernels import ops
 
 
 def test_the_build_and_what_it_makes_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    extra, build, kernels = voxtral.checks()
+    extra, build, kernels = check_voxtral()
     assert (extra.state, build.state) == ("ok", "ok")
     assert torch.__version__ in build.found
     assert torch.backends.cpu.get_cpu_capability() in build.found
     assert "huggingface_hub" in extra.found
     reason = ops.why_unavailable()
     assert (kernels.state, kernels.found) == (
-        ("note", reason) if reason else ("ok", "native ones take over where they are faster")
+        ("note", reason) if reason else ("ok", "native kernels are used where they are faster")
     )
 
 
@@ -26,7 +26,7 @@ def test_threads_that_are_withheld_are_noted(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)  # as the variable does at the start of a process
     try:
-        _, build, _ = voxtral.checks()
+        _, build, _ = check_voxtral()
     finally:
         torch.set_num_threads(threads)
     if usable_cores() == 1:  # then nothing is withheld

