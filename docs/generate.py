@@ -1,41 +1,107 @@
-"""Write the generated pages anew: `python -m docs.generate`.
+"""Write the generated pages: `python -m docs.generate`.
 
-`cli.md` is the help of every command, as the commands give it at 80 columns.
+`cli.md` is the help of every command at 80 columns. `settings.md` is every setting with its default
+and the documentation of its field in `Settings`.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
 from pathlib import Path
 
 import typer
 
 from voxgate.cli import app
+from voxgate.hardware.memory import format_bytes
+from voxgate.settings import ENVIRONMENT_PREFIX, Settings
 
-CLI = Path(__file__).parent / "cli.md"
-HEAD = """\
+CLI_PAGE = Path(__file__).parent / "cli.md"
+CLI_HEAD = """\
 # The command line
 
 Written by `make docs` from the commands themselves. `python -m voxgate` is the same program.
 """
 
+SETTINGS_PAGE = Path(__file__).parent / "settings.md"
+SETTINGS_HEAD = """\
+# Settings
+
+Written by `make docs` from `voxgate.settings.Settings`.
+
+A setting is read from its environment variable, else from `config.toml` in `VOXGATE_HOME`
+(`engine_idle_s = 600`), else it has its default. An empty value sets nothing, and an unknown name
+is an error. Names end in their unit: `_s` is seconds, `_bytes` is bytes.
+
+| setting | environment variable | default | what it does |
+|---|---|---|---|
+"""
+MACHINE_DEFAULTS = {
+    "home": "the user's data folder, `~/.local/share/voxgate` on Linux",
+    "spool_dir": "the system's temporary folder",
+}
+UNLIMITED = 2**63 - 1
+
 
 def cli_page() -> str:
-    """The page on the command line: `voxgate`, then its commands in the order of its help."""
+    """Return the page on the command line: `voxgate`, then its commands in the order of help."""
     root = typer.main.get_command(app)
     top = typer.Context(root, info_name="voxgate", terminal_width=80, **root.context_settings)
-    return HEAD + "".join(map(_section, _with_those_below(top)))
+    return CLI_HEAD + "".join(map(_command_section, _with_subcommands(top)))
 
 
-def _with_those_below(context: typer.Context) -> list[typer.Context]:
-    """A command, then the commands of the group that it is, and theirs."""
+def settings_page() -> str:
+    """Return the page on the settings, in the order of their fields."""
+    defaults = Settings()
+    rows = (
+        f"| `{name}` | `{ENVIRONMENT_PREFIX}{name.upper()}` "
+        f"| {_format_default(name, getattr(defaults, name))} | {text} |\n"
+        for name, text in _field_documentation(Settings).items()
+    )
+    return SETTINGS_HEAD + "".join(rows)
+
+
+def _with_subcommands(context: typer.Context) -> list[typer.Context]:
+    """Return a command, then the commands below it if it is a group."""
     commands = getattr(context.command, "commands", {}).items()
     below = [typer.Context(command, info_name=name, parent=context) for name, command in commands]
-    return [context, *(each for group in below for each in _with_those_below(group))]
+    return [context, *(each for group in below for each in _with_subcommands(group))]
 
 
-def _section(context: typer.Context) -> str:
+def _command_section(context: typer.Context) -> str:
     return f"\n## {context.command_path}\n\n```text\n{context.get_help()}\n```\n"
 
 
+def _field_documentation(settings: type) -> dict[str, str]:
+    """Return the string that follows each field in the source of a class."""
+    module = ast.parse(inspect.getsource(settings))
+    nodes = [node for each in module.body if isinstance(each, ast.ClassDef) for node in each.body]
+    texts: dict[str, str] = {}
+    field = None
+    for node in nodes:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            field = node.target.id
+        elif field and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            texts[field] = " ".join(str(node.value.value).split())
+        else:
+            field = None
+    return texts
+
+
+def _format_default(name: str, value: object) -> str:
+    if name in MACHINE_DEFAULTS:
+        return MACHINE_DEFAULTS[name]
+    if value == UNLIMITED:
+        return "no limit"
+    if isinstance(value, bool):
+        return f"`{value:d}`"
+    if isinstance(value, float):
+        return f"`{value:g}`"
+    if isinstance(value, int) and name.endswith("_bytes"):
+        return f"`{value}` ({format_bytes(value)})"
+    return f"`{value}`"
+
+
 if __name__ == "__main__":
-    CLI.write_text(cli_page(), encoding="utf-8")
+    CLI_PAGE.write_text(cli_page(), encoding="utf-8")
+    SETTINGS_PAGE.write_text(settings_page(), encoding="utf-8")

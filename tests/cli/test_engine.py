@@ -59,7 +59,7 @@ def test_what_cannot_be_served_is_said_in_a_line(at: Place) -> None:
         ("./none", "--socket", "e"): (2, "./none is not a readable folder"),
         ("./mine", "--socket", "e"): (2, "mine"),
         (MODEL,): (2, "--socket"),
-        (MODEL, "--socket", "x" * 200): (1, "No socket can be made"),
+        (MODEL, "--socket", "x" * 200): (1, "No socket can be created"),
     }
     for arguments, (code, says) in calls.items():
         done = at.run("engine", *arguments)

@@ -1,5 +1,25 @@
-from docs.generate import CLI, cli_page
+"""The generated pages of docs/ are current."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from docs.generate import CLI_PAGE, SETTINGS_PAGE, cli_page, settings_page
+
+from voxgate.settings import Settings
 
 
-def test_the_page_is_what_the_commands_say() -> None:
-    assert CLI.read_text(encoding="utf-8") == cli_page(), "run `make docs`"
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [(CLI_PAGE, cli_page), (SETTINGS_PAGE, settings_page)],
+    ids=["cli", "settings"],
+)
+def test_a_generated_page_is_current(path: Path, page: Callable[[], str]) -> None:
+    assert path.read_text(encoding="utf-8") == page(), "run `make docs`"
+
+
+def test_every_setting_is_documented() -> None:
+    page = settings_page()
+    for field in fields(Settings):
+        assert f"| `{field.name}` | `VOXGATE_{field.name.upper()}` |" in page
