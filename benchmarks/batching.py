@@ -123,18 +123,18 @@ def _step_ms(folder: Path) -> dict[str, float]:
     """The longest single step of an opening, and of a token of eight windows."""
     model = Voxtral.load(folder)
     sound = np.frombuffer(_noise(1)[0], "<i2").astype(np.float32) / 32768
-    hearing: DecodingState = model.hearing(sound, max_tokens=8)
-    cache = model.cache(8, hearing.positions)
-    slots = [cache.take() for _ in range(8)]
+    hearing: DecodingState = model.new_decoding(sound, max_tokens=8)
+    cache = model.new_cache(8, hearing.max_positions)
+    slots = [cache.allocate() for _ in range(8)]
     for again in (False, True):  # the first is cold
         if again:
             cache.free(slots[0])
-            cache.take()
-        opening = _laps(model.open_steps(cache, slots[0], hearing))
+            cache.allocate()
+        opening = _laps(model.encode_and_prefill(cache, slots[0], hearing))
     found = {"opening, first": opening[0], "opening, longest": max(opening)}
     for slot in slots[1:]:
         cache.advance([slot], cache.lengths[slots[0]])
-    tokens = [_laps(model.step_steps(cache, slots, [1] * 8)) for _ in range(3)]
+    tokens = [_laps(model.step(cache, slots, [1] * 8)) for _ in range(3)]
     found["token of 8, whole"] = min(map(sum, tokens))
     found["token of 8, longest layer"] = min(map(max, tokens))
     return {what: round(1000 * seconds, 1) for what, seconds in found.items()}

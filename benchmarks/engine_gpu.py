@@ -30,7 +30,7 @@ from benchmarks.gpu_parity import CHECKPOINT, Parity, parities
 from benchmarks.table import Row, show
 from voxgate.benchmarking.window import synthetic_sound
 from voxgate.voxtral.checkpoint.directory import open_directory
-from voxgate.voxtral.features import CHUNK_S, log_mel, samples_of
+from voxgate.voxtral.features import CHUNK_S, log_mel, prepare_samples
 from voxgate.voxtral.prompt import transcription_prompt
 from voxgate.voxtral.tokenizer import Tokenizer
 
@@ -123,7 +123,7 @@ def _given(folder: Path) -> tuple[list[int], torch.Tensor]:
     """The prompt and the features of a window, as the peer takes them."""
     files = open_directory(folder)
     prompt = transcription_prompt(Tokenizer.open(files.tokenizer), 1)
-    return prompt, log_mel(samples_of(synthetic_sound()), files.config.encoder.mels)
+    return prompt, log_mel(prepare_samples(synthetic_sound()), files.config.encoder.mels)
 
 
 def figures(

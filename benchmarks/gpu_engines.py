@@ -13,7 +13,8 @@ from transformers import VoxtralForConditionalGeneration
 from voxgate.benchmarking.window import synthetic_sound
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.prompt import transcription_prompt
-from voxgate.voxtral.sampling import find_likeliest
+from voxgate.voxtral.resumable import run_to_end
+from voxgate.voxtral.sampling import choose_greedily
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,35 +65,40 @@ class Ours:
         self, folder: Path, device: torch.device, dtype: torch.dtype, tokens: int, *, graphs: bool
     ) -> None:
         self.model = Voxtral.load(folder, device=device, dtype=dtype)
-        self.model.graphs = graphs and device.type == "cuda"
+        self.model.use_graphs = graphs and device.type == "cuda"
         self.prompt = transcription_prompt(self.model.tokenizer, 1)
         self._device, self._capacity = device, len(self.prompt) + tokens + WARM_STEPS
 
     @cached_property
     def audio(self) -> torch.Tensor:
         """Embeddings of a window."""
-        return self.model.encode([synthetic_sound()])[0]
+        return run_to_end(self.model.encode([synthetic_sound()]))[0]
 
     def encode(self, windows: int) -> float:
         sounds = [synthetic_sound()] * windows
-        self.model.encode(sounds)
-        return lap(self._device, lambda: self.model.encode(sounds))
+        run_to_end(self.model.encode(sounds))
+        return lap(self._device, lambda: run_to_end(self.model.encode(sounds)))
 
     def prefill(self) -> float:
-        cache = self.model.cache(2, self._capacity)
-        self.model.prefill(cache, cache.take(), self.prompt, self.audio)
-        slot = cache.take()
-        return lap(self._device, lambda: self.model.prefill(cache, slot, self.prompt, self.audio))
+        cache = self.model.new_cache(2, self._capacity)
+        run_to_end(self.model.prefill(cache, cache.allocate(), self.prompt, self.audio))
+        slot = cache.allocate()
+        return lap(
+            self._device,
+            lambda: run_to_end(self.model.prefill(cache, slot, self.prompt, self.audio)),
+        )
 
     def step(self, batch: int, tokens: int) -> float:
-        cache = self.model.cache(batch, self._capacity, static=True)
-        slots = [cache.take() for _ in range(batch)]
+        cache = self.model.new_cache(batch, self._capacity, static=True)
+        slots = [cache.allocate() for _ in range(batch)]
         for slot in slots:
-            self.model.prefill(cache, slot, self.prompt, self.audio)
+            run_to_end(self.model.prefill(cache, slot, self.prompt, self.audio))
         last, laps = [1] * batch, []
         for _ in range(WARM_STEPS + tokens):
             began = time.perf_counter()
-            rows = find_likeliest(self.model.step(cache, slots, last))  # the choice is waited for
+            rows = choose_greedily(
+                run_to_end(self.model.step(cache, slots, last))
+            )  # the choice is waited for
             laps.append(time.perf_counter() - began)
             last = [row.token for row in rows]
         return statistics.median(laps[WARM_STEPS:])

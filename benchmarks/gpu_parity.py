@@ -10,7 +10,8 @@ import torch
 
 from benchmarks.gpu_engines import Ours, Peer
 from voxgate.benchmarking.window import synthetic_sound
-from voxgate.voxtral.features import log_mel, samples_of
+from voxgate.voxtral.features import log_mel, prepare_samples
+from voxgate.voxtral.resumable import run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ def parities(device: torch.device) -> Iterator[Parity]:
     torch.backends.cudnn.allow_tf32 = False  # a card's convolutions would drop 13 bits of float32
     for dtype in (torch.float32, torch.bfloat16):
         ours = Ours(CHECKPOINT, device, dtype, GREEDY, graphs=True)
-        features = log_mel(samples_of(synthetic_sound()), ours.model.config.encoder.mels)
+        features = log_mel(prepare_samples(synthetic_sound()), ours.model.config.encoder.mels)
         peer = Peer(CHECKPOINT, device, dtype, ours.prompt, features)
         theirs = peer.generate(1, GREEDY)
         # A step behind the prompt for each of the reference's own ids.
@@ -59,28 +60,28 @@ def parities(device: torch.device) -> Iterator[Parity]:
 def _forced(ours: Ours, continuation: list[int]) -> tuple[torch.Tensor, list[int]]:
     """Our logits [1 + tokens, vocabulary], each behind the tokens given, and our choices."""
     model = ours.model
-    (audio,) = model.encode([synthetic_sound()])
-    cache = model.cache(1, len(ours.prompt) + GREEDY, static=True)
-    slot = cache.take()
-    rows = [model.prefill(cache, slot, ours.prompt, audio)]
-    rows += [model.step(cache, [slot], [token])[0] for token in continuation]
+    (audio,) = run_to_end(model.encode([synthetic_sound()]))
+    cache = model.new_cache(1, len(ours.prompt) + GREEDY, static=True)
+    slot = cache.allocate()
+    rows = [run_to_end(model.prefill(cache, slot, ours.prompt, audio))]
+    rows += [run_to_end(model.step(cache, [slot], [token]))[0] for token in continuation]
     logits = torch.stack(rows)
     return logits, logits.argmax(-1).tolist()
 
 
 def _equal(ours: Ours) -> bool:
     recorded = _stepped(ours.model, ours.prompt)
-    graphs, ours.model.graphs = ours.model.graphs, False
+    graphs, ours.model.use_graphs = ours.model.use_graphs, False
     eager = _stepped(ours.model, ours.prompt)
-    ours.model.graphs = graphs
+    ours.model.use_graphs = graphs
     return torch.equal(recorded, eager)
 
 
 def _stepped(model: Voxtral, prompt: list[int]) -> torch.Tensor:
-    (audio,) = model.encode([synthetic_sound()])
-    cache = model.cache(SLOTS, len(prompt) + len(COMPANIES), static=True)
+    (audio,) = run_to_end(model.encode([synthetic_sound()]))
+    cache = model.new_cache(SLOTS, len(prompt) + len(COMPANIES), static=True)
     for _ in range(SLOTS):
-        model.prefill(cache, cache.take(), prompt, audio)
+        run_to_end(model.prefill(cache, cache.allocate(), prompt, audio))
     return torch.cat(
-        [model.step(cache, slots, [7 + slot for slot in slots]) for slots in COMPANIES]
+        [run_to_end(model.step(cache, slots, [7 + slot for slot in slots])) for slots in COMPANIES]
     )

@@ -177,7 +177,7 @@ def _decoders(count: int, runs: int) -> Iterator[Case]:
     yield Case(
         f"turn, {count} x 32 heads",
         lambda: ops.rotate(q, rope.cos, rope.sin),
-        {"eager": lambda: rope.turn(q).bfloat16()},
+        {"eager": lambda: rope.rotate(q).bfloat16()},
         1.25 * runs,  # the keys are a quarter more
     )
 

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jiwer
+import numpy as np
 import pytest
 from torch import Tensor
 
 from tests.spoken_digits import CHECKPOINT, Spoken, phrase, takes
-from voxgate.voxtral.decoding import TextDraft
+from voxgate.voxtral.decoding import DecodingState
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.prompt import transcription_prompt
 from voxgate.voxtral.quantization import int8, weight_cache
-from voxgate.voxtral.sampling import Sampler, Sampling
+from voxgate.voxtral.resumable import run_to_end
 
 SEED, COMPANY = 4, 25  # windows that are stepped together
 
@@ -39,8 +40,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_words_that_a_profile_loses(folder: Path, spoken: list[Spoken]) -> None:
     sounds, texts = [each.at_16_khz() for each in spoken], [each.text for each in spoken]
     exact, balanced, fast = (Voxtral.load(folder, p) for p in ("exact", "balanced", "fast"))
-    right = errors(texts, written(exact, exact.encode(sounds)))
-    audio = balanced.encode(sounds)
+    right = errors(texts, written(exact, run_to_end(exact.encode(sounds))))
+    audio = run_to_end(balanced.encode(sounds))
     rates = {"balanced": errors(texts, written(balanced, audio)),
              "fast": errors(texts, written(fast, audio))}  # fmt: skip
     print(f"word error rates: exact {right:.4f}, {rates}")
@@ -58,7 +59,7 @@ def test_two_bits_lose_more_than_is_allowed(
     some = spoken[::7]
     sounds, texts = [each.at_16_khz() for each in some], [each.text for each in some]
     two_bits = Voxtral.load(folder, "balanced")
-    rate = errors(texts, written(two_bits, two_bits.encode(sounds)))
+    rate = errors(texts, written(two_bits, run_to_end(two_bits.encode(sounds))))
     print(f"word error rate with two bits: {rate:.4f}")
     assert rate > 0.05 + 0.015
 
@@ -73,22 +74,27 @@ def written(model: Voxtral, audio: Sequence[Tensor]) -> list[str]:
 
 def _together(model: Voxtral, audio: Sequence[Tensor]) -> list[str]:
     prompt = transcription_prompt(model.tokenizer, 1)
-    drafts = [TextDraft(model.tokenizer, 30.0, 40) for _ in audio]
-    samplers = [Sampler(Sampling()) for _ in audio]
-    cache = model.cache(len(audio), len(prompt) + 40)
-    slots = [cache.take() for _ in audio]
+    silence = np.zeros(30 * 16_000, np.float32)  # decoded are the embeddings given
+    states = [DecodingState(model.tokenizer, silence, max_tokens=40) for _ in audio]
+    cache = model.new_cache(len(audio), len(prompt) + 40)
+    slots = [cache.allocate() for _ in audio]
     logits = [
-        model.prefill(cache, slot, prompt, each) for slot, each in zip(slots, audio, strict=True)
+        run_to_end(model.prefill(cache, slot, prompt, each))
+        for slot, each in zip(slots, audio, strict=True)
     ]
     going = list(range(len(audio)))
     while going:
         choices = zip(going, logits, strict=True)
-        going = [n for n, row in choices if drafts[n].push(*samplers[n].choose(row))]
+        going = [n for n, row in choices if states[n].choose_next(row)]
         if going:
             logits = list(
-                model.step(cache, [slots[n] for n in going], [drafts[n].last for n in going])
+                run_to_end(
+                    model.step(
+                        cache, [slots[n] for n in going], [states[n].last_token for n in going]
+                    )
+                )
             )
-    return [draft.generation().text for draft in drafts]
+    return [state.result().text for state in states]
 
 
 def errors(texts: list[str], heard: list[str]) -> float:

@@ -25,14 +25,14 @@ def _kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 def test_every_position_sees_every_other(frames: int, dtype: torch.dtype, tolerance: float) -> None:
     q, k, v = (drawn(2, 3, frames, 48, seed=n).to(dtype) for n in range(3))
     right = F.scaled_dot_product_attention(q.float(), k.float(), v.float())
-    assert (attention.full_attention(q, k, v).float() - right).abs().max() <= tolerance
+    assert (attention.full_attention_by_head(q, k, v).float() - right).abs().max() <= tolerance
 
 
 def test_what_all_keys_share_does_not_cost_precision() -> None:
     q, k, v = (drawn(1, 2, 64, 32, seed=n).bfloat16() for n in range(3))
     shared = 40 * drawn(1, 2, 1, 32, seed=9).bfloat16()
     right = F.scaled_dot_product_attention(q.float(), (k + shared).float(), v.float())
-    assert (attention.full_attention(q, k + shared, v).float() - right).abs().mean() <= 0.02
+    assert (attention.full_attention_by_head(q, k + shared, v).float() - right).abs().mean() <= 0.02
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-5), (torch.bfloat16, 0.04)])
@@ -42,7 +42,7 @@ def test_a_position_sees_what_is_before_it(new: int, dtype: torch.dtype, toleran
     right = F.scaled_dot_product_attention(
         q.float(), k.float(), v.float(), is_causal=True, enable_gqa=True
     )
-    assert (attention.causal_attention(q, k, v).float() - right).abs().max() <= tolerance
+    assert (attention.causal_attention_by_head(q, k, v).float() - right).abs().max() <= tolerance
 
 
 def test_four_bits_are_near_whatever_computes_them() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tests.voxtral.signals import chirp
 from voxgate.errors import UsageError
-from voxgate.voxtral.cuda_graph import LENGTH_STEP, DecodeGraph, Shape
+from voxgate.voxtral.cuda_graph import LENGTH_STEP, DecodeGraph, StepShape
 from voxgate.voxtral.kv_cache import KVCache
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.network import Network
@@ -34,15 +34,15 @@ class Twins:
         config = network.decoder.config
         self.static = KVCache(config, slots, capacity, static=True)
         self.ordinary = KVCache(config, slots, capacity)
-        self.graph = DecodeGraph(network.decoder, self.static, recorded=False)
+        self.graph = DecodeGraph(network.decoder, self.static, use_graphs=False)
 
     def take(self, positions: int, seed: int = 0) -> int:
         """A slot that holds so many positions."""
         x = torch.randn(1, positions, 96, generator=torch.Generator().manual_seed(seed))
-        slot = self.static.take()
-        assert self.ordinary.take() == slot
+        slot = self.static.allocate()
+        assert self.ordinary.allocate() == slot
         for cache in (self.static, self.ordinary):
-            self.network.decoder(x, cache, [slot])
+            run_to_end(self.network.decoder(x, cache, [slot]))
         return slot
 
     def free(self, slot: int) -> None:
@@ -53,7 +53,9 @@ class Twins:
         """The static step's logits, once they are found to be the ordinary one's."""
         decoder = self.network.decoder
         ours = self.graph.step(self.static, slots, tokens)
-        theirs = decoder(decoder.embed(torch.tensor(tokens))[:, None], self.ordinary, slots)
+        theirs = run_to_end(
+            decoder(decoder.embed(torch.tensor(tokens))[:, None], self.ordinary, slots)
+        )
         assert ours.dtype == torch.float32
         assert float((ours - theirs).abs().max()) <= TOLERANCE
         assert ours.argmax(-1).tolist() == theirs.argmax(-1).tolist()
@@ -96,12 +98,11 @@ def test_a_slot_that_takes_no_part_keeps_what_it_has(twins: Twins) -> None:
     """While others step it is idle, half filled by a prompt, or free."""
     busy, idle = twins.take(40, 1), twins.take(300, 2)
     last = [twins.take(10, seed) for seed in (3, 4)][-1]
-    half = twins.static.take()
-    assert twins.ordinary.take() == half
+    half = twins.static.allocate()
+    assert twins.ordinary.allocate() == half
     prompt = torch.randn(1, 30, 96, generator=torch.Generator().manual_seed(5))
     begun = [
-        twins.network.decoder.steps(prompt, cache, [half])
-        for cache in (twins.static, twins.ordinary)
+        twins.network.decoder(prompt, cache, [half]) for cache in (twins.static, twins.ordinary)
     ]
     for steps in begun:
         for _ in range(2):
@@ -127,12 +128,12 @@ def test_a_freed_slot_leaves_nothing_behind(twins: Twins) -> None:
 def test_numbers_that_are_none_stay_in_the_sequence_that_computed_them(twins: Twins) -> None:
     """In its step, in the steps of others beside it, and after it has gone."""
     broken, good = twins.take(30, 1), twins.take(40, 2)
-    twins.network.decoder(torch.full((1, 5, 96), torch.nan), twins.static, [broken])
+    run_to_end(twins.network.decoder(torch.full((1, 5, 96), torch.nan), twins.static, [broken]))
     both = twins.graph.step(twins.static, [broken, good], [7, 8])
     assert both[0].isnan().all()
     assert both[1].isfinite().all()
     alone = twins.network.decoder.embed(torch.tensor([8]))[:, None]
-    twins.network.decoder(alone, twins.ordinary, [good])
+    run_to_end(twins.network.decoder(alone, twins.ordinary, [good]))
     twins.ordinary.advance([broken], 6)
     twins.step([good], [9])
     twins.free(broken)
@@ -165,9 +166,9 @@ def test_an_interrupted_step_counts_for_nothing_and_is_cleared(twins: Twins) -> 
 
 def test_every_step_has_one_of_the_shapes_that_are_recorded(network: Network) -> None:
     cache = KVCache(network.decoder.config, slots=5, capacity=700, static=True)
-    graph = DecodeGraph(network.decoder, cache, recorded=False)
+    graph = DecodeGraph(network.decoder, cache, use_graphs=False)
     shapes = graph.shapes()
-    assert shapes == [Shape(rows, n) for rows in (5, 4, 2, 1) for n in (704, 512, 256)]
+    assert shapes == [StepShape(rows, n) for rows in (5, 4, 2, 1) for n in (704, 512, 256)]
     for rows in range(1, 6):
         for length in (1, 256, 257, 512, 513, 700):
             shape = graph._shape(rows, length)
@@ -178,62 +179,70 @@ def test_every_step_has_one_of_the_shapes_that_are_recorded(network: Network) ->
 
 
 def test_the_model_steps_a_static_cache_this_way(voxtral: Voxtral) -> None:
-    (audio,) = voxtral.encode([chirp(3.2)])
+    (audio,) = run_to_end(voxtral.encode([chirp(3.2)]))
     ids = [1, 3, 25, *[24] * 375, 4, 34]
     logits = []
     for static in (False, True):
-        cache = voxtral.cache(3, 420, static=static)
+        cache = voxtral.new_cache(3, 420, static=static)
         assert cache.static is static
         assert 3 * voxtral.slot_bytes(420, static=static) == cache.nbytes
-        voxtral.record(cache) if static else None
-        slots = [cache.take(), cache.take()]
+        voxtral.record_graphs(cache) if static else None
+        slots = [cache.allocate(), cache.allocate()]
         for slot in slots:
-            voxtral.prefill(cache, slot, ids, audio)
+            run_to_end(voxtral.prefill(cache, slot, ids, audio))
         logits.append(
-            torch.stack([voxtral.step(cache, slots[::-1], [n, n // 2]) for n in CONTINUATION[:4]])
+            torch.stack(
+                [
+                    run_to_end(voxtral.step(cache, slots[::-1], [n, n // 2]))
+                    for n in CONTINUATION[:4]
+                ]
+            )
         )
     assert float((logits[0] - logits[1]).abs().max()) <= TOLERANCE
 
 
 def test_a_step_pauses_once_before_anything_is_computed(voxtral: Voxtral) -> None:
     """Whoever drives it looks after each pause whether anybody still waits, and notes the time."""
-    cache = voxtral.cache(1, 20, static=True)
-    slot = cache.take()
-    steps = voxtral.step_steps(cache, [slot], [7])
+    cache = voxtral.new_cache(1, 20, static=True)
+    slot = cache.allocate()
+    steps = voxtral.step(cache, [slot], [7])
     next(steps)
     steps.close()
     assert cache.lengths == [0]
     assert not cache.keys.any()
-    assert voxtral.step(cache, [slot], [7]).shape == (1, voxtral.config.decoder.vocabulary)
+    assert run_to_end(voxtral.step(cache, [slot], [7])).shape == (
+        1,
+        voxtral.config.decoder.vocabulary,
+    )
 
 
 def test_a_caches_graphs_go_with_it(voxtral: Voxtral) -> None:
-    cache = voxtral.cache(1, 20, static=True)
-    voxtral.step(cache, [cache.take()], [7])
-    assert len(voxtral._decoding) == 1
+    cache = voxtral.new_cache(1, 20, static=True)
+    run_to_end(voxtral.step(cache, [cache.allocate()], [7]))
+    assert len(voxtral._decode_graphs) == 1
     del cache
-    assert not voxtral._decoding
+    assert not voxtral._decode_graphs
 
 
 @ON_A_CARD
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_recorded_steps_are_the_eager_ones(hf: Path, dtype: torch.dtype) -> None:
     voxtral = Voxtral.load(hf, device="cuda", dtype=dtype)
-    assert voxtral.graphs
+    assert voxtral.use_graphs
     found = [on_a_card(voxtral, recorded) for recorded in (True, False)]
     assert torch.equal(*found)
 
 
 def on_a_card(voxtral: Voxtral, recorded: bool) -> Tensor:
-    voxtral.graphs = recorded
-    cache = voxtral.cache(5, 420, static=True)
-    slots = [cache.take() for _ in range(5)]
-    (audio,) = voxtral.encode([chirp(3.2)])
+    voxtral.use_graphs = recorded
+    cache = voxtral.new_cache(5, 420, static=True)
+    slots = [cache.allocate() for _ in range(5)]
+    (audio,) = run_to_end(voxtral.encode([chirp(3.2)]))
     for slot in slots[::2]:
-        voxtral.prefill(cache, slot, [1, 3, 25, *[24] * 375, 4, 34], audio)
+        run_to_end(voxtral.prefill(cache, slot, [1, 3, 25, *[24] * 375, 4, 34], audio))
     company = [[4], [0, 2], [2, 0, 4], [1], [3, 1, 4], [0], [0, 4], [4, 3, 2, 1, 0]]
     steps = [
-        voxtral.step(cache, slots, [token] * len(slots))
+        run_to_end(voxtral.step(cache, slots, [token] * len(slots)))
         for token, slots in zip(CONTINUATION, company, strict=True)
     ]
     return torch.cat(steps)

@@ -11,6 +11,7 @@ from tests.voxtral.reference import Reference
 from tests.voxtral.signals import chirp
 from voxgate.voxtral.kv_cache import KVCache
 from voxgate.voxtral.network import Network
+from voxgate.voxtral.resumable import run_to_end
 
 TOLERANCE = 5e-5  # of logits
 AUDIO = 24
@@ -51,7 +52,7 @@ def force(network: Network, reference: Reference, seconds: float, language: str 
 
 def run(network: Network, cache: KVCache, slots: list[int], *new: Tensor) -> Tensor:
     """Put embeddings [new, width] behind each slot; logits [slots, vocabulary]."""
-    logits: Tensor = network.decoder(torch.stack(new), cache, slots)
+    logits: Tensor = run_to_end(network.decoder(torch.stack(new), cache, slots))
     assert logits.dtype == torch.float32
     return logits
 
@@ -70,7 +71,7 @@ def cache(network: Network) -> KVCache:
 def test_a_prefix_gives_the_references_logits(
     network: Network, cache: KVCache, forced: list[Forced], case: int, length: int
 ) -> None:
-    logits = run(network, cache, [cache.take()], forced[case].embeddings[:length])
+    logits = run(network, cache, [cache.allocate()], forced[case].embeddings[:length])
     assert off(logits[0], forced[case].logits[length - 1]) <= TOLERANCE
 
 
@@ -79,7 +80,7 @@ def test_steps_give_the_references_logits(
     network: Network, cache: KVCache, forced: list[Forced], case: int
 ) -> None:
     prompt, embeddings = forced[case].prompt, forced[case].embeddings
-    slot = cache.take()
+    slot = cache.allocate()
     run(network, cache, [slot], embeddings[:prompt])
     for position in range(prompt, len(embeddings)):
         logits = run(network, cache, [slot], embeddings[position : position + 1])
@@ -90,7 +91,7 @@ def test_steps_give_the_references_logits(
 def test_a_prompt_may_come_in_pieces(
     network: Network, cache: KVCache, forced: list[Forced]
 ) -> None:
-    slot = cache.take()
+    slot = cache.allocate()
     for piece in torch.split(forced[1].embeddings, [1, 100, 379, len(forced[1].embeddings) - 480]):
         logits = run(network, cache, [slot], piece)
     assert off(logits[0], forced[1].logits[-1]) <= TOLERANCE
@@ -99,7 +100,7 @@ def test_a_prompt_may_come_in_pieces(
 def test_a_batch_of_unequal_lengths_is_its_members(
     network: Network, cache: KVCache, forced: list[Forced]
 ) -> None:
-    slots = [cache.take() for _ in forced]
+    slots = [cache.allocate() for _ in forced]
     for slot, one in zip(slots, forced, strict=True):
         run(network, cache, [slot], one.embeddings[: one.prompt])
     for step in range(len(CONTINUATION)):
@@ -113,7 +114,7 @@ def test_a_batch_of_unequal_lengths_is_its_members(
 def test_a_batch_may_take_several_positions_each(
     network: Network, cache: KVCache, forced: list[Forced]
 ) -> None:
-    slots = [cache.take(), cache.take()]
+    slots = [cache.allocate(), cache.allocate()]
     for slot, one in zip(slots, forced, strict=False):
         run(network, cache, [slot], one.embeddings[: one.prompt])
     new = [one.embeddings[one.prompt :] for one in forced[:2]]
@@ -125,12 +126,12 @@ def test_a_freed_slot_leaves_nothing_behind(
     network: Network, cache: KVCache, forced: list[Forced]
 ) -> None:
     longest, shortest = forced[2], forced[0]
-    used = [cache.take() for _ in range(4)]
+    used = [cache.allocate() for _ in range(4)]
     for slot in used:
         run(network, cache, [slot], longest.embeddings)
     for slot in used:
         cache.free(slot)
-    other, slot = cache.take(), cache.take()
+    other, slot = cache.allocate(), cache.allocate()
     run(network, cache, [other], longest.embeddings[: longest.prompt])
     run(network, cache, [slot], shortest.embeddings[: shortest.prompt])
     new = [longest.embeddings[longest.prompt], shortest.embeddings[shortest.prompt]]
@@ -142,10 +143,10 @@ def test_numbers_that_are_none_stay_in_the_sequence_that_computed_them(
     network: Network, cache: KVCache, forced: list[Forced]
 ) -> None:
     longest, shortest = forced[2], forced[0]
-    other, slot = cache.take(), cache.take()
+    other, slot = cache.allocate(), cache.allocate()
     run(network, cache, [slot], torch.full((1100, 96), torch.nan))
     cache.free(slot)
-    assert cache.take() == slot
+    assert cache.allocate() == slot
     run(network, cache, [other], longest.embeddings[: longest.prompt])
     run(network, cache, [slot], shortest.embeddings[: shortest.prompt])
     new = [longest.embeddings[longest.prompt], shortest.embeddings[shortest.prompt]]
@@ -156,9 +157,9 @@ def test_numbers_that_are_none_stay_in_the_sequence_that_computed_them(
 def test_an_abandoned_step_counts_for_nothing(
     network: Network, cache: KVCache, forced: list[Forced]
 ) -> None:
-    slot, one = cache.take(), forced[0]
+    slot, one = cache.allocate(), forced[0]
     run(network, cache, [slot], one.embeddings[: one.prompt])
-    begun = network.decoder.steps(one.embeddings[None, :9], cache, [slot])
+    begun = network.decoder(one.embeddings[None, :9], cache, [slot])
     next(begun)
     next(begun)
     begun.close()

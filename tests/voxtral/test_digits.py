@@ -11,6 +11,7 @@ from tests.spoken_digits import CHECKPOINT, FILES, Spoken, phrase, takes
 from tests.voxtral.reference import Reference
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.quantization.profiles import PROFILES, Profile
+from voxgate.voxtral.resumable import run_to_end
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +50,11 @@ def test_sequences_of_unequal_lengths_share_their_steps(
     alone = [list(digits.generate(sound).token_ids) for sound in sounds]
     assert len({len(ids) for ids in alone}) > 1
     prompt = [1, 3, 25, *[24] * 375, 4, 34]
-    cache = digits.cache(slots=5, capacity=len(prompt) + 40)
-    slots = [cache.take() for _ in sounds]
+    cache = digits.new_cache(slots=5, capacity=len(prompt) + 40)
+    slots = [cache.allocate() for _ in sounds]
     last = {
-        slot: int(digits.prefill(cache, slot, prompt, audio).argmax())
-        for slot, audio in zip(slots, digits.encode(sounds), strict=True)
+        slot: int(run_to_end(digits.prefill(cache, slot, prompt, audio)).argmax())
+        for slot, audio in zip(slots, run_to_end(digits.encode(sounds)), strict=True)
     }
     said: dict[int, list[int]] = {slot: [] for slot in slots}
     while last:
@@ -63,7 +64,7 @@ def test_sequences_of_unequal_lengths_share_their_steps(
         for slot, token in last.items():
             said[slot].append(token)
         if last:
-            logits = digits.step(cache, list(last), list(last.values()))
+            logits = run_to_end(digits.step(cache, list(last), list(last.values())))
             last = dict(zip(last, logits.argmax(1).tolist(), strict=True))
     assert [said[slot] for slot in slots] == alone
 

@@ -10,14 +10,14 @@ import torch
 from tests.voxtral.reference import Reference, transformers
 from tests.voxtral.signals import RATE, chirp
 from voxgate.errors import UsageError
-from voxgate.voxtral.features import chunks_of, log_mel, mel_filters, samples_of
+from voxgate.voxtral.features import count_chunks, log_mel, mel_filters, prepare_samples
 
 TOLERANCE = 1e-6
 
 
 @pytest.mark.parametrize("seconds", [0.01, 3.2, 30.0, 33.0, 65.0])
 def test_features_are_the_references(reference: Reference, seconds: float) -> None:
-    ours, theirs = log_mel(samples_of(chirp(seconds))), reference.features(chirp(seconds))
+    ours, theirs = log_mel(prepare_samples(chirp(seconds))), reference.features(chirp(seconds))
     assert ours.dtype == torch.float32
     assert ours.shape == theirs.shape
     assert (ours - theirs).abs().max() <= TOLERANCE
@@ -29,13 +29,13 @@ def test_sound_finer_than_16_bits_and_too_loud_is_taken_as_the_reference_takes_i
     fine = np.random.default_rng(3).normal(0, 0.4, 2 * RATE).astype(np.float32)
     assert np.abs(fine).max() > 1.2
     fine[RATE:] *= 1e-4  # a few steps of 16 bits, where the rounding is all there is
-    difference = log_mel(samples_of(fine)) - reference.features(fine)
+    difference = log_mel(prepare_samples(fine)) - reference.features(fine)
     assert difference.abs().max() <= TOLERANCE
 
 
 def test_the_scale_is_set_by_the_whole_pass(reference: Reference) -> None:
     """As a check of the material: chunk by chunk, the features would differ visibly."""
-    sound, cut = samples_of(chirp(33)), 30 * RATE
+    sound, cut = prepare_samples(chirp(33)), 30 * RATE
     apart = torch.cat([log_mel(sound[:cut]), log_mel(sound[cut:])])
     assert (apart - reference.features(chirp(33))).abs().max() > 0.1
 
@@ -47,17 +47,17 @@ def test_samples_have_the_precision_of_a_wav_file() -> None:
     soundfile.write(file, sound, RATE, format="WAV", subtype="PCM_16")
     file.seek(0)
     through_file, _ = soundfile.read(file, dtype="float32")
-    assert samples_of(sound).tolist() == through_file.tolist()
+    assert prepare_samples(sound).tolist() == through_file.tolist()
 
 
 def test_every_16_bit_value_survives() -> None:
     exact = np.arange(-32768, 32768).astype(np.float32) / 32768
-    assert samples_of(exact).tolist() == exact.tolist()
+    assert prepare_samples(exact).tolist() == exact.tolist()
 
 
 def test_the_callers_samples_are_left_as_they_were() -> None:
     sound = np.full(100, 0.3, np.float32)
-    samples_of(sound)
+    prepare_samples(sound)
     assert (sound == np.float32(0.3)).all()
 
 
@@ -82,8 +82,8 @@ def test_every_begun_chunk_counts(reference: Reference, samples: int, tokens: in
     sound = chirp(samples / RATE)
     assert len(sound) == samples
     chunks = tokens // 375
-    assert chunks_of(samples_of(sound)) == chunks
-    assert log_mel(samples_of(sound)).shape == (chunks, 128, 3000)
+    assert count_chunks(prepare_samples(sound)) == chunks
+    assert log_mel(prepare_samples(sound)).shape == (chunks, 128, 3000)
     assert reference.prompt(sound).count(24) == tokens
 
 
@@ -93,16 +93,16 @@ def test_every_begun_chunk_counts(reference: Reference, samples: int, tokens: in
         (np.zeros(0, np.float32), "no sample"),
         (np.zeros(601 * RATE, np.float32), r"601\.0 s.*600 s"),
         (np.zeros(600 * RATE + 1, np.float32), "600 s"),
-        (np.array([0.0, np.nan], np.float32), "no finite number"),
-        (np.array([0.0, -np.inf], np.float32), "no finite number"),
+        (np.array([0.0, np.nan], np.float32), "not finite"),
+        (np.array([0.0, -np.inf], np.float32), "not finite"),
         (np.zeros((2, 16), np.float32), "one channel"),
         (np.float32(0.5), "one channel"),
     ],
 )
 def test_what_is_no_sound_is_refused(sound: np.ndarray, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
-        samples_of(sound)
+        prepare_samples(sound)
 
 
 def test_a_whole_pass_of_600_s_is_taken() -> None:
-    assert chunks_of(samples_of(np.zeros(600 * RATE, np.float32))) == 20
+    assert count_chunks(prepare_samples(np.zeros(600 * RATE, np.float32))) == 20

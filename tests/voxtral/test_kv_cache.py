@@ -15,52 +15,52 @@ CONFIG = DecoderConfig(
 
 def test_every_slot_is_given_once_and_again_when_it_is_free() -> None:
     cache = KVCache(CONFIG, slots=3, capacity=8)
-    slots = [cache.take() for _ in range(3)]
+    slots = [cache.allocate() for _ in range(3)]
     assert sorted(slots) == [0, 1, 2]
     assert cache.free_slots == 0
     cache.free(1)
-    assert cache.take() == 1
+    assert cache.allocate() == 1
 
 
 def test_a_slot_begins_empty() -> None:
     cache = KVCache(CONFIG, slots=1, capacity=8)
-    slot = cache.take()
+    slot = cache.allocate()
     cache.advance([slot], 8)
     cache.free(slot)
-    assert cache.lengths[cache.take()] == 0
+    assert cache.lengths[cache.allocate()] == 0
 
 
 def test_no_slot_is_left() -> None:
     cache = KVCache(CONFIG, slots=1, capacity=8)
-    cache.take()
-    with pytest.raises(EngineBusyError, match="All 1 places"):
-        cache.take()
+    cache.allocate()
+    with pytest.raises(EngineBusyError, match="All 1 slots"):
+        cache.allocate()
 
 
 @pytest.mark.parametrize("slot", [1, 2, -1])
 def test_a_slot_that_nobody_took_cannot_be_used_or_freed(slot: int) -> None:
     cache = KVCache(CONFIG, slots=2, capacity=8)
-    assert cache.take() == 0
-    with pytest.raises(UsageError, match=f"Slot {slot} is not taken"):
+    assert cache.allocate() == 0
+    with pytest.raises(UsageError, match=f"Slot {slot} is not allocated"):
         cache.free(slot)
-    with pytest.raises(UsageError, match=f"Slot {slot} is not taken"):
-        cache.reserve([0, slot], 1)
+    with pytest.raises(UsageError, match=f"Slot {slot} is not allocated"):
+        cache.check_room([0, slot], 1)
 
 
 def test_a_slot_cannot_stand_twice_in_a_step() -> None:
     cache = KVCache(CONFIG, slots=2, capacity=8)
-    slot = cache.take()
+    slot = cache.allocate()
     with pytest.raises(UsageError, match="twice"):
-        cache.reserve([slot, slot], 1)
+        cache.check_room([slot, slot], 1)
 
 
 def test_a_full_slot_is_refused() -> None:
     cache = KVCache(CONFIG, slots=2, capacity=8)
-    slots = [cache.take(), cache.take()]
+    slots = [cache.allocate(), cache.allocate()]
     cache.advance(slots[:1], 7)
-    cache.reserve(slots, 1)
+    cache.check_room(slots, 1)
     with pytest.raises(UsageError, match=f"Slot {slots[0]} holds 7 positions.*no room for 2 more"):
-        cache.reserve(slots, 2)
+        cache.check_room(slots, 2)
     assert [cache.lengths[slot] for slot in slots] == [7, 0]
 
 
@@ -79,14 +79,14 @@ def test_its_size_is_that_of_its_slots() -> None:
 def test_the_lowest_free_slot_is_given() -> None:
     """Memory that was never touched is never taken from the machine."""
     cache = KVCache(CONFIG, slots=4, capacity=8)
-    for slot in [cache.take() for _ in range(3)]:
+    for slot in [cache.allocate() for _ in range(3)]:
         cache.free(slot)
-    assert [cache.take() for _ in range(4)] == [0, 1, 2, 3]
+    assert [cache.allocate() for _ in range(4)] == [0, 1, 2, 3]
 
 
 def test_a_freed_slot_is_cleared_of_abandoned_positions_too() -> None:
     cache = KVCache(CONFIG, slots=2, capacity=8)
-    slots = [cache.take(), cache.take()]
+    slots = [cache.allocate(), cache.allocate()]
     cache.advance(slots, 2)
     broken = torch.full((2, 2, 3, 4), torch.nan)
     cache.write(1, slots, broken, broken)  # and never counted
@@ -107,17 +107,17 @@ def test_a_static_cache_has_a_scratch_place_in_each_slot() -> None:
     assert cache.capacity == 20
     assert cache.keys.shape[3] == 33
     assert 3 * KVCache.slot_bytes(CONFIG, 20, torch.bfloat16, static=True) == cache.nbytes
-    slot = cache.take()
-    cache.reserve([slot], 20)
+    slot = cache.allocate()
+    cache.check_room([slot], 20)
     with pytest.raises(UsageError, match="no room for 21 more"):
-        cache.reserve([slot], 21)
+        cache.check_room([slot], 21)
 
 
 def test_what_is_written_past_write_is_cleared_where_it_was_marked() -> None:
     cache = KVCache(CONFIG, slots=1, capacity=8, static=True)
-    slot = cache.take()
+    slot = cache.allocate()
     cache.advance([slot], 2)
-    cache.mark([slot], 1)
+    cache.mark_written([slot], 1)
     cache.keys[:, slot, :, 2] = torch.nan
     cache.free(slot)
     assert not cache.keys[:, slot, :, :8].any()

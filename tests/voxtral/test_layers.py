@@ -34,5 +34,5 @@ def test_channels_are_paired_by_halves() -> None:
     positions = torch.tensor([[3, 11]])
     x = torch.randn(1, 4, 2, HEAD_DIM, generator=torch.Generator().manual_seed(2))
     theirs, _ = llama.apply_rotary_pos_emb(x, x, *reference(positions))
-    turned = RotaryEmbedding(positions, HEAD_DIM, THETA, torch.float32).turn(x)
+    turned = RotaryEmbedding(positions, HEAD_DIM, THETA, torch.float32).rotate(x)
     assert (turned - theirs).abs().max() <= 1e-5

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from voxgate.errors import EngineRefusedError, UsageError
-from voxgate.voxtral.sampling import Sampler, Sampling, find_likeliest
+from voxgate.voxtral.sampling import Sampler, Sampling, choose_greedily
 
 LOGITS = torch.tensor([0.513, 2.037, -1.071, 1.529, 0.017, -2.253, 1.901, 0.707])
 EIGHT = np.arange(8)
@@ -50,7 +50,7 @@ def test_the_logprob_is_the_models_own() -> None:
 def test_the_likeliest_of_many_rows_are_those_of_each() -> None:
     rows = torch.randn(5, 900, generator=torch.Generator().manual_seed(2)).bfloat16()
     rows[1, [7, 70]] = 9.0  # the first of several that are level
-    found = find_likeliest(rows)
+    found = choose_greedily(rows)
     assert found[1].token == 7
     for row, likeliest in zip(rows, found, strict=True):
         token, logprob = Sampler(Sampling()).choose(row)
@@ -63,10 +63,10 @@ def test_the_likeliest_of_many_rows_are_those_of_each() -> None:
 def test_rows_that_are_no_numbers_are_told_one_by_one() -> None:
     rows = torch.stack([LOGITS, LOGITS, LOGITS, LOGITS])
     rows[1, 3], rows[2, 4], rows[3, 5] = torch.nan, torch.inf, -torch.inf
-    found = find_likeliest(rows)
+    found = choose_greedily(rows)
     assert [likeliest.finite for likeliest in found] == [True, False, False, False]
     for row, likeliest in zip(rows[1:], found[1:], strict=True):
-        with pytest.raises(EngineRefusedError, match="no number"):
+        with pytest.raises(EngineRefusedError, match="not finite"):
             Sampler(Sampling()).choose(row, likeliest)
 
 
@@ -74,7 +74,7 @@ def test_what_is_likeliest_decides_nothing_where_tokens_are_drawn_or_penalised()
     for sampling in (Sampling(temperature=1.5, seed=4), Sampling(presence_penalty=2.0)):
         one, other = Sampler(sampling), Sampler(sampling)
         for _ in range(20):
-            (likeliest,) = find_likeliest(LOGITS[None])
+            (likeliest,) = choose_greedily(LOGITS[None])
             assert one.choose(LOGITS, likeliest) == other.choose(LOGITS)
 
 
@@ -191,7 +191,7 @@ def test_a_temperature_near_zero_is_greedy_and_does_not_overflow() -> None:
 def test_logits_that_are_no_numbers_are_refused(value: float, temperature: float) -> None:
     logits = LOGITS.clone()
     logits[3] = value
-    with pytest.raises(EngineRefusedError, match="no number"):
+    with pytest.raises(EngineRefusedError, match="not finite"):
         Sampler(Sampling(temperature)).choose(logits)
 
 

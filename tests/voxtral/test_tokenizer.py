@@ -1,13 +1,17 @@
-"""The published vocabulary's ids, and text that is whole whatever way its bytes are cut."""
+"""The ids of the published vocabulary, and incremental decoding to text."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
 from tests.voxtral import vocabulary
+from tests.voxtral.reference import transformers
+from tests.voxtral.vocabulary import TEXTS
 from voxgate.errors import CheckpointError
 from voxgate.voxtral.checkpoint.loader import Checkpoint
 from voxgate.voxtral.tokenizer import Tokenizer
@@ -53,7 +57,7 @@ def test_control_tokens_have_their_published_ids(tokenizer: Tokenizer) -> None:
     named = [tokenizer.bos, tokenizer.eos, tokenizer.inst, tokenizer.end_inst, tokenizer.pad]
     assert named == [1, 2, 3, 4, 11]
     assert [tokenizer.audio, tokenizer.begin_audio, tokenizer.transcribe] == [24, 25, 34]
-    assert tokenizer.stops == {2, 11}
+    assert tokenizer.stop_tokens == {2, 11}
     assert tokenizer.vocabulary == 131_072
 
 
@@ -68,7 +72,7 @@ def test_text_comes_back_as_it_was_and_is_never_a_control_token(
 
 
 def test_the_first_256_text_tokens_are_the_bytes(tokenizer: Tokenizer) -> None:
-    assert [tokenizer.bytes_of(1000 + byte) for byte in range(256)] == [
+    assert [tokenizer.token_bytes(1000 + byte) for byte in range(256)] == [
         bytes([byte]) for byte in range(256)
     ]
 
@@ -139,3 +143,78 @@ def test_the_language_of_the_checkpoints_here_falls_apart(tekken: Path) -> None:
     """As a check of the material: the tiny vocabulary has no piece `lang`."""
     assert Tokenizer.open(tekken).encode("lang:en") == [1108, 1533, 1058, 1262]
     assert Tokenizer.open(tekken).vocabulary == vocabulary.TINY_TEXTS + vocabulary.CONTROLS
+
+
+@pytest.fixture(scope="module")
+def backend(full_tekken: Path) -> Any:
+    """transformers' own wrapper, which strips a language tag."""
+    return transformers.MistralCommonBackend.from_pretrained(full_tekken.parent)
+
+
+def in_bytes(text: str | bytes) -> list[int]:
+    """Ids that cut a text into its single bytes."""
+    data = text.encode() if isinstance(text, str) else text
+    return [1000 + byte for byte in data]
+
+
+def pieces(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
+    stream = tokenizer.stream()
+    return [*(stream.push(token) for token in ids), stream.flush()]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_stream_decodes_the_same_text_however_characters_are_split(
+    tokenizer: Tokenizer, text: str
+) -> None:
+    for ids in (tokenizer.encode(text), in_bytes(text)):
+        streamed = pieces(tokenizer, ids)
+        assert "".join(streamed) == text
+        assert "�" not in "".join(streamed)
+
+
+def test_a_character_comes_with_its_last_byte_and_not_before(tokenizer: Tokenizer) -> None:
+    assert pieces(tokenizer, in_bytes("é🎧.")) == ["", "é", "", "", "", "🎧", ".", ""]
+
+
+@pytest.mark.parametrize(
+    ("data", "streamed"),
+    [
+        (b"ok\xf0\x9f\x8e", ["o", "k", "", "", "", "�"]),  # an emoji without its end
+        (b"\xe4", ["", "�"]),
+        (b"\xffok", ["�", "o", "k", ""]),
+        (b"\xe4\xbdok", ["", "", "�o", "k", ""]),
+        (b"\xc3\xc3\xa9", ["", "�", "é", ""]),
+    ],
+)
+def test_invalid_bytes_become_a_replacement_character(
+    tokenizer: Tokenizer, data: bytes, streamed: list[str]
+) -> None:
+    assert pieces(tokenizer, in_bytes(data)) == streamed
+    assert tokenizer.decode(in_bytes(data)) == "".join(streamed) == data.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    ("generated", "text"),
+    [
+        ("lang:en Good morning", " Good morning"),
+        ("lang:enGood morning", "Good morning"),
+        ("lang:en", ""),
+        ("lang:e", "lang:e"),
+        ("lan", "lan"),
+        ("language matters", "language matters"),
+        ("lang:EN no tag", "lang:EN no tag"),
+        ("so lang:en is said", "so lang:en is said"),
+        ("lang:enlang:fr twice", "lang:fr twice"),
+    ],
+)
+def test_a_language_tag_at_the_beginning_never_leaks(
+    tokenizer: Tokenizer, backend: Any, generated: str, text: str
+) -> None:
+    ids = tokenizer.encode(generated)
+    assert backend.decode(ids, skip_special_tokens=True) == text
+    for cut in (ids, in_bytes(generated), [1, 3, 4, *ids]):
+        assert tokenizer.decode(cut) == text
+
+
+def test_text_that_is_no_tag_is_not_withheld(tokenizer: Tokenizer) -> None:
+    assert pieces(tokenizer, in_bytes("lane")) == ["", "", "", "lane", ""]

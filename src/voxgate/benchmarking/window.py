@@ -21,6 +21,7 @@ from voxgate.voxtral.features import CHUNK_S, SAMPLE_RATE
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.prompt import transcription_prompt
 from voxgate.voxtral.quantization.profiles import parse_profile
+from voxgate.voxtral.resumable import run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,16 +72,16 @@ def measure_window(
     watch = Stopwatch(clock)
     model = Voxtral.load(folder, profile, dtype=dtype)
     load_s = watch.lap()
-    (audio,) = model.encode([synthetic_sound()])
+    (audio,) = run_to_end(model.encode([synthetic_sound()]))
     encode_s = watch.lap()
     prompt = transcription_prompt(model.tokenizer, 1)
-    cache = model.cache(slots=1, capacity=len(prompt) + tokens)
-    slot = cache.take()
-    logits = model.prefill(cache, slot, prompt, audio)
+    cache = model.new_cache(slots=1, capacity=len(prompt) + tokens)
+    slot = cache.allocate()
+    logits = run_to_end(model.prefill(cache, slot, prompt, audio))
     prefill_s = watch.lap()
     laps = []
     for _ in range(tokens):
-        logits = model.step(cache, [slot], [int(logits.argmax())])[0]
+        logits = run_to_end(model.step(cache, [slot], [int(logits.argmax())]))[0]
         laps.append(watch.lap())
     return window_timings(str(model.dtype), load_s, encode_s, prefill_s, laps)
 

@@ -12,7 +12,7 @@ from voxgate.engine.planner import DecodeStep, PrefillStep, StepPlanner
 from voxgate.engine.queue import QUEUE_LIMIT, RequestQueue
 from voxgate.engine.sequence import Sequence
 from voxgate.transcript.values import Progress
-from voxgate.voxtral.sampling import find_likeliest
+from voxgate.voxtral.sampling import choose_greedily
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Event
     from voxgate.voxtral.kv_cache import KVCache
     from voxgate.voxtral.model import Voxtral
-    from voxgate.voxtral.sampling import Likeliest
+    from voxgate.voxtral.sampling import GreedyChoice
 
 logger = logging.getLogger(__name__)
 
@@ -142,32 +142,32 @@ class BatchScheduler:
             for sequence in sequences:
                 self._end(sequence, error)
             return
-        for sequence, logits, likeliest in rows:
+        for sequence, logits, greedy in rows:
             with self._contain_errors(sequence):
-                self._accept_logits(sequence, logits, likeliest)
+                self._accept_logits(sequence, logits, greedy)
 
     def _compute_logits(
         self, sequences: tuple[Sequence, ...]
-    ) -> list[tuple[Sequence, Tensor, Likeliest]]:
+    ) -> list[tuple[Sequence, Tensor, GreedyChoice]]:
         """Return the logits of each sequence's next token; nothing when all were cancelled."""
         slots = [sequence.slot for sequence in sequences]
-        tokens = [sequence.state.last for sequence in sequences]
-        steps = self._model.step_steps(self._cache, slots, tokens)
+        tokens = [sequence.state.last_token for sequence in sequences]
+        steps = self._model.step(self._cache, slots, tokens)
         while True:
             try:
                 next(steps)
             except StopIteration as end:
                 logits: Tensor = end.value
-                return list(zip(sequences, logits, find_likeliest(logits), strict=True))
+                return list(zip(sequences, logits, choose_greedily(logits), strict=True))
             self._note_step()
             if all(sequence.request.cancelled for sequence in sequences):
                 steps.close()
                 return []
 
     def _accept_logits(
-        self, sequence: Sequence, logits: Tensor, likeliest: Likeliest | None = None
+        self, sequence: Sequence, logits: Tensor, greedy: GreedyChoice | None = None
     ) -> None:
-        if sequence.accept_logits(logits, likeliest):
+        if sequence.accept_logits(logits, greedy):
             self._report(sequence, sequence.token_event())
             return
         for event in sequence.final_events():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from voxgate.voxtral.decoding import DecodingState
     from voxgate.voxtral.kv_cache import KVCache
     from voxgate.voxtral.model import Voxtral
-    from voxgate.voxtral.sampling import Likeliest
+    from voxgate.voxtral.sampling import GreedyChoice
 
 RUNAWAY = Notice(
     "runaway_text",
@@ -43,14 +43,14 @@ class Sequence:
         """
         self.request = request
         self.state = _decoding_state(request.pcm16, request.options, model)
-        if self.state.positions > cache.capacity:
+        if self.state.max_positions > cache.capacity:
             raise UsageError(
-                f"This window needs {self.state.positions} positions of the cache, and a slot has "
-                f"{cache.capacity}. Cut the window, or ask for fewer tokens."
+                f"This window needs {self.state.max_positions} positions of the cache, and a slot "
+                f"has {cache.capacity}. Cut the window, or ask for fewer tokens."
             )
-        self.slot = cache.take()
+        self.slot = cache.allocate()
         self._cache = cache
-        self._prefill = model.open_steps(cache, self.slot, self.state)
+        self._prefill = model.encode_and_prefill(cache, self.slot, self.state)
         self._reported = ""  # the text in the deltas so far
 
     def prefill_step(self) -> Tensor | None:
@@ -62,26 +62,26 @@ class Sequence:
             return logits
         return None
 
-    def accept_logits(self, logits: Tensor, likeliest: Likeliest | None = None) -> bool:
+    def accept_logits(self, logits: Tensor, greedy: GreedyChoice | None = None) -> bool:
         """Choose the next token from `logits`; return False when the text is finished."""
-        return self.state.take(logits, likeliest)
+        return self.state.choose_next(logits, greedy)
 
     def token_event(self) -> Event:
         """Return the event of the last token: a `Delta` with its new text, or else `Progress`."""
-        settled = self.state.settled.strip()
-        text, self._reported = settled[len(self._reported) :], settled
+        stable = self.state.stable_text.strip()
+        text, self._reported = stable[len(self._reported) :], stable
         return Delta(text) if text else Progress(0.0)
 
     def final_events(self) -> Iterator[Event]:
         """Yield the rest of the text, a segment unless the text is empty, and `Done`."""
-        generation = self.state.generation()
+        generation = self.state.result()
         if text := generation.text.strip():
             if rest := text[len(self._reported) :]:
                 yield Delta(rest)
             yield Segment(
                 text,
                 0.0,
-                self.state.seconds,
+                self.state.duration_s,
                 confidence=generation.confidence,
                 time_source="speech_region",
             )
@@ -97,7 +97,7 @@ class Sequence:
 def _decoding_state(pcm16: bytes, options: Options, model: Voxtral) -> DecodingState:
     if len(pcm16) % SAMPLE_BYTES:
         raise UsageError(f"{len(pcm16)} bytes are not a whole number of 16-bit samples.")
-    return model.hearing(
+    return model.new_decoding(
         np.frombuffer(pcm16, dtype="<i2").astype(np.float32) / 32768.0,
         options.language,
         options.max_tokens,

@@ -42,12 +42,12 @@ class VoxtralBackend:
         languages = (None, *self.capabilities.languages)
         capacity = max_positions(self._model.tokenizer, chunks, languages)
         budget = int(CACHE_SHARE * free_bytes(self._model.device))
-        static = self._model.graphs
+        static = self._model.use_graphs
         slot_bytes = self._model.slot_bytes(capacity, static=static)
         slots = affordable_slots(self.capabilities.concurrency, slot_bytes, budget)
-        cache = self._model.cache(slots, capacity, static=static)
+        cache = self._model.new_cache(slots, capacity, static=static)
         if static:
-            self._model.record(cache)
+            self._model.record_graphs(cache)
         return BatchScheduler(self._model, cache)
 
 

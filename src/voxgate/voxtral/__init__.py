@@ -1,4 +1,4 @@
-"""Voxtral Mini and Small in readable PyTorch: tensors and checkpoints, and nothing else.
+"""Voxtral Mini and Small in readable PyTorch. This package knows tensors and checkpoints only.
 
     samples → features → encoder → projector ┐
                      tokenizer → prompt ─────┴→ decoder (over a cache) → sampling → text
@@ -8,8 +8,8 @@
     model = Voxtral.load("voxtral-mini")
     print(model.generate(samples, language="en").text)
 
-`docs/voxtral.md` maps each equation of the model to its line here. Importing this imports no torch:
-the names below are loaded when they are first used.
+`docs/voxtral.md` maps each equation of the model to its line of code. Importing this package does
+not import torch: the names below are loaded on first use.
 """
 
 from __future__ import annotations

@@ -1,30 +1,67 @@
-"""Attention of the quantised profiles, on a processor, one head after the other."""
+"""Attention: softmax(q kᵀ / √d) v, for the encoder and the decoder.
+
+`grouped_attention` calls PyTorch's fused kernel; it serves the profile `exact` and GPUs. The
+`*_by_head` functions serve the quantized profiles on a CPU. They compute one head at a time.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from voxgate.voxtral.kernels import dispatch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-QUERY_TILE = 512  # positions whose weights are there at once: what comes later is not computed
+QUERY_TILE = 512  # queries per product: keys after the tile's last query are not computed
 
 
-def full_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """softmax(q kᵀ / √d) v, [chunks, heads, frames, head_dim] of any one type.
+def grouped_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Grouped-query attention: `heads / kv_heads` queries share a key and a value.
 
-    One head at a time: its weights stay in the cache between both products. That takes
-    two thirds of the time of PyTorch's fused attention in bf16 (docs/log.md).
+    `q` [slots, heads, new, head_dim] over `k` and `v` [slots, kv_heads, length, head_dim]; returns
+    the shape of `q`. `mask` is boolean or additive, broadcastable to [slots, 1, new, length]. None
+    means causal attention for several queries, and all keys for one.
+    """
+    slots, heads, new, head_dim = q.shape
+    if mask is None and new > 1:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    # Queries that share a key become rows of one product, so that keys are not repeated. With a
+    # mask, `enable_gqa` has no fused kernel and falls back to one that repeats the keys.
+    group = heads // k.shape[1]
+    rows = q.reshape(slots, -1, group * new, head_dim)  # [slots, kv_heads, …]
+    row_mask = mask if mask is None or new == 1 else mask.repeat(1, 1, group, 1)
+    mixed = F.scaled_dot_product_attention(rows, k, v, attn_mask=row_mask)
+    return mixed.reshape(q.shape)
+
+
+def causal_mask(positions: Tensor, length: int) -> Tensor | None:
+    """Return the boolean mask [slots, 1, new, length] of new positions [slots, new].
+
+    A position attends to itself and to earlier ones. Returns None for the two cases that need no
+    mask: a sequence from its start, which is causal, and one new position for each of equally long
+    slots, which attends to all.
+    """
+    _, new = positions.shape
+    if new == length or (new == 1 and bool((positions == length - 1).all())):
+        return None
+    return torch.arange(length, device=positions.device) <= positions[:, None, :, None]
+
+
+def full_attention_by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attend to every position: [chunks, heads, frames, head_dim] of one dtype to the same.
+
+    Without a native kernel, one head at a time: its weights stay in the CPU's cache between both
+    products. That takes two thirds of the time of PyTorch's fused attention in bf16 (docs/log.md).
     """
     if dispatch.supports_attention(q):
         native: Tensor = dispatch.native_ops().attention(q, k, v)
         return native
-    # In bf16 a product is rounded to 8 bits, which a large one feels. What all keys have in common
-    # adds the same to each of a query's products, and softmax does not see it: it goes before.
+    # In bf16 a product is rounded to 8 bits, so large products lose precision. What all keys have
+    # in common adds the same to each of a query's products, and softmax ignores it: subtract it.
     k = k - k.mean(dim=2, keepdim=True)
     q = q * q.shape[-1] ** -0.5
     mixed = torch.empty_like(q)
@@ -35,16 +72,16 @@ def full_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return mixed
 
 
-def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """The same of a sequence whose positions see what is before them, and themselves.
+def causal_attention_by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attend to earlier positions and to itself, for a sequence from its start.
 
-    `q` [slots, heads, new, head_dim] over `k` and `v` [slots, kv_heads, new, head_dim]: queries
+    `q` [slots, heads, new, head_dim] over `k` and `v` [slots, kv_heads, new, head_dim]. Queries
     that share a key and a value become rows of one product.
     """
     slots, heads, new, width = q.shape
     group = heads // k.shape[1]
     queries = (q * width**-0.5).view(slots, -1, group, new, width)
-    later = torch.full((QUERY_TILE, QUERY_TILE), -torch.inf, dtype=q.dtype).triu_(1)
+    mask = torch.full((QUERY_TILE, QUERY_TILE), -torch.inf, dtype=q.dtype).triu_(1)
     mixed = torch.empty_like(queries)
     for slot in range(slots):
         for head in range(k.shape[1]):
@@ -52,8 +89,8 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
                 end = min(start + QUERY_TILE, new)
                 rows = queries[slot, head, :, start:end].reshape(-1, width)
                 weights = rows @ k[slot, head, :end].T
-                own = weights.view(group, end - start, end)[:, :, start:]
-                own += later[: end - start, : end - start]
+                diagonal = weights.view(group, end - start, end)[:, :, start:]
+                diagonal += mask[: end - start, : end - start]
                 tile = torch.softmax(weights, -1, out=weights) @ v[slot, head, :end]
                 mixed[slot, head, :, start:end] = tile.view(group, -1, width)
     return mixed.view(q.shape)

@@ -1,31 +1,39 @@
 """The decoder: the language model over audio and text embeddings (voxtral-model.md A.4).
 
-Llama's: RMSNorm, grouped-query attention with rotary positions, SwiGLU, no bias anywhere. It knows
-embeddings, positions and slots of a cache; not tokens' meaning.
+The architecture is Llama's: RMSNorm, grouped-query attention with rotary positions, SwiGLU, no
+biases. It knows embeddings, positions and cache slots, and nothing about the meaning of tokens.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
-from voxgate.voxtral import attention
+from voxgate.voxtral.attention import causal_attention_by_head, causal_mask, grouped_attention
 from voxgate.voxtral.kernels import dispatch
 from voxgate.voxtral.layers import RMSNorm, RotaryEmbedding, SwiGLUGate
 from voxgate.voxtral.quantization.linear import LinearGroup
-from voxgate.voxtral.resumable import Resumable, run_to_end
 from voxgate.voxtral.upload import upload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
 
     from torch import Tensor
 
     from voxgate.voxtral.checkpoint.config import DecoderConfig
     from voxgate.voxtral.kv_cache import KVCache
+    from voxgate.voxtral.resumable import Resumable
+
+    class LayerCache(Protocol):
+        """One layer's keys and values of some slots."""
+
+        def attend(
+            self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, by_head: bool
+        ) -> Tensor:
+            """Store the new keys and values; attend from `q` to them and to the earlier ones."""
 
 
 class Decoder(nn.Module):
@@ -34,7 +42,7 @@ class Decoder(nn.Module):
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
-        # Given its weights, it draws none: that alone would load PyTorch's compiler, for 2 s.
+        # With `_weight` it draws no random weights: drawing loads PyTorch's compiler, for 2 s.
         self.embeddings = nn.Embedding(
             config.vocabulary, config.width, _weight=torch.empty(config.vocabulary, config.width)
         )
@@ -44,42 +52,38 @@ class Decoder(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of what goes from layer to layer: its norms', whatever the matrices are held in."""
+        """The dtype of the activations: that of the norms, whatever the matrices are stored in."""
         return self.norm.weight.dtype
 
     def embed(self, tokens: Tensor) -> Tensor:
-        """Embeddings [n, width] of tokens [n]."""
-        found: Tensor = self.embeddings(tokens)
-        return found.to(self.dtype)
+        """Return the embeddings [n, width] of tokens [n]."""
+        rows: Tensor = self.embeddings(tokens)
+        return rows.to(self.dtype)
 
-    def forward(self, x: Tensor, cache: KVCache, slots: Sequence[int]) -> Tensor:
-        """Compute at once."""
-        return run_to_end(self.steps(x, cache, slots))
+    def forward(self, x: Tensor, cache: KVCache, slots: Sequence[int]) -> Resumable[Tensor]:
+        """Append `new` positions to each slot, with two pauses for each layer.
 
-    def steps(self, x: Tensor, cache: KVCache, slots: Sequence[int]) -> Resumable[Tensor]:
-        """Put `new` positions behind what each slot holds, with two steps for each layer.
-
-        Returns float32 logits. A slot holds the new positions only when all layers are done.
-        Raises `UsageError` for a slot without room for them.
+        Returns float32 logits. The slots' lengths grow only when all layers are done. Raises
+        `UsageError` for a slot without room for the new positions.
         """
         new = x.shape[1]
-        cache.reserve(slots, new)
+        cache.check_room(slots, new)
         starts = upload(torch.tensor([cache.lengths[slot] for slot in slots]), x.device)
         positions = starts[:, None] + torch.arange(new, device=x.device)
         rope = RotaryEmbedding(positions, self.config.head_dim, self.config.rope_theta, x.dtype)
         length = max(cache.lengths[slot] for slot in slots) + new
-        mask = _mask(positions, length)
+        mask = causal_mask(positions, length)
         for number, layer in enumerate(self.layers):
             yield
-            of_layer = _LayerCache(cache, number, slots, length)
-            x = yield from cast("DecoderLayer", layer).steps(x, rope, of_layer, mask)
+            layer_cache = _SlotsOfLayer(cache, number, slots, length)
+            x = yield from layer(x, rope, layer_cache, mask)
         cache.advance(slots, new)
-        logits: Tensor = self.head(self.norm(x[:, -1]))  # only the last position says what is next
+        logits: Tensor = self.head(self.norm(x[:, -1]))  # of the last position only
         return logits.float()
 
 
 class DecoderLayer(nn.Module):
-    """Attention, then SwiGLU, each on a normed copy and added back."""
+    """Attention, then SwiGLU, each on a normalized copy and added back."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -94,15 +98,9 @@ class DecoderLayer(nn.Module):
         self.down = nn.Linear(config.ffn_width, config.width, bias=False)
 
     def forward(
-        self, x: Tensor, rope: RotaryEmbedding, cache: _LayerCache, mask: Tensor | None
-    ) -> Tensor:
-        """[slots, new, width] to the same."""
-        return run_to_end(self.steps(x, rope, cache, mask))
-
-    def steps(
-        self, x: Tensor, rope: RotaryEmbedding, cache: _LayerCache, mask: Tensor | None
+        self, x: Tensor, rope: RotaryEmbedding, cache: LayerCache, mask: Tensor | None
     ) -> Resumable[Tensor]:
-        """The same, with a pause after attention, as the encoder's layers have."""
+        """[slots, new, width] to the same, with a pause after attention."""
         x = self.attention(self.attention_norm(x), rope, cache, mask).add_(x)
         yield
         gate, up = self.gate_up(self.ffn_norm(x))
@@ -123,86 +121,64 @@ class DecoderAttention(nn.Module):
             v=nn.Linear(config.width, shared, bias=False),
         )
         self.out = nn.Linear(inner, config.width, bias=False)
-        self.compute: torch.dtype | None = None  # of `attention.causal`; None: PyTorch's, as x
+        # The dtype of native and by-head attention; None uses PyTorch's in the dtype of x.
+        self.attention_dtype: torch.dtype | None = None
 
     def forward(
-        self, x: Tensor, rope: RotaryEmbedding, cache: _LayerCache, mask: Tensor | None
+        self, x: Tensor, rope: RotaryEmbedding, cache: LayerCache, mask: Tensor | None
     ) -> Tensor:
-        """[slots, new, width] to the same; the new keys and values stay in the cache."""
-        q, k, v = (self._divided(part) for part in self.qkv(x))
-        q, k = rope.turn(q, self.compute), rope.turn(k, self.compute)
-        mixed = cache.attended(q, k, v, mask, ours=self.compute is not None)
+        """[slots, new, width] to the same. The new keys and values stay in the cache."""
+        q, k, v = (self._split_heads(part) for part in self.qkv(x))
+        q, k = rope.rotate(q, self.attention_dtype), rope.rotate(k, self.attention_dtype)
+        mixed = cache.attend(q, k, v, mask, by_head=self.attention_dtype is not None)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2).to(x.dtype))
         return out
 
-    def _divided(self, x: Tensor) -> Tensor:
+    def _split_heads(self, x: Tensor) -> Tensor:
         """[slots, new, heads * head_dim] to [slots, heads, new, head_dim]."""
         return x.view(*x.shape[:2], -1, self.head_dim).transpose(1, 2)
 
 
-class _LayerCache:
-    """One layer's part of some slots, up to a length."""
+class _SlotsOfLayer:
+    """One layer's keys and values of some slots, up to a length."""
 
     def __init__(self, cache: KVCache, layer: int, slots: Sequence[int], length: int) -> None:
         self._cache, self._layer, self._slots, self._length = cache, layer, slots, length
 
-    def attended(
-        self, q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, *, ours: bool
+    def attend(
+        self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, by_head: bool
     ) -> Tensor:
-        """Queries [slots, heads, new, head_dim] over keys and values, these new ones among them.
+        """Store the new keys and values, and attend from `q` [slots, heads, new, head_dim].
 
-        `ours` asks for attention of our own where there is one: the native kernel's, else by heads
-        for a sequence from its beginning. With PyTorch's, slots that take one position each are
-        looked at one by one on a processor: nothing is copied to bring them together, nothing is
-        computed for the longest one's sake, and each has the very bits that it has alone.
+        With `by_head`, uses the native kernel, or `causal_attention_by_head` for a sequence from
+        its start. With PyTorch's attention on a CPU, slots that get one position each are computed
+        one by one: nothing is copied to gather them, nothing is padded to the longest, and each
+        result has the same bits as when the slot is computed alone.
         """
-        self._cache.write(self._layer, self._slots, keys, values)
+        self._cache.write(self._layer, self._slots, k, v)
         q = q.to(self._cache.keys.dtype)
-        if ours and dispatch.supports_attention(q):
+        if by_head and dispatch.supports_attention(q):
             return self._native(q)
-        if ours and mask is None and q.shape[2] > 1:
-            return attention.causal_attention(q, *self._read(self._slots, self._length))
+        if by_head and mask is None and q.shape[2] > 1:
+            return causal_attention_by_head(q, *self._read(self._slots, self._length))
         if q.shape[2] == 1 and q.device.type == "cpu":
-            alone = [
-                _attend(q[row : row + 1], *self._read([slot], self._cache.lengths[slot] + 1), None)
-                for row, slot in enumerate(self._slots)
-            ]
-            return torch.cat(alone)
-        return _attend(q, *self._read(self._slots, self._length), mask)
+            lengths = [self._cache.lengths[slot] + 1 for slot in self._slots]
+            return torch.cat(
+                [
+                    grouped_attention(q[row : row + 1], *self._read([slot], length), None)
+                    for row, (slot, length) in enumerate(zip(self._slots, lengths, strict=True))
+                ]
+            )
+        return grouped_attention(q, *self._read(self._slots, self._length), mask)
 
     def _read(self, slots: Sequence[int], length: int) -> tuple[Tensor, Tensor]:
         return self._cache.read(self._layer, slots, length)
 
     def _native(self, q: Tensor) -> Tensor:
-        """Attention of the new positions' queries by the native kernel, where the keys lie."""
+        """Attend with the native kernel, which reads keys and values in place."""
         cache, slots = self._cache, list(self._slots)
         out: Tensor = dispatch.native_ops().attention(
             q, cache.keys[self._layer], cache.values[self._layer],
             slots=slots, lengths=[cache.lengths[slot] + q.shape[2] for slot in slots], causal=True,
         )  # fmt: skip
         return out
-
-
-def _mask(positions: Tensor, length: int) -> Tensor | None:
-    """Which of the first `length` positions each new one sees, [slots, 1, new, length].
-
-    None stands for two plain cases: a sequence from its beginning, of which each position sees
-    what came before it, and one new position for each of equally long slots, which sees all.
-    """
-    _, new = positions.shape
-    if new == length or (new == 1 and bool((positions == length - 1).all())):
-        return None
-    return torch.arange(length, device=positions.device) <= positions[:, None, :, None]
-
-
-def _attend(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """Queries [slots, heads, new, head_dim] over keys and values; the shape of the queries."""
-    slots, heads, new, head_dim = q.shape
-    if mask is None and new > 1:
-        return F.scaled_dot_product_attention(q, keys, values, is_causal=True, enable_gqa=True)
-    # Queries that share a key become rows of one: the keys need not be repeated for each.
-    group = heads // keys.shape[1]
-    rows = q.reshape(slots, -1, group * new, head_dim)  # [slots, kv_heads, …]
-    seen = None if mask is None else mask.repeat(1, 1, group, 1)
-    mixed = F.scaled_dot_product_attention(rows, keys, values, attn_mask=seen)
-    return mixed.reshape(slots, heads, new, head_dim)

@@ -1,7 +1,7 @@
-"""Log-mel features: the sound as the encoder sees it (voxtral-model.md A.2).
+"""Log-mel features: the encoder's input (voxtral-model.md A.2).
 
-The scale is Whisper's, with one difference that matters: it is set once for the whole pass, not
-for each chunk of 30 s, and frames straddle the chunks' borders.
+The scale is Whisper's, with one important difference: it is set once for the whole pass, not for
+each chunk of 30 s, and frames cross the borders of chunks.
 """
 
 from __future__ import annotations
@@ -27,53 +27,53 @@ N_FREQS = N_FFT // 2 + 1
 CHUNK_S = 30
 CHUNK_SAMPLES = CHUNK_S * SAMPLE_RATE
 CHUNK_FRAMES = CHUNK_SAMPLES // HOP_LENGTH  # 3000
-MAX_CHUNKS = 20  # of one pass: 10 minutes, beyond which transcripts were seen to fall apart
+MAX_CHUNKS = 20  # of one pass: 10 minutes, longer passes give broken transcripts
 LOWEST_POWER = 1e-10
-RANGE_LOG10 = 8.0  # what lies further below the loudest bin is raised to there
+RANGE_LOG10 = 8.0  # quieter bins are raised to so many decades below the loudest one
 
 
-def samples_of(sound: np.ndarray | Sequence[float] | Tensor) -> Tensor:
-    """Mono sound at 16 kHz as float32 [n] with the precision of PCM16, as the reference takes it.
+def prepare_samples(waveform: np.ndarray | Sequence[float] | Tensor) -> Tensor:
+    """Return mono audio at 16 kHz as float32 [n] with the precision of PCM16.
 
-    The reference sends sound through a WAV file, whose writer (libsndfile) floors and clips to
-    16 bits. Raises `UsageError` for no sample, another shape, numbers that are none, and more than
-    600 s.
+    The reference sends audio through a WAV file, whose writer (libsndfile) floors and clips to
+    16 bits. Raises `UsageError` for no samples, another shape, samples that are not finite, and
+    more than 600 s.
     """
-    samples = torch.as_tensor(np.asarray(sound, dtype=np.float32))
+    samples = torch.as_tensor(np.asarray(waveform, dtype=np.float32))
     if samples.dim() != 1:
         raise UsageError(
-            f"The sound has the shape {tuple(samples.shape)}. Give one channel: an array of "
+            f"The audio has the shape {tuple(samples.shape)}. Give one channel: an array of "
             f"samples at {SAMPLE_RATE} Hz."
         )
     if not len(samples):
-        raise UsageError("The sound has no sample. Give at least one.")
+        raise UsageError("The audio has no samples. Give at least one.")
     if len(samples) > MAX_CHUNKS * CHUNK_SAMPLES:
         raise UsageError(
-            f"The sound lasts {len(samples) / SAMPLE_RATE:.1f} s, longer than one pass takes "
+            f"The audio lasts {len(samples) / SAMPLE_RATE:.1f} s, longer than one pass accepts "
             f"({MAX_CHUNKS * CHUNK_S} s). Cut it at a pause first."
         )
     if not bool(torch.isfinite(samples).all()):
-        raise UsageError("The sound has samples that are no finite number. Decode it again.")
-    # To 32 bits by rounding, and the lower 16 dropped: tiny negatives become 0, not -1.
+        raise UsageError("The audio has samples that are not finite. Decode it again.")
+    # Round to 32 bits, then drop the lower 16: tiny negative samples become 0, not -1.
     wide = (samples * 2.0**31).round_() / 2.0**16
     return wide.floor_().clamp_(-32768.0, 32767.0) / 32768.0
 
 
-def chunks_of(samples: Tensor) -> int:
-    """How many chunks of 30 s the sound fills, the last perhaps in part."""
+def count_chunks(samples: Tensor) -> int:
+    """Return how many chunks of 30 s the samples fill, the last one perhaps in part."""
     return -(-len(samples) // CHUNK_SAMPLES)
 
 
 def log_mel(samples: Tensor, mels: int = 128) -> Tensor:
-    """Features [chunks, mels, 3000], float32, of sound [n]; silence is added up to whole chunks."""
-    chunks = chunks_of(samples)
+    """Return features [chunks, mels, 3000], float32, of samples [n] padded to whole chunks."""
+    chunks = count_chunks(samples)
     padded = F.pad(samples, (0, chunks * CHUNK_SAMPLES - len(samples)))
     window = torch.hann_window(N_FFT, device=samples.device)
     spectrum = torch.stft(
         padded, N_FFT, HOP_LENGTH, window=window, center=True, pad_mode="reflect",
         return_complex=True,
     )  # fmt: skip
-    power = spectrum[:, :-1].abs() ** 2  # [201, 3000 * chunks]: the frame past the end goes
+    power = spectrum[:, :-1].abs() ** 2  # [201, 3000 * chunks]: drop the frame past the end
     energy = mel_filters(mels).to(samples.device).T @ power
     decades = energy.clamp(min=LOWEST_POWER).log10()
     decades = decades.maximum(decades.max() - RANGE_LOG10)  # of the whole pass
@@ -83,8 +83,8 @@ def log_mel(samples: Tensor, mels: int = 128) -> Tensor:
 
 @cache
 def mel_filters(mels: int) -> Tensor:
-    """Triangular filters [201, mels] on Slaney's mel scale, 0 to 8000 Hz, each of equal area."""
-    edges = _hertz(np.linspace(_mel(0.0), _mel(SAMPLE_RATE / 2), mels + 2))
+    """Return triangular filters [201, mels] of equal area on Slaney's mel scale, 0 to 8000 Hz."""
+    edges = _mel_to_hertz(np.linspace(_hertz_to_mel(0.0), _hertz_to_mel(SAMPLE_RATE / 2), mels + 2))
     bins = np.linspace(0.0, SAMPLE_RATE / 2, N_FREQS)
     rising = (bins[:, None] - edges[None, :-2]) / np.diff(edges)[:-1]
     falling = (edges[None, 2:] - bins[:, None]) / np.diff(edges)[1:]
@@ -92,17 +92,17 @@ def mel_filters(mels: int) -> Tensor:
     return torch.from_numpy(triangles * (2.0 / (edges[2:] - edges[:-2]))).float()
 
 
-# Slaney's mel: linear below 1 kHz, logarithmic above it.
+# Slaney's mel scale: linear below 1 kHz, logarithmic above.
 _LINEAR_HZ, _LINEAR_MEL = 1000.0, 15.0
 _LOG_STEP = np.log(6.4) / 27.0
 
 
-def _mel(hertz: float) -> float:
+def _hertz_to_mel(hertz: float) -> float:
     if hertz < _LINEAR_HZ:
         return 3.0 * hertz / 200.0
     return float(_LINEAR_MEL + np.log(hertz / _LINEAR_HZ) / _LOG_STEP)
 
 
-def _hertz(mel: np.ndarray) -> np.ndarray:
-    curved = _LINEAR_HZ * np.exp(_LOG_STEP * (mel - _LINEAR_MEL))
-    return np.where(mel < _LINEAR_MEL, 200.0 * mel / 3.0, curved)
+def _mel_to_hertz(mel: np.ndarray) -> np.ndarray:
+    logarithmic = _LINEAR_HZ * np.exp(_LOG_STEP * (mel - _LINEAR_MEL))
+    return np.where(mel < _LINEAR_MEL, 200.0 * mel / 3.0, logarithmic)

@@ -1,4 +1,4 @@
-"""`RMSNorm`: rows brought to one size."""
+"""Layers of the decoder: `RMSNorm`, `SwiGLUGate` and `RotaryEmbedding`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class RMSNorm(nn.Module):
-    """x / sqrt(mean(x²) + eps) * weight, in float32 first (Zhang & Sennrich, 1910.07467)."""
+    """x / sqrt(mean(x²) + eps) * weight, normalized in float32 (Zhang & Sennrich, 1910.07467)."""
 
-    fused = False  # whether a kernel may take over, whose last bits differ: see `Network.fuse`
+    fused = False  # whether a native kernel may compute it; its last bits differ: `Network.fuse`
 
     def __init__(self, width: int, eps: float) -> None:
         super().__init__()
@@ -34,14 +34,10 @@ class RMSNorm(nn.Module):
         return self.weight * scaled.to(x.dtype)
 
 
-# MERGED voxtral.gate
-# `SwiGLUGate`: the middle of SwiGLU (Shazeer, 2002.05202).
-
-
 class SwiGLUGate(nn.Module):
-    """silu(gate) * up. It has no parameters."""
+    """silu(gate) * up, the middle of SwiGLU (Shazeer, 2002.05202). It has no parameters."""
 
-    fused = False  # whether a kernel may take over, whose last bits differ: see `Network.fuse`
+    fused = False  # whether a native kernel may compute it; its last bits differ: `Network.fuse`
 
     def forward(self, gate: Tensor, up: Tensor) -> Tensor:
         """[..., width] twice to the same."""
@@ -51,31 +47,28 @@ class SwiGLUGate(nn.Module):
         return F.silu(gate) * up
 
 
-# MERGED voxtral.rope
-# Rotary positions (Su et al., 2104.09864): each pair of channels turns by an angle of its own.
-#
-# Pairs are (j, j + head_dim / 2), as in Hugging Face's files. Mistral's own files pair (2j, 2j +
-# 1):
-# `checkpoint` reorders their rows once, when they are loaded.
-
-
 class RotaryEmbedding:
-    """The turns for some positions: cosines and sines, [..., 1, positions, head_dim / 2]."""
+    """Rotary positions (Su et al., 2104.09864): each pair of channels is rotated by its own angle.
+
+    Holds the cosines and sines of some positions, [slots, 1, new, head_dim / 2]. Pairs are
+    (j, j + head_dim / 2), as in Hugging Face's files. Mistral's files pair (2j, 2j + 1);
+    `checkpoint` reorders their rows once, at loading.
+    """
 
     def __init__(self, positions: Tensor, head_dim: int, theta: float, dtype: torch.dtype) -> None:
-        """Positions [slots, new], any integers; the angles are computed in float32."""
+        """Compute the angles of positions [slots, new], any integers, in float32."""
         exponents = torch.arange(0, head_dim, 2, device=positions.device).float() / head_dim
-        # Times the inverse, as the reference has it: a quotient differs by 1e-3 after 30 000 turns.
+        # Multiply by the inverse, as the reference does: a quotient differs by 1e-3 at 30 000.
         angles = positions[:, None, :, None].float() * (1.0 / theta**exponents)
         self.cos, self.sin = angles.cos().to(dtype), angles.sin().to(dtype)
 
-    def turn(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        """Turn [slots, heads, new, head_dim]; to another type, if one is given."""
+    def rotate(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Rotate [slots, heads, new, head_dim]. `dtype` of the result; None keeps x's."""
         if dtype is torch.bfloat16 and dispatch.supports_elementwise(x):
-            turned: Tensor = dispatch.native_ops().rotate(x, self.cos, self.sin)
-            return turned
+            native: Tensor = dispatch.native_ops().rotate(x, self.cos, self.sin)
+            return native
         first, second = x.chunk(2, dim=-1)
-        whole = torch.cat(
+        rotated = torch.cat(
             (first * self.cos - second * self.sin, second * self.cos + first * self.sin), dim=-1
         )
-        return whole if dtype is None else whole.to(dtype)
+        return rotated if dtype is None else rotated.to(dtype)

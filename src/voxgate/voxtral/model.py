@@ -1,7 +1,8 @@
-"""`Voxtral`: a loaded model and its verbs.
+"""`Voxtral`: a loaded model.
 
-`encode`, `prefill` and `step` are for whoever drives several sequences; `generate` is the short
-loop over them for one. Each has a twin that pauses between layers (`…_steps`, see `steps`).
+`encode`, `prefill` and `step` serve a scheduler that decodes several windows. They return a
+`Resumable`, which pauses between layers; `run_to_end(model.step(...))` blocks until the result is
+there. `generate` is the short blocking loop over them for one window.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from voxgate.errors import UsageError
 from voxgate.voxtral.checkpoint.loader import Checkpoint
 from voxgate.voxtral.cuda_graph import DecodeGraph
 from voxgate.voxtral.decoding import DecodingState
-from voxgate.voxtral.features import chunks_of, log_mel, samples_of
+from voxgate.voxtral.features import count_chunks, log_mel, prepare_samples
 from voxgate.voxtral.kv_cache import KVCache
 from voxgate.voxtral.prompt import TOKENS_PER_CHUNK
 from voxgate.voxtral.quantization.build import build_quantized, prepack_bf16
@@ -38,54 +39,23 @@ if TYPE_CHECKING:
     from voxgate.voxtral.decoding import DecodingResult
     from voxgate.voxtral.network import Network
 
-
-# MERGED voxtral.device
-# The device that a model is to compute on, looked at before anything is loaded.
-
-
-def resolve_device(device: torch.device | str) -> torch.device:
-    """The device. Raises `UsageError` for a name that is none, and a card that is not there."""
-    try:
-        wanted = torch.device(device)
-    except RuntimeError as error:
-        raise UsageError(f"'{device}' is no device. Name cpu, cuda, or cuda:N.") from error
-    if wanted.type != "cuda":
-        return wanted
-    # As `cards` counts them, which has chosen the number: CUDA's own order begins with the fastest.
-    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-    if not torch.cuda.is_available():
-        raise UsageError(
-            f"The model is to compute on '{device}', and PyTorch {torch.__version__} finds no card "
-            f"here that it could use. `voxgate doctor` says why; VOXGATE_DEVICE=cpu does without."
-        )
-    count = torch.cuda.device_count()
-    if wanted.index is not None and wanted.index >= count:
-        raise UsageError(
-            f"The model is to compute on '{device}', and the last of {count} cards is "
-            f"'cuda:{count - 1}'. Name one that is there in VOXGATE_DEVICE."
-        )
-    # From here on PyTorch itself can be asked what is free.
-    torch.cuda.init()  # type: ignore[no-untyped-call]
-    return wanted
-
-
 Waveform: TypeAlias = "np.ndarray | Sequence[float] | Tensor"
 """Mono samples at 16 kHz, float32 in [-1, 1]."""
 
-ENCODER_BATCH = 4  # chunks of 30 s at once: more gain nothing on a processor, and take memory
-GPU_ENCODER_BATCH = 16  # the same on a card, which has more to share out: some 0.1 GB each in bf16
+ENCODER_BATCH = 4  # chunks of 30 s at once: more gain nothing on a CPU, and take memory
+GPU_ENCODER_BATCH = 16  # the same on a GPU, which is more parallel: some 0.1 GB each in bf16
 
 
 class Voxtral:
-    """A Voxtral Mini or Small, ready. Made by `load`; one thread at a time."""
+    """A Voxtral Mini or Small, created by `load`. Not safe for several threads at once."""
 
     def __init__(self, network: Network, tokenizer: Tokenizer, config: VoxtralConfig) -> None:
         self._network = network
         self.tokenizer = tokenizer
         self.config = config
-        self.graphs = self.device.type == "cuda"
-        """Whether steps of a static cache are recorded; else the same steps run eagerly."""
-        self._decoding: WeakKeyDictionary[KVCache, DecodeGraph] = WeakKeyDictionary()
+        self.use_graphs = self.device.type == "cuda"
+        """Whether steps of a static cache are CUDA graphs; otherwise they run eagerly."""
+        self._decode_graphs: WeakKeyDictionary[KVCache, DecodeGraph] = WeakKeyDictionary()
 
     @classmethod
     def load(
@@ -97,100 +67,75 @@ class Voxtral:
         dtype: torch.dtype | None = None,
         layout: Layout | None = None,
     ) -> Voxtral:
-        """Load a checkpoint's folder.
+        """Load a checkpoint's directory.
 
-        `dtype` is of the profile `exact`, where None takes the stored type, or float32 on a
-        processor that cannot compute with bfloat16, if that fits. The other profiles are a
-        processor's. `layout` None prefers Hugging Face's files. Raises `CheckpointError`,
-        `InsufficientMemoryError` and, for another profile and a card that is not there,
-        `UsageError`.
+        `dtype` is for the profile `exact`. None takes the stored dtype, or float32 if the CPU
+        cannot compute with bfloat16 and float32 fits in memory. The other profiles run on a CPU
+        only. `layout` None prefers Hugging Face's files. Raises `CheckpointError`,
+        `InsufficientMemoryError`, and `UsageError` for an unknown profile or a missing GPU.
         """
         profile = parse_profile(profile)
         checkpoint = Checkpoint.open(path, layout)
         tokenizer = Tokenizer.open(checkpoint.directory.tokenizer, checkpoint.config)
         if profile == "exact":
             device = resolve_device(device)
-            network = checkpoint.load(dtype or _natural_type(checkpoint, device), device)
+            network = checkpoint.load(dtype or _default_dtype(checkpoint, device), device)
             return cls(prepack_bf16(network), tokenizer, checkpoint.config)
         if dtype is not None or torch.device(device).type != "cpu":
             raise UsageError(
-                f"The profile '{profile}' has its own types and runs on a processor: 'dtype' and "
-                f"other devices go with exact. Leave them out, or take exact."
+                f"The profile '{profile}' has fixed types and runs on a CPU: 'dtype' and other "
+                f"devices need the profile exact. Leave them out, or use exact."
             )
         return cls(build_quantized(checkpoint, profile), tokenizer, checkpoint.config)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self._network.decoder.embeddings.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What goes from layer to layer: in `exact` the type of the weights too."""
+        """The dtype of the activations; in `exact` also that of the weights."""
         return self._network.decoder.dtype
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the weights take: what `profiles.footprint` says beforehand."""
+        """Bytes of the weights: what `profiles.footprint` predicts."""
         return self._network.nbytes
 
-    def cache(self, slots: int, capacity: int, *, static: bool = False) -> KVCache:
-        """Room for so many sequences of so many positions.
+    def new_cache(self, slots: int, capacity: int, *, static: bool = False) -> KVCache:
+        """Create a cache for so many sequences of so many positions.
 
-        `static` is for many steps: they get static shapes (`decode_graph`), which a card gains by
-        and a processor does not.
+        `static` prepares it for steps with static shapes (`cuda_graph`), which are faster on a GPU
+        and not on a CPU.
         """
-        kept = self._cached, self.device
-        return KVCache(self.config.decoder, slots, capacity, *kept, static=static)
+        dtype = self._cache_dtype
+        return KVCache(self.config.decoder, slots, capacity, dtype, self.device, static=static)
 
     def slot_bytes(self, capacity: int, *, static: bool = False) -> int:
-        """What each slot of such a cache takes."""
-        return KVCache.slot_bytes(self.config.decoder, capacity, self._cached, static=static)
+        """Return the bytes of each slot of such a cache."""
+        return KVCache.slot_bytes(self.config.decoder, capacity, self._cache_dtype, static=static)
 
-    def record(self, cache: KVCache) -> None:
-        """Record a static cache's steps now, where they are recorded, rather than in their course.
+    def record_graphs(self, cache: KVCache) -> None:
+        """Record the CUDA graphs of a static cache's steps now, which takes some seconds.
 
-        Takes some seconds. Else each shape is recorded when it is first met.
+        Without this call each graph is recorded when its shape is first needed.
         """
         self._decode_graph(cache).record()
 
     def _decode_graph(self, cache: KVCache) -> DecodeGraph:
-        if cache not in self._decoding:
-            graph = DecodeGraph(self._network.decoder, cache, recorded=self.graphs)
-            self._decoding[cache] = graph
-        return self._decoding[cache]
+        if cache not in self._decode_graphs:
+            graph = DecodeGraph(self._network.decoder, cache, use_graphs=self.use_graphs)
+            self._decode_graphs[cache] = graph
+        return self._decode_graphs[cache]
 
     @property
-    def _cached(self) -> torch.dtype:
-        """The type of keys and values."""
-        return self._network.attention_type or self.dtype
+    def _cache_dtype(self) -> torch.dtype:
+        """The dtype of keys and values."""
+        return self._network.attention_dtype or self.dtype
 
-    def hearing(
-        self,
-        samples: Waveform,
-        language: str | None = None,
-        max_tokens: int | None = None,
-        stop: Sequence[str] = (),
-        sampling: Sampling | None = None,
-    ) -> DecodingState:
-        """A sound that is to be transcribed, as `generate` takes and refuses it."""
-        return DecodingState(
-            self.tokenizer, samples, language, max_tokens, stop=stop, sampling=sampling
-        )
-
-    def encode(self, windows: Sequence[Waveform]) -> list[Tensor]:
-        """Audio embeddings of each window, [375 * chunks, width]. Raises `UsageError` for sound."""
-        return run_to_end(self.encode_steps(windows))
-
-    def prefill(self, cache: KVCache, slot: int, ids: Sequence[int], audio: Tensor) -> Tensor:
-        """Logits [vocabulary] of the token after a prompt, which then fills the slot."""
-        return run_to_end(self.prefill_steps(cache, slot, ids, audio))
-
-    def step(self, cache: KVCache, slots: Sequence[int], tokens: Sequence[int]) -> Tensor:
-        """Logits [slots, vocabulary] of the tokens after these, one behind each slot."""
-        return run_to_end(self.step_steps(cache, slots, tokens))
-
-    def generate(  # every keyword is the caller's, of the transcription APIs
+    @torch.inference_mode()
+    def generate(  # each keyword is a parameter of the transcription APIs
         self,
         samples: Waveform,
         language: str | None = None,
@@ -203,87 +148,127 @@ class Voxtral:
         frequency_penalty: float = 0.0,
         presence_penalty: float = 0.0,
     ) -> DecodingResult:
-        """Transcribe one pass: mono float32 at 16 kHz, more than 0 and at most 600 s.
+        """Transcribe one window: mono float32 at 16 kHz, more than 0 s and at most 600 s.
 
-        `language` is an ISO 639-1 code; None lets the model find out. Raises `UsageError` for
-        sound and values out of range, `UnsupportedLanguageError` for a code that does not exist.
+        `language` is an ISO 639-1 code; None lets the model detect it. Raises `UsageError` for
+        invalid audio and values out of range, `UnsupportedLanguageError` for an unknown code.
         """
         sampling = Sampling(temperature, top_p, seed, frequency_penalty, presence_penalty)
-        return run_to_end(self.generate_steps(samples, language, max_tokens, stop, sampling))
+        state = self.new_decoding(samples, language, max_tokens, stop, sampling)
+        cache = self.new_cache(slots=1, capacity=state.max_positions)
+        slot = cache.allocate()
+        logits = run_to_end(self.encode_and_prefill(cache, slot, state))
+        while state.choose_next(logits):
+            (logits,) = run_to_end(self.step(cache, [slot], [state.last_token]))
+        return state.result()
 
-    @torch.inference_mode()
-    def encode_steps(self, windows: Sequence[Waveform]) -> Resumable[list[Tensor]]:
-        """`encode`, with pauses. Windows share batches: each chunk of 30 s stands by itself."""
-        if not windows:
-            return []
-        sounds = [samples_of(window) for window in windows]
-        mels = self.config.encoder.mels
-        chunks = torch.cat([log_mel(upload(sound, self.device), mels) for sound in sounds])
-        embeddings, most = [], GPU_ENCODER_BATCH if self.device.type == "cuda" else ENCODER_BATCH
-        for batch in torch.split(chunks, most):
-            frames = yield from self._network.encoder.steps(batch)
-            embeddings.append(self._network.projector(frames))
-        lengths = [TOKENS_PER_CHUNK * chunks_of(sound) for sound in sounds]
-        return list(torch.split(torch.cat(embeddings), lengths))
-
-    @torch.inference_mode()
-    def prefill_steps(
-        self, cache: KVCache, slot: int, ids: Sequence[int], audio: Tensor
-    ) -> Resumable[Tensor]:
-        """`prefill`, with pauses. Audio embeddings take the places of [AUDIO] in order.
-
-        Raises `UsageError` where their numbers differ.
-        """
-        tokens = torch.tensor([*ids])
-        (places,) = torch.nonzero(tokens == self.config.audio_token, as_tuple=True)
-        if len(places) != len(audio):
-            raise UsageError(
-                f"The prompt has {len(places)} places for sound, and there are {len(audio)} "
-                f"embeddings. Make it for the same number of chunks."
-            )
-        x = self._network.decoder.embed(upload(tokens, self.device))
-        places = upload(places, self.device)
-        x[places] = audio.to(x.dtype)
-        logits = yield from self._network.decoder.steps(x[None], cache, [slot])
-        return logits[0]
-
-    def open_steps(self, cache: KVCache, slot: int, hearing: DecodingState) -> Resumable[Tensor]:
-        """Everything up to the logits [vocabulary] of a sound's first token: encode and prefill."""
-        (audio,) = yield from self.encode_steps([hearing.sound])
-        return (yield from self.prefill_steps(cache, slot, hearing.prompt, audio))
-
-    @torch.inference_mode()
-    def step_steps(
-        self, cache: KVCache, slots: Sequence[int], tokens: Sequence[int]
-    ) -> Resumable[Tensor]:
-        """`step`, with pauses; of a static cache with one, before anything is computed."""
-        if cache.static:
-            yield
-            return self._decode_graph(cache).step(cache, slots, tokens)
-        x = self._network.decoder.embed(upload(torch.tensor([*tokens]), self.device))
-        return (yield from self._network.decoder.steps(x[:, None], cache, slots))
-
-    @torch.inference_mode()
-    def generate_steps(
+    def new_decoding(
         self,
         samples: Waveform,
         language: str | None = None,
         max_tokens: int | None = None,
         stop: Sequence[str] = (),
         sampling: Sampling | None = None,
-    ) -> Resumable[DecodingResult]:
-        """`generate`, with pauses. What is wrong with the call is said at the first step."""
-        hearing = self.hearing(samples, language, max_tokens, stop, sampling)
-        cache = self.cache(slots=1, capacity=hearing.positions)
-        slot = cache.take()
-        logits = yield from self.open_steps(cache, slot, hearing)
-        while hearing.take(logits):
-            (logits,) = yield from self.step_steps(cache, [slot], [hearing.last])
-        return hearing.generation()
+    ) -> DecodingState:
+        """Start a window's decoding state, with the parameters and errors of `generate`."""
+        return DecodingState(
+            self.tokenizer, samples, language, max_tokens, stop=stop, sampling=sampling
+        )
+
+    def encode_and_prefill(
+        self, cache: KVCache, slot: int, state: DecodingState
+    ) -> Resumable[Tensor]:
+        """Return the logits [vocabulary] of a window's first token."""
+        (audio,) = yield from self.encode([state.samples])
+        return (yield from self.prefill(cache, slot, state.prompt, audio))
+
+    @torch.inference_mode()
+    def encode(self, windows: Sequence[Waveform]) -> Resumable[list[Tensor]]:
+        """Return the audio embeddings of each window, [375 * chunks, width].
+
+        Windows share batches: chunks of 30 s are independent. Raises `UsageError` for invalid
+        audio.
+        """
+        if not windows:
+            return []
+        samples = [prepare_samples(window) for window in windows]
+        mels = self.config.encoder.mels
+        chunks = torch.cat([log_mel(upload(window, self.device), mels) for window in samples])
+        batch_size = GPU_ENCODER_BATCH if self.device.type == "cuda" else ENCODER_BATCH
+        embeddings = []
+        for batch in torch.split(chunks, batch_size):
+            frames = yield from self._network.encoder(batch)
+            embeddings.append(self._network.projector(frames))
+        lengths = [TOKENS_PER_CHUNK * count_chunks(window) for window in samples]
+        return list(torch.split(torch.cat(embeddings), lengths))
+
+    @torch.inference_mode()
+    def prefill(
+        self, cache: KVCache, slot: int, ids: Sequence[int], audio: Tensor
+    ) -> Resumable[Tensor]:
+        """Put a prompt into an empty slot; return the logits [vocabulary] of the next token.
+
+        Audio embeddings replace those of the [AUDIO] tokens, in order. Raises `UsageError` if their
+        numbers differ.
+        """
+        tokens = torch.tensor([*ids])
+        (positions,) = torch.nonzero(tokens == self.config.audio_token, as_tuple=True)
+        if len(positions) != len(audio):
+            raise UsageError(
+                f"The prompt has {len(positions)} [AUDIO] tokens for {len(audio)} embeddings. "
+                f"Create it for the same number of chunks."
+            )
+        x = self._network.decoder.embed(upload(tokens, self.device))
+        positions = upload(positions, self.device)
+        x[positions] = audio.to(x.dtype)
+        logits = yield from self._network.decoder(x[None], cache, [slot])
+        first: Tensor = logits[0]
+        return first
+
+    @torch.inference_mode()
+    def step(
+        self, cache: KVCache, slots: Sequence[int], tokens: Sequence[int]
+    ) -> Resumable[Tensor]:
+        """Append a token to each slot; return the logits [slots, vocabulary] of the next ones.
+
+        With a static cache there is one pause, before the computation.
+        """
+        if cache.static:
+            yield
+            return self._decode_graph(cache).step(cache, slots, tokens)
+        x = self._network.decoder.embed(upload(torch.tensor([*tokens]), self.device))
+        logits: Tensor = yield from self._network.decoder(x[:, None], cache, slots)
+        return logits
 
 
-def _natural_type(checkpoint: Checkpoint, device: torch.device | str) -> torch.dtype:
-    """The stored type, or float32 where that is exact too, faster, and fits."""
+def resolve_device(device: torch.device | str) -> torch.device:
+    """Return the device. Raise `UsageError` for an unknown name or a GPU that is missing."""
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise UsageError(f"'{device}' is not a device. Use cpu, cuda, or cuda:N.") from error
+    if resolved.type != "cuda":
+        return resolved
+    # The order of `hardware.gpu`, which chose the number. CUDA's own order starts with the fastest.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    if not torch.cuda.is_available():
+        raise UsageError(
+            f"The device is '{device}', and PyTorch {torch.__version__} finds no GPU that it can "
+            f"use. `voxgate doctor` shows why; VOXGATE_DEVICE=cpu runs without one."
+        )
+    count = torch.cuda.device_count()
+    if resolved.index is not None and resolved.index >= count:
+        raise UsageError(
+            f"The device is '{device}', and the last of {count} GPUs is 'cuda:{count - 1}'. Set "
+            f"VOXGATE_DEVICE to one that exists."
+        )
+    # Once CUDA is initialized, PyTorch can report the free memory.
+    torch.cuda.init()  # type: ignore[no-untyped-call]
+    return resolved
+
+
+def _default_dtype(checkpoint: Checkpoint, device: torch.device | str) -> torch.dtype:
+    """Return the stored dtype, or float32 where it is exact too, faster, and fits."""
     if torch.device(device).type == "cpu" and exact_scheme(checkpoint.directory) == "fp32":
         return torch.float32
     return checkpoint.dtype

@@ -1,4 +1,4 @@
-"""`Network`: the three parts of a Voxtral together, as one tree of parameters."""
+"""`Network`: encoder, projector and decoder as one tree of parameters."""
 
 from __future__ import annotations
 
@@ -19,42 +19,43 @@ if TYPE_CHECKING:
 
 
 class Network(nn.Module):
-    """Encoder, projector and decoder. What runs when is `model`'s to say."""
+    """The parts of a Voxtral. `model` decides what runs when."""
 
     def __init__(self, config: VoxtralConfig) -> None:
         super().__init__()
         self.encoder = Encoder(config.encoder)
         self.projector = Projector(config)
         self.decoder = Decoder(config.decoder)
-        self.attention_type: torch.dtype | None = None  # None: as what goes from layer to layer
+        self.attention_dtype: torch.dtype | None = None  # None: the activations' dtype
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the weights take, in memory or in a map of a file."""
-        held = [*self.parameters(), *self.buffers()]
-        return sum(each.numel() * each.element_size() for each in held)
+        """Bytes of the weights, in memory or in a mapped file."""
+        tensors = [*self.parameters(), *self.buffers()]
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
-    def attend_in(self, dtype: torch.dtype) -> None:
-        """Have attention, and the cache for it, compute in another type than the layers."""
-        self.attention_type = dtype
+    def set_attention_dtype(self, dtype: torch.dtype) -> None:
+        """Compute attention, and store keys and values, in another dtype than the activations'."""
+        self.attention_dtype = dtype
         for module in self.modules():
             if isinstance(module, EncoderAttention | DecoderAttention):
-                module.compute = dtype
+                module.attention_dtype = dtype
 
     def fuse(self) -> None:
-        """Take one pass where the description takes several: quantised maps only, on a processor.
+        """Compute in one pass what the plain layers compute in several.
 
-        Sums of squares are added in another order there, so that last bits differ.
+        For quantized layers on a CPU only. Sums of squares are added in another order, so the last
+        bits differ.
         """
         for module in self.modules():
             if isinstance(module, RMSNorm | SwiGLUGate):
                 module.fused = True
             elif isinstance(module, EncoderLayer) and isinstance(module.up, Int8Linear):
                 module.up.epilogue, module.gelu = Epilogue(gelu=True), nn.Identity()
-            elif isinstance(module, EncoderAttention) and module.compute:
-                _finish(module.qkv, Epilogue(dtype=module.compute))
+            elif isinstance(module, EncoderAttention) and module.attention_dtype:
+                _set_epilogue(module.qkv, Epilogue(dtype=module.attention_dtype))
 
 
-def _finish(maps: nn.Module, after: Epilogue) -> None:
-    if isinstance(maps, FusedLinear) and isinstance(maps.linear, Int8Linear):
-        maps.linear.epilogue = after
+def _set_epilogue(group: nn.Module, epilogue: Epilogue) -> None:
+    if isinstance(group, FusedLinear) and isinstance(group.linear, Int8Linear):
+        group.linear.epilogue = epilogue

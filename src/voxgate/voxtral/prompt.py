@@ -1,4 +1,4 @@
-"""The prompt that asks for a transcript (voxtral-model.md A.5)."""
+"""The prompt for a transcription (voxtral-model.md A.5)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ TOKENS_PER_CHUNK = ENCODER_POSITIONS // FRAMES_PER_TOKEN  # 375: one for each 80
 def transcription_prompt(
     tokenizer: Tokenizer, chunks: int, language: str | None = None
 ) -> list[int]:
-    """`<s> [INST] [BEGIN_AUDIO] [AUDIO]… [/INST] lang:xx [TRANSCRIBE]`, as ids.
+    """`<s> [INST] [BEGIN_AUDIO] [AUDIO]… [/INST] lang:xx [TRANSCRIBE]`, as token ids.
 
-    Without a language the tag is left out and the model finds the language by itself, silently.
+    Without a language the tag is left out: the model detects the language, and does not report it.
     Raises `UnsupportedLanguageError` for a code that is not in ISO 639-1.
     """
     return [
@@ -31,24 +31,24 @@ def transcription_prompt(
         tokenizer.begin_audio,
         *[tokenizer.audio] * (TOKENS_PER_CHUNK * chunks),
         tokenizer.end_inst,
-        *(tokenizer.encode(f"lang:{_known(language)}") if language is not None else ()),
+        *(tokenizer.encode(f"lang:{_check_language(language)}") if language is not None else ()),
         tokenizer.transcribe,
     ]
 
 
-def _known(language: str) -> str:
+def _check_language(language: str) -> str:
     code = language.lower()
     try:
-        _codes().validate_python(code)
+        _language_codes().validate_python(code)
     except ValidationError:
         raise UnsupportedLanguageError(
-            f"'{language[:40]}' is no language code of two letters (ISO 639-1). Write for instance "
-            f"en for English or fr for French, or leave it out."
+            f"'{language[:40]}' is not a language code of two letters (ISO 639-1). Use, for "
+            f"instance, en for English or fr for French, or leave it out."
         ) from None
     return code
 
 
 @cache
-def _codes() -> TypeAdapter[LanguageAlpha2]:
-    """The reference's own check of a code."""
+def _language_codes() -> TypeAdapter[LanguageAlpha2]:
+    """Return the reference's own check of a code."""
     return TypeAdapter(LanguageAlpha2)

@@ -1,7 +1,7 @@
-"""A long computation that pauses between layers, so that its caller may stop or share it.
+"""`Resumable`: a long computation that pauses between layers, for schedulers.
 
-A window's encoding takes seconds on a processor. Whoever serves several callers, or must be able to
-break off, takes the steps one by one; whoever only wants the result calls `finish`.
+Encoding a window takes seconds on a CPU. A scheduler resumes several computations in turn and can
+abandon one after any layer. A caller that only wants the result uses `run_to_end`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import TypeAlias, TypeVar
 T = TypeVar("T")
 
 Resumable: TypeAlias = Generator[None, None, T]
-"""Yields nothing, often; returns the result. Closing it abandons the computation."""
+"""Yields None at each pause and returns the result. Closing it abandons the computation."""
 
 
-def run_to_end(steps: Resumable[T]) -> T:
-    """Take every step, and return the result."""
+def run_to_end(computation: Resumable[T]) -> T:
+    """Resume the computation until it ends, and return its result."""
     while True:
         try:
-            next(steps)
+            next(computation)
         except StopIteration as end:
             result: T = end.value
             return result

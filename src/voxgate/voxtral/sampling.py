@@ -1,7 +1,7 @@
-"""Choosing the next token: greedy, or drawn from a seeded generator.
+"""Choose the next token: greedily, or at random with a seed.
 
-Penalties and ranges are OpenAI's: they count what was generated, not the prompt. The draw happens
-on the processor in float64, so that a seed means the same on every device.
+Penalties and ranges are OpenAI's: they count generated tokens, not the prompt. Random choices are
+made on the CPU in float64, so that a seed gives the same tokens on every device.
 """
 
 from __future__ import annotations
@@ -25,88 +25,92 @@ SAMPLING_RANGES = {
     "frequency_penalty": (-2.0, 2.0),
     "presence_penalty": (-2.0, 2.0),
 }
-"""Both ends included (openrouter-api.md 2.7)."""
+"""Lowest and highest value, both included (openrouter-api.md 2.7)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are chosen. Raises `UsageError`, which names the value, for one out of range."""
+    """How tokens are chosen. Raises `UsageError` for a value out of range."""
 
-    temperature: float = 0.0  # 0 takes the likeliest token
-    top_p: float = 1.0  # draw from the fewest tokens that have this probability together
-    seed: int | None = None  # None draws differently each time
-    frequency_penalty: float = 0.0  # off a token's logit for each time it was generated
-    presence_penalty: float = 0.0  # off the logit of each token that was generated at all
+    temperature: float = 0.0  # 0 chooses the most likely token
+    top_p: float = 1.0  # sample from the fewest tokens with this total probability
+    seed: int | None = None  # None gives other tokens each time
+    frequency_penalty: float = 0.0  # subtracted from a token's logit for each occurrence
+    presence_penalty: float = 0.0  # subtracted once from the logit of each generated token
 
     def __post_init__(self) -> None:
-        for name, (least, most) in SAMPLING_RANGES.items():
+        for name, (lowest, highest) in SAMPLING_RANGES.items():
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not least <= value <= most:
+            if not isinstance(value, int | float) or not lowest <= value <= highest:
                 raise UsageError(
-                    f"'{name}' is {value!r}, and goes from {least:g} to {most:g}. Choose a value "
-                    f"in between, or leave it out."
+                    f"'{name}' is {value!r}. Give a number from {lowest:g} to {highest:g}, or "
+                    f"leave it out."
                 )
         if self.seed is not None and type(self.seed) is not int:
             raise UsageError(f"'seed' is {self.seed!r}. Give a whole number, or leave it out.")
 
 
-class Likeliest(NamedTuple):
+class GreedyChoice(NamedTuple):
     """The token with the largest logit of a row."""
 
     token: int
     logprob: float  # nats
-    finite: bool  # whether all of the row are numbers
+    finite: bool  # whether all logits of the row are finite
 
 
-def find_likeliest(rows: Tensor) -> list[Likeliest]:
-    """Of each row of logits [rows, vocabulary], all computed where they are and sent at once."""
+def choose_greedily(rows: Tensor) -> list[GreedyChoice]:
+    """Return the most likely token of each row of logits [rows, vocabulary].
+
+    Computes on the device of the logits and copies all results to the CPU at once.
+    """
     rows = rows.detach().float()
     tokens = rows.argmax(-1)  # the first of several, on every device
     logprobs = rows.gather(1, tokens[:, None])[:, 0] - rows.logsumexp(-1)
     finite = torch.isfinite(rows).all(-1)
-    sent = torch.stack((tokens.double(), logprobs.double(), finite.double()), dim=1)
+    table = torch.stack((tokens.double(), logprobs.double(), finite.double()), dim=1)
     return [
-        Likeliest(int(token), logprob, bool(numbers)) for token, logprob, numbers in sent.tolist()
+        GreedyChoice(int(token), logprob, bool(is_finite))
+        for token, logprob, is_finite in table.tolist()
     ]
 
 
 class Sampler:
-    """Chooses the tokens of one sequence, one after another."""
+    """Chooses the tokens of one sequence, one after the other."""
 
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
         self._counts: Counter[int] = Counter()
-        # Python's, which mixes every bit of a seed; PyTorch's looks at the lower 32 alone.
+        # Python's generator mixes every bit of a seed; PyTorch's reads the lower 32 only.
         seed = None if sampling.seed is None else str(sampling.seed)
-        self._random = Random(seed)  # noqa: S311 (nothing secret is drawn)
+        self._random = Random(seed)  # noqa: S311 (not used for secrets)
 
-    def choose(self, logits: Tensor, likeliest: Likeliest | None = None) -> tuple[int, float]:
-        """The next token for these logits [vocabulary], and its log-probability in nats.
+    def choose(self, logits: Tensor, greedy: GreedyChoice | None = None) -> tuple[int, float]:
+        """Return the next token for logits [vocabulary], and its log-probability in nats.
 
-        The log-probability is the model's own, before penalties and temperature. Whoever knows
-        the `likeliest` token already, of many rows at once, says it. Raises `EngineRefusedError`
-        where the logits are no numbers.
+        The log-probability is the model's own, before penalties and temperature. `greedy` is the
+        result of `choose_greedily` if the caller has it, from many rows at once. Raises
+        `EngineRefusedError` if the logits are not finite.
         """
-        if self._plain:  # it is chosen where the logits are: only the choice leaves a card
-            (found,) = [likeliest] if likeliest else find_likeliest(logits[None])
-            if not found.finite:
-                raise _no_number()
-            self._counts[found.token] += 1
-            return found.token, found.logprob
+        if self._always_greedy:  # computed on the logits' device: only the choice leaves a GPU
+            (choice,) = [greedy] if greedy else choose_greedily(logits[None])
+            if not choice.finite:
+                raise _not_finite()
+            self._counts[choice.token] += 1
+            return choice.token, choice.logprob
         logits = logits.detach().to("cpu", torch.float32)
         if not bool(torch.isfinite(logits).all()):
-            raise _no_number()
-        token = self._token(self._penalised(logits))
+            raise _not_finite()
+        token = self._draw(self._penalize(logits))
         self._counts[token] += 1
         return token, float(logits[token] - logits.logsumexp(0))
 
     @property
-    def _plain(self) -> bool:
-        """Whether the likeliest token is always the one."""
-        one = self._sampling
-        return not (one.temperature or one.frequency_penalty or one.presence_penalty)
+    def _always_greedy(self) -> bool:
+        """Whether the most likely token is always chosen."""
+        sampling = self._sampling
+        return not (sampling.temperature or sampling.frequency_penalty or sampling.presence_penalty)
 
-    def _penalised(self, logits: Tensor) -> Tensor:
+    def _penalize(self, logits: Tensor) -> Tensor:
         sampling = self._sampling
         if not self._counts or not (sampling.frequency_penalty or sampling.presence_penalty):
             return logits
@@ -116,21 +120,21 @@ class Sampler:
         logits[tokens] -= sampling.frequency_penalty * counts + sampling.presence_penalty
         return logits
 
-    def _token(self, logits: Tensor) -> int:
+    def _draw(self, logits: Tensor) -> int:
         if self._sampling.temperature == 0:
             return int(logits.argmax())
-        # From the largest logit, lest a temperature near zero overflows.
+        # Subtract the largest logit: a temperature near zero would overflow otherwise.
         scaled = (logits.double() - logits.max()) / self._sampling.temperature
-        likeliest, tokens = scaled.softmax(0).sort(descending=True, stable=True)
-        before = likeliest.cumsum(0) - likeliest
-        kept = likeliest[before < max(self._sampling.top_p, math.ulp(0.0))]
-        drawn = self._random.random() * kept.sum()
-        place = int(torch.searchsorted(kept.cumsum(0), drawn, right=True))
-        return int(tokens[min(place, len(kept) - 1)])
+        probabilities, tokens = scaled.softmax(0).sort(descending=True, stable=True)
+        before = probabilities.cumsum(0) - probabilities
+        nucleus = probabilities[before < max(self._sampling.top_p, math.ulp(0.0))]
+        drawn = self._random.random() * nucleus.sum()
+        rank = int(torch.searchsorted(nucleus.cumsum(0), drawn, right=True))
+        return int(tokens[min(rank, len(nucleus) - 1)])
 
 
-def _no_number() -> EngineRefusedError:
+def _not_finite() -> EngineRefusedError:
     return EngineRefusedError(
-        "The model computed something that is no number. Its weights are damaged, or too large for "
+        "The model computed a logit that is not finite. Its weights are damaged, or too large for "
         "their type: get the checkpoint again, or load it as float32."
     )

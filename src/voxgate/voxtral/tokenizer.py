@@ -1,7 +1,7 @@
 """`Tokenizer`: text to token ids and back, byte for byte; the vocabulary is Mistral's Tekken.
 
-A character may be spread over several tokens, so that ids are turned into bytes, and bytes into
-text. Control tokens are no text. The library, mistral-common, needs no network for this.
+A character can be spread over several tokens: ids are decoded to bytes, and bytes to text. Control
+tokens have no text. The library, mistral-common, needs no network for this.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ class Tokenizer:
 
     @classmethod
     def open(cls, path: Path, config: VoxtralConfig | None = None) -> Tokenizer:
-        """Read a `tekken.json`; half a second for the full vocabulary of 131 072.
+        """Read a `tekken.json`. The full vocabulary of 131 072 takes half a second.
 
-        Raises `CheckpointError` for a file that is broken or, where `config` is given, another
-        model's.
+        Raises `CheckpointError` for a damaged file and, if `config` is given, for the vocabulary
+        of another model.
         """
         try:
             tekken = Tekkenizer.from_file(path)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
-            # The library checks with assertions, whose text is a dump of the vocabulary.
+            # The library checks with assertions whose message is a dump of the vocabulary.
             reason = type(error).__name__ if isinstance(error, AssertionError) else str(error)[:200]
             raise CheckpointError(
                 f"{path} cannot be read as a vocabulary ({reason}). Get the file again."
@@ -56,71 +56,73 @@ class Tokenizer:
         try:
             tokenizer = cls(tekken)
         except ValueError as error:
-            raise _foreign(path, str(error)[:200]) from error
+            raise _wrong_vocabulary(path, str(error)[:200]) from error
         if config is not None:
             tokenizer._check(path, config)
         return tokenizer
 
     @property
     def vocabulary(self) -> int:
-        """How many ids there are, control tokens included."""
+        """The number of ids, control tokens included."""
         return self._tekken.n_words
 
     @property
-    def stops(self) -> frozenset[int]:
-        """Tokens that end a transcript: `</s>`, and `<pad>`, which is never text."""
+    def stop_tokens(self) -> frozenset[int]:
+        """The tokens that end a transcript: `</s>`, and `<pad>`, which is never text."""
         return frozenset((self.eos, self.pad))
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text, without a beginning or an end. Control tokens never come of text."""
+        """Return the ids of a text, without `<s>` and `</s>`. Text never becomes control tokens."""
         return self._tekken.encode(text, bos=False, eos=False)
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of these ids; bytes that are no UTF-8 become U+FFFD."""
+        """Return the text of these ids. Bytes that are not UTF-8 become U+FFFD."""
         stream = self.stream()
         return "".join(map(stream.push, ids)) + stream.flush()
 
     def stream(self) -> TextStream:
-        """A decoder that takes ids one by one."""
+        """Return an incremental decoder, which takes ids one by one."""
         return TextStream(self)
 
-    def bytes_of(self, token: int) -> bytes:
-        """The bytes that a token stands for; none for a control token."""
+    def token_bytes(self, token: int) -> bytes:
+        """Return the bytes of a token; empty for a control token."""
         return self._tekken.id_to_byte_piece(token)
 
     def _check(self, path: Path, config: VoxtralConfig) -> None:
         vocabulary = config.decoder.vocabulary
         if self.vocabulary != vocabulary:
-            raise _foreign(path, f"it has {self.vocabulary} tokens, and the model {vocabulary}")
+            raise _wrong_vocabulary(
+                path, f"it has {self.vocabulary} tokens, and the model {vocabulary}"
+            )
         if self.audio != config.audio_token:
-            raise _foreign(
+            raise _wrong_vocabulary(
                 path, f"its [AUDIO] is {self.audio}, and the model's is {config.audio_token}"
             )
 
 
 class TextStream:
-    """Ids in, text out as soon as its characters are whole.
+    """Decodes ids to text as soon as the characters are complete.
 
-    `lang:xx` at the very beginning is held back and dropped: it is the prompt's language tag, which
-    a model may repeat, and never speech.
+    `lang:xx` at the very start is withheld and dropped: it is the prompt's language tag, which a
+    model may repeat, and never speech.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-        self._head: str | None = ""  # the beginning, while it may still become a tag
+        self._head: str | None = ""  # the first characters, while they may become a tag
 
     def push(self, token: int) -> str:
-        """The text that this token completes; often empty for scripts of several bytes."""
-        return self._past_tag(self._utf8.decode(self._tokenizer.bytes_of(token)))
+        """Return the text that this token completes; empty inside characters of several bytes."""
+        return self._drop_tag(self._utf8.decode(self._tokenizer.token_bytes(token)))
 
     def flush(self) -> str:
-        """What is left at the end; a character that was never completed is U+FFFD."""
-        text = self._past_tag(self._utf8.decode(b"", final=True))
+        """Return the remaining text. A character that was never completed is U+FFFD."""
+        text = self._drop_tag(self._utf8.decode(b"", final=True))
         head, self._head = self._head or "", None
         return text + head
 
-    def _past_tag(self, text: str) -> str:
+    def _drop_tag(self, text: str) -> str:
         if self._head is None:
             return text
         self._head += text
@@ -130,8 +132,8 @@ class TextStream:
         return _TAG.sub("", whole, count=1) if _TAG.match(whole) else whole
 
 
-def _foreign(path: Path, reason: str) -> CheckpointError:
+def _wrong_vocabulary(path: Path, reason: str) -> CheckpointError:
     return CheckpointError(
-        f"{path} is the vocabulary of another model: {reason}. Take the tekken.json that came with "
+        f"{path} is the vocabulary of another model: {reason}. Use the tekken.json that came with "
         f"these weights."
     )

@@ -1,4 +1,4 @@
-"""Tensors on their way from the processor to wherever the model computes."""
+"""Copy tensors from the CPU to the device that computes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def upload(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on that device.
+    """Return the tensor on that device.
 
-    To a card it goes from pinned memory, and nobody waits for it: out of ordinary memory the copy
-    would hold this thread until all that was given to the card before it is done. PyTorch keeps
-    the pinned block until the copy has been made.
+    The copy to a GPU goes through pinned memory and does not block. A copy from pageable memory
+    would block this thread until the GPU has finished everything queued before it. PyTorch keeps
+    the pinned block until the copy is complete.
     """
     if device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)

@@ -504,11 +504,11 @@ def test_heads_turn_as_pytorch_turns_them(
     x = joint[..., : heads * head_dim].view(slots, new, heads, head_dim).transpose(1, 2)
     positions = torch.arange(new) + torch.randint(0, 1000, (slots, 1), generator=draw)
     rope = RotaryEmbedding(positions, head_dim, 10_000.0, torch.float32)
-    ours, expected = ops.rotate(x, rope.cos, rope.sin), rope.turn(x)
+    ours, expected = ops.rotate(x, rope.cos, rope.sin), rope.rotate(x)
     assert (ours.dtype, ours.shape) == (torch.bfloat16, x.shape)
     torch.testing.assert_close(ours.float(), expected, rtol=2**-8, atol=1e-6)
     assert torch.equal(ops.rotate(x.contiguous(), rope.cos, rope.sin), ours)
-    assert torch.equal(rope.turn(x, torch.bfloat16), ours)
+    assert torch.equal(rope.rotate(x, torch.bfloat16), ours)
 
 
 @needs_kernels

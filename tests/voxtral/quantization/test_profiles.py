@@ -101,7 +101,7 @@ def test_an_unknown_name_is_told_the_others(hf: Path) -> None:
 def test_what_a_quantised_profile_cannot_follow_is_refused(
     hf: Path, option: dict[str, object]
 ) -> None:
-    with pytest.raises(UsageError, match="'fast' has its own types"):
+    with pytest.raises(UsageError, match="'fast' has fixed types"):
         Voxtral.load(hf, "fast", **option)  # type: ignore[arg-type]
 
 

@@ -62,7 +62,7 @@ def build_quantized(checkpoint: Checkpoint, profile: Profile) -> Network:
         by_group[group_name][array_name] = array
     for group in groups:
         _install(checkpoint.network, group, by_group[group.name])
-    checkpoint.network.attend_in(onednn.many_rows_dtype())
+    checkpoint.network.set_attention_dtype(onednn.many_rows_dtype())
     checkpoint.network.fuse()
     return checkpoint.network.eval()
 
