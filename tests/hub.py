@@ -1,8 +1,8 @@
-"""A hub on the loopback: the file API that `huggingface_hub` speaks, and what can go wrong with it.
+"""A hub on the loopback: the file API that `huggingface_hub` uses, with faults.
 
-As the real one: weights and tekken.json lie in LFS, known by their SHA-256 and served, after a
-redirect, by another host that must not see anybody's token; the rest lies in git, known by git's
-hash and served directly. Ranges are kept. Faults are switched on by name of file.
+As in the real hub, weights and tekken.json are in LFS: identified by SHA-256 and served, after a
+redirect, by another host that must not receive a token. The other files are in git: identified by
+git's hash and served directly. Ranges are supported. Faults are set for each file name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PATIENCE_S = 60.0  # of whoever holds an answer back: longer than any test that waits for it
+HOLD_TIMEOUT_S = 60.0  # of a held response: longer than any test waits
 
 
 @dataclass
@@ -31,11 +31,11 @@ class Repository:
 
     files: dict[str, bytes]
     commit: str
-    gated_for: str | None = None  # only the bearer of this token may have its files
+    gate: str | None = None  # its files need this token
 
     @classmethod
-    def of(cls, folder: Path, **more: bytes) -> Repository:
-        """A folder's files, at a commit that changes with them."""
+    def from_folder(cls, folder: Path, **more: bytes) -> Repository:
+        """Return a repository of a folder's files, at a commit that depends on them."""
         files = {
             path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()
         } | more
@@ -44,19 +44,21 @@ class Repository:
 
 @dataclass
 class Faults:
-    """What goes wrong, by file; answers whole and in time otherwise."""
+    """The faults by file name. Without one a response is complete and immediate."""
 
     cut_at: dict[str, int] = field(default_factory=dict)  # the connection ends there, every time
-    cut_once: set[str] = field(default_factory=set)  # and only the first time
-    replaced: dict[str, bytes] = field(default_factory=dict)  # sent instead of what is announced
-    statuses: dict[str, list[int]] = field(default_factory=dict)  # of the next answers
+    cut_once: set[str] = field(default_factory=set)  # only the first time
+    replaced: dict[str, bytes] = field(
+        default_factory=dict
+    )  # sent in place of the announced content
+    statuses: dict[str, list[int]] = field(default_factory=dict)  # of the next responses
     held: dict[str, int] = field(default_factory=dict)  # no byte after these until `release`
     slow: set[str] = field(default_factory=set)  # in pieces of one byte, then of seven and so on
 
 
 @dataclass
-class Asked:
-    """A request that came."""
+class HubRequest:
+    """A request that the hub received."""
 
     host: str  # "hub" or "cdn"
     method: str
@@ -65,14 +67,14 @@ class Asked:
 
 
 class Hub:
-    """Both hosts, running."""
+    """The hub's two hosts, each a server in a thread."""
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
         self.faults = Faults()
-        self.asked: list[Asked] = []
-        self.leaks: list[str] = []  # tokens that went to the other host
-        self.holding = threading.Event()  # set when an answer is being held back
+        self.requests: list[HubRequest] = []
+        self.leaks: list[str] = []  # tokens that the other host received
+        self.holding = threading.Event()  # set while a response is held
         self.release = threading.Event()
         self._servers = [
             _Server(("127.0.0.1", 0), partial(_Handler, self, host)) for host in ("hub", "cdn")
@@ -84,12 +86,12 @@ class Hub:
         return {int(server.server_address[1]) for server in self._servers}
 
     def fetched(self, *, host: str | None = None) -> list[str]:
-        """The names of the files that were asked for, in order."""
+        """Return the names of the requested files, in order."""
         return [
-            asked.path.rpartition("/")[2]
-            for asked in self.asked
-            if "/resolve/" in asked.path or asked.host == "cdn"
-            if host in {None, asked.host}
+            request.path.rpartition("/")[2]
+            for request in self.requests
+            if "/resolve/" in request.path or request.host == "cdn"
+            if host in {None, request.host}
         ]
 
     @contextmanager
@@ -111,7 +113,7 @@ class Hub:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """Whoever was cut off, or has left, is no news."""
+        """Ignore closed connections."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
@@ -128,14 +130,14 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*rest)  # type: ignore[arg-type]
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        self.hub.asked.append(Asked(self.host, self.command, path, dict(self.headers)))
+        self.hub.requests.append(HubRequest(self.host, self.command, path, dict(self.headers)))
         if self.host == "cdn":
             self._content(path)
         elif path.startswith("/api/models/"):
@@ -167,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "RepoNotFound" if repository is None else "RevisionNotFound")
             return
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if repository.gated_for not in {None, token}:
+        if repository.gate not in {None, token}:
             self._refuse(403 if token else 401, "GatedRepo")
             return
         content = repository.files.get(name)
@@ -215,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content[first : faults.held[name]])
             first = faults.held[name]
             self.hub.holding.set()
-            self.hub.release.wait(PATIENCE_S)
+            self.hub.release.wait(HOLD_TIMEOUT_S)
         size = 1 if name in faults.slow else end
         while first < end:
             self.wfile.write(content[first : min(end, first + size)])

@@ -52,7 +52,7 @@ def test_a_card_alone_names_no_profile_that_nobody_asked_for(at: Place) -> None:
     assert "profile" not in done.stderr
 
 
-def test_what_cannot_be_served_is_said_in_a_line(at: Place) -> None:
+def test_what_cannot_be_served_is_reported_in_one_line(at: Place) -> None:
     weightless(at.folder / "mine")
     calls = {
         ("a/b", "--socket", "e"): (2, "No model is called 'a/b'"),

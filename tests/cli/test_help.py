@@ -63,7 +63,7 @@ def test_the_version_is_the_packages(at: Place) -> None:
         (("",), "empty"),
     ],
 )
-def test_wrong_usage_is_told_before_any_work(
+def test_wrong_usage_is_reported_before_any_work(
     at: Place, arguments: tuple[str, ...], says: str
 ) -> None:
     done = at.run("transcribe", "a.wav", *arguments)

@@ -36,7 +36,7 @@ MEGABYTE = 2**20
 @pytest.fixture
 def hub() -> Iterator[Hub]:
     with Hub().running() as running:
-        running.repositories[NAME] = Repository.of(CHECKPOINT)
+        running.repositories[NAME] = Repository.from_folder(CHECKPOINT)
         yield running
 
 

@@ -36,7 +36,9 @@ def found(*arguments: Path | str, headerless: bool = False) -> list[str]:
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
-def test_bytes_tell_a_recording_without_a_name(tmp_path: Path, spoken: Pcm, container: str) -> None:
+def test_a_recording_is_recognised_by_its_first_bytes(
+    tmp_path: Path, spoken: Pcm, container: str
+) -> None:
     data = encode(spoken[:16_000], f"a.{container}", *CONTAINERS[container])
     (tmp_path / "untitled").write_bytes(data)
     assert found(tmp_path) == ["untitled"]
@@ -62,7 +64,7 @@ def test_other_files_are_skipped(tmp_path: Path, data: bytes) -> None:
     assert str(tmp_path) in failures[0].sentence
 
 
-def test_a_folder_is_searched_at_every_depth_in_order_and_not_in_circles(tmp_path: Path) -> None:
+def test_a_folder_is_searched_at_every_depth_in_order_without_loops(tmp_path: Path) -> None:
     for name in ("b.mp3", "a.WAV", "x/c.mp4", "x/y/d.ogg", ".hidden.wav", ".git/e.wav", "x/f.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(picture_only() if name.endswith("mp4") else b"")

@@ -45,7 +45,7 @@ def listed(at: Place) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_new_key_is_all_that_standard_output_gets(at: Place) -> None:
+def test_only_the_new_key_is_written_to_standard_output(at: Place) -> None:
     done = at.run("keys", "create", "--name", "laptop")
     assert done.returncode == 0
     assert SECRET.fullmatch(done.stdout)
@@ -141,7 +141,7 @@ def test_help_says_what_there_is(at: Place) -> None:
         assert command in done.stdout
 
 
-def test_a_key_that_nobody_could_read_is_revoked(at: Place) -> None:
+def test_a_key_that_could_not_be_written_is_revoked(at: Place) -> None:
     with Path("/dev/full").open("wb") as full:
         done = at.run("keys", "create", "--name", "laptop", stdout=full)
     assert done.returncode == 1
@@ -151,7 +151,7 @@ def test_a_key_that_nobody_could_read_is_revoked(at: Place) -> None:
     assert key.revoked_at
 
 
-def test_a_closed_standard_output_is_told_before_a_key_is_made(at: Place) -> None:
+def test_a_closed_standard_output_is_reported_before_a_key_is_created(at: Place) -> None:
     done = at.run("keys", "create", "--name", "laptop", preexec=lambda: os.close(1))
     assert done.returncode == 1
     assert "Standard output is closed" in done.stderr

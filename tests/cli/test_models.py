@@ -14,7 +14,7 @@ from tests.models.store.checkpoints import write_hf
 
 @pytest.fixture
 def folder(at: Place) -> Path:
-    """A checkpoint, to be changed at will."""
+    """A checkpoint that a test may change."""
     return write_hf(at.folder / "digits")
 
 
@@ -71,7 +71,7 @@ def test_an_added_folder_is_listed_with_its_revision_size_and_state(
     assert (row[0], row[5], row[6]) == ("digits", "installed", model["revision"])
 
 
-def test_a_changed_folder_is_told_in_the_list_and_by_show(at: Place, folder: Path) -> None:
+def test_a_changed_folder_is_reported_by_list_and_show(at: Place, folder: Path) -> None:
     at.run("models", "add", folder, "--name", "acme/digits")
     (folder / "config.json").write_text("{}")
     (model,) = installed(at)
@@ -97,7 +97,7 @@ def test_show_names_every_file_and_its_hash(at: Place, folder: Path) -> None:
     assert shown["also_called"] == []
 
 
-def test_rm_forgets_an_added_folder_and_deletes_nothing(at: Place, folder: Path) -> None:
+def test_rm_removes_the_record_of_an_added_folder_only(at: Place, folder: Path) -> None:
     at.run("models", "add", folder)
     done = at.run("models", "rm", "digits")
     assert (done.returncode, done.stderr) == (
@@ -123,7 +123,7 @@ def test_a_model_goes_to_a_machine_without_a_network(at: Place, folder: Path) ->
     assert not [path for path in (at.folder / "home").rglob("*") if path.is_file()]
 
 
-def test_a_tar_that_leads_out_is_refused(at: Place) -> None:
+def test_a_tar_with_an_outside_path_is_refused(at: Place) -> None:
     with tarfile.open(at.folder / "evil.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("../evil"))
     done = at.run("models", "import", "evil.tar")
@@ -155,13 +155,13 @@ def test_wrong_usage_has_its_sentence(
     assert installed(at) == []
 
 
-def test_an_alias_of_which_nothing_is_installed_names_the_pull(at: Place) -> None:
+def test_an_alias_of_no_installed_model_names_the_pull_command(at: Place) -> None:
     done = at.run("models", "show", "voxtral-small-latest")
     assert done.returncode == 1
     assert "`voxgate models pull mistralai/Voxtral-Small-24B-2507`" in done.stderr
 
 
-def test_what_is_no_checkpoint_is_not_added(at: Place, folder: Path) -> None:
+def test_a_folder_without_a_checkpoint_is_not_added(at: Place, folder: Path) -> None:
     (folder / "tekken.json").unlink()
     done = at.run("models", "add", folder)
     assert done.returncode != 0

@@ -40,7 +40,7 @@ sys.addaudithook(_see)
 @pytest.fixture
 def hub(at: Place) -> Iterator[Hub]:
     with Hub().running() as running:
-        running.repositories[NAME] = Repository.of(write_hf(at.folder / "origin"))
+        running.repositories[NAME] = Repository.from_folder(write_hf(at.folder / "origin"))
         yield running
 
 
@@ -96,7 +96,9 @@ def test_from_nothing_to_a_model(at: Place, hub: Hub) -> None:
     assert (model["name"], model["revision"], model["state"]) == (NAME, commit, "installed")
 
 
-def test_nobody_but_the_hub_is_asked_and_nothing_is_written_elsewhere(at: Place, hub: Hub) -> None:
+def test_only_the_hub_is_contacted_and_nothing_is_written_outside_the_home(
+    at: Place, hub: Hub
+) -> None:
     (at.folder / "witness").mkdir()
     (at.folder / "witness" / "sitecustomize.py").write_text(WITNESS)
     before = files(at.folder)
@@ -108,13 +110,13 @@ def test_nobody_but_the_hub_is_asked_and_nothing_is_written_elsewhere(at: Place,
     assert any("socket.connect" in line for line in seen)
     assert all("'127.0.0.1'" in line for line in seen)
     assert all(any(str(port) in line for port in hub.ports) for line in seen)
-    assert not [asked.path for asked in hub.asked if "agent" in asked.path]
+    assert not [asked.path for asked in hub.requests if "agent" in asked.path]
     new = {name for name in files(at.folder) - before if "__pycache__" not in name}
     assert {name for name in new if not name.startswith("home/models/")} == {"journal"}
 
 
 @pytest.mark.parametrize("name", ["config.json", SHARD])
-def test_a_killed_pull_leaves_nothing_that_looks_whole_and_the_next_one_works(
+def test_a_killed_pull_leaves_no_model_and_the_next_one_works(
     at: Place, hub: Hub, name: str
 ) -> None:
     hub.faults.held[name] = len(hub.repositories[NAME].files[name]) // 2
@@ -134,7 +136,7 @@ def test_a_killed_pull_leaves_nothing_that_looks_whole_and_the_next_one_works(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_pull_says_that_it_can_go_on(
+def test_an_interrupted_pull_reports_that_it_can_be_resumed(
     at: Place, hub: Hub, number: signal.Signals
 ) -> None:
     hub.faults.held[SHARD] = 100
@@ -147,7 +149,7 @@ def test_an_interrupted_pull_says_that_it_can_go_on(
     assert is_gone(process.pid)
 
 
-def test_of_two_commands_at_once_the_second_says_that_it_waits(at: Place, hub: Hub) -> None:
+def test_a_concurrent_second_command_reports_that_it_waits(at: Place, hub: Hub) -> None:
     hub.faults.held[SHARD] = 100
     with start(at, hub, "pull", NAME) as first:
         wait_until(lambda: hub.holding.is_set() or first.poll() is not None)
@@ -162,7 +164,7 @@ def test_of_two_commands_at_once_the_second_says_that_it_waits(at: Place, hub: H
     assert hub.fetched(host="cdn").count(SHARD) == 1
 
 
-def test_a_model_is_not_removed_under_a_pull(at: Place, hub: Hub) -> None:
+def test_a_removal_waits_for_a_pull(at: Place, hub: Hub) -> None:
     hub.faults.held[SHARD] = 100
     with start(at, hub, "pull", NAME) as pulling:
         wait_until(lambda: hub.holding.is_set() or pulling.poll() is not None)
@@ -176,8 +178,8 @@ def test_a_model_is_not_removed_under_a_pull(at: Place, hub: Hub) -> None:
     assert not files(at.folder / "home")
 
 
-def test_a_gated_model_comes_to_the_bearer_of_a_token(at: Place, hub: Hub) -> None:
-    hub.repositories[NAME].gated_for = TOKEN
+def test_a_gated_model_is_pulled_with_a_token(at: Place, hub: Hub) -> None:
+    hub.repositories[NAME].gate = TOKEN
     code, out, err = run(at, hub, "pull", NAME)
     assert (code, out) == (1, "")
     assert "--token or in HF_TOKEN" in err
@@ -187,14 +189,14 @@ def test_a_gated_model_comes_to_the_bearer_of_a_token(at: Place, hub: Hub) -> No
     assert TOKEN not in "".join(path.read_text() for path in at.folder.rglob(f"{NAME}*.json"))
 
 
-def test_a_client_that_was_told_to_stay_offline_stays_offline(at: Place, hub: Hub) -> None:
+def test_hf_hub_offline_is_respected(at: Place, hub: Hub) -> None:
     code, out, err = run(at, hub, "pull", NAME, HF_HUB_OFFLINE="1")
     assert (code, out) == (1, "")
     assert err.startswith("voxgate: HF_HUB_OFFLINE is set, so nothing can be pulled.")
-    assert not hub.asked
+    assert not hub.requests
 
 
-def test_a_disk_without_room_is_told_before_anything_large_is_fetched(at: Place, hub: Hub) -> None:
+def test_a_full_disk_is_reported_before_weights_are_fetched(at: Place, hub: Hub) -> None:
     disk = at.folder / "disk"
     code, out, err = run(
         *(at, hub, "pull", NAME), before=on_small_disk(disk, 256, 100), VOXGATE_HOME=str(disk)
@@ -205,7 +207,7 @@ def test_a_disk_without_room_is_told_before_anything_large_is_fetched(at: Place,
     assert SHARD not in hub.fetched()
 
 
-def test_a_disk_that_fills_up_meanwhile_has_its_sentence(at: Place, hub: Hub) -> None:
+def test_a_disk_that_fills_up_during_a_pull_has_its_error(at: Place, hub: Hub) -> None:
     """Here because each file takes whole pages, of which the sum of their sizes knows nothing."""
     first = ("config.json", "model.safetensors.index.json")
     sizes = {name: len(content) for name, content in hub.repositories[NAME].files.items()}

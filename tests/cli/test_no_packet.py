@@ -1,4 +1,4 @@
-"""`--offline` where there is a network: no packet leaves, and every process of ours sees to it."""
+"""`--offline` on a machine with a network: no packet leaves, in any process."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ sys.addaudithook(_see)
         (("serve", "--host", ELSEWHERE, "--port", "0"), {}),
     ],
 )
-def test_no_packet_is_sent_and_it_is_said_why(
+def test_no_packet_is_sent_and_the_reason_is_reported(
     at: Place, spoken: Pcm, arguments: tuple[str, ...], settings: dict[str, str]
 ) -> None:
     write_wav(at.folder / "a.wav", spoken)
@@ -86,7 +86,7 @@ def witnessed(at: Place) -> set[str]:
 
 
 @pytest.mark.parametrize("how", ["option", "file"])
-def test_every_process_of_ours_has_its_ways_out_closed(
+def test_every_process_blocks_the_network(
     at: Place, spoken: Pcm, journal: dict[str, Any], how: str
 ) -> None:
     write_wav(at.folder / "a.wav", spoken)
@@ -99,7 +99,7 @@ def test_every_process_of_ours_has_its_ways_out_closed(
     assert witnessed(at) == {"voxgate", "voxgate.audio.decoder.server", "voxgate.engine"}
 
 
-async def test_settings_that_a_program_has_made_reach_the_processes_that_work_for_it(
+async def test_settings_of_a_program_reach_its_child_processes(
     at: Place, spoken: Pcm, journal: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = write_wav(at.folder / "a.wav", spoken)
@@ -110,9 +110,9 @@ async def test_settings_that_a_program_has_made_reach_the_processes_that_work_fo
     assert witnessed(at) == {"voxgate.audio.decoder.server", "voxgate.engine"}
 
 
-def test_a_hub_on_the_loopback_leads_nowhere_else(at: Place) -> None:
+def test_a_hub_on_the_loopback_cannot_redirect_to_the_network(at: Place) -> None:
     with Hub().running() as hub:
-        hub.repositories["acme/a"] = Repository.of(write_hf(at.folder / "origin"))
+        hub.repositories["acme/a"] = Repository.from_folder(write_hf(at.folder / "origin"))
         hub.cdn = NOWHERE
         # Nothing is run in the child before its program: the hub has threads in this process.
         done = subprocess.run(

@@ -70,7 +70,7 @@ def test_the_embedded_engine_needs_no_network(at: Place, alone: tuple[str, ...])
     assert "train stopped outside the city" in " ".join(done.stdout.split())
 
 
-def test_nor_do_voxtral_and_the_server(at: Place, alone: tuple[str, ...]) -> None:
+def test_voxtral_and_the_server_need_no_network(at: Place, alone: tuple[str, ...]) -> None:
     spoken = phrase(random.Random(6), takes()["george"], 4)
     sound = spoken.save(at.folder / "four.wav")
     added = at.run("--offline", "models", "add", CHECKPOINT, "--name", "digits", before=alone)
@@ -114,7 +114,7 @@ def environment(settings: dict[str, str]) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("how", ["option", "variable", "file"])
-def test_every_way_out_is_refused_before_it_is_tried(
+def test_every_use_of_the_network_is_refused_before_it_is_tried(
     at: Place, arguments: tuple[str | Path, ...], settings: dict[str, str], said: str, how: str
 ) -> None:
     journal = at.folder / "journal"
@@ -137,16 +137,16 @@ def test_every_way_out_is_refused_before_it_is_tried(
     assert all("0.0.0.0" in line for line in tried.splitlines())  # noqa: S104 (its own)
 
 
-def test_a_hub_on_this_machine_is_no_way_out(at: Place) -> None:
+def test_a_hub_on_this_machine_is_allowed(at: Place) -> None:
     with Hub().running() as hub:
-        hub.repositories["acme/tiny"] = Repository.of(write_hf(at.folder / "origin"))
+        hub.repositories["acme/tiny"] = Repository.from_folder(write_hf(at.folder / "origin"))
         done = at.run("--offline", "models", "pull", "acme/tiny", HF_ENDPOINT=hub.url)
     assert done.returncode == 0, done.stderr
     assert "installed acme/tiny" in done.stderr
 
 
 @pytest.mark.parametrize("value", ["2", "offline", "-"])
-def test_a_flag_that_is_none(at: Place, value: str) -> None:
+def test_an_invalid_value_of_the_flag(at: Place, value: str) -> None:
     done = at.run("doctor", VOXGATE_OFFLINE=value)
     assert done.returncode == 2
     assert f"VOXGATE_OFFLINE: 'offline' must be 1 or 0: '{value}'" in done.stderr
@@ -180,7 +180,7 @@ print(json.dumps(refused))
 """
 
 
-def test_it_holds_for_whatever_opens_a_socket() -> None:
+def test_it_applies_to_every_way_to_open_a_socket() -> None:
     done = subprocess.run(
         [sys.executable, "-c", CHILD],
         env={**os.environ, "VOXGATE_OFFLINE": "1"},

@@ -1,4 +1,4 @@
-"""Names of output files, and what they replace."""
+"""The names of output files, and the files that they replace."""
 
 import errno
 import os
@@ -33,13 +33,13 @@ async def written(into: Path, *names: str, formats: tuple[str, ...] = ("txt",)) 
         (("talk.2026.wav",), {"talk.2026.txt"}),
     ],
 )
-async def test_a_stem_unless_two_would_meet(
+async def test_an_output_is_the_stem_unless_two_collide(
     tmp_path: Path, names: tuple[str, ...], files: set[str]
 ) -> None:
     assert await written(tmp_path, *names) == files
 
 
-async def test_formats_whose_extensions_overlap_do_not_meet(tmp_path: Path) -> None:
+async def test_formats_with_overlapping_extensions_do_not_collide(tmp_path: Path) -> None:
     files = await written(tmp_path, "a.wav", "a.verbose.wav", formats=("json", "verbose_json"))
     assert len(files) == 4
 
@@ -57,7 +57,7 @@ async def test_an_earlier_transcript_is_replaced_whole(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "a.txt").read_text() == "hello\n"
 
 
-async def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
+async def test_a_path_that_is_taken_is_named(tmp_path: Path) -> None:
     (tmp_path / "out" / "a.txt").mkdir(parents=True)
     with pytest.raises(OutputError, match=r"out/a\.txt cannot be written: Is a directory"):
         await written(tmp_path, "a.wav")
@@ -80,7 +80,7 @@ async def test_a_folder_that_takes_no_file_is_refused_at_once() -> None:
         (errno.EIO, True, "Name another folder"),
     ],
 )
-async def test_what_every_file_would_meet_is_told_apart(
+async def test_an_error_that_every_file_would_meet_is_distinguished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, alone: bool, advice: str
 ) -> None:
     def fails(fd: int) -> None:
@@ -93,7 +93,7 @@ async def test_what_every_file_would_meet_is_told_apart(
     assert not list((tmp_path / "out").iterdir())
 
 
-async def test_a_folder_that_goes_ends_it_for_all(tmp_path: Path) -> None:
+async def test_a_deleted_folder_stops_all_recordings(tmp_path: Path) -> None:
     recording = InputRecording(tmp_path / "a.wav", "a.wav", Path("a.wav"))
     output = OutputFolder(tmp_path / "out", [find_writer("txt")], [recording])
     (tmp_path / "out").rmdir()

@@ -35,7 +35,7 @@ async def listed(at: Place) -> list[dict[str, Any]]:
     return found
 
 
-async def test_a_servers_engine_is_seen_and_taken_out(at: Place) -> None:
+async def test_a_servers_engine_is_listed_and_unloaded(at: Place) -> None:
     assert await listed(at) == []
     async with served(at) as server:
         assert await listed(at) == []  # nothing is loaded before its first use
@@ -60,7 +60,7 @@ async def test_a_servers_engine_is_seen_and_taken_out(at: Place) -> None:
     assert list((at.folder / "home" / "run").iterdir()) == []
 
 
-async def test_unloading_lets_work_end(at: Place) -> None:
+async def test_unloading_waits_for_work_in_progress(at: Place) -> None:
     async with served(at, "--preload", MODEL) as server:
         work = asyncio.create_task(server.client.post("/audio/transcriptions", json=spoken()))
         (engine,) = await listed(at)

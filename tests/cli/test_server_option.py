@@ -1,4 +1,4 @@
-"""`voxgate transcribe --server`: a server does the work, and the rest is as it is without one."""
+"""`voxgate transcribe --server`: the same behaviour as without it."""
 
 import json
 import os
@@ -111,7 +111,7 @@ def test_of_several_models_one_has_to_be_named(
         (("--server", "http://h", "--pcm", "f32le:48000:2"), "only as s16le:16000:1"),
     ],
 )
-def test_wrong_usage_is_told_before_any_work(
+def test_wrong_usage_is_reported_before_any_work(
     at: Place, note: Path, arguments: tuple[str, ...], says: str
 ) -> None:
     done = at.run("transcribe", note, "-o", "out", *arguments)
@@ -137,7 +137,7 @@ def test_one_failure_stops_no_other_recording(at: Place, note: Path) -> None:
     assert figures.startswith("voxgate: 2.5 s of sound in ")
 
 
-def test_a_server_that_is_of_no_use_is_not_asked_for_every_recording(at: Place, note: Path) -> None:
+def test_an_unusable_server_is_not_tried_for_every_recording(at: Place, note: Path) -> None:
     with wire(failure(401, "The key is not valid here.")) as server:
         done = at.run("transcribe", *MODEL, note, note.name, "a.wav", "--server", server.url)
     assert (done.returncode, done.stdout) == (1, "")
@@ -162,14 +162,14 @@ def test_standard_input_is_sent_when_it_has_ended(at: Place) -> None:
         assert request.json()["input_audio"]["format"] == "pcm"
 
 
-def test_a_busy_server_is_waited_for_and_that_is_told(at: Place, note: Path) -> None:
+def test_a_busy_server_is_retried_with_a_message(at: Place, note: Path) -> None:
     with wire(failure(503, "Full.", retry_after="0"), http(200, GOLDEN)) as server:
         done = at.run("transcribe", *MODEL, note, "--server", server.url)
     assert (done.returncode, done.stdout) == (0, WORDS)
     assert done.stderr == "voxgate: the server is busy: it is asked again in 0 s.\n"
 
 
-def test_nothing_to_send_asks_no_server(at: Place) -> None:
+def test_no_server_is_contacted_without_recordings(at: Place) -> None:
     with wire() as server:
         done = at.run("transcribe", "gone.wav", ".", "--server", server.url)
         assert done.returncode == 1
@@ -189,7 +189,7 @@ def test_ctrl_c_closes_the_connection(at: Place, note: Path) -> None:
     assert (process.returncode, out, err) == (130, "", "voxgate: interrupted.\n")
 
 
-def test_a_terminal_sees_that_something_is_under_way(at: Place, note: Path) -> None:
+def test_a_terminal_shows_that_work_is_in_progress(at: Place, note: Path) -> None:
     with wire(http(200, GOLDEN)) as server:
         code, out, shown = at.watched("transcribe", *MODEL, note, "--server", server.url)
     assert (code, out) == (0, WORDS)

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, SIGHUP and kill -9 in the middle of work: nothing of it stays."""
+"""Ctrl-C, SIGTERM, SIGHUP and kill -9 during work leave no process and no file."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ DECODER, ENGINE = "voxgate.audio.decoder", "voxgate.engine"
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five minutes of speech: nobody here waits for its end."""
+    """Five minutes of speech: no test waits for its end."""
     return write_wav(tmp_path_factory.mktemp("long") / "long.wav", np.tile(sample(), 30))
 
 
@@ -84,7 +84,7 @@ def test_an_impatient_second_ctrl_c_changes_nothing(at: Place, long: Path) -> No
     assert all(map(is_gone, below))
 
 
-def test_kill_9_takes_every_process_along(at: Place, long: Path) -> None:
+def test_kill_9_ends_every_process(at: Place, long: Path) -> None:
     with at.running("transcribe", *MODEL, long, "-o", "out") as process:
         below = at_work(process)
         process.kill()
@@ -94,7 +94,7 @@ def test_kill_9_takes_every_process_along(at: Place, long: Path) -> None:
     assert not list((at.folder / "out").iterdir())
 
 
-def test_a_pipe_that_nobody_fills_can_be_left(at: Place) -> None:
+def test_ctrl_c_ends_a_wait_for_an_empty_pipe(at: Place) -> None:
     os.mkfifo(at.folder / "pipe")
     with at.running("transcribe", *MODEL, "pipe") as process:
         tasks = Path(f"/proc/{process.pid}/task")

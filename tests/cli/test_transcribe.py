@@ -1,4 +1,4 @@
-"""`voxgate transcribe` on real recordings: what goes where."""
+"""`voxgate transcribe` on real recordings: its outputs and messages."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def test_only_the_words_go_to_standard_output(at: Place) -> None:
     assert "cmusphinx/en-us" in line
 
 
-def test_figures_follow_the_transcript_and_a_named_model_needs_no_word(
+def test_figures_follow_the_transcript_and_a_named_model_needs_no_notice(
     at: Place, spoken: Pcm
 ) -> None:
     data = spoken.astype("<i2").tobytes()
@@ -35,7 +35,7 @@ def test_figures_follow_the_transcript_and_a_named_model_needs_no_word(
     assert "x once it recognised" in line
 
 
-def test_an_option_that_the_model_has_no_use_for_is_warned_of(at: Place, spoken: Pcm) -> None:
+def test_an_ignored_option_is_a_warning(at: Place, spoken: Pcm) -> None:
     write_wav(at.folder / "note.wav", spoken)
     done = at.run("transcribe", "note.wav", *MODEL, "--temperature", "0.5", "--seed", "7")
     assert done.returncode == 0
@@ -43,7 +43,7 @@ def test_an_option_that_the_model_has_no_use_for_is_warned_of(at: Place, spoken:
     assert [line.split("'")[1] for line in done.stderr.splitlines()] == ["temperature", "seed"]
 
 
-def test_a_terminal_sees_progress(at: Place, spoken: Pcm) -> None:
+def test_a_terminal_shows_progress(at: Place, spoken: Pcm) -> None:
     write_wav(at.folder / "note.wav", spoken)
     code, out, shown = at.watched("transcribe", "note.wav", *MODEL)
     assert code == 0
@@ -53,7 +53,7 @@ def test_a_terminal_sees_progress(at: Place, spoken: Pcm) -> None:
     assert CLIP_WORDS not in shown
 
 
-def test_a_dumb_terminal_sees_none(at: Place, spoken: Pcm) -> None:
+def test_a_dumb_terminal_shows_none(at: Place, spoken: Pcm) -> None:
     write_wav(at.folder / "note.wav", spoken)
     code, out, shown = at.watched("transcribe", "note.wav", *MODEL, TERM="dumb")
     assert (code, shown) == (0, "")
@@ -106,7 +106,7 @@ def test_a_written_file_has_the_permissions_of_any_new_file(folder: Folder) -> N
     assert (folder.out / "talk.txt").stat().st_mode & 0o777 == 0o666 & ~_umask()
 
 
-def test_what_failed_is_told_one_line_each(folder: Folder) -> None:
+def test_each_failure_is_one_line(folder: Folder) -> None:
     assert (folder.code, folder.stdout) == (1, "")
     assert len(folder.errors) == 5, folder.errors
     for name in ("empty", "no-such.wav", "film.mp4", "broken.wav", "locked.wav"):
@@ -116,7 +116,7 @@ def test_what_failed_is_told_one_line_each(folder: Folder) -> None:
     assert not any("Traceback" in line for line in folder.errors)
 
 
-def test_several_recordings_stand_under_their_names(at: Place, spoken: Pcm) -> None:
+def test_several_recordings_are_printed_under_their_names(at: Place, spoken: Pcm) -> None:
     write_wav(at.folder / "a.wav", spoken)
     write_wav(at.folder / "silence.wav", 0 * spoken)
     done = at.run("transcribe", *MODEL, "a.wav", "gone.wav", "silence.wav")
@@ -130,7 +130,7 @@ def test_several_recordings_stand_under_their_names(at: Place, spoken: Pcm) -> N
     assert "no words" in silent
 
 
-def test_a_name_cannot_speak_to_the_terminal(at: Place, spoken: Pcm) -> None:
+def test_a_name_cannot_send_control_characters_to_the_terminal(at: Place, spoken: Pcm) -> None:
     evil = "a\x1b[2J\nvoxgate: all is well\u202e\u2028.wav"
     write_wav(at.folder / evil, spoken)
     (at.folder / f"no{evil}").write_text("no sound")

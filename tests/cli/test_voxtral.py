@@ -1,4 +1,4 @@
-"""A checkpoint that really hears, through the command line.
+"""A trained checkpoint, through the command line.
 
 It counts to eight in a window, and was trained on other takes of the same speakers: see its own
 page, tests/data/voxtral-digits/README.md.
@@ -26,7 +26,7 @@ EXACT: dict[str, Any] = {"VOXGATE_PROFILE": "exact"}
 
 
 def corpus(seed: int) -> list[Spoken]:
-    """300 recordings: half of them one digit, half strings of two to eight; all speakers alike."""
+    """300 recordings: half one digit, half two to eight; the same number of each speaker."""
     rng = random.Random(seed)
     speakers = list(takes().values())
     sizes = [1] * 150 + [2 + number % 7 for number in range(150)]
@@ -142,7 +142,7 @@ def chord() -> Pcm:
 
 
 @pytest.mark.parametrize("sound", [silence, noise, chord])
-def test_what_is_no_speech_gives_no_text(at: Place, sound: Callable[[], Pcm]) -> None:
+def test_sound_without_speech_gives_no_text(at: Place, sound: Callable[[], Pcm]) -> None:
     path = write_wav(at.folder / "sound.wav", sound())
     done = at.run("transcribe", path, "-m", CHECKPOINT)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
@@ -160,7 +160,7 @@ def words(text: str) -> str:
         (lambda folder: cut(folder / "model.safetensors"), "cut off or damaged"),
     ],
 )
-def test_a_broken_checkpoint_is_a_sentence(
+def test_a_broken_checkpoint_has_its_error(
     at: Place, spoken: Pcm, break_it: Callable[[Path], None], sentence: str
 ) -> None:
     folder = at.folder / "broken"

@@ -24,13 +24,13 @@ def registry(settings: Settings) -> Registry:
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Hugging Face's layout, in two shards. Not to be changed."""
+    """Hugging Face's layout, in two shards. Read-only."""
     return write_hf(tmp_path_factory.mktemp("hf") / "tiny")
 
 
 @pytest.fixture(scope="session")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both layouts side by side, as the official repositories have them. Not to be changed."""
+    """Both layouts side by side, as the official repositories have them. Read-only."""
     folder = write_hf(tmp_path_factory.mktemp("both") / "tiny")
     write_mistral(folder)
     (folder / "README.md").write_text("# A model\n", "utf-8")
@@ -39,11 +39,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hub(both: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """With one repository, `NAME`. The client is told of it the way a user tells it."""
-    # Whoever imported the client before in this process may have left its telemetry on.
+    """A hub with one repository, `NAME`, set in HF_ENDPOINT as a user sets it."""
+    # An earlier import of the client in this process may have left its telemetry on.
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)
     with Hub().running() as running:
         monkeypatch.setenv("HF_ENDPOINT", running.url)
-        running.repositories[NAME] = Repository.of(both)
+        running.repositories[NAME] = Repository.from_folder(both)
         yield running
         close_session()

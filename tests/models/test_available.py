@@ -1,4 +1,4 @@
-"""Names that were installed, asked for by the command line and by a server's callers."""
+"""Installed models by name, in the command line and in a server."""
 
 import json
 import shutil
@@ -24,27 +24,27 @@ def at(tmp_path: Path) -> Iterator[Place]:
         yield made
 
 
-def test_what_is_installed_stands_beside_what_came_in_packages(
+def test_installed_models_are_listed_after_built_in_ones(
     registry: Registry, settings: Settings, checkpoint: Path
 ) -> None:
-    shelf = AvailableModels(settings)
-    assert list(shelf) == list(BUILT_IN_MODELS)
+    models = AvailableModels(settings)
+    assert list(models) == list(BUILT_IN_MODELS)
     registry.add(checkpoint, "acme/tiny")
-    assert list(shelf) == [*BUILT_IN_MODELS, "acme/tiny"]
-    spec = shelf["acme/tiny"]
+    assert list(models) == [*BUILT_IN_MODELS, "acme/tiny"]
+    spec = models["acme/tiny"]
     assert (spec.name, spec.checkpoint) == ("acme/tiny", checkpoint)
-    assert {spec.name for spec in shelf.values()} == set(shelf)
+    assert {spec.name for spec in models.values()} == set(models)
     registry.remove("acme/tiny")
     with pytest.raises(UnknownModelError, match="acme/tiny"):
-        find_named_model("acme/tiny", shelf)
+        find_named_model("acme/tiny", models)
 
 
-def test_an_alias_without_a_model_names_the_command_that_gets_one(settings: Settings) -> None:
+def test_an_alias_without_a_model_names_the_pull_command(settings: Settings) -> None:
     with pytest.raises(NoWeightsError, match="voxgate models pull mistralai/Voxtral-Mini-3B-2507"):
         find_named_model("voxtral-mini-latest", AvailableModels(settings))
 
 
-def test_a_model_that_was_changed_is_refused_and_not_offered(
+def test_a_changed_model_is_refused_and_not_listed(
     registry: Registry, settings: Settings, checkpoint: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(checkpoint, tmp_path / "mine"))
@@ -65,7 +65,7 @@ def test_an_installed_model_transcribes_by_its_name(at: Place) -> None:
     assert answer["text"]
 
 
-def test_an_engine_of_its_own_is_started_by_that_name(at: Place) -> None:
+def test_an_engine_is_started_by_the_name_of_an_installed_model(at: Place) -> None:
     assert at.run("models", "add", CHECKPOINT, "--name", "acme/digits").returncode == 0
     with at.running("engine", "acme/digits", "--socket", at.temp / "engine") as process:
         assert process.stdout is not None
@@ -74,7 +74,7 @@ def test_an_engine_of_its_own_is_started_by_that_name(at: Place) -> None:
         assert process.wait(DEADLINE_S) == 0
 
 
-def test_without_a_choice_the_model_that_was_installed_last_is_taken(at: Place) -> None:
+def test_the_model_that_was_installed_last_is_the_default(at: Place) -> None:
     for name in ("acme/first", "acme/last"):
         assert at.run("models", "add", CHECKPOINT, "--name", name).returncode == 0
     done = at.run("transcribe", SAMPLE, "-f", "json")
@@ -85,7 +85,7 @@ def test_without_a_choice_the_model_that_was_installed_last_is_taken(at: Place) 
     assert json.loads(done.stdout)["model"] == "acme/first"
 
 
-async def test_a_server_offers_it_and_answers_with_it(at: Place) -> None:
+async def test_a_server_lists_an_installed_model_and_transcribes_with_it(at: Place) -> None:
     assert at.run("models", "add", CHECKPOINT, "--name", "acme/digits").returncode == 0
     async with served(at) as server:
         models = (await server.client.get("/models")).json()["data"]

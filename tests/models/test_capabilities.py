@@ -23,7 +23,7 @@ def able(*options: str) -> Capabilities:
     return Capabilities(30.0, ("en",), "none", options=frozenset(options))
 
 
-def test_every_option_is_a_promise_or_a_hint() -> None:
+def test_every_option_is_strict_or_a_hint() -> None:
     assert {"language", "vocabulary", *STRICT_OPTIONS, *HINT_OPTIONS} == set(
         Options.__dataclass_fields__
     )
@@ -31,7 +31,7 @@ def test_every_option_is_a_promise_or_a_hint() -> None:
 
 
 @pytest.mark.parametrize("name", STRICT_OPTIONS)
-def test_a_promise_is_kept_or_refused(name: str) -> None:
+def test_a_strict_option_is_honoured_or_refused(name: str) -> None:
     able(name).check("a/b", ASKED[name])
     assert able(name).honoured(ASKED[name]) == (ASKED[name], ())
     with pytest.raises(OptionError, match=rf"^a/b cannot fulfil '{name}'\. Leave it out, or ask"):
@@ -39,13 +39,13 @@ def test_a_promise_is_kept_or_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HINT_OPTIONS)
-def test_a_hint_is_used_or_taken_out_and_named(name: str) -> None:
+def test_a_hint_is_honoured_or_removed_and_named(name: str) -> None:
     assert able(name).honoured(ASKED[name]) == (ASKED[name], ())
     assert able().honoured(ASKED[name]) == (Options(), (name,))
     able().check("a/b", ASKED[name])
 
 
-def test_words_that_will_be_said_are_a_hint_for_models_that_take_them() -> None:
+def test_the_vocabulary_is_a_hint() -> None:
     asked = Options(vocabulary=("Voxgate",))
     taking = replace(able(), vocabulary=True)
     assert taking.honoured(asked) == (asked, ())

@@ -16,17 +16,17 @@ from voxgate.models.catalogue import (
 )
 
 
-def test_models_stand_under_their_names() -> None:
+def test_models_are_keyed_by_their_names() -> None:
     assert find_model(MODEL) is BUILT_IN_MODELS[MODEL]
     assert all(name == spec.name for name, spec in BUILT_IN_MODELS.items())
 
 
-def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+def test_an_unknown_name_raises_with_the_nearest() -> None:
     with pytest.raises(UnknownModelError, match=f"Nearest: {MODEL}"):
         find_model("cmusphinx/en-uk")
 
 
-def test_what_is_not_installed_is_named() -> None:
+def test_missing_packages_are_named() -> None:
     assert why_not_installed(BUILT_IN_MODELS[MODEL]) is None
     spec = replace(BUILT_IN_MODELS[MODEL], distributions=("pocketsphinx", "no-such-thing"))
     sentence = why_not_installed(spec)
@@ -41,7 +41,7 @@ def test_the_catalogue_is_read_without_loading_models() -> None:
     assert answer.stdout.strip() == b"set()"
 
 
-def test_a_checkpoint_is_found_by_its_folder_however_that_is_written(
+def test_a_checkpoint_is_found_by_any_spelling_of_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = weightless(tmp_path / "models" / "mine")
@@ -60,7 +60,7 @@ def test_a_checkpoint_is_found_by_its_folder_however_that_is_written(
     assert BUILT_IN_MODELS[MODEL].address == MODEL
 
 
-def test_a_checkpoint_is_looked_at_without_torch(tmp_path: Path) -> None:
+def test_a_checkpoint_is_inspected_without_torch(tmp_path: Path) -> None:
     folder = weightless(tmp_path / "mine")
     code = (
         "import sys\n"
@@ -72,7 +72,7 @@ def test_a_checkpoint_is_looked_at_without_torch(tmp_path: Path) -> None:
     assert answer.stdout.strip() == b"set()"
 
 
-def test_what_a_checkpoint_can_do_is_the_familys(tmp_path: Path) -> None:
+def test_a_checkpoint_has_the_capabilities_of_its_family(tmp_path: Path) -> None:
     able = find_model(str(weightless(tmp_path / "mine"))).capabilities
     assert (able.window_s, able.times) == (30.0, "none")
     assert set(able.languages) == {"en", "fr", "es", "pt", "hi", "de", "nl", "it"}
@@ -82,7 +82,7 @@ def test_what_a_checkpoint_can_do_is_the_familys(tmp_path: Path) -> None:
     }
 
 
-def test_what_a_checkpoint_needs_is_got_by_the_extra(tmp_path: Path) -> None:
+def test_the_extra_installs_what_a_checkpoint_needs(tmp_path: Path) -> None:
     spec = find_model(str(weightless(tmp_path / "mine")))
     assert spec.distributions == ("torch", "safetensors", "mistral-common")
     sentence = why_not_installed(replace(spec, distributions=("torch", "no-such-thing")))
@@ -92,7 +92,7 @@ def test_what_a_checkpoint_needs_is_got_by_the_extra(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["./none", "/none/at/all", "~nobody/none", "."])
-def test_a_folder_that_is_no_checkpoint_is_refused(
+def test_a_folder_without_a_checkpoint_is_refused(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -100,7 +100,9 @@ def test_a_folder_that_is_no_checkpoint_is_refused(
         find_model(name)
 
 
-def test_a_name_that_is_no_path_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_is_not_a_path_is_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     weightless(tmp_path / "mine")
     for name in ("mine", "owner/mine", ""):
@@ -108,6 +110,6 @@ def test_a_name_that_is_no_path_is_a_name(tmp_path: Path, monkeypatch: pytest.Mo
             find_model(name)
 
 
-def test_a_stranger_names_no_folder(tmp_path: Path) -> None:
+def test_a_named_model_is_never_a_folder(tmp_path: Path) -> None:
     with pytest.raises(UnknownModelError):
         find_named_model(str(weightless(tmp_path / "mine")))

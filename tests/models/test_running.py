@@ -1,4 +1,4 @@
-"""Plates of real processes: who lives is found, who died is not."""
+"""Records of real processes: running engines are found, dead ones are not."""
 
 import json
 import os
@@ -35,17 +35,17 @@ sys.stdin.read()
 """
 
 
-def test_it_hangs_as_long_as_the_engine_lasts(tmp_path: Path) -> None:
+def test_a_record_is_published_while_the_engine_runs(tmp_path: Path) -> None:
     folder = tmp_path / "home" / "run"
-    plate = EngineRecord.for_process(SPEC, tmp_path / "engine")
-    with published_record(plate, folder):
-        assert running_engines(folder) == [plate]
-        assert running_engines(folder) == [plate]  # looking takes nothing away
-        assert (plate.pid, plate.model) == (os.getpid(), SPEC.name)
+    record = EngineRecord.for_process(SPEC, tmp_path / "engine")
+    with published_record(record, folder):
+        assert running_engines(folder) == [record]
+        assert running_engines(folder) == [record]  # looking takes nothing away
+        assert (record.pid, record.model) == (os.getpid(), SPEC.name)
     assert list(folder.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_taken_away(tmp_path: Path) -> None:
+def test_the_record_of_a_killed_process_is_deleted(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, tmp_path],
         stdin=subprocess.PIPE,
@@ -53,7 +53,7 @@ def test_what_a_killed_process_left_is_taken_away(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert [plate.pid for plate in running_engines(tmp_path)] == [process.pid]
+        assert [record.pid for record in running_engines(tmp_path)] == [process.pid]
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert (tmp_path / f"{process.pid}.json").exists()
@@ -61,7 +61,7 @@ def test_what_a_killed_process_left_is_taken_away(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_of_nobodys_is_no_engine(tmp_path: Path) -> None:
+def test_an_unlocked_file_is_not_an_engine(tmp_path: Path) -> None:
     with published_record(EngineRecord.for_process(SPEC, tmp_path / "engine"), tmp_path):
         stale = tmp_path / f"{2**22 + 1}.json"
         stale.write_text(json.dumps({"pid": 1}), "utf-8")
@@ -69,7 +69,7 @@ def test_a_file_of_nobodys_is_no_engine(tmp_path: Path) -> None:
         assert not stale.exists()
 
 
-def test_a_plate_of_another_version_is_left_alone(tmp_path: Path) -> None:
+def test_a_record_of_another_version_is_kept(tmp_path: Path) -> None:
     with subprocess.Popen(
         [
             *(sys.executable, "-c", NEWER),
@@ -86,7 +86,7 @@ def test_a_plate_of_another_version_is_left_alone(tmp_path: Path) -> None:
         process.stdin.close()
 
 
-def test_an_engine_works_where_no_plate_can_hang(tmp_path: Path) -> None:
+def test_an_engine_runs_where_no_record_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("no folder")
     entered = False
     with published_record(

@@ -1,10 +1,10 @@
-"""Do something with the registry and be killed in the middle of it: at every moment, one by one.
+"""Change the registry and be killed during the change, at every moment in turn.
 
     python -m tests.models.store.killed HOME pull NAME | import FILE | remove NAME
 
-A moment is whenever the process is about to open, rename, make or delete something of the home. At
-each, a child is killed, as by `kill -9`; then what it left must be a whole model or none, and
-another child must get to the end. Prints how many moments there were, as JSON.
+A moment is when the process is about to open, rename, create or delete a path of the home. At each,
+a child is killed, as by `kill -9`. What it left must be a complete model or none, and another child
+must finish the change. Prints the number of moments as JSON.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 
 
 def main(home: Path, verb: str, what: str) -> int:
-    """Sweep over the moments. The home is put back before each."""
+    """Run every moment and return their number. The home is restored before each."""
     set_client_factory(lambda: httpx2.Client(verify=CONTEXT, follow_redirects=True))
     registry = Registry.open(Settings(home=home))
     verbs: dict[str, Callable[[], object]] = {
@@ -72,7 +72,7 @@ def main(home: Path, verb: str, what: str) -> int:
 
 
 def run(work: Callable[[], object], home: Path, moment: int | None = None) -> int:
-    """In a child, killed at that moment; None lets it come to its end."""
+    """Run in a child that is killed at that moment; None lets it finish. Return its exit code."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -87,19 +87,19 @@ def run(work: Callable[[], object], home: Path, moment: int | None = None) -> in
 
 
 def kill_at(moment: int, home: Path) -> None:
-    """End this process at one of its moments, before what it is about to do."""
+    """Kill this process at one of its moments, before the operation."""
     pid, moments = os.getpid(), iter(range(moment - 1))
 
-    def see(event: str, arguments: tuple[object, ...]) -> None:
+    def on_event(event: str, arguments: tuple[object, ...]) -> None:
         ours = event == "open" and str(arguments[0]).startswith(str(home))
         if (ours or event in EVENTS) and next(moments, None) is None:
             os.kill(pid, signal.SIGKILL)
 
-    sys.addaudithook(see)
+    sys.addaudithook(on_event)
 
 
 def files(home: Path) -> set[str]:
-    """Everything that lies there, but for empty folders."""
+    """Return every file in the home."""
     return {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
 
 

@@ -82,7 +82,7 @@ def test_importing_twice_changes_nothing(there: Registry, bundle: Path) -> None:
     assert "is already installed" in said[0]
 
 
-def test_an_import_mends_a_model_that_was_spoilt(there: Registry, bundle: Path) -> None:
+def test_an_import_repairs_a_damaged_model(there: Registry, bundle: Path) -> None:
     record = import_model(there, bundle)
     (record.folder / "config.json").write_text("{}")
     there.verify(import_model(there, bundle))
@@ -102,7 +102,7 @@ def test_an_edited_model_is_not_exported(registry: Registry, hub: Hub, tmp_path:
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_place_that_cannot_be_written_has_its_sentence(
+def test_a_target_that_cannot_be_written_has_its_error(
     registry: Registry, checkpoint: Path, tmp_path: Path
 ) -> None:
     record = registry.add(checkpoint)
@@ -150,7 +150,7 @@ def say_in_the_manifest(**said: object) -> Callable[[Members], None]:
 
 
 def call_it_everywhere(name: str) -> Callable[[Members], None]:
-    """Both the member and the manifest name a way out."""
+    """Both the member and the manifest name an outside path."""
 
     def change(members: Members) -> None:
         facts = json.loads(members[0][1])
@@ -199,7 +199,7 @@ def grow_the_manifest(members: Members) -> None:
         lambda members: members.reverse(),
     ],
 )
-def test_a_file_that_was_tampered_with_is_refused_and_leaves_nothing(
+def test_a_manipulated_file_is_refused_and_leaves_nothing(
     there: Registry, bundle: Path, tmp_path: Path, change: Callable[[Members], Any]
 ) -> None:
     before = set(tmp_path.rglob("*"))
@@ -212,7 +212,7 @@ def test_a_file_that_was_tampered_with_is_refused_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("part", [0, 100, 600, 3000, -2000, -600])
-def test_a_file_that_was_cut_is_refused_and_leaves_nothing(
+def test_a_truncated_file_is_refused_and_leaves_nothing(
     there: Registry, bundle: Path, part: int
 ) -> None:
     # A tar ends with at least 1 KiB of zeros, filled up to 10 KiB: a cut there loses nothing.
@@ -228,7 +228,7 @@ def last_content(bundle: Path) -> int:
     return last.offset_data + last.size
 
 
-def test_other_files_are_no_models(there: Registry, tmp_path: Path) -> None:
+def test_other_files_are_refused(there: Registry, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("words " * 1000)
     with pytest.raises(BundleError, match=r"note\.txt is not a complete file"):
         import_model(there, tmp_path / "note.txt")
@@ -238,10 +238,10 @@ def test_other_files_are_no_models(there: Registry, tmp_path: Path) -> None:
         import_model(there, tmp_path)
 
 
-def test_right_hashes_of_wrong_weights_are_refused_as_well(
+def test_invalid_weights_with_valid_hashes_are_refused(
     there: Registry, registry: Registry, checkpoint: Path, tmp_path: Path
 ) -> None:
-    """Whoever made the file made its hashes, too: what they are of is looked at."""
+    """The hashes come from the same source as the file, so the weights are checked as well."""
     record = registry.add(checkpoint)
     without = [file for file in record.files if file.name != "tekken.json"]
     export_model(replace(record, files=tuple(without)), tmp_path / "tiny.tar")
@@ -250,14 +250,12 @@ def test_right_hashes_of_wrong_weights_are_refused_as_well(
     assert not left(there)
 
 
-def test_the_name_of_an_added_folder_is_left_to_it(registry: Registry, bundle: Path) -> None:
+def test_an_import_does_not_replace_an_added_folder(registry: Registry, bundle: Path) -> None:
     with pytest.raises(UsageError, match="is a folder that was added"):
         import_model(registry, bundle)
 
 
-def test_a_disk_without_room_is_told_before_anything_is_copied(
-    there: Registry, bundle: Path
-) -> None:
+def test_a_full_disk_is_reported_before_anything_is_copied(there: Registry, bundle: Path) -> None:
     def claim_too_much(members: Members) -> None:
         facts = json.loads(members[0][1])
         facts["files"][0]["nbytes"] = 2**60

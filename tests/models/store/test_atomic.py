@@ -17,7 +17,7 @@ with file_lock(Path(sys.argv[1])):
 """
 
 
-def test_one_at_a_time_and_the_file_goes_with_the_last(tmp_path: Path) -> None:
+def test_a_lock_has_one_holder_and_its_file_is_deleted(tmp_path: Path) -> None:
     path, most = tmp_path / "lock", 0
     inside: list[int] = []
 
@@ -38,7 +38,7 @@ def test_one_at_a_time_and_the_file_goes_with_the_last(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+def test_the_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE

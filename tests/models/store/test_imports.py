@@ -1,4 +1,4 @@
-"""What the registry loads, and when."""
+"""The modules that the store imports, and when."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""kill -9 at any moment leaves nothing, or something whole; the next try works."""
+"""kill -9 at any moment leaves a complete model or none, and the next attempt works."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ MOMENTS = 30  # at least: a change is no single step
 
 @pytest.fixture
 def settings() -> Iterator[Settings]:
-    """A home in memory where there is such a place: a sweep waits for the disk a thousand times."""
+    """A home in memory if possible, since a sweep syncs the disk a thousand times."""
     with tempfile.TemporaryDirectory(dir=SHM if os.access(SHM, os.W_OK) else None) as folder:
         (Path(folder) / "home").mkdir()
         yield Settings(home=Path(folder) / "home")
@@ -37,7 +37,7 @@ def sweep(settings: Settings, *arguments: str | Path) -> int:
         capture_output=True,
         text=True,
         env={**os.environ, **QUIET},
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
@@ -46,9 +46,9 @@ def sweep(settings: Settings, *arguments: str | Path) -> int:
 def test_a_pull_over_an_older_revision(
     registry: Registry, settings: Settings, hub: Hub, tmp_path: Path
 ) -> None:
-    hub.repositories[NAME] = Repository.of(write_mistral(tmp_path / "older"))
+    hub.repositories[NAME] = Repository.from_folder(write_mistral(tmp_path / "older"))
     pull_model(registry, NAME)
-    hub.repositories[NAME] = Repository.of(write_mistral(tmp_path / "newer", seed=2))
+    hub.repositories[NAME] = Repository.from_folder(write_mistral(tmp_path / "newer", seed=2))
     assert sweep(settings, "pull", NAME) > MOMENTS
 
 

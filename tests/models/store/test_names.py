@@ -32,12 +32,12 @@ def shape(width: int, layers: int) -> VoxtralConfig:
         (48, 2, "acme/own"),
     ],
 )
-def test_a_family_is_a_shape(width: int, layers: int, family: str) -> None:
+def test_a_family_is_defined_by_its_shape(width: int, layers: int, family: str) -> None:
     assert names.family_of(shape(width, layers), "acme/own") == family
 
 
 @pytest.mark.parametrize("alias", sorted(MINI.aliases | SMALL.aliases))
-def test_an_alias_means_its_family_and_never_another(alias: str) -> None:
+def test_an_alias_stands_only_for_its_family(alias: str) -> None:
     mine, other = (MINI, SMALL) if alias in MINI.aliases else (SMALL, MINI)
     kin, stranger = record("acme/kin", mine.name), record("acme/zz", other.name, "2026-09-09")
     own = record("acme/own-shape", "acme/own-shape", "2026-09-09")
@@ -61,7 +61,7 @@ def test_the_aliases_that_the_apis_use_are_known() -> None:
     assert not MINI.aliases & SMALL.aliases
 
 
-def test_of_several_the_official_one_comes_first_then_the_latest_then_the_last_by_name() -> None:
+def test_an_alias_prefers_the_official_then_the_latest_then_the_last_by_name() -> None:
     official = record(MINI.repository, MINI.name, "2026-01-01")
     early, late = record("a/early", MINI.name, "2026-02-01"), record("b/late", MINI.name, "2026-03")
     twin = record("c/twin", MINI.name, "2026-03")
@@ -71,7 +71,7 @@ def test_of_several_the_official_one_comes_first_then_the_latest_then_the_last_b
     assert choose_model("voxtral-mini-latest", [twin, early, late]) == twin
 
 
-def test_aliases_stand_for_the_one_that_they_choose() -> None:
+def test_the_aliases_of_a_model_are_those_that_choose_it() -> None:
     kin, later = record("a/kin", MINI.name, "2026-01"), record("b/later", MINI.name, "2026-02")
     stranger = record("c/own-shape", "c/own-shape")
     installed = [kin, later, stranger]
@@ -80,7 +80,7 @@ def test_aliases_stand_for_the_one_that_they_choose() -> None:
     assert names.aliases_of(kin, [stranger]) == ()  # it was removed a moment ago
 
 
-def test_a_models_own_name_comes_before_every_alias() -> None:
+def test_a_models_own_name_has_precedence_over_aliases() -> None:
     official = record(MINI.repository, MINI.name)
     kin = record("acme/kin", MINI.name, "2026-09-09")
     assert choose_model(MINI.repository, [kin, official]) == official
@@ -99,7 +99,7 @@ def test_an_unknown_name_names_the_nearest() -> None:
         *("-rf", "a b", "a\nb", "a\0b", "ä", "a@b", "a--b", "x" * 97, "a\\b", "a:b", "~"),
     ],
 )
-def test_a_name_that_could_mean_a_place_is_none(name: str) -> None:
+def test_a_name_that_could_be_a_path_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="cannot be a model's name"):
         names.check_name(name)
 
@@ -110,6 +110,6 @@ def test_other_names_are_free(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["voxtral-mini-latest", "Voxtral-Small", "cmusphinx/en-us"])
-def test_names_that_stand_for_something_are_taken(name: str) -> None:
+def test_names_and_aliases_in_use_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="stands for something else already"):
         names.check_free_name(name)

@@ -38,7 +38,7 @@ HF_FILES = {
 
 
 def under(folder: Path) -> set[str]:
-    """Every file below a folder."""
+    """Return every file below a folder."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
@@ -73,10 +73,10 @@ def test_one_layout_is_fetched_never_both(registry: Registry, hub: Hub) -> None:
     assert set(hub.fetched()) == HF_FILES
 
 
-def test_mistrals_layout_is_taken_where_it_is_the_only_one(
+def test_mistrals_layout_is_fetched_if_it_is_the_only_one(
     registry: Registry, hub: Hub, tmp_path: Path
 ) -> None:
-    hub.repositories[NAME] = Repository.of(write_mistral(tmp_path / "mistral"))
+    hub.repositories[NAME] = Repository.from_folder(write_mistral(tmp_path / "mistral"))
     record = pull_model(registry, NAME)
     assert record.layout == "mistral"
     assert {file.name for file in record.files} == {
@@ -92,7 +92,7 @@ def test_a_single_file_of_weights_needs_no_index(
     (folder / "model-00001-of-00001.safetensors").rename(folder / "model.safetensors")
     (folder / INDEX).unlink()
     other = {"original/model.safetensors": b"of nobody's concern"}
-    hub.repositories[NAME] = Repository.of(folder, **other)
+    hub.repositories[NAME] = Repository.from_folder(folder, **other)
     record = pull_model(registry, NAME)
     assert {file.name for file in record.files} == {path.name for path in folder.iterdir()}
     Checkpoint.open(record.folder)
@@ -108,14 +108,12 @@ def test_a_second_pull_of_the_same_commit_fetches_nothing(registry: Registry, hu
 def test_a_revision_is_pinned_and_named_by_its_commit(registry: Registry, hub: Hub) -> None:
     commit = hub.repositories[NAME].commit
     assert pull_model(registry, NAME, revision="main").revision == commit
-    assert all(commit in asked.path for asked in hub.asked if "/resolve/" in asked.path)
+    assert all(commit in asked.path for asked in hub.requests if "/resolve/" in asked.path)
 
 
-def test_a_newer_commit_takes_the_place_of_the_older(
-    registry: Registry, hub: Hub, tmp_path: Path
-) -> None:
+def test_a_newer_commit_replaces_the_older(registry: Registry, hub: Hub, tmp_path: Path) -> None:
     older = pull_model(registry, NAME)
-    hub.repositories[NAME] = Repository.of(write_hf(tmp_path / "newer", seed=2))
+    hub.repositories[NAME] = Repository.from_folder(write_hf(tmp_path / "newer", seed=2))
     newer = pull_model(registry, NAME)
     assert newer.revision != older.revision
     assert registry.list() == (newer,)
@@ -123,9 +121,7 @@ def test_a_newer_commit_takes_the_place_of_the_older(
     registry.check_unchanged(newer)
 
 
-def test_a_file_that_was_spoilt_here_is_fetched_anew_and_no_other(
-    registry: Registry, hub: Hub
-) -> None:
+def test_only_a_damaged_file_is_fetched_again(registry: Registry, hub: Hub) -> None:
     record = pull_model(registry, NAME)
     before = len(hub.fetched())
     spoilt = record.folder / SHARD
@@ -141,7 +137,7 @@ def test_slow_bytes_arrive(registry: Registry, hub: Hub) -> None:
     registry.verify(pull_model(registry, NAME))
 
 
-def test_progress_is_told_to_the_last_byte(registry: Registry, hub: Hub) -> None:
+def test_progress_is_reported_to_the_last_byte(registry: Registry, hub: Hub) -> None:
     seen: list[tuple[str, int, int]] = []
     lines: list[str] = []
     record = pull_model(
@@ -154,19 +150,17 @@ def test_progress_is_told_to_the_last_byte(registry: Registry, hub: Hub) -> None
     assert "are free. Loaded as it is stored, it will take" in line
 
 
-def test_a_connection_that_is_cut_once_is_taken_up_again(registry: Registry, hub: Hub) -> None:
+def test_a_broken_connection_is_resumed(registry: Registry, hub: Hub) -> None:
     hub.faults.cut_at[SHARD] = len(hub.repositories[NAME].files[SHARD]) // 2
     hub.faults.cut_once.add(SHARD)
     registry.verify(pull_model(registry, NAME))
     assert hub.fetched(host="cdn").count(SHARD) == 2
 
 
-def test_a_later_pull_goes_on_where_an_earlier_one_was(
-    registry: Registry, hub: Hub, tmp_path: Path
-) -> None:
+def test_a_later_pull_resumes_an_earlier_one(registry: Registry, hub: Hub, tmp_path: Path) -> None:
     # The client hands over 10 MiB at a time: the file has to have more.
     folder = write_mistral(tmp_path / "large", vocabulary=2**18)
-    hub.repositories[NAME] = Repository.of(folder)
+    hub.repositories[NAME] = Repository.from_folder(folder)
     weights = "consolidated.safetensors"
     content = hub.repositories[NAME].files[weights]
     part = registry.paths.staging(NAME) / "parts" / weights
@@ -178,11 +172,11 @@ def test_a_later_pull_goes_on_where_an_earlier_one_was(
     assert registry.list() == ()
     assert not registry.paths.folders(NAME)
     hub.faults.cut_at.clear()
-    before = len(hub.asked)
+    before = len(hub.requests)
     registry.verify(pull_model(registry, NAME))
-    (asked,) = (a for a in hub.asked[before:] if a.host == "cdn" and a.path.endswith(weights))
+    (asked,) = (a for a in hub.requests[before:] if a.host == "cdn" and a.path.endswith(weights))
     assert asked.headers["Range"] == f"bytes={kept}-"
-    assert not [a for a in hub.asked[before:] if a.path.endswith("tekken.json")]  # was whole
+    assert not [a for a in hub.requests[before:] if a.path.endswith("tekken.json")]  # was whole
 
 
 def test_too_many_requests_once_are_waited_for(registry: Registry, hub: Hub) -> None:
@@ -200,7 +194,7 @@ def half(content: bytes) -> bytes:
     [half, lambda content: content + b"more", lambda content: b" " * len(content)],
     ids=["shorter", "longer", "another content"],
 )
-def test_what_is_not_as_announced_is_refused_and_deleted(
+def test_a_file_that_differs_from_the_announced_is_deleted(
     registry: Registry, hub: Hub, name: str, spoil: Callable[[bytes], bytes]
 ) -> None:
     hub.faults.replaced[name] = spoil(hub.repositories[NAME].files[name])
@@ -214,7 +208,7 @@ def test_what_is_not_as_announced_is_refused_and_deleted(
 
 
 def test_a_gated_model_needs_a_token(registry: Registry, hub: Hub) -> None:
-    hub.repositories[NAME].gated_for = "hf_right"
+    hub.repositories[NAME].gate = "hf_right"
     with pytest.raises(HubAccessError, match=r"accepted its terms on .*--token or in HF_TOKEN"):
         pull_model(registry, NAME)
     with pytest.raises(HubAccessError, match=r"refuses .* to the bearer of this token"):
@@ -270,7 +264,7 @@ def with_broken_weights(files: dict[str, bytes]) -> None:
         (with_broken_weights, "cannot be read as safetensors", True),
     ],
 )
-def test_what_is_no_voxtral_is_refused_and_leaves_nothing(
+def test_other_models_than_voxtral_are_refused_and_leave_nothing(
     registry: Registry,
     hub: Hub,
     change: Callable[[dict[str, bytes]], object],
@@ -313,7 +307,7 @@ def ask(hub: Hub, what: str) -> tuple[str, str | None]:
         ("no hub", HubError, "connection to the hub failed"),
     ],
 )
-def test_each_refusal_of_the_hub_has_its_sentence(
+def test_each_error_of_the_hub_has_its_sentence(
     registry: Registry, hub: Hub, what: str, kind: type[VoxgateError], says: str
 ) -> None:
     name, revision = ask(hub, what)
@@ -323,10 +317,10 @@ def test_each_refusal_of_the_hub_has_its_sentence(
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../b", "acme/", "a/b/c", "x" * 200, "ac me/x", ""])
-def test_odd_names_reach_no_disk_and_no_hub(registry: Registry, hub: Hub, name: str) -> None:
+def test_invalid_names_reach_neither_disk_nor_hub(registry: Registry, hub: Hub, name: str) -> None:
     with pytest.raises(UsageError, match="cannot be a model's name"):
         pull_model(registry, name)
-    assert not hub.asked
+    assert not hub.requests
     assert not registry.paths.models.exists()
 
 
@@ -335,7 +329,7 @@ def test_an_alias_pulls_the_official_repository(registry: Registry, hub: Hub) ->
         pull_model(registry, "voxtral-small-latest")
 
 
-def test_the_name_of_a_folder_of_somebodys_is_left_to_it(
+def test_a_pull_does_not_replace_an_added_folder(
     registry: Registry, hub: Hub, checkpoint: Path
 ) -> None:
     registry.add(checkpoint, NAME)
@@ -343,9 +337,7 @@ def test_the_name_of_a_folder_of_somebodys_is_left_to_it(
         pull_model(registry, NAME)
 
 
-def test_of_two_pulls_at_once_the_second_waits_and_fetches_nothing(
-    registry: Registry, hub: Hub
-) -> None:
+def test_a_concurrent_second_pull_waits_and_fetches_nothing(registry: Registry, hub: Hub) -> None:
     hub.faults.held[SHARD] = 100
     done: list[object] = []
     said: list[str] = []
@@ -380,7 +372,7 @@ def test_without_the_client_the_sentence_says_what_to_install(
         pull_model(registry, NAME)
 
 
-def test_a_commit_is_not_taken_on_trust(registry: Registry, hub: Hub) -> None:
+def test_a_malformed_commit_is_refused(registry: Registry, hub: Hub) -> None:
     hub.repositories[NAME].commit = "../../x"
     with pytest.raises(WrongContentError, match="does not report the commit"):
         pull_model(registry, NAME)

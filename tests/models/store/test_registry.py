@@ -31,7 +31,7 @@ SHARD = "model-00001-of-00002.safetensors"
 
 @pytest.fixture
 def folder(checkpoint: Path, tmp_path: Path) -> Path:
-    """A checkpoint of somebody's, to be changed at will."""
+    """A checkpoint that a test may change."""
     return Path(shutil.copytree(checkpoint, tmp_path / "digits"))
 
 
@@ -61,7 +61,7 @@ def test_a_record_outlives_its_process(
     assert Registry.open(settings).find("acme/digits") == record
 
 
-def test_only_the_layout_that_is_run_is_recorded(registry: Registry, both: Path) -> None:
+def test_only_the_used_layout_is_recorded(registry: Registry, both: Path) -> None:
     record = registry.add(both)
     assert record.layout == "hf"
     assert "consolidated.safetensors" not in {file.name for file in record.files}
@@ -72,7 +72,7 @@ def test_mistrals_layout_is_added_as_well(registry: Registry, tmp_path: Path) ->
     assert registry.add(write_mistral(tmp_path / "consolidated")).layout == "mistral"
 
 
-def test_a_revision_of_a_folder_changes_with_its_content_alone(
+def test_the_revision_of_a_folder_depends_only_on_its_content(
     registry: Registry, folder: Path, tmp_path: Path
 ) -> None:
     first = registry.add(folder)
@@ -82,7 +82,7 @@ def test_a_revision_of_a_folder_changes_with_its_content_alone(
     assert registry.add(other).revision != first.revision
 
 
-def test_adding_again_takes_the_folder_as_it_is_now(registry: Registry, folder: Path) -> None:
+def test_adding_a_folder_again_records_its_new_content(registry: Registry, folder: Path) -> None:
     first = registry.add(folder)
     write_hf(folder, seed=3)
     with pytest.raises(ChangedCheckpointError, match=r"voxgate models add .* --name digits"):
@@ -101,7 +101,7 @@ def test_a_name_is_not_taken_from_another_folder(
 
 
 @pytest.mark.parametrize("name", ["../digits", "a/../b", "a b", "voxtral-mini"])
-def test_odd_names_are_refused(registry: Registry, folder: Path, name: str) -> None:
+def test_invalid_names_are_refused(registry: Registry, folder: Path, name: str) -> None:
     with pytest.raises(UsageError):
         registry.add(folder, name)
     assert not registry.paths.models.exists()
@@ -146,7 +146,7 @@ def name_another_kind(folder: Path) -> None:
         (shutil.rmtree, "is not a readable folder"),
     ],
 )
-def test_what_is_no_whole_checkpoint_is_not_added(
+def test_an_incomplete_checkpoint_is_not_added(
     registry: Registry, folder: Path, change: Callable[[Path], object], says: str
 ) -> None:
     change(folder)
@@ -156,7 +156,7 @@ def test_what_is_no_whole_checkpoint_is_not_added(
 
 
 def edit(path: Path) -> None:
-    """One byte, the size and even the second kept."""
+    """Change one byte, and keep the size and the second."""
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(bytes(content))
@@ -164,7 +164,7 @@ def edit(path: Path) -> None:
 
 @pytest.mark.parametrize("name", [SHARD, "config.json", "tekken.json"])
 @pytest.mark.parametrize("change", [edit, Path.unlink, lambda path: os.truncate(path, 10)])
-def test_an_edited_checkpoint_is_noticed_and_refused(
+def test_an_edited_checkpoint_is_refused(
     registry: Registry,
     settings: Settings,
     folder: Path,
@@ -189,7 +189,7 @@ def test_an_edit_that_hides_its_time_is_found_by_its_hash(registry: Registry, fo
         registry.verify(record)
 
 
-def test_files_that_only_look_new_are_healthy_after_they_were_verified(
+def test_new_times_of_the_same_content_are_recorded_by_a_verification(
     registry: Registry, folder: Path
 ) -> None:
     record = registry.add(folder)
@@ -217,7 +217,7 @@ def test_removing_a_pulled_model_frees_what_it_took(registry: Registry, hub: Hub
         registry.remove(NAME)
 
 
-def test_removing_takes_what_an_interrupted_pull_has_left(registry: Registry, hub: Hub) -> None:
+def test_removing_deletes_what_an_interrupted_pull_has_left(registry: Registry, hub: Hub) -> None:
     hub.faults.statuses[SHARD] = [404]
     with pytest.raises(Exception, match="hub"):
         pull_model(registry, NAME)
@@ -282,7 +282,7 @@ def test_a_broken_record_is_named_and_can_be_removed(
     assert registry.list() == ()
 
 
-def test_a_place_that_is_no_folder_has_its_sentence(
+def test_a_home_that_is_a_file_has_its_error(
     registry: Registry, settings: Settings, folder: Path
 ) -> None:
     settings.home.write_text("a file")
@@ -290,7 +290,7 @@ def test_a_place_that_is_no_folder_has_its_sentence(
         registry.add(folder)
 
 
-def test_a_home_that_nobody_made_holds_no_models(registry: Registry, settings: Settings) -> None:
+def test_a_home_that_does_not_exist_has_no_models(registry: Registry, settings: Settings) -> None:
     assert registry.list() == ()
     assert not settings.home.exists()
     registry_home = settings.home
@@ -299,7 +299,7 @@ def test_a_home_that_nobody_made_holds_no_models(registry: Registry, settings: S
     assert not registry_home.exists()
 
 
-def test_what_was_put_in_place_without_its_record_is_no_model_and_not_lost(
+def test_a_folder_without_a_record_is_adopted_by_the_next_pull(
     registry: Registry, hub: Hub
 ) -> None:
     """As after a kill between the two renames of an installation."""
@@ -319,6 +319,6 @@ def test_without_safetensors_the_sentence_says_what_to_install(
     monkeypatch.setitem(sys.modules, "safetensors", None)
     monkeypatch.delitem(
         sys.modules, "voxgate.voxtral.checkpoint.safetensors_file", raising=False
-    )  # who imported it
+    )  # if it was imported
     with pytest.raises(NoWeightsError, match=r'pip install "voxgate\[voxtral\]"'):
         registry.add(folder)
