@@ -1,4 +1,4 @@
-"""Real servers on the loopback: one in the test's own loop on a script, one as its users run it."""
+"""Real servers on the loopback: a scripted one in the test's loop, and `voxgate serve`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import base64
 import json
 import signal
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -25,7 +26,6 @@ from voxgate.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
     from tests.cli.command import Place
 
@@ -33,6 +33,7 @@ SCRIPTED = "scripted/one"
 ALIAS = "scripted/latest"  # stands for it
 ABSENT = "scripted/absent"
 PATH = "/api/v1/audio/transcriptions"
+FILE = {"file": ("note.flac", SAMPLE.read_bytes(), "audio/flac")}
 
 
 def model_spec(name: str, provider: Scripted, distributions: tuple[str, ...] = ()) -> ModelSpec:
@@ -40,7 +41,7 @@ def model_spec(name: str, provider: Scripted, distributions: tuple[str, ...] = (
         name=name,
         title="Scripted: One",
         released=date(2026, 1, 1),
-        summary="Answers as it is told.",
+        summary="Answers by a script.",
         licence="Apache-2.0",
         capabilities=provider.capabilities,
         loader="",
@@ -48,8 +49,8 @@ def model_spec(name: str, provider: Scripted, distributions: tuple[str, ...] = (
     )
 
 
-class Named(dict[str, ModelSpec]):
-    """Models by name and, as on a shelf, by an alias when one is asked for."""
+class ModelsWithAlias(dict[str, ModelSpec]):
+    """Models by name and, as in `AvailableModels`, by an alias on lookup."""
 
     def __missing__(self, name: str) -> ModelSpec:
         if name == ALIAS:
@@ -59,7 +60,7 @@ class Named(dict[str, ModelSpec]):
 
 @dataclass
 class Running:
-    """A server that takes requests."""
+    """A server that accepts requests."""
 
     url: str
     key: str
@@ -73,14 +74,14 @@ class Running:
 
 
 def recording(data: bytes | None = None, /, **fields: Any) -> dict[str, Any]:
-    """The body of a JSON request: the voice note, or these bytes."""
+    """Return the body of a JSON request with the sample, or with these bytes."""
     data = SAMPLE.read_bytes() if data is None else data
     audio = {"data": base64.b64encode(data).decode(), "format": "flac"}
     return {"model": SCRIPTED, "input_audio": audio, **fields}
 
 
 def error_of(response: httpx2.Response) -> dict[str, Any]:
-    """The error in an answer, after looking at its shape (openrouter-api.md 3.1)."""
+    """Return the error in a response, after checking its shape (openrouter-api.md 3.1)."""
     assert response.headers["content-type"].startswith("application/json")
     body: dict[str, Any] = json.loads(response.content)
     error: dict[str, Any] = body["error"]
@@ -98,7 +99,7 @@ async def serving(
     session: Callable[[Settings], Session] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """Serve with a provider on a script, and the embedded model beside it; or by a `session`."""
+    """Serve a scripted provider and the embedded model, or what `session` returns."""
     scripted = provider or Scripted()
     spool = folder / "spool"
     chosen = replace(Settings(), home=folder / "home", spool_dir=spool, **settings)
@@ -107,14 +108,14 @@ async def serving(
         ABSENT: model_spec(ABSENT, scripted, ("no-such-dist",)),
     }
 
-    def own(limited: Settings) -> Session:
+    def scripted_session(limited: Settings) -> Session:
         return Session(
             limited,
-            models=Named({**BUILT_IN_MODELS, **models}),
+            models=ModelsWithAlias({**BUILT_IN_MODELS, **models}),
             start=lambda spec, s: scripted if spec.name == SCRIPTED else LocalEngine(spec, s),
         )
 
-    server = ApiServer(chosen, host="127.0.0.1", port=0, session=session or own)
+    server = ApiServer(chosen, host="127.0.0.1", port=0, session=session or scripted_session)
     ready, keys = asyncio.Event(), list[str]()
     task = asyncio.create_task(server.run(ready=ready.set, first_key=keys.append))
     started = asyncio.create_task(ready.wait())
@@ -135,6 +136,47 @@ async def serving(
         await task
 
 
+class Gate:
+    """Blocks a scripted provider until it is opened."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+
+    def __call__(self, _: int) -> Any:
+        return self.open.wait()
+
+
+async def send_partial(
+    server: Running, data: bytes, length: int
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Send the first bytes of a JSON body of this length."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.server.port)
+    writer.write(
+        f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {server.key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n".encode()
+    )
+    writer.write(data)
+    return reader, writer
+
+
+async def post_and_disconnect(server: Running, body: dict[str, Any], provider: Scripted) -> None:
+    """Post, and close the connection when the provider is running."""
+    data = json.dumps(body).encode()
+    _, writer = await send_partial(server, data, len(data))
+    await until(lambda: provider.running == 1, "the provider's work")
+    writer.close()
+    await writer.wait_closed()
+
+
+def spool_files(server: Running) -> int:
+    """Return how many files the server has open in its spool: recordings and decoded sound."""
+    count = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the descriptor of the listing
+            count += str(server.settings.spool_dir) in str(link.readlink())
+    return count
+
+
 @dataclass
 class Served:
     """`voxgate serve` in a process of its own."""
@@ -153,7 +195,7 @@ class Served:
 
 @asynccontextmanager
 async def served(place: Place, *arguments: str, **settings: str) -> AsyncIterator[Served]:
-    """Start the command, and kill it in the end if it still runs."""
+    """Start the command, and kill it at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "voxgate", "serve", "--port", "0", *arguments),
         stdin=asyncio.subprocess.DEVNULL,

@@ -238,7 +238,7 @@ async def test_a_hundred_requests_of_three_keys(at: Place, added: str) -> None:
             assert answer.text == expected[number], paths[number]
         done = [owners[number] for number in order]
         wanted = Counter(done)
-        assert wanted.total() == 100  # refusals are looked at in tests/api/test_flights.py
+        assert wanted.total() == 100  # refusals are tested in tests/api/test_jobs.py
         # From when each had its first answer, until one of them had its last.
         start = max(done.index(owner) for owner in wanted)
         end = min(len(done) - done[::-1].index(owner) for owner in wanted)

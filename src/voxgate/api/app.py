@@ -1,4 +1,4 @@
-"""The application: routes, errors, documentation."""
+"""The FastAPI application: routes, error handlers, documentation."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 
 BASE = "/api/v1"
 ALIAS = "/v1"
-"""The same tree, for clients that were set up by OpenAI's or Mistral's habit."""
+"""The same routes, where OpenAI's and Mistral's clients expect them by default."""
 
 
 def application(gateway: Gateway) -> FastAPI:
-    """The server's whole surface on an open gateway. `/docs` works without a network."""
+    """Return the application on an open gateway. `/docs` works without a network."""
     app = FastAPIOffline(
         title="Voxgate",
         version=__version__,
         description="Speech to text on your own machines.",
         openapi_url=f"{BASE}/openapi.json",
-        redirect_slashes=False,  # a client would take its key to whatever 'Host' says
+        redirect_slashes=False,  # a redirect would send the client's key to the host in 'Host'
     )
     app.state.gateway = gateway
     error_responses.install_error_handlers(app)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(_health)
-    for part in (transcriptions, models, generations):
-        app.include_router(part.router, prefix=BASE)
-        app.include_router(part.router, prefix=ALIAS, include_in_schema=False)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way
+    for module in (transcriptions, models, generations):
+        app.include_router(module.router, prefix=BASE)
+        app.include_router(module.router, prefix=ALIAS, include_in_schema=False)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # the way that FastAPI documents
     return app
 
 
@@ -51,24 +51,24 @@ _health = APIRouter()
 @_health.get("/healthz", summary="Whether the server takes work", response_model=None)
 async def healthz(request: Request) -> Response:
     """200 while it takes work, 503 when it is about to stop."""
-    closed = request.app.state.gateway.flights.closed
+    closed = request.app.state.gateway.jobs.closed
     body = {"status": "stopping" if closed else "ok", "version": __version__}
     return error_responses.json_response(json.dumps(body).encode(), 503 if closed else 200)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
-    """A query that is not as it should be: 400, since clients have no class for 422."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 (registered for it)
+    """Answer an invalid query with 400: clients have no error class for 422."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 (it is registered for this class)
     first = error.errors()[0]
     name = str(first["loc"][-1])[:100]
-    said = str(first["msg"]).removeprefix("Input ")
+    reason = str(first["msg"]).removeprefix("Input ")
     return error_responses.error_response(
-        UsageError(f"'{name}' in the address: {said}. Correct it.")
+        UsageError(f"'{name}' in the address: {reason}. Correct it.")
     )
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's schema with the request's own model, which the route reads by hand."""
+    """Return FastAPI's schema with the model of the request, whose body the route reads itself."""
     if not app.openapi_schema:
         schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
@@ -76,7 +76,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         request = TranscriptionRequest.model_json_schema(
             ref_template="#/components/schemas/{model}"
         )
-        parts = schema.setdefault("components", {}).setdefault("schemas", {})
-        parts |= request.pop("$defs", {}) | {"TranscriptionRequest": request}
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas |= request.pop("$defs", {}) | {"TranscriptionRequest": request}
         app.openapi_schema = schema
     return app.openapi_schema

@@ -1,4 +1,4 @@
-"""Who calls: the key of a request, or nobody where keys are off and the caller is this machine."""
+"""The key of a request; without keys, the check that the request comes from this machine."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from voxgate.ledger.keys import Key, Keys
     from voxgate.settings import Settings
 
-MAX_KEY = 200  # characters; ours have 49
+MAX_KEY = 200  # characters; a key of this server has 49
 
 
 async def caller(headers: Mapping[str, str], keys: Keys, settings: Settings) -> Key | None:
-    """The key that a request carries; None where keys are off.
+    """Return the key that a request carries, or None where keys are off.
 
-    Raises `AuthenticationError`, and `ForbiddenError` where keys are off for a page of another site
-    that a browser on this machine has open: it could read everybody's work through the loopback.
+    Raises `AuthenticationError`. Where keys are off, raises `ForbiddenError` for a page of another
+    site that is open in a browser on this machine: it could read all transcripts through the
+    loopback.
     """
     if settings.auth == "off":
-        _refuse_strangers(headers)
+        _check_local_page(headers)
         return None
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
@@ -42,7 +43,7 @@ async def caller(headers: Mapping[str, str], keys: Keys, settings: Settings) -> 
 
 
 def check_host(host: str, settings: Settings) -> None:
-    """Raise `SettingsError` for a server without keys on anything but the loopback."""
+    """Raise `SettingsError` for a server without keys on any address but the loopback."""
     if settings.auth == "off" and not is_loopback(host):
         raise SettingsError(
             f"Without keys (VOXGATE_AUTH=off) the server listens on the loopback alone, not on "
@@ -51,7 +52,7 @@ def check_host(host: str, settings: Settings) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine, from this machine."""
+    """Return whether a host name or address is a loopback one."""
     host = host.strip("[]").lower()
     if host == "localhost":
         return True
@@ -61,19 +62,19 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _refuse_strangers(headers: Mapping[str, str]) -> None:
+def _check_local_page(headers: Mapping[str, str]) -> None:
     origin = headers.get("origin")
-    from_here = origin is None or is_loopback(_host(origin))
-    if not (is_loopback(_host(f"//{headers.get('host', '')}")) and from_here):
+    same_machine = origin is None or is_loopback(_host(origin))
+    if not (is_loopback(_host(f"//{headers.get('host', '')}")) and same_machine):
         raise ForbiddenError(
             "This server asks for no keys, so it answers to this machine alone: use "
             "http://127.0.0.1 or http://localhost, and no page of another site."
         )
 
 
-def _host(address: str) -> str:
-    """The host of an address; empty where it has none, or is none."""
+def _host(url: str) -> str:
+    """Return the host of a URL, or "" where it has none or is invalid."""
     try:
-        return urlsplit(address).hostname or ""
+        return urlsplit(url).hostname or ""
     except ValueError:
         return ""

@@ -1,9 +1,9 @@
-"""`Connection`: HTTP/1.1 as uvicorn speaks it, and an end for callers who do not.
+"""`Connection`: uvicorn's HTTP/1.1 protocol, with a time limit for callers that do not take part.
 
-uvicorn waits without a limit for a first request, for the rest of a head, for the rest of a body
-whose answer went out before it was here, and for a caller to read. It closes connections on callers
-who still send, which takes their answer back. What is not HTTP it answers in plain text, and fails
-where an answer has begun already.
+uvicorn waits without a limit for a first request, for the rest of a request's head, for the rest of
+a body that was answered before it was complete, and for a caller to read a response. It closes
+connections whose caller still sends, which can destroy the response on its way. It answers bytes
+that are not HTTP in plain text, and fails on them where a response has begun already.
 """
 
 from __future__ import annotations
@@ -28,105 +28,106 @@ NOT_HTTP = UsageError(
 )
 
 _BODY = error_body(NOT_HTTP)
-_REFUSAL = (
+_BAD_REQUEST = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
     b"Content-Length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
 )
 
 
 class Connection(H11Protocol):
-    """One caller's connection.
+    """One connection.
 
-    From its beginning, and from each answer, there are `timeout_keep_alive` seconds until the next
-    request has to be under way; a byte now and then does not lengthen them. For as long an answer
-    waits for its reader. While work is under way, nothing is limited here.
+    The next request must be complete up to its body within `timeout_keep_alive` seconds of the
+    connection's start or of the last response; single bytes do not extend that. A response waits
+    as long for its reader. While a request is being answered, nothing is limited here.
     """
 
-    _deaf = False
+    _discards_input = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
-        self._line = transport
-        self._next_request, self._reading = _Clock(self.loop), _Clock(self.loop)
-        super().connection_made(cast("asyncio.Transport", _Closing(transport, self._close)))
+        """Start to wait for a request."""
+        self._socket_transport = transport
+        self._request_timer, self._read_timer = _Timer(self.loop), _Timer(self.loop)
+        super().connection_made(cast("asyncio.Transport", _TransportProxy(transport, self._close)))
         self._await_request()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, unless the last answer was given: then let them pass."""
-        if not self._deaf:
+        """Take bytes; discard them after the last response."""
+        if not self._discards_input:
             super().data_received(data)
             self._await_request()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Start to wait for the next request."""
         super().on_response_complete()
         self._await_request()
 
     def pause_writing(self) -> None:
-        """Wait for the caller to read."""
+        """Start to wait for the caller to read."""
         super().pause_writing()
         self._await_reader()
 
     def resume_writing(self) -> None:
-        """Go on: what was to be read is read, nearly all of it."""
+        """Stop waiting: the caller has read nearly everything."""
         super().resume_writing()
-        if not self._line.is_closing():
-            self._reading.stop()
+        if not self._socket_transport.is_closing():
+            self._read_timer.stop()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
-        self._next_request.stop()
-        self._reading.stop()
+        """Stop both timers."""
+        self._request_timer.stop()
+        self._read_timer.stop()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's own sentence)
-        """Refuse what is no HTTP, unless an answer has begun: then nothing more can be said."""
+        """Answer bytes that are not HTTP, unless a response has begun already."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self._line.write(_REFUSAL)
-        if self.cycle:  # neither will its body be whole, nor more of its answer be heard
+            self._socket_transport.write(_BAD_REQUEST)
+        if self.cycle:  # its body stays incomplete, and no more of its response can be read
             self.cycle.disconnected, self.cycle.waiting_for_100_continue = True, False
             self.cycle.message_event.set()
-        self._linger()
+        self._close_lingering()
 
     def _close(self) -> None:
-        """Close, but give who still sends the time to read the answer."""
+        """Close, but give a caller that still sends the time to read the response."""
         sends = self.conn.their_state is h11.SEND_BODY
-        if sends and not self._deaf and not self._line.is_closing():
-            self._linger()
+        if sends and not self._discards_input and not self._socket_transport.is_closing():
+            self._close_lingering()
         else:
-            self._line.close()
+            self._socket_transport.close()
 
-    def _linger(self) -> None:
-        """Say no more and hear no more: RFC 9112, 9.6."""
-        self._deaf = True
+    def _close_lingering(self) -> None:
+        """Send nothing more and discard what arrives, for a limited time: RFC 9112, 9.6."""
+        self._discards_input = True
         self.flow.resume_reading()
-        with suppress(OSError):  # the caller is gone
-            self._line.write_eof()
-        self._next_request.start(self.timeout_keep_alive, self._end)
+        with suppress(OSError):  # the caller has disconnected
+            self._socket_transport.write_eof()
+        self._request_timer.start(self.timeout_keep_alive, self._time_out)
 
     def _await_request(self) -> None:
-        if self._deaf:
+        """Start the timer for the next request, or stop it where a request is being answered."""
+        if self._discards_input:
             return
         if self.cycle and not self.cycle.response_complete:
-            self._next_request.stop()
-        elif not self._next_request.runs:
-            self._next_request.start(self.timeout_keep_alive, self._end)
+            self._request_timer.stop()
+        elif not self._request_timer.running:
+            self._request_timer.start(self.timeout_keep_alive, self._time_out)
 
-    def _end(self) -> None:
-        self._line.close()
+    def _time_out(self) -> None:
+        self._socket_transport.close()
         self._await_reader()
 
     def _await_reader(self, unread: float = math.inf) -> None:
-        """Look again and again whether bytes leave, which are not added to in the meantime."""
-        left = self._line.get_write_buffer_size()
+        """Check periodically that the write buffer shrinks, and abort where it does not."""
+        left = self._socket_transport.get_write_buffer_size()
         if left and left >= unread:
-            self._line.abort()
+            self._socket_transport.abort()
             return
-        self._reading.start(self.timeout_keep_alive, lambda: self._await_reader(left))
+        self._read_timer.start(self.timeout_keep_alive, lambda: self._await_reader(left))
 
 
-class _Closing:
-    """A transport that is closed by somebody else."""
+class _TransportProxy:
+    """A transport with another `close`."""
 
     def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
         self._transport, self.close = transport, close
@@ -135,22 +136,22 @@ class _Closing:
         return getattr(self._transport, name)
 
 
-class _Clock:
-    """One timer, which runs or not."""
+class _Timer:
+    """One timer that can be restarted and stopped."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._timer: asyncio.TimerHandle | None = None
+        self._handle: asyncio.TimerHandle | None = None
 
     @property
-    def runs(self) -> bool:
-        return self._timer is not None
+    def running(self) -> bool:
+        return self._handle is not None
 
-    def start(self, seconds: float, end: Callable[[], None]) -> None:
+    def start(self, seconds: float, callback: Callable[[], None]) -> None:
         self.stop()
-        self._timer = self._loop.call_later(seconds, end)
+        self._handle = self._loop.call_later(seconds, callback)
 
     def stop(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._timer = None
+        if self._handle:
+            self._handle.cancel()
+        self._handle = None

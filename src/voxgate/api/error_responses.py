@@ -1,9 +1,9 @@
-"""Failures on the wire: one shape for every error of this server, the framework's own included.
+"""The shape of every error response, those of the framework included.
 
     {"error": {"code": 400, "message": "...", "metadata": {"error_type": "...", "code": "..."}}}
 
 `error.code` is the HTTP status, an integer: OpenRouter's clients hide the message of any other body
-(openrouter-api.md 3.1, 11.2). Our own stable name of the failure is `error.metadata.code`.
+(openrouter-api.md 3.1, 11.2). `error.metadata.code` is the stable name of the failure.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ERROR_TYPES = {
 }
 """OpenRouter's names; any other 4xx is an `invalid_request`, any other 5xx is `server`."""
 
-AVAILABILITY = {
+AVAILABILITY_CODES = {
     UnknownModelError: "model_not_found",
     NoWeightsError: "no_endpoints",
     ModelTooLargeError: "no_endpoints",
@@ -53,17 +53,17 @@ log = logging.getLogger(__name__)
 
 
 def error_body(error: VoxgateError, model: str | None = None) -> bytes:
-    """The error as a JSON body, ASCII whatever the sentence holds."""
+    """Return the error as a JSON body, in ASCII."""
     return _body(error.status, error.sentence, error.code, _availability(error, model))
 
 
 def error_response(error: VoxgateError, model: str | None = None) -> Response:
-    """The error as an answer with its status and headers."""
+    """Return the error as a response with its status and headers."""
     return json_response(error_body(error, model), error.status, error_headers(error))
 
 
 def error_headers(error: VoxgateError) -> dict[str, str]:
-    """`Retry-After` where coming back helps, and word for OpenAI's client where it does not."""
+    """Return `Retry-After` where a retry helps, else the header that stops OpenAI's client."""
     headers = {} if error.retryable else {"x-should-retry": "false"}
     if isinstance(error, BusyError):
         headers["Retry-After"] = str(error.retry_after_s)
@@ -72,26 +72,27 @@ def error_headers(error: VoxgateError) -> dict[str, str]:
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if error.status == 408:
-        headers["Connection"] = "close"  # the rest of the body may still come, and is no request
+        # The rest of the body may still arrive: it must not be read as a request.
+        headers["Connection"] = "close"
     return headers
 
 
 def json_response(
     body: bytes, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """An answer of JSON that is already encoded."""
+    """Return a response with JSON that is already encoded."""
     return Response(body, status, headers, media_type="application/json")
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Give the framework's own errors the same shape."""
+    """Register handlers that give the framework's errors the same shape."""
     app.add_exception_handler(VoxgateError, _voxgate)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _bug)
 
 
 async def _voxgate(_: Request, error: Exception) -> Response:
-    assert isinstance(error, VoxgateError)  # noqa: S101 (for the type checker: registered for it)
+    assert isinstance(error, VoxgateError)  # noqa: S101 (for the type checker: it is registered for this class)
     return error_response(error)
 
 
@@ -109,13 +110,13 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _bug(request: Request, _: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path)  # uvicorn logs where
+    log.error("%s %s failed", request.method, request.url.path)  # uvicorn logs the traceback
     sentence = "The server failed. Its log says why: please report it."
     return json_response(_body(500, sentence, "internal_error", None), 500)
 
 
 def _availability(error: VoxgateError, model: str | None) -> dict[str, Any] | None:
-    code = AVAILABILITY.get(type(error))
+    code = AVAILABILITY_CODES.get(type(error))
     if code is None:
         return None
     requested = [model] if model is not None else []

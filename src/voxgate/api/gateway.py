@@ -1,4 +1,4 @@
-"""`Gateway`: what all requests share, opened once and closed in order."""
+"""`Gateway`: the objects that all requests share, opened once and closed in order."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The server's parts: limits, engines and decoders, keys and generations, work in the air."""
+    """The settings, the session with engines and decoders, the ledger, and the jobs."""
 
     settings: Settings
     session: Session
     ledger: Ledger
-    flights: Jobs
+    jobs: Jobs
 
     @classmethod
     @asynccontextmanager
     async def open(
         cls, settings: Settings, session: Callable[[Settings], Session] = Session
     ) -> AsyncIterator[Gateway]:
-        """Open the ledger, start nothing else. Raises `LedgerError`.
+        """Open the ledger and create the session, which starts nothing. Raises `LedgerError`.
 
-        `session` makes the path for recordings; its limits are those of uploads.
+        `session` is called with settings whose limits on recordings are those on uploads.
         """
         limited = replace(
             settings,
@@ -41,6 +41,6 @@ class Gateway:
         )
         async with (
             await Ledger.open(settings.home / LEDGER_FILE) as ledger,
-            session(limited) as recordings,
+            session(limited) as opened,
         ):
-            yield cls(settings, recordings, ledger, Jobs(settings))
+            yield cls(settings, opened, ledger, Jobs(settings))

@@ -1,4 +1,4 @@
-"""`GET /generation`: what became of a request, by its `X-Generation-Id`."""
+"""`GET /generation`: the outcome of a request, by its `X-Generation-Id`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NANO_PER_DOLLAR = 10**9
 
-UNKNOWN_HERE: dict[str, Any] = dict.fromkeys(
+NULL_FIELDS: dict[str, Any] = dict.fromkeys(
     (
         *("upstream_inference_cost", "cache_discount", "moderation_latency", "tokens_prompt"),
         *("tokens_completion", "native_tokens_prompt", "native_tokens_completion"),
@@ -27,14 +27,14 @@ UNKNOWN_HERE: dict[str, Any] = dict.fromkeys(
         *("service_tier", "web_search_engine", "workspace_id", "upstream_id"),
     )
 )
-"""Keys that clients insist on (openrouter-api.md 5.5) and that have no meaning for this server."""
+"""Keys that clients require (openrouter-api.md 5.5) and that have no meaning for this server."""
 
 router = APIRouter()
 
 
 @router.get("/generation", summary="What became of a request", response_model=None)
-async def generation(request: Request, id: str) -> Response:  # noqa: A002 (the wire's name)
-    """Status, seconds, cost and attempts of one request of the same key."""
+async def generation(request: Request, id: str) -> Response:  # noqa: A002 (the name on the wire)
+    """Status, seconds, cost and attempts of one request that the same key sent."""
     gateway: Gateway = request.app.state.gateway
     key = await caller(request.headers, gateway.ledger.keys, gateway.settings)
     found = await gateway.ledger.generations.find(id, key.hash if key else None)
@@ -49,7 +49,7 @@ async def generation(request: Request, id: str) -> Response:  # noqa: A002 (the 
 def _data(found: Generation) -> dict[str, Any]:
     cost = found.cost_nanodollars / NANO_PER_DOLLAR
     return {
-        **UNKNOWN_HERE,
+        **NULL_FIELDS,
         "id": found.id,
         "api_type": "stt",
         "created_at": found.created_at.isoformat(timespec="microseconds"),
@@ -71,7 +71,7 @@ def _data(found: Generation) -> dict[str, Any]:
         "session_id": found.session_id,
         "request_id": found.id,
         "provider_responses": [_attempt(found, attempt) for attempt in found.attempts],
-        # Ours: the true outcome, also where white space had gone out with a 200 before.
+        # Voxgate's own: the true outcome, also where white space was sent with a 200 before.
         "status": found.status,
         "error_code": found.error_code,
         "audio_seconds": found.audio_seconds,

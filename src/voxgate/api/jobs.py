@@ -1,8 +1,8 @@
-"""Flights: work belongs to what was asked, not to the connection that asked it.
+"""`Jobs`: work belongs to the request's content, not to the connection that sent it.
 
-A caller who leaves stops waiting, no more. The work goes on for `LINGER_S`, so that the same
-request, sent again by a client that lost patience, finds it in the air and joins it. Then it is
-cancelled, and its key holds nothing.
+Equal requests share one job (single flight). A caller who disconnects stops waiting, and the job
+goes on for `LINGER_S`, so that the same request, sent again by a client that lost patience, joins
+it. Then the job is cancelled, and no longer counts against its key's limit.
 """
 
 from __future__ import annotations
@@ -24,251 +24,254 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
     from voxgate.transcript.values import Transcript
 
-    Work: TypeAlias = Callable[["Job"], Awaitable[Transcript]]
-    Landed: TypeAlias = Callable[["Job"], Awaitable[None]]
-
-
-# MERGED api.pace
-# `CompletionRate`: how fast work lands, measured, for telling callers when to come again.
-
-UNKNOWN_S = 5  # to wait, while nothing has landed yet
-LONGEST_S = 300
-SMOOTHING = 0.2  # of a new interval in the mean: some ten landings are remembered
-
-
-class CompletionRate:
-    """The mean interval between landings, over the time in which there was work.
-
-    A burst that lands together counts as so many short intervals. Time without work does not count.
-    """
-
-    def __init__(self) -> None:
-        self._since: float | None = None  # the landing before, or the beginning of the work
-        self._interval_s: float | None = None
-
-    def began(self) -> None:
-        """Work was taken."""
-        if self._since is None:
-            self._since = time.monotonic()
-
-    def landed(self, *, busy: bool) -> None:
-        """Some of it has ended; `busy` says whether there is more."""
-        now = time.monotonic()
-        if self._since is not None:
-            interval_s, known = now - self._since, self._interval_s
-            self._interval_s = (
-                interval_s if known is None else known + SMOOTHING * (interval_s - known)
-            )
-        self._since = now if busy else None
-
-    def seconds(self, landings: int) -> int:
-        """How long so many landings take, in whole seconds, for `Retry-After`."""
-        if self._interval_s is None:
-            return UNKNOWN_S
-        return min(LONGEST_S, max(1, math.ceil(landings * self._interval_s)))
-
+    JobFunction: TypeAlias = Callable[["Job"], Awaitable[Transcript]]
+    FinishedCallback: TypeAlias = Callable[["Job"], Awaitable[None]]
 
 LINGER_S = 10.0
-"""How long a flight goes on, or its result is kept, without anybody waiting for it."""
+"""How long a job goes on, or its result is kept, while no caller waits for it."""
+
+UNKNOWN_S = 5  # `Retry-After` before any job has finished
+LONGEST_S = 300  # the largest `Retry-After`
+SMOOTHING = 0.2  # weight of a new interval in the mean, which so covers about ten jobs
 
 log = logging.getLogger(__name__)
 
 
 class AbandonedError(VoxgateError):
-    """Nobody waited any more. Seen by the ledger alone."""
+    """No caller waited any more. Only the ledger shows it."""
 
     status = 499
     code = "abandoned"
 
 
 class Job:
-    """One piece of work and those who wait for it. `done` says that `transcript` or `error` is set.
+    """The work for one or several equal requests.
 
-    `heard` is set when the first sound is decoded: from then on failures are rare.
+    `done` is set when `transcript` or `error` is set. `decoding` is set when the first sound is
+    decoded: from then on failures are rare.
     """
 
     def __init__(self, id_: str, owner: str | None, spans: StageTimes) -> None:
         self.id, self.owner, self.spans = id_, owner, spans
-        self._began = time.monotonic()
-        self.heard, self.done = asyncio.Event(), asyncio.Event()
+        self._started = time.monotonic()
+        self.decoding, self.done = asyncio.Event(), asyncio.Event()
         self.transcript: Transcript | None = None
         self.error: VoxgateError | None = None
         self._task: asyncio.Task[None] | None = None
-        self._verdict: VoxgateError | None = None
+        self._cancel_error: VoxgateError | None = None
 
     @property
     def seconds(self) -> float:
-        """How long it has been in the air."""
-        return time.monotonic() - self._began
+        """The time since the job was created."""
+        return time.monotonic() - self._started
 
-    def start(self, work: Work, landed: Landed) -> asyncio.Task[None]:
-        """Begin; `landed` is awaited at the end, before `done` is set, however it ends."""
-        self._task = asyncio.create_task(self._fly(work, landed), name=self.id)
+    def start(self, function: JobFunction, on_finished: FinishedCallback) -> asyncio.Task[None]:
+        """Start the work. `on_finished` is awaited however it ends, before `done` is set."""
+        self._task = asyncio.create_task(self._run(function, on_finished), name=self.id)
         return self._task
 
-    def cancel(self, verdict: VoxgateError) -> None:
-        """End it early; `verdict` becomes its error."""
-        if self._task is not None and self._verdict is None:
-            self._verdict = verdict
+    def cancel(self, error: VoxgateError) -> None:
+        """Cancel the work. `error` becomes the job's error."""
+        if self._task is not None and self._cancel_error is None:
+            self._cancel_error = error
             self._task.cancel()
 
-    async def _fly(self, work: Work, landed: Landed) -> None:
+    async def _run(self, function: JobFunction, on_finished: FinishedCallback) -> None:
         try:
-            self.transcript = await work(self)
+            self.transcript = await function(self)
         except VoxgateError as error:
             self.error = error
         except asyncio.CancelledError:
-            self.error = self._verdict or ShuttingDownError("The server was stopped. Try again.")
-        except Exception:  # the one place where a bug of ours becomes an answer
+            stopped = ShuttingDownError("The server was stopped. Try again.")
+            self.error = self._cancel_error or stopped
+        except Exception:  # the one place where a bug in the server becomes a response
             log.exception("%s failed", self.id)
             self.error = VoxgateError(
                 f"The server failed at {self.id}. Its log says why: please report it."
             )
         try:
-            await landed(self)
+            await on_finished(self)
         finally:
             self.done.set()
 
 
 class Jobs:
-    """All flights of a server, by what was asked."""
+    """All jobs of a server, by the content of their requests, and the limits on their number."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._arriving: dict[asyncio.Timeout, str | None] = {}  # with their owners
-        self._flying: dict[Hashable, Job] = {}  # those that can be joined
-        self._airborne: set[Job] = set()  # those that have not landed
+        self._uploads: dict[asyncio.Timeout, str | None] = {}  # with their owners
+        self._joinable: dict[Hashable, Job] = {}
+        self._unfinished: set[Job] = set()
         self._waiters: dict[Job, int] = {}
         self._lingering: dict[Job, asyncio.TimerHandle] = {}
-        self._pace = CompletionRate()
+        self._rate = CompletionRate()
         self._closed = False
 
-    def find(self, what: Hashable) -> Job | None:
-        """The flight for exactly this, in the air, or landed with nobody there to hear of it.
+    @property
+    def closed(self) -> bool:
+        """Whether the server refuses new work for good."""
+        return self._closed
 
-        A failure that may pass is not handed on: who asks again shall have another try.
+    def find(self, key: Hashable) -> Job | None:
+        """Return the job with this key that is running, or whose result was not delivered yet.
+
+        A job that failed with a retryable error is not returned: the caller gets a new attempt.
         """
-        flight = self._flying.get(what)
-        failed = flight is not None and flight.error is not None and flight.error.retryable
-        return None if failed else flight
+        job = self._joinable.get(key)
+        failed = job is not None and job.error is not None and job.error.retryable
+        return None if failed else job
 
-    def add(self, what: Hashable, flight: Job, work: Work, landed: Landed) -> None:
-        """Start a new flight. Raises `BusyError` and `ShuttingDownError`."""
-        self._check(flight.owner)
-        self._flying[what] = flight
-        self._airborne.add(flight)
-        self._pace.began()
-        flight.start(work, landed).add_done_callback(lambda _: self._land(flight))
-        self._left(what, flight, LINGER_S)  # until its first waiter is there
+    def add(
+        self, key: Hashable, job: Job, function: JobFunction, on_finished: FinishedCallback
+    ) -> None:
+        """Start a new job. Raises `BusyError` and `ShuttingDownError`."""
+        self._check(job.owner)
+        self._joinable[key] = job
+        self._unfinished.add(job)
+        self._rate.started()
+        job.start(function, on_finished).add_done_callback(lambda _: self._finished(job))
+        self._linger(key, job, LINGER_S)  # until its first caller waits
 
     @asynccontextmanager
-    async def arriving(self, owner: str | None) -> AsyncIterator[None]:
-        """A recording is sent inside. Raises what `add` would, at once where it can be told.
+    async def uploading(self, owner: str | None) -> AsyncIterator[None]:
+        """Receive a recording inside the context. It counts against the limits like a job.
 
-        It cannot be told of an owner whose flight nobody waits for: that may be what is sent again.
+        Raises what `add` would raise, at once where that is known. It is not known for an owner
+        with a lingering job: the recording may be that job's request, sent again.
         """
-        if self._closed or not any(flight.owner == owner for flight in self._lingering):
+        if self._closed or not any(job.owner == owner for job in self._lingering):
             self._check(owner)
         try:
-            async with asyncio.timeout(None) as arrival:
-                self._arriving[arrival] = owner
+            async with asyncio.timeout(None) as upload:
+                self._uploads[upload] = owner
                 try:
                     yield
                 finally:
-                    del self._arriving[arrival]
+                    del self._uploads[upload]
         except TimeoutError:
-            if not arrival.expired():
+            if not upload.expired():
                 raise
             self._check(owner)
 
-    def _check(self, owner: str | None) -> None:
-        if self._closed:
-            raise ShuttingDownError("The server is about to stop. Send the request again soon.")
-        owners = [*self._arriving.values(), *(flight.owner for flight in self._airborne)]
-        own, left = owners.count(owner), self._settings.max_flights - len(owners)
-        # A key may have as much as is left for others: one alone half, two a third each. So there
-        # is always room for one more (Choudhury and Hahne, dynamic thresholds, 1998).
-        if own < min(left, self._settings.max_flights_per_key):
-            return
-        # With every party taking turns, each lands one of its own while the others do.
-        again_s = self._pace.seconds(len({*owners, owner}))
-        if own >= self._settings.max_flights_per_key:
-            raise BusyError(
-                f"This key has {own} recordings under way, as many as it may. Wait for one to end, "
-                f"or raise VOXGATE_MAX_FLIGHTS_PER_KEY.",
-                again_s,
-            )
-        raise BusyError(
-            f"The server works on {len(owners)} recordings, {own} of them of this key, and takes "
-            f"no more of it now. Send the request again in {again_s} s, or raise "
-            f"VOXGATE_MAX_FLIGHTS.",
-            again_s,
-        )
-
-    def _land(self, flight: Job) -> None:
-        self._airborne.discard(flight)
-        self._pace.landed(busy=bool(self._airborne))
-
     @contextmanager
-    def waiting(self, what: Hashable, flight: Job) -> Iterator[Callable[[], None]]:
-        """Wait for a flight inside; call what is given when its result was delivered."""
+    def waiting(self, key: Hashable, job: Job) -> Iterator[Callable[[], None]]:
+        """Wait for a job inside the context. Call the value when its result is delivered."""
         delivered = False
 
         def deliver() -> None:
             nonlocal delivered
             delivered = True
 
-        self._waiters[flight] = self._waiters.get(flight, 0) + 1
-        if timer := self._lingering.pop(flight, None):
+        self._waiters[job] = self._waiters.get(job, 0) + 1
+        if timer := self._lingering.pop(job, None):
             timer.cancel()
         try:
             yield deliver
         finally:
-            self._waiters[flight] -= 1
-            if not self._waiters[flight]:
-                del self._waiters[flight]
-                self._left(what, flight, LINGER_S if not delivered else 0.0)
+            self._waiters[job] -= 1
+            if not self._waiters[job]:
+                del self._waiters[job]
+                self._linger(key, job, LINGER_S if not delivered else 0.0)
 
     async def drain(self) -> None:
-        """Take no more, let those in the air land for `drain_s`, then end them."""
+        """Refuse new work, wait up to `drain_s` for unfinished jobs, then cancel them."""
         self._close()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
-                for flight in list(self._airborne):
-                    await flight.done.wait()
+                for job in list(self._unfinished):
+                    await job.done.wait()
         await self.end()
 
     async def end(self) -> None:
-        """Take no more, and end those in the air. May be called again."""
+        """Refuse new work, and cancel unfinished jobs. May be called again."""
         self._close()
-        await asyncio.sleep(0)  # a task that never ran could not say how it ended
-        airborne = list(self._airborne)
-        for flight in airborne:
-            flight.cancel(
+        await asyncio.sleep(0)  # a task that is cancelled before its first step sets no error
+        unfinished = list(self._unfinished)
+        for job in unfinished:
+            job.cancel(
                 ShuttingDownError("The server was stopped before the work was done. Try again.")
             )
-        for flight in airborne:
-            await flight.done.wait()
+        for job in unfinished:
+            await job.done.wait()
 
-    @property
-    def closed(self) -> bool:
-        """Whether new work is refused for good."""
-        return self._closed
+    def _check(self, owner: str | None) -> None:
+        """Raise unless the owner may have one more job."""
+        if self._closed:
+            raise ShuttingDownError("The server is about to stop. Send the request again soon.")
+        owners = [*self._uploads.values(), *(job.owner for job in self._unfinished)]
+        own, left = owners.count(owner), self._settings.max_flights - len(owners)
+        # A key may have as many jobs as are left for others: one key alone half of all, two keys a
+        # third each. So one more is always left (Choudhury and Hahne, dynamic thresholds, 1998).
+        if own < min(left, self._settings.max_flights_per_key):
+            return
+        # Tenants are served in turn: one job of this key finishes while each other key has one.
+        retry_s = self._rate.seconds(len({*owners, owner}))
+        if own >= self._settings.max_flights_per_key:
+            raise BusyError(
+                f"This key has {own} recordings under way, as many as it may. Wait for one to end, "
+                f"or raise VOXGATE_MAX_FLIGHTS_PER_KEY.",
+                retry_s,
+            )
+        raise BusyError(
+            f"The server works on {len(owners)} recordings, {own} of them of this key, and takes "
+            f"no more of it now. Send the request again in {retry_s} s, or raise "
+            f"VOXGATE_MAX_FLIGHTS.",
+            retry_s,
+        )
+
+    def _finished(self, job: Job) -> None:
+        self._unfinished.discard(job)
+        self._rate.finished(busy=bool(self._unfinished))
 
     def _close(self) -> None:
         if not self._closed:
             self._closed = True
-            for arrival in self._arriving:  # nothing that is still on its way would be taken
-                arrival.reschedule(asyncio.get_running_loop().time())
+            for upload in self._uploads:  # its job would be refused
+                upload.reschedule(asyncio.get_running_loop().time())
 
-    def _left(self, what: Hashable, flight: Job, linger_s: float) -> None:
-        def end() -> None:
-            self._lingering.pop(flight, None)
-            if self._flying.get(what) is flight:
-                del self._flying[what]
-            flight.cancel(AbandonedError("The caller left and did not come back."))
+    def _linger(self, key: Hashable, job: Job, seconds: float) -> None:
+        """Forget the job after some seconds, and cancel it if it is still running."""
 
-        if linger_s and not self._closed:
-            self._lingering[flight] = asyncio.get_running_loop().call_later(linger_s, end)
+        def forget() -> None:
+            self._lingering.pop(job, None)
+            if self._joinable.get(key) is job:
+                del self._joinable[key]
+            job.cancel(AbandonedError("The caller left and did not come back."))
+
+        if seconds and not self._closed:
+            self._lingering[job] = asyncio.get_running_loop().call_later(seconds, forget)
         else:
-            end()
+            forget()
+
+
+class CompletionRate:
+    """The mean interval between jobs' ends, over the time in which there were jobs.
+
+    Jobs that end together count as short intervals. Time without jobs does not count.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None  # when the last job ended, or the first one started
+        self._interval_s: float | None = None
+
+    def started(self) -> None:
+        """Note that a job started."""
+        if self._since is None:
+            self._since = time.monotonic()
+
+    def finished(self, *, busy: bool) -> None:
+        """Note that a job ended. `busy` means that others are unfinished."""
+        now = time.monotonic()
+        if self._since is not None:
+            interval_s, mean_s = now - self._since, self._interval_s
+            self._interval_s = (
+                interval_s if mean_s is None else mean_s + SMOOTHING * (interval_s - mean_s)
+            )
+        self._since = now if busy else None
+
+    def seconds(self, jobs: int) -> int:
+        """Return how long this many jobs take to end, in whole seconds, for `Retry-After`."""
+        if self._interval_s is None:
+            return UNKNOWN_S
+        return min(LONGEST_S, max(1, math.ceil(jobs * self._interval_s)))

@@ -1,7 +1,7 @@
-"""`GET /models` and its kin: what can be asked for here, in OpenRouter's shape.
+"""`GET /models` and related routes: the models of this server, in OpenRouter's shape.
 
-OpenRouter lists text models by default; this server does nothing but transcription, so it lists
-everything. OpenAI's client reads `id` alone and meets the fields that it expects.
+OpenRouter lists text models by default. This server only transcribes, so it lists every model.
+OpenAI's client reads `id` alone, and finds the fields that it expects.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ UNBUILT_FILTERS = {
     *("max_output_price", "min_age_days", "max_age_days", "category", "distillable"),
     *("use_rss", "use_rss_chat_links"),
 }
-"""OpenRouter's other filters (openrouter-api.md 4.1): a list that they do not filter misleads."""
+"""OpenRouter's other filters (openrouter-api.md 4.1): a list that ignored them would mislead."""
 
 router = APIRouter()
 
@@ -50,13 +50,13 @@ async def models(
     offset: int = Query(0, ge=0),
     limit: int = Query(PAGE_SIZE, ge=1, le=1000),
 ) -> Response:
-    """Every model that is known here; `voxgate.installed` says whether it can be used."""
+    """Every known model; `voxgate.installed` tells whether it can be used."""
     if unbuilt := UNBUILT_FILTERS & request.query_params.keys():
         raise NotBuiltError(
             f"'{min(unbuilt)}' is not built yet in this version: leave it out, and choose from the "
             f"whole list."
         )
-    known = [model for model in _all(request, output_modalities) if q.lower() in _text(model)]
+    known = [model for model in _listed(request, output_modalities) if q.lower() in _text(model)]
     page = [_model(spec) for spec in known[offset : offset + limit]]
     links = {"next": _next(request, offset + limit) if offset + limit < len(known) else None}
     return _json({"object": "list", "data": page, "total_count": len(known), "links": links})
@@ -64,13 +64,13 @@ async def models(
 
 @router.get("/models/count", summary="Count the models", response_model=None)
 async def count(request: Request, output_modalities: str = "all") -> Response:
-    """How many there are."""
-    return _json({"data": {"count": len(_all(request, output_modalities))}})
+    """The number of models."""
+    return _json({"data": {"count": len(_listed(request, output_modalities))}})
 
 
-@router.get("/models/{model:path}/endpoints", summary="Who serves a model", response_model=None)
+@router.get("/models/{model:path}/endpoints", summary="A model's endpoints", response_model=None)
 async def endpoints(request: Request, model: str) -> Response:
-    """The one endpoint of a model that is installed here; an alias has that of its model."""
+    """The one endpoint of an installed model; an alias has that of its model."""
     try:
         spec = find_named_model(model, request.app.state.gateway.session.models)
     except VoxgateError as error:
@@ -101,10 +101,10 @@ def _one(request: Request, name: str, *, wrapped: bool) -> Response:
     return _json({"data": described} if wrapped else described)
 
 
-def _all(request: Request, output_modalities: str) -> list[ModelSpec]:
-    wanted = {name.strip() for name in (output_modalities or "all").split(",")}
+def _listed(request: Request, output_modalities: str) -> list[ModelSpec]:
+    modalities = {name.strip() for name in (output_modalities or "all").split(",")}
     known: list[ModelSpec] = list(request.app.state.gateway.session.models.values())
-    return known if wanted & {"all", "transcription"} else []
+    return known if modalities & {"all", "transcription"} else []
 
 
 def _text(spec: ModelSpec) -> str:
@@ -116,7 +116,7 @@ def _next(request: Request, offset: int) -> str:
 
 
 def _supported(spec: ModelSpec) -> list[str]:
-    """What is honoured, by the names of openrouter-api.md 2.7."""
+    """Return the honoured options, by the names of openrouter-api.md 2.7."""
     return [*sorted(spec.capabilities.options), "response_format"]
 
 
@@ -125,7 +125,7 @@ def _created(spec: ModelSpec) -> int:
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:
-    absent = why_not_installed(spec)
+    missing = why_not_installed(spec)
     return {
         "id": spec.name,
         "canonical_slug": spec.name,
@@ -161,14 +161,14 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
             "licence": spec.licence,
             **_checkpoint(spec),
             "aliases": list(spec.aliases),
-            "installed": absent is None,
-            "missing": absent,
+            "installed": missing is None,
+            "missing": missing,
         },
     }
 
 
 def _checkpoint(spec: ModelSpec) -> dict[str, str | None]:
-    """What would answer now; null for a model that comes in a package."""
+    """Return the checkpoint that would be used now; null for a model that comes in a package."""
     return {"revision": spec.revision, "profile": spec.profile}
 
 

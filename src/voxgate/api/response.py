@@ -1,10 +1,10 @@
-"""Waits for a flight and says its outcome, with white space while JSON is waited for.
+"""`TranscriptionResponse`: waits for a job and sends its outcome.
 
-OpenRouter's client gives up after 5 seconds without a byte and posts the same again
-(openrouter-api.md 11.2). JSON may begin with white space, so after `filler_after_s` the status and
+OpenRouter's client gives up after 5 seconds without a byte and posts the same request again
+(openrouter-api.md 11.2). JSON may begin with white space. So after `filler_after_s` the status and
 a space are sent, and another space every `FILLER_EVERY_S`, once the first sound is decoded: by then
-nearly everything that can be wrong with a request has been found. What fails later is an error
-object in a body whose status is 200.
+nearly every error in a request has been found. A later failure is an error object in a body whose
+status is 200.
 """
 
 from __future__ import annotations
@@ -34,99 +34,104 @@ FILLER_EVERY_S = 2.0
 
 
 class TranscriptionResponse(Response):
-    """The answer of one caller to whom one flight belongs, alone or with others."""
+    """The response to one of the callers that wait for a job."""
 
     def __init__(
         self,
         *,
-        flights: Jobs,
-        what: Hashable,
-        flight: Job,
-        asked: ParsedRequest,
-        fills: bool,
+        jobs: Jobs,
+        key: Hashable,
+        job: Job,
+        parsed: ParsedRequest,
+        accepts_filler: bool,
         filler_after_s: float,
         user_agent: str,
         provider: Provider,
         spans: StageTimes,
-        began: float,
+        start_time: float,
     ) -> None:
-        """`fills` says that the caller may be sent white space; `began` is the request's time."""
+        """`accepts_filler` means that the caller may be sent white space.
+
+        `start_time` is when the request arrived, in monotonic seconds.
+        """
         super().__init__(media_type="application/json")
         self._waiting: Callable[[], AbstractContextManager[Callable[[], None]]] = lambda: (
-            flights.waiting(what, flight)
+            jobs.waiting(key, job)
         )
-        self._flight, self._asked, self._spans, self._began = flight, asked, spans, began
-        self._fills, self._filler_after_s = fills and is_json(asked), filler_after_s
-        self._user_agent, self._model = user_agent, _shown(provider)
-        self._begun = False
+        self._job, self._parsed, self._spans, self._start_time = job, parsed, spans, start_time
+        self._sends_filler = accepts_filler and is_json(parsed)
+        self._filler_after_s = filler_after_s
+        self._user_agent, self._model = user_agent, _model_header(provider)
+        self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Wait, fill, answer. A caller who leaves is no longer waited for."""
+        """Wait for the job and send its outcome; stop waiting when the caller disconnects."""
         with self._waiting() as deliver:
-            answering = asyncio.create_task(self._answer(send))
-            leaving = asyncio.create_task(_left(receive))
+            responding = asyncio.create_task(self._respond(send))
+            disconnecting = asyncio.create_task(_disconnected(receive))
             try:
-                await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                if answering.done():
-                    await answering
+                await asyncio.wait({responding, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
+                if responding.done():
+                    await responding
                     deliver()
             finally:
-                for task in (answering, leaving):
+                for task in (responding, disconnecting):
                     task.cancel()
-                await asyncio.gather(answering, leaving, return_exceptions=True)
+                await asyncio.gather(responding, disconnecting, return_exceptions=True)
 
-    async def _answer(self, send: Send) -> None:
-        if self._fills:
-            await self._fill(send)
-        await self._flight.done.wait()
+    async def _respond(self, send: Send) -> None:
+        if self._sends_filler:
+            await self._send_filler(send)
+        await self._job.done.wait()
         with self._spans.measure("render"):
-            body, status, kind, headers = await self._outcome()
-        if not self._begun:
-            await send(self._start(status, kind, headers))
+            body, status, content_type, headers = await self._outcome()
+        if not self._started:
+            await send(self._start(status, content_type, headers))
         await send({"type": "http.response.body", "body": body})
 
-    async def _fill(self, send: Send) -> None:
-        """Return when the flight has landed; send white space for as long as it has not."""
-        if await _within(self._flight.done, self._filler_after_s):
+    async def _send_filler(self, send: Send) -> None:
+        """Send white space until the job is done."""
+        if await _set_within(self._job.done, self._filler_after_s):
             return
-        heard = asyncio.create_task(self._flight.heard.wait())
-        done = asyncio.create_task(self._flight.done.wait())
+        decoding = asyncio.create_task(self._job.decoding.wait())
+        done = asyncio.create_task(self._job.done.wait())
         try:
-            await asyncio.wait({heard, done}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({decoding, done}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            heard.cancel()
+            decoding.cancel()
             done.cancel()
-        while not self._flight.done.is_set():
-            if not self._begun:
-                self._begun = True
+        while not self._job.done.is_set():
+            if not self._started:
+                self._started = True
                 await send(self._start(200, "application/json", {}))
             await send({"type": "http.response.body", "body": b" ", "more_body": True})
-            await _within(self._flight.done, FILLER_EVERY_S)
+            await _set_within(self._job.done, FILLER_EVERY_S)
 
     async def _outcome(self) -> tuple[bytes, int, str, dict[str, str]]:
-        transcript, error = self._flight.transcript, self._flight.error
+        """Return the body, status, content type and headers."""
+        transcript, error = self._job.transcript, self._job.error
         if transcript is None:
             error = error or VoxgateError("The work ended without an outcome. Try again.")
-            body = error_body(error, self._asked.model)
+            body = error_body(error, self._parsed.model)
             return body, error.status, "application/json", error_headers(error)
         body = await asyncio.to_thread(
-            render_transcript, transcript, self._asked, 0, self._user_agent
+            render_transcript, transcript, self._parsed, 0, self._user_agent
         )
-        # Each code once: every window may have a notice of its own.
-        codes = dict.fromkeys(n.code for n in (*transcript.notices, *self._asked.hints))
+        # Each code once: every window may have a notice with the same code.
+        codes = dict.fromkeys(n.code for n in (*transcript.notices, *self._parsed.hints))
         headers = {"X-Voxgate-Warning": ", ".join(codes)} if codes else {}
-        return body, 200, media_type(self._asked), headers
+        return body, 200, media_type(self._parsed), headers
 
-    def _start(self, status: int, kind: str, headers: dict[str, str]) -> Message:
-        """The beginning of the response, with where the time went until now."""
-        if kind.startswith("text/") or "subrip" in kind:
-            kind += "; charset=utf-8"
+    def _start(self, status: int, content_type: str, headers: dict[str, str]) -> Message:
+        """Return the start of the response, with the times that were measured until now."""
+        if content_type.startswith("text/") or "subrip" in content_type:
+            content_type += "; charset=utf-8"
         fields = {
-            "content-type": kind,
-            "x-generation-id": self._flight.id,
-            "x-request-id": self._flight.id,
+            "content-type": content_type,
+            "x-generation-id": self._job.id,
+            "x-request-id": self._job.id,
             "x-voxgate-model": self._model,
-            "server-timing": self._timing(),
+            "server-timing": self._server_timing(),
             **{name.lower(): value for name, value in headers.items()},
         }
         return {
@@ -135,29 +140,29 @@ class TranscriptionResponse(Response):
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
         }
 
-    def _timing(self) -> str:
-        """https://www.w3.org/TR/server-timing/, in milliseconds.
+    def _server_timing(self) -> str:
+        """Return the value of `Server-Timing`, https://www.w3.org/TR/server-timing/, in ms.
 
-        `work` is the time in which sound was decoded or recognised, or both; `total` less `work` is
-        this server's own.
+        `work` is the time in which sound was decoded or recognised, or both. `total` minus `work`
+        is the server's own overhead.
         """
-        flight = self._flight.spans
+        job_spans = self._job.spans
         entries = {
             **{name: self._spans.seconds(name) for name in self._spans.names},
-            **{name: flight.seconds(name) for name in flight.names},
-            "work": flight.seconds("decode", "provider"),
-            "total": time.monotonic() - self._began,
+            **{name: job_spans.seconds(name) for name in job_spans.names},
+            "work": job_spans.seconds("decode", "provider"),
+            "total": time.monotonic() - self._start_time,
         }
         return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in entries.items())
 
 
-def _shown(provider: Provider) -> str:
-    """Who answers, for a header: `NAME@REVISION; profile=PROFILE`, as far as it is known."""
+def _model_header(provider: Provider) -> str:
+    """Return `NAME@REVISION; profile=PROFILE`, without what the provider does not have."""
     name = f"{provider.name}@{provider.revision}" if provider.revision else provider.name
     return f"{name}; profile={provider.profile}" if provider.profile else name
 
 
-async def _within(event: asyncio.Event, seconds: float) -> bool:
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
     try:
         await asyncio.wait_for(event.wait(), seconds)
     except TimeoutError:
@@ -165,7 +170,7 @@ async def _within(event: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def _left(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     """Return when the caller has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,7 +1,7 @@
-"""The server's process: a socket, a gateway behind it, and an orderly end.
+"""`ApiServer`: binds a socket, serves the application on a gateway, and shuts down in order.
 
-SIGTERM and SIGINT begin the end: the server still answers, new work with 503, while work under way
-has `drain_s`; then what is left ends with its error. A second signal does not wait.
+SIGTERM, SIGINT and SIGHUP start the shutdown: unfinished jobs have `drain_s` seconds, and new work
+is answered with 503 meanwhile; then the rest is cancelled. A second signal does not wait.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 BACKLOG = 1024
 KEEP_ALIVE_S = 75  # longer than the idle limit of usual proxies in front (60 s)
-SHUTDOWN_S = 5  # for answers on their way out when all work has ended
+SHUTDOWN_S = 5  # for responses that are still being sent when all jobs have ended
 
 
 class ApiServer:
-    """One server. Made, then `run`."""
+    """One server: create it, then await `run`."""
 
     def __init__(
         self,
@@ -45,18 +45,18 @@ class ApiServer:
         preload: Sequence[str] = (),
         session: Callable[[Settings], Session] = Session,
     ) -> None:
-        """Bind the socket; port 0 takes any that is free. Raises `UsageError`, `SettingsError`."""
+        """Bind the socket; port 0 means any free port. Raises `UsageError`, `SettingsError`."""
         check_host(host, settings)
         self._settings, self._preload, self._session = settings, preload, session
-        self._socket = _bound(host, port)
+        self._socket = _listen(host, port)
         self.host, self.port = host, int(self._socket.getsockname()[1])
-        self._http: _Http | None = None
-        self._flights: Jobs | None = None
+        self._uvicorn: _UvicornServer | None = None
+        self._jobs: Jobs | None = None
         self._draining: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """The base URL for clients."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
@@ -66,10 +66,10 @@ class ApiServer:
         ready: Callable[[], None] = lambda: None,
         first_key: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Serve until a signal says to end.
+        """Serve until a signal arrives or `stop` is called.
 
-        `first_key` is given the key that is made where there is none; `ready` is called when
-        requests are taken. Raises `VoxgateError` for what keeps it from starting.
+        Where there is no key yet, one is created and `first_key` is called with it. `ready` is
+        called when the server accepts requests. Raises `VoxgateError` where it cannot start.
         """
         try:
             async with Gateway.open(self._settings, self._session) as gateway:
@@ -82,19 +82,19 @@ class ApiServer:
             self._socket.close()
 
     def stop(self) -> None:
-        """Begin the end, as a signal does; the second time it does not wait for work under way."""
-        if self._http is None or self._flights is None:
-            return  # nothing is served yet
+        """Start the shutdown, as a signal does. A second call does not wait for unfinished jobs."""
+        if self._uvicorn is None or self._jobs is None:
+            return  # not serving yet
         if self._draining is None:
-            self._draining = asyncio.create_task(self._drain(self._flights, self._http))
+            self._draining = asyncio.create_task(self._drain(self._jobs, self._uvicorn))
         else:
-            self._http.should_exit = self._http.force_exit = True
+            self._uvicorn.should_exit = self._uvicorn.force_exit = True
 
     async def _serve(self, gateway: Gateway, ready: Callable[[], None]) -> None:
-        self._http = _Http(
+        self._uvicorn = _UvicornServer(
             uvicorn.Config(
                 application(gateway),
-                http=Connection,  # whichever others are installed
+                http=Connection,  # not the one that uvicorn would choose
                 ws="none",
                 log_config=None,
                 access_log=False,
@@ -105,22 +105,22 @@ class ApiServer:
             ),
             ready,
         )
-        self._flights = gateway.flights
+        self._jobs = gateway.jobs
         try:
-            with _signals(self.stop):
-                await self._http.serve([self._socket])
+            with _handle_signals(self.stop):
+                await self._uvicorn.serve([self._socket])
         finally:
             if self._draining:
                 self._draining.cancel()
-            await gateway.flights.end()
+            await gateway.jobs.end()
 
-    async def _drain(self, flights: Jobs, http: _Http) -> None:
-        await flights.drain()
-        http.should_exit = True
+    async def _drain(self, jobs: Jobs, uvicorn_server: _UvicornServer) -> None:
+        await jobs.drain()
+        uvicorn_server.should_exit = True
 
 
-class _Http(uvicorn.Server):
-    """uvicorn without its own signals, which would close the socket before the work has ended."""
+class _UvicornServer(uvicorn.Server):
+    """uvicorn without its signal handlers, which close the socket before the jobs have ended."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -131,17 +131,17 @@ class _Http(uvicorn.Server):
         self._ready()
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_handle_signals(self) -> Iterator[None]:
         yield
 
 
 @contextmanager
-def _signals(end: Callable[[], None]) -> Iterator[None]:
-    """Call `end` for every signal that asks a process to leave, unless the caller ignores it."""
+def _handle_signals(handler: Callable[[], None]) -> Iterator[None]:
+    """Call `handler` for every signal that ends a process, unless it is ignored."""
     loop = asyncio.get_running_loop()
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if _heeded(n)]
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if _not_ignored(n)]
     for number in numbers:
-        loop.add_signal_handler(number, end)
+        loop.add_signal_handler(number, handler)
     try:
         yield
     finally:
@@ -149,33 +149,35 @@ def _signals(end: Callable[[], None]) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _heeded(number: signal.Signals) -> bool:
+def _not_ignored(number: signal.Signals) -> bool:
     return signal.getsignal(number) is not signal.SIG_IGN
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises `UsageError` with the next step."""
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises `UsageError` with the next step."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        made = socket.socket(family, kind, protocol)
+        listener = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError, OverflowError) as error:
         raise UsageError(
             f"{host} port {port} is no address of this machine: {error}. Use an address that it "
             f"has: 127.0.0.1 for itself, 0.0.0.0 for everybody."
         ) from error
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
-        made.listen(BACKLOG)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
     except OSError as error:
-        made.close()
-        mend = {
+        listener.close()
+        next_step = {
             errno.EADDRINUSE: "Another program listens there: choose another --port.",
             errno.EACCES: "Ports below 1024 are the administrator's: choose another --port.",
             errno.EADDRNOTAVAIL: "Use an address that this machine has.",
         }.get(error.errno or 0, "Choose another --host or --port.")
-        raise UsageError(f"{host} port {port} cannot be used: {error.strerror}. {mend}") from error
-    made.set_inheritable(False)
-    return made
+        raise UsageError(
+            f"{host} port {port} cannot be used: {error.strerror}. {next_step}"
+        ) from error
+    listener.set_inheritable(False)
+    return listener

@@ -1,4 +1,4 @@
-"""`Submission`: a request that is complete and valid becomes a flight, and a line in the ledger."""
+"""`Submission`: turns a complete and valid request into a job and a row in the ledger."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Transcript
 
 PROVIDER_NAME = "Local"
-MAX_RECORDED_ATTEMPTS = (
-    50  # in the ledger: failures first of all, of a recording with hundreds of windows
-)
+
+MAX_RECORDED_ATTEMPTS = 50
+"""Failed attempts that the ledger records: a recording may have hundreds of windows."""
 
 log = logging.getLogger(__name__)
 
 
 class Submission:
-    """One request on its way into the air."""
+    """One request that is ready to run. Call `submit` once."""
 
     def __init__(
         self,
@@ -38,97 +38,97 @@ class Submission:
         *,
         id_: str,
         owner: str | None,
-        asked: ParsedRequest,
+        parsed: ParsedRequest,
         provider: Provider,
         upload: Upload,
         headers: Mapping[str, str],
     ) -> None:
         self._gateway, self._id, self._owner = gateway, id_, owner
-        self._asked, self._upload, self._headers = asked, upload, headers
+        self._parsed, self._upload, self._headers = parsed, upload, headers
         self._provider, self._trace = provider, Trace()
 
-    def flight(self) -> tuple[Hashable, Job]:
-        """The flight that does this work: one that is under way already, or a new one.
+    def submit(self) -> tuple[Hashable, Job]:
+        """Return the job for this request and its key: an equal one that exists, or a new one.
 
         Raises `BusyError` of every kind, and what `Provider.admit` raises. The upload is closed
-        when it is not needed any more.
+        when it is no longer needed.
         """
-        flights, asked, upload = self._gateway.flights, self._asked, self._upload
-        # Of an alias the model's own name; another revision is other work.
-        model = (asked.model, self._provider.revision, self._provider.profile)
-        what = (self._owner, model, asked.options, asked.pcm, upload.sha256, upload.name)
-        if flight := flights.find(what):
+        jobs, parsed, upload = self._gateway.jobs, self._parsed, self._upload
+        # The model's own name, not an alias. Another revision or profile may give another text.
+        model = (parsed.model, self._provider.revision, self._provider.profile)
+        key = (self._owner, model, parsed.options, parsed.pcm, upload.sha256, upload.name)
+        if job := jobs.find(key):
             upload.close()
-            return what, flight
-        flight = Job(self._id, self._owner, self._trace.spans)
+            return key, job
+        job = Job(self._id, self._owner, self._trace.spans)
         try:
-            self._provider.admit()  # what is under way goes on, whatever has become of its model
-            flights.add(what, flight, self._work, self._landed)
+            self._provider.admit()  # not for an existing job, which goes on in any case
+            jobs.add(key, job, self._transcribe, self._record)
         except BaseException:
             upload.close()
             raise
-        return what, flight
+        return key, job
 
-    async def _work(self, flight: Job) -> Transcript:
+    async def _transcribe(self, job: Job) -> Transcript:
         with self._upload as upload:
             await self._gateway.ledger.generations.begin(self._generation())
             upload.file.seek(0)
             return await self._gateway.session.transcribe(
                 upload.file,
                 model=self._provider,
-                options=AcceptedOptions(self._asked.options),
+                options=AcceptedOptions(self._parsed.options),
                 name=upload.name or "the recording",
-                pcm=self._asked.pcm,
+                pcm=self._parsed.pcm,
                 tenant=self._owner,
                 trace=self._trace,
-                on_progress=lambda _: flight.heard.set(),
+                on_progress=lambda _: job.decoding.set(),
             )
 
-    async def _landed(self, flight: Job) -> None:
-        """Write down how it ended. A ledger that fails here costs the line, not the transcript."""
-        error, transcript = flight.error, flight.transcript
+    async def _record(self, job: Job) -> None:
+        """Record the outcome. If the ledger fails here, the caller still gets the transcript."""
+        error, transcript = job.error, job.transcript
         status = error.status if error else 200
         log.info(
             "%s %d %s %s in %.1f s",
-            flight.id,
+            job.id,
             status,
-            self._asked.model,
+            self._parsed.model,
             error.code if error else f"{transcript.duration:.1f} s of sound" if transcript else "",
-            flight.seconds,
+            job.seconds,
         )
         try:
             await self._gateway.ledger.generations.finish(
-                flight.id,
+                job.id,
                 status=status,
                 error_code=error.code if error else None,
                 audio_seconds=transcript.duration if transcript else None,
-                latency_ms=round(flight.seconds * 1e3),
-                generation_time_ms=round(flight.spans.seconds("provider") * 1e3),
+                latency_ms=round(job.seconds * 1e3),
+                generation_time_ms=round(job.spans.seconds("provider") * 1e3),
                 cancelled=isinstance(error, AbandonedError),
                 provider=PROVIDER_NAME,
                 attempts=self._attempts(status),
             )
         except VoxgateError:
-            log.exception("%s could not be written down", flight.id)
+            log.exception("%s could not be recorded in the ledger", job.id)
 
     def _generation(self) -> Generation:
         headers = self._headers
         return Generation(
             id=self._id,
             key_hash=self._owner,
-            model=self._asked.model,
+            model=self._parsed.model,
             revision=self._provider.revision,
             profile=self._provider.profile,
             created_at=datetime.now(UTC),
             user_agent=headers.get("user-agent"),
             http_referer=headers.get("http-referer"),
             app_title=headers.get("x-openrouter-title") or headers.get("x-title"),
-            session_id=self._asked.session_id or headers.get("x-session-id"),
-            external_user=self._asked.user,
+            session_id=self._parsed.session_id or headers.get("x-session-id"),
+            external_user=self._parsed.user,
         )
 
     def _attempts(self, status: int) -> list[RecordedAttempt]:
-        """Every failed attempt at a window, and the whole as the last."""
+        """Return the failed attempts at windows, and the whole recording as the last attempt."""
         failures = [
             RecordedAttempt(
                 PROVIDER_NAME, EngineError.status, round(attempt.seconds * 1e3), attempt.error

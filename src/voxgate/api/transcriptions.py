@@ -1,4 +1,4 @@
-"""`POST /audio/transcriptions`: the product's front."""
+"""`POST /audio/transcriptions`: from an HTTP request to a job and its response."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
 
 ID_ALPHABET = string.ascii_letters + string.digits
-CLIENT_LEFT = 499  # nobody reads it: the caller closed the connection before the body was here
+CLIENT_CLOSED_REQUEST = 499  # never read: the caller closed the connection during the body
 
 OPENAPI_FORM: dict[str, Any] = {
     "type": "object",
@@ -63,56 +63,60 @@ router = APIRouter()
 async def transcribe(request: Request) -> Response:
     """The words of one recording, as JSON, text or subtitles."""
     gateway: Gateway = request.app.state.gateway
-    id_, began, spans = new_id(), time.monotonic(), StageTimes()
+    id_, start_time, spans = new_id(), time.monotonic(), StageTimes()
     model = None
     try:
         key = await caller(request.headers, gateway.ledger.keys, gateway.settings)
         owner = key.hash if key else None
-        async with gateway.flights.arriving(owner):
+        async with gateway.jobs.uploading(owner):
             with spans.measure("body"):
-                received = await read_body(request.headers, request.stream(), gateway.settings)
+                body = await read_body(request.headers, request.stream(), gateway.settings)
             try:
-                asked = parse_request(received)
-                model = asked.model
+                parsed = parse_request(body)
+                model = parsed.model
+                # Callers must not name folders of this machine.
                 spec = await gateway.session.resolve(model, folders=False)
                 provider = gateway.session.provider(spec)
-                asked = replace(negotiate(asked, provider.capabilities), model=provider.name)
+                parsed = replace(negotiate(parsed, provider.capabilities), model=provider.name)
             except BaseException:
-                if received.upload:
-                    received.upload.close()
+                if body.upload:
+                    body.upload.close()
                 raise
-        assert received.upload is not None  # noqa: S101 (parse refuses it)
-        admission = Submission(
+        assert body.upload is not None  # noqa: S101 (`parse_request` raises without one)
+        submission = Submission(
             gateway,
             id_=id_,
             owner=owner,
-            asked=asked,
+            parsed=parsed,
             provider=provider,
-            upload=received.upload,
+            upload=body.upload,
             headers=request.headers,
         )
-        what, flight = admission.flight()
+        job_key, job = submission.submit()
     except ClientDisconnect:
-        return Response(status_code=CLIENT_LEFT)
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     except VoxgateError as error:
         response = error_response(error, model)
         response.headers["x-request-id"] = id_
         return response
     return TranscriptionResponse(
-        flights=gateway.flights,
-        what=what,
-        flight=flight,
-        asked=asked,
-        fills=received.kind == "json",
+        jobs=gateway.jobs,
+        key=job_key,
+        job=job,
+        parsed=parsed,
+        accepts_filler=body.kind == "json",
         filler_after_s=gateway.settings.filler_after_s,
         user_agent=request.headers.get("user-agent", ""),
         provider=provider,
         spans=spans,
-        began=began,
+        start_time=start_time,
     )
 
 
 def new_id() -> str:
-    """A generation's id, in OpenRouter's form: `gen-stt-<unix seconds>-<20 alphanumerics>`."""
+    """Return a new generation's id as OpenRouter writes it.
+
+    `gen-stt-<unix seconds>-<20 alphanumerics>`.
+    """
     letters = "".join(secrets.choice(ID_ALPHABET) for _ in range(20))
     return f"gen-stt-{int(time.time())}-{letters}"

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 SMALLEST = 6 * len("input_audio")  # the key, with every character escaped, is no long string
 
-hoists = st.sampled_from([SMALLEST, 70, 100, 10**5])
+long_sizes = st.sampled_from([SMALLEST, 70, 100, 10**5])
 
 
 def outcome(
-    body: bytes, limits: Settings, sizes: Iterable[int], hoist_bytes: int
+    body: bytes, limits: Settings, sizes: Iterable[int], long_bytes: int
 ) -> tuple[dict[str, Any], bytes | None]:
     """Fields and recording, as the body's own code has them."""
-    with closing(JsonBody(limits, hoist_bytes=hoist_bytes)) as reading:
+    with closing(JsonBody(limits, long_bytes=long_bytes)) as reading:
         for chunk in cut(body, sizes):
             reading.feed(chunk)
         received = reading.finish()
@@ -57,55 +57,55 @@ def refuse(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def agrees(whole: Any, kept: Any, hoist_bytes: int) -> bool:
+def agrees(whole: Any, kept: Any, long_bytes: int) -> bool:
     """Whether `kept` is `whole` without its long strings, and without nothing else."""
     if isinstance(whole, dict) and isinstance(kept, dict):
         missing = whole.keys() - kept.keys()
         return (
             kept.keys() <= whole.keys()
-            and all(agrees(whole[key], kept[key], hoist_bytes) for key in kept)
+            and all(agrees(whole[key], kept[key], long_bytes) for key in kept)
             and all(
-                may_drop(key, hoist_bytes) or may_drop(whole[key], hoist_bytes) for key in missing
+                may_drop(key, long_bytes) or may_drop(whole[key], long_bytes) for key in missing
             )
         )
     if isinstance(whole, list) and isinstance(kept, list):
         rest = list(kept)
         for item in whole:
-            if rest and agrees(item, rest[0], hoist_bytes):
+            if rest and agrees(item, rest[0], long_bytes):
                 rest.pop(0)
-            elif not may_drop(item, hoist_bytes):
+            elif not may_drop(item, long_bytes):
                 return False
         return not rest
-    return type(whole) is type(kept) and bool(whole == kept) and not must_drop(whole, hoist_bytes)
+    return type(whole) is type(kept) and bool(whole == kept) and not must_drop(whole, long_bytes)
 
 
-def may_drop(value: Any, hoist_bytes: int) -> bool:
-    return isinstance(value, str) and 6 * len(value.encode()) > hoist_bytes
+def may_drop(value: Any, long_bytes: int) -> bool:
+    return isinstance(value, str) and 6 * len(value.encode()) > long_bytes
 
 
-def must_drop(value: Any, hoist_bytes: int) -> bool:
-    return isinstance(value, str) and len(value.encode()) > hoist_bytes
+def must_drop(value: Any, long_bytes: int) -> bool:
+    return isinstance(value, str) and len(value.encode()) > long_bytes
 
 
-def compare(body: bytes, limits: Settings, sizes: list[int], hoist_bytes: int) -> None:
+def compare(body: bytes, limits: Settings, sizes: list[int], long_bytes: int) -> None:
     wanted = reference(body)
     try:
-        fields, sound = outcome(body, limits, sizes, hoist_bytes)
+        fields, sound = outcome(body, limits, sizes, long_bytes)
     except UsageError as error:
         refusal = error.sentence
     else:
         assert wanted is not None
         assert sound == wanted[1]
-        assert agrees(wanted[0], fields, hoist_bytes)
+        assert agrees(wanted[0], fields, long_bytes)
         return
-    assert wanted is None or is_stricter(refusal, body, hoist_bytes), refusal
+    assert wanted is None or is_stricter(refusal, body, long_bytes), refusal
 
 
-def is_stricter(refusal: str, body: bytes, hoist_bytes: int) -> bool:
+def is_stricter(refusal: str, body: bytes, long_bytes: int) -> bool:
     """What is refused here on purpose, and read by the standard library."""
     audio = json.loads(body.decode("utf-8-sig")).get("input_audio")
     if "'input_audio' must be an object" in refusal:
-        return may_drop(audio, hoist_bytes)
+        return may_drop(audio, long_bytes)
     if "'input_audio.data' is not base64" in refusal:
         # Some versions of Python take '=' where there is nothing to fill.
         return audio["data"].endswith("=") and len(audio["data"].rstrip("=")) % 4 == 0
@@ -116,19 +116,19 @@ def is_stricter(refusal: str, body: bytes, hoist_bytes: int) -> bool:
 
 
 @thorough
-@given(body=bodies(), sizes=cuts, hoist_bytes=hoists)
+@given(body=bodies(), sizes=cuts, long_bytes=long_sizes)
 def test_it_reads_what_the_standard_library_reads(
-    body: bytes, sizes: list[int], hoist_bytes: int, limits: Settings
+    body: bytes, sizes: list[int], long_bytes: int, limits: Settings
 ) -> None:
-    compare(body, limits, sizes, hoist_bytes)
+    compare(body, limits, sizes, long_bytes)
 
 
 @thorough
-@given(body=mutated(bodies()), sizes=cuts, hoist_bytes=hoists)
+@given(body=mutated(bodies()), sizes=cuts, long_bytes=long_sizes)
 def test_a_broken_body_is_refused_or_read_the_same(
-    body: bytes, sizes: list[int], hoist_bytes: int, limits: Settings
+    body: bytes, sizes: list[int], long_bytes: int, limits: Settings
 ) -> None:
-    compare(body, limits, sizes, hoist_bytes)
+    compare(body, limits, sizes, long_bytes)
 
 
 @thorough
@@ -139,7 +139,7 @@ def test_chunks_do_not_matter(
     results = []
     for sizes in (one, other):
         try:
-            results.append(repr(outcome(body, limits, sizes, hoist_bytes=SMALLEST)))
+            results.append(repr(outcome(body, limits, sizes, long_bytes=SMALLEST)))
         except UsageError as error:
             results.append(type(error).__name__)
     assert results[0] == results[1]
@@ -151,16 +151,16 @@ TRICKY = (
 )
 
 
-@pytest.mark.parametrize("hoist_bytes", [SMALLEST, 67, 68, 71, 90, 10**5])
-def test_every_place_to_cut(hoist_bytes: int, limits: Settings) -> None:
+@pytest.mark.parametrize("long_bytes", [SMALLEST, 67, 68, 71, 90, 10**5])
+def test_every_place_to_cut(long_bytes: int, limits: Settings) -> None:
     data = r"QUJD\/\/\u002b\u002F\/\/\/\u002B\u002fQ\u0051QQ\u0041AA\/w\u003d\u003D"
     body = f'{{"{TRICKY}":["{TRICKY}"],"input_audio":{{"d\\u0061ta":"{data}"}}}}'.encode()
-    compare(body, limits, [10**5], hoist_bytes)
-    fields, sound = outcome(body, limits, [10**5], hoist_bytes)
+    compare(body, limits, [10**5], long_bytes)
+    fields, sound = outcome(body, limits, [10**5], long_bytes)
     assert len(data) > SMALLEST
     assert sound == base64.b64decode("QUJD//+////+/QQQQAAA/w==")
     for place in range(1, len(body)):
-        assert outcome(body, limits, [place, len(body)], hoist_bytes) == (fields, sound)
+        assert outcome(body, limits, [place, len(body)], long_bytes) == (fields, sound)
 
 
 @pytest.mark.parametrize("pairs", range(1, 9))
@@ -299,7 +299,7 @@ def test_a_placeholder_cannot_be_forged(limits: Settings) -> None:
     """It is random: what one request shows is worth nothing in the next."""
     with closing(JsonBody(limits)) as reading:
         reading.feed(f'{{"input_audio":{{"data":"{LONG}"}}}}'.encode())
-        placeholder = next(iter(reading._scanner.long))
+        placeholder = next(iter(reading._scanner.long_strings))
     body = json.dumps({"x": LONG, "input_audio": {"data": placeholder}}).encode()
     with pytest.raises(UsageError, match="not base64"):
         read_all("application/json", body, limits)

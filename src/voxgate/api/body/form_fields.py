@@ -1,19 +1,24 @@
-"""Form fields to nested values, as OpenAI's and Mistral's clients write them. Pure functions.
+"""The fields of a form: the headers of one part, and names to nested values. Pure functions.
 
-`a` and `a` again, or `a[]`, is a list; `a[b][c]` is an object in an object. Values stay what they
-are, mostly text: what they should be is known to whoever reads the fields.
+OpenAI's and Mistral's clients write a list as `a` repeated or as `a[]`, and an object in an object
+as `a[b][c]`. Values are not converted: most of them are text, and the request's model reads them.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import unquote
 
+from python_multipart.multipart import parse_options_header
+
+from voxgate.api.body.request_body import ContentType
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MAX_FIELD_DEPTH = 8  # names within a name
 MAX_FIELDS = 1000  # of one form
@@ -21,10 +26,101 @@ MAX_FIELDS = 1000  # of one form
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _INNER = re.compile(r"\[([^\[\]]*)\]")
 
+RECORDING_FIELD = "file"  # the field's name in every dialect
+MAX_PART_NAME = 255  # characters, as file systems have it
+
+_EXTENDED_NAME = re.compile(r";\s*filename\*\s*=\s*utf-8'[^']*'([^;\s]+)", re.IGNORECASE)
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format, surrogate, line and paragraph ends
+
+
+@dataclass(frozen=True, slots=True)
+class FormPart:
+    """The headers of one part: the field's name, and its file's name and type, if any."""
+
+    name: str
+    has_file_name: bool = False
+    file_name: str | None = None
+    media_type: str | None = None
+
+    @classmethod
+    def parse(cls, headers: Mapping[bytes, bytes]) -> FormPart:
+        """Parse a part's headers, whose names are in lower case. Raises `UsageError`."""
+        disposition = headers.get(b"content-disposition", b"")
+        _, options = parse_options_header(disposition)
+        name = _field_name(options.get(b"name", b""))
+        _check_encoding(headers.get(b"content-transfer-encoding", b""), name)
+        file_name = _file_name(options.get(b"filename"), disposition)
+        media_type = headers.get(b"content-type", b"").decode("latin-1")
+        return cls(
+            name,
+            file_name is not None,
+            base_name(file_name or ""),
+            ContentType.parse(media_type).media_type or None,
+        )
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the type is audio, video or unspecified bytes."""
+        kind = self.media_type or ""
+        return kind.startswith(("audio/", "video/")) or kind == "application/octet-stream"
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether the part is the recording. Raises `UsageError` for one under another name."""
+        if self.name == RECORDING_FIELD:
+            return self.has_file_name or self.is_binary
+        if self.has_file_name and self.is_binary:
+            raise UsageError(
+                f"The field {quote_field(self.name)} holds a file. The recording goes into the "
+                f"field '{RECORDING_FIELD}'."
+            )
+        return False
+
+
+def base_name(name: str) -> str | None:
+    """Return the last part of a path of any system, without invisible characters.
+
+    A long name keeps its end. Returns None where nothing visible is left.
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    visible = "".join(c for c in last if unicodedata.category(c) not in _INVISIBLE).strip()
+    return visible[-MAX_PART_NAME:] if visible.strip(".") else None
+
+
+def _field_name(raw: bytes) -> str:
+    if not raw:
+        raise UsageError(
+            "A part of the form has no name. Give each one 'Content-Disposition: form-data; "
+            'name="..."\'.'
+        )
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            "The name of a form field is not UTF-8. Send the form as UTF-8."
+        ) from error
+
+
+def _check_encoding(raw: bytes, name: str) -> None:
+    encoding = raw.decode("latin-1").strip().lower()
+    if encoding not in ("", "binary", "8bit", "7bit"):
+        raise UsageError(
+            f"The form field {quote_field(name)} is encoded as {encoding[:60]!r}. Send its bytes "
+            f"as they are, without Content-Transfer-Encoding."
+        )
+
+
+def _file_name(plain: bytes | None, disposition: bytes) -> str | None:
+    """Return the file's name. Some clients send non-ASCII names only as RFC 5987 extends them."""
+    if plain is not None:
+        return plain.decode(errors="replace")
+    extended = _EXTENDED_NAME.search(disposition.decode("latin-1"))
+    return unquote(extended[1], errors="replace") if extended else None
+
 
 @dataclass(slots=True)
 class _Values:
-    """What came under one name, and whether the name says that it is a list."""
+    """The values of one name, and whether the name marks a list."""
 
     values: list[Any] = field(default_factory=list)
     is_list: bool = False
@@ -37,28 +133,27 @@ _Tree: TypeAlias = "dict[str, _Tree | _Values]"
 
 
 def nest_fields(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The fields as one object.
+    """Return the fields as one object.
 
-    Raises `UsageError` for a name that is not understood, for one that is both a value and an
-    object, and for more than 1000 fields.
+    Raises `UsageError` for an invalid name, for a name that is both a value and an object, and for
+    more than 1000 fields.
     """
     tree: _Tree = {}
     for count, (name, value) in enumerate(pairs, start=1):
         if count > MAX_FIELDS:
             raise too_many_fields()
         _insert(tree, name, value)
-    return _plain(tree)
+    return _to_dict(tree)
 
 
 def field_path(name: str) -> list[str]:
-    """`a[b][]` as `["a", "b", ""]`. Raises `UsageError`."""
+    """Split `a[b][]` into `["a", "b", ""]`. Raises `UsageError`."""
     match = _NAME.fullmatch(name)
     keys = [match[1], *_INNER.findall(match[2])] if match else []
     if not keys or "" in keys[:-1]:
         raise UsageError(
             f"The field name {quote_field(name)} is not understood. Write a, a[] for a list, or "
-            f"a[b] for "
-            f"an object."
+            f"a[b] for an object."
         )
     if len(keys) > MAX_FIELD_DEPTH:
         raise UsageError(
@@ -69,12 +164,12 @@ def field_path(name: str) -> list[str]:
 
 
 def quote_field(name: str) -> str:
-    """A caller's name as it may stand in a sentence: short, and without control characters."""
+    """Return a caller's name for use in a message: short, and without control characters."""
     return repr(name if len(name) <= 60 else name[:57] + "...")
 
 
 def too_many_fields() -> UsageError:
-    """The one sentence for more than `MAX_FIELDS`."""
+    """Return the error for more than `MAX_FIELDS` fields."""
     return UsageError(f"The form has more than {MAX_FIELDS} fields. Send fewer.")
 
 
@@ -85,25 +180,24 @@ def _insert(tree: _Tree, name: str, value: Any) -> None:
     for key in objects:
         inner = tree.setdefault(key, {})
         if isinstance(inner, _Values):
-            raise _both(name)
+            raise _value_and_object(name)
         tree = inner
     leaf = tree.setdefault(last, _Values())
     if not isinstance(leaf, _Values):
-        raise _both(name)
+        raise _value_and_object(name)
     leaf.values.append(value)
     leaf.is_list |= is_list
 
 
-def _both(name: str) -> UsageError:
+def _value_and_object(name: str) -> UsageError:
     return UsageError(
         f"The field {quote_field(name)} contradicts another one: the same name is a value here "
-        f"and an "
-        f"object there. Send one of them."
+        f"and an object there. Send one of them."
     )
 
 
-def _plain(tree: _Tree) -> dict[str, Any]:
+def _to_dict(tree: _Tree) -> dict[str, Any]:
     return {
-        key: inner.value() if isinstance(inner, _Values) else _plain(inner)
+        key: inner.value() if isinstance(inner, _Values) else _to_dict(inner)
         for key, inner in tree.items()
     }

@@ -1,4 +1,4 @@
-"""`read`: the body of a transcription request, of any kind, with constant memory."""
+"""`read_body`: reads the body of a transcription request, of any kind, in constant memory."""
 
 from __future__ import annotations
 
@@ -26,60 +26,60 @@ if TYPE_CHECKING:
     from voxgate.api.body.request_body import RequestBody
     from voxgate.settings import Settings
 
-_WHITE = b" \t\r\n"  # of JSON
-_MOST_WHITE = 1024  # bytes before the brace of a body that does not say what it is
+_WHITE = b" \t\r\n"  # JSON's white space
+_MAX_WHITE = 1024  # bytes before the opening brace of a body without a content type
 
 
 class BodyParser(Protocol):
-    """One kind of body.
+    """Parses one kind of body. Call `feed`, then `finish`; call `close` in any case.
 
-    `most_bytes` is what the largest one that is taken can need; `slice_bytes` what it works on in a
-    few milliseconds at worst, between two turns of the event loop.
+    `max_bytes` is the size of the largest accepted body. `slice_bytes` is how much `feed` gets at
+    once: in the worst case a few milliseconds of work, during which the event loop waits.
     """
 
-    most_bytes: int
+    max_bytes: int
     slice_bytes: int
 
     def feed(self, data: bytes, /) -> None:
-        """Take the next bytes."""
+        """Parse the next bytes."""
 
     def finish(self) -> RequestBody:
-        """What it held."""
+        """Return the parsed body."""
 
     def close(self) -> None:
-        """Free what `finish` did not give away."""
+        """Free what `finish` has not returned."""
 
 
 async def read_body(
     headers: Mapping[str, str], chunks: AsyncIterator[bytes], settings: Settings
 ) -> RequestBody:
-    """The body, as its content type says it is to be read. The upload is the caller's to close.
+    """Read a body of the kind that its content type declares. The caller closes the upload.
 
     `headers` has lower case names, or ignores case. Raises `UsageError`, `MediaTypeError`,
-    `BodyTooLargeError`, `BodyStalledError`, `SpoolFullError`, and whatever `chunks` raises; then,
-    and when it is cancelled, it leaves nothing open.
+    `BodyTooLargeError`, `BodyStalledError`, `SpoolFullError`, and what `chunks` raises. Then,
+    and when it is cancelled, no file stays open.
     """
     _check_encoding(headers.get("content-encoding", ""))
-    arriving = _Arriving(chunks, settings.body_patience_s)
+    incoming = _Chunks(chunks, settings.body_patience_s)
     if header := headers.get("content-type", ""):
-        content_type = ContentType.of(header)
+        content_type = ContentType.parse(header)
     else:
-        content_type = await arriving.sniff()
-    with closing(_body(content_type, settings)) as body:
-        _check_length(headers.get("content-length"), body, settings)
+        content_type = await incoming.sniff()
+    with closing(_parser(content_type, settings)) as parser:
+        _check_length(headers.get("content-length"), parser, settings)
         count = 0
-        while chunk := await arriving.next():
+        while chunk := await incoming.next():
             count += len(chunk)
-            if count > body.most_bytes:
-                raise _too_large(body, settings)
-            for start in range(0, len(chunk), body.slice_bytes):
-                body.feed(chunk[start : start + body.slice_bytes])
+            if count > parser.max_bytes:
+                raise _too_large(parser, settings)
+            for start in range(0, len(chunk), parser.slice_bytes):
+                parser.feed(chunk[start : start + parser.slice_bytes])
                 await asyncio.sleep(0)
-        return body.finish()
+        return parser.finish()
 
 
-class _Arriving:
-    """The chunks that have bytes in them, none of which is waited for longer than `patience_s`."""
+class _Chunks:
+    """The chunks that are not empty. Each may take `patience_s` seconds to arrive."""
 
     def __init__(self, chunks: AsyncIterator[bytes], patience_s: float) -> None:
         self._chunks = aiter(chunks)
@@ -87,7 +87,7 @@ class _Arriving:
         self._first = b""
 
     async def next(self) -> bytes:
-        """The next bytes, or none at the end."""
+        """Return the next chunk, or b"" at the end. Raises `BodyStalledError`."""
         if first := self._first:
             self._first = b""
             return first
@@ -99,14 +99,14 @@ class _Arriving:
                         return chunk
                 return b""
         except TimeoutError as error:
-            if not patience.expired():  # it is the iterator's own
+            if not patience.expired():  # raised by the iterator itself
                 raise
             raise BodyStalledError(
                 f"No byte of the body came for {self._patience_s:g} s. Send the request again."
             ) from error
 
     async def sniff(self) -> ContentType:
-        """JSON, where the body begins as an object. Raises `MediaTypeError`."""
+        """Return JSON's type if the body starts with an object. Raises `MediaTypeError`."""
         head = b""
         while _undecided(head) and (chunk := await self.next()):
             head += chunk
@@ -117,7 +117,7 @@ class _Arriving:
 
 
 def _undecided(head: bytes) -> bool:
-    if len(head) > _MOST_WHITE:
+    if len(head) > _MAX_WHITE:
         return False
     return codecs.BOM_UTF8.startswith(head) or not head.removeprefix(codecs.BOM_UTF8).strip(_WHITE)
 
@@ -126,7 +126,7 @@ def _begins_object(head: bytes) -> bool:
     return head.removeprefix(codecs.BOM_UTF8).lstrip(_WHITE).startswith(b"{")
 
 
-def _body(content_type: ContentType, settings: Settings) -> BodyParser:
+def _parser(content_type: ContentType, settings: Settings) -> BodyParser:
     kind = content_type.kind()
     if kind == "form":
         return FormBody(content_type.boundary, settings)
@@ -141,16 +141,16 @@ def _check_encoding(encoding: str) -> None:
         )
 
 
-def _check_length(length: str | None, body: BodyParser, settings: Settings) -> None:
+def _check_length(length: str | None, parser: BodyParser, settings: Settings) -> None:
     if length is None:
         return
     if not (length.isascii() and length.isdigit() and len(length) < 20):
         raise UsageError(f"The header Content-Length is no number of bytes: {length[:60]!r}.")
-    if int(length) > body.most_bytes:
-        raise _too_large(body, settings)
+    if int(length) > parser.max_bytes:
+        raise _too_large(parser, settings)
 
 
-def _too_large(body: BodyParser, settings: Settings) -> BodyTooLargeError:
-    if body.most_bytes <= TEXT_BYTES:
+def _too_large(parser: BodyParser, settings: Settings) -> BodyTooLargeError:
+    if parser.max_bytes <= TEXT_BYTES:
         return text_too_large()
-    return body_too_large(body.most_bytes, settings.max_upload_bytes)
+    return body_too_large(parser.max_bytes, settings.max_upload_bytes)

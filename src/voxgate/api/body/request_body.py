@@ -1,4 +1,4 @@
-"""What a request's body held: its fields, and the recording in a file that has no name."""
+"""`RequestBody`: the fields of a request, and its recording in an unnamed file."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from python_multipart.multipart import parse_options_header
 
 from voxgate.errors import BodyTooLargeError, MediaTypeError, UsageError
 
-Kind: TypeAlias = Literal["json", "form", "urlencoded"]
+BodyKind: TypeAlias = Literal["json", "form", "urlencoded"]
 
 
 @dataclass(slots=True)
 class Upload:
-    """The caller's recording as it came. Close it, or use it as a context: that frees its disk.
+    """The caller's recording, byte for byte. Close it, or use it as a context, to delete it.
 
-    `file` is unbuffered, has a real descriptor, and stands anywhere. `size` is in bytes; `sha256`
-    is hexadecimal. `name` is the last part of the form's file name, for messages and for its
-    extension, never a path; JSON has none. `media_type` is what the form said, lower case, without
-    parameters.
+    `file` is unbuffered and has a real descriptor; its position is undefined. `size` is in bytes,
+    `sha256` is hexadecimal. `name` is the last part of the form's file name, for messages and for
+    its extension, and never a path; JSON has none. `media_type` is the form's, in lower case and
+    without parameters.
     """
 
     file: IO[bytes]
@@ -29,7 +29,7 @@ class Upload:
     media_type: str | None = None
 
     def close(self) -> None:
-        """Give the disk space back. May be called again."""
+        """Delete the recording. May be called again."""
         self.file.close()
 
     def __enter__(self) -> Upload:
@@ -43,19 +43,16 @@ class Upload:
 class RequestBody:
     """The body of one request.
 
-    `fields` is the JSON object without `input_audio.data`, or the form's fields, nested, their
-    values still text. `dropped` names what was left out of it: strings of more than 64 KiB that are
-    not the recording, as paths (`prompt`, `keyterms[2]`).
+    `fields` is the JSON object without `input_audio.data`, or the form's fields, nested, with text
+    as values. `dropped` has the paths (`prompt`, `keyterms[2]`) of strings that were removed: those
+    of more than 64 KiB that are not the recording.
     """
 
     fields: dict[str, Any]
     upload: Upload | None
-    kind: Kind
+    kind: BodyKind
     dropped: list[str] = field(default_factory=list)
 
-
-# MERGED api.body.content_type
-# A content type header as a value, and which of the three kinds of body it announces.
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "multipart/form-data"
@@ -65,31 +62,30 @@ KNOWN_TYPES = f"Send {JSON_TYPE}, {FORM_TYPE} or {URLENCODED_TYPE}"
 
 @dataclass(frozen=True, slots=True)
 class ContentType:
-    """`media_type` in lower case; `charset` in lower case, "" where it is not said."""
+    """A content type header. `media_type` and `charset` are in lower case, "" if missing."""
 
     media_type: str
     charset: str = ""
     boundary: bytes = b""
 
     @classmethod
-    def of(cls, header: str) -> ContentType:
-        """Read a header's value; whatever it is, it means something."""
+    def parse(cls, header: str) -> ContentType:
+        """Parse a header's value. Never raises."""
         media_type, options = parse_options_header(header.encode("latin-1", "replace"))
         charset = options.get(b"charset", b"").decode("latin-1").strip().lower()
         return cls(media_type.decode("latin-1").strip(), charset, options.get(b"boundary", b""))
 
-    def kind(self) -> Kind:
-        """How such a body is read.
+    def kind(self) -> BodyKind:
+        """Return the kind of body.
 
-        Raises `MediaTypeError` for a type or a charset that is not read here, and `UsageError` for
-        a form without a boundary.
+        Raises `MediaTypeError` for a type or charset that is not supported, and `UsageError` for a
+        form without a boundary.
         """
         if self.media_type == FORM_TYPE:
             if not self.boundary:
                 raise UsageError(
                     f"The content type {FORM_TYPE} lacks its boundary. Let your HTTP client write "
-                    f"the "
-                    f"header itself."
+                    f"the header itself."
                 )
             return "form"
         if self.charset not in ("", "utf-8", "utf8", "us-ascii"):
@@ -104,15 +100,12 @@ class ContentType:
         )
 
 
-# MERGED api.body.limits
-# How much of a body is taken, and the sentences for more.
-
 TEXT_BYTES = 256 * 1024
-"""All of a body that is not the recording: keys, values, the headers of a form's parts."""
+"""The limit on all of a body but the recording: keys, values, the headers of a form's parts."""
 
 
 def recording_too_large(limit: int) -> BodyTooLargeError:
-    """The recording itself has more than `limit` bytes."""
+    """Return the error for a recording of more than `limit` bytes."""
     return BodyTooLargeError(
         f"The recording is larger than {_size(limit)}, the limit here. Send it compressed (FLAC, "
         f"Opus or MP3) or in parts, or let this server's operator raise VOXGATE_MAX_UPLOAD_BYTES."
@@ -120,19 +113,19 @@ def recording_too_large(limit: int) -> BodyTooLargeError:
 
 
 def text_too_large() -> BodyTooLargeError:
-    """What stands around the recording has more than `TEXT_BYTES`."""
+    """Return the error for a body with more than `TEXT_BYTES` around the recording."""
     return BodyTooLargeError(
         f"The text around the recording is larger than {TEXT_BYTES // 1024} KiB, the limit for "
         f"all fields together. Send shorter fields."
     )
 
 
-def body_too_large(most: int, recording: int) -> BodyTooLargeError:
-    """The whole body has more than the `most` bytes that the largest `recording` can need."""
+def body_too_large(limit: int, recording_limit: int) -> BodyTooLargeError:
+    """Return the error for a body of more than `limit` bytes, all that a recording can need."""
     return BodyTooLargeError(
-        f"The body is larger than {_size(most)}, more than a recording of {_size(recording)}, the "
-        f"limit here, can need. Send it compressed (FLAC, Opus or MP3) or in parts, or let this "
-        f"server's operator raise VOXGATE_MAX_UPLOAD_BYTES."
+        f"The body is larger than {_size(limit)}, more than a recording of "
+        f"{_size(recording_limit)}, the limit here, can need. Send it compressed (FLAC, Opus or "
+        f"MP3) or in parts, or let this server's operator raise VOXGATE_MAX_UPLOAD_BYTES."
     )
 
 

@@ -1,4 +1,4 @@
-"""`UploadWriter`: a recording while it arrives, hashed and written to a file that has no name."""
+"""`UploadWriter` and `Base64Decoder`: write a recording to an unnamed file while it arrives."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class UploadWriter:
-    """Append with `write`, then take the `upload`; or `close`, and nothing was there.
+    """Writes and hashes a recording. Call `write`, then `upload` or `close`.
 
-    Raises `SpoolFullError` from the constructor and from `write`.
+    The constructor and `write` raise `SpoolFullError`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -31,53 +31,48 @@ class UploadWriter:
         self._file = nameless_file(self._folder, "upload-")
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append. Raises `BodyTooLargeError` beyond the largest recording."""
+        """Append bytes. Raises `BodyTooLargeError` beyond the limit on recordings."""
         view = memoryview(data)
         self.size += len(view)
         if self.size > self._limit:
             raise recording_too_large(self._limit)
         self._hash.update(view)
         try:
-            while view:  # an unbuffered file may take less than it is given
+            while view:  # an unbuffered file may write less than all
                 view = view[self._file.write(view) :]
         except OSError as error:
             raise spool_full(self._folder, error) from error
 
     def upload(self, name: str | None = None, media_type: str | None = None) -> Upload:
-        """What came, from now on the caller's to close."""
+        """Return the recording, which the caller closes from now on."""
         return Upload(self._file, self.size, self._hash.hexdigest(), name, media_type)
 
     def close(self) -> None:
-        """Give the disk space back. May be called again."""
+        """Delete the recording. May be called again."""
         self._file.close()
 
-
-# MERGED api.body.base64_spool
-# `Base64Decoder`: base64 text, decoded into a recording's file as it arrives.
-#
-# Strict, as `base64.b64decode(text, validate=True)` is: whatever is skipped or guessed here would
-# be
-# heard as noise. What is wrong is kept as a sentence and not raised, because only who knows which
-# string this was can say whether it matters.
 
 BASE64_ALPHABET = (string.ascii_letters + string.digits + "+/").encode()
 AUDIO_FIELD = "'input_audio.data' is not base64"
 
 
 class Base64Decoder:
-    """Text in by `feed` and a last `finish`; bytes out to `intake`; `problem` says what is wrong.
+    """Decodes base64 text into `writer` while it arrives. Call `feed`, then `finish`.
 
-    As long as there is no `problem`, every character that was fed is of base64's alphabet or `=`.
+    It is strict, as `base64.b64decode(text, validate=True)` is: skipped or guessed characters would
+    be recognised as noise. An error is kept in `problem` as a sentence, and not raised: only the
+    caller knows which string this was, and whether its error matters. While `problem` is None, all
+    characters so far were in base64's alphabet or `=`.
     """
 
-    def __init__(self, intake: UploadWriter) -> None:
-        self.intake = intake
+    def __init__(self, writer: UploadWriter) -> None:
+        self.writer = writer
         self.problem: str | None = None
-        self._start = b""  # enough to tell a data URI
-        self._rest = b""  # the last one to four characters: only they may be padded
+        self._start = b""  # enough to detect a data URI
+        self._rest = b""  # the last one to four characters: only they may have padding
 
     def feed(self, text: bytes) -> None:
-        """Decode all groups of four but the last. Raises what `UploadWriter.write` raises."""
+        """Decode all groups of four characters but the last. Raises as `UploadWriter.write`."""
         if self.problem:
             return
         self._start = (self._start + text[:5])[:5]
@@ -89,31 +84,30 @@ class Base64Decoder:
                 raise binascii.Error
             decoded = pybase64.b64decode(groups, validate=True)
         except binascii.Error:
-            self._fail(self._why(text))
+            self._fail(self._explain(text))
         else:
-            self.intake.write(decoded)
+            self.writer.write(decoded)
 
     def finish(self) -> None:
-        """Decode the end with the standard library: the rules of padding are its own."""
+        """Decode the end with the standard library, which checks the padding."""
         if self.problem:
             return
         try:
-            self.intake.write(base64.b64decode(self._rest, validate=True))
+            self.writer.write(base64.b64decode(self._rest, validate=True))
         except binascii.Error:
             padded = b"=" in self._rest and len(self._rest) == 4
             self._fail(
                 f"{AUDIO_FIELD}: its padding ('=') is wrong. Was the text put together from parts?"
                 if padded
                 else f"{AUDIO_FIELD}: its length is not a multiple of four, so it is cut off or "
-                f"lacks its "
-                f"padding ('=')."
+                f"lacks its padding ('=')."
             )
 
     def _fail(self, problem: str) -> None:
         self.problem = problem
-        self.intake.close()
+        self.writer.close()
 
-    def _why(self, text: bytes) -> str:
+    def _explain(self, text: bytes) -> str:
         strange = text.translate(None, BASE64_ALPHABET + b"=")
         if self._start == b"data:":
             return f"{AUDIO_FIELD} but a data URI. Send only what follows 'base64,'."

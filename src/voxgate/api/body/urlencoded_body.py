@@ -1,4 +1,4 @@
-"""`UrlencodedBody`: a form without a recording, as clients send one that names a URL."""
+"""`UrlencodedBody`: a form without a recording, as clients send it with the URL of one."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from voxgate.api.body.form_fields import MAX_FIELDS, nest_fields, too_many_field
 from voxgate.api.body.request_body import TEXT_BYTES, RequestBody
 from voxgate.errors import BodyTooLargeError, UsageError
 
-FIELD_BYTES = 64 * 1024  # of one field: unquoting is slow, and cannot pause within one
+FIELD_BYTES = 64 * 1024  # of one field: unquoting is slow, and cannot be interrupted within a field
 
 
 class UrlencodedBody:
-    """Bytes in by `feed`, no more than `most_bytes`; the value from `finish`.
+    """A `BodyParser` for urlencoded forms. The caller feeds at most `max_bytes`.
 
-    Both raise `UsageError` and `BodyTooLargeError`.
+    `feed` and `finish` raise `UsageError` and `BodyTooLargeError`.
     """
 
-    most_bytes = TEXT_BYTES
+    max_bytes = TEXT_BYTES
     slice_bytes = 32 * 1024
 
     def __init__(self) -> None:
         self._pairs: list[tuple[str, str]] = []
-        self._rest = b""  # the field that has not ended yet
+        self._rest = b""  # the incomplete last field
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
-        *ended, self._rest = (self._rest + data).split(b"&")
+        """Parse the next bytes."""
+        *complete, self._rest = (self._rest + data).split(b"&")
         _check_length(self._rest)
-        self._take(ended)
+        self._add(complete)
 
     def finish(self) -> RequestBody:
-        """What the body held."""
-        self._take([self._rest])
+        """Return the parsed body."""
+        self._add([self._rest])
         return RequestBody(nest_fields(self._pairs), None, "urlencoded")
 
     def close(self) -> None:
-        """Nothing to free: such a body has no recording."""
+        """Do nothing: there is no recording to delete."""
 
-    def _take(self, fields: list[bytes]) -> None:
+    def _add(self, fields: list[bytes]) -> None:
         fields = [field for field in fields if field]
         if len(self._pairs) + len(fields) > MAX_FIELDS:
             raise too_many_fields()
         for field in fields:
             _check_length(field)
-            self._pairs += _pair(field)
+            self._pairs += _parse_pair(field)
 
 
-def _pair(field: bytes) -> list[tuple[str, str]]:
+def _parse_pair(field: bytes) -> list[tuple[str, str]]:
     try:
         text = field.decode()
         return parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict")
