@@ -131,7 +131,7 @@ class _UvicornServer(uvicorn.Server):
         self._ready()
 
     @contextmanager
-    def capture_handle_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 

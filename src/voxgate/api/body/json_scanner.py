@@ -141,9 +141,7 @@ class JsonScanner:
         """Scan at most `long_bytes` bytes: a string that begins and ends in them is short."""
         data = self._backslash + data
         end = len(data)
-        if (
-            end - len(data.rstrip(b"\\"))
-        ) % 2:  # the character that the last backslash escapes has not arrived
+        if (end - len(data.rstrip(b"\\"))) % 2:  # the escaped character has not arrived
             end -= 1
         self._backslash = data[end:]
         quotes = data  # of the same length, with escaped quotes masked
