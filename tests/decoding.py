@@ -1,4 +1,4 @@
-"""Decoding a recording whole, as a test wants to look at it."""
+"""Decode a whole recording into one value for tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Whole:
-    """All that a decoder said of one recording."""
+    """All events of one recording's decoder."""
 
     facts: RecordingFacts
     pcm: Pcm
@@ -40,7 +40,7 @@ async def decode(
     name: str | None = None,
     pcm: PcmDeclaration | None = None,
 ) -> Whole:
-    """Decode one recording; with decoders of its own unless some are given."""
+    """Decode one recording, with a pool of its own unless one is given."""
     settings = settings or Settings()
     if decoders is None:
         async with DecoderPool(settings) as own:

@@ -1,4 +1,4 @@
-"""The one fake: a provider with a script, for what no real engine does on demand."""
+"""The one fake: a scripted provider, for what no real engine does on demand."""
 
 from __future__ import annotations
 

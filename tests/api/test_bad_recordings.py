@@ -35,7 +35,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runn
 
 
 @pytest.mark.parametrize("what", BAD)
-async def test_each_is_a_4xx_by_its_name_in_either_dress(server: Running, what: str) -> None:
+async def test_each_is_a_4xx_with_its_code_in_json_and_form(server: Running, what: str) -> None:
     data, code = BAD[what]
     files = {"file": ("bad.bin", data)}
     form = await server.client.post(

@@ -128,7 +128,7 @@ EVERYBODY = (OPENROUTER, OPENAI, MISTRAL)
 RAW = "audio.transcriptions.with_raw_response.create"
 
 
-async def test_everybody_gets_the_words_of_the_real_engine(tmp_path: Path) -> None:
+async def test_all_clients_get_the_words_of_the_real_engine(tmp_path: Path) -> None:
     plain = [*EVERYBODY, replace(OPENAI, base="/v1"), replace(MISTRAL, base="")]
     verbose = [OPENROUTER, OPENAI]  # Mistral's knows no response_format
     async with serving(tmp_path) as server:
@@ -194,7 +194,7 @@ async def test_a_generation_is_found_by_its_header(tmp_path: Path) -> None:
     assert refused["request_id"].startswith("gen-stt-")
 
 
-async def test_everybody_reads_who_answered_to_an_alias(tmp_path: Path) -> None:
+async def test_all_clients_read_which_model_an_alias_meant(tmp_path: Path) -> None:
     provider = Scripted(revision="0123456789abcdef" * 2 + "01234567", profile="exact")
     async with serving(tmp_path, provider) as server:
         said = await asyncio.gather(
@@ -260,7 +260,7 @@ def raised(client: Client, answer: dict[str, Any], status: int, sentence: str) -
 
 
 @pytest.mark.parametrize("client", EVERYBODY, ids=lambda client: client.name)
-async def test_what_cannot_be_done_is_raised_at_once(tmp_path: Path, client: Client) -> None:
+async def test_permanent_errors_are_raised_at_once(tmp_path: Path, client: Client) -> None:
     large = tmp_path / "large.wav"
     large.write_bytes(SAMPLE.read_bytes() * 100)  # far more than fits into sockets' buffers
     async with serving(tmp_path, max_upload_bytes=2**20) as server:
@@ -277,7 +277,7 @@ async def test_what_cannot_be_done_is_raised_at_once(tmp_path: Path, client: Cli
     assert all(answer.get("requests", 1) == 1 for answer in answers)
 
 
-async def test_what_cannot_be_done_now_is_raised_where_nothing_is_repeated(tmp_path: Path) -> None:
+async def test_temporary_errors_are_raised_without_retries(tmp_path: Path) -> None:
     gate = asyncio.Event()
     provider = Scripted(gate=lambda _: gate.wait())
     clients = [client.repeating_nothing() for client in EVERYBODY]
@@ -304,7 +304,9 @@ async def test_what_cannot_be_done_now_is_raised_where_nothing_is_repeated(tmp_p
 @pytest.mark.parametrize(
     ("client", "name"), [(OPENROUTER, ""), (OPENAI, RAW)], ids=["openrouter", "openai"]
 )
-async def test_a_failure_that_passes_is_outlived(tmp_path: Path, client: Client, name: str) -> None:
+async def test_retries_survive_a_temporary_failure(
+    tmp_path: Path, client: Client, name: str
+) -> None:
     fault = errors.EngineDiedError("The engine ended. Try again.")
     async with serving(tmp_path, Scripted(faults={0: [fault] * 3})) as server:
         (answer,) = await client.do(client.transcription(server, name=name))
@@ -312,7 +314,7 @@ async def test_a_failure_that_passes_is_outlived(tmp_path: Path, client: Client,
     assert answer["requests"] == 2  # a 503, and its own second try
 
 
-async def test_everybody_waits_20_seconds(tmp_path: Path) -> None:
+async def test_all_clients_wait_20_seconds(tmp_path: Path) -> None:
     """With the clients' own limits: OpenRouter's is `PATIENCE_S`."""
     provider = Scripted(gate=lambda _: asyncio.sleep(SLOW_S), concurrency=3)
     languages = {"openrouter": "de", "openai": "en"}
@@ -331,7 +333,7 @@ async def test_everybody_waits_20_seconds(tmp_path: Path) -> None:
     assert sorted(asked, key=str) == [None, "de", "en"]  # one window for each
 
 
-async def test_a_client_that_lost_patience_finds_its_work_again(tmp_path: Path) -> None:
+async def test_a_client_that_timed_out_finds_its_job_again(tmp_path: Path) -> None:
     provider = Scripted(gate=lambda _: asyncio.sleep(PATIENCE_S + 3))
     async with serving(tmp_path, provider, filler_after_s=1000) as server:
         (answer,) = await OPENROUTER.do(OPENROUTER.transcription(server))

@@ -1,4 +1,4 @@
-"""Callers who say nothing, half of it, or no HTTP at all: each connection has an end."""
+"""Callers that send no request, half of one, or no HTTP: every connection ends."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def message(running: Running, body: bytes) -> bytes:
 async def connected(
     running: Running, first: bytes = b"", kept_bytes: int = 0
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection on which these bytes were sent; the kernel keeps so many that nobody reads."""
+    """A connection on which these bytes were sent; `kept_bytes` is the receive buffer's size."""
     caller = socket.socket()
     if kept_bytes:
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, kept_bytes)
@@ -60,7 +60,7 @@ async def connected(
 
 
 async def dribble(writer: asyncio.StreamWriter, data: bytes) -> None:
-    """A byte now and then, until nobody takes them any more."""
+    """Send single bytes until the connection is closed."""
     with suppress(OSError):
         for byte in data:
             writer.write(bytes([byte]))
@@ -77,7 +77,7 @@ def error_in(answer: bytes) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("first", [b"", HEAD])
-async def test_who_sends_no_request_has_an_end(
+async def test_a_connection_without_a_request_is_closed(
     first: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.3)
@@ -88,7 +88,7 @@ async def test_who_sends_no_request_has_an_end(
         dribbling.cancel()
 
 
-async def test_who_was_answered_early_and_sends_on_has_an_end(
+async def test_a_caller_that_sends_after_an_early_response_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.3)
@@ -101,7 +101,9 @@ async def test_who_was_answered_early_and_sends_on_has_an_end(
         dribbling.cancel()
 
 
-async def test_an_early_answer_is_heard_by_who_sends_all_before_listening(tmp_path: Path) -> None:
+async def test_an_early_response_reaches_a_caller_that_sends_everything_first(
+    tmp_path: Path,
+) -> None:
     body = bytes(3_000_000)
     head = HEAD + JSON + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
     async with serving(tmp_path) as running, connected(running, head) as (reader, writer):
@@ -111,7 +113,7 @@ async def test_an_early_answer_is_heard_by_who_sends_all_before_listening(tmp_pa
         assert b"authentication" in await reader.read()
 
 
-async def test_work_and_what_comes_after_it_are_not_cut_off(
+async def test_long_requests_on_one_connection_are_not_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "KEEP_ALIVE_S", 1.0)
@@ -124,7 +126,7 @@ async def test_work_and_what_comes_after_it_are_not_cut_off(
 
 
 @pytest.mark.parametrize("more", [0, 2_000_000])
-async def test_what_is_no_http_is_told_in_the_shape_of_every_error(
+async def test_bytes_that_are_not_http_get_the_shape_of_every_error(
     more: int, tmp_path: Path
 ) -> None:
     async with serving(tmp_path) as running:
@@ -134,7 +136,7 @@ async def test_what_is_no_http_is_told_in_the_shape_of_every_error(
         assert "HTTP client" in str(error["message"])
 
 
-async def test_a_refusal_does_not_wait_for_who_does_not_hear(
+async def test_a_refused_caller_that_does_not_close_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.3)
@@ -158,8 +160,8 @@ async def alone(
     return caller, transport, protocol
 
 
-async def test_who_has_left_is_refused_in_vain() -> None:
-    """The refusal's own bytes bring the news that nobody is there."""
+async def test_refusing_a_caller_that_has_disconnected() -> None:
+    """Writing the refusal shows that the caller has disconnected."""
 
     async def nobody(scope: Any, receive: Any, send: Any) -> None:
         raise NotImplementedError
@@ -172,7 +174,7 @@ async def test_who_has_left_is_refused_in_vain() -> None:
     await until(transport.is_closing, "the end")
 
 
-async def test_broken_framing_in_the_middle_of_an_answer_ends_it(
+async def test_broken_framing_during_a_response_ends_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     broken, ended = asyncio.Event(), asyncio.Event()
@@ -217,7 +219,7 @@ async def test_broken_framing_ends_a_body(
     assert not [record for record in caplog.records if record.exc_info]
 
 
-async def test_broken_framing_behind_an_answer_ends_the_connection(
+async def test_broken_framing_after_a_response_ends_the_connection(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = HEAD + JSON + CHUNKED
@@ -238,7 +240,7 @@ class Wordy(Scripted):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-async def test_an_answer_that_nobody_reads_is_given_up(
+async def test_a_response_that_is_not_read_is_aborted(
     count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.3)
@@ -253,7 +255,7 @@ async def test_an_answer_that_nobody_reads_is_given_up(
 
 
 @pytest.mark.parametrize("keep_alive_s", [0.6, 30.0])
-async def test_a_slow_reader_gets_all_of_an_answer(
+async def test_a_slow_reader_gets_all_of_a_response(
     keep_alive_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "KEEP_ALIVE_S", keep_alive_s)

@@ -1,4 +1,4 @@
-"""Requests spoilt at every layer: each is answered by 200 or 4xx, and nothing is left behind.
+"""Requests mutated at every layer: each gets 200 or 4xx, and nothing is left behind.
 
 `make fuzz` sends many more, by another seed each time. What a failure names can be sent alone:
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from tests.api.mutations.caller import Heard, NoAnswerError, call
+from tests.api.mutations.caller import NoResponseError, RawResponse, call
 from tests.api.mutations.cases import Case, case
 from tests.api.mutations.sound import recordings
 from tests.api.serving import PATH, SCRIPTED, error_of, recording, served, serving
@@ -45,7 +45,7 @@ MOST_FAILURES = 20
 
 
 class Fuzz:
-    """One server under fire: what it answered, and what was wrong with that."""
+    """Sends cases to one server, and collects statuses and failures."""
 
     def __init__(self, url: str, key: str, pid: int, model: str) -> None:
         self.statuses = Counter[int]()
@@ -54,7 +54,7 @@ class Fuzz:
         self._port, self._key, self._pid, self._model = int(url.rpartition(":")[2]), key, pid, model
 
     async def run(self, cases: Iterator[Case], folder: Path) -> None:
-        """Send the cases, and look for what they leave behind; `folder` takes those that fail."""
+        """Send the cases, and check what they leave behind; failed ones are written to `folder`."""
         await self._answers_well()
         await self._answers_well()  # what is opened once is open by now
         await self._rests()
@@ -73,13 +73,15 @@ class Fuzz:
     async def _send(self, cases: Iterator[Case], folder: Path) -> None:
         for one in cases:
             try:
-                heard = await call(self._port, one.line.with_key(self._key), HANG_S)
-                self.statuses.update(answer.status for answer in heard)
-                self.left += not heard
-                for answer in heard:
-                    check(answer)
-                assert not one.is_good or [answer.status for answer in heard] == [200], heard
-            except (AssertionError, NoAnswerError, ValueError, KeyError) as error:
+                responses = await call(self._port, one.line.with_key(self._key), HANG_S)
+                self.statuses.update(response.status for response in responses)
+                self.left += not responses
+                for response in responses:
+                    check(response)
+                assert not one.is_good or [response.status for response in responses] == [200], (
+                    responses
+                )
+            except (AssertionError, NoResponseError, ValueError, KeyError) as error:
                 what = f"{one}\n{type(error).__name__}: {error}\n{sent(one, folder)}"
                 self.failures.append(what)
                 if len(self.failures) == MOST_FAILURES:
@@ -102,25 +104,25 @@ class Fuzz:
 
 
 def cases(model: str, *, real: bool) -> Iterator[Case]:
-    """Those of this run that are meant for the command, or the others."""
+    """This run's cases for the command (`real`), or the others."""
     numbers = range(FIRST, FIRST + CASES)
     return (case(SEED, n, model) for n in numbers if (n % REAL == 0) == real)
 
 
-def check(heard: Heard) -> None:
-    """An answer is a transcript, or an error of ours whose status says that the caller erred."""
-    assert b"Traceback" not in heard.body
-    response = httpx2.Response(heard.status, headers=heard.headers, content=heard.body)
-    if heard.status != 200:
-        assert 400 <= heard.status < 500, heard
-        assert error_of(response)["code"] == heard.status
+def check(raw: RawResponse) -> None:
+    """Check that a response is a transcript, or an error with a 4xx status."""
+    assert b"Traceback" not in raw.body
+    response = httpx2.Response(raw.status, headers=raw.headers, content=raw.body)
+    if raw.status != 200:
+        assert 400 <= raw.status < 500, raw
+        assert error_of(response)["code"] == raw.status
     elif response.headers["content-type"] == "application/json":
-        body = json.loads(heard.body)
+        body = json.loads(raw.body)
         assert "text" in body or 400 <= error_of(response)["code"] < 500  # behind white space
 
 
 def sent(one: Case, folder: Path) -> str:
-    """A case's bytes, or where they lie. The server's key is not in them."""
+    """A case's bytes, or the file with them. They do not contain the server's key."""
     raw = one.line.raw
     if len(raw) <= SHOWN_BYTES:
         return repr(raw)
@@ -130,14 +132,14 @@ def sent(one: Case, folder: Path) -> str:
     return f"its bytes are in {path}"
 
 
-def test_a_case_is_made_of_its_seed_and_number() -> None:
+def test_a_case_depends_on_its_seed_and_number_alone() -> None:
     made = [case(SEED, number, SCRIPTED) for number in range(1000)]
     assert made == [case(SEED, number, SCRIPTED) for number in range(1000)]
     assert made != [case(SEED + 1, number, SCRIPTED) for number in range(1000)]
     assert len({one.line.raw for one in made}) > 700
 
 
-async def test_a_server_on_a_script(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_scripted_server(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(
         tmp_path,
         max_upload_bytes=MOST_BYTES,

@@ -1,4 +1,4 @@
-"""What the server says of its models, in the shapes that clients insist on."""
+"""The model routes, in the shapes that clients require."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runn
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def anyone(server: Running) -> AsyncIterator[httpx2.AsyncClient]:
-    """A caller without a key: the catalogue is for everybody."""
+    """A caller without a key: the list of models needs none."""
     async with httpx2.AsyncClient(base_url=f"{server.url}/api/v1") as client:
         yield client
 
@@ -77,7 +77,7 @@ async def test_pages_lead_to_each_other(anyone: httpx2.AsyncClient) -> None:
     assert (await anyone.get("/models", params={"q": "SPHINX"})).json()["total_count"] == 1
 
 
-async def test_one_model_by_either_road(anyone: httpx2.AsyncClient) -> None:
+async def test_one_model_by_both_routes(anyone: httpx2.AsyncClient) -> None:
     model = (await anyone.get(f"/model/{SCRIPTED}")).json()["data"]
     assert model["id"] == SCRIPTED
     assert (await anyone.get("/models/scripted%2Fone")).json() == model
@@ -120,7 +120,7 @@ async def test_an_alias_has_the_page_and_the_endpoint_of_its_model(
     assert of_model["endpoints"][0]["model_id"] == SCRIPTED
 
 
-async def test_what_a_model_can_do_is_told(anyone: httpx2.AsyncClient) -> None:
+async def test_capabilities_are_listed(anyone: httpx2.AsyncClient) -> None:
     told = (await anyone.get(f"/model/{SCRIPTED}")).json()["data"]["voxgate"]
     abilities = ("times", "detects_language", "vocabulary", "speakers", "streaming")
     assert [told[name] for name in abilities] == ["segment", False, False, False, False]
@@ -129,7 +129,7 @@ async def test_what_a_model_can_do_is_told(anyone: httpx2.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("profile", "precision"), [("exact", "bf16"), ("balanced", "int8"), ("fast", "int4")]
 )
-async def test_an_installed_checkpoint_is_told_with_its_aliases_and_its_precision(
+async def test_an_installed_checkpoint_is_listed_with_aliases_and_precision(
     tmp_path: Path, profile: str, precision: str
 ) -> None:
     """Under a name without an author; then as one of a family, whose aliases stand for it."""

@@ -84,7 +84,7 @@ async def test_preloading_has_the_engine_there_first(at: Place) -> None:
         ((), {"VOXGATE_AUTH": "of"}, "'keys' or 'off'"),
     ],
 )
-async def test_what_cannot_be_served_is_told_at_once(
+async def test_a_server_that_cannot_start_fails_at_once(
     at: Place, arguments: tuple[str, ...], settings: dict[str, Any], said: str
 ) -> None:
     result = await asyncio.to_thread(at.run, "serve", "--port", "0", *arguments, **settings)
@@ -102,7 +102,7 @@ async def test_a_port_that_is_taken(at: Place) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_lets_work_end_and_leaves_nothing(at: Place, number: signal.Signals) -> None:
+async def test_a_signal_lets_jobs_end_and_leaves_nothing(at: Place, number: signal.Signals) -> None:
     async with served(at, "--preload", MODEL) as server:
         work = asyncio.create_task(server.client.post("/audio/transcriptions", json=spoken()))
         await working(at)
@@ -137,7 +137,7 @@ urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), he
 """
 
 
-async def test_kills_cost_nobody_else_anything(at: Place) -> None:
+async def test_a_killed_process_costs_other_requests_nothing(at: Place) -> None:
     """50 requests at once; the engine, a decoder and a client are killed in the middle."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")

@@ -68,7 +68,7 @@ async def test_verbose_json_has_segments_and_words_when_asked(server: Running) -
     assert {word["time_source"] for word in with_words["words"]} == {"interpolated"}
 
 
-async def test_times_are_a_promise_to_clients_without_a_format_too(server: Running) -> None:
+async def test_granularities_without_a_format_give_verbose_json(server: Running) -> None:
     data = {**MODEL, "timestamp_granularities": "segment", "stream": "false", "diarize": "false"}
     answer = await server.client.post("/audio/transcriptions", data=data, files=FILE)
     assert answer.json()["segments"][0]["type"] == "transcription_segment"
@@ -96,7 +96,7 @@ async def test_a_form_is_as_good_as_json(server: Running) -> None:
     assert of_form.json() == (await server.post(recording(**wanted))).json()
 
 
-async def test_the_same_tree_lies_at_v1(server: Running) -> None:
+async def test_the_same_routes_are_at_v1(server: Running) -> None:
     response = await server.client.post(f"{server.url}/v1/audio/transcriptions", json=recording())
     assert response.status_code == 200
 
@@ -135,7 +135,7 @@ async def test_hints_that_are_not_used_are_warned_of(server: Running) -> None:
     assert "'temperature'" in error_of(refused)["message"]
 
 
-async def test_a_hint_too_long_to_keep_is_warned_of_and_a_promise_is_refused(
+async def test_a_hint_that_is_too_long_gives_a_warning_and_an_option_is_refused(
     server: Running,
 ) -> None:
     long = "x" * 70_000
@@ -146,14 +146,14 @@ async def test_a_hint_too_long_to_keep_is_warned_of_and_a_promise_is_refused(
     assert "'language' is longer" in error_of(refused)["message"]
 
 
-async def test_hints_beyond_those_that_are_named_are_counted(server: Running) -> None:
+async def test_further_unused_fields_are_counted(server: Running) -> None:
     many = {f"field_{number}": 1 for number in range(33)}
     warnings = (await server.post(recording(**many))).json()["warnings"]
     assert len(warnings) == 21
     assert warnings[-1]["sentence"].startswith("13 more ")
 
 
-async def test_what_clients_always_send_passes(server: Running) -> None:
+async def test_fields_that_clients_always_send_are_accepted(server: Running) -> None:
     nothing = dict.fromkeys(("response_format", "timestamp_granularities", "provider", "user"))
     assert (await server.post(recording(**nothing))).status_code == 200
     always = {"diarize": False, "stream": False, "temperature": 0, "seed": None, "language": ""}
@@ -188,7 +188,7 @@ async def test_a_model_that_honours_options_gets_them(tmp_path: Path) -> None:
         ]
 
 
-async def test_words_that_will_be_said_reach_a_model_that_takes_them(tmp_path: Path) -> None:
+async def test_vocabulary_reaches_a_model_that_uses_it(tmp_path: Path) -> None:
     taking = Scripted(vocabulary=True)
     named = {"keyterms": ["Voxgate"], "provider": {"require_parameters": True}}
     async with serving(tmp_path, taking) as server:
@@ -271,7 +271,7 @@ async def test_bad_bodies_are_answered_by_a_sentence(
     )
 
 
-async def test_availability_says_why_a_model_is_not_to_be_had(server: Running) -> None:
+async def test_availability_tells_why_a_model_cannot_be_used(server: Running) -> None:
     unknown = error_of(await server.post(recording(model="scripted/two")))
     assert unknown["availability"]["code"] == "model_not_found"
     assert unknown["availability"]["requested_models"] == ["scripted/two"]
@@ -342,7 +342,7 @@ async def test_keys(server: Running) -> None:
         assert (await anyone.get("/generation", params={"id": "x"})).status_code == 401
 
 
-async def test_without_keys_only_this_machine_is_answered(tmp_path: Path) -> None:
+async def test_without_keys_only_this_machine_is_served(tmp_path: Path) -> None:
     async with serving(tmp_path, auth="off") as server:
         assert server.key == ""
         assert (await server.post(recording())).status_code == 200
@@ -368,7 +368,7 @@ async def test_the_frameworks_errors_have_the_same_shape(server: Running) -> Non
     assert "'limit'" in error_of(query)["message"]
 
 
-async def test_a_failure_of_the_provider_is_told(tmp_path: Path) -> None:
+async def test_a_failure_of_the_provider_is_reported(tmp_path: Path) -> None:
     fault = errors.EngineDiedError("The engine ended. Try again.")
     async with serving(tmp_path, Scripted(faults={0: [fault] * 3})) as server:
         response = await server.post(recording())
@@ -379,7 +379,7 @@ async def test_a_failure_of_the_provider_is_told(tmp_path: Path) -> None:
         assert again.status_code == 200
 
 
-async def test_a_bug_is_a_500_that_says_nothing_of_itself(
+async def test_a_bug_is_a_500_without_details(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(_: int) -> None:
@@ -397,7 +397,7 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.mark.parametrize("format_", ["json", "verbose_json", "text", "srt", "vtt"])
-async def test_every_answer_names_the_checkpoint_that_gave_it(tmp_path: Path, format_: str) -> None:
+async def test_every_response_names_its_checkpoint(tmp_path: Path, format_: str) -> None:
     provider = Scripted(revision=REVISION, profile="exact")
     async with serving(tmp_path, provider) as server:
         answer = await server.post(recording(model=ALIAS, response_format=format_))
@@ -417,14 +417,14 @@ async def test_every_answer_names_the_checkpoint_that_gave_it(tmp_path: Path, fo
         assert data["voxgate"] == {"revision": REVISION, "profile": "exact"}
 
 
-async def test_a_model_without_checkpoints_says_no_more_than_its_name(tmp_path: Path) -> None:
+async def test_a_model_without_a_checkpoint_has_only_its_name(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         answer = await server.post(recording())
         assert answer.headers["x-voxgate-model"] == SCRIPTED
         assert "voxgate" not in answer.json()
 
 
-async def test_an_alias_and_the_name_are_one_flight(tmp_path: Path) -> None:
+async def test_an_alias_and_the_name_share_one_job(tmp_path: Path) -> None:
     gate = asyncio.Event()
     provider = Scripted(gate=lambda _: gate.wait())
     async with serving(tmp_path, provider, filler_after_s=0.01) as server:

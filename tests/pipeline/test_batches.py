@@ -1,4 +1,4 @@
-"""One recording of many windows through an engine that hears several at once."""
+"""One recording of many windows with an engine that recognises several at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WINDOWS = 10
 
 
 class Watched(LocalEngine):
-    """Counts the windows that are with it at once; `after` is called after each piece of text."""
+    """Counts concurrent windows; `after` is called after each piece of text."""
 
     running = most = 0
     after: Callable[[Watched], None] = staticmethod(lambda _: None)
@@ -103,12 +103,12 @@ def path(spoken: Spoken, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(path: Path) -> str:
-    """What is said in it, to an engine that nothing happens to."""
+    """Its text, from an engine that is not disturbed."""
     return asyncio.run(Door().transcript(path)).text
 
 
-async def test_its_windows_are_heard_together_and_told_in_order(path: Path) -> None:
-    """And say, drawn by one seed, what they say one after another."""
+async def test_windows_are_recognised_together_and_joined_in_order(path: Path) -> None:
+    """With one seed, the text is that of windows recognised one after another."""
     options = Options(temperature=1.0, seed=3)
     together, single = Door(), Door(concurrency=1)
     transcript = await together.transcript(path, options)
@@ -122,11 +122,11 @@ async def test_its_windows_are_heard_together_and_told_in_order(path: Path) -> N
 
 
 def said(transcript: Transcript) -> list[tuple[str, float, float]]:
-    """Confidences are left out: their last bits may depend on the company."""
+    """Texts and times, without confidences: their last bits may depend on the batch."""
     return [(segment.text, segment.start, segment.end) for segment in transcript.segments]
 
 
-async def test_what_concerns_the_joined_text_is_heard_in_order(path: Path, whole: str) -> None:
+async def test_options_of_the_joined_text_are_applied_in_order(path: Path, whole: str) -> None:
     ordered = Door()
     stop = whole[len(whole) // 2 :].split()[1]
     stopped = await ordered.transcript(path, Options(stop=(stop,)))

@@ -23,7 +23,7 @@ def test_a_windows_seed_is_its_own_and_always_the_same() -> None:
     assert all(0 <= window_seed(7, index) < 2**63 for index in range(100))
 
 
-def test_chance_gets_a_seed_once_where_the_caller_gave_none() -> None:
+def test_sampling_without_a_seed_draws_one_once() -> None:
     drawn = draw_seed(Options(temperature=1.0), DRAWS)
     assert drawn.seed is not None
     assert drawn.without("seed") == Options(temperature=1.0)
@@ -34,13 +34,13 @@ def test_chance_gets_a_seed_once_where_the_caller_gave_none() -> None:
     assert draw_seed(Options(temperature=1.0), blind) == Options(temperature=1.0)
 
 
-def test_a_window_is_asked_for_what_concerns_it_alone() -> None:
+def test_a_window_gets_its_own_options() -> None:
     budget = OptionBudget(Options("en", 0.5, seed=7, max_tokens=9, stop=("end",)), tokens=4)
     assert budget.window(3) == Options("en", 0.5, seed=window_seed(7, 3), max_tokens=5)
     assert OptionBudget(Options("en")).window(3) == Options("en")
 
 
-def test_only_what_concerns_the_joined_text_needs_an_order() -> None:
+def test_only_options_of_the_joined_text_need_an_order() -> None:
     assert not OptionBudget(Options(temperature=1.0, seed=7)).ordered
     assert OptionBudget(Options(max_tokens=1)).ordered
     assert OptionBudget(Options(stop=("end",))).ordered
@@ -83,7 +83,7 @@ def test_a_border_does_not_decide_which_stop_counts() -> None:
 )
 @patient
 def test_the_text_never_holds_a_stop(windows: list[list[str]], stop: tuple[str, ...]) -> None:
-    """However it is divided into windows, as if it were looked for in the whole."""
+    """For every division into windows, as if it were searched in the whole text."""
     budget, segments = OptionBudget(Options(stop=stop)), list[Segment]()
     for texts in windows:
         placed = said(*(text.strip() for text in texts if text.strip()))

@@ -1,4 +1,4 @@
-"""The path with real decoding and a scripted provider: order, retries, failures, progress."""
+"""Jobs with real decoding and a scripted provider: order, retries, failures, progress."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ WITHOUT_SPEECH = {
 
 
 @pytest.mark.parametrize("name", WITHOUT_SPEECH)
-async def test_without_speech_nobody_is_asked(name: str, decoders: DecoderPool) -> None:
+async def test_without_speech_the_provider_is_not_called(name: str, decoders: DecoderPool) -> None:
     data = WITHOUT_SPEECH[name].astype(np.int16)
     provider = Scripted()
     transcript = await run(encode(data, "x.wav"), provider, decoders, Settings())
@@ -82,7 +82,7 @@ async def test_without_speech_nobody_is_asked(name: str, decoders: DecoderPool) 
     assert transcript.duration == 30
 
 
-async def test_as_many_at_once_as_the_provider_takes_and_still_in_order(
+async def test_windows_run_concurrently_and_are_joined_in_order(
     decoders: DecoderPool,
 ) -> None:
     """The first window is answered last."""
@@ -115,7 +115,7 @@ async def test_a_crash_costs_an_attempt_not_the_recording(decoders: DecoderPool)
     assert len(provider.windows) == 7
 
 
-async def test_what_fails_every_time_fails_the_recording(
+async def test_a_repeated_failure_fails_the_recording(
     decoders: DecoderPool, tmp_path: Path
 ) -> None:
     provider = Scripted(faults={1: [errors.EngineDiedError("died")] * 9}, concurrency=2)
@@ -125,14 +125,14 @@ async def test_what_fails_every_time_fails_the_recording(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_what_cannot_pass_is_tried_once(decoders: DecoderPool) -> None:
+async def test_a_permanent_error_is_tried_once(decoders: DecoderPool) -> None:
     provider = Scripted(faults={0: [errors.EngineStartError("no")]})
     with pytest.raises(errors.EngineStartError):
         await run(encode(sample(), "x.wav"), provider, decoders, Settings())
     assert len(provider.windows) == 1
 
 
-async def test_a_language_that_the_model_lacks_is_said_before_anything(
+async def test_an_unknown_language_is_refused_before_any_work(
     decoders: DecoderPool,
 ) -> None:
     provider = Scripted()
@@ -140,7 +140,7 @@ async def test_a_language_that_the_model_lacks_is_said_before_anything(
         await run(b"no audio", provider, decoders, Settings(), options=Options("fr"))
 
 
-async def test_a_language_travels_to_the_provider(decoders: DecoderPool) -> None:
+async def test_the_language_reaches_the_provider(decoders: DecoderPool) -> None:
     provider = Scripted()
     await run(encode(sample(), "x.wav"), provider, decoders, Settings(), options=Options("de"))
     assert provider.options == [Options("de")]
@@ -194,19 +194,19 @@ async def test_a_cancelled_recording_leaves_nothing(decoders: DecoderPool, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_bad_recording_fails_with_its_own_sentence(decoders: DecoderPool) -> None:
+async def test_a_bad_recording_fails_with_its_name(decoders: DecoderPool) -> None:
     with pytest.raises(errors.NotAudioError, match=r"a\.wav"):
         await run(b"words, words", Scripted(), decoders, Settings())
 
 
-async def test_a_truncated_recording_says_so(decoders: DecoderPool) -> None:
+async def test_a_truncated_recording_gives_a_notice(decoders: DecoderPool) -> None:
     data = encode(sample(), "x.flac")
     transcript = await run(data[: len(data) // 2], Scripted(), decoders, Settings())
     assert {notice.code for notice in transcript.notices} >= {"truncated_audio"}
     assert transcript.segments
 
 
-async def test_joining_holds_nobody_else_up(decoders: DecoderPool) -> None:
+async def test_joining_does_not_block_the_loop(decoders: DecoderPool) -> None:
     """The words of hours take seconds to join."""
     turns = at_end = 0
 
@@ -237,7 +237,7 @@ async def of_four(decoders: DecoderPool, provider: Scripted, options: Options) -
 
 
 async def test_each_window_draws_by_a_seed_of_its_own(decoders: DecoderPool) -> None:
-    """Whatever is recognised at once, in whatever order, and however often."""
+    """For every concurrency, order and number of attempts."""
     faults: dict[int, list[errors.VoxgateError]] = {1: [errors.EngineDiedError("died")]}
     drawn: list[set[tuple[int, int | None]]] = []
     for provider in (Scripted(honours=ABLE, faults=faults), Scripted(honours=ABLE, concurrency=4)):
@@ -257,7 +257,7 @@ async def test_without_a_seed_every_request_draws_another(decoders: DecoderPool)
     assert None not in seeds
 
 
-async def test_a_hint_that_the_model_has_no_use_for_is_told_and_not_passed_on(
+async def test_an_unused_hint_gives_a_notice_and_is_not_passed_on(
     decoders: DecoderPool,
 ) -> None:
     provider = Scripted()
@@ -268,7 +268,7 @@ async def test_a_hint_that_the_model_has_no_use_for_is_told_and_not_passed_on(
     ]
 
 
-async def test_a_promise_that_the_model_cannot_keep_is_said_before_anything(
+async def test_an_unsupported_option_is_refused_before_any_work(
     decoders: DecoderPool,
 ) -> None:
     provider = Scripted()
@@ -312,7 +312,7 @@ async def test_the_joined_text_ends_before_a_stop(
     assert {asked.stop for asked in provider.options} == {()}  # what is cut there is not found here
 
 
-async def test_progress_reaches_the_end_though_windows_are_left_out(decoders: DecoderPool) -> None:
+async def test_progress_reaches_the_end_though_windows_are_skipped(decoders: DecoderPool) -> None:
     seen: list[JobProgress] = []
     provider = Scripted(honours=ABLE, says=lambda *_: "word")
     data = encode(FOUR, "x.wav")
@@ -322,7 +322,9 @@ async def test_progress_reaches_the_end_though_windows_are_left_out(decoders: De
     assert seen[-1] == JobProgress(len(FOUR) / RATE, len(FOUR) / RATE)
 
 
-async def test_a_model_without_times_gets_those_of_the_speech(decoders: DecoderPool) -> None:
+async def test_a_model_without_times_gets_the_times_of_speech_regions(
+    decoders: DecoderPool,
+) -> None:
     """Two notes with a pause between that is too short to end a window."""
     pause = np.zeros(RATE, np.int16)
     data = encode(np.concatenate([sample(), pause, sample()]), "x.wav")

@@ -1,4 +1,4 @@
-"""Real recordings to words. How many are right is the engine's affair; where they lie is ours."""
+"""Real recordings: the times of words depend on the pipeline, their number on the engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.sounds import real_speech
 
 
 async def test_real_recordings_are_transcribed() -> None:
-    """The error rate is poor, and known: twice as bad would be a fault of ours."""
+    """The engine's error rate is poor, and known: twice that would be a fault of the pipeline."""
     said, heard = list[str](), list[str]()
     async with voxgate.Session(voxgate.Settings()) as session:
         for words in sorted(real_speech().glob("*.txt")):

@@ -44,7 +44,7 @@ def test_unknown_model_and_language_are_refused_at_once(tmp_path: Path) -> None:
         voxgate.transcribe(tmp_path / "none.wav")
 
 
-async def test_inside_a_loop_the_blocking_call_says_what_to_use() -> None:
+async def test_the_blocking_call_is_refused_inside_a_loop() -> None:
     with pytest.raises(errors.UsageError, match="Session"):
         voxgate.transcribe(SAMPLE)
 

@@ -1,4 +1,4 @@
-"""Where the time went: sums, unions, and no more memory for more of it."""
+"""Stage times: sums, unions, and constant memory."""
 
 from __future__ import annotations
 

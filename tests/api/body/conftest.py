@@ -1,4 +1,4 @@
-"""Small limits, and a look at what is left open."""
+"""Small limits, and a check that no file stays open."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def limits(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A recording of a megabyte; a body may stall for the blink of an eye."""
+    """Recordings of up to a megabyte; a body may stall for 50 ms."""
     return Settings(
         spool_dir=tmp_path_factory.mktemp("spool"), max_upload_bytes=10**6, body_patience_s=0.05
     )

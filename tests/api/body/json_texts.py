@@ -70,7 +70,7 @@ values = st.recursive(
 
 @composite
 def base64_texts(draw: DrawFn) -> str:
-    """Base64 of something; sometimes not quite."""
+    """Base64, sometimes invalid."""
     text = base64.b64encode(
         draw(st.binary(max_size=30) | st.binary(min_size=45, max_size=150) | st.just(b"\xff" * 60))
     ).decode()

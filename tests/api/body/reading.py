@@ -1,4 +1,4 @@
-"""Bodies cut into chunks, and what became of them."""
+"""Read bodies that are divided into chunks."""
 
 from __future__ import annotations
 

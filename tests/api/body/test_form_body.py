@@ -131,7 +131,7 @@ def test_a_form_without_a_recording(limits: Settings) -> None:
     assert read_all(FORM, END, limits).fields == {}
 
 
-def test_what_stands_around_a_form_is_nothing(limits: Settings) -> None:
+def test_text_around_a_form_is_ignored(limits: Settings) -> None:
     body = b"\r\n" + part('form-data; name="a"') + END + b"epilogue"
     assert read_all(FORM, body, limits).fields == {"a": "v"}
 
@@ -190,7 +190,7 @@ def test_what_is_refused(body: bytes, error: type[Exception], why: str, limits: 
         ("multipart/form-data; boundary=" + "b" * 300, "boundary is not taken"),
     ],
 )
-def test_a_boundary_that_is_none(content_type: str, why: str, limits: Settings) -> None:
+def test_an_invalid_boundary(content_type: str, why: str, limits: Settings) -> None:
     with pytest.raises(UsageError, match=why):
         read_all(content_type, part(A) + END, limits)
 

@@ -183,7 +183,7 @@ def test_a_recording_under_another_name() -> None:
         _ = part.is_recording
 
 
-def test_what_encoding_says_nothing() -> None:
+def test_transfer_encodings_without_effect() -> None:
     assert (
         FormPart.parse(headers(b"form-data; name=a", content_transfer_encoding=b"8bit")).name == "a"
     )

@@ -152,7 +152,7 @@ TRICKY = (
 
 
 @pytest.mark.parametrize("long_bytes", [SMALLEST, 67, 68, 71, 90, 10**5])
-def test_every_place_to_cut(long_bytes: int, limits: Settings) -> None:
+def test_every_division_in_two(long_bytes: int, limits: Settings) -> None:
     data = r"QUJD\/\/\u002b\u002F\/\/\/\u002B\u002fQ\u0051QQ\u0041AA\/w\u003d\u003D"
     body = f'{{"{TRICKY}":["{TRICKY}"],"input_audio":{{"d\\u0061ta":"{data}"}}}}'.encode()
     compare(body, limits, [10**5], long_bytes)
@@ -165,7 +165,7 @@ def test_every_place_to_cut(long_bytes: int, limits: Settings) -> None:
 
 @pytest.mark.parametrize("pairs", range(1, 9))
 def test_backslashes_before_what_looks_like_an_escape(pairs: int, limits: Settings) -> None:
-    """Whether the last of many begins an escape, only the first one tells."""
+    """Whether the last of many begins an escape depends on the first one."""
     for end in ("u1234", "\\u0041", "ud83d", "\\ud83d\\ude00", "u", '\\"'):
         text = "no base64 " * 7 + "\\\\" * pairs + end
         body = f'{{"x":"{text}"}}'.encode()
@@ -186,8 +186,8 @@ def test_what_is_long(length: int, is_long: bool, limits: Settings) -> None:
         "\x01", "\n", "\x1f", b"\xff", b"\xe2\x82", b"\xed\xa0\x80", b"\xf0\x9f\x98",
     ],
 )  # fmt: skip
-def test_a_long_string_that_is_none(broken: str | bytes, limits: Settings) -> None:
-    """Also where the key says that nobody wants it, and wherever it is cut."""
+def test_an_invalid_long_string(broken: str | bytes, limits: Settings) -> None:
+    """Also under an unknown key, and for every division into chunks."""
     bad = broken.encode() if isinstance(broken, str) else broken
     for before in (b"QUJD" * 16, b"QUJD " * 14):
         body = b'{"input_audio":{"data":"QUJD"},"x":"' + before + bad + b'"}'
@@ -234,7 +234,7 @@ LONG = "QUJD" * 20_000
         ("QUé=", "other than"),
     ],
 )
-def test_what_is_no_base64(data: str, why: str, limits: Settings) -> None:
+def test_invalid_base64(data: str, why: str, limits: Settings) -> None:
     body = f'{{"input_audio":{{"data":"{data}","format":"wav"}}}}'.encode()
     with pytest.raises(UsageError, match="'input_audio\\.data'") as caught:
         read_all("application/json", body, limits)
@@ -242,7 +242,7 @@ def test_what_is_no_base64(data: str, why: str, limits: Settings) -> None:
 
 
 def test_strict_as_the_standard_library(limits: Settings) -> None:
-    """Bits that no byte has are left out by it, too."""
+    """It ignores the bits after the last byte, too."""
     body = ('{"input_audio":{"data":"' + LONG + 'QR=="}}').encode()
     assert recording(read_all("application/json", body, limits).upload) == b"ABC" * 20_000 + b"A"
 
@@ -259,13 +259,13 @@ def test_strict_as_the_standard_library(limits: Settings) -> None:
         "{}",
     ],
 )
-def test_what_is_judged_later(body: str, limits: Settings) -> None:
+def test_other_types_are_checked_later(body: str, limits: Settings) -> None:
     received = read_all("application/json", body.encode(), limits)
     assert received.upload is None
     assert received.fields == json.loads(body)
 
 
-def test_the_last_of_two_counts(limits: Settings) -> None:
+def test_the_last_of_duplicate_keys_counts(limits: Settings) -> None:
     other = "REVG" * 20_000
     body = f'{{"input_audio":{{"data":"{other}","data":"{LONG}"}}}}'.encode()
     assert recording(read_all("application/json", body, limits).upload) == b"ABC" * 20_000
@@ -296,7 +296,7 @@ def test_a_long_string_elsewhere_is_dropped_and_named(limits: Settings) -> None:
 
 
 def test_a_placeholder_cannot_be_forged(limits: Settings) -> None:
-    """It is random: what one request shows is worth nothing in the next."""
+    """It is random: one request's placeholder has no meaning in the next."""
     with closing(JsonBody(limits)) as reading:
         reading.feed(f'{{"input_audio":{{"data":"{LONG}"}}}}'.encode())
         placeholder = next(iter(reading._scanner.long_strings))

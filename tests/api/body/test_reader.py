@@ -33,7 +33,7 @@ JSON_HEAD = b'{"input_audio": {"data": "' + LONG
 
 
 async def never(*chunks: bytes) -> AsyncIterator[bytes]:
-    """These chunks, and then nothing, for ever."""
+    """Yield these chunks, then wait for ever."""
     for chunk in chunks:
         yield chunk
     await asyncio.Event().wait()
@@ -96,7 +96,7 @@ def test_a_length_beyond_the_limit_is_refused_unread(content_type: str, limits: 
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "1e9", "", "9" * 5000, "\u0661"])
-def test_a_length_that_is_none(length: str, limits: Settings) -> None:
+def test_an_invalid_length(length: str, limits: Settings) -> None:
     with pytest.raises(UsageError, match="Content-Length"):
         read_all(JSON, b"{}", limits, content_length=length)
 
@@ -109,7 +109,7 @@ def test_a_length_that_is_none(length: str, limits: Settings) -> None:
         ("application/x-www-form-urlencoded", b"a=", b"b"),
     ],
 )
-def test_a_length_that_lies(content_type: str, head: bytes, junk: bytes, limits: Settings) -> None:
+def test_a_wrong_length(content_type: str, head: bytes, junk: bytes, limits: Settings) -> None:
     with pytest.raises(BodyTooLargeError):
         read_all(content_type, head + junk * 400_000, limits, content_length="10")
 
@@ -147,7 +147,7 @@ def test_a_reader_that_is_cancelled(content_type: str, head: bytes, limits: Sett
 
 @pytest.mark.parametrize("error", [ConnectionResetError("gone"), TimeoutError("its own")])
 @pytest.mark.parametrize(("content_type", "head"), [(JSON, JSON_HEAD), (FORM, FORM_HEAD + LONG)])
-def test_a_client_that_leaves(
+def test_a_client_that_disconnects(
     content_type: str, head: bytes, error: Exception, limits: Settings
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:
@@ -163,7 +163,7 @@ def test_a_client_that_leaves(
     ("content_type", "body"),
     [(JSON, JSON_HEAD + b'"}}'), (FORM, FORM_HEAD + LONG + b"\r\n--b--")],
 )
-def test_others_get_their_turn(content_type: str, body: bytes, limits: Settings) -> None:
+def test_other_tasks_run_meanwhile(content_type: str, body: bytes, limits: Settings) -> None:
     """One chunk with the whole body does not hold the loop until it is done."""
 
     async def turns() -> int:
@@ -202,7 +202,7 @@ def test_a_full_disk(content_type: str, body: bytes, limits: Settings, tmp_path:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_the_upload_is_the_callers(limits: Settings) -> None:
+def test_the_caller_closes_the_upload(limits: Settings) -> None:
     body = FORM_HEAD + b"RIFF\r\n--b--"
     received = asyncio.run(read_body({"content-type": FORM}, arriving(cut(body, [5])), limits))
     assert received.upload is not None

@@ -1,4 +1,4 @@
-"""A request's fields against what a model can do: without a server, without a model."""
+"""Parsing and negotiating requests, without a server and without a model."""
 
 from __future__ import annotations
 
@@ -46,30 +46,30 @@ NOTHING: dict[str, Any] = {
 }
 
 
-def asked(**fields: Any) -> ParsedRequest:
+def parsed(**fields: Any) -> ParsedRequest:
     return parse_request(
         RequestBody({"model": "a/b", **fields}, Upload(io.BytesIO(), 0, ""), "form")
     )
 
 
-def test_what_is_asked_of_a_model_that_can_reaches_it_whole() -> None:
-    fulfilled = negotiate(asked(**EVERYTHING, provider={"require_parameters": True}), ABLE)
-    assert fulfilled.options == Options("en", 0.5, 0.9, -7, 9, ("end", "fin"), 1.0, -1.0)
-    assert fulfilled.hints == ()
+def test_a_capable_model_gets_all_options() -> None:
+    negotiated = negotiate(parsed(**EVERYTHING, provider={"require_parameters": True}), ABLE)
+    assert negotiated.options == Options("en", 0.5, 0.9, -7, 9, ("end", "fin"), 1.0, -1.0)
+    assert negotiated.hints == ()
 
 
-def test_a_stop_may_come_bare() -> None:
-    assert negotiate(asked(stop="end"), ABLE).options == Options(stop=("end",))
+def test_a_stop_may_be_a_single_string() -> None:
+    assert negotiate(parsed(stop="end"), ABLE).options == Options(stop=("end",))
 
 
-def test_values_that_ask_for_nothing_pass_everywhere() -> None:
-    fulfilled = negotiate(asked(**NOTHING, provider={"require_parameters": True}), UNABLE)
-    assert (fulfilled.options, fulfilled.hints) == (Options(), ())
+def test_values_without_effect_are_accepted_for_all_models() -> None:
+    negotiated = negotiate(parsed(**NOTHING, provider={"require_parameters": True}), UNABLE)
+    assert (negotiated.options, negotiated.hints) == (Options(), ())
 
 
 @pytest.mark.parametrize("name", STRICT_OPTIONS)
-def test_a_promise_that_the_model_cannot_keep_is_refused(name: str) -> None:
-    request = asked(**{name: EVERYTHING[name]})
+def test_an_option_that_the_model_cannot_fulfil_is_refused(name: str) -> None:
+    request = parsed(**{name: EVERYTHING[name]})
     sentence = f"a/b cannot fulfil '{name}'. Leave it out, or ask another model."
     with pytest.raises(OptionError) as caught:
         negotiate(request, UNABLE)
@@ -77,11 +77,11 @@ def test_a_promise_that_the_model_cannot_keep_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HINT_OPTIONS)
-def test_a_hint_that_the_model_has_no_use_for_is_told(name: str) -> None:
-    fulfilled = negotiate(asked(**{name: EVERYTHING[name]}), UNABLE)
-    assert fulfilled.options == Options()
-    assert [notice.sentence.split("'")[1] for notice in fulfilled.hints] == [name]
-    insisting = asked(**{name: EVERYTHING[name]}, provider={"require_parameters": True})
+def test_an_unused_hint_gives_a_notice(name: str) -> None:
+    negotiated = negotiate(parsed(**{name: EVERYTHING[name]}), UNABLE)
+    assert negotiated.options == Options()
+    assert [notice.sentence.split("'")[1] for notice in negotiated.hints] == [name]
+    insisting = parsed(**{name: EVERYTHING[name]}, provider={"require_parameters": True})
     with pytest.raises(OptionError, match=f"'{name}' was not used: .* no less"):
         negotiate(insisting, UNABLE)
 
@@ -94,35 +94,35 @@ WORDS: dict[str, Any] = {
 }
 
 
-def test_words_that_will_be_said_reach_a_model_that_takes_them() -> None:
+def test_vocabulary_reaches_a_model_that_uses_it() -> None:
     insisting = {"provider": {"require_parameters": True}}
-    fulfilled = negotiate(asked(**WORDS, **insisting), replace(UNABLE, vocabulary=True))
+    negotiated = negotiate(parsed(**WORDS, **insisting), replace(UNABLE, vocabulary=True))
     words = ("A talk of Voxgate, by Ada.", "Voxgate", "Ada", "Lovelace", "a_b")
-    assert fulfilled.options == Options(vocabulary=words)
-    assert fulfilled.hints == ()
+    assert negotiated.options == Options(vocabulary=words)
+    assert negotiated.hints == ()
 
 
 @pytest.mark.parametrize("name", WORDS)
-def test_words_are_told_by_their_field_where_the_model_takes_none(name: str) -> None:
-    fulfilled = negotiate(asked(**{name: WORDS[name]}), ABLE)
-    assert fulfilled.options == Options()
-    assert [notice.sentence.split("'")[1] for notice in fulfilled.hints] == [name]
-    insisting = asked(**{name: WORDS[name]}, provider={"require_parameters": True})
+def test_unused_vocabulary_gives_a_notice_for_its_field(name: str) -> None:
+    negotiated = negotiate(parsed(**{name: WORDS[name]}), ABLE)
+    assert negotiated.options == Options()
+    assert [notice.sentence.split("'")[1] for notice in negotiated.hints] == [name]
+    insisting = parsed(**{name: WORDS[name]}, provider={"require_parameters": True})
     with pytest.raises(OptionError, match=f"'{name}' was not used: .* no less"):
         negotiate(insisting, ABLE)
 
 
-def test_what_no_model_can_do_is_the_same_for_all() -> None:
+def test_what_no_model_can_do_is_refused_for_all() -> None:
     with pytest.raises(OptionError, match="'structured_outputs'"):
-        asked(structured_outputs=True)
+        parsed(structured_outputs=True)
     with pytest.raises(UnsupportedLanguageError):
-        negotiate(asked(language="fr"), ABLE)
+        negotiate(parsed(language="fr"), ABLE)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("stop", ""), ("stop", ["a", ""]), ("max_tokens", 0), ("top_p", 2), ("presence_penalty", 3)],
 )
-def test_a_value_out_of_range_is_refused_whoever_is_asked(name: str, value: Any) -> None:
+def test_a_value_out_of_range_is_refused_for_all_models(name: str, value: Any) -> None:
     with pytest.raises(UsageError, match=f"'{name}'"):
-        asked(**{name: value})
+        parsed(**{name: value})

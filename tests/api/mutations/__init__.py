@@ -1,1 +1,1 @@
-"""Transcription requests, spoilt at every layer: `cases.case` makes them, each from two numbers."""
+"""Mutated transcription requests: `cases.case` creates each from two numbers."""

@@ -1,4 +1,4 @@
-"""The base64 of a recording: as encoders of other habits, and careless ones, write it."""
+"""Mutations of a recording's base64, as other and faulty encoders write it."""
 
 from __future__ import annotations
 

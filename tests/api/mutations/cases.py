@@ -1,4 +1,4 @@
-"""`case`: one request, good or spoilt, made from a seed and a number and nothing else."""
+"""`case`: one request, valid or mutated, from a seed and a number alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = {
     "mistral": ("sound", "options", "form", "message", "line"),
     "urlencoded": ("options", "text", "message", "line"),
 }
-"""What of a request can be spoilt, by the kind of its body."""
+"""The layers of a request that can be mutated, by the kind of its body."""
 
 WEIGHTS = (5, 3, 2, 1)
 AGENTS = {
@@ -33,7 +33,7 @@ AGENTS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A request and where it comes from; `applied` names its mutations, none for a good one."""
+    """A request and its origin; `applied` names its mutations, none for a valid one."""
 
     seed: int
     number: int
@@ -43,17 +43,17 @@ class Case:
 
     @property
     def is_good(self) -> bool:
-        """Whether it must be answered by a transcript."""
+        """Whether its response must be a transcript."""
         return not self.applied and self.kind != "urlencoded"
 
     def __str__(self) -> str:
         how = f"{self.line.ending}, {len(self.line.pieces)} pieces, {len(self.line.raw)} bytes"
-        spoilt = ", ".join(self.applied) or "nothing spoilt"
-        return f"seed {self.seed} case {self.number}: {self.kind}: {spoilt} ({how})"
+        mutated = ", ".join(self.applied) or "nothing mutated"
+        return f"seed {self.seed} case {self.number}: {self.kind}: {mutated} ({how})"
 
 
 def case(seed: int, number: int, model: str) -> Case:
-    """The same for the same arguments, always."""
+    """Return the case. Equal arguments give equal cases."""
     chance = random.Random(f"{seed}/{number}")
     (kind,) = chance.choices([*KINDS], WEIGHTS)
     layers = Layers(chance, KINDS[kind])

@@ -1,4 +1,4 @@
-"""A form of parts, as OpenAI's and Mistral's clients write it, and as nobody should."""
+"""Multipart forms as OpenAI's and Mistral's clients write them, and mutations of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BOUNDARIES = (
 
 @dataclass(frozen=True)
 class Part:
-    """Headers and what follows them."""
+    """The headers and the body of one part."""
 
     headers: Headers
     body: bytes
@@ -51,7 +51,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Form:
-    """Parts between boundaries. `announced` is what the content type says of the boundary."""
+    """Parts between boundaries. `announced` is the boundary in the content type."""
 
     parts: tuple[Part, ...]
     boundary: bytes = b"----voxgate7MA4YWxkTrZu0gW"
@@ -86,7 +86,7 @@ def openai(fields: dict[str, Any], name: str, sound: bytes) -> Form:
 
 
 def mistral(fields: dict[str, Any], name: str, sound: bytes) -> Form:
-    """Lists as a name again and again, objects as parts of JSON, the file among them."""
+    """Lists as repeated names, objects as parts of JSON, the file among them."""
     parts = []
     for key, value in fields.items():
         if isinstance(value, dict):
@@ -107,7 +107,7 @@ def urlencoded(fields: dict[str, Any]) -> bytes:
 
 
 def spoil(chance: random.Random, form: Form) -> Form:
-    """Bytes that are overwritten, anywhere."""
+    """Overwrite bytes anywhere."""
     marks = (b"\r", b"\n", b"\r\n--", b"--", b":", b"\0", b"\xff", chance.randbytes(3), b'"', b";")
     spots = tuple(
         (chance.randrange(2**30), chance.choice(marks)) for _ in range(chance.randint(1, 4))
@@ -155,7 +155,7 @@ def odd_name(chance: random.Random, form: Form) -> Form:
 
 
 def odd_part(chance: random.Random, form: Form) -> Form:
-    """JSON that is none, text that is none, files where none are wanted."""
+    """Add invalid JSON, invalid text, or a file in another field."""
     value = chance.choice(
         (b"{", b"[" * 10_000, b"NaN", b"\xff\xfe", b'"\\ud800"', b"{}", b"x" * 300_000)
     )
@@ -180,7 +180,7 @@ def odd_file_name(chance: random.Random, form: Form) -> Form:
 
 
 def odd_headers(chance: random.Random, form: Form) -> Form:
-    """Of one part: too many, too long, without a name, encoded, not headers at all."""
+    """Give one part headers that are too many, too long, unnamed, encoded or malformed."""
     part = chance.choice(form.parts or (Part.of("a", b""),))
     more: Headers = chance.choice(
         (
@@ -243,7 +243,7 @@ def _file(name: str, sound: bytes) -> Part:
 
 
 def _with_file(form: Form, disposition: bytes) -> Form:
-    """The form with its file called otherwise."""
+    """The form with another file name."""
     parts = [
         Part.of("file", p.body, disposition) if b'name="file"' in p.headers[0][1] else p
         for p in form.parts

@@ -1,4 +1,4 @@
-"""A JSON body: first as a tree of values, then as the text that it becomes."""
+"""Mutations of a JSON body: of its values, then of its text."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def wrap_all(chance: random.Random, tree: Any) -> Any:
 
 
 def nest(chance: random.Random, tree: Any) -> Any:
-    """Deeper than anybody needs, and deeper than is allowed."""
+    """Nest a value around and beyond the limit of depth."""
     value: Any = chance.choice((None, "a", {}))
     for _ in range(chance.choice((20, 62, 63, 64, 65, 200))):
         value = [value] if chance.random() < 0.5 else {"a": value}
@@ -77,7 +77,7 @@ def beside_the_data(chance: random.Random, tree: Any) -> Any:
 
 
 def long_strings(chance: random.Random, tree: Any) -> Any:
-    """What is long and not the recording, as a value or as a name."""
+    """Add long strings beside the recording, as values or as names."""
     for count in range(chance.choice((1, 2, 9))):
         long = chance.choice("Aé\n=") * chance.choice((65_536, 65_537, 30_000))
         name, value = (long, count) if chance.random() < 0.3 else (f"long{count}", long)
@@ -115,7 +115,7 @@ def duplicate_a_key(chance: random.Random, text: bytes) -> bytes:
 
 
 def escape(chance: random.Random, text: bytes) -> bytes:
-    """Every character of some strings as an escape of six."""
+    """Write characters of strings as escapes of six bytes."""
     share = chance.choice((0.01, 0.3))
 
     def escaped(match: re.Match[bytes]) -> bytes:
@@ -143,7 +143,7 @@ def surround(chance: random.Random, text: bytes) -> bytes:
 
 
 def brackets(chance: random.Random, text: bytes) -> bytes:
-    """Nesting that nobody closes, or that is closed."""
+    """Nest deeply, with or without closing brackets."""
     depth = chance.choice((100, 9_000, 100_000))
     opened = chance.choice((b"[", b'{"a":')) * depth
     return opened if chance.random() < 0.5 else b'{"model": ' + b"[" * depth + b"]" * depth + b"}"

@@ -1,4 +1,4 @@
-"""`Layers`: which layers of one request are spoilt, and by what they were."""
+"""`Layers`: which layers of one request are mutated, and how."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNTS = (0, 1, 1, 1, 1, 1, 2, 2, 2, 3)  # of layers in a request: most of it st
 
 
 class Layers:
-    """Applies mutations of the layers it chose; `applied` names them."""
+    """Applies mutations of the chosen layers; `applied` names them."""
 
     def __init__(self, chance: random.Random, names: Sequence[str]) -> None:
         self.chance = chance
@@ -24,7 +24,7 @@ class Layers:
     def __call__(
         self, layer: str, mutations: Sequence[Callable[[random.Random, T], T]], value: T
     ) -> T:
-        """The value, mutated once or twice where its layer is to be spoilt."""
+        """Return the value, mutated once or twice if its layer is chosen."""
         if layer in self._chosen:
             for mutation in self.chance.choices(mutations, k=self.chance.choice((1, 1, 2))):
                 value = mutation(self.chance, value)
@@ -33,5 +33,5 @@ class Layers:
 
 
 def place(chance: random.Random, data: bytes | bytearray | str) -> int:
-    """Anywhere in it, its end included."""
+    """Return a random position, the end included."""
     return chance.randrange(len(data) + 1)

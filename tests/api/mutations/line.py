@@ -1,4 +1,4 @@
-"""The connection: how a message travels, and whether its sender stays to hear the answer."""
+"""Mutations of the connection: how a message is sent, and how the connection ends."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.api.mutations.message import KEY
 if TYPE_CHECKING:
     import random
 
-Ending: TypeAlias = Literal["stays", "closes", "resets", "shuts half"]
+Ending: TypeAlias = Literal["stays", "closes", "resets", "half-closes"]
 
 END_OF_HEAD = re.compile(rb"\n\r?\n")
-RUBBISH = (
+EXTRA_BYTES = (
     *(b"rubbish", b"\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\0" * 1000, b"POST / HTTP/1.1\r\n"),
     *(
         b"rubbish\r\n\r\n",
@@ -28,24 +28,24 @@ RUBBISH = (
 
 @dataclass(frozen=True)
 class Line:
-    """`pieces` are sent one after another, with `pause_s` between two; then it ends as it says."""
+    """`pieces` are sent with `pause_s` seconds between them; then `ending` follows."""
 
     pieces: tuple[bytes, ...]
     pause_s: float = 0.0
     ending: Ending = "stays"
-    goes_on: bool = False  # with more than a message: that may be answered as well
+    has_more: bool = False  # with more than a message: that may be answered as well
 
     @property
     def raw(self) -> bytes:
         return b"".join(self.pieces)
 
     @property
-    def is_owed_an_answer(self) -> bool:
-        """Whether its sender waits, and has said all that has to be said before a body."""
+    def expects_response(self) -> bool:
+        """Whether the sender waits and has sent a complete head."""
         return self.ending == "stays" and END_OF_HEAD.search(self.raw.lstrip(b"\r\n")) is not None
 
     def with_key(self, key: str) -> Line:
-        """The same for a server that has this key."""
+        """Return the line for a server that has this key."""
         raw = self.raw.replace(KEY, key.encode())  # of the same length
         ends = [0, *accumulate(map(len, self.pieces))]
         return replace(self, pieces=tuple(raw[start:end] for start, end in pairwise(ends)))
@@ -60,9 +60,9 @@ def leave_at_the_end(chance: random.Random, line: Line) -> Line:
     return replace(line, ending=chance.choice(("closes", "resets")))
 
 
-def shut_half(chance: random.Random, line: Line) -> Line:
+def half_close(chance: random.Random, line: Line) -> Line:
     shut = _cut(chance, line) if chance.random() < 0.5 else line
-    return replace(shut, ending="shuts half")
+    return replace(shut, ending="half-closes")
 
 
 def stall(chance: random.Random, line: Line) -> Line:
@@ -70,7 +70,7 @@ def stall(chance: random.Random, line: Line) -> Line:
 
 
 def tiny_pieces(chance: random.Random, line: Line) -> Line:
-    """Byte by byte where it matters most, and then as it comes."""
+    """Send some parts byte by byte."""
     raw, cuts = line.raw, {0}
     start = chance.choice((0, 0, len(raw) // 2, max(0, len(raw) - 60)))
     cuts.update(range(start, min(len(raw), start + 60)))
@@ -80,14 +80,14 @@ def tiny_pieces(chance: random.Random, line: Line) -> Line:
     return replace(line, pieces=pieces, pause_s=chance.choice((0.0, 0.001)))
 
 
-def rubbish_behind(chance: random.Random, line: Line) -> Line:
+def extra_bytes(chance: random.Random, line: Line) -> Line:
     if b"Connection: close" in line.raw or b" HTTP/1.0\r" in line.raw:
         return line  # behind such a message comes nothing: the server may close at once
-    more = chance.choice((*RUBBISH, line.raw))
-    return replace(line, pieces=(*line.pieces, more), goes_on=True)
+    more = chance.choice((*EXTRA_BYTES, line.raw))
+    return replace(line, pieces=(*line.pieces, more), has_more=True)
 
 
-MUTATIONS = (leave, leave_at_the_end, shut_half, stall, tiny_pieces, rubbish_behind)
+MUTATIONS = (leave, leave_at_the_end, half_close, stall, tiny_pieces, extra_bytes)
 
 
 def _cut(chance: random.Random, line: Line) -> Line:

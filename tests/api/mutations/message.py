@@ -1,4 +1,4 @@
-"""An HTTP message: the request's line, its headers, and how its body is framed."""
+"""Mutations of an HTTP message: the request line, the headers, the body's framing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import random
 
 KEY = b"sk-vg-" + b"0" * 43
-"""Stands for the server's key, which is of the same length."""
+"""A placeholder for the server's key, of the same length."""
 
 PATH = b"/api/v1/audio/transcriptions"
 
@@ -67,7 +67,7 @@ VALUES = (
 
 @dataclass(frozen=True)
 class Message:
-    """A request to be sent; `headers` in order, `body` as it is framed."""
+    """A request; `headers` are in order, `body` is framed."""
 
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes

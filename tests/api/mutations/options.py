@@ -1,4 +1,4 @@
-"""A request's fields: every one that it may have, with values that somebody will send one day."""
+"""Mutations of a request's fields, known and unknown, with unusual values."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def odd_value(chance: random.Random, fields: Fields) -> Fields:
 
 
 def plain_value(chance: random.Random, fields: Fields) -> Fields:
-    """One that is documented; not every model fulfils it."""
+    """Set a documented value, which not every model fulfils."""
     name = chance.choice(list(PLAIN))
     return {**fields, name: chance.choice(PLAIN[name])}
 

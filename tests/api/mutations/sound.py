@@ -1,4 +1,4 @@
-"""The recording's own bytes: as lines, disks and enemies leave them."""
+"""Mutations of the recording's bytes: transmission errors, truncation, attacks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def flip_head(chance: random.Random, data: bytes) -> bytes:
 
 
 def number(chance: random.Random, data: bytes) -> bytes:
-    """A size, a rate or a count of a container that is none."""
+    """Overwrite a number in the container's header."""
     at = chance.randrange(min(HEAD, len(data)) + 1)
     value = chance.choice(NUMBERS)
     return data[:at] + value + data[at + len(value) :]

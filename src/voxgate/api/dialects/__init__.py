@@ -1,1 +1,1 @@
-"""Each dialect is a pure pair: parse (wire to canonical) and render (canonical to wire)."""
+"""Pure functions between the wire and canonical values: parse, negotiate, render."""

@@ -1,4 +1,4 @@
-"""What is asked, held against what the model can do: each option is fulfilled, refused or told."""
+"""`ParsedRequest`, and `negotiate`, which fits it to what the model can do."""
 
 from __future__ import annotations
 
@@ -17,17 +17,14 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Options
 
 
-# MERGED api.dialects.asked
-# `ParsedRequest`: what a request wants, without its wire.
-
-MAX_HINTS = 20  # that are named in warnings; the others are counted
+MAX_HINTS = 20  # unused fields that warnings name; the others are counted
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
     """A transcription request in canonical values.
 
-    What of the `options` the model cannot do is not known before `fulfil` has looked at it.
+    Before `negotiate`, `options` may contain options that the model cannot fulfil.
     """
 
     model: str
@@ -35,32 +32,35 @@ class ParsedRequest:
     format: ResponseFormat
     words: bool
     pcm: PcmDeclaration | None = None
-    vocabulary: tuple[str, ...] = ()  # fields that the options' vocabulary came in, by name
-    unused: tuple[str, ...] = ()  # fields that change nothing, by name
-    insists: bool = False  # on every field: then an unused one is a refusal
+    vocabulary: tuple[str, ...] = ()  # names of the fields that the options' vocabulary was in
+    unused: tuple[str, ...] = ()  # names of the fields that have no effect
+    require_all: bool = False  # refuse the request if a field has no effect
     session_id: str | None = None
     user: str | None = None
 
     @property
     def hints(self) -> tuple[Notice, ...]:
-        """What the caller is told of the fields that were not used."""
+        """The notices about the unused fields."""
         notices = [unused_option_notice(self.model, name) for name in self.unused[:MAX_HINTS]]
         if more := len(self.unused) - len(notices):
             notices.append(Notice("unused_option", f"{more} more fields were not used either."))
         return tuple(notices)
 
 
-def negotiate(asked: ParsedRequest, capabilities: Capabilities) -> ParsedRequest:
-    """The request with the options that its model honours, the others among `unused`.
+def negotiate(parsed: ParsedRequest, capabilities: Capabilities) -> ParsedRequest:
+    """Return the request with the options that its model honours; the others are `unused`.
 
-    Raises `UnsupportedLanguageError` and `OptionError` for promises that the model cannot keep, and
-    `OptionError` for the first unused field of a caller who insists.
+    Raises `UnsupportedLanguageError` and `OptionError` for an option that the model must fulfil and
+    cannot, and `OptionError` for the first unused field where the caller requires all.
     """
-    accepted = accept_options(asked.model, capabilities, asked.options)
-    unused = accepted.unused
-    fields = [n for name in unused for n in (asked.vocabulary if name == "vocabulary" else (name,))]
-    fulfilled = replace(asked, options=accepted.options, unused=(*fields, *asked.unused))
-    if asked.insists and fulfilled.unused:
-        sentence = fulfilled.hints[0].sentence
+    accepted = accept_options(parsed.model, capabilities, parsed.options)
+    unused = [
+        field
+        for option in accepted.unused
+        for field in (parsed.vocabulary if option == "vocabulary" else (option,))
+    ]
+    negotiated = replace(parsed, options=accepted.options, unused=(*unused, *parsed.unused))
+    if parsed.require_all and negotiated.unused:
+        sentence = negotiated.hints[0].sentence
         raise OptionError(f"{sentence} You asked for no less (require_parameters).")
-    return fulfilled
+    return negotiated

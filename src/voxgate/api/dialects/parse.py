@@ -1,9 +1,9 @@
-"""Wire to canonical: what is asked, before it is known what the model can do.
+"""Parse a request body into a `ParsedRequest`, before the model's capabilities are known.
 
-Promises are fulfilled or refused. Hints never fail a request: what was not used is warned of, and
-refused only where the caller insists (`provider.require_parameters`). What clients always send and
-what changes nothing passes. What no model can do, or is not built yet, is refused here by its name;
-what some models can do is left to `fulfil`.
+Strict options are fulfilled or refused. Hints never fail a request: an unused one gives a warning,
+and is refused only where the caller sets `provider.require_parameters`. Values that clients always
+send, and that change nothing, are accepted. What no model can do, or is not built yet, is refused
+here by its name. What only some models can do is checked by `negotiate`.
 """
 
 from __future__ import annotations
@@ -32,52 +32,54 @@ UNBUILT_FIELDS = (
 UNBUILT_ROUTING = ("order", "only", "ignore", "sort", "max_price", "quantizations")
 
 VOCABULARY_FIELDS = ("prompt", "keyterms", "keywords", "context_bias")
-"""Where clients name words that will be said: each its own place, one option here."""
+"""The fields in which clients name expected words. All of them are one option here."""
 
 
-def parse_request(received: RequestBody) -> ParsedRequest:
-    """The request in a body. Raises `UsageError` of every kind: nothing has been done by then."""
-    _refuse_addresses(received.fields)
-    request = validate_request(received.fields)
+def parse_request(body: RequestBody) -> ParsedRequest:
+    """Parse the request in a body. Raises `UsageError` of every kind."""
+    _refuse_addresses(body.fields)
+    request = validate_request(body.fields)
     _refuse(request)
-    _refuse_overlong(received.dropped)
-    if received.upload is None:
-        raise UsageError(_no_recording(received))
+    _refuse_overlong(body.dropped)
+    if body.upload is None:
+        raise UsageError(_no_recording(body))
     return ParsedRequest(
         model=request.model,
         options=_options(request),
         format=_format(request),
         words="word" in request.timestamp_granularities,
-        pcm=HEADERLESS_FORMATS if _is_headerless(received, request) else None,
-        vocabulary=_fields_of_words(request),
-        unused=_unused(request, received.dropped),
-        insists=bool(request.provider and request.provider.require_parameters),
+        pcm=HEADERLESS_FORMATS if _is_headerless(body, request) else None,
+        vocabulary=_vocabulary_fields(request),
+        unused=_unused(request, body.dropped),
+        require_all=bool(request.provider and request.provider.require_parameters),
         session_id=request.session_id,
         user=request.user,
     )
 
 
 def _refuse_addresses(fields: dict[str, Any]) -> None:
-    """Before anything else: such a request has no recording, and should hear why that is not it."""
+    """Raise for a recording given by address: checked first, as the body then has no recording."""
     audio = fields.get("input_audio")
     if isinstance(audio, dict) and audio.get("url") is not None:
-        raise _unbuilt("input_audio.url", "send the recording itself as input_audio.data")
+        raise _not_built("input_audio.url", "send the recording itself as input_audio.data")
     for name in ("file_url", "file_id"):
         if fields.get(name):
-            raise _unbuilt(name, "send the recording itself as 'file'")
+            raise _not_built(name, "send the recording itself as 'file'")
 
 
 def _refuse(request: TranscriptionRequest) -> None:
     for name, harmless in UNBUILT_OPTIONS.items():
-        if _asks(getattr(request, name), harmless):
-            raise _unbuilt(name, "leave it out")
+        if _has_effect(getattr(request, name), harmless):
+            raise _not_built(name, "leave it out")
     for name in UNBUILT_FIELDS:
         if (request.model_extra or {}).get(name):
-            raise _unbuilt(name, "leave it out")
+            raise _not_built(name, "leave it out")
     routing = (request.provider and request.provider.model_extra) or {}
     for name in UNBUILT_ROUTING:
         if routing.get(name):
-            raise _unbuilt(f"provider.{name}", "leave it out: there is one endpoint for each model")
+            raise _not_built(
+                f"provider.{name}", "leave it out: there is one endpoint for each model"
+            )
     if request.structured_outputs:
         raise OptionError(
             f"{request.model} cannot fulfil 'structured_outputs'. Leave it out, or ask another "
@@ -86,7 +88,7 @@ def _refuse(request: TranscriptionRequest) -> None:
 
 
 def _refuse_overlong(dropped: list[str]) -> None:
-    """Refuse what was too long to be kept, unless it is a hint, which is only warned of."""
+    """Raise for a field that was dropped for its length, unless it is a hint."""
     for name in dropped:
         field = name.replace("[", ".").partition(".")[0]
         if field in TranscriptionRequest.model_fields and field not in {
@@ -97,12 +99,12 @@ def _refuse_overlong(dropped: list[str]) -> None:
 
 
 def _options(request: TranscriptionRequest) -> Options:
-    """What concerns the model; what was left out has its default."""
+    """Return the options for the model. A missing one has its default."""
     given = {name: getattr(request, name) for name in (*STRICT_OPTIONS, *HINT_OPTIONS)}
     if request.stop is not None:
         given["stop"] = tuple(request.stop)
     given["vocabulary"] = tuple(
-        word for name in _fields_of_words(request) for word in _words(request, name)
+        word for name in _vocabulary_fields(request) for word in _words(request, name)
     )
     return Options(
         language=request.language and request.language.lower().partition("-")[0],
@@ -110,19 +112,19 @@ def _options(request: TranscriptionRequest) -> Options:
     )
 
 
-def _fields_of_words(request: TranscriptionRequest) -> tuple[str, ...]:
+def _vocabulary_fields(request: TranscriptionRequest) -> tuple[str, ...]:
     return tuple(name for name in VOCABULARY_FIELDS if _words(request, name))
 
 
 def _words(request: TranscriptionRequest, name: str) -> tuple[str, ...]:
-    """What a field names; a prompt is one phrase, however long."""
+    """Return the words or phrases of a field; a prompt is one phrase, however long."""
     given: str | list[str] | None = getattr(request, name)
     texts = [given] if isinstance(given, str) else given or []
     return tuple(text for text in texts if text.strip())
 
 
 def _unused(request: TranscriptionRequest, dropped: list[str]) -> tuple[str, ...]:
-    """The fields that no model has a use for, by name."""
+    """Return the names of the fields that no model uses."""
     unused = request.unknown + dropped
     if request.provider:
         unused += [f"provider.{name}" for name in request.provider.unknown]
@@ -132,26 +134,26 @@ def _unused(request: TranscriptionRequest, dropped: list[str]) -> tuple[str, ...
     return tuple(unused)
 
 
-def _asks(value: Any, harmless: tuple[Any, ...]) -> bool:
+def _has_effect(value: Any, harmless: tuple[Any, ...]) -> bool:
     return value is not None and value not in harmless
 
 
-def _unbuilt(name: str, mend: str) -> NotBuiltError:
-    return NotBuiltError(f"'{name}' is not built yet in this version: {mend}.")
+def _not_built(name: str, next_step: str) -> NotBuiltError:
+    return NotBuiltError(f"'{name}' is not built yet in this version: {next_step}.")
 
 
 def _format(request: TranscriptionRequest) -> ResponseFormat:
-    """What was asked for; times need the format that holds them.
+    """Return the response format; `verbose_json` where only granularities are requested.
 
-    Mistral's client asks for granularities, and has no `response_format` to ask for their place.
+    Mistral's client can request granularities, and has no `response_format`.
     """
     if request.timestamp_granularities and "response_format" not in request.model_fields_set:
         return "verbose_json"
     return request.response_format
 
 
-def _no_recording(received: RequestBody) -> str:
-    if received.kind == "json":
+def _no_recording(body: RequestBody) -> str:
+    if body.kind == "json":
         return (
             "The request has no recording: 'input_audio' must be an object with 'data', the base64 "
             'of the file, as in {"input_audio": {"data": "UklGR...", "format": "wav"}}.'
@@ -159,9 +161,9 @@ def _no_recording(received: RequestBody) -> str:
     return "The form has no recording: send it as the part 'file', with a file name."
 
 
-def _is_headerless(received: RequestBody, request: TranscriptionRequest) -> bool:
+def _is_headerless(body: RequestBody, request: TranscriptionRequest) -> bool:
     if request.input_audio is not None:
         return (request.input_audio.format or "").lower() == "pcm"
-    upload = received.upload
+    upload = body.upload
     named = upload is not None and (upload.name or "").lower().endswith(".pcm")
     return named or (upload is not None and upload.media_type == "audio/pcm")

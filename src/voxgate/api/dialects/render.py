@@ -1,8 +1,8 @@
-"""Canonical to wire: the body that OpenRouter's, OpenAI's and Mistral's clients all read.
+"""Render a transcript as the body that OpenRouter's, OpenAI's and Mistral's clients all read.
 
-What is unknown is left out, never null: OpenRouter's TypeScript client refuses null. One exception
-cannot be reconciled: Mistral's client wants the key `language`, if only as null, so null goes to
-that client alone (openrouter-api.md 11.6).
+Unknown values are left out, never null: OpenRouter's TypeScript client refuses null. There is one
+exception: Mistral's client requires the key `language`, so it alone gets null for an unknown one
+(openrouter-api.md 11.6).
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ FORMAT_WRITERS = {"text": "txt", "srt": "srt", "vtt": "vtt"}
 NANODOLLARS = 10**9
 
 
-def is_json(asked: ParsedRequest) -> bool:
-    """Whether the answer is JSON, which may begin with white space."""
-    return asked.format not in FORMAT_WRITERS
+def is_json(parsed: ParsedRequest) -> bool:
+    """Return whether the response is JSON, which may begin with white space."""
+    return parsed.format not in FORMAT_WRITERS
 
 
-def media_type(asked: ParsedRequest) -> str:
-    """The answer's content type."""
+def media_type(parsed: ParsedRequest) -> str:
+    """Return the response's content type."""
     return (
         "application/json"
-        if is_json(asked)
-        else find_writer(FORMAT_WRITERS[asked.format]).media_type
+        if is_json(parsed)
+        else find_writer(FORMAT_WRITERS[parsed.format]).media_type
     )
 
 
 def render_transcript(
-    transcript: Transcript, asked: ParsedRequest, cost_nanodollars: int, user_agent: str
+    transcript: Transcript, parsed: ParsedRequest, cost_nanodollars: int, user_agent: str
 ) -> bytes:
-    """The answer's body. Long transcripts take long: not for an event loop."""
-    if not is_json(asked):
-        return find_writer(FORMAT_WRITERS[asked.format]).write(transcript).encode()
+    """Return the response's body. Takes seconds for hours of speech: not for the event loop."""
+    if not is_json(parsed):
+        return find_writer(FORMAT_WRITERS[parsed.format]).write(transcript).encode()
     body: dict[str, Any] = {"text": transcript.text}
     if transcript.language is not None:
         body["language"] = transcript.language
@@ -52,36 +52,37 @@ def render_transcript(
         body["language"] = None
     body |= {"model": transcript.model, "usage": _usage(transcript, cost_nanodollars)}
     body |= origin(transcript)
-    if notices := [*transcript.notices, *asked.hints]:
+    if notices := [*transcript.notices, *parsed.hints]:
         body["warnings"] = [_warning(notice) for notice in notices]
-    parts = _verbose(transcript, asked) if asked.format == "verbose_json" else {}
-    return _joined(body, parts)
+    parts = _verbose(transcript, parsed) if parsed.format == "verbose_json" else {}
+    return _encode(body, parts)
 
 
 def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | int | str]:
     return {
-        "type": "duration",  # how OpenAI's client tells seconds from tokens
+        "type": "duration",  # OpenAI's client distinguishes seconds from tokens by it
         "seconds": round(transcript.duration, 3),
         "cost": cost_nanodollars / NANODOLLARS,
-        "prompt_audio_seconds": math.ceil(transcript.duration),  # Mistral's client wants it whole
+        # Mistral's client requires an integer.
+        "prompt_audio_seconds": math.ceil(transcript.duration),
     }
 
 
-def _verbose(transcript: Transcript, asked: ParsedRequest) -> dict[str, Iterator[dict[str, Any]]]:
+def _verbose(transcript: Transcript, parsed: ParsedRequest) -> dict[str, Iterator[dict[str, Any]]]:
     parts: dict[str, Iterator[dict[str, Any]]] = {
         "segments": (
-            {**_segment(index, segment), "temperature": asked.options.temperature}
+            {**_segment(index, segment), "temperature": parsed.options.temperature}
             for index, segment in enumerate(transcript.segments)
         )
     }
-    if asked.words:
+    if parsed.words:
         words = (word for segment in transcript.segments for word in timed_words(segment))
         parts["words"] = map(_word, words)
     return parts
 
 
-def _joined(body: dict[str, Any], parts: dict[str, Iterator[dict[str, Any]]]) -> bytes:
-    """One object, encoded piece by piece: one long call would hold up every other thread."""
+def _encode(body: dict[str, Any], parts: dict[str, Iterator[dict[str, Any]]]) -> bytes:
+    """Encode one object piece by piece: one long call would block all other threads."""
     if parts:
         body = {"task": "transcribe", "duration": body["usage"]["seconds"], **body}
     pieces = [json.dumps(body)[:-1]]

@@ -1,8 +1,8 @@
-"""The transcription request as it stands on the wire, in every spelling that clients use.
+"""`TranscriptionRequest`: the request on the wire, in every spelling that clients use.
 
-One model for OpenRouter's JSON and OpenAI's and Mistral's forms, whose fields do not contradict
-each other (openrouter-api.md 2.1, 2.2, 11.3, 11.4). Forms carry text, which is read as numbers and
-booleans; a list of one may come bare. Fields that nobody knows are kept, to be warned of.
+One model serves OpenRouter's JSON and OpenAI's and Mistral's forms, whose fields do not contradict
+each other (openrouter-api.md 2.1, 2.2, 11.3, 11.4). The text of forms is converted to numbers and
+booleans, and a single value to a list. Unknown fields are kept, for warnings.
 """
 
 from __future__ import annotations
@@ -16,37 +16,38 @@ from voxgate.errors import UsageError
 ResponseFormat: TypeAlias = Literal["json", "verbose_json", "text", "srt", "vtt"]
 
 
-def _listed(value: Any) -> Any:
+def _to_list(value: Any) -> Any:
     return [value] if isinstance(value, (str, int, float)) else value
 
 
-def _named(value: Any) -> Any:
-    """The page's object form of `response_format`, where it means what the string `json` does."""
-    if isinstance(value, dict) and value.get("type") in ("text", "json_object"):  # it may be a list
+def _format_name(value: Any) -> Any:
+    """Replace the object form of `response_format` where it means `json`."""
+    types = ("text", "json_object")  # a tuple: the value may be unhashable
+    if isinstance(value, dict) and value.get("type") in types:
         return "json"
     return value
 
 
-def _blank(value: Any) -> Any:
+def _blank_to_none(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip().lower() in {"", "auto"} else value
 
 
 WireText: TypeAlias = Annotated[str, Field(max_length=65_536)]
-WireTexts: TypeAlias = Annotated[list[WireText], BeforeValidator(_listed), Field(max_length=1000)]
+WireTexts: TypeAlias = Annotated[list[WireText], BeforeValidator(_to_list), Field(max_length=1000)]
 WireLanguage: TypeAlias = Annotated[str, Field(max_length=35)]
 WirePenalty: TypeAlias = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 
 
-class _Wire(BaseModel):
+class _WireModel(BaseModel):
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
 
     @property
     def unknown(self) -> list[str]:
-        """The fields that this version does not know; null asks for nothing."""
+        """The names of unknown fields that are not null."""
         return sorted(name for name, value in (self.model_extra or {}).items() if value is not None)
 
 
-class InputAudio(_Wire):
+class InputAudio(_WireModel):
     """The recording of a JSON request."""
 
     data: str | None = Field(None, description="Base64 of the file's bytes; no data URI.")
@@ -56,7 +57,7 @@ class InputAudio(_Wire):
     url: str | None = Field(None, description="Not built yet.")
 
 
-class ProviderPreferences(_Wire):
+class ProviderPreferences(_WireModel):
     """Which endpoints may serve the request. Here there is one, which keeps nothing."""
 
     options: dict[str, dict[str, Any]] | None = None
@@ -68,17 +69,17 @@ class ProviderPreferences(_Wire):
     )
 
 
-class TranscriptionRequest(_Wire):
-    """A recording, a model, and what is asked of it."""
+class TranscriptionRequest(_WireModel):
+    """A recording, a model, and options."""
 
     model: Annotated[str, Field(min_length=1, max_length=256)]
     input_audio: InputAudio | None = None
-    language: Annotated[WireLanguage | None, BeforeValidator(_blank)] = Field(
+    language: Annotated[WireLanguage | None, BeforeValidator(_blank_to_none)] = Field(
         None, description="ISO 639-1, e.g. `en`; left to the model when absent."
     )
-    response_format: Annotated[ResponseFormat, BeforeValidator(_named)] = "json"
+    response_format: Annotated[ResponseFormat, BeforeValidator(_format_name)] = "json"
     timestamp_granularities: Annotated[
-        list[Literal["word", "segment"]], BeforeValidator(_listed)
+        list[Literal["word", "segment"]], BeforeValidator(_to_list)
     ] = Field(default_factory=list, description="`word` adds `words` to verbose_json.")
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
@@ -100,9 +101,9 @@ class TranscriptionRequest(_Wire):
 
 
 def validate_request(fields: dict[str, Any]) -> TranscriptionRequest:
-    """The request in these fields; null is a field that was left out.
+    """Validate the fields of a request. Null means that a field was left out.
 
-    Raises `UsageError`, which names the first field that is odd.
+    Raises `UsageError`, which names the first invalid field.
     """
     given = {name: value for name, value in fields.items() if value is not None}
     try:
@@ -112,9 +113,9 @@ def validate_request(fields: dict[str, Any]) -> TranscriptionRequest:
         raise UsageError(_sentence([str(part) for part in first["loc"]], first)) from None
 
 
-def _sentence(place: list[str], error: Any) -> str:
-    name = ".".join(place)[:200]
+def _sentence(path: list[str], error: Any) -> str:
+    name = ".".join(path)[:200]
     if error["type"] == "missing":
         return f"The request has no '{name}'. Add it; /docs shows what a request holds."
-    said = str(error["msg"]).removeprefix("Input ").removeprefix("Value error, ")
-    return f"'{name}' {said[:1].lower()}{said[1:]}. Correct it, or leave it out."
+    reason = str(error["msg"]).removeprefix("Input ").removeprefix("Value error, ")
+    return f"'{name}' {reason[:1].lower()}{reason[1:]}. Correct it, or leave it out."
