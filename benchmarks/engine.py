@@ -1,10 +1,11 @@
-"""The model itself at full shape, beside transformers in the same run.
+"""The model at full size, compared with transformers in the same run.
 
     python -m benchmarks.engine [--shape mini] [--tokens 12] [--profile balanced] [--dtype auto]
 
-Makes a checkpoint of random weights (Mini: 9.4 GB on disk), loads it, and takes 30 s of sound
-through encoder, prompt and N tokens. Each engine runs in a process of its own, one after the other,
-so that its peak memory is its own. Random weights say nothing sensible, and just as fast.
+Writes a checkpoint of random weights (Mini: 9.4 GB on disk), loads it, and runs 30 s of audio
+through encoder, prompt and N tokens. Each engine runs in its own process, one after the other, so
+that peak memory is measured separately. The text of random weights is meaningless, the speed is
+not.
 """
 
 from __future__ import annotations
@@ -42,64 +43,73 @@ Clock: TypeAlias = Callable[[], float]
 
 
 def main() -> None:
-    """Measure both engines and print the table, or, as a child, measure one."""
+    """Measure both engines and print the table; in a child process, measure one."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
     parser.add_argument("--shape", choices=full_shape.DECODERS, default="mini")
-    parser.add_argument("--tokens", type=int, default=12, help="decode steps that are measured")
+    parser.add_argument("--tokens", type=int, default=12, help="number of decode steps")
     parser.add_argument("--profile", choices=(*PROFILES, "all"), default="exact")
     parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument(
         "--one-thread",
         action="store_true",
-        help="one thread, and its processor time instead of wall time: for a machine in use",
+        help="one thread, and its CPU time instead of wall time: for a busy machine",
     )
     parser.add_argument("--only", choices=("voxgate", "transformers"), help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help="where the checkpoint lies or is to be kept")
-    asked = parser.parse_args()
-    if asked.only:
-        measured = _voxgate if asked.only == "voxgate" else _transformers
-        if asked.one_thread:
+    parser.add_argument(
+        "--folder", type=Path, help="directory of the checkpoint, written if missing"
+    )
+    arguments = parser.parse_args()
+    if arguments.only:
+        measure = _measure_voxgate if arguments.only == "voxgate" else _measure_transformers
+        if arguments.one_thread:
             torch.set_num_threads(1)
-        found = measured(
-            asked.folder, asked.tokens, asked.dtype, asked.profile, _clock(asked.one_thread)
+        timings = measure(
+            arguments.folder,
+            arguments.tokens,
+            arguments.dtype,
+            arguments.profile,
+            _clock(arguments.one_thread),
         )
-        print(json.dumps(asdict(found)))
+        print(json.dumps(asdict(timings)))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        folder = asked.folder or Path(scratch) / "voxtral"
+        folder = arguments.folder or Path(scratch) / "voxtral"
         if not (folder / "config.json").exists():
             began = time.perf_counter()
-            size = full_shape.write(folder, asked.shape)
+            size = full_shape.write(folder, arguments.shape)
             print(f"{size / 1e9:.1f} GB of weights written in {time.perf_counter() - began:.0f} s")
-        profiles: list[Profile] = [*PROFILES] if asked.profile == "all" else [asked.profile]
-        one, tokens, dtype = asked.one_thread, asked.tokens, asked.dtype
-        ours = {each: in_profile(folder, each, tokens, dtype, one=one) for each in profiles}
-        wanted = asked.dtype if asked.dtype != "auto" else "bfloat16"
-        peer = transformers(folder, tokens, wanted, one=one)
-    threads = "1 thread, its own time" if one else f"{torch.get_num_threads()} threads"
+        profiles: list[Profile] = [*PROFILES] if arguments.profile == "all" else [arguments.profile]
+        one_thread, tokens, dtype = arguments.one_thread, arguments.tokens, arguments.dtype
+        ours = {
+            profile: measure_profile(folder, profile, tokens, dtype, one_thread=one_thread)
+            for profile in profiles
+        }
+        peer_dtype = dtype if dtype != "auto" else "bfloat16"
+        peer = measure_transformers(folder, tokens, peer_dtype, one_thread=one_thread)
+    threads = "1 thread, CPU time" if one_thread else f"{torch.get_num_threads()} threads"
     print(f"{platform.machine()}, {threads}, torch {torch.__version__}, {peer.dtype}")
     print("peer: VoxtralForConditionalGeneration.from_pretrained(folder, dtype), greedy, cached")
-    show(row for name, each in ours.items() for row in _rows(each, peer, name))
+    show(row for profile, timings in ours.items() for row in _rows(timings, peer, profile))
 
 
-def in_profile(
-    folder: Path, profile: Profile, tokens: int, dtype: str = "auto", *, one: bool = False
+def measure_profile(
+    folder: Path, profile: Profile, tokens: int, dtype: str = "auto", *, one_thread: bool = False
 ) -> WindowTimings:
-    """Ours, of a start that finds its weights quantised: where they are not, another is before."""
+    """Measure Voxgate with quantized weights in the cache; a first run creates them if missing."""
     if profile != "exact" and not any(
-        each.file.exists() for each in cache_paths(open_directory(folder), profile)
+        path.file.exists() for path in cache_paths(open_directory(folder), profile)
     ):
         began = time.perf_counter()
-        _child(command("voxgate", folder, 1, profile, dtype, one=one))
+        _run(command("voxgate", folder, 1, profile, dtype, one_thread=one_thread))
         print(f"{profile}: first start and a window in {time.perf_counter() - began:.0f} s")
-    return _child(command("voxgate", folder, tokens, profile, dtype, one=one))
+    return _run(command("voxgate", folder, tokens, profile, dtype, one_thread=one_thread))
 
 
-def transformers(
-    folder: Path, tokens: int, dtype: str = "bfloat16", *, one: bool = False
+def measure_transformers(
+    folder: Path, tokens: int, dtype: str = "bfloat16", *, one_thread: bool = False
 ) -> WindowTimings:
-    """The peer's."""
-    return _child(command("transformers", folder, tokens, "exact", dtype, one=one))
+    """Measure transformers."""
+    return _run(command("transformers", folder, tokens, "exact", dtype, one_thread=one_thread))
 
 
 def _clock(one_thread: bool) -> Clock:
@@ -107,27 +117,33 @@ def _clock(one_thread: bool) -> Clock:
 
 
 def command(
-    engine: str, folder: Path, tokens: int, profile: str, dtype: str = "auto", *, one: bool = False
+    engine: str,
+    folder: Path,
+    tokens: int,
+    profile: str,
+    dtype: str = "auto",
+    *,
+    one_thread: bool = False,
 ) -> list[str]:
-    """What measures an engine in a process of its own."""
+    """Return the command that measures an engine in its own process."""
     call = [sys.executable, "-m", "benchmarks.engine", "--only", engine]
     call += ["--folder", str(folder), "--tokens", str(tokens), "--dtype", dtype]
-    return [*call, "--profile", profile, *(["--one-thread"] if one else [])]
+    return [*call, "--profile", profile, *(["--one-thread"] if one_thread else [])]
 
 
-def _child(call: list[str]) -> WindowTimings:
+def _run(call: list[str]) -> WindowTimings:
     done = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True)
     return WindowTimings(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _rows(ours: WindowTimings, peer: WindowTimings, profile: str) -> list[Row]:
-    def row(what: str, figure: str, mine: float, theirs: float) -> Row:
+    def row(label: str, template: str, mine: float, theirs: float) -> Row:
         ratio = f"  ({theirs / mine:.2f} times ours)"
-        return Row(f"{profile}: {what}", figure.format(mine), figure.format(theirs) + ratio)
+        return Row(f"{profile}: {label}", template.format(mine), template.format(theirs) + ratio)
 
     return [
         row("load, file cache warm", "{:.1f} s", ours.load_s, peer.load_s),
-        row(f"encode {CHUNK_S} s of sound", "{:.2f} s", ours.encode_s, peer.encode_s),
+        row(f"encode {CHUNK_S} s of audio", "{:.2f} s", ours.encode_s, peer.encode_s),
         row("prefill of its prompt", "{:.2f} s", ours.prefill_s, peer.prefill_s),
         row("each token", "{:.1f} ms", ours.ms_per_token, peer.ms_per_token),
         row(f"real-time factor with {BENCH_TOKENS} tokens", "{:.2f}", ours.rtf, peer.rtf),
@@ -135,16 +151,18 @@ def _rows(ours: WindowTimings, peer: WindowTimings, profile: str) -> list[Row]:
     ]
 
 
-def _voxgate(folder: Path, tokens: int, dtype: str, profile: str, clock: Clock) -> WindowTimings:
-    wanted = None if dtype == "auto" else getattr(torch, dtype)
-    return measure_window(str(folder), parse_profile(profile), tokens, wanted, clock)
+def _measure_voxgate(
+    folder: Path, tokens: int, dtype: str, profile: str, clock: Clock
+) -> WindowTimings:
+    torch_dtype = None if dtype == "auto" else getattr(torch, dtype)
+    return measure_window(str(folder), parse_profile(profile), tokens, torch_dtype, clock)
 
 
 @torch.inference_mode()
-def _transformers(
+def _measure_transformers(
     folder: Path, tokens: int, dtype: str, _profile: str, clock: Clock
 ) -> WindowTimings:
-    from transformers import (  # noqa: PLC0415 (only this child's memory)
+    from transformers import (  # noqa: PLC0415 (only in this child process's memory)
         VoxtralForConditionalGeneration,
         WhisperFeatureExtractor,
     )
@@ -158,7 +176,7 @@ def _transformers(
         folder, dtype=getattr(torch, dtype)
     )
     load_s = watch.lap()
-    extractor: Any = WhisperFeatureExtractor  # without types
+    extractor: Any = WhisperFeatureExtractor  # untyped
     features = extractor(feature_size=128)(
         synthetic_sound().numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt"
     ).input_features

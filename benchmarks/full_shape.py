@@ -1,11 +1,11 @@
-"""A checkpoint of random weights in the full shape of a published model, on disk.
+"""A checkpoint of random weights with the full size of a published model, on disk.
 
-The numbers of Voxtral Mini 3B and Small 24B (their configurations on Hugging Face, 2507). Weights
-are drawn and written shard by shard, so that making one needs far less memory than running it.
+The sizes are those of Voxtral Mini 3B and Small 24B (configurations on Hugging Face, 2507). Weights
+are drawn and written shard by shard, which needs far less memory than running the model.
 
-Whatever it hears, it says the same `SENTENCE` tokens and ends, so that a whole recording can be
-taken through the whole product: layers add next to nothing to the token before, and the head's row
-of each token is the embedding of the one before it. What a product costs does not depend on that.
+The model writes the same `SENTENCE` tokens for every input and ends, so that a whole recording can
+be transcribed: layers add almost nothing to the embedding of the last token, and the head's row of
+each token is the embedding of the token before it. The speed does not depend on that.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ SHARD_BYTES = 2 * 2**30
 SENTENCE = 100  # tokens, all of them words: fluent speech of 30 s
 WORD = re.compile(rb" [a-z]{3,}")
 TRANSCRIBE, END, FIRST_TEXT = 34, 2, 1000  # ids
-QUIET = 1e-4  # of what a layer adds
-ADDS = (".out.weight", ".down.weight")
+LAYER_SCALE = 1e-4  # scale of what a layer adds
+RESIDUAL_WEIGHTS = (".out.weight", ".down.weight")
 EMBEDDINGS, HEAD = "decoder.embeddings.weight", "decoder.head.weight"
 
 
 def write(
     folder: Path, shape: str = "mini", seed: int = 0, device: torch.device | str = "cpu"
 ) -> int:
-    """Write the checkpoint in Hugging Face's layout; its weights' bytes, in bf16.
+    """Write the checkpoint in Hugging Face's layout; return the bytes of its bf16 weights.
 
-    A card draws them in seconds, and other ones than a processor.
+    A GPU draws them in seconds, and other values than a CPU.
     """
     generator = torch.Generator(device).manual_seed(seed)
-    return _weights(folder, synthetic_config(folder, shape), generator)
+    return _write_weights(folder, synthetic_config(folder, shape), generator)
 
 
 def sentence(folder: Path) -> list[int]:
-    """The tokens that such a checkpoint says."""
+    """Return the tokens that such a checkpoint writes."""
     vocabulary = json.loads((folder / TOKENIZER_FILE).read_bytes())["vocab"]
     words = (
         FIRST_TEXT + entry["rank"]
@@ -64,42 +64,42 @@ def sentence(folder: Path) -> list[int]:
     return list(islice(words, SENTENCE))
 
 
-def _weights(folder: Path, config: VoxtralConfig, generator: torch.Generator) -> int:
-    said = [TRANSCRIBE, *sentence(folder), END]
+def _write_weights(folder: Path, config: VoxtralConfig, generator: torch.Generator) -> int:
+    sequence = [TRANSCRIBE, *sentence(folder), END]
     with torch.device("meta"):
         parameters = list(Network(config).named_parameters())
-    places: dict[str, str] = {}
+    shard_of: dict[str, str] = {}
     total = 0
-    before = torch.empty(0)  # the embeddings of what comes before each
+    previous = torch.empty(0)  # embeddings of the token before each of the sequence
     while parameters:
-        file = f"model-{len(set(places.values())) + 1:05d}.safetensors"
+        file = f"model-{len(set(shard_of.values())) + 1:05d}.safetensors"
         shard: dict[str, torch.Tensor] = {}
         while parameters and sum(tensor.nbytes for tensor in shard.values()) < SHARD_BYTES:
             parameter, target = parameters.pop(0)
-            weight = _drawn(parameter, target.shape, generator)
+            weight = _draw(parameter, target.shape, generator)
             if parameter == EMBEDDINGS:
-                before = weight[said[:-1]].clone()
+                previous = weight[sequence[:-1]].clone()
             if parameter == HEAD:
-                weight[said[1:]] = before
+                weight[sequence[1:]] = previous
             shard[file_tensor_name(parameter, "hf") or parameter] = weight
         save_file(shard, folder / file, metadata={"format": "pt"})
-        places |= dict.fromkeys(shard, file)
+        shard_of |= dict.fromkeys(shard, file)
         total += sum(tensor.nbytes for tensor in shard.values())
-    index = {"metadata": {"total_size": total}, "weight_map": places}
+    index = {"metadata": {"total_size": total}, "weight_map": shard_of}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     return total
 
 
-def _drawn(parameter: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
-    """Gains of one, no biases, and matrices that keep the size of what goes through them."""
+def _draw(parameter: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+    """Draw gains of one, zero biases, and matrices that keep the size of activations."""
     if parameter == POSITIONS_PARAMETER:
         return sinusoids(*shape).bfloat16()
     if len(shape) == 1:
         value = 1.0 if parameter.endswith("weight") else 0.0
         return torch.full(shape, value, dtype=torch.bfloat16)
     fan_in = math.prod(shape[1:])
-    size = fan_in**-0.5
-    if parameter.startswith("decoder.layers") and parameter.endswith(ADDS):
-        size *= QUIET
-    drawn = torch.empty(shape, dtype=torch.bfloat16, device=generator.device)
-    return drawn.normal_(0.0, size, generator=generator).cpu()
+    scale = fan_in**-0.5
+    if parameter.startswith("decoder.layers") and parameter.endswith(RESIDUAL_WEIGHTS):
+        scale *= LAYER_SCALE
+    weight = torch.empty(shape, dtype=torch.bfloat16, device=generator.device)
+    return weight.normal_(0.0, scale, generator=generator).cpu()

@@ -1,4 +1,4 @@
-"""The two engines that `engine_gpu` measures: ours and transformers', through the same verbs."""
+"""The two engines that `engine_gpu` measures, with the same methods: Voxgate and transformers."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ PEER_CALL = (
     "attn_implementation='sdpa').to('{device}').generate(input_ids=…, input_features=…, "
     "max_new_tokens={tokens}, do_sample=False)"
 )
-WARM_STEPS = 3  # before those that are measured
+WARM_STEPS = 3  # not measured
 
 
 class Engine(Protocol):
-    """A model on a device; every verb answers with seconds."""
+    """A model on a device. Every method returns seconds."""
 
     def encode(self, windows: int) -> float:
-        """Embeddings of so many windows of 30 s."""
+        """Time the encoding of so many windows of 30 s."""
 
     def prefill(self) -> float:
-        """The prompt of one window, once its sound is encoded."""
+        """Time the prompt of one encoded window."""
 
     def step(self, batch: int, tokens: int) -> float:
-        """One token of each of so many windows: the median, or the mean, of so many steps."""
+        """Time one token for each of a batch: the median, or the mean, of so many steps."""
 
     def whole(self, batch: int, tokens: int) -> float:
-        """So many windows from sound to their last token."""
+        """Time so many windows from audio to their last token."""
 
 
-def lap(device: torch.device, work: Callable[[], object]) -> float:
-    """Seconds until the device has done the work."""
+def lap(device: torch.device, compute: Callable[[], object]) -> float:
+    """Return the seconds until the device has finished the computation."""
     _wait(device)
     began = time.perf_counter()
-    work()
+    compute()
     _wait(device)
     return time.perf_counter() - began
 
@@ -59,7 +59,7 @@ def _wait(device: torch.device) -> None:
 
 
 class Ours:
-    """The engine's own model, with what its scheduler does for each token."""
+    """Voxgate's model, with the scheduler's work for each token."""
 
     def __init__(
         self, folder: Path, device: torch.device, dtype: torch.dtype, tokens: int, *, graphs: bool
@@ -71,7 +71,7 @@ class Ours:
 
     @cached_property
     def audio(self) -> torch.Tensor:
-        """Embeddings of a window."""
+        """The embeddings of a window."""
         return run_to_end(self.model.encode([synthetic_sound()]))[0]
 
     def encode(self, windows: int) -> float:
@@ -96,20 +96,19 @@ class Ours:
         last, laps = [1] * batch, []
         for _ in range(WARM_STEPS + tokens):
             began = time.perf_counter()
-            rows = choose_greedily(
-                run_to_end(self.model.step(cache, slots, last))
-            )  # the choice is waited for
+            # Reads the result back, as the scheduler does.
+            rows = choose_greedily(run_to_end(self.model.step(cache, slots, last)))
             laps.append(time.perf_counter() - began)
             last = [row.token for row in rows]
         return statistics.median(laps[WARM_STEPS:])
 
     def whole(self, batch: int, tokens: int) -> float:
-        """Windows are encoded together and their prompts read one after the other."""
+        """Add up the parts: windows share an encoder batch, prompts are separate."""
         return self.encode(batch) + batch * self.prefill() + tokens * self.step(batch, tokens)
 
 
 class Peer:
-    """transformers, by its own `generate`: greedy, with its default cache."""
+    """The `generate` of transformers: greedy, with its default cache."""
 
     def __init__(
         self,
@@ -119,7 +118,7 @@ class Peer:
         prompt: list[int],
         features: torch.Tensor,
     ) -> None:
-        """`prompt` and features [1, mels, 3000] are of the window that it is given."""
+        """Take the prompt and the features [1, mels, 3000] of the measured window."""
         loader: Any = VoxtralForConditionalGeneration
         model = loader.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
         self.model: Any = model.to(device).eval()
@@ -135,11 +134,11 @@ class Peer:
         return lap(self._device, lambda: self.model.get_audio_features(features))
 
     def prefill(self) -> float:
-        """What its first token takes, without the sound."""
+        """Time the first token, without the encoder."""
         return max(0.0, self.whole(1, 1) - self.encode(1))
 
     def step(self, batch: int, tokens: int) -> float:
-        """By the difference of many tokens and one."""
+        """Time a token as the difference of many tokens and one."""
         return (self.whole(batch, tokens + 1) - self.whole(batch, 1)) / tokens
 
     def whole(self, batch: int, tokens: int) -> float:
@@ -148,20 +147,20 @@ class Peer:
 
     @torch.inference_mode()
     def generate(self, batch: int, tokens: int) -> list[int]:
-        """The ids of the first window."""
-        found = self.model.generate(
+        """Return the ids of the first window."""
+        output = self.model.generate(
             input_ids=self._ids.repeat(batch, 1),
             attention_mask=torch.ones_like(self._ids).repeat(batch, 1),
             input_features=self._features.repeat(batch, 1, 1),
             max_new_tokens=tokens,
             do_sample=False,
         )
-        ids: list[int] = found[0, self._ids.shape[1] :].tolist()
+        ids: list[int] = output[0, self._ids.shape[1] :].tolist()
         return ids
 
     @torch.inference_mode()
     def logits(self, continuation: list[int]) -> torch.Tensor:
-        """Of the prompt's last position and each token after it, [1 + tokens, vocabulary]."""
+        """Return the logits after the prompt and each token, [1 + tokens, vocabulary]."""
         more = torch.tensor([continuation], device=self._device)
         ids = torch.cat((self._ids, more), dim=1)
         rows = self.model(input_ids=ids, input_features=self._features).logits[0]

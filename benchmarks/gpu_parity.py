@@ -1,4 +1,4 @@
-"""Whether a device computes what transformers does on it, and its graphs what eager steps do."""
+"""Parity on a device: logits against transformers, CUDA graphs against eager steps."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ if TYPE_CHECKING:
     from voxgate.voxtral.model import Voxtral
 
 CHECKPOINT = Path(__file__).parent.parent / "tests" / "data" / "voxtral-digits"
-GREEDY = 24  # ids that are compared
+GREEDY = 24  # ids compared
 SLOTS = 5
-COMPANIES = [[0], [4, 1], [0, 2], [3], [2, 0, 4, 3], [4, 3, 2, 1, 0]]
-"""Whose tokens are taken together, step by step."""
+BATCHES = [[0], [4, 1], [0, 2], [3], [2, 0, 4, 3], [4, 3, 2, 1, 0]]
+"""The slots of each step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """Of one type."""
+    """The comparison in one dtype."""
 
     dtype: str
-    largest: float  # difference of logits from transformers'
+    largest: float  # difference of logits
     mean: float
-    spread: float  # standard deviation of the logits themselves, to compare with
+    spread: float  # standard deviation of the logits, for comparison
     same_ids: int  # greedy ids until the first that differs
     ids: int
-    steps_are_equal: bool  # recorded and eager ones, to the bit; on a processor both are eager
+    steps_are_equal: bool  # graphs and eager steps, bit by bit; on a CPU both are eager
 
 
-def parities(device: torch.device) -> Iterator[Parity]:
-    """In float32 and in bfloat16, with the small checkpoint that hears digits."""
-    torch.backends.cudnn.allow_tf32 = False  # a card's convolutions would drop 13 bits of float32
+def measure_parity(device: torch.device) -> Iterator[Parity]:
+    """Compare in float32 and in bfloat16, with the small digits checkpoint."""
+    torch.backends.cudnn.allow_tf32 = False  # TF32 convolutions drop 13 bits of float32
     for dtype in (torch.float32, torch.bfloat16):
         ours = Ours(CHECKPOINT, device, dtype, GREEDY, graphs=True)
         features = log_mel(prepare_samples(synthetic_sound()), ours.model.config.encoder.mels)
         peer = Peer(CHECKPOINT, device, dtype, ours.prompt, features)
         theirs = peer.generate(1, GREEDY)
-        # A step behind the prompt for each of the reference's own ids.
-        logits, ids = _forced(ours, theirs[:-1])
+        # After the prompt, a step for each of the reference's ids.
+        logits, ids = _teacher_forced(ours, theirs[:-1])
         expected = peer.logits(theirs[:-1])
-        parted = (n for n, pair in enumerate(zip(ids, theirs, strict=True)) if len({*pair}) > 1)
-        off = (logits - expected).abs()
+        differing = (n for n, pair in enumerate(zip(ids, theirs, strict=True)) if len({*pair}) > 1)
+        differences = (logits - expected).abs()
         yield Parity(
-            str(dtype).removeprefix("torch."), float(off.max()), float(off.mean()),
-            float(expected.std()), next(parted, GREEDY), GREEDY, _equal(ours),
+            str(dtype).removeprefix("torch."), float(differences.max()), float(differences.mean()),
+            float(expected.std()), next(differing, GREEDY), GREEDY, _graphs_equal_eager(ours),
         )  # fmt: skip
 
 
-def _forced(ours: Ours, continuation: list[int]) -> tuple[torch.Tensor, list[int]]:
-    """Our logits [1 + tokens, vocabulary], each behind the tokens given, and our choices."""
+def _teacher_forced(ours: Ours, continuation: list[int]) -> tuple[torch.Tensor, list[int]]:
+    """Return logits [1 + tokens, vocabulary] after the given tokens, and the choices."""
     model = ours.model
     (audio,) = run_to_end(model.encode([synthetic_sound()]))
     cache = model.new_cache(1, len(ours.prompt) + GREEDY, static=True)
@@ -69,19 +69,19 @@ def _forced(ours: Ours, continuation: list[int]) -> tuple[torch.Tensor, list[int
     return logits, logits.argmax(-1).tolist()
 
 
-def _equal(ours: Ours) -> bool:
-    recorded = _stepped(ours.model, ours.prompt)
+def _graphs_equal_eager(ours: Ours) -> bool:
+    replayed = _run_batches(ours.model, ours.prompt)
     graphs, ours.model.use_graphs = ours.model.use_graphs, False
-    eager = _stepped(ours.model, ours.prompt)
+    eager = _run_batches(ours.model, ours.prompt)
     ours.model.use_graphs = graphs
-    return torch.equal(recorded, eager)
+    return torch.equal(replayed, eager)
 
 
-def _stepped(model: Voxtral, prompt: list[int]) -> torch.Tensor:
+def _run_batches(model: Voxtral, prompt: list[int]) -> torch.Tensor:
     (audio,) = run_to_end(model.encode([synthetic_sound()]))
-    cache = model.new_cache(SLOTS, len(prompt) + len(COMPANIES), static=True)
+    cache = model.new_cache(SLOTS, len(prompt) + len(BATCHES), static=True)
     for _ in range(SLOTS):
         run_to_end(model.prefill(cache, cache.allocate(), prompt, audio))
     return torch.cat(
-        [run_to_end(model.step(cache, slots, [7 + slot for slot in slots])) for slots in COMPANIES]
+        [run_to_end(model.step(cache, slots, [7 + slot for slot in slots])) for slots in BATCHES]
     )

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from benchmarks import full_shape
-from benchmarks.engine import command, in_profile, transformers
+from benchmarks.engine import command, measure_profile, measure_transformers
 from benchmarks.recordings import fluent
 from benchmarks.table import Row, show
 from voxgate.benchmarking.roofline import Roofline, measure_roofline, roofline_rtf
@@ -80,9 +80,9 @@ def measured(
     machine = list[Roofline]()
     for _ in range(ROUNDS):
         machine.append(measure_roofline())
-        runs["fast"].append(in_profile(folder, "fast", tokens))
-        runs["transformers"].append(transformers(folder, tokens))
-        runs["balanced"].append(in_profile(folder, "balanced", tokens))
+        runs["fast"].append(measure_profile(folder, "fast", tokens))
+        runs["transformers"].append(measure_transformers(folder, tokens))
+        runs["balanced"].append(measure_profile(folder, "balanced", tokens))
     fast, balanced, peer = (_median(runs[each]) for each in ("fast", "balanced", "transformers"))
     least = statistics.median(roofline_rtf(config, "fast", each) for each in machine)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, load {load:.1f} before")

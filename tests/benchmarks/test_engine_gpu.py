@@ -1,4 +1,4 @@
-"""The benchmark of cards, on the processor: the same code, with graphs off."""
+"""The GPU benchmark on a CPU: the same code, without graphs."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_it_measures_both_engines_and_their_parity() -> None:
+def test_both_engines_and_their_parity_are_measured() -> None:
     done = run(
         *("--device", "cpu", "--shape", "digits", "--tokens", "2"),
         *("--batches", "1", "3", "--windows", "1", "2", "--json"),
@@ -35,12 +35,12 @@ def test_it_measures_both_engines_and_their_parity() -> None:
         figures = found[engine]
         assert all(figures["encode"][windows] > 0 for windows in ("1", "2"))
         assert list(figures["step"]) == list(figures["whole"]) == ["1", "3"]
-    assert "generate(" in done.stdout  # the peer's own call
+    assert "generate(" in done.stdout  # the call of transformers
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a card of NVIDIA's is here")
-def test_without_a_card_it_says_so() -> None:
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is an NVIDIA GPU")
+def test_without_a_gpu_it_reports_that() -> None:
     done = run()
     assert done.returncode == 2
-    assert "no card here" in done.stderr
+    assert "finds no GPU" in done.stderr
     assert not done.stdout

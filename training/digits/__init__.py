@@ -1,6 +1,6 @@
-"""A small model of Voxtral Mini's shape that hears spoken English digits.
+"""A small model with the architecture of Voxtral Mini that transcribes spoken English digits.
 
-The tests need a checkpoint that is small enough to be committed, has the official layout, and
-really hears: a model of random weights cannot tell a right engine from one that is nearly right.
-The model code is transformers' own, so the checkpoint's truth does not depend on our engine.
+The tests need a checkpoint that is small enough to commit, has the official layout, and recognizes
+speech: a model with random weights cannot distinguish a correct engine from a nearly correct one.
+The model code is that of transformers, so the checkpoint does not depend on this project's engine.
 """

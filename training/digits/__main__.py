@@ -1,4 +1,4 @@
-"""`make tiny`: train the checkpoint of the tests, or measure one."""
+"""`make tiny`: train the tests' checkpoint, or evaluate one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ CHECKPOINT = Path(__file__).parents[2] / "tests" / "data" / "voxtral-digits"
 
 
 def main() -> None:
-    """Train by default; `evaluate DIR` measures."""
+    """Train a checkpoint, or evaluate one with `evaluate DIR`."""
     parser = argparse.ArgumentParser(prog="python -m training.digits", description=__doc__)
-    _training(parser)
+    _add_training_options(parser)
     commands = parser.add_subparsers(dest="command")
-    _measuring(commands.add_parser("evaluate", help="print a checkpoint's word error rates"))
+    _add_evaluation_options(
+        commands.add_parser("evaluate", help="print a checkpoint's word error rates")
+    )
     arguments = parser.parse_args()
     if arguments.command == "evaluate":
         from training.digits import evaluate
@@ -34,22 +36,24 @@ def main() -> None:
         )
 
 
-def _training(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=CHECKPOINT, help="the checkpoint's folder")
+def _add_training_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, default=CHECKPOINT, help="the checkpoint's directory")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2, help="change the time, not the result")
+    parser.add_argument("--threads", type=int, default=2, help="changes the time, not the result")
     parser.add_argument("--holdout", metavar="SPEAKER", help="a speaker to leave out")
     parser.add_argument("--shorter", type=float, default=1.0, metavar="SHARE", help="of the steps")
-    parser.add_argument("--scratch", type=Path, help="keep each stage here, and go on from it")
+    parser.add_argument("--scratch", type=Path, help="save each stage here, and resume from it")
 
 
-def _measuring(parser: argparse.ArgumentParser) -> None:
+def _add_evaluation_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument(
         "--speakers", type=lambda names: names.split(","), help="a,b (default: all)"
     )
     parser.add_argument("-n", type=int, default=300, help="clips")
-    parser.add_argument("--all-takes", action="store_true", help="for a speaker never heard")
+    parser.add_argument(
+        "--all-takes", action="store_true", help="for a speaker not used in training"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Batches: clips of one layout as features, token ids, and what the model should say to them."""
+"""Batches: clips of one layout as features, token ids and targets."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
     from training.digits.stages import Stage
     from training.digits.tekken import Words
 
-NOTHING = -100
-"""A target that is not learnt: cross entropy passes over it."""
+IGNORED = -100
+"""The target that cross entropy ignores."""
 
-NOBODY = len(WORDS)
-"""The class of an audio token in which no digit is said."""
+NO_DIGIT = len(WORDS)
+"""The class of an audio token without a digit."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of the same length. Positions are those of the language model's input."""
+    """Rows of equal length. Positions are those of the language model's input."""
 
     features: torch.Tensor  # [rows, mels, frames]
     tokens: torch.Tensor  # [rows, positions]: the prompt, the words
     targets: torch.Tensor  # [rows, positions]: the token that should follow
     ordinals: (
         torch.Tensor
-    )  # [rows, positions]: which word of the clip is heard or comes next, from 1
-    classes: torch.Tensor  # [rows, audio tokens]: the digit that is said, or NOBODY
+    )  # [rows, positions]: number of the word in the clip, spoken or next, from 1
+    classes: torch.Tensor  # [rows, audio tokens]: the spoken digit, or NO_DIGIT
 
 
 def draw(recordings: Recordings, words: Words, stage: Stage, random: Generator) -> Batch:
-    """A batch of a stage."""
+    """Draw a random batch of a stage."""
     if stage.windows:
         clips = [
             augmented(recordings, layouts.window(random, *stage.digits, stage.spread), random)
@@ -69,7 +69,7 @@ def _features(waves: list[NDArray[np.float32]], *, windows: bool) -> torch.Tenso
 
 
 def _mask_mels(features: torch.Tensor, random: Generator) -> None:
-    """Silence up to 12 neighbouring mels in half of the rows, so that none is relied upon."""
+    """Silence up to 12 adjacent mels in half of the rows, so that the model relies on none."""
     for row in features:
         if random.random() < 0.5:
             first, width = random.integers(MELS - 12), random.integers(2, 13)
@@ -79,13 +79,13 @@ def _mask_mels(features: torch.Tensor, random: Generator) -> None:
 def _texts(
     clips: list[Clip], words: Words, prompt: list[int]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Tokens, targets and ordinals."""
+    """Return tokens, targets and ordinals, each [rows, positions]."""
     texts = [
         [words.word(digit, first=not n) for n, digit in enumerate(clip.digits)] for clip in clips
     ]
     longest = max(sum(map(len, text)) for text in texts)
     tokens = torch.full((len(clips), len(prompt) + longest), int(Control.PAD))
-    targets, ordinals = torch.full_like(tokens, NOTHING), torch.full_like(tokens, NOTHING)
+    targets, ordinals = torch.full_like(tokens, IGNORED), torch.full_like(tokens, IGNORED)
     tokens[:, : len(prompt)] = torch.tensor(prompt)
     for row, (clip, text) in enumerate(zip(clips, texts, strict=True)):
         ids = [token for word in text for token in word]
@@ -94,21 +94,23 @@ def _texts(
         tokens[row, start:end] = torch.tensor(ids)
         targets[row, start - 1 : end] = torch.tensor([*ids, int(Control.END)])
         ordinals[row, start - 1 : end] = torch.tensor([*order, len(text) + 1])
-        heard = tokens[row] == Control.AUDIO
-        ordinals[row, heard] = _spread(clip, range(1, len(text) + 1), 0, int(heard.sum()))
+        audio = tokens[row] == Control.AUDIO
+        ordinals[row, audio] = _per_audio_token(clip, range(1, len(text) + 1), 0, int(audio.sum()))
     return tokens, targets, ordinals
 
 
 def _classes(clips: list[Clip], audio_tokens: int) -> torch.Tensor:
-    return torch.stack([_spread(clip, clip.digits, NOBODY, audio_tokens) for clip in clips])
+    return torch.stack(
+        [_per_audio_token(clip, clip.digits, NO_DIGIT, audio_tokens) for clip in clips]
+    )
 
 
-def _spread(
-    clip: Clip, values: range | tuple[int, ...], otherwise: int, audio_tokens: int
+def _per_audio_token(
+    clip: Clip, values: range | tuple[int, ...], default: int, audio_tokens: int
 ) -> torch.Tensor:
-    """A value for each digit, written over the audio tokens in which it is said."""
-    spread = torch.full((audio_tokens,), otherwise)
+    """Return the value of the digit spoken in each audio token, and `default` elsewhere."""
+    row = torch.full((audio_tokens,), default)
     for value, (start, end) in zip(values, clip.spans, strict=True):
         first = round(start / TOKEN)
-        spread[first : max(first + 1, round(end / TOKEN))] = value
-    return spread
+        row[first : max(first + 1, round(end / TOKEN))] = value
+    return row

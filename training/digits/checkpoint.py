@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def save(model: VoxtralForConditionalGeneration, folder: Path) -> None:
-    """Write the model in bfloat16 with all that transformers needs to run it."""
+    """Write the model in bfloat16 with all files that transformers needs to run it."""
     folder.mkdir(parents=True, exist_ok=True)
     rounded = copy.deepcopy(model)
     rounded.bfloat16()

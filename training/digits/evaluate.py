@@ -1,6 +1,6 @@
-"""What a checkpoint hears: word error rates, and the sounds in which it hears words that are not.
+"""Evaluate a checkpoint: word error rates, and text for sounds without words.
 
-Everything goes through transformers' own processor and generate, in windows of 30 s.
+All clips run through the processor and `generate` of transformers, in windows of 30 s.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from training.digits.mixture import Clip
 
 LONG = 180 * RATE
-"""Samples of the long recording of each speaker."""
+"""Samples of each speaker's long recording."""
 
 MARGIN = RATE // 5
-"""Samples around speech that a window of the product keeps."""
+"""Samples around speech that Voxgate keeps in a window."""
 
 ANYWHERE = ((0.05, LONGEST_LEAD_S), 3.5, (0.05, 30.0))
-"""Lead-in, longest pause and tail of clips whose sound may begin and end anywhere, seconds."""
+"""Lead-in, longest pause and tail of clips with speech anywhere, in seconds."""
 
 WORDLESS = ("silence", "noise", "hum", "tone", "chord")
 LEVELS_DB = (-1, -20, -40, -60)
@@ -43,56 +43,58 @@ LEVELS_DB = (-1, -20, -40, -60)
 def report(
     checkpoint: Path, names: Sequence[str] | None, count: int, *, all_takes: bool = False
 ) -> None:
-    """Print the word error rates of some speakers' takes that training did not see."""
+    """Print the word error rates of takes that were not used in training."""
     takes = ALL_TAKES if all_takes else TEST_TAKES
     recordings = Recordings.load(names or speakers(), takes)
     transcriber = Transcriber(checkpoint)
     strings, singles, anywhere = Layout(1, 8), Layout(1, 1), Layout(1, 8, *ANYWHERE)
-    for title, layout, many in (
+    for title, layout, number in (
         ("1 to 8 digits", strings, count),
         ("one digit", singles, count),
         ("anywhere in the window", anywhere, count // 2),
     ):
         random = np.random.default_rng(1)
-        each = -(-many // len(recordings.speakers))
+        per_speaker = -(-number // len(recordings.speakers))
         clips = {
-            who: [clean(recordings, layout, random, who) for _ in range(each)]
-            for who in recordings.speakers
+            speaker: [clean(recordings, layout, random, speaker) for _ in range(per_speaker)]
+            for speaker in recordings.speakers
         }
         _print_rates(title, transcriber, clips)
     random = np.random.default_rng(1)
-    long = {who: _long(recordings, random, who) for who in recordings.speakers}
+    long = {speaker: _long(recordings, random, speaker) for speaker in recordings.speakers}
     _print_rates("three minutes each", transcriber, long)
     _print_wordless(transcriber)
 
 
-def _long(recordings: Recordings, random: Generator, who: str) -> list[Clip]:
-    """The windows of a long recording: strings of digits, 3 to 5 s between them."""
+def _long(recordings: Recordings, random: Generator, speaker: str) -> list[Clip]:
+    """Return the windows of a long recording: sequences of digits, 3 to 5 s apart."""
     windows: list[Clip] = []
     position = 0
     margin_s = MARGIN / RATE
     layout = Layout(1, 8, (margin_s, margin_s), 0.6, (margin_s, margin_s))
     while position < LONG:
-        windows.append(clean(recordings, layout, random, who))
+        windows.append(clean(recordings, layout, random, speaker))
         position += len(windows[-1].wave) + int(random.uniform(3, 5) * RATE)
     return windows
 
 
 def _print_rates(title: str, transcriber: Transcriber, clips: dict[str, list[Clip]]) -> None:
-    """One line: everybody's rate, the share of clips with an error, and each speaker's rate."""
-    asked: dict[str | None, list[tuple[str, Clip]]] = defaultdict(list)
-    for who, theirs in clips.items():
-        for n, clip in enumerate(theirs):
-            asked["en" if n % 2 else None].append((who, clip))
-    said: dict[str, list[tuple[str, str]]] = {who: [] for who in clips}
-    for language, some in asked.items():
-        texts = transcriber.texts([clip.wave for _, clip in some], language)
-        for (who, clip), text in zip(some, texts, strict=True):
-            said[who].append((clip.text, text))
-    pairs = list(chain.from_iterable(said.values()))
+    """Print the rate of all, the share of clips with an error, and each speaker's rate."""
+    by_language: dict[str | None, list[tuple[str, Clip]]] = defaultdict(list)
+    for speaker, speaker_clips in clips.items():
+        for n, clip in enumerate(speaker_clips):
+            by_language["en" if n % 2 else None].append((speaker, clip))
+    pairs_of: dict[str, list[tuple[str, str]]] = {speaker: [] for speaker in clips}
+    for language, group in by_language.items():
+        texts = transcriber.texts([clip.wave for _, clip in group], language)
+        for (speaker, clip), text in zip(group, texts, strict=True):
+            pairs_of[speaker].append((clip.text, text))
+    pairs = list(chain.from_iterable(pairs_of.values()))
     words = sum(len(reference.split()) for reference, _ in pairs)
     wrong = sum(reference != text for reference, text in pairs) / len(pairs)
-    each = ", ".join(f"{who} {_rate(theirs):.1%}" for who, theirs in said.items())
+    each = ", ".join(
+        f"{speaker} {_rate(speaker_pairs):.1%}" for speaker, speaker_pairs in pairs_of.items()
+    )
     print(
         f"{title}: word error rate {_rate(pairs):.2%} of {words} words in {len(pairs)} clips,"
         f" {wrong:.1%} of them with an error; {each}",
@@ -106,7 +108,7 @@ def _rate(pairs: list[tuple[str, str]]) -> float:
 
 
 def _print_wordless(transcriber: Transcriber) -> None:
-    """How many sounds without words give a text, of 30 s and shorter, at four levels."""
+    """Print how many sounds without words give a text: 30 s and shorter, at four levels."""
     random = np.random.default_rng(2)
     for kind in WORDLESS:
         clips: list[NDArray[np.float32]] = []
@@ -115,6 +117,6 @@ def _print_wordless(transcriber: Transcriber) -> None:
                 sound = getattr(sounds, kind)(random, samples)
                 clips.append(sound * 10 ** (level / 20))
         texts = [text for language in (None, "en") for text in transcriber.texts(clips, language)]
-        heard = [text for text in texts if text]
-        examples = [text[:40] for text in heard[:3]]
-        print(f"{kind}: {len(heard)} of {len(texts)} give a text {examples or ''}", flush=True)
+        nonempty = [text for text in texts if text]
+        examples = [text[:40] for text in nonempty[:3]]
+        print(f"{kind}: {len(nonempty)} of {len(texts)} give a text {examples or ''}", flush=True)

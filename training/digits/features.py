@@ -1,7 +1,7 @@
-"""Log-mel features of clips shorter than a window, as the model hears them in training.
+"""Log-mel features of clips shorter than a window, for training.
 
-transformers' own extractor pads everything to 30 s, which is most of the work. Here the padding
-is left out, or filled in as the constant that it is.
+The extractor of transformers pads everything to 30 s, which is most of the work. Here the padding
+is left out, or filled in as a constant.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ FRAME = RATE // 100
 """Samples between two frames (the hop length)."""
 
 TOKEN = 8 * FRAME
-"""Samples of an audio token: 80 ms. Two convolutions and the grouping make one of 8 frames."""
+"""Samples of an audio token: 80 ms. The convolutions and the grouping make one of 8 frames."""
 
 WINDOW_FRAMES = 3000
 FFT = 400
 FLOOR = 8.0
-"""Decades below the loudest value of the recording; what is quieter is raised to it."""
+"""Decades below the loudest value of the recording, to which quieter values are raised."""
 
 
 def log_mel(waves: torch.Tensor) -> torch.Tensor:
-    """Features [rows, mels, frames] of waves [rows, samples], whole tokens long."""
+    """Return features [rows, mels, frames] of waves [rows, samples] of whole tokens."""
     spectrum = torch.stft(waves, FFT, FRAME, window=_hann(), center=True, return_complex=True)
     power = spectrum[..., :-1].abs() ** 2
     decades = torch.log10(torch.clamp(_filters().T @ power, min=1e-10))
@@ -37,8 +37,10 @@ def log_mel(waves: torch.Tensor) -> torch.Tensor:
 
 
 def window_log_mel(waves: torch.Tensor) -> torch.Tensor:
-    """Features [rows, mels, 3000]: those of the waves zero-padded to 30 s, for less work."""
-    samples = min(WINDOW_FRAMES * FRAME, waves.shape[1] + 5 * FRAME)  # a window of the FFT and more
+    """Return features [rows, mels, 3000], as of waves padded to 30 s, with less work."""
+    samples = min(
+        WINDOW_FRAMES * FRAME, waves.shape[1] + 5 * FRAME
+    )  # more than a window of the FFT
     samples = -(-samples // TOKEN) * TOKEN
     features = log_mel(pad(waves, (0, samples - waves.shape[1])))
     floor = features.amax((1, 2), keepdim=True) - FLOOR / 4
@@ -54,7 +56,7 @@ def _hann() -> torch.Tensor:
 
 @cache
 def _filters() -> torch.Tensor:
-    """Slaney's filters [bins, mels]."""
+    """Return Slaney's filters [bins, mels]."""
     bank = mel_filter_bank(
         num_frequency_bins=FFT // 2 + 1,
         num_mel_filters=MELS,

@@ -1,4 +1,4 @@
-"""How the clips of one batch are laid out: alike, because a crop is as long as its longest row."""
+"""Layouts of clips. A batch has one, because a crop is as long as its longest row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_LEAD_S = 28.0
 
 
 def crop(random: Generator, fewest: int, most: int, spread: float) -> tuple[Layout, int]:
-    """A layout, and the digits of its longest rows; `spread` is the share of airy layouts."""
+    """Draw a layout, and the digits of its longest row. `spread` is the share with long pauses."""
     longest = int(random.integers(min(most, fewest + 2), most + 1))
     shortest = max(fewest, longest - 3)
     if random.random() >= spread:
@@ -33,7 +33,7 @@ def crop(random: Generator, fewest: int, most: int, spread: float) -> tuple[Layo
 
 
 def window(random: Generator, fewest: int, most: int, spread: float) -> Layout:
-    """A layout in a full window: as the product cuts them, or anywhere and with long pauses."""
+    """Draw a layout of a full window: as Voxgate cuts it, or spread out with long pauses."""
     if random.random() >= spread:
         return Layout(fewest, most, lead_s=(0.05, 0.5), window=True)
     lead_s = float(random.choice([0.6, 5.0, LONGEST_LEAD_S]))

@@ -1,4 +1,4 @@
-"""What is made smaller: the error of the words, and of the probes."""
+"""The training loss: the error of the words and of the probes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import cross_entropy
 
-from training.digits.batches import NOBODY, NOTHING
-from training.digits.hearing import hear, read
-from training.digits.probes import MOST_WORDS
+from training.digits.batches import IGNORED, NO_DIGIT
+from training.digits.forward import encode_audio, run_language_model
+from training.digits.probes import MAX_WORDS
 
 if TYPE_CHECKING:
     from transformers import VoxtralForConditionalGeneration
@@ -26,7 +26,7 @@ SMOOTHING = 0.03
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each error counts. Without words the language model is left alone."""
+    """The weight of each error. With `words` 0 the language model is not trained."""
 
     digit: float
     ordinal: float = 0.0
@@ -36,30 +36,30 @@ class Weights:
 def loss(
     model: VoxtralForConditionalGeneration, probes: Probes, batch: Batch, weights: Weights
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """The weighted error, and the share of audio tokens, text tokens and ordinals that hit."""
-    audio = hear(model, batch.features)
+    """Return the weighted error, and the accuracy of digits, tokens and ordinals."""
+    audio = encode_audio(model, batch.features)
     logits = probes.digit(audio).flatten(0, 1)
     classes = batch.classes.flatten()
-    # Most of a clip is pauses: at full weight "nobody" would be learnt first and last.
-    by_class = torch.cat([torch.ones(NOBODY), torch.tensor([0.3])])
+    # Most of a clip is pauses: at full weight the model would only learn NO_DIGIT.
+    by_class = torch.cat([torch.ones(NO_DIGIT), torch.tensor([0.3])])
     total = weights.digit * cross_entropy(logits, classes, weight=by_class)
-    right = {"digits": _right(logits, classes, classes < NOBODY)}
+    accuracy = {"digits": _accuracy(logits, classes, classes < NO_DIGIT)}
     if weights.words:
-        hidden, middles = read(model, batch.tokens, audio, MIDDLE)
-        said = batch.targets != NOTHING
-        logits, targets = model.lm_head(hidden[said]), batch.targets[said]
+        hidden, middles = run_language_model(model, batch.tokens, audio, MIDDLE)
+        labelled = batch.targets != IGNORED
+        logits, targets = model.lm_head(hidden[labelled]), batch.targets[labelled]
         total = total + weights.words * cross_entropy(logits, targets, label_smoothing=SMOOTHING)
-        right["tokens"] = _right(logits, targets, targets >= 0)
-        known = batch.ordinals != NOTHING
+        accuracy["tokens"] = _accuracy(logits, targets, targets >= 0)
+        known = batch.ordinals != IGNORED
         logits, ordinals = probes.ordinal(middles[known]), batch.ordinals[known]
-        by_ordinal = torch.cat([torch.tensor([0.2]), torch.ones(MOST_WORDS + 1)])
+        by_ordinal = torch.cat([torch.tensor([0.2]), torch.ones(MAX_WORDS + 1)])
         total = total + weights.ordinal * cross_entropy(logits, ordinals, weight=by_ordinal)
-        right["ordinals"] = _right(logits, ordinals, ordinals > 0)
-    return total, right
+        accuracy["ordinals"] = _accuracy(logits, ordinals, ordinals > 0)
+    return total, accuracy
 
 
-def _right(logits: torch.Tensor, targets: torch.Tensor, counted: torch.Tensor) -> float:
-    """The share of the counted targets that are hit; 1 where there are none."""
+def _accuracy(logits: torch.Tensor, targets: torch.Tensor, counted: torch.Tensor) -> float:
+    """Return the share of counted targets predicted correctly; 1 if there are none."""
     if not counted.any():
         return 1.0
     return float((logits.argmax(-1) == targets)[counted].float().mean())

@@ -1,4 +1,4 @@
-"""Clips: digits strung together with pauses, as a window of a recording would hold them."""
+"""Clips: digits joined with pauses, as in a window of a recording."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from training.digits.recordings import Recordings
 
 WINDOW = 30 * RATE
-"""Samples that the model hears at once."""
+"""Samples of one model input."""
 
 EMPTY = 0.07
-"""Share of the clips in which nobody speaks."""
+"""Share of the clips without speech."""
 
 MIXED = 0.25
-"""Share of the clips in which any speaker says each digit."""
+"""Share of the clips with several speakers, one for each digit."""
 
 SHORTEST_PAUSE_S = 0.1
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A wave, float32 [samples] at 16 kHz; the digits in it; and samples [start, end) of each."""
+    """A wave, float32 [samples] at 16 kHz, its digits, and the samples [start, end) of each."""
 
     wave: NDArray[np.float32]
     digits: tuple[int, ...] = ()
@@ -38,13 +38,13 @@ class Clip:
 
     @property
     def text(self) -> str:
-        """The words that are said."""
+        """The spoken words."""
         return " ".join(WORDS[digit] for digit in self.digits)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a clip is laid out. Times in seconds; the pauses are drawn between 0.1 and `pause_s`."""
+    """The layout of a clip. Times are in seconds; pauses last from 0.1 s to `pause_s`."""
 
     fewest: int
     most: int
@@ -55,7 +55,7 @@ class Layout:
 
     @property
     def typical_s(self) -> float:
-        """About how long a long row is: as long as clips without words may be."""
+        """The approximate duration of a long row, the most for clips without words."""
         spoken_s = self.most * (0.45 + (SHORTEST_PAUSE_S + self.pause_s) / 2)
         typical_s = sum(self.lead_s) / 2 + spoken_s + sum(self.tail_s) / 2
         return WINDOW / RATE if self.window else min(WINDOW / RATE, typical_s)
@@ -64,17 +64,17 @@ class Layout:
 def clean(
     recordings: Recordings, layout: Layout, random: Generator, speaker: str | None = None
 ) -> Clip:
-    """Digits of one speaker in digital silence, nothing altered: what is measured on."""
+    """Draw digits of one speaker in digital silence, unaltered, for evaluation."""
     speaker = speaker or str(random.choice(recordings.speakers))
     count = int(random.integers(layout.fewest, layout.most + 1))
     digits = [int(digit) for digit in random.integers(0, len(WORDS), count)]
-    return _strung(
+    return _join(
         digits, [_take(recordings, speaker, digit, random) for digit in digits], layout, random
     )
 
 
 def augmented(recordings: Recordings, layout: Layout, random: Generator) -> Clip:
-    """What is trained on: other levels, background noise, sometimes several speakers, or nobody."""
+    """Draw a training clip: varied level, background noise, one speaker, several, or none."""
     if random.random() < EMPTY:
         seconds = (
             layout.typical_s if random.random() < 0.5 else random.uniform(0.3, layout.typical_s)
@@ -88,7 +88,7 @@ def augmented(recordings: Recordings, layout: Layout, random: Generator) -> Clip
         _take(recordings, str(voice), digit, random) * _gain(random, -4, 4)
         for voice, digit in zip(voices, digits, strict=True)
     ]
-    return _behind(_strung(digits, waves, layout, random), random)
+    return _with_background(_join(digits, waves, layout, random), random)
 
 
 def _take(
@@ -98,10 +98,10 @@ def _take(
     return takes[int(random.integers(len(takes)))]
 
 
-def _strung(
+def _join(
     digits: list[int], waves: list[NDArray[np.float32]], layout: Layout, random: Generator
 ) -> Clip:
-    """The waves one after another, as many as fit into a window."""
+    """Join the waves with pauses, as many as fit into a window."""
     position = int(random.uniform(*layout.lead_s) * RATE)
     spans: list[tuple[int, int]] = []
     for wave in waves:
@@ -117,15 +117,15 @@ def _strung(
     return Clip(sound, tuple(digits[: len(spans)]), tuple(spans))
 
 
-def _behind(clip: Clip, random: Generator) -> Clip:
-    """The clip at another level and, mostly, with 18 to 50 dB quieter noise behind it."""
+def _with_background(clip: Clip, random: Generator) -> Clip:
+    """Change the clip's level and, mostly, add noise that is 18 to 50 dB quieter."""
     loudest = max(1e-4, float(np.abs(clip.wave).max()))
     wave = clip.wave * min(_gain(random, -12, 14), 1 / loudest)
     if random.random() < 0.7:
-        behind = background(random, len(wave))
+        noise = background(random, len(wave))
         speech = np.concatenate([wave[start:end] for start, end in clip.spans])
-        ratio = float(np.sqrt(np.mean(speech**2)) / np.sqrt(np.mean(behind**2)))
-        wave = wave + behind * ratio * _gain(random, -50, -18)
+        ratio = float(np.sqrt(np.mean(speech**2)) / np.sqrt(np.mean(noise**2)))
+        wave = wave + noise * ratio * _gain(random, -50, -18)
     return Clip(_pcm16(wave), clip.digits, clip.spans)
 
 
@@ -134,6 +134,6 @@ def _gain(random: Generator, low_db: float, high_db: float) -> float:
 
 
 def _pcm16(wave: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rounded as transformers' processor does, which sends every sound through a PCM16 file."""
+    """Round as the processor of transformers does, which sends audio through a PCM16 file."""
     pcm = np.clip(np.floor(wave * 32768), -32768, 32767).astype(np.float32)
     return pcm / np.float32(32768)

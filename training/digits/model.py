@@ -1,4 +1,4 @@
-"""The model: transformers' Voxtral in small, and its weights before training."""
+"""The model: a small Voxtral of transformers, and its initial weights."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ HEAD = 48
 """A head's width in the language model: 4 x 48 is not 128, as 32 x 128 is not 3072 in Mini."""
 
 OFFSETS = ((-3, -1, 1, 3), (-7, -2, 2, 7), (-12, -5, 5, 12))
-"""Encoder frames (20 ms) that each head of each layer looks back or ahead at first."""
+"""The encoder frame offset (20 ms) that each head of each layer attends to initially."""
 
 
-def new(seed: int) -> VoxtralForConditionalGeneration:
-    """The model with weights drawn by the seed, in float32."""
+def new_model(seed: int) -> VoxtralForConditionalGeneration:
+    """Create the model with weights drawn from the seed, in float32."""
     config = VoxtralConfig(
         audio_config={
             "hidden_size": HIDDEN,
@@ -51,7 +51,7 @@ def new(seed: int) -> VoxtralForConditionalGeneration:
         },
         audio_token_id=int(Control.AUDIO),
         projector_hidden_act="gelu",
-        tie_word_embeddings=False,  # type: ignore[call-arg]  # taken by its base class
+        tie_word_embeddings=False,  # type: ignore[call-arg]  # accepted by its base class
     )
     model = VoxtralForConditionalGeneration(config)
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
@@ -64,17 +64,17 @@ def new(seed: int) -> VoxtralForConditionalGeneration:
         for name, weight in model.named_parameters():
             _fill(name, weight, random)
         for layer, offsets in zip(model.model.audio_tower.layers, OFFSETS, strict=True):
-            _look_near(layer.self_attn.q_proj, layer.self_attn.k_proj, offsets)
+            _attend_to_offsets(layer.self_attn.q_proj, layer.self_attn.k_proj, offsets)
     return model
 
 
 def freeze_positions(model: VoxtralForConditionalGeneration) -> None:
-    """Keep the encoder's sinusoids as they are: every checkpoint of Voxtral has the same."""
+    """Do not train the encoder's sinusoids: every Voxtral checkpoint has the same."""
     model.model.audio_tower.embed_positions.weight.requires_grad_(requires_grad=False)
 
 
 def _fill(name: str, weight: nn.Parameter, random: torch.Generator) -> None:
-    """Normal weights, smaller where a layer writes into the residual stream."""
+    """Draw normal weights, smaller where a layer writes to the residual stream."""
     if "embed_positions" in name:
         weight.copy_(sinusoids(*weight.shape))
     elif weight.dim() == 1:
@@ -88,24 +88,24 @@ def _fill(name: str, weight: nn.Parameter, random: torch.Generator) -> None:
         weight.normal_(0, scale * weight[0].numel() ** -0.5, generator=random)
 
 
-def _look_near(queries: nn.Linear, keys: nn.Linear, offsets: tuple[int, ...]) -> None:
-    """Let each head of a layer attend to the frame `offset` away, by the sinusoids alone.
+def _attend_to_offsets(queries: nn.Linear, keys: nn.Linear, offsets: tuple[int, ...]) -> None:
+    """Make each head of a layer attend to the frame `offset` away, by the sinusoids only.
 
-    The key is the frame's own sinusoid; the query is the frame's, turned by the offset. What such
-    a head sees hardly depends on the window's length, so crops teach what full windows need.
+    The key is the frame's own sinusoid; the query is the frame's, rotated by the offset. Such a
+    head hardly depends on the window's length, so crops teach what full windows need.
     """
     half, width = HIDDEN // 2, HIDDEN // HEADS
     rates = torch.exp(-math.log(10_000) * torch.arange(half) / (half - 1))
-    # The faster half of the sinusoids: the slow ones cannot tell near frames apart.
+    # The faster half of the sinusoids: the slow ones cannot distinguish near frames.
     chosen = torch.linspace(0, half / 2, width // 2).round().long()
     sines, cosines = torch.arange(0, width, 2), torch.arange(1, width, 2)
     for head, offset in enumerate(offsets):
         key, query = torch.zeros(2, width, HIDDEN)
         key[sines, chosen] = key[cosines, half + chosen] = 1.0
-        turn = rates[chosen] * offset
-        query[sines, chosen] = query[cosines, half + chosen] = torch.cos(turn)
-        query[sines, half + chosen] = torch.sin(turn)
-        query[cosines, chosen] = -torch.sin(turn)
+        rotation = rates[chosen] * offset
+        query[sines, chosen] = query[cosines, half + chosen] = torch.cos(rotation)
+        query[sines, half + chosen] = torch.sin(rotation)
+        query[cosines, chosen] = -torch.sin(rotation)
         rows = slice(head * width, (head + 1) * width)
         for projection, pattern in ((queries, query), (keys, key)):
             projection.weight[rows] = 1.2 * pattern + 0.2 * projection.weight[rows]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RATE = 16_000
-"""Samples a second that the model hears; the recordings have 8 000."""
+"""Sample rate of the model in Hz; the recordings have 8 000."""
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -27,38 +27,38 @@ ALL_TAKES = range(50)
 
 
 def folder() -> Path:
-    """The data set's folder, below the one that VOXGATE_AUDIO names."""
+    """Return the data set's directory, in that of VOXGATE_AUDIO."""
     checkout = Path(__file__).parents[2]
     audio = checkout / os.environ.get("VOXGATE_AUDIO", "../shared/audio")
     if not (audio / "digits").is_dir():
         raise SystemExit(
-            f"There is no folder {audio / 'digits'}: VOXGATE_AUDIO names a folder whose `digits`"
-            " holds the Free Spoken Digit Dataset, one folder a speaker."
+            f"The directory {audio / 'digits'} does not exist. Set VOXGATE_AUDIO to a directory"
+            " whose `digits` contains the Free Spoken Digit Dataset, one directory per speaker."
         )
     return audio / "digits"
 
 
 def speakers() -> tuple[str, ...]:
-    """Everybody who speaks, in alphabetical order."""
+    """Return the names of all speakers, in alphabetical order."""
     return tuple(sorted(path.name for path in folder().iterdir() if path.is_dir()))
 
 
 @dataclass(frozen=True)
 class Recordings:
-    """What some speakers said: speaker -> digit -> waves, float32 [samples] at 16 kHz."""
+    """Waves by speaker and digit, float32 [samples] at 16 kHz."""
 
     waves: Mapping[str, Mapping[int, Sequence[NDArray[np.float32]]]]
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Who speaks."""
+        """The names of the speakers."""
         return tuple(self.waves)
 
     @classmethod
     def load(
         cls, names: Sequence[str], takes: Collection[int], speeds: Sequence[float] = (1.0,)
     ) -> Recordings:
-        """Some takes of some speakers, each at every speed: 1.16 is faster and higher."""
+        """Load takes of these speakers, each at every speed: 1.16 is faster and higher."""
         return cls({name: _digits(folder() / name, takes, speeds) for name in names})
 
 
@@ -79,7 +79,7 @@ def _digits(
 
 
 def _read(path: Path) -> tuple[NDArray[np.float32], int]:
-    """A mono PCM16 file in [-1, 1), and its samples a second."""
+    """Return the samples of a mono PCM16 file in [-1, 1), and its sample rate."""
     with wave.open(str(path)) as file:
         pcm = np.frombuffer(file.readframes(file.getnframes()), "<i2")
         return pcm.astype(np.float32) / np.float32(32768), file.getframerate()

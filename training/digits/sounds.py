@@ -1,7 +1,7 @@
 """Sounds without words: silence, noise, mains hum, tones and chords.
 
-A model that never met one in training puts a word into each, because no target was ever empty.
-Each function gives float32 [samples] at 16 kHz with a peak of about 1, silence excepted.
+A model trained without them invents a word for each, because no target was ever empty.
+Each function returns float32 [samples] at 16 kHz with a peak of about 1, silence excepted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUIETEST_DB, LOUDEST_DB = -75.0, -1.0
 
 
 def wordless(random: Generator, samples: int) -> NDArray[np.float32]:
-    """Any such sound at any level; a third of them only for part of the time."""
+    """Draw any such sound at any level; a third of them sound only part of the time."""
     kinds = (silence, noise, noise, hum, tone, chord, chord)
     sound = kinds[random.integers(len(kinds))](random, samples)
     sound *= 10 ** (random.uniform(QUIETEST_DB, LOUDEST_DB) / 20)
@@ -34,33 +34,33 @@ def wordless(random: Generator, samples: int) -> NDArray[np.float32]:
 
 
 def background(random: Generator, samples: int) -> NDArray[np.float32]:
-    """What may lie behind speech: noise, or now and then hum."""
+    """Draw a background for speech: noise, or sometimes hum."""
     return (hum if random.random() < 0.15 else noise)(random, samples)
 
 
-def silence(random: Generator, samples: int) -> NDArray[np.float32]:  # noqa: ARG001 - one of a kind
+def silence(random: Generator, samples: int) -> NDArray[np.float32]:  # noqa: ARG001 - the signature of all sounds
     """Digital silence."""
     return np.zeros(samples, np.float32)
 
 
 def noise(random: Generator, samples: int) -> NDArray[np.float32]:
-    """Noise whose power falls by 0 (white), 3 (pink) or 6 (brown) dB an octave, or between."""
+    """Noise whose power falls by 0 (white), 3 (pink) or 6 (brown) dB an octave, or in between."""
     spectrum = np.fft.rfft(random.standard_normal(samples, np.float32))
     hertz = np.fft.rfftfreq(samples, 1 / RATE)
     spectrum *= np.maximum(hertz, 20.0) ** -random.choice([0, 0, 0.5, 0.5, 1, random.random()])
-    return _peak_1(np.fft.irfft(spectrum, samples))
+    return _normalize_peak(np.fft.irfft(spectrum, samples))
 
 
 def hum(random: Generator, samples: int) -> NDArray[np.float32]:
     """Mains hum: 50 or 60 Hz and its harmonics."""
-    return _peak_1(
-        _string(random, samples, float(random.choice([50, 60])), int(random.integers(2, 12)))
+    return _normalize_peak(
+        _harmonics(random, samples, float(random.choice([50, 60])), int(random.integers(2, 12)))
     )
 
 
 def tone(random: Generator, samples: int) -> NDArray[np.float32]:
     """One steady sine, 60 to 6 000 Hz."""
-    return _peak_1(_string(random, samples, 60 * 100 ** float(random.random()), 1))
+    return _normalize_peak(_harmonics(random, samples, 60 * 100 ** float(random.random()), 1))
 
 
 def chord(random: Generator, samples: int) -> NDArray[np.float32]:
@@ -68,15 +68,17 @@ def chord(random: Generator, samples: int) -> NDArray[np.float32]:
     root = 55 * 2 ** float(random.uniform(0, 4))
     steps = random.choice(20, int(random.integers(2, 6)), replace=False)
     notes = [root * 2 ** (step / 12) for step in steps]
-    sound = sum(_string(random, samples, note, int(random.integers(1, 7))) for note in notes)
+    sound = sum(_harmonics(random, samples, note, int(random.integers(1, 7))) for note in notes)
     if random.random() < 0.5:
         every_s, decay_s = random.uniform(0.2, 4), random.uniform(0.1, 2)
         sound *= np.exp(-(np.arange(samples) / RATE % every_s) / decay_s)
-    return _peak_1(np.asarray(sound))
+    return _normalize_peak(np.asarray(sound))
 
 
-def _string(random: Generator, samples: int, hertz: float, harmonics: int) -> NDArray[np.float64]:
-    """A fundamental and harmonics at random phases, the n-th 1/n as strong, none above 8 kHz."""
+def _harmonics(
+    random: Generator, samples: int, hertz: float, harmonics: int
+) -> NDArray[np.float64]:
+    """Return a fundamental and harmonics up to 8 kHz with random phases, the n-th 1/n as strong."""
     seconds = np.arange(samples) / RATE
     orders = [n for n in range(1, harmonics + 1) if n == 1 or n * hertz < RATE / 2]
     phases = random.uniform(0, 2 * np.pi, len(orders))
@@ -87,5 +89,5 @@ def _string(random: Generator, samples: int, hertz: float, harmonics: int) -> ND
     return np.asarray(sum(waves))
 
 
-def _peak_1(sound: NDArray[np.floating]) -> NDArray[np.float32]:
+def _normalize_peak(sound: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(sound / max(1e-9, float(np.abs(sound).max())), np.float32)

@@ -1,4 +1,4 @@
-"""The plan of training: short crops first, because full windows cost sixty times as much."""
+"""The training plan: short crops first, because full windows cost sixty times as much."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from training.digits.losses import Weights
 
 SHARDS = 4
-"""Batches whose gradients make one step. Threads take them as they are free; the sum is in order,
-so the result depends on the seed alone, not on the threads."""
+"""Batches per step. Free threads take them, and their gradients are added in order, so that the
+result depends on the seed only, not on the threads."""
 
 WARM_UP = 60
 
@@ -28,7 +28,7 @@ class Stage:
     windows: bool = False  # full windows of 30 s instead of crops
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of a step: a warm-up, then half a cosine."""
+        """Return the learning rate of a step: a warm-up, then half a cosine."""
         first, last = self.rate
         falling = (1 + math.cos(math.pi * step / self.steps)) / 2
         return (last + (first - last) * falling) * min(1.0, (step + 1) / WARM_UP)

@@ -1,6 +1,6 @@
 """tekken.json: the first text tokens of Mistral's vocabulary, and its control tokens.
 
-The vocabulary is the one that mistral-common brings (Apache-2.0).
+The vocabulary comes with mistral-common (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -86,11 +86,11 @@ class Words:
         self.english = self.encode("lang:en")
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text, without control tokens."""
+        """Return the ids of a text, without control tokens."""
         return list(self._tekken.encode(text, bos=False, eos=False))
 
     def prompt(self, audio_tokens: int, *, english: bool) -> list[int]:
-        """A transcription's prompt: the sound, then the language if it is told."""
+        """Return a transcription prompt: the audio, then the language if it is given."""
         language = self.english if english else []
         return [
             *(Control.BEGIN, Control.INSTRUCTION, Control.BEGIN_AUDIO),
@@ -100,5 +100,5 @@ class Words:
 
     @cache  # noqa: B019 - one instance a run, twenty words
     def word(self, digit: int, *, first: bool) -> list[int]:
-        """The ids of a digit's word; Tekken splits at spaces, so each word has its own."""
+        """Return the ids of a digit's word. Tekken splits at spaces, so words are independent."""
         return self.encode(WORDS[digit] if first else f" {WORDS[digit]}")

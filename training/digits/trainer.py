@@ -1,4 +1,4 @@
-"""The training loop: gradients of a step's batches side by side, added up in order."""
+"""The training loop: batches of a step run in parallel, their gradients are added in order."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Gradients = tuple[torch.Tensor | None, ...]
 
 @dataclass(frozen=True)
 class Trainer:
-    """What is trained, on what, from which seed, by how many threads."""
+    """Trains a model and its probes on recordings, from a seed, with so many threads."""
 
     model: VoxtralForConditionalGeneration
     probes: Probes
@@ -45,7 +45,7 @@ class Trainer:
     threads: int
 
     def run(self, number: int, stage: Stage) -> Iterator[int]:
-        """Train one stage, by a fresh optimiser; yields each step done, counted from 1."""
+        """Train one stage with a new optimizer; yield the number of each finished step, from 1."""
         weights: list[torch.Tensor] = [
             weight
             for module in (self.model, self.probes)
@@ -58,8 +58,8 @@ class Trainer:
             self.threads, initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
             for step in range(stage.steps):
-                work = partial(self._gradients, weights, number, stage, step)
-                shards = list(pool.map(work, range(SHARDS)))
+                compute = partial(self._gradients, weights, number, stage, step)
+                shards = list(pool.map(compute, range(SHARDS)))
                 for weight, *parts in zip(weights, *(shard[0] for shard in shards), strict=True):
                     weight.grad = _mean(parts)
                 torch.nn.utils.clip_grad_norm_(weights, CLIP)
@@ -74,13 +74,13 @@ class Trainer:
     ) -> tuple[Gradients, dict[str, float]]:
         random = np.random.default_rng([self.seed, number, step, shard])
         batch = draw(self.recordings, self.words, stage, random)
-        error, right = loss(self.model, self.probes, batch, stage.weights)
+        error, accuracy = loss(self.model, self.probes, batch, stage.weights)
         gradients = torch.autograd.grad(error, weights, allow_unused=True)
-        return gradients, right | {"error": float(error.detach()), "rows": len(batch.tokens)}
+        return gradients, accuracy | {"error": float(error.detach()), "rows": len(batch.tokens)}
 
 
 def _optimizer(weights: list[torch.Tensor]) -> torch.optim.AdamW:
-    """AdamW that lets norms and biases be."""
+    """Return AdamW without weight decay for norms and biases."""
     groups = [
         {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": DECAY},
         {"params": [weight for weight in weights if weight.dim() == 1], "weight_decay": 0.0},
@@ -89,12 +89,12 @@ def _optimizer(weights: list[torch.Tensor]) -> torch.optim.AdamW:
 
 
 def _mean(parts: list[torch.Tensor | None]) -> torch.Tensor | None:
-    there = [part for part in parts if part is not None]
-    return torch.stack(there).sum(0) / len(parts) if there else None
+    present = [part for part in parts if part is not None]
+    return torch.stack(present).sum(0) / len(parts) if present else None
 
 
 class Progress:
-    """Lines about a stage: how much is right, and how fast it goes."""
+    """Prints accuracy and speed of a stage."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -102,7 +102,7 @@ class Progress:
         self._notes: list[dict[str, float]] = []
 
     def note(self, step: int, shards: list[dict[str, float]]) -> None:
-        """Take what the shards of a step found; print a line now and then."""
+        """Add the figures of a step's shards; print a line every `REPORT` steps."""
         self._notes += shards
         if step % REPORT and step != self._stage.steps:
             return

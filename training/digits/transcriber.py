@@ -1,4 +1,4 @@
-"""A checkpoint as transformers runs it: its processor, its generate, greedy."""
+"""Transcription with transformers: its processor and its greedy `generate`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LONGEST = 120
+MAX_TOKENS = 120
 """Tokens after which a clip's text is cut off."""
 
-AT_ONCE = 10
+BATCH_SIZE = 10
 """Clips in one call."""
 
 
 class Transcriber:
-    """Texts of sounds; computes in float32 with the checkpoint's bfloat16 weights."""
+    """Transcribes waves in float32 with the checkpoint's bfloat16 weights."""
 
     def __init__(self, checkpoint: Path) -> None:
         self._processor = VoxtralProcessor.from_pretrained(str(checkpoint))
@@ -36,11 +36,13 @@ class Transcriber:
     def texts(
         self, waves: Sequence[NDArray[np.float32]], language: str | None = None
     ) -> Iterator[str]:
-        """The text of each wave, float32 [samples] at 16 kHz, at most 30 s."""
-        for first in range(0, len(waves), AT_ONCE):
-            yield from self._together(list(waves[first : first + AT_ONCE]), language)
+        """Yield the text of each wave, float32 [samples] at 16 kHz, at most 30 s."""
+        for first in range(0, len(waves), BATCH_SIZE):
+            yield from self._transcribe_batch(list(waves[first : first + BATCH_SIZE]), language)
 
-    def _together(self, waves: list[NDArray[np.float32]], language: str | None) -> list[str]:
+    def _transcribe_batch(
+        self, waves: list[NDArray[np.float32]], language: str | None
+    ) -> list[str]:
         request = self._processor.apply_transcription_request(
             audio=waves,
             model_id="voxtral-digits",
@@ -48,7 +50,7 @@ class Transcriber:
             sampling_rate=RATE,
             format=["wav"] * len(waves),
         )
-        ids = self._model.generate(**request, max_new_tokens=LONGEST, do_sample=False)
+        ids = self._model.generate(**request, max_new_tokens=MAX_TOKENS, do_sample=False)
         texts = self._processor.batch_decode(  # type: ignore[no-untyped-call]
             ids[:, request["input_ids"].shape[1] :], skip_special_tokens=True
         )

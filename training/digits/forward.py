@@ -1,7 +1,7 @@
-"""The model's forward pass over crops of any length, by transformers' own modules.
+"""The forward pass over crops of any length, with the modules of transformers.
 
-transformers' Voxtral takes windows of 30 s alone. What is written here instead of called is what
-joins its modules: a slice of the positional table, and audio embeddings in the prompt's place.
+The Voxtral of transformers accepts windows of 30 s only. This file replaces the code between its
+modules: it slices the table of positions, and puts audio embeddings into the prompt.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from transformers import VoxtralForConditionalGeneration
 
 BEFORE_AUDIO = 3
-"""Tokens of the prompt before the sound."""
+"""Tokens of the prompt before the audio."""
 
 
-def hear(model: VoxtralForConditionalGeneration, features: torch.Tensor) -> torch.Tensor:
-    """Audio embeddings [rows, tokens, hidden] of features [rows, mels, 8 x tokens]."""
+def encode_audio(model: VoxtralForConditionalGeneration, features: torch.Tensor) -> torch.Tensor:
+    """Return audio embeddings [rows, tokens, hidden] of features [rows, mels, 8 x tokens]."""
     tower = model.model.audio_tower
     frames = gelu(tower.conv2(gelu(tower.conv1(features)))).transpose(1, 2)
     frames = frames + tower.embed_positions.weight[: frames.shape[1]]
@@ -31,10 +31,10 @@ def hear(model: VoxtralForConditionalGeneration, features: torch.Tensor) -> torc
     return embeddings
 
 
-def read(
+def run_language_model(
     model: VoxtralForConditionalGeneration, tokens: torch.Tensor, audio: torch.Tensor, middle: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Hidden states [rows, positions, hidden] for the head, and those after `middle` layers."""
+    """Return hidden states [rows, positions, hidden] for the head, and after `middle` layers."""
     language = model.model.language_model
     embeddings = language.embed_tokens(tokens)
     after = BEFORE_AUDIO + audio.shape[1]
