@@ -1,4 +1,4 @@
-"""Tiny random Voxtral checkpoints, and what might be done to them.
+"""Tiny random Voxtral checkpoints, and changes to them.
 
 Nothing about them is trivial, because defaults hide bugs: norms are not one, biases are not zero,
 the attention of the decoder is wider than the decoder, and it has fewer heads for keys.
@@ -24,10 +24,10 @@ HEADS, KV_HEADS, HEAD_DIM = 4, 2, 32
 def random_model(
     texts: int = TINY_TEXTS, width: int = 96, layers: int = 2, rope_theta: float = 1e8
 ) -> Any:
-    """transformers' Voxtral with every weight drawn, the same at every call."""
+    """Return the Voxtral of transformers with random weights, the same in every call."""
     audio = {
         "hidden_size": 64,
-        "intermediate_size": 4 * 64,  # four frames are one embedding
+        "intermediate_size": 4 * 64,  # four frames make one embedding
         "num_hidden_layers": layers,
         "num_attention_heads": 4,
         "num_mel_bins": 128,
@@ -60,7 +60,7 @@ def random_model(
 
 @torch.no_grad()
 def fill(model: Any) -> None:
-    """Draw every weight; the table of positions is Whisper's."""
+    """Draw every weight. The table of positions is Whisper's."""
     dice = torch.Generator().manual_seed(1)
     for name, weight in model.named_parameters():
         drawn = torch.randn(weight.shape, generator=dice)
@@ -71,13 +71,13 @@ def fill(model: Any) -> None:
         elif "embed_tokens" in name:
             weight.copy_(drawn)
         else:
-            # Sharp attention, which looks somewhere and not everywhere.
+            # Sharp attention, not nearly uniform.
             sharp = 3.0 if "q_proj" in name else 1.0
             weight.copy_(sharp * drawn / weight[0].numel() ** 0.5)
 
 
 def save_hf(model: Any, tekken: Path, folder: Path, shard: str = "1GB") -> Path:
-    """The layout of Hugging Face: config.json and shards of at most `shard`, with an index."""
+    """Write Hugging Face's layout: config.json and shards of at most `shard`, with an index."""
     model.save_pretrained(folder, max_shard_size=shard)
     transformers.VoxtralProcessor(
         feature_extractor=transformers.WhisperFeatureExtractor(feature_size=128),
@@ -87,7 +87,7 @@ def save_hf(model: Any, tekken: Path, folder: Path, shard: str = "1GB") -> Path:
 
 
 def spell_as_before(config: dict[str, Any]) -> None:
-    """Rewrite a config.json as transformers 4 wrote it: the published checkpoints' spelling."""
+    """Rewrite a config.json in the format of transformers 4, as in the published checkpoints."""
     config["torch_dtype"] = config.pop("dtype")
     rope = config["text_config"].pop("rope_parameters")
     config["text_config"] |= {"rope_theta": rope["rope_theta"], "rope_scaling": None}
@@ -101,7 +101,7 @@ def altered(
     weights: Callable[[dict[str, torch.Tensor]], object] = id,
     config: Callable[[dict[str, Any]], object] = id,
 ) -> Path:
-    """A copy of a checkpoint of one file, after these have changed what they are given."""
+    """Copy a checkpoint of one file, changed by the given functions."""
     shutil.copytree(source, target)
     (file,) = target.glob("*.safetensors")
     tensors = load_file(file)
@@ -115,7 +115,7 @@ def altered(
 
 
 def write_sparse(file: Path, shapes: dict[str, list[int]]) -> None:
-    """A safetensors file of bfloat16 zeros that takes no room on disk, however large it is."""
+    """Write a safetensors file of bfloat16 zeros, sparse on disk."""
     header, end = {}, 0
     for name, shape in shapes.items():
         begin, end = end, end + 2 * math.prod(shape)

@@ -1,4 +1,4 @@
-"""The checkpoints of this folder's tests, written once a session, and the reference on them."""
+"""The checkpoints of these tests, written once per session, and the reference on them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from voxgate.voxtral.network import Network
 
 @pytest.fixture(scope="package", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Tensors as small as these gain nothing from more, and lose much where cores are busy."""
+    """Small tensors gain nothing from more threads, and lose much on a busy machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -36,7 +36,7 @@ def tekken(home: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def full_tekken(home: Path) -> Path:
-    """The tokenizer of the published vocabulary, as far as text goes."""
+    """The tokenizer with all text tokens of the published vocabulary."""
     return vocabulary.write_tekken(home / "tekken-full" / "tekken.json", vocabulary.ALL_TEXTS)
 
 
@@ -60,14 +60,14 @@ def mistral(home: Path, hf: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def hf_bf16(home: Path, tekken: Path) -> Path:
-    """The same weights, rounded to the type that the published ones have."""
+    """The same weights, rounded to bfloat16, the published dtype."""
     model = checkpoints.random_model().to(torch.bfloat16)
     return checkpoints.save_hf(model, tekken, home / "hf-bf16")
 
 
 @pytest.fixture(scope="session")
 def published(home: Path, full_tekken: Path) -> Path:
-    """One layer and 200 MB, nearly all of them the published vocabulary's embeddings and head."""
+    """One layer with the embeddings and the head of the published vocabulary: 200 MB."""
     model = checkpoints.random_model(vocabulary.ALL_TEXTS, width=192, layers=1)
     return checkpoints.save_hf(model, full_tekken, home / "published")
 
@@ -80,7 +80,7 @@ def voxtral(hf: Path) -> Voxtral:
 
 @pytest.fixture(scope="session")
 def network(hf: Path) -> Network:
-    """Its tensors alone."""
+    """The network of the same checkpoint."""
     return Checkpoint.open(hf).load(torch.float32)
 
 

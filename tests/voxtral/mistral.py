@@ -28,14 +28,14 @@ NAMES = {
     r"mlp\.down_proj|\bfc2": "feed_forward.w2",
     r"mlp\.up_proj": "feed_forward.w3",
 }
-"""From the names on disk of one layout to those of the other, applied in this order."""
+"""Replacements from the names of one layout to those of the other, applied in this order."""
 
 
 ROTATED = re.compile(r"language_model\..*\.[qk]_proj\.weight")
 
 
 def save_mistral(hf: Path, folder: Path) -> Path:
-    """The same weights in Mistral's layout: params.json and consolidated.safetensors."""
+    """Write the same weights in Mistral's layout: params.json and consolidated.safetensors."""
     folder.mkdir(parents=True)
     weights = load_file(hf / "model.safetensors")
     save_file(mistral_weights(weights), folder / "consolidated.safetensors")
@@ -46,11 +46,11 @@ def save_mistral(hf: Path, folder: Path) -> Path:
 
 
 def mistral_weights(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Renamed, with the decoder's queries and keys in interleaved pairs."""
+    """Rename the weights, and interleave the pairs of the decoder's queries and keys."""
     renamed = {}
     for name, weight in weights.items():
         if name == "audio_tower.embed_positions.weight":
-            continue  # computed by whoever loads it
+            continue  # computed at loading
         mistral = name
         for pattern, replacement in NAMES.items():
             mistral = re.sub(pattern, replacement, mistral)
@@ -59,13 +59,13 @@ def mistral_weights(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
 
 
 def interleaved(rows: torch.Tensor) -> torch.Tensor:
-    """Within each head, channels that were paired (j, j + d/2) become (2j, 2j + 1)."""
+    """Reorder the channel pairs of each head from (j, j + d/2) to (2j, 2j + 1)."""
     heads = rows.view(-1, 2, HEAD_DIM // 2, rows.shape[1])
     return heads.transpose(1, 2).reshape(rows.shape).contiguous()
 
 
 def mistral_params(config: dict[str, Any]) -> dict[str, Any]:
-    """params.json for a config.json of the newer spelling."""
+    """Return params.json for a config.json of the newer format."""
     audio, text = config["audio_config"], config["text_config"]
     encoder = {
         "audio_encoding_args": {

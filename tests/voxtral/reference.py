@@ -1,4 +1,4 @@
-"""transformers' Voxtral: what every number here is held against."""
+"""The Voxtral of transformers: the reference of every parity test."""
 
 import importlib
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from torch import Tensor
 from tests.voxtral.signals import RATE, Samples
 
 transformers: Any = importlib.import_module("transformers")
-"""Without its types, which say little of it and take long to read. For every file here."""
+"""Untyped: its types are incomplete and take long to check. For every file here."""
 
 
 class Reference:
-    """One checkpoint, asked for each stage by itself."""
+    """One checkpoint, with a method for each stage."""
 
     def __init__(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
         self.processor: Any = transformers.VoxtralProcessor.from_pretrained(folder)
@@ -60,7 +60,7 @@ class Reference:
     def logits(
         self, samples: Samples, language: str | None = None, continuation: Sequence[int] = ()
     ) -> Tensor:
-        """[prompt + continuation, vocabulary]: what follows each position, teacher-forced."""
+        """[prompt + continuation, vocabulary]: the logits after each position, teacher-forced."""
         inputs = self.inputs([samples], language)
         ids = torch.cat([inputs["input_ids"], torch.tensor([continuation], dtype=torch.long)], 1)
         features = inputs["input_features"].to(self.dtype)
@@ -71,7 +71,7 @@ class Reference:
     def greedy(
         self, recordings: Sequence[Samples], language: str | None = None, tokens: int = 12
     ) -> list[list[int]]:
-        """The ids that `generate` adds to each prompt."""
+        """Return the ids that `generate` adds to each prompt."""
         inputs = self.inputs(recordings, language)
         ids = self.model.generate(**inputs, max_new_tokens=tokens, do_sample=False)
         added: list[list[int]] = ids[:, inputs["input_ids"].shape[1] :].tolist()

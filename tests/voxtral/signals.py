@@ -1,4 +1,4 @@
-"""Sounds that every part of the features can be seen in: a chirp under noise, loudest at its start.
+"""Audio that exercises every part of the features: a chirp under noise, loudest at its start.
 
 All are int16-representable, as the reference takes sound at that precision.
 """
@@ -22,6 +22,6 @@ def chirp(seconds: float, seed: int = 7) -> Samples:
 
 
 def representable(samples: NDArray[np.float64]) -> Samples:
-    """The nearest samples that are multiples of 1/32768."""
+    """Round samples to multiples of 1/32768."""
     steps = np.clip(np.round(samples * 32768), -32768, 32767)
     return (steps / 32768).astype(np.float32)

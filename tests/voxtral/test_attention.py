@@ -1,4 +1,4 @@
-"""Attention head by head against PyTorch's, in odd shapes, and through what takes over from it."""
+"""Attention by head and its native kernels against PyTorch's, in odd shapes."""
 
 import pytest
 import torch
@@ -22,13 +22,13 @@ def _kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-5), (torch.bfloat16, 0.03)])
 @pytest.mark.parametrize("frames", [1, 7, 130])
-def test_every_position_sees_every_other(frames: int, dtype: torch.dtype, tolerance: float) -> None:
+def test_full_attention_equals_pytorchs(frames: int, dtype: torch.dtype, tolerance: float) -> None:
     q, k, v = (drawn(2, 3, frames, 48, seed=n).to(dtype) for n in range(3))
     right = F.scaled_dot_product_attention(q.float(), k.float(), v.float())
     assert (attention.full_attention_by_head(q, k, v).float() - right).abs().max() <= tolerance
 
 
-def test_what_all_keys_share_does_not_cost_precision() -> None:
+def test_a_common_component_of_keys_keeps_precision() -> None:
     q, k, v = (drawn(1, 2, 64, 32, seed=n).bfloat16() for n in range(3))
     shared = 40 * drawn(1, 2, 1, 32, seed=9).bfloat16()
     right = F.scaled_dot_product_attention(q.float(), (k + shared).float(), v.float())
@@ -37,7 +37,7 @@ def test_what_all_keys_share_does_not_cost_precision() -> None:
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-5), (torch.bfloat16, 0.04)])
 @pytest.mark.parametrize("new", [2, 385, attention.QUERY_TILE, 2 * attention.QUERY_TILE + 5])
-def test_a_position_sees_what_is_before_it(new: int, dtype: torch.dtype, tolerance: float) -> None:
+def test_causal_attention_equals_pytorchs(new: int, dtype: torch.dtype, tolerance: float) -> None:
     q, k, v = (drawn(2, heads, new, 16, seed=n).to(dtype) for n, heads in enumerate((4, 2, 2)))
     right = F.scaled_dot_product_attention(
         q.float(), k.float(), v.float(), is_causal=True, enable_gqa=True

@@ -1,4 +1,4 @@
-"""Steps on static shapes against ordinary ones, which the reference has checked."""
+"""Steps with static shapes against ordinary ones, which are tested against the reference."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +16,8 @@ from voxgate.voxtral.network import Network
 from voxgate.voxtral.resumable import run_to_end
 
 TOLERANCE = 5e-5  # of logits
-CONTINUATION = [1100, 7, 4095, 2, 1700, 1100, 12, 3322]  # any ids at all
-ON_A_CARD = pytest.mark.skipif(not torch.cuda.is_available(), reason="no card of NVIDIA's is here")
+CONTINUATION = [1100, 7, 4095, 2, 1700, 1100, 12, 3322]  # arbitrary ids
+NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +26,8 @@ def _no_gradients() -> Iterator[None]:
         yield
 
 
-class Twins:
-    """The same sequences in a static cache and in an ordinary one, in slots of the same numbers."""
+class CachePair:
+    """The same sequences in the same slots of a static cache and of an ordinary one."""
 
     def __init__(self, network: Network, slots: int, capacity: int) -> None:
         self.network = network
@@ -36,8 +36,8 @@ class Twins:
         self.ordinary = KVCache(config, slots, capacity)
         self.graph = DecodeGraph(network.decoder, self.static, use_graphs=False)
 
-    def take(self, positions: int, seed: int = 0) -> int:
-        """A slot that holds so many positions."""
+    def fill_slot(self, positions: int, seed: int = 0) -> int:
+        """Allocate a slot with so many positions."""
         x = torch.randn(1, positions, 96, generator=torch.Generator().manual_seed(seed))
         slot = self.static.allocate()
         assert self.ordinary.allocate() == slot
@@ -50,7 +50,7 @@ class Twins:
         self.ordinary.free(slot)
 
     def step(self, slots: list[int], tokens: list[int]) -> Tensor:
-        """The static step's logits, once they are found to be the ordinary one's."""
+        """Run both steps, compare them, and return the static one's logits."""
         decoder = self.network.decoder
         ours = self.graph.step(self.static, slots, tokens)
         theirs = run_to_end(
@@ -64,107 +64,105 @@ class Twins:
 
 
 @pytest.fixture
-def twins(network: Network) -> Twins:
-    return Twins(network, slots=5, capacity=700)
+def pair(network: Network) -> CachePair:
+    return CachePair(network, slots=5, capacity=700)
 
 
-def test_slots_of_unequal_lengths_that_are_no_neighbours(twins: Twins) -> None:
+def test_slots_of_unequal_lengths_that_are_not_adjacent(pair: CachePair) -> None:
     for seed, positions in enumerate((390, 3, 255, 1, 600)):
-        twins.take(positions, seed)
+        pair.fill_slot(positions, seed)
     for number, token in enumerate(CONTINUATION):
         company = [[0], [3], [0, 2], [4, 1], [2, 0, 4, 3], [1, 2, 3, 4, 0], [4], [1, 3]][number]
-        twins.step(company, [(token + slot) % 4096 for slot in company])
+        pair.step(company, [(token + slot) % 4096 for slot in company])
 
 
-def test_lengths_that_cross_into_the_next_graph(twins: Twins) -> None:
-    slot = twins.take(LENGTH_STEP - 3)
+def test_lengths_that_cross_into_the_next_graph(pair: CachePair) -> None:
+    slot = pair.fill_slot(LENGTH_STEP - 3)
     for token in CONTINUATION:
-        twins.step([slot], [token])
+        pair.step([slot], [token])
 
 
 def test_a_slot_is_filled_to_its_last_position(network: Network) -> None:
     for capacity in (20, 256, 259):
-        twins = Twins(network, slots=2, capacity=capacity)
-        slots = [twins.take(capacity - 2), twins.take(4)]
+        pair = CachePair(network, slots=2, capacity=capacity)
+        slots = [pair.fill_slot(capacity - 2), pair.fill_slot(4)]
         for token in CONTINUATION[:2]:
-            twins.step(slots, [token, token])
+            pair.step(slots, [token, token])
         with pytest.raises(UsageError, match="no room for 1 more"):
-            twins.graph.step(twins.static, slots, [1, 1])
-        twins.step(slots[1:], [7])  # and a full neighbour keeps what it has
-        assert twins.static.lengths == [capacity, 7]
+            pair.graph.step(pair.static, slots, [1, 1])
+        pair.step(slots[1:], [7])  # a full slot is unchanged
+        assert pair.static.lengths == [capacity, 7]
 
 
-def test_a_slot_that_takes_no_part_keeps_what_it_has(twins: Twins) -> None:
-    """While others step it is idle, half filled by a prompt, or free."""
-    busy, idle = twins.take(40, 1), twins.take(300, 2)
-    last = [twins.take(10, seed) for seed in (3, 4)][-1]
-    half = twins.static.allocate()
-    assert twins.ordinary.allocate() == half
+def test_a_slot_outside_the_step_is_unchanged(pair: CachePair) -> None:
+    """It is allocated, partly prefilled, or free while others step."""
+    busy, idle = pair.fill_slot(40, 1), pair.fill_slot(300, 2)
+    last = [pair.fill_slot(10, seed) for seed in (3, 4)][-1]
+    half = pair.static.allocate()
+    assert pair.ordinary.allocate() == half
     prompt = torch.randn(1, 30, 96, generator=torch.Generator().manual_seed(5))
-    begun = [
-        twins.network.decoder(prompt, cache, [half]) for cache in (twins.static, twins.ordinary)
-    ]
+    begun = [pair.network.decoder(prompt, cache, [half]) for cache in (pair.static, pair.ordinary)]
     for steps in begun:
         for _ in range(2):
             next(steps)
     for token in CONTINUATION[:4]:
-        twins.step([last, busy], [token, token])
+        pair.step([last, busy], [token, token])
     logits = [run_to_end(steps) for steps in begun]
     assert float((logits[0] - logits[1]).abs().max()) <= TOLERANCE
     for token in CONTINUATION:
-        twins.step([half, idle, busy], [token] * 3)
+        pair.step([half, idle, busy], [token] * 3)
 
 
-def test_a_freed_slot_leaves_nothing_behind(twins: Twins) -> None:
-    first, second = twins.take(500, 1), twins.take(20, 2)
-    twins.step([first, second], [7, 8])
-    twins.free(first)
-    assert not twins.static.keys[:, first, :, :-1].any()
-    assert twins.take(2, 3) == first
+def test_a_freed_slot_leaves_nothing_behind(pair: CachePair) -> None:
+    first, second = pair.fill_slot(500, 1), pair.fill_slot(20, 2)
+    pair.step([first, second], [7, 8])
+    pair.free(first)
+    assert not pair.static.keys[:, first, :, :-1].any()
+    assert pair.fill_slot(2, 3) == first
     for token in CONTINUATION:
-        twins.step([second, first], [token, token])
+        pair.step([second, first], [token, token])
 
 
-def test_numbers_that_are_none_stay_in_the_sequence_that_computed_them(twins: Twins) -> None:
-    """In its step, in the steps of others beside it, and after it has gone."""
-    broken, good = twins.take(30, 1), twins.take(40, 2)
-    run_to_end(twins.network.decoder(torch.full((1, 5, 96), torch.nan), twins.static, [broken]))
-    both = twins.graph.step(twins.static, [broken, good], [7, 8])
+def test_nans_stay_in_their_sequence(pair: CachePair) -> None:
+    """In its own step, in the steps of others, and after it is freed."""
+    broken, good = pair.fill_slot(30, 1), pair.fill_slot(40, 2)
+    run_to_end(pair.network.decoder(torch.full((1, 5, 96), torch.nan), pair.static, [broken]))
+    both = pair.graph.step(pair.static, [broken, good], [7, 8])
     assert both[0].isnan().all()
     assert both[1].isfinite().all()
-    alone = twins.network.decoder.embed(torch.tensor([8]))[:, None]
-    run_to_end(twins.network.decoder(alone, twins.ordinary, [good]))
-    twins.ordinary.advance([broken], 6)
-    twins.step([good], [9])
-    twins.free(broken)
-    assert twins.take(12, 3) == broken
+    alone = pair.network.decoder.embed(torch.tensor([8]))[:, None]
+    run_to_end(pair.network.decoder(alone, pair.ordinary, [good]))
+    pair.ordinary.advance([broken], 6)
+    pair.step([good], [9])
+    pair.free(broken)
+    assert pair.fill_slot(12, 3) == broken
     for token in CONTINUATION:
-        twins.step([good, broken], [token, token])
+        pair.step([good, broken], [token, token])
 
 
-def test_an_interrupted_step_counts_for_nothing_and_is_cleared(twins: Twins) -> None:
-    slot = twins.take(40)
+def test_an_interrupted_step_changes_no_length_and_is_cleared(pair: CachePair) -> None:
+    slot = pair.fill_slot(40)
 
-    def break_off(*_: object) -> None:
+    def interrupt(*_: object) -> None:
         raise MemoryError("no room for a layer")
 
-    hook = twins.network.decoder.layers[1].register_forward_pre_hook(break_off)
+    hook = pair.network.decoder.layers[1].register_forward_pre_hook(interrupt)
     with pytest.raises(MemoryError):
-        twins.graph.step(twins.static, [slot], [7])
+        pair.graph.step(pair.static, [slot], [7])
     hook.remove()
-    assert twins.static.lengths[slot] == 40
-    assert twins.static.keys[0, slot, :, 40].any()
+    assert pair.static.lengths[slot] == 40
+    assert pair.static.keys[0, slot, :, 40].any()
     for token in CONTINUATION:
-        twins.step([slot], [token])
-    hook = twins.network.decoder.layers[1].register_forward_pre_hook(break_off)
+        pair.step([slot], [token])
+    hook = pair.network.decoder.layers[1].register_forward_pre_hook(interrupt)
     with pytest.raises(MemoryError):
-        twins.graph.step(twins.static, [slot], [7])
+        pair.graph.step(pair.static, [slot], [7])
     hook.remove()
-    twins.free(slot)
-    assert not twins.static.keys[:, slot, :, :-1].any()
+    pair.free(slot)
+    assert not pair.static.keys[:, slot, :, :-1].any()
 
 
-def test_every_step_has_one_of_the_shapes_that_are_recorded(network: Network) -> None:
+def test_every_step_has_a_recorded_shape(network: Network) -> None:
     cache = KVCache(network.decoder.config, slots=5, capacity=700, static=True)
     graph = DecodeGraph(network.decoder, cache, use_graphs=False)
     shapes = graph.shapes()
@@ -175,10 +173,10 @@ def test_every_step_has_one_of_the_shapes_that_are_recorded(network: Network) ->
             assert shape in shapes
             assert rows <= shape.rows
             assert length <= shape.length
-    graph.record()  # does nothing here
+    graph.record()  # does nothing on a CPU
 
 
-def test_the_model_steps_a_static_cache_this_way(voxtral: Voxtral) -> None:
+def test_the_model_uses_static_steps_for_a_static_cache(voxtral: Voxtral) -> None:
     (audio,) = run_to_end(voxtral.encode([chirp(3.2)]))
     ids = [1, 3, 25, *[24] * 375, 4, 34]
     logits = []
@@ -201,8 +199,8 @@ def test_the_model_steps_a_static_cache_this_way(voxtral: Voxtral) -> None:
     assert float((logits[0] - logits[1]).abs().max()) <= TOLERANCE
 
 
-def test_a_step_pauses_once_before_anything_is_computed(voxtral: Voxtral) -> None:
-    """Whoever drives it looks after each pause whether anybody still waits, and notes the time."""
+def test_a_static_step_pauses_once_before_the_computation(voxtral: Voxtral) -> None:
+    """The scheduler checks for cancelled windows after each pause."""
     cache = voxtral.new_cache(1, 20, static=True)
     slot = cache.allocate()
     steps = voxtral.step(cache, [slot], [7])
@@ -216,7 +214,7 @@ def test_a_step_pauses_once_before_anything_is_computed(voxtral: Voxtral) -> Non
     )
 
 
-def test_a_caches_graphs_go_with_it(voxtral: Voxtral) -> None:
+def test_a_caches_graphs_are_freed_with_it(voxtral: Voxtral) -> None:
     cache = voxtral.new_cache(1, 20, static=True)
     run_to_end(voxtral.step(cache, [cache.allocate()], [7]))
     assert len(voxtral._decode_graphs) == 1
@@ -224,17 +222,17 @@ def test_a_caches_graphs_go_with_it(voxtral: Voxtral) -> None:
     assert not voxtral._decode_graphs
 
 
-@ON_A_CARD
+@NEEDS_GPU
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_recorded_steps_are_the_eager_ones(hf: Path, dtype: torch.dtype) -> None:
+def test_graphs_compute_what_eager_steps_compute(hf: Path, dtype: torch.dtype) -> None:
     voxtral = Voxtral.load(hf, device="cuda", dtype=dtype)
     assert voxtral.use_graphs
-    found = [on_a_card(voxtral, recorded) for recorded in (True, False)]
+    found = [gpu_logits(voxtral, recorded) for recorded in (True, False)]
     assert torch.equal(*found)
 
 
-def on_a_card(voxtral: Voxtral, recorded: bool) -> Tensor:
-    voxtral.use_graphs = recorded
+def gpu_logits(voxtral: Voxtral, use_graphs: bool) -> Tensor:
+    voxtral.use_graphs = use_graphs
     cache = voxtral.new_cache(5, 420, static=True)
     slots = [cache.allocate() for _ in range(5)]
     (audio,) = run_to_end(voxtral.encode([chirp(3.2)]))

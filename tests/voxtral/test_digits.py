@@ -1,4 +1,4 @@
-"""The committed checkpoint, which really hears: the reference hears the same in it."""
+"""The committed checkpoint recognizes digits, with the same ids as the reference."""
 
 import random
 import shutil
@@ -40,10 +40,10 @@ def test_the_reference_gives_the_same_ids(
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_sequences_of_unequal_lengths_share_their_steps(
+def test_sequences_of_unequal_lengths_share_steps(
     digits: Voxtral, profile: Profile, tmp_path: Path
 ) -> None:
-    """Five windows in five slots, stepped together, give what each gives alone."""
+    """Five windows in five slots give the ids that each gives alone."""
     if profile != "exact":
         digits = Voxtral.load(shutil.copytree(CHECKPOINT, tmp_path / "digits"), profile)
     sounds = [spoken.at_16_khz() for spoken in strings()[:5]]
@@ -56,19 +56,19 @@ def test_sequences_of_unequal_lengths_share_their_steps(
         slot: int(run_to_end(digits.prefill(cache, slot, prompt, audio)).argmax())
         for slot, audio in zip(slots, run_to_end(digits.encode(sounds)), strict=True)
     }
-    said: dict[int, list[int]] = {slot: [] for slot in slots}
+    ids_of: dict[int, list[int]] = {slot: [] for slot in slots}
     while last:
         for slot in [slot for slot, token in last.items() if token == 2]:
             cache.free(slot)
             del last[slot]
         for slot, token in last.items():
-            said[slot].append(token)
+            ids_of[slot].append(token)
         if last:
             logits = run_to_end(digits.step(cache, list(last), list(last.values())))
             last = dict(zip(last, logits.argmax(1).tolist(), strict=True))
-    assert [said[slot] for slot in slots] == alone
+    assert [ids_of[slot] for slot in slots] == alone
 
 
-def test_it_is_small_and_says_whose_voices_it_is_made_of() -> None:
+def test_the_checkpoint_is_small_and_names_its_licence() -> None:
     assert sum(file.stat().st_size for file in FILES) <= 8_000_000
     assert "CC BY-SA 4.0" in (CHECKPOINT / "LICENSE").read_text(encoding="utf-8")

@@ -14,7 +14,9 @@ TOLERANCE = 1e-5
 
 @torch.no_grad()
 @pytest.mark.parametrize("seconds", [3.2, 30.0, 33.0, 65.0])
-def test_frames_are_the_references(network: Network, reference: Reference, seconds: float) -> None:
+def test_frames_equal_the_references(
+    network: Network, reference: Reference, seconds: float
+) -> None:
     features = reference.features(chirp(seconds))
     ours, theirs = run_to_end(network.encoder(features)), reference.encoder(features)
     assert ours.shape == theirs.shape == (len(features), 1500, 64)
@@ -22,7 +24,7 @@ def test_frames_are_the_references(network: Network, reference: Reference, secon
 
 
 @torch.no_grad()
-def test_chunks_do_not_see_each_other(network: Network, reference: Reference) -> None:
+def test_chunks_are_independent(network: Network, reference: Reference) -> None:
     features = reference.features(chirp(65))
     together = run_to_end(network.encoder(features))
     for chunk, frames in zip(features, together, strict=True):
@@ -35,9 +37,9 @@ def test_encoding_pauses_twice_a_layer_and_can_be_abandoned(
 ) -> None:
     features = reference.features(chirp(3.2))
     assert len(list(network.encoder(features))) == 2 * len(network.encoder.layers) == 4
-    begun = network.encoder(features)
-    next(begun)
-    begun.close()
+    computation = network.encoder(features)
+    next(computation)
+    computation.close()
     assert (
         run_to_end(network.encoder(features)) - reference.encoder(features)
     ).abs().max() <= TOLERANCE

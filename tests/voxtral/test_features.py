@@ -16,25 +16,25 @@ TOLERANCE = 1e-6
 
 
 @pytest.mark.parametrize("seconds", [0.01, 3.2, 30.0, 33.0, 65.0])
-def test_features_are_the_references(reference: Reference, seconds: float) -> None:
+def test_features_equal_the_references(reference: Reference, seconds: float) -> None:
     ours, theirs = log_mel(prepare_samples(chirp(seconds))), reference.features(chirp(seconds))
     assert ours.dtype == torch.float32
     assert ours.shape == theirs.shape
     assert (ours - theirs).abs().max() <= TOLERANCE
 
 
-def test_sound_finer_than_16_bits_and_too_loud_is_taken_as_the_reference_takes_it(
+def test_samples_beyond_16_bits_are_rounded_and_clipped_as_in_the_reference(
     reference: Reference,
 ) -> None:
     fine = np.random.default_rng(3).normal(0, 0.4, 2 * RATE).astype(np.float32)
     assert np.abs(fine).max() > 1.2
-    fine[RATE:] *= 1e-4  # a few steps of 16 bits, where the rounding is all there is
+    fine[RATE:] *= 1e-4  # a few 16-bit steps, where rounding dominates
     difference = log_mel(prepare_samples(fine)) - reference.features(fine)
     assert difference.abs().max() <= TOLERANCE
 
 
 def test_the_scale_is_set_by_the_whole_pass(reference: Reference) -> None:
-    """As a check of the material: chunk by chunk, the features would differ visibly."""
+    """A check of the test data: features of single chunks differ visibly."""
     sound, cut = prepare_samples(chirp(33)), 30 * RATE
     apart = torch.cat([log_mel(sound[:cut]), log_mel(sound[cut:])])
     assert (apart - reference.features(chirp(33))).abs().max() > 0.1
@@ -55,13 +55,13 @@ def test_every_16_bit_value_survives() -> None:
     assert prepare_samples(exact).tolist() == exact.tolist()
 
 
-def test_the_callers_samples_are_left_as_they_were() -> None:
+def test_the_callers_samples_are_unchanged() -> None:
     sound = np.full(100, 0.3, np.float32)
     prepare_samples(sound)
     assert (sound == np.float32(0.3)).all()
 
 
-def test_filters_are_the_references_and_none_is_empty() -> None:
+def test_filters_equal_the_references_and_are_not_empty() -> None:
     mel_filter_bank = transformers.audio_utils.mel_filter_bank
     theirs = mel_filter_bank(201, 128, 0.0, 8000.0, RATE, norm="slaney", mel_scale="slaney")
     ours = mel_filters(128)
@@ -78,7 +78,7 @@ def test_digital_silence_has_one_value() -> None:
     ("samples", "tokens"),
     [(1, 375), (479_984, 375), (480_000, 375), (480_016, 750), (65 * RATE, 1125)],
 )
-def test_every_begun_chunk_counts(reference: Reference, samples: int, tokens: int) -> None:
+def test_a_partial_chunk_counts(reference: Reference, samples: int, tokens: int) -> None:
     sound = chirp(samples / RATE)
     assert len(sound) == samples
     chunks = tokens // 375
@@ -99,10 +99,10 @@ def test_every_begun_chunk_counts(reference: Reference, samples: int, tokens: in
         (np.float32(0.5), "one channel"),
     ],
 )
-def test_what_is_no_sound_is_refused(sound: np.ndarray, sentence: str) -> None:
+def test_invalid_samples_are_refused(sound: np.ndarray, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         prepare_samples(sound)
 
 
-def test_a_whole_pass_of_600_s_is_taken() -> None:
+def test_600_s_are_accepted() -> None:
     assert count_chunks(prepare_samples(np.zeros(600 * RATE, np.float32))) == 20

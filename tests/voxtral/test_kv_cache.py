@@ -1,4 +1,4 @@
-"""Slots: who has them, how much they hold, and what is refused."""
+"""Slots: allocation, contents, and what is refused."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ CONFIG = DecoderConfig(
 )  # fmt: skip
 
 
-def test_every_slot_is_given_once_and_again_when_it_is_free() -> None:
+def test_each_slot_is_allocated_once_until_freed() -> None:
     cache = KVCache(CONFIG, slots=3, capacity=8)
     slots = [cache.allocate() for _ in range(3)]
     assert sorted(slots) == [0, 1, 2]
@@ -22,7 +22,7 @@ def test_every_slot_is_given_once_and_again_when_it_is_free() -> None:
     assert cache.allocate() == 1
 
 
-def test_a_slot_begins_empty() -> None:
+def test_an_allocated_slot_is_empty() -> None:
     cache = KVCache(CONFIG, slots=1, capacity=8)
     slot = cache.allocate()
     cache.advance([slot], 8)
@@ -30,7 +30,7 @@ def test_a_slot_begins_empty() -> None:
     assert cache.lengths[cache.allocate()] == 0
 
 
-def test_no_slot_is_left() -> None:
+def test_a_cache_without_free_slots_refuses() -> None:
     cache = KVCache(CONFIG, slots=1, capacity=8)
     cache.allocate()
     with pytest.raises(EngineBusyError, match="All 1 slots"):
@@ -38,7 +38,7 @@ def test_no_slot_is_left() -> None:
 
 
 @pytest.mark.parametrize("slot", [1, 2, -1])
-def test_a_slot_that_nobody_took_cannot_be_used_or_freed(slot: int) -> None:
+def test_a_slot_that_is_not_allocated_cannot_be_used_or_freed(slot: int) -> None:
     cache = KVCache(CONFIG, slots=2, capacity=8)
     assert cache.allocate() == 0
     with pytest.raises(UsageError, match=f"Slot {slot} is not allocated"):
@@ -47,7 +47,7 @@ def test_a_slot_that_nobody_took_cannot_be_used_or_freed(slot: int) -> None:
         cache.check_room([0, slot], 1)
 
 
-def test_a_slot_cannot_stand_twice_in_a_step() -> None:
+def test_a_slot_cannot_appear_twice_in_a_step() -> None:
     cache = KVCache(CONFIG, slots=2, capacity=8)
     slot = cache.allocate()
     with pytest.raises(UsageError, match="twice"):
@@ -65,19 +65,19 @@ def test_a_full_slot_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("slots", "capacity"), [(0, 8), (-1, 8), (1, 0), (1, 65)])
-def test_a_cache_that_the_model_cannot_have_is_refused(slots: int, capacity: int) -> None:
+def test_an_impossible_cache_is_refused(slots: int, capacity: int) -> None:
     with pytest.raises(UsageError, match="64 positions"):
         KVCache(CONFIG, slots, capacity)
 
 
-def test_its_size_is_that_of_its_slots() -> None:
+def test_a_caches_size_is_that_of_its_slots() -> None:
     cache = KVCache(CONFIG, slots=3, capacity=64, dtype=torch.bfloat16)
     per_position = 2 * CONFIG.layers * CONFIG.kv_heads * CONFIG.head_dim * 2
     assert cache.nbytes == 3 * 64 * per_position
 
 
-def test_the_lowest_free_slot_is_given() -> None:
-    """Memory that was never touched is never taken from the machine."""
+def test_the_lowest_free_slot_is_allocated() -> None:
+    """Pages that were never touched take no memory."""
     cache = KVCache(CONFIG, slots=4, capacity=8)
     for slot in [cache.allocate() for _ in range(3)]:
         cache.free(slot)
@@ -89,20 +89,20 @@ def test_a_freed_slot_is_cleared_of_abandoned_positions_too() -> None:
     slots = [cache.allocate(), cache.allocate()]
     cache.advance(slots, 2)
     broken = torch.full((2, 2, 3, 4), torch.nan)
-    cache.write(1, slots, broken, broken)  # and never counted
+    cache.write(1, slots, broken, broken)  # and not advanced
     cache.free(slots[0])
     assert not cache.keys[:, 0].any()
     assert not cache.values[:, 0].any()
     assert cache.keys[1, 1, :, 2:5].isnan().all()
 
 
-def test_a_slots_size_is_known_before_there_is_one() -> None:
+def test_a_slots_size_is_known_without_a_cache() -> None:
     size = KVCache.slot_bytes(CONFIG, 64, torch.bfloat16)
     assert 3 * size == KVCache(CONFIG, slots=3, capacity=64, dtype=torch.bfloat16).nbytes
 
 
-def test_a_static_cache_has_a_scratch_place_in_each_slot() -> None:
-    """Behind all positions, at a distance from the next slot's that attention's kernels like."""
+def test_a_static_cache_has_a_scratch_position_in_each_slot() -> None:
+    """It is after all positions, and keeps the alignment that attention kernels need."""
     cache = KVCache(CONFIG, slots=3, capacity=20, dtype=torch.bfloat16, static=True)
     assert cache.capacity == 20
     assert cache.keys.shape[3] == 33
@@ -113,7 +113,7 @@ def test_a_static_cache_has_a_scratch_place_in_each_slot() -> None:
         cache.check_room([slot], 21)
 
 
-def test_what_is_written_past_write_is_cleared_where_it_was_marked() -> None:
+def test_marked_positions_are_cleared_by_free() -> None:
     cache = KVCache(CONFIG, slots=1, capacity=8, static=True)
     slot = cache.allocate()
     cache.advance([slot], 2)

@@ -1,4 +1,4 @@
-"""Rotary positions against transformers', as far as a pass may reach."""
+"""Rotary positions against transformers, up to the longest window."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def reference(positions: torch.Tensor) -> Any:
     return llama.LlamaRotaryEmbedding(config)(torch.zeros(1), positions)
 
 
-def test_turns_are_the_references_at_every_position() -> None:
+def test_rotations_equal_the_references_at_every_position() -> None:
     positions = torch.stack([torch.arange(32_768), torch.arange(5, 32_773)])
     cos, sin = reference(positions)
     ours = RotaryEmbedding(positions, HEAD_DIM, THETA, torch.float32)

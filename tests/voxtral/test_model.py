@@ -23,25 +23,27 @@ CASES = [(3.2, None), (3.2, "en"), (33.0, None), (65.0, "de")]
 GENERATE_CASES = [*CASES, (30.0, None)]
 
 
-def off(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+def max_difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     return float((ours - theirs).abs().max())
 
 
 @pytest.mark.parametrize("seconds", [3.2, 33.0])
-def test_embeddings_are_the_references_from_sound_on(
+def test_embeddings_of_samples_equal_the_references(
     voxtral: Voxtral, reference: Reference, seconds: float
 ) -> None:
     (ours,) = run_to_end(voxtral.encode([chirp(seconds)]))
-    assert off(ours, reference.audio(reference.features(chirp(seconds)))) <= AUDIO_TOLERANCE
+    assert (
+        max_difference(ours, reference.audio(reference.features(chirp(seconds)))) <= AUDIO_TOLERANCE
+    )
 
 
-def test_windows_of_unequal_lengths_share_a_batch_and_nothing_else(voxtral: Voxtral) -> None:
+def test_windows_in_a_batch_are_independent(voxtral: Voxtral) -> None:
     windows = [chirp(3.2), 0.01 * chirp(65, seed=9), chirp(30, seed=3), chirp(0.01)]
     together = run_to_end(voxtral.encode(windows))
     assert [len(audio) for audio in together] == [375, 1125, 375, 375]
     for window, audio in zip(windows, together, strict=True):
         (alone,) = run_to_end(voxtral.encode([window]))
-        assert off(audio, alone) <= AUDIO_TOLERANCE
+        assert max_difference(audio, alone) <= AUDIO_TOLERANCE
 
 
 @pytest.mark.parametrize(("seconds", "language"), CASES)
@@ -57,11 +59,11 @@ def test_prefill_and_steps_give_the_references_logits(
     logits = [run_to_end(voxtral.prefill(cache, slot, prompt, audio))]
     logits += [run_to_end(voxtral.step(cache, [slot], [token]))[0] for token in continuation]
     assert logits[0].dtype == torch.float32
-    assert off(torch.stack(logits), theirs) <= LOGITS_TOLERANCE
+    assert max_difference(torch.stack(logits), theirs) <= LOGITS_TOLERANCE
 
 
-def test_in_bfloat16_it_rounds_where_the_reference_rounds(hf_bf16: Path) -> None:
-    """In float32 both are 0.005 from this in the mean; what is left here are the kernels'."""
+def test_bfloat16_rounds_as_in_the_reference(hf_bf16: Path) -> None:
+    """Both differ from float32 by 0.005 on average; here only the kernels differ."""
     reference = Reference(hf_bf16, torch.bfloat16)
     voxtral = Voxtral.load(hf_bf16, dtype=torch.bfloat16)
     assert voxtral.dtype == torch.bfloat16
@@ -76,8 +78,10 @@ def test_in_bfloat16_it_rounds_where_the_reference_rounds(hf_bf16: Path) -> None
 
 
 @pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16, torch.float16])
-def test_it_is_held_as_it_is_stored_or_wider(hf: Path, tmp_path: Path, stored: torch.dtype) -> None:
-    """Wider where this processor cannot compute with the stored type: nothing is lost by it."""
+def test_the_dtype_is_the_stored_one_or_float32(
+    hf: Path, tmp_path: Path, stored: torch.dtype
+) -> None:
+    """float32 if this CPU cannot compute with the stored dtype: no precision is lost."""
 
     def narrow(weights: dict[str, torch.Tensor]) -> None:
         weights.update({name: weight.to(stored) for name, weight in weights.items()})
@@ -97,14 +101,16 @@ def test_no_windows_have_no_embeddings(voxtral: Voxtral) -> None:
     assert run_to_end(voxtral.encode([])) == []
 
 
-def test_a_scheduler_may_mix_passes_that_begin_and_end_at_different_times(
+def test_windows_in_a_batch_may_start_and_end_at_different_times(
     voxtral: Voxtral, reference: Reference
 ) -> None:
-    """Three passes over two slots, each step in whatever company and order there is."""
-    passes = [(chirp(33), None), (chirp(3.2), "en"), (chirp(20, seed=5), None)]
+    """Three windows over two slots, in changing batches and orders."""
+    windows = [(chirp(33), None), (chirp(3.2), "en"), (chirp(20, seed=5), None)]
     tokens = {0: 5, 1: 9, 2: 7}
-    expected = {i: reference.greedy([passes[i][0]], passes[i][1], n)[0] for i, n in tokens.items()}
-    audio = run_to_end(voxtral.encode([sound for sound, _ in passes]))
+    expected = {
+        i: reference.greedy([windows[i][0]], windows[i][1], n)[0] for i, n in tokens.items()
+    }
+    audio = run_to_end(voxtral.encode([sound for sound, _ in windows]))
     cache = voxtral.new_cache(2, 800)
     slots: dict[int, int] = {}
     written: dict[int, list[int]] = {}
@@ -112,22 +118,22 @@ def test_a_scheduler_may_mix_passes_that_begin_and_end_at_different_times(
         while cache.free_slots and len(written) < 3:
             new = len(written)
             slots[new] = cache.allocate()
-            ids = transcription_prompt(voxtral.tokenizer, len(audio[new]) // 375, passes[new][1])
+            ids = transcription_prompt(voxtral.tokenizer, len(audio[new]) // 375, windows[new][1])
             written[new] = [
                 int(run_to_end(voxtral.prefill(cache, slots[new], ids, audio[new])).argmax())
             ]
-        company = sorted(slots, key=lambda i: -len(written[i]))
+        batch = sorted(slots, key=lambda i: -len(written[i]))
         logits = run_to_end(
-            voxtral.step(cache, [slots[i] for i in company], [written[i][-1] for i in company])
+            voxtral.step(cache, [slots[i] for i in batch], [written[i][-1] for i in batch])
         )
-        for i, row in zip(company, logits, strict=True):
+        for i, row in zip(batch, logits, strict=True):
             written[i].append(int(row.argmax()))
             if len(written[i]) == tokens[i]:
                 cache.free(slots.pop(i))
     assert written == expected
 
 
-def test_sound_takes_the_places_of_audio_tokens_in_order(voxtral: Voxtral) -> None:
+def test_audio_embeddings_replace_audio_tokens_in_order(voxtral: Voxtral) -> None:
     ids = transcription_prompt(voxtral.tokenizer, 1)
     (audio,) = run_to_end(voxtral.encode([chirp(3.2)]))
     cache = voxtral.new_cache(2, 400)
@@ -136,24 +142,24 @@ def test_sound_takes_the_places_of_audio_tokens_in_order(voxtral: Voxtral) -> No
     logits = [
         run_to_end(voxtral.prefill(cache, cache.allocate(), ids, each)) for each in (audio, swapped)
     ]
-    assert off(*logits) > 100 * LOGITS_TOLERANCE
+    assert max_difference(*logits) > 100 * LOGITS_TOLERANCE
 
 
-@pytest.mark.parametrize(("chunks", "places"), [(1, 750), (2, 375)])
+@pytest.mark.parametrize(("chunks", "embeddings"), [(1, 750), (2, 375)])
 def test_a_prompt_for_another_number_of_chunks_is_refused(
-    voxtral: Voxtral, chunks: int, places: int
+    voxtral: Voxtral, chunks: int, embeddings: int
 ) -> None:
-    audio = torch.zeros(places, 96)
+    audio = torch.zeros(embeddings, 96)
     cache = voxtral.new_cache(1, 800)
     slot = cache.allocate()
-    with pytest.raises(UsageError, match=f"{375 * chunks} \\[AUDIO\\] tokens for {places}"):
+    with pytest.raises(UsageError, match=f"{375 * chunks} \\[AUDIO\\] tokens for {embeddings}"):
         run_to_end(
             voxtral.prefill(cache, slot, transcription_prompt(voxtral.tokenizer, chunks), audio)
         )
     assert cache.lengths[slot] == 0
 
 
-def test_a_full_cache_is_refused_and_keeps_what_it_has(voxtral: Voxtral) -> None:
+def test_a_full_slot_is_refused_and_unchanged(voxtral: Voxtral) -> None:
     ids = transcription_prompt(voxtral.tokenizer, 1)
     (audio,) = run_to_end(voxtral.encode([chirp(3.2)]))
     cache = voxtral.new_cache(1, len(ids) + 1)
@@ -168,7 +174,9 @@ def test_a_full_cache_is_refused_and_keeps_what_it_has(voxtral: Voxtral) -> None
 @pytest.mark.parametrize(
     "sound", [np.zeros(0, np.float32), np.zeros(601 * RATE, np.float32), np.full(9, np.nan)]
 )
-def test_what_is_no_sound_is_refused_by_every_way_in(voxtral: Voxtral, sound: np.ndarray) -> None:
+def test_invalid_audio_is_refused_by_encode_and_generate(
+    voxtral: Voxtral, sound: np.ndarray
+) -> None:
     with pytest.raises(UsageError, match="The audio"):
         run_to_end(voxtral.encode([chirp(1), sound]))
     with pytest.raises(UsageError, match="The audio"):
@@ -176,7 +184,7 @@ def test_what_is_no_sound_is_refused_by_every_way_in(voxtral: Voxtral, sound: np
 
 
 @pytest.mark.parametrize(("seconds", "language"), GENERATE_CASES)
-def test_greedy_ids_and_logprobs_are_the_references(
+def test_greedy_ids_and_logprobs_equal_the_references(
     voxtral: Voxtral, reference: Reference, seconds: float, language: str | None
 ) -> None:
     sound = chirp(seconds)
@@ -190,14 +198,16 @@ def test_greedy_ids_and_logprobs_are_the_references(
     assert np.abs(np.array(generation.logprobs) - logprobs.numpy()).max() <= 5e-5
 
 
-def test_ids_are_those_of_the_references_batch(voxtral: Voxtral, reference: Reference) -> None:
+def test_ids_equal_those_of_a_batch_in_the_reference(
+    voxtral: Voxtral, reference: Reference
+) -> None:
     recordings = [chirp(3.2), chirp(33)]
     expected = reference.greedy(recordings, None, TOKENS)
     ours = [list(voxtral.generate(one, None, TOKENS).token_ids) for one in recordings]
     assert ours == expected
 
 
-def test_sound_of_any_precision_is_taken_as_the_reference_takes_it(
+def test_samples_of_any_precision_are_read_as_in_the_reference(
     voxtral: Voxtral, reference: Reference
 ) -> None:
     fine = np.random.default_rng(3).normal(0, 3e-5, 2 * RATE).astype(np.float32)
@@ -207,20 +217,20 @@ def test_sound_of_any_precision_is_taken_as_the_reference_takes_it(
 
 
 @pytest.mark.parametrize("end", [EOS, PAD])
-@pytest.mark.parametrize("place", [0, 5])
-def test_an_end_token_ends_it(hf: Path, tmp_path: Path, end: int, place: int) -> None:
-    """The head's rows are swapped, so that the end comes where another token came."""
+@pytest.mark.parametrize("index", [0, 5])
+def test_an_end_token_ends_the_text(hf: Path, tmp_path: Path, end: int, index: int) -> None:
+    """The head's rows are swapped, so that the end token replaces another one."""
     whole = Voxtral.load(hf, dtype=torch.float32).generate(chirp(3.2), None, TOKENS).token_ids
-    place = whole.index(whole[place])
+    index = whole.index(whole[index])
     swapped = checkpoints.altered(
-        hf, tmp_path / "ends", lambda weights: swap(weights, whole[place], end)
+        hf, tmp_path / "ends", lambda weights: swap(weights, whole[index], end)
     )
     generation = Voxtral.load(swapped, dtype=torch.float32).generate(chirp(3.2))
-    assert generation.token_ids == whole[:place]
-    assert len(generation.logprobs) == place
+    assert generation.token_ids == whole[:index]
+    assert len(generation.logprobs) == index
     assert generation.finish == "end"
     if end == EOS:
-        assert Reference(swapped).greedy([chirp(3.2)], None, 99)[0] == [*whole[:place], end]
+        assert Reference(swapped).greedy([chirp(3.2)], None, 99)[0] == [*whole[:index], end]
 
 
 def swap(weights: dict[str, torch.Tensor], one: int, other: int) -> None:
@@ -228,7 +238,7 @@ def swap(weights: dict[str, torch.Tensor], one: int, other: int) -> None:
     head[[one, other]] = head[[other, one]].clone()
 
 
-def test_an_ordinary_word_of_the_published_vocabulary_does_not_end_it(
+def test_an_ordinary_word_of_the_published_vocabulary_does_not_end_the_text(
     published: Path, tmp_path: Path
 ) -> None:
     third = Reference(published).greedy([chirp(3.2)], "en", 3)[0][2]
@@ -242,7 +252,7 @@ def test_an_ordinary_word_of_the_published_vocabulary_does_not_end_it(
     assert " Capital" in generation.text
 
 
-def test_without_a_limit_it_goes_on_to_the_cap_for_its_sound(
+def test_without_a_limit_the_text_ends_at_the_cap_for_its_duration(
     voxtral: Voxtral, reference: Reference
 ) -> None:
     generation = voxtral.generate(chirp(1.0))
@@ -261,7 +271,7 @@ def test_a_stop_string_ends_the_text_before_it(voxtral: Voxtral) -> None:
 
 def test_penalties_change_what_repeats(voxtral: Voxtral) -> None:
     plain = voxtral.generate(chirp(1.0)).token_ids
-    assert len(set(plain)) < len(plain)  # as a check of the material
+    assert len(set(plain)) < len(plain)  # a check of the test data
     penalised = voxtral.generate(chirp(1.0), frequency_penalty=2.0, presence_penalty=2.0)
     assert len(set(penalised.token_ids)) > len(set(plain))
 
@@ -288,7 +298,7 @@ def test_confidence_and_logprobs_are_the_models_own_when_drawn(
     assert generation.confidence == pytest.approx(float(logprobs.mean().exp()), rel=1e-4)
 
 
-def test_what_means_nothing_is_refused(voxtral: Voxtral) -> None:
+def test_invalid_options_are_refused(voxtral: Voxtral) -> None:
     with pytest.raises(UnsupportedLanguageError, match="'yue'"):
         voxtral.generate(chirp(1.0), "yue")
     with pytest.raises(UsageError, match=r"'temperature' is 2\.5"):

@@ -1,4 +1,4 @@
-"""The package's face: two names, and no torch before they are used."""
+"""The package exports two names, and imports no torch before they are used."""
 
 import subprocess
 import sys
@@ -11,14 +11,14 @@ from voxgate.voxtral import decoding as generations
 from voxgate.voxtral import model as models
 
 
-def test_the_names_that_users_need_are_at_hand() -> None:
+def test_the_public_names_are_exported() -> None:
     assert Voxtral is models.Voxtral
     assert DecodingResult is generations.DecodingResult
     with pytest.raises(AttributeError, match="nothing_here"):
         _ = voxgate.voxtral.nothing_here
 
 
-def test_who_only_looks_at_a_folder_imports_no_torch() -> None:
+def test_inspecting_a_directory_imports_no_torch() -> None:
     script = (
         "import sys, voxgate.voxtral, voxgate.voxtral.checkpoint.directory, "
         "voxgate.models.available;"

@@ -1,4 +1,4 @@
-"""`docs/voxtral.md` quotes the line of each equation; none may stay quoted that moved away."""
+"""`docs/voxtral.md` quotes the line of each equation, and each line exists."""
 
 import re
 from pathlib import Path
@@ -12,21 +12,21 @@ PACKAGE = Path(voxgate.voxtral.__file__).parent
 
 
 def quotes() -> list[tuple[str, str]]:
-    """Each quoted line with the names of the files that its section's title names."""
-    found = []
+    """Return each quoted line with the files in its section's title."""
+    lines = []
     for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
         title, _, body = section.partition("\n")
         files = " ".join(re.findall(r"`([\w/]+\.py)`", title))
         rows = (line for line in body.splitlines() if line.endswith("` |"))
-        found += [(files, row.rpartition(" | `")[2][: -len("` |")]) for row in rows]
-    return found
+        lines += [(files, row.rpartition(" | `")[2][: -len("` |")]) for row in rows]
+    return lines
 
 
 @pytest.mark.parametrize(("files", "line"), quotes())
-def test_a_quoted_line_stands_once_in_its_file(files: str, line: str) -> None:
+def test_a_quoted_line_appears_once_in_its_file(files: str, line: str) -> None:
     source = "\n".join((PACKAGE / name).read_text(encoding="utf-8") for name in files.split())
     assert [text.strip() for text in source.splitlines()].count(line) == 1
 
 
-def test_every_equation_has_its_line() -> None:
+def test_the_page_quotes_the_equations() -> None:
     assert len(quotes()) > 40

@@ -40,7 +40,7 @@ def library_prompt(library: Any, seconds: float, language: str | None) -> list[i
     ("language", "tag"),
     [(None, []), ("en", [9909, 1058, 1262]), ("de", [9909, 1058, 1558])],
 )
-def test_ids_are_the_published_and_the_librarys(
+def test_ids_equal_the_published_ones_and_the_librarys(
     tokenizer: Tokenizer, library: Any, chunks: int, language: str | None, tag: list[int]
 ) -> None:
     ids = transcription_prompt(tokenizer, chunks, language)
@@ -50,31 +50,31 @@ def test_ids_are_the_published_and_the_librarys(
 
 @pytest.mark.parametrize(("seconds", "chunks"), [(3.2, 1), (33.0, 2)])
 @pytest.mark.parametrize("language", [None, "en", "fr"])
-def test_ids_are_the_processors_in_the_checkpoints_own_vocabulary(
+def test_ids_equal_the_processors_in_the_small_vocabulary(
     reference: Reference, tekken: Path, seconds: float, chunks: int, language: str | None
 ) -> None:
     ids = transcription_prompt(Tokenizer.open(tekken), chunks, language)
     assert ids == reference.prompt(chirp(seconds), language)
 
 
-def test_a_code_may_be_written_in_capitals(tokenizer: Tokenizer) -> None:
+def test_a_code_may_be_uppercase(tokenizer: Tokenizer) -> None:
     assert transcription_prompt(tokenizer, 1, "EN") == transcription_prompt(tokenizer, 1, "en")
 
 
 @pytest.mark.parametrize("code", ["english", "yue", "xx", "zz", "e", "", " en", "en-US", "en\n"])
-def test_a_code_that_does_not_exist_is_refused(tokenizer: Tokenizer, code: str) -> None:
+def test_an_unknown_code_is_refused(tokenizer: Tokenizer, code: str) -> None:
     with pytest.raises(UnsupportedLanguageError, match="ISO 639-1") as caught:
         transcription_prompt(tokenizer, 1, code)
     assert f"'{code}'" in str(caught.value)
 
 
-def test_every_code_that_exists_is_taken_and_no_other_pair_of_letters(tokenizer: Tokenizer) -> None:
+def test_exactly_the_existing_codes_are_accepted(tokenizer: Tokenizer) -> None:
     pairs = {a + b for a in ascii_lowercase for b in ascii_lowercase}
     codes = {language.alpha_2 for language in pycountry.languages if "alpha_2" in dir(language)}
-    assert {pair for pair in pairs if taken(tokenizer, pair)} == codes
+    assert {pair for pair in pairs if is_accepted(tokenizer, pair)} == codes
 
 
-def taken(tokenizer: Tokenizer, code: str) -> bool:
+def is_accepted(tokenizer: Tokenizer, code: str) -> bool:
     try:
         return bool(transcription_prompt(tokenizer, 1, code))
     except UnsupportedLanguageError:

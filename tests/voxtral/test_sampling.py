@@ -1,4 +1,4 @@
-"""The choice of tokens against a plain computation, and what the seed decides."""
+"""Token choices against a plain computation, and the effect of the seed."""
 
 import secrets
 from typing import Any
@@ -25,17 +25,17 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def chi_square(tokens: list[int], probabilities: np.ndarray) -> float:
-    """How far the tokens' counts are from what is expected; [8] probabilities, none tiny."""
+    """Return the distance of token counts from the expectation; [8] probabilities, none tiny."""
     expected = probabilities * len(tokens)
     counts = np.bincount(tokens, minlength=8)
     return float(((counts - expected) ** 2 / expected).sum())
 
 
 SURE = 70.0
-"""A chi-square with 7 degrees of freedom goes beyond it once in 10^12 tries."""
+"""A chi-square with 7 degrees of freedom exceeds it once in 10^12 trials."""
 
 
-def test_greedy_takes_the_likeliest_whatever_the_seed() -> None:
+def test_greedy_ignores_the_seed() -> None:
     assert {drawn(Sampling(seed=seed), 1)[0] for seed in range(20)} == {1}
 
 
@@ -47,9 +47,9 @@ def test_the_logprob_is_the_models_own() -> None:
         assert logprob == pytest.approx(float(theirs[token]), abs=1e-6)
 
 
-def test_the_likeliest_of_many_rows_are_those_of_each() -> None:
+def test_greedy_choices_of_many_rows_equal_those_of_each() -> None:
     rows = torch.randn(5, 900, generator=torch.Generator().manual_seed(2)).bfloat16()
-    rows[1, [7, 70]] = 9.0  # the first of several that are level
+    rows[1, [7, 70]] = 9.0  # the first of equal ones
     found = choose_greedily(rows)
     assert found[1].token == 7
     for row, likeliest in zip(rows, found, strict=True):
@@ -60,7 +60,7 @@ def test_the_likeliest_of_many_rows_are_those_of_each() -> None:
         assert logprob == pytest.approx(float(row.float().log_softmax(0)[token]), abs=1e-6)
 
 
-def test_rows_that_are_no_numbers_are_told_one_by_one() -> None:
+def test_rows_that_are_not_finite_are_reported_one_by_one() -> None:
     rows = torch.stack([LOGITS, LOGITS, LOGITS, LOGITS])
     rows[1, 3], rows[2, 4], rows[3, 5] = torch.nan, torch.inf, -torch.inf
     found = choose_greedily(rows)
@@ -70,7 +70,7 @@ def test_rows_that_are_no_numbers_are_told_one_by_one() -> None:
             Sampler(Sampling()).choose(row, likeliest)
 
 
-def test_what_is_likeliest_decides_nothing_where_tokens_are_drawn_or_penalised() -> None:
+def test_a_greedy_choice_is_ignored_with_temperature_or_penalties() -> None:
     for sampling in (Sampling(temperature=1.5, seed=4), Sampling(presence_penalty=2.0)):
         one, other = Sampler(sampling), Sampler(sampling)
         for _ in range(20):
@@ -81,7 +81,7 @@ def test_what_is_likeliest_decides_nothing_where_tokens_are_drawn_or_penalised()
 @pytest.mark.parametrize(
     ("frequency", "presence"), [(0.7, 0.0), (0.0, 1.2), (0.3, 0.4), (-0.5, 0.2), (2.0, -2.0)]
 )
-def test_penalties_are_taken_off_what_was_generated(frequency: float, presence: float) -> None:
+def test_penalties_lower_the_logits_of_generated_tokens(frequency: float, presence: float) -> None:
     """logit - count * frequency - (count > 0) * presence, as OpenAI defines it."""
     counts, expected = np.zeros(8), []
     for _ in range(60):
@@ -92,7 +92,7 @@ def test_penalties_are_taken_off_what_was_generated(frequency: float, presence: 
     assert drawn(sampling, 60) == expected
 
 
-def test_penalties_leave_the_callers_logits_alone() -> None:
+def test_penalties_do_not_change_the_callers_logits() -> None:
     logits = LOGITS.clone()
     drawn(Sampling(temperature=1, seed=1, frequency_penalty=2, presence_penalty=2), 5, logits)
     assert torch.equal(logits, LOGITS)
@@ -106,10 +106,10 @@ def test_draws_follow_the_distribution(temperature: float) -> None:
     assert chi_square(tokens, softmax(LOGITS.numpy() / temperature)) < SURE
 
 
-def test_penalties_come_before_the_temperature() -> None:
+def test_penalties_apply_before_the_temperature() -> None:
     seed = secrets.randbits(32)
     print(f"seed {seed}")
-    first = torch.where(torch.arange(8) == 1, 100.0, LOGITS)  # 1 is certain, and then penalised
+    first = torch.where(torch.arange(8) == 1, 100.0, LOGITS)  # 1 is certain, then penalized
     tokens = []
     for offset in range(3_000):
         sampler = Sampler(Sampling(2.0, seed=seed + offset, presence_penalty=1.5))
@@ -132,17 +132,17 @@ def test_penalties_come_before_the_temperature() -> None:
         (1.0, {0, 1, 2, 3}),
     ],
 )
-def test_top_p_keeps_the_fewest_that_reach_it(top_p: float, kept: set[int]) -> None:
+def test_top_p_keeps_the_fewest_tokens_that_reach_it(top_p: float, kept: set[int]) -> None:
     logits = torch.tensor([0.4, 0.3, 0.2, 0.1]).log()
     assert set(drawn(Sampling(1.0, top_p, seed=3), 400, logits)) == kept
     backwards = {3 - token for token in drawn(Sampling(1.0, top_p, seed=3), 400, logits.flip(0))}
     assert backwards == kept
 
 
-def test_what_top_p_keeps_is_drawn_in_proportion() -> None:
+def test_tokens_within_top_p_are_drawn_in_proportion() -> None:
     seed = secrets.randbits(32)
     print(f"seed {seed}")
-    eight = torch.cat([LOGITS, torch.full((8,), -2.5)])  # the last eight have 10 % together
+    eight = torch.cat([LOGITS, torch.full((8,), -2.5)])  # the last eight have 10 % in total
     tokens = drawn(Sampling(1.0, 0.85, seed=seed), 4_000, eight)
     kept = sorted(set(tokens))
     expected = np.where(np.isin(EIGHT, kept), softmax(LOGITS.numpy()), 0)
@@ -152,25 +152,25 @@ def test_what_top_p_keeps_is_drawn_in_proportion() -> None:
     assert ((counts - expected * len(tokens)) ** 2 / (expected * len(tokens))).sum() < SURE
 
 
-def test_top_p_counts_after_the_temperature() -> None:
+def test_top_p_applies_after_the_temperature() -> None:
     logits = torch.tensor([0.7, 0.2, 0.1]).log()
     assert set(drawn(Sampling(1.0, 0.65, seed=3), 300, logits)) == {0}
     assert set(drawn(Sampling(2.0, 0.65, seed=3), 300, logits)) == {0, 1}
 
 
-def test_a_seed_gives_the_same_again_and_another_does_not() -> None:
+def test_a_seed_repeats_its_tokens_and_another_does_not() -> None:
     flat = torch.zeros(1000)
     sequences = [drawn(Sampling(1.0, seed=seed), 20, flat) for seed in (7, 8, -7, 2**40 + 5, 0)]
     assert drawn(Sampling(1.0, seed=7), 20, flat) == sequences[0]
     assert len({tuple(sequence) for sequence in sequences}) == 5
 
 
-def test_without_a_seed_no_two_are_alike() -> None:
+def test_without_a_seed_tokens_differ() -> None:
     flat = torch.zeros(1000)
     assert drawn(Sampling(1.0), 20, flat) != drawn(Sampling(1.0), 20, flat)
 
 
-def test_samplers_do_not_disturb_each_other_nor_the_process() -> None:
+def test_samplers_affect_neither_each_other_nor_global_state() -> None:
     flat = torch.zeros(1000)
     torch.manual_seed(1)
     undisturbed = torch.rand(3)
@@ -188,7 +188,7 @@ def test_a_temperature_near_zero_is_greedy_and_does_not_overflow() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_logits_that_are_no_numbers_are_refused(value: float, temperature: float) -> None:
+def test_logits_that_are_not_finite_are_refused(value: float, temperature: float) -> None:
     logits = LOGITS.clone()
     logits[3] = value
     with pytest.raises(EngineRefusedError, match="not finite"):
@@ -204,7 +204,7 @@ def test_logits_that_are_no_numbers_are_refused(value: float, temperature: float
         ("presence_penalty", -2, 2),
     ],
 )
-def test_values_in_range_are_taken_and_others_refused_by_name(
+def test_values_in_range_are_accepted_and_others_refused_by_name(
     name: str, least: int, most: int
 ) -> None:
     right: list[Any] = [least, most, float(least), float(most), (least + most) / 2]
@@ -217,6 +217,6 @@ def test_values_in_range_are_taken_and_others_refused_by_name(
 
 
 @pytest.mark.parametrize("seed", [1.5, "7", True, float("nan")])
-def test_a_seed_that_is_no_whole_number_is_refused(seed: Any) -> None:
+def test_a_seed_that_is_not_an_integer_is_refused(seed: Any) -> None:
     with pytest.raises(UsageError, match="'seed'"):
         Sampling(seed=seed)

@@ -1,4 +1,4 @@
-"""A tekken.json as Voxtral's, made of the vocabulary that mistral-common brings."""
+"""A tekken.json like Voxtral's, from the vocabulary in mistral-common."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import mistral_common
 
 TINY_TEXTS = 3_096
-"""Text tokens of a vocabulary of 4 096: the language tags fall apart into more pieces."""
+"""Text tokens of a vocabulary of 4 096: language tags are split into more tokens."""
 
 ALL_TEXTS = 130_072
 """Text tokens of the published vocabulary of 131 072."""
@@ -15,7 +15,7 @@ CONTROLS = 1_000
 """Special tokens, before the text tokens."""
 
 UNUSED = 150_000 - ALL_TEXTS
-"""Entries that the published file has beyond its vocabulary: no token is made of them."""
+"""Entries of the published file beyond its vocabulary: they are not tokens."""
 
 
 NAMES = """
@@ -42,11 +42,11 @@ TEXTS = [
     "<s>[INST][AUDIO]</s>",
     "a" * 300,
 ]
-"""Of one to four bytes a character, which tokens cut where they like."""
+"""Texts with one to four bytes a character, which tokens may split."""
 
 
 def write_tekken(path: Path, texts: int) -> Path:
-    """A tekken.json as Voxtral's, of a vocabulary of `texts` text tokens."""
+    """Write a tekken.json like Voxtral's, with `texts` text tokens."""
     package = Path(mistral_common.__file__).parent
     published = json.loads((package / "data/tekken_240911.json").read_text("utf-8"))
     entries = texts + UNUSED
