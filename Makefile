@@ -4,7 +4,7 @@
 #   make serve   the server, on http://127.0.0.1:8000
 #   make test    every test, with branch coverage; WORKERS=4 runs so many at once
 #   make fuzz    10 000 spoilt requests to the server, by another seed each time
-#   make lint    ruff and mypy --strict
+#   make lint    ruff, mypy --strict and the contract of imports
 #   make fix     what ruff can mend by itself
 #   make bench   one table of speeds, with the peers beside it
 #   make tiny    train the small Voxtral of the tests anew, from VOXGATE_AUDIO/digits; about an hour
@@ -81,6 +81,7 @@ fuzz: .venv/test
 lint: .venv/lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/mypy
 
 fix: .venv/lint

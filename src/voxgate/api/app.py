@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
-from voxgate import __version__
+from voxgate._version import __version__
 from voxgate.api import error_responses, generations, models, transcriptions
 from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.errors import UsageError

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from voxgate import __version__
+from voxgate._version import __version__
 from voxgate.cli import bench, keys, models, streams
 from voxgate.cli.doctor import doctor_command
 from voxgate.cli.engine import engine_command

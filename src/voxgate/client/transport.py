@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from voxgate import __version__
+from voxgate._version import __version__
 from voxgate.client.errors import connection_error, interrupted_error, no_reply_error
 from voxgate.client.reply import Reply
 from voxgate.errors import ServerError, UsageError

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxgate import __version__
+from voxgate._version import __version__
 from voxgate.cli.checks.check import Check
 from voxgate.cli.checks.hardware import usable_cores
 from voxgate.errors import SettingsError

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from voxgate import __version__
+from voxgate._version import __version__
 from voxgate.errors import (
     HubAccessError,
     HubError,
