@@ -35,6 +35,21 @@ def _no_card() -> Iterator[None]:
         yield
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --long."""
+    parser.addoption("--long", action="store_true", help="run the tests that take minutes, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that take minutes, except where CI=true or with --long."""
+    if config.getoption("--long") or os.environ.get("CI") == "true":
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
 def allowed_skips() -> list[re.Pattern[str]]:
     """One regular expression a line, matched against the whole reason; # begins a comment."""
     lines = (line.partition("#")[0].strip() for line in ALLOWED.read_text("utf-8").splitlines())

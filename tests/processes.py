@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DEADLINE_S = 30.0
+DEADLINE_S = 300.0
+"""How long a test waits for something that takes seconds. It only has to tell slow from never: a
+machine at a third of the speed, with two busy processes beside it, needs a tenth of it."""
+
+_DEFAULT_SIGNALS = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+DEFAULT_SIGNALS = (sys.executable, "-c", _DEFAULT_SIGNALS)
+"""Put before a command so that it handles signals that the caller of the tests ignores."""
 
 
 def children(pid: int) -> list[int]:

@@ -127,7 +127,7 @@ async def serving(
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         async with httpx2.AsyncClient(
-            base_url=f"{server.url}/api/v1", headers=headers, timeout=60
+            base_url=f"{server.url}/api/v1", headers=headers, timeout=300
         ) as client:
             yield Running(server.url, key, scripted, chosen, server, client)
     finally:
@@ -216,7 +216,7 @@ async def served(place: Place, *arguments: str, **settings: str) -> AsyncIterato
         assert url, said
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         async with httpx2.AsyncClient(
-            base_url=f"{url}/api/v1", headers=headers, timeout=120, limits=httpx2.Limits()
+            base_url=f"{url}/api/v1", headers=headers, timeout=300, limits=httpx2.Limits()
         ) as client:
             yield Served(process, url, key, client, said)
     finally:

@@ -189,7 +189,9 @@ async def test_a_killed_process_costs_other_requests_nothing(at: Place) -> None:
 
 @pytest.mark.skipif(not AUDIO, reason="VOXGATE_AUDIO names no folder of recordings")
 async def test_command_line_and_server_give_equal_words(at: Place) -> None:
-    found = sorted(Path(AUDIO, "speech").glob("*.[fw][la][av]*"))
+    found = sorted(
+        Path(AUDIO, "speech").glob("*.[fw][la][av]*"), key=lambda path: path.stat().st_size
+    )[:2]  # the shortest: each is recognised three times
     assert found
     async with served(at, "--preload", MODEL) as server:
         for path in found:

@@ -19,7 +19,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_both_engines_and_their_parity_are_measured() -> None:
     done = run(
         *("--device", "cpu", "--shape", "digits", "--tokens", "2"),
-        *("--batches", "1", "3", "--windows", "1", "2", "--json"),
+        *("--batches", "1", "2", "--windows", "1", "--json"),
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
@@ -33,8 +33,8 @@ def test_both_engines_and_their_parity_are_measured() -> None:
     assert rounded["steps_are_equal"]
     for engine in ("ours", "transformers"):
         figures = found[engine]
-        assert all(figures["encode"][windows] > 0 for windows in ("1", "2"))
-        assert list(figures["step"]) == list(figures["whole"]) == ["1", "3"]
+        assert figures["encode"]["1"] > 0
+        assert list(figures["step"]) == list(figures["whole"]) == ["1", "2"]
     assert "generate(" in done.stdout  # the call of transformers
 
 

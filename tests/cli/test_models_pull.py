@@ -15,6 +15,7 @@ from tests.cli.command import DEADLINE_S, Place, is_gone, wait_until
 from tests.cli.test_disks import on_small_disk
 from tests.hub import Hub, Repository
 from tests.models.store.checkpoints import write_hf
+from tests.processes import DEFAULT_SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,7 +141,7 @@ def test_an_interrupted_pull_reports_that_it_can_be_resumed(
     at: Place, hub: Hub, number: signal.Signals
 ) -> None:
     hub.faults.held[SHARD] = 100
-    with start(at, hub, "pull", NAME) as process:
+    with start(at, hub, "pull", NAME, before=DEFAULT_SIGNALS) as process:
         wait_until(lambda: hub.holding.is_set() or process.poll() is not None)
         process.send_signal(number)
         _, err = process.communicate(timeout=DEADLINE_S)

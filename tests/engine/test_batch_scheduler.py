@@ -4,6 +4,7 @@ Nothing is timed. An action in the middle of a step comes from inside: from the 
 which runs in the model's own thread, or from a model that calls back between two layers.
 """
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ from voxgate.voxtral.resumable import Resumable
 
 POSITIONS = 850  # of a slot: any window of 30 s
 PREFILL = 2 * (3 + 4)  # half layers of the encoder, and of the decoder
+LARGEST_LOGIT = 32  # of the small checkpoint
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -79,6 +81,19 @@ def at(number: int, do: Callable[[Caller], None]) -> Callable[[Caller], None]:
     return lambda caller: do(caller) if len(caller.received) == number else None
 
 
+def confidence_tolerance(dtype: torch.dtype, tokens: int) -> float:
+    """How far a window's confidence may move when its steps are shared.
+
+    A product of several rows adds up in another order than one of one row, on each processor in its
+    own. So each of the `PREFILL` half layers and the logits may round differently once, by a
+    relative eps / 2. Independent roundings add like a square root. A logit is at most
+    `LARGEST_LOGIT`, and its error is that of the token's log probability, of which the confidence
+    is the exponential of the mean: its derivative there is at most 1.
+    """
+    roundings = torch.finfo(dtype).eps / 2 * math.sqrt(PREFILL + 1)
+    return LARGEST_LOGIT * roundings / math.sqrt(tokens)
+
+
 @pytest.mark.parametrize("static", [False, True], ids=["ordinary", "static"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_windows_together_give_the_text_of_each_alone(
@@ -93,7 +108,8 @@ def test_windows_together_give_the_text_of_each_alone(
         single = alone(model, pcm16(one))
         (segment,) = (event for event in events if isinstance(event, Segment))
         assert segment.text == single.text.strip()
-        assert segment.confidence == pytest.approx(single.confidence, abs=1e-4)
+        tolerance = confidence_tolerance(dtype, len(single.token_ids))
+        assert segment.confidence == pytest.approx(single.confidence, abs=tolerance)
         assert events[-1] == Done(tokens=len(single.token_ids))
 
 

@@ -93,7 +93,7 @@ async def test_a_server_lists_an_installed_model_and_transcribes_with_it(at: Pla
         (listed,) = (model for model in models if model["id"] == "acme/digits")
         assert {"max_tokens", "stop", "temperature"} <= set(listed["supported_parameters"])
         asked = recording(model="acme/digits", max_tokens=3, response_format="verbose_json")
-        answer = await server.client.post("/audio/transcriptions", json=asked, timeout=60)
+        answer = await server.client.post("/audio/transcriptions", json=asked, timeout=300)
         assert answer.status_code == 200, answer.text
         assert answer.json()["text"]
         assert 1 <= len(answer.json()["text"].split()) <= 3

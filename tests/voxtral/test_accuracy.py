@@ -37,8 +37,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shutil.copytree(CHECKPOINT, tmp_path_factory.mktemp("accuracy") / "digits")
 
 
-def test_word_error_rates_of_the_profiles(folder: Path, spoken: list[Spoken]) -> None:
-    sounds, texts = [each.at_16_khz() for each in spoken], [each.text for each in spoken]
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_word_error_rates_of_the_profiles(folder: Path, spoken: list[Spoken], every: int) -> None:
+    some = spoken[::every]
+    sounds, texts = [each.at_16_khz() for each in some], [each.text for each in some]
     exact, balanced, fast = (Voxtral.load(folder, p) for p in ("exact", "balanced", "fast"))
     right = errors(texts, decode_windows(exact, run_to_end(exact.encode(sounds))))
     audio = run_to_end(balanced.encode(sounds))

@@ -100,7 +100,7 @@ def test_loading_takes_the_model_and_one_tensor(published: Path, dtype: str) -> 
     """In a process of its own, whose peak is set back just before."""
     run = subprocess.run(
         [sys.executable, "-c", MEASURE, str(published), dtype],
-        check=True, capture_output=True, text=True, timeout=120,
+        check=True, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     model, peak = map(int, run.stdout.split())
     largest = 131_072 * 192 * 4  # as stored
