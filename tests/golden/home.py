@@ -1,0 +1,178 @@
+"""An old home: keys, generations, an installed model and settings, as former code wrote them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sqlite3
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+from tests.api.serving import recording, served
+from tests.cli.command import Place, clip, place, write_wav
+from tests.golden import checkpoint
+from tests.golden.cases import DATA, Case, case
+from tests.golden.commands import parsed
+from tests.golden.forked import run_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOME = DATA / "home"
+BUNDLE = DATA / "tiny.voxgate"
+KNOWN = DATA / "home.known.json"
+MODEL = "acme/tiny"
+LEDGER = "ledger.sqlite3"
+POST = "/audio/transcriptions"
+SPHINX = "cmusphinx/en-us"
+CONFIG = '# Settings of an old home.\nmax_decoders = 3\nwhile_loading = "refuse"\n'
+
+
+def write(folder: Path) -> None:
+    """Make a home with the present code and keep it: only when the format is meant to change."""
+    with place(folder) as at:
+        known = asyncio.run(_lived(at))
+        source = checkpoint.write(folder / "tiny", width=16, texts=64)
+        for call in (
+            ("models", "add", source, "--name", MODEL),
+            ("models", "export", MODEL, folder / "bundle"),
+            ("models", "rm", MODEL),
+            ("models", "import", folder / "bundle"),
+        ):
+            done = at.run(*call)
+            assert done.returncode == 0, done.stderr
+        home = folder / "home"
+        with sqlite3.connect(home / LEDGER) as ledger:
+            ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ledger.close()
+        (home / "config.toml").write_text(CONFIG, "utf-8")
+        shutil.rmtree(HOME, ignore_errors=True)
+        shutil.copytree(home, HOME, ignore=shutil.ignore_patterns("run", ".*", "*-wal", "*-shm"))
+        shutil.copyfile(folder / "bundle", BUNDLE)
+        KNOWN.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
+
+
+async def _lived(at: Place) -> dict[str, Any]:
+    """Make keys and generations: one that succeeds, one whose recording is no sound."""
+    keys = {
+        name: at.run("keys", "create", "--name", name).stdout.strip() for name in ("alice", "bob")
+    }
+    assert at.run("keys", "revoke", "bob").returncode == 0
+    wav = write_wav(at.folder / "clip.wav", clip()).read_bytes()
+    ids = []
+    async with served(at) as server:
+        for sound in (wav, b"This is a text and no sound."):
+            body = recording(sound, model=SPHINX, user="user", session_id="session")
+            headers = _bearer(keys["alice"]) | {"HTTP-Referer": "https://a.example"}
+            answer = await server.client.post(POST, json=body, headers=headers)
+            ids.append(answer.headers["x-generation-id"])
+        assert await server.end() == 0
+    return {"keys": keys, "generations": ids}
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def collect(folder: Path) -> dict[str, Case]:
+    """Open a copy of the old home with the present code, then make a new one beside it."""
+    known = json.loads(KNOWN.read_text("utf-8"))
+    (folder / "new").mkdir()
+    with place(folder) as at:
+        _copy(folder / "home")
+        found = _listed(at)
+        found |= asyncio.run(_served(at, known))
+        found["old ledger's schema"] = Case(_schema(folder / "home"))
+        removed = at.run("models", "rm", MODEL)
+        left = sorted(path.name for path in (folder / "home" / "models" / "acme").iterdir())
+        found["removed"] = case({"code": removed.returncode, "left": left, "prose": removed.stderr})
+    with place(folder / "new") as at:
+        return found | _fresh(at)
+
+
+def _copy(home: Path) -> None:
+    """Copy the old home; a checkout does not keep the times that a record knows its files by."""
+    shutil.copytree(HOME, home)
+    record = json.loads((home / "models" / f"{MODEL}.json").read_text("utf-8"))
+    for entry in record["files"]:
+        path = home / "models" / record["folder"] / entry["name"]
+        os.utime(path, ns=(entry["mtime_ns"], entry["mtime_ns"]))
+
+
+def _listed(at: Place) -> dict[str, Case]:
+    """What the commands say of the old home. Times and hashes are those that lie there."""
+    calls: dict[str, tuple[str, ...]] = {
+        "keys": ("keys", "list", "--json"),
+        "models": ("models", "list"),
+        "models json": ("models", "list", "--json"),
+        "show": ("models", "show", MODEL),
+        "verify": ("models", "show", MODEL, "--verify", "--json"),
+        "export": ("models", "export", MODEL, "exported"),
+    }
+    found = {}
+    for (name, _), done in zip(calls.items(), run_all(at, list(calls.values())), strict=True):
+        value = {"code": done.returncode, "stdout": parsed(done.stdout), "prose": done.stderr}
+        found[name] = case(value, {str(at.folder): "<folder>"}, numbers=set(), volatile=False)
+    exported = (at.folder / "exported").read_bytes()
+    members = [(m.name, m.size, m.mode, m.mtime) for m in tarfile.open(at.folder / "exported")]
+    found["exported"] = Case([exported == BUNDLE.read_bytes(), len(exported), members])
+    return found
+
+
+async def _served(at: Place, known: dict[str, Any]) -> dict[str, Case]:
+    """What a server on the old home answers: keys, generations, models, and `while_loading`."""
+    found = {}
+    async with served(at) as server:
+        for id_ in known["generations"]:
+            headers = _bearer(known["keys"]["alice"])
+            answer = await server.client.get("/generation", params={"id": id_}, headers=headers)
+            name = f"generation {len(found)}"
+            found[name] = case([answer.status_code, answer.json()], numbers=set(), volatile=False)
+        body = recording(b"", model=SPHINX)
+        for name, key in known["keys"].items():
+            answer = await server.client.post(POST, json=body, headers=_bearer(key))
+            found[f"key of {name}"] = case([answer.status_code, answer.json()])
+        answer = await server.client.get(f"/models/{MODEL}")
+        found["model in the API"] = case([answer.status_code, answer.json()])
+        assert server.key == ""  # there are keys already
+        assert await server.end() == 0
+    return found
+
+
+def _fresh(at: Place) -> dict[str, Case]:
+    """Import the old bundle into a new home, and make a new ledger."""
+    imported = at.run("models", "import", BUNDLE)
+    models = at.folder / "home" / "models"
+    record = json.loads((models / f"{MODEL}.json").read_text("utf-8"))
+    found = {
+        "import": case({"code": imported.returncode, "prose": imported.stderr}),
+        "imported record": case(record, numbers={"mtime_ns"}),
+        "imported files": Case(_tree(models)),
+        "verify imported": Case(at.run("models", "show", MODEL, "--verify").returncode),
+    }
+    at.run("keys", "list")
+    found["new ledger's schema"] = Case(_schema(at.folder / "home"))
+    found["new home"] = Case(_tree(at.folder / "home"))
+    return found
+
+
+def _tree(folder: Path) -> list[str]:
+    """Every file with its mode."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [f"{path.relative_to(folder)} {path.stat().st_mode & 0o777:o}" for path in paths]
+
+
+def _schema(home: Path) -> list[str]:
+    """The tables and indices, and which migrations have run."""
+    ledger = sqlite3.connect(home / LEDGER)
+    rows = ledger.execute(
+        "SELECT type, name, sql FROM sqlite_master ORDER BY type, name"
+    ).fetchall()
+    version = ledger.execute("SELECT * FROM alembic_version").fetchall()
+    ledger.close()
+    return [
+        *(f"{kind} {name}: {' '.join((sql or '').split())}" for kind, name, sql in rows),
+        str(version),
+    ]

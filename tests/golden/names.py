@@ -1,0 +1,45 @@
+"""The only names of Voxgate that the golden tests import: rename them here."""
+
+from __future__ import annotations
+
+from voxgate.engine import protocol
+from voxgate.errors import EngineDiedError, ModelLoadingError, SettingsError, VoxgateError
+from voxgate.settings import Settings
+from voxgate.transcript import values
+from voxgate.voxtral import operators, takeover
+
+EVENTS = {
+    "delta": values.Delta,
+    "done": values.Done,
+    "notice": values.Notice,
+    "progress": values.Progress,
+    "segment": values.Segment,
+    "word": values.Word,
+    "failure": protocol.Failure,
+    "health": protocol.Health,
+    "options": values.Options,
+}
+encode_line = protocol.encode
+decode_line = protocol.decode
+encode_options = protocol.encode_options
+decode_options = protocol.decode_options
+decode_health = protocol.Health.decode
+
+read_settings = Settings.read
+
+
+def int8_form() -> str:
+    """Name how 8-bit weights lie in the weight cache on this machine."""
+    return operators.order() if operators.restorable() else "rows"
+
+
+def int4_form() -> str | int:
+    """Name how 4-bit weights lie in the weight cache on this machine."""
+    return takeover.int4_form() or operators.int4_block()
+
+
+__all__ = [
+    "EVENTS", "EngineDiedError", "ModelLoadingError", "SettingsError", "VoxgateError",
+    "decode_health", "decode_line", "decode_options", "encode_line", "encode_options",
+    "int4_form", "int8_form", "read_settings",
+]  # fmt: skip

@@ -1,0 +1,34 @@
+"""The command line's help, output, exit codes and sentences are those that were recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.golden import commands
+from tests.golden.cases import Case, load, text
+
+if TYPE_CHECKING:
+    from pytest import TempPathFactory  # noqa: PT013 (for its annotation)
+
+RECORDED = load("commands")
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: TempPathFactory) -> dict[str, Case]:
+    return commands.collect(tmp_path_factory.mktemp("golden"))
+
+
+def test_every_call_is_recorded(found: dict[str, Case]) -> None:
+    assert list(found) == list(RECORDED)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_structure(found: dict[str, Case], name: str) -> None:
+    assert text(found[name].structure) == text(RECORDED[name].structure)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_prose(found: dict[str, Case], name: str) -> None:
+    assert text(found[name].prose) == text(RECORDED[name].prose)
