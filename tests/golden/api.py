@@ -8,8 +8,6 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import httpx2
-
 from tests.api.serving import ABSENT, ALIAS, SCRIPTED, Running, recording, serving
 from tests.cli.command import clip, write_wav
 from tests.golden.cases import Case, case
@@ -20,13 +18,18 @@ from tests.scripted import Scripted
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import httpx2
+
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 POST = "/audio/transcriptions"
 TEXT = "Alpha beta, gamma delta. Epsilon"
 DROPPED = {"date", "content-length"}  # the length follows the sentences
 MISTRAL = {"User-Agent": "mistral-client-python/3.7.0"}
 WORDS = {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]}
-FORM_WORDS = {"response_format": "verbose_json", "timestamp_granularities[]": ["word"]}
+FORM_WORDS: dict[str, Any] = {
+    "response_format": "verbose_json",
+    "timestamp_granularities[]": ["word"],
+}
 
 
 @dataclass
@@ -209,7 +212,11 @@ def broken(_: int) -> None:
 async def limits(folder: Path, wav: bytes) -> dict[str, Case]:
     """Errors of a server with narrow limits, and of one without keys."""
     found: dict[str, Case] = {}
-    narrow = {"max_upload_bytes": len(wav), "max_upload_s": 2.0, "body_patience_s": 0.5}
+    narrow: dict[str, Any] = {
+        "max_upload_bytes": len(wav),
+        "max_upload_s": 2.0,
+        "body_patience_s": 0.5,
+    }
     async with serving(folder / "narrow", Scripted(), max_flights=1, **narrow) as server:
         found["413 bytes"] = seen(await send(server, as_json(wav + b"x")))
         found["413 seconds"] = seen(await send(server, as_json(wav)))

@@ -119,7 +119,8 @@ def places(at: Place) -> Mapping[str, str]:
 def shown_help(at: Place, done: CompletedProcess[str]) -> Case:
     """Usage, names of options and commands, and defaults; the whole page is prose."""
     page = done.stdout
-    declared = re.findall(r"^  (-\S.*?|[a-z]+)(?:  |$)", page.partition("\nOptions:")[2], re.M)
+    options = page.partition("\nOptions:")[2]
+    declared = re.findall(r"^  (-\S.*?|[a-z]+)(?:  |$)", options, re.MULTILINE)
     defaults = re.findall(r"\[(default:[^\]]*|required)\]", " ".join(page.split()))
     value = {
         "code": done.returncode,

@@ -87,7 +87,10 @@ def messages() -> dict[str, Case]:
         found[name] = Case(encoded_options)
     assert names.decode_options("{}") == made["options"]()
     health = names.decode_health(HEALTH)
-    assert health == made["health"]("a/b", 4711, "working", 1, 2, 0.031, 17, None)
+    assert health == made["health"](
+        model="a/b", pid=4711, state="working", active=1, queued=2, step_age_s=0.031, taken=17,
+        idle_s=None,
+    )  # fmt: skip
     found["health"] = Case(health.encode().decode())
     for line in BAD_LINES:
         found[f"bad line {line.decode()}"] = refused(names.decode_line, line)

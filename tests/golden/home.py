@@ -116,14 +116,15 @@ def _listed(at: Place) -> dict[str, Case]:
         value = {"code": done.returncode, "stdout": parsed(done.stdout), "prose": done.stderr}
         found[name] = case(value, {str(at.folder): "<folder>"}, numbers=set(), volatile=False)
     exported = (at.folder / "exported").read_bytes()
-    members = [(m.name, m.size, m.mode, m.mtime) for m in tarfile.open(at.folder / "exported")]
+    with tarfile.open(at.folder / "exported") as tar:
+        members = [(m.name, m.size, m.mode, m.mtime) for m in tar]
     found["exported"] = Case([exported == BUNDLE.read_bytes(), len(exported), members])
     return found
 
 
 async def _served(at: Place, known: dict[str, Any]) -> dict[str, Case]:
     """What a server on the old home answers: keys, generations, models, and `while_loading`."""
-    found = {}
+    found: dict[str, Case] = {}
     async with served(at) as server:
         for id_ in known["generations"]:
             headers = _bearer(known["keys"]["alice"])

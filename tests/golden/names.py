@@ -6,7 +6,7 @@ from voxgate.engine import protocol
 from voxgate.errors import EngineDiedError, ModelLoadingError, SettingsError, VoxgateError
 from voxgate.settings import Settings
 from voxgate.transcript import values
-from voxgate.voxtral import operators, takeover
+from voxgate.voxtral.kernels import dispatch, onednn
 
 EVENTS = {
     "delta": values.Delta,
@@ -30,12 +30,12 @@ read_settings = Settings.read
 
 def int8_form() -> str:
     """Name how 8-bit weights lie in the weight cache on this machine."""
-    return operators.order() if operators.restorable() else "rows"
+    return onednn.packed_layout() if onednn.can_restore() else "rows"
 
 
 def int4_form() -> str | int:
     """Name how 4-bit weights lie in the weight cache on this machine."""
-    return takeover.int4_form() or operators.int4_block()
+    return dispatch.int4_format() or onednn.int4_block_rows()
 
 
 __all__ = [

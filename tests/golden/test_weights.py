@@ -1,4 +1,4 @@
-"""The cache of quantised weights has the key and the header that it had, and old files are mapped."""
+"""The cache of quantised weights has the key and header that it had, and old files are mapped."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The cache of quantised weights: its key, its header, and that a file of former code is mapped.
 
-    .voxgate-PROFILE-KEY[:12]/weights    the arrays, a JSON header, then its length, CRC-32 and magic
+    .voxgate-PROFILE-KEY[:12]/weights    the arrays, a JSON header, its length, CRC-32 and magic
 
 The key is the SHA-256 of what `_key` lists. How the arrays lie depends on the processor and on
 PyTorch: where they lie differently from the recorded files, a file of the present code takes their
