@@ -148,7 +148,9 @@ def _fresh(at: Place) -> dict[str, Case]:
     models = at.folder / "home" / "models"
     record = json.loads((models / f"{MODEL}.json").read_text("utf-8"))
     found = {
-        "import": case({"code": imported.returncode, "prose": imported.stderr}),
+        "import": case(
+            {"code": imported.returncode, "prose": imported.stderr}, {str(at.folder): "<folder>"}
+        ),
         "imported record": case(record, numbers={"mtime_ns"}),
         "imported files": Case(_tree(models)),
         "verify imported": Case(at.run("models", "show", MODEL, "--verify").returncode),
