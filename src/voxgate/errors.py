@@ -422,7 +422,6 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"Nearest: {', '.join(near)}." if near else "None is installed."
 
 
-# MERGED client.errors
 # A server's failure that its caller treats differently from others. Free of any HTTP.
 
 

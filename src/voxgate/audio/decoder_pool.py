@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 
-# MERGED audio.fork_server
 # The fork server as its caller sees it: a process, and the conversation with it.
 
 DECODER_GRACE_S = 5.0

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 
-# MERGED audio.decoded
 # What a decoder gives: values, in the order in which they come.
 
 

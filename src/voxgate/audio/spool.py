@@ -87,7 +87,6 @@ def spool_full(folder: Path, error: OSError) -> SpoolFullError:
     )
 
 
-# MERGED audio.recording
 # `Audio`: a handle on decoded sound. What travels is the handle; the sound stays in its spool.
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-# MERGED client.untrusted
 # `Untrusted`: a JSON object of which nothing is taken for granted.
 
 

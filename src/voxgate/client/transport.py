@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from voxgate.client.request import TranscriptionUpload
 
 
-# MERGED client.limits
 # `TransportLimits`: what a server may take of its caller's time and memory.
 
 

@@ -229,7 +229,6 @@ def _sentence(tenant: EvictableEngine, most: int, device: str) -> str:
     )
 
 
-# MERGED providers.rooms
 # `MemoryArbiters`: a room for each device: a model on a card takes no memory from those on a
 # processor.
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Event, Options
 
 
-# MERGED providers.watchdog
 # `Watchdog`: finds out that an engine with work has come to a stop.
 
 

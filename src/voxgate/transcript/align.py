@@ -155,7 +155,6 @@ def _places(text: str) -> list[tuple[int, int]]:
     return places
 
 
-# MERGED transcript.interpolate
 # Words where the provider timed none: guesses between a segment's two times, marked as such.
 
 

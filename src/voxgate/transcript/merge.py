@@ -105,7 +105,6 @@ def _retimed(segment: Segment, span: Span) -> Segment:
     return replace(segment, start=start, end=end, words=words)
 
 
-# MERGED transcript.beginning
 # The beginning of a transcript: its segments up to so many characters of the joined text.
 
 

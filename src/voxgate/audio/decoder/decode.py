@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from voxgate.audio.decoder.silero import SileroVad
 
 
-# MERGED audio.decoder.sound
 # Blocks of channels to what goes over the wire: PCM16 at 16 kHz, and probabilities of speech.
 
 

@@ -43,7 +43,6 @@ def send(fd: int, kind: bytes, body: bytes = b"") -> None:
         view = view[os.write(fd, view) :]
 
 
-# MERGED audio.decoder.job
 # `DecoderJob`: all that a decoder's process is told. Plain values; the descriptors travel beside
 # it.
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-# MERGED audio.decoder.downmix
 # Channels to one, without losing anybody.
 #
 # A plain mean does: two channels in anti-phase (a miswired cable, some stereo wideners) cancel, and
