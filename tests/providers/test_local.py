@@ -1,4 +1,4 @@
-"""`LocalEngine` with real engines: their deaths, hangs and farewells."""
+"""`LocalEngine` with real engines, which die, stall and end."""
 
 import asyncio
 import os
@@ -94,7 +94,7 @@ def events(engine: LocalEngine, window: Audio) -> AsyncGenerator[Event, None]:
     return engine.transcribe(window, Options())
 
 
-async def heard(engine: LocalEngine, window: Audio) -> list[Event]:
+async def transcribed(engine: LocalEngine, window: Audio) -> list[Event]:
     return [event async for event in events(engine, window)]
 
 
@@ -116,15 +116,15 @@ async def test_it_is_a_provider(engine: LocalEngine, note: Audio) -> None:
     assert provider.name == MODEL
     assert provider.capabilities.window_s == 30
     assert engine.pid is None  # nothing starts before its first use
-    *found, done = await heard(engine, note)
+    *found, done = await transcribed(engine, note)
     assert done == Done("en")
     assert VOICE_NOTE_WORDS in " ".join(e.text for e in found if isinstance(e, Segment))
 
 
-async def test_a_second_process_hears_the_same(engine: LocalEngine, note: Audio) -> None:
+async def test_a_second_process_gives_the_same_events(engine: LocalEngine, note: Audio) -> None:
     other = LocalEngine(MODEL, Settings())
-    first = await heard(engine, note)
-    second = await heard(other, note)
+    first = await transcribed(engine, note)
+    second = await transcribed(other, note)
     assert engine.pid != other.pid
     await other.aclose()
     assert second == first
@@ -133,54 +133,56 @@ async def test_a_second_process_hears_the_same(engine: LocalEngine, note: Audio)
 async def test_concurrent_first_uses_start_one_process(
     engine: LocalEngine, temp: Path, empty: Audio
 ) -> None:
-    answers = await asyncio.gather(*(heard(engine, empty) for _ in range(4)))
+    answers = await asyncio.gather(*(transcribed(engine, empty) for _ in range(4)))
     assert answers == [[Done("en")]] * 4
     assert entries(temp) == 1
 
 
-async def test_what_cannot_be_done_starts_nothing(engine: LocalEngine, empty: Audio) -> None:
+async def test_an_unknown_model_starts_nothing() -> None:
+    with pytest.raises(UnknownModelError):
+        LocalEngine("a/b", Settings())
+
+
+async def test_what_the_engine_refuses_is_the_same_error(engine: LocalEngine, empty: Audio) -> None:
     with (
         window_of(bytes(30 * SECOND + 2)) as window,
         pytest.raises(UsageError, match="longer than"),
     ):
-        await heard(engine, window)
+        await transcribed(engine, window)
     with pytest.raises(UnsupportedLanguageError):
         await anext(engine.transcribe(empty, Options(language="fr")))
-    with pytest.raises(UnknownModelError):
-        LocalEngine("a/b", Settings())
-    assert engine.pid is None
 
 
-async def test_leaving_a_window_frees_the_engine(
+async def test_closing_a_window_frees_the_engine(
     engine: LocalEngine, long: Audio, note: Audio
 ) -> None:
     async with aclosing(await in_the_middle(engine, long)):
         pid = engine.pid
-    task = asyncio.create_task(heard(engine, long))
+    task = asyncio.create_task(transcribed(engine, long))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (await heard(engine, note))[-1] == Done("en")
+    assert (await transcribed(engine, note))[-1] == Done("en")
     assert engine.pid == pid
 
 
-async def test_death_costs_the_windows_in_flight_alone(
+async def test_a_death_loses_only_the_windows_in_flight(
     engine: LocalEngine, long: Audio, note: Audio, temp: Path
 ) -> None:
-    before = await heard(engine, note)
+    before = await transcribed(engine, note)
     pid = pid_of(engine)
     stream = await in_the_middle(engine, long)
-    waiting = asyncio.create_task(heard(engine, note))
+    waiting = asyncio.create_task(transcribed(engine, note))
     await asyncio.sleep(0)
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(EngineDiedError, match=r"signal 9 \(Killed") as caught:
         async for _ in stream:
             pass
     assert caught.value.retryable
-    with suppress(EngineDiedError):  # unless it found nobody there, and met the successor
+    with suppress(EngineDiedError):  # unless it went to the successor
         assert await waiting == before
-    assert await heard(engine, note) == before
+    assert await transcribed(engine, note) == before
     assert engine.pid != pid
     assert not is_running(pid)
 
@@ -195,11 +197,11 @@ async def test_an_engine_that_hangs_is_killed(temp: Path, long: Audio, note: Aud
             pass
     assert caught.value.retryable
     assert not is_running(pid)
-    assert (await heard(engine, note))[-1] == Done("en")
+    assert (await transcribed(engine, note))[-1] == Done("en")
     await engine.aclose()
 
 
-async def test_an_engine_that_leaves_finishes_while_its_successor_works(
+async def test_an_engine_finishes_after_sigterm_while_its_successor_works(
     engine: LocalEngine, note: Audio
 ) -> None:
     stream = await in_the_middle(engine, note)
@@ -208,14 +210,14 @@ async def test_an_engine_that_leaves_finishes_while_its_successor_works(
     rest = [event async for event in stream]
     assert rest[-1] == Done("en")
     await until(lambda: not is_running(pid))
-    assert (await heard(engine, note))[-2:] == rest[-2:]
+    assert (await transcribed(engine, note))[-2:] == rest[-2:]
     assert engine.pid != pid
 
 
 async def test_closing_ends_everything(engine: LocalEngine, empty: Audio, temp: Path) -> None:
     files = entries(Path("/proc/self/fd"))
     tasks = asyncio.all_tasks()
-    await heard(engine, empty)
+    await transcribed(engine, empty)
     pid = pid_of(engine)
     await engine.aclose()
     await engine.aclose()
@@ -224,7 +226,7 @@ async def test_closing_ends_everything(engine: LocalEngine, empty: Audio, temp: 
     assert asyncio.all_tasks() == tasks
     assert entries(Path("/proc/self/fd")) == files
     with pytest.raises(EngineClosedError):
-        await heard(engine, empty)
+        await transcribed(engine, empty)
 
 
 async def test_closing_in_the_middle_of_a_window(engine: LocalEngine, long: Audio) -> None:
@@ -242,7 +244,7 @@ async def test_closing_in_the_middle_of_a_window(engine: LocalEngine, long: Audi
 
 
 async def test_closing_while_it_starts(engine: LocalEngine, long: Audio, temp: Path) -> None:
-    uses = [asyncio.create_task(heard(engine, long)) for _ in range(2)]
+    uses = [asyncio.create_task(transcribed(engine, long)) for _ in range(2)]
     await until(lambda: entries(temp) != 0)
     await engine.aclose()
     for use in uses:
@@ -253,14 +255,14 @@ async def test_closing_while_it_starts(engine: LocalEngine, long: Audio, temp: P
 async def test_cancelling_the_start_leaves_nothing(
     engine: LocalEngine, note: Audio, temp: Path
 ) -> None:
-    use = asyncio.create_task(heard(engine, note))
+    use = asyncio.create_task(transcribed(engine, note))
     await until(lambda: entries(temp) != 0)
     use.cancel()
     with pytest.raises(asyncio.CancelledError):
         await use
     assert entries(temp) == 0
     assert len(asyncio.all_tasks()) == 1
-    assert (await heard(engine, note))[-1] == Done("en")
+    assert (await transcribed(engine, note))[-1] == Done("en")
 
 
 async def test_a_model_that_cannot_load_says_why(
@@ -268,41 +270,41 @@ async def test_a_model_that_cannot_load_says_why(
 ) -> None:
     monkeypatch.setenv("POCKETSPHINX_PATH", str(temp))
     with pytest.raises(EngineStartError, match=r"did not start: .* code 1, saying: .*PocketSphinx"):
-        await heard(engine, note)
+        await transcribed(engine, note)
     assert entries(temp) == 0
     monkeypatch.delenv("POCKETSPHINX_PATH")
-    assert (await heard(engine, note))[-1] == Done("en")
+    assert (await transcribed(engine, note))[-1] == Done("en")
 
 
 async def test_a_model_that_the_engine_does_not_know(temp: Path, note: Audio) -> None:
     engine = LocalEngine(replace(find_model(MODEL), name="cmusphinx/gone"), Settings())
     with pytest.raises(EngineStartError, match="No model is called 'cmusphinx/gone'"):
-        await heard(engine, note)
+        await transcribed(engine, note)
     absent = LocalEngine(replace(find_model(MODEL), distributions=("no-such-thing",)), Settings())
     with pytest.raises(EngineStartError, match="`pip install no-such-thing`"):
-        await heard(absent, note)
+        await transcribed(absent, note)
     await engine.aclose()
 
 
 async def test_a_start_that_takes_too_long_is_ended(temp: Path, note: Audio) -> None:
     engine = LocalEngine(MODEL, Settings(engine_start_s=0.01))
     with pytest.raises(EngineStartError, match=r"not ready after 0\.01 s"):
-        await heard(engine, note)
+        await transcribed(engine, note)
     assert entries(temp) == 0
     await engine.aclose()
 
 
-async def test_no_folder_for_the_socket_is_told(
+async def test_no_folder_for_the_socket_is_an_error(
     temp: Path, note: Audio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = LocalEngine(MODEL, Settings())
     monkeypatch.setattr(tempfile, "tempdir", str(temp / "gone"))
     with pytest.raises(EngineStartError, match=r"No such file or directory.* in TMPDIR"):
-        await heard(engine, note)
+        await transcribed(engine, note)
     await engine.aclose()
 
 
-async def test_a_socket_finds_a_shorter_path(
+async def test_a_socket_gets_a_shorter_path(
     temp: Path, note: Audio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = temp / ("long" * 25)
@@ -310,7 +312,7 @@ async def test_a_socket_finds_a_shorter_path(
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     engine = LocalEngine(MODEL, Settings())
     try:
-        assert (await heard(engine, note))[-1] == Done("en")
+        assert (await transcribed(engine, note))[-1] == Done("en")
     finally:
         await engine.aclose()
         deep.rmdir()

@@ -94,7 +94,7 @@ def _resolve_name(model: str, settings: Settings) -> str:
 
 def _facts(engine: LoadedEngine) -> dict[str, Any]:
     health = engine.health
-    facts = asdict(engine.plate) | {"state": engine.state, "memory_bytes": engine.memory_bytes}
+    facts = asdict(engine.record) | {"state": engine.state, "memory_bytes": engine.memory_bytes}
     names = ("active", "queued", "taken", "step_age_s", "idle_s")
     return facts | {name: None if health is None else getattr(health, name) for name in names}
 
@@ -102,7 +102,7 @@ def _facts(engine: LoadedEngine) -> dict[str, Any]:
 def _row(engine: LoadedEngine) -> tuple[str, ...]:
     from voxgate.hardware.memory import format_bytes
 
-    record, health, memory = engine.plate, engine.health, engine.memory_bytes
+    record, health, memory = engine.record, engine.health, engine.memory_bytes
     return (
         record.model,
         (record.revision or "")[:12],

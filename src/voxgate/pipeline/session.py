@@ -177,7 +177,7 @@ class Session:
         )
 
     def _start_local(self, spec: ModelSpec, settings: Settings) -> Provider:
-        return LocalEngine(spec, settings, self._arbiters.of(spec.device))
+        return LocalEngine(spec, settings, self._arbiters.for_device(spec.device))
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,1 +1,1 @@
-"""The `Provider` protocol, and what fulfils it."""
+"""Providers: models that turn a window of sound into text, and the engines behind them."""

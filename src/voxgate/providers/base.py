@@ -1,4 +1,4 @@
-"""The `Provider` protocol: whoever turns one window of sound into words."""
+"""The `Provider` protocol: a model that turns one window of sound into text."""
 
 from __future__ import annotations
 
@@ -24,32 +24,33 @@ class Provider(Protocol):
 
     @property
     def revision(self) -> str | None:
-        """Of its checkpoint, where it has one and says which."""
+        """The revision of its checkpoint, if known."""
 
     @property
     def profile(self) -> str | None:
-        """How its weights are held, where that can be chosen."""
+        """The profile of its weights; None when there is no choice."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """What the model can do."""
 
     def transcribe(self, window: Audio, options: Options) -> AsyncIterator[Event]:
-        """Events of one window of at most `capabilities.window_s` seconds, ending with `Done`.
+        """Yield the events of one window of at most `capabilities.window_s` seconds.
 
-        Times are relative to the window. Closing the iterator cancels the work. Raises
-        `VoxgateError`; where its `retryable` is true the window may be given again.
+        The last event is `Done`. Times are relative to the window. Closing the iterator cancels the
+        window. The caller checks `options` against `capabilities`. Raises `VoxgateError`; a window
+        may be given again when the error's `retryable` is true.
         """
 
     def admit(self) -> None:
-        """Raise where no new recording should be begun now, before anything is done for it.
+        """Raise when no new recording should begin now, before any work is done for it.
 
-        `ModelTooLargeError` and `InsufficientMemoryError` for a model that cannot be loaded,
-        `ModelLoadingError` for one that is on its way where callers are not to wait for it.
+        Raises `ModelTooLargeError` and `InsufficientMemoryError` for a model that cannot be loaded,
+        and `ModelLoadingError` for one that is loading while callers should not wait.
         """
 
     async def warm(self) -> None:
-        """Be ready before the first window comes. Raises `VoxgateError`."""
+        """Get ready before the first window arrives. Raises `VoxgateError`."""
 
     async def aclose(self) -> None:
         """Stop everything that belongs to this provider. May be called again."""

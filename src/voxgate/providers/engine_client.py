@@ -1,8 +1,8 @@
-"""`EngineClient`: the engine's protocol from the caller's side, on a Unix socket.
+"""`EngineClient`: the caller's side of the engine protocol, on a Unix socket.
 
-On h11 and asyncio's own streams, not on httpx: closing a connection in the middle of a read is what
-this client is for, and anyio's Unix streams, which httpx stands on, report a callback's error
-whenever a read is cancelled in the moment in which its data arrives.
+It uses h11 and asyncio's own streams instead of httpx. A window is cancelled by closing its
+connection in the middle of a read. anyio's Unix streams, which httpx uses, log an error of a
+callback when a read is cancelled at the moment its data arrives.
 """
 
 from __future__ import annotations
@@ -23,39 +23,39 @@ if TYPE_CHECKING:
 
     from voxgate.transcript.values import Options
 
-READ_BYTES = 64 * 1024
+CHUNK_BYTES = 64 * 1024  # of one read
 
 
 class NotListeningError(Exception):
-    """No engine takes connections there; nothing was given to it."""
+    """No engine accepts connections there; it has received nothing."""
 
 
 class BrokenOffError(Exception):
-    """The connection ended before the answer did."""
+    """The connection ended before the response did."""
 
 
 class EngineClient:
-    """Calls to one engine, a connection each, so that closing one cancels exactly one.
+    """Calls to one engine. Each call has its own connection, so closing it cancels that call only.
 
-    Without timeouts: whether an engine still works is the watchdog's question. Besides
-    `VoxgateError` raises `NotListeningError` and `BrokenOffError`, whose meaning the owner of the
-    process knows.
+    There are no timeouts: the watchdog finds out whether an engine still works. Besides
+    `VoxgateError` the methods raise `NotListeningError` and `BrokenOffError`, which the owner of
+    the engine's process interprets.
     """
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
 
     async def health(self) -> protocol.Health:
-        """How the engine is."""
+        """Return the state of the engine."""
         async with aclosing(self._call("GET", protocol.HEALTH_ROUTE)) as parts:
             return protocol.Health.decode(b"".join([part async for part in parts]))
 
     async def transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:
-        """The window's events, `Done` the last. Closing the iterator closes the connection."""
-        head = {protocol.OPTIONS_HEADER: protocol.encode_options(options)}
+        """Yield the window's events; `Done` is the last. Closing the iterator cancels it."""
+        headers = {protocol.OPTIONS_HEADER: protocol.encode_options(options)}
         async with (
-            aclosing(self._call("POST", protocol.TRANSCRIBE_ROUTE, head, pcm16)) as parts,
-            aclosing(_lines(parts)) as lines,
+            aclosing(self._call("POST", protocol.TRANSCRIBE_ROUTE, headers, pcm16)) as parts,
+            aclosing(_split_lines(parts)) as lines,
         ):
             async for line in lines:
                 event = protocol.decode(line)
@@ -69,12 +69,12 @@ class EngineClient:
     async def _call(
         self, method: str, route: str, headers: dict[str, str] | None = None, body: bytes = b""
     ) -> AsyncGenerator[bytes, None]:
-        """The answer's body as it arrives, whatever its status: failures are lines too."""
+        """Yield the response's body as it arrives, for any status: failures are lines too."""
         try:
             reader, writer = await asyncio.open_unix_connection(self._socket)
         except (FileNotFoundError, ConnectionError) as error:
             raise NotListeningError from error
-        except OSError as error:  # too many open files, for one
+        except OSError as error:  # for example too many open files
             raise EngineError(f"The engine's socket cannot be opened ({error}).") from error
         fields = {"Host": "engine", "Connection": "close", "Content-Length": str(len(body))}
         request = h11.Request(
@@ -84,25 +84,25 @@ class EngineClient:
         try:
             for part in (request, h11.Data(data=body), h11.EndOfMessage()):
                 writer.write(http.send(part) or b"")
-            while not isinstance(event := await _next(http, reader), h11.EndOfMessage):
+            while not isinstance(event := await _next_event(http, reader), h11.EndOfMessage):
                 if isinstance(event, h11.Data):
                     yield bytes(event.data)
         except (OSError, h11.RemoteProtocolError) as error:
             raise BrokenOffError from error
         finally:
-            writer.transport.abort()  # also what is not yet sent
+            writer.transport.abort()  # drops what is not sent yet
 
 
-async def _next(http: h11.Connection, reader: asyncio.StreamReader) -> h11.Event:
+async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> h11.Event:
     while (event := http.next_event()) is h11.NEED_DATA:
-        http.receive_data(await reader.read(READ_BYTES))
+        http.receive_data(await reader.read(CHUNK_BYTES))
     if not isinstance(event, h11.Event):
         raise h11.RemoteProtocolError("the connection was paused")
     return event
 
 
-async def _lines(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Whole lines. A line of `protocol.LINE_BYTES` and no end is an `EngineError`."""
+async def _split_lines(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield whole lines. Raise `EngineError` for a line longer than `protocol.LINE_BYTES`."""
     rest = b""
     async for part in parts:
         *lines, rest = (rest + part).split(b"\n")

@@ -1,4 +1,4 @@
-"""`LoadedEngine`: the engines that live on this machine, whoever started them, and how they are."""
+"""`LoadedEngine`: the running engines of this machine, whoever started them, and their state."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import psutil
+
 from voxgate.errors import EngineError, VoxgateError
 from voxgate.models.running import RUN_FOLDER, running_engines
 from voxgate.providers.engine_client import BrokenOffError, EngineClient, NotListeningError
@@ -19,74 +21,73 @@ if TYPE_CHECKING:
     from voxgate.models.running import EngineRecord
     from voxgate.settings import Settings
 
-HEALTH_TIMEOUT_S = 2.0  # how long an engine may take to say how it is
+HEALTH_TIMEOUT_S = 2.0  # for an engine's response
 EXIT_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedEngine:
-    """One engine. Without `health` it loads, leaves, or stands still."""
+    """One engine. Without `health` it is loading, ending or stalled."""
 
-    plate: EngineRecord
+    record: EngineRecord
     health: Health | None
-    memory_bytes: int | None  # that its process has now; None where the system does not say
+    memory_bytes: int | None  # resident memory of its process; None where unknown
 
     @property
     def state(self) -> Literal["loading", "idle", "working", "silent"]:
-        """`silent` is one that has been ready and does not answer."""
+        """Its state; `silent` is an engine that was ready and does not respond."""
         if self.health is not None:
             return "working" if self.health.active or self.health.queued else "idle"
-        return "silent" if Path(self.plate.socket).exists() else "loading"
+        return "silent" if Path(self.record.socket).exists() else "loading"
 
 
 async def inspect_engines(settings: Settings) -> list[LoadedEngine]:
-    """All of a home, by their start; each is asked how it is."""
-    found = running_engines(settings.home / RUN_FOLDER)
-    healths = await asyncio.gather(*(_health(plate) for plate in found))
+    """Return all engines of a home by their start, each with its health."""
+    records = running_engines(settings.home / RUN_FOLDER)
+    healths = await asyncio.gather(*(_health(record) for record in records))
     return [
-        LoadedEngine(plate, health, _memory_of(plate.pid))
-        for plate, health in zip(found, healths, strict=True)
+        LoadedEngine(record, health, _resident_bytes(record.pid))
+        for record, health in zip(records, healths, strict=True)
     ]
 
 
-async def unload_engine(plate: EngineRecord, patience_s: float) -> None:
-    """Have an engine finish what it has and end; return when it has ended.
+async def unload_engine(record: EngineRecord, timeout_s: float) -> None:
+    """Ask an engine to finish its windows and end; return when it has ended.
 
-    Its owner starts another when the model is asked for again. Raises `EngineError` when it has not
-    ended after `patience_s` seconds.
+    Its owner starts another engine at the model's next window. Raises `EngineError` when the engine
+    has not ended after `timeout_s` seconds.
     """
     with suppress(ProcessLookupError):
-        os.kill(plate.pid, signal.SIGTERM)
+        os.kill(record.pid, signal.SIGTERM)
     try:
-        async with asyncio.timeout(patience_s):
-            while _is_there(plate.pid):  # noqa: ASYNC110 (it is another process's)
+        async with asyncio.timeout(timeout_s):
+            while _can_signal(record.pid):  # noqa: ASYNC110 (another process's child)
                 await asyncio.sleep(EXIT_POLL_S)
     except TimeoutError:
         raise EngineError(
-            f"The engine of {plate.model} still works after {patience_s:g} s, and will end when "
-            f"its windows have. `kill -9 {plate.pid}` does not wait for them."
+            f"The engine of {record.model} still works after {timeout_s:g} s, and ends when its "
+            f"windows are done. `kill -9 {record.pid}` does not wait for them."
         ) from None
 
 
-async def _health(plate: EngineRecord) -> Health | None:
+async def _health(record: EngineRecord) -> Health | None:
     with suppress(TimeoutError, NotListeningError, BrokenOffError, VoxgateError):
         async with asyncio.timeout(HEALTH_TIMEOUT_S):
-            return await EngineClient(Path(plate.socket)).health()
+            return await EngineClient(Path(record.socket)).health()
     return None
 
 
-def _is_there(pid: int) -> bool:
+def _can_signal(pid: int) -> bool:
+    """Return whether a process of this user has this id."""
     try:
         os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError):  # the number is nobody's, or another user's
+    except (ProcessLookupError, PermissionError):
         return False
     return True
 
 
-def _memory_of(pid: int) -> int | None:
-    """Resident bytes of a process."""
+def _resident_bytes(pid: int) -> int | None:
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, IndexError, ValueError):
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
         return None
-    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""`LocalEngine`: a model on this machine, in a process of its own."""
+"""`LocalEngine`: the provider of a model on this machine, whose engine is its own process."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from voxgate.errors import EngineClosedError, EngineDiedError, NoWeightsError, UsageError
+from voxgate.errors import EngineClosedError, EngineDiedError, NoWeightsError
 from voxgate.hardware import gpu
 from voxgate.hardware.memory import file_mapped_bytes
 from voxgate.models.catalogue import ModelSpec, find_model, why_not_installed
 from voxgate.models.footprint import memory_by_profile
+from voxgate.providers.background_load import BackgroundLoad
 from voxgate.providers.engine_client import NotListeningError
-from voxgate.providers.memory_arbiter import WARM_KEPT_S, MemoryArbiter
-from voxgate.providers.preparation import BackgroundLoad
+from voxgate.providers.memory_arbiter import WARM_HOLD_S, MemoryArbiter
 from voxgate.providers.running_engine import RunningEngine
 from voxgate.settings import Settings
 
@@ -24,39 +24,39 @@ if TYPE_CHECKING:
     from voxgate.providers.base import Capabilities
     from voxgate.transcript.values import Event, Options
 
-LEAVE_S = 36.0  # an engine that was told to leave by others: its grace, its last step and a second
+RETIRED_GRACE_S = 36.0  # for an engine that others told to end: its grace, last step and a second
 STOP_GRACE_S = 5.0  # for windows in flight when the provider is closed
 
 
 class LocalEngine:
-    """A `Provider` that starts its engine at first use, and ends it when it has long been idle.
+    """A `Provider` that starts its engine at the first window, and ends it after a long idle time.
 
-    It is a tenant of a `MemoryArbiter`, whose memory it shares with other models' engines. An
-    engine that
-    dies costs exactly the windows it had in flight; the next call starts another. One that was told
-    to leave (SIGTERM) finishes what it has, while later calls meet its successor.
-    Nothing is retried here: a window is given to one engine once.
+    The engine's memory is granted by a `MemoryArbiter`, which it shares with other models' engines.
+    An engine that dies loses exactly its windows in flight; the next call starts another. An engine
+    that receives SIGTERM finishes its windows, while later calls go to its successor. Nothing is
+    retried here: a window is given to one engine once.
     """
 
     def __init__(
         self,
         model: ModelSpec | str,
         settings: Settings | None = None,
-        room: MemoryArbiter | None = None,
+        arbiter: MemoryArbiter | None = None,
     ) -> None:
-        """Without a `room` it has one of its own. Raises as `find_model` does."""
+        """Without an `arbiter` the engine gets its own. Raises as `find_model` does."""
         self._spec = find_model(model) if isinstance(model, str) else model
         self._settings = settings or Settings.read()
-        self._room = room or MemoryArbiter.of(self._settings, self._spec.device)
-        self.needs = memory_by_profile(self._spec)
+        self._arbiter = arbiter or MemoryArbiter.from_settings(self._settings, self._spec.device)
+        self.bytes_by_profile = memory_by_profile(self._spec)
         self.in_use = 0
-        self._idle: asyncio.TimerHandle | None = None
-        self._preparation = BackgroundLoad(self.name, self.warm, self.needs.get(self.profile, 0))
-        self._going: asyncio.Task[None] | None = None  # an engine on its way out
+        self._idle_timer: asyncio.TimerHandle | None = None
+        weight_bytes = self.bytes_by_profile.get(self.profile, 0)
+        self._background_load = BackgroundLoad(self.name, self.warm, weight_bytes)
+        self._idle_stop: asyncio.Task[None] | None = None  # keeps a reference to the task
         self._engine: RunningEngine | None = None
-        self._leaving: set[RunningEngine] = set()
+        self._retired: set[RunningEngine] = set()  # engines that accept no more windows
         self._starting: asyncio.Task[RunningEngine] | None = None
-        self._lock = asyncio.Lock()  # starting and closing
+        self._lock = asyncio.Lock()  # held while an engine starts, is evicted or is closed
         self._closed = asyncio.Event()
 
     @property
@@ -71,172 +71,166 @@ class LocalEngine:
 
     @property
     def revision(self) -> str | None:
-        """Of an installed checkpoint."""
+        """The revision of an installed checkpoint."""
         return self._spec.revision
 
     @property
     def profile(self) -> str | None:
-        """How the weights are held."""
+        """The profile of the weights."""
         return self._spec.profile
 
     @property
     def alive(self) -> bool:
-        """Whether its engine is loaded and takes windows."""
+        """Whether its engine is loaded and accepts windows."""
         return self._engine is not None and self._engine.process.alive
 
     @property
-    def mapped(self) -> int:
-        """Bytes of files in its engine's memory, its weights where they are mapped."""
-        if self.pid is None or self._spec.device != "cpu":  # a card's memory maps no files
+    def mapped_bytes(self) -> int:
+        """Bytes of files mapped by its engine: its weights, where they are mapped."""
+        if self.pid is None or self._spec.device != "cpu":  # a GPU's memory maps no files
             return 0
         return file_mapped_bytes(self.pid)
 
     @property
-    def leaving(self) -> int:
-        """How many of its engines have been told to leave and have not ended."""
-        return sum(engine.process.alive for engine in self._leaving)
+    def retired_count(self) -> int:
+        """How many of its engines accept no more windows and have not ended."""
+        return sum(engine.process.alive for engine in self._retired)
 
     @property
     def pid(self) -> int | None:
-        """The engine's process, while one is alive."""
+        """The id of the engine's process; None while there is none."""
         engine = self._engine
         return engine.process.pid if engine is not None and engine.process.alive else None
 
     async def transcribe(self, window: Audio, options: Options) -> AsyncGenerator[Event, None]:
-        """Events of one window, `Done` the last; closing the iterator cancels the work.
+        """Yield the events of one window; `Done` is the last. Closing the iterator cancels it.
 
-        Raises `UsageError` and `UnsupportedLanguageError` before anything is started,
-        `EngineStartError` when no engine can be had, `EngineDiedError` and `EngineStalledError`
-        when it was lost with this window, `EngineClosedError` after `aclose`.
+        The engine refuses what the model cannot do (`UsageError`, `UnsupportedLanguageError`).
+        Raises `EngineStartError` when no engine can start, `EngineDiedError` and
+        `EngineStalledError` when the engine was lost with this window, and `EngineClosedError`
+        after `aclose`.
         """
-        self._check(window, options)
         pcm16 = window.pcm16()
-        async with self._used(), aclosing(self._transcribe(pcm16, options)) as events:
+        async with self._admitted(), aclosing(self._transcribe(pcm16, options)) as events:
             async for event in events:
                 yield event
 
     async def warm(self) -> None:
-        """Start the engine now, if none runs, for who comes soon. Raises `EngineStartError`."""
-        async with self._used(kept_s=WARM_KEPT_S):
-            await self._running()
+        """Start the engine now, if none runs, for windows that come soon."""
+        async with self._admitted(hold_s=WARM_HOLD_S):
+            await self._running_engine()
 
     def admit(self) -> None:
-        """Raise where no recording should be begun now: see `Provider.admit`."""
-        if self._spec.device != "cpu" and (why := gpu.why_unusable()):
+        """Raise when no recording should begin now: see `Provider.admit`."""
+        if self._spec.device != "cpu" and (reason := gpu.why_unusable()):
             raise NoWeightsError(
-                f"{self._spec.name} is to compute on '{self._spec.device}', and {why}. "
-                f"VOXGATE_DEVICE=cpu does without a card; `voxgate doctor` says what is here."
+                f"{self._spec.name} is to compute on '{self._spec.device}', and {reason}. "
+                f"VOXGATE_DEVICE=cpu works without a GPU; `voxgate doctor` shows what is here."
             )
-        self._room.check(self)
+        self._arbiter.check(self)
         if self._settings.while_loading == "refuse" and not self.alive:
-            self._preparation.refuse()
+            self._background_load.refuse()
 
-    async def vacate(self) -> None:
-        """End the engine, which has nothing in hand; return when its memory is free."""
+    async def evict(self) -> None:
+        """End the engine, which has no window in flight; return when its memory is free."""
         async with self._lock:
             if self._engine is not None and not self.in_use:
                 self._retire(self._engine)
-            await asyncio.gather(*(engine.stop(STOP_GRACE_S) for engine in self._leaving))
+            await asyncio.gather(*(engine.stop(STOP_GRACE_S) for engine in self._retired))
 
     async def aclose(self) -> None:
         """End every process; windows in flight have `STOP_GRACE_S` seconds. May be called again."""
         self._closed.set()
-        self._rouse()
-        await self._preparation.aclose()
+        self._cancel_idle_timer()
+        await self._background_load.aclose()
         if self._starting is not None:
             self._starting.cancel()
         async with self._lock:
             if self._engine is not None:
                 self._retire(self._engine)
-            leaving, self._leaving = self._leaving, set()
-            await asyncio.gather(*(engine.stop(STOP_GRACE_S) for engine in leaving))
+            retired, self._retired = self._retired, set()
+            await asyncio.gather(*(engine.stop(STOP_GRACE_S) for engine in retired))
 
     @asynccontextmanager
-    async def _used(self, kept_s: float = 0.0) -> AsyncIterator[None]:
-        """Have a place in memory inside. After the last one the time without work is counted."""
+    async def _admitted(self, hold_s: float = 0.0) -> AsyncIterator[None]:
+        """Have memory inside the context. The end of the last one starts the idle timer."""
         try:
-            async with self._room.window(self, kept_s=kept_s):
-                self._rouse()
+            async with self._arbiter.admit(self, hold_s=hold_s):
+                self._cancel_idle_timer()
                 yield
         finally:
             if self._engine is not None and not self.in_use and not self._closed.is_set():
-                self._rouse()
+                self._cancel_idle_timer()
                 loop = asyncio.get_running_loop()
-                self._idle = loop.call_later(self._settings.engine_idle_s, self._doze)
+                self._idle_timer = loop.call_later(self._settings.engine_idle_s, self._stop_idle)
 
-    def _rouse(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
+    def _cancel_idle_timer(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
 
-    def _doze(self) -> None:
-        """Let an engine go that nobody has used for long."""
+    def _stop_idle(self) -> None:
+        """End the engine after a long time without windows."""
         if self._engine is not None and not self.in_use:
             engine = self._engine
             self._retire(engine)
-            self._going = asyncio.create_task(engine.stop(STOP_GRACE_S))
+            self._idle_stop = asyncio.create_task(engine.stop(STOP_GRACE_S))
 
     async def _transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:
-        for _ in range(2):  # the engine at hand may be leaving; its successor was started just now
-            engine = await self._running()
+        for _ in range(2):  # the first engine may be ending; the second has just started
+            engine = await self._running_engine()
             try:
                 async with aclosing(engine.transcribe(pcm16, options)) as events:
                     async for event in events:
                         yield event
-            except NotListeningError:  # it has not been given anything
+            except NotListeningError:  # it has not received the window
                 self._retire(engine)
             else:
                 return
         raise EngineDiedError(
-            f"The engine of {self.name} ended as soon as it was ready. Give the window again."
+            f"The engine of {self.name} ended as soon as it was ready. Send the window again."
         )
 
-    def _check(self, window: Audio, options: Options) -> None:
-        self.capabilities.check(self.name, options)
-        if window.duration_s > self.capabilities.window_s:
-            raise UsageError(
-                f"A window of {window.duration_s:.2f} s is longer than {self.name} takes "
-                f"({self.capabilities.window_s:g} s). Cut the recording first."
-            )
-
-    async def _running(self) -> RunningEngine:
+    async def _running_engine(self) -> RunningEngine:
+        """Return the engine; start it when none runs."""
         async with self._lock:
-            self._leaving = {engine for engine in self._leaving if engine.process.alive}
+            self._retired = {engine for engine in self._retired if engine.process.alive}
             if self._engine is None or not self._engine.process.alive:
                 self._engine = await self._start()
             return self._engine
 
     async def _start(self) -> RunningEngine:
         if self._closed.is_set():
-            raise self._after_the_end()
-        if absent := why_not_installed(self._spec):
-            raise NoWeightsError(absent)
-        self._starting = asyncio.create_task(self._succeed())
+            raise self._closed_error()
+        if reason := why_not_installed(self._spec):
+            raise NoWeightsError(reason)
+        self._starting = asyncio.create_task(self._start_engine())
         try:
-            return await self._starting  # our own cancellation cancels it too, and waits for it
+            return await self._starting  # a cancelled caller cancels it too, and waits for it
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self._closed.is_set() and task is not None and not task.cancelling():
-                raise self._after_the_end() from None
+                raise self._closed_error() from None
             raise
         finally:
             self._starting = None
 
-    async def _succeed(self) -> RunningEngine:
-        """Start an engine; the one before it, if it still works, leaves first if it must."""
-        while not self._room.fits(self) and (
-            leaving := [e for e in self._leaving if e.process.alive]
+    async def _start_engine(self) -> RunningEngine:
+        """Start an engine, after the end of retired ones where memory is short."""
+        while not self._arbiter.fits(self) and (
+            retired := [engine for engine in self._retired if engine.process.alive]
         ):
-            if not await leaving[0].process.ended(LEAVE_S):
-                leaving[0].process.kill()  # nobody else waits for it
+            if not await retired[0].process.wait(RETIRED_GRACE_S):
+                retired[0].process.kill()  # nothing else ends it
         engine = await RunningEngine.start(self._spec, self._settings)
-        self._room.settle(self)
+        self._arbiter.note_loaded(self)
         return engine
 
     def _retire(self, engine: RunningEngine) -> None:
-        self._leaving.add(engine)
+        """Give the engine no more windows."""
+        self._retired.add(engine)
         if self._engine is engine:
             self._engine = None
 
-    def _after_the_end(self) -> EngineClosedError:
+    def _closed_error(self) -> EngineClosedError:
         return EngineClosedError(f"The engine of {self.name} was closed and does not start again.")

@@ -1,4 +1,4 @@
-"""`RunningEngine`: a process, the client that speaks to it, and the watchdog over both."""
+"""`RunningEngine`: an engine's process, its client, and the watchdog that finds stalls."""
 
 from __future__ import annotations
 
@@ -25,53 +25,11 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Event, Options
 
 
-# `Watchdog`: finds out that an engine with work has come to a stop.
-
-
-class Watchdog:
-    """Asks an engine for its health while it has work.
-
-    An engine that cannot be asked, because it leaves after SIGTERM and no longer listens, shows by
-    its events that it works: `sign` is called for each.
-    """
-
-    def __init__(self, client: EngineClient, patience_s: float) -> None:
-        self._client = client
-        self._patience_s = patience_s
-        self._interval_s = min(patience_s / 10, 1.0)
-        self._last_sign = time.monotonic()
-
-    def sign(self) -> None:
-        """The engine was seen at work."""
-        self._last_sign = time.monotonic()
-
-    async def watch(self) -> str:
-        """Return, once the engine stands still, half a sentence that says how that showed."""
-        self.sign()
-        while True:
-            await asyncio.sleep(self._interval_s)
-            if reason := await self._look():
-                return reason
-
-    async def _look(self) -> str | None:
-        try:
-            async with asyncio.timeout(self._patience_s):
-                health = await self._client.health()
-        except TimeoutError:
-            return f"did not answer for {self._patience_s:g} s"
-        except (NotListeningError, BrokenOffError, EngineError):
-            silent_s = time.monotonic() - self._last_sign
-        else:
-            self.sign()
-            silent_s = health.step_age_s or 0.0
-        return f"took no step for {silent_s:.0f} s" if silent_s >= self._patience_s else None
-
-
-LAST_BREATH_S = 5.0  # between the end of a connection and the end of the process behind it
+PROCESS_END_S = 5.0  # between the end of a connection and the end of its process
 
 
 class RunningEngine:
-    """A started engine, until its process ends. Made by `start`."""
+    """A started engine, until its process ends. Create it with `start`."""
 
     def __init__(self, process: EngineProcess, patience_s: float) -> None:
         self.process = process
@@ -84,23 +42,23 @@ class RunningEngine:
 
     @classmethod
     async def start(cls, spec: ModelSpec, settings: Settings) -> RunningEngine:
-        """Raises `EngineStartError`. Cancelling leaves nothing behind."""
+        """Start an engine. Raise `EngineStartError`. Cancelling leaves nothing behind."""
         process = await EngineProcess.start(spec, settings)
         return cls(process, settings.engine_patience_s)
 
     async def transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:
-        """The window's events. Raises `NotListeningError` when the engine no longer takes any."""
+        """End the process, after at most `grace_s` seconds for windows in flight."""
         async with self._watched():
             try:
                 async with aclosing(self._client.transcribe(pcm16, options)) as events:
                     async for event in events:
-                        self._watchdog.sign()
+                        self._watchdog.note_progress()
                         yield event
             except BrokenOffError as error:
-                raise await self._verdict() from error
+                raise await self._broken_off_error() from error
 
     async def stop(self, grace_s: float) -> None:
-        """End the process, after `grace_s` seconds for windows in flight. May be called again."""
+        """End the process, after at most `grace_s` seconds for windows in flight. Idempotent."""
         self._stopped = True
         await self.process.stop(grace_s)
 
@@ -122,21 +80,60 @@ class RunningEngine:
         self._stalled = await self._watchdog.watch()
         self.process.kill()
 
-    async def _verdict(self) -> VoxgateError:
-        """Why a connection broke off: what the process's end says."""
+    async def _broken_off_error(self) -> VoxgateError:
+        """Return the error for a connection that broke off, by how the process ended."""
         model = self.process.model
-        if not await self.process.ended(LAST_BREATH_S):
+        if not await self.process.wait(PROCESS_END_S):
             return EngineError(
-                f"The engine of {model} broke off a window and still runs. Give the window again."
+                f"The engine of {model} broke off a window and still runs. Send the window again."
             )
         if self._stalled:
             return EngineStalledError(
-                f"The engine of {model} {self._stalled} and was ended. Give the window again: it "
-                f"meets a fresh engine. VOXGATE_ENGINE_PATIENCE_S sets how long is waited."
+                f"The engine of {model} {self._stalled} and was ended. Send the window again: "
+                f"a new engine takes it. VOXGATE_ENGINE_PATIENCE_S sets how long to wait."
             )
         if self._stopped:
             return EngineClosedError(f"The engine of {model} was closed before the window's end.")
         return EngineDiedError(
-            f"The engine of {model} {self.process.how_it_ended} in the middle of a window. Give "
-            f"the window again: it meets a fresh engine."
+            f"The engine of {model} {self.process.end_reason} in the middle of a window. Send "
+            f"the window again: a new engine takes it."
         )
+
+
+class Watchdog:
+    """Polls an engine's health while it has work, to find out whether it stalls.
+
+    An engine that ends after SIGTERM no longer listens. Its events show that it works: call
+    `note_progress` for each.
+    """
+
+    def __init__(self, client: EngineClient, patience_s: float) -> None:
+        self._client = client
+        self._patience_s = patience_s
+        self._interval_s = min(patience_s / 10, 1.0)
+        self._last_progress = time.monotonic()
+
+    def note_progress(self) -> None:
+        """Record that the engine works."""
+        self._last_progress = time.monotonic()
+
+    async def watch(self) -> str:
+        """Wait until the engine stalls; return how, as the predicate of a sentence."""
+        self.note_progress()
+        while True:
+            await asyncio.sleep(self._interval_s)
+            if reason := await self._stall_reason():
+                return reason
+
+    async def _stall_reason(self) -> str | None:
+        try:
+            async with asyncio.timeout(self._patience_s):
+                health = await self._client.health()
+        except TimeoutError:
+            return f"did not answer for {self._patience_s:g} s"
+        except (NotListeningError, BrokenOffError, EngineError):
+            silent_s = time.monotonic() - self._last_progress
+        else:
+            self.note_progress()
+            silent_s = health.step_age_s or 0.0
+        return f"took no step for {silent_s:.0f} s" if silent_s >= self._patience_s else None

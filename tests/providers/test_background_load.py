@@ -1,0 +1,70 @@
+"""A model loads in the background while its callers are refused."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.material import MODEL, until, voice_note
+from voxgate.audio.spool import Audio
+from voxgate.errors import EngineStartError, ModelLoadingError
+from voxgate.providers.local import LocalEngine
+from voxgate.settings import Settings
+from voxgate.transcript.values import Done, Options
+
+
+@pytest.fixture(scope="module")
+def note() -> Iterator[Audio]:
+    window = Audio.from_pcm16(voice_note()[: 4 * 32_000])
+    yield window
+    window.spool.close()
+
+
+@pytest.fixture
+async def engines() -> AsyncIterator[list[LocalEngine]]:
+    created = list[LocalEngine]()
+    yield created
+    for engine in created:
+        await engine.aclose()
+
+
+async def transcribed(engine: LocalEngine, window: Audio) -> bool:
+    return [event async for event in engine.transcribe(window, Options())][-1] == Done("en")
+
+
+async def test_callers_are_refused_while_it_loads(
+    engines: list[LocalEngine], tmp_path: Path, note: Audio
+) -> None:
+    settings = Settings(home=tmp_path, while_loading="refuse")
+    engines.append(engine := LocalEngine(MODEL, settings))
+    with pytest.raises(ModelLoadingError, match=r"cmusphinx/en-us is being loaded") as refused:
+        engine.admit()
+    assert refused.value.status == 503
+    assert refused.value.retry_after_s >= 1
+    await until(lambda: engine.alive)
+    engine.admit()
+    assert await transcribed(engine, note)
+
+
+async def test_callers_get_the_error_of_a_failed_load(
+    engines: list[LocalEngine], tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, while_loading="refuse", engine_start_s=0.01)
+    engines.append(engine := LocalEngine(MODEL, settings))
+    with pytest.raises(ModelLoadingError):
+        engine.admit()
+    sentences = list[str]()
+
+    def failed() -> bool:
+        try:
+            engine.admit()
+        except ModelLoadingError:
+            return False
+        except EngineStartError as error:
+            sentences.append(error.sentence)
+        return True
+
+    await until(failed)
+    assert "not ready after 0.01 s" in sentences[0]
+    with pytest.raises(ModelLoadingError):  # the next call tries again
+        engine.admit()
