@@ -73,9 +73,11 @@ async def test_nothing_that_a_playlist_names_is_opened(
     secret.write_bytes(encode(sample(), "x.wav"))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/x.ts"
     await decoders.warm()
-    opened = Opened("/etc/passwd", str(secret))
+    accounts = tmp_path / "passwd"  # not the system's own: any process may open that one
+    accounts.write_text("root:x:0:0:root:/root:/bin/sh\n")
+    opened = Opened(str(accounts), str(secret))
     try:
-        for target in (secret.as_uri(), str(secret), "file:///etc/passwd"):
+        for target in (secret.as_uri(), str(secret), accounts.as_uri()):
             playlist = tmp_path / name
             playlist.write_text(script.format(target, address))
             with pytest.raises(AudioError) as caught:
