@@ -103,8 +103,8 @@ def test_windows_together_give_the_text_of_each_alone(
     model = Voxtral.load(CHECKPOINT, dtype=dtype)
     with batch(model, static=static) as together:
         callers = [Caller(together, pcm16(one)) for one in spoken]
-        heard = [caller.events() for caller in callers]
-    for one, events in zip(spoken, heard, strict=True):
+        results = [caller.events() for caller in callers]
+    for one, events in zip(spoken, results, strict=True):
         single = alone(model, pcm16(one))
         (segment,) = (event for event in events if isinstance(event, Segment))
         assert segment.text == single.text.strip()
@@ -129,9 +129,9 @@ def test_each_window_keeps_its_own_options(
     sound = spoken[1]
     with batch(digits, static=static) as together:
         callers = [Caller(together, pcm16(sound), **options) for options in asked]
-        heard = [text(caller.events()) for caller in callers]
-    assert heard == [alone(digits, pcm16(sound), **options).text.strip() for options in asked]
-    assert len(set(heard)) >= 5  # two of them may end at the same word
+        results = [text(caller.events()) for caller in callers]
+    assert results == [alone(digits, pcm16(sound), **options).text.strip() for options in asked]
+    assert len(set(results)) >= 5  # two of them may end at the same word
 
 
 def test_others_get_their_text_during_a_prefill(digits: Voxtral, spoken: list[Spoken]) -> None:
@@ -388,13 +388,13 @@ def test_no_event_comes_after_stop(digits: Voxtral, spoken: list[Spoken]) -> Non
         callers = [Caller(together, pcm16(spoken[1])) for _ in range(9)]
         assert begun.wait(DEADLINE_S)
         together.stop(0)
-        told = [len(caller.received) for caller in callers]
+        counts = [len(caller.received) for caller in callers]
         go.set()
         together.stop(DEADLINE_S)
         with pytest.raises(EngineBusyError):
             Caller(together, pcm16(spoken[1]))
     assert (together.active, together.queued) == (0, 0)
-    assert [len(caller.received) for caller in callers] == told
+    assert [len(caller.received) for caller in callers] == counts
     assert all(caller.ended.empty() for caller in callers)
 
 

@@ -12,7 +12,7 @@ def sphinx() -> PocketSphinxBackend:
     return load_pocketsphinx(find_model(MODEL))
 
 
-def heard(sphinx: PocketSphinxBackend, pcm16: bytes) -> list[Event]:
+def recognised(sphinx: PocketSphinxBackend, pcm16: bytes) -> list[Event]:
     return list(sphinx.recognise(pcm16, Options()))
 
 
@@ -21,7 +21,7 @@ def segments(events: list[Event]) -> list[Segment]:
 
 
 def test_words_of_the_sample(sphinx: PocketSphinxBackend) -> None:
-    (segment,) = segments(heard(sphinx, voice_note()))
+    (segment,) = segments(recognised(sphinx, voice_note()))
     assert VOICE_NOTE_WORDS in segment.text
     (train,) = (word for word in segment.words if word.text == "train")
     assert 2.5 < train.start < train.end < 4.5
@@ -33,7 +33,7 @@ def dialogue() -> bytes:
 
 
 def test_times_of_a_real_recording(sphinx: PocketSphinxBackend, dialogue: bytes) -> None:
-    events = heard(sphinx, dialogue)
+    events = recognised(sphinx, dialogue)
     words = [word for segment in segments(events) for word in segment.words]
     assert len(words) > 10
     times = [time for word in words for time in (word.start, word.end)]
@@ -45,8 +45,8 @@ def test_times_of_a_real_recording(sphinx: PocketSphinxBackend, dialogue: bytes)
 
 
 def test_segments_carry_their_words_and_part_at_pauses(sphinx: PocketSphinxBackend) -> None:
-    found = segments(heard(sphinx, recording("night1968_5s") + bytes(SECOND) * 2))
-    found += segments(heard(sphinx, recording("night1968_45s")[: 30 * SECOND]))
+    found = segments(recognised(sphinx, recording("night1968_5s") + bytes(SECOND) * 2))
+    found += segments(recognised(sphinx, recording("night1968_45s")[: 30 * SECOND]))
     for segment in found:
         assert segment.text == " ".join(word.text for word in segment.words)
         assert (segment.start, segment.end) == (segment.words[0].start, segment.words[-1].end)
@@ -56,41 +56,41 @@ def test_segments_carry_their_words_and_part_at_pauses(sphinx: PocketSphinxBacke
 
 def test_equal_windows_give_equal_events_whatever_came_before(sphinx: PocketSphinxBackend) -> None:
     note = voice_note()
-    first = heard(sphinx, note)
-    heard(sphinx, noise(3))
-    assert heard(sphinx, note) == first
+    first = recognised(sphinx, note)
+    recognised(sphinx, noise(3))
+    assert recognised(sphinx, note) == first
     broken_off = sphinx.recognise(note, Options())
     while next(broken_off) != Progress(1.0):
         pass
     broken_off.close()
-    assert heard(sphinx, note) == first
+    assert recognised(sphinx, note) == first
 
 
 def test_progress_is_a_step_of_a_tenth_of_a_second(sphinx: PocketSphinxBackend) -> None:
-    events = heard(sphinx, noise(1.05))
+    events = recognised(sphinx, noise(1.05))
     steps = [event.audio_s for event in events if isinstance(event, Progress) and event.audio_s]
     assert steps == pytest.approx([*(step / 10 for step in range(1, 11)), 1.05])
 
 
 @pytest.mark.parametrize("seconds", [0, 0.0001, 0.02, 0.1, 30])
 def test_digital_silence_has_no_words(sphinx: PocketSphinxBackend, seconds: float) -> None:
-    events = heard(sphinx, bytes(int(seconds * 16_000) * 2))
+    events = recognised(sphinx, bytes(int(seconds * 16_000) * 2))
     assert segments(events) == []
     assert events[-1] == Done("en")
 
 
 @pytest.mark.parametrize("loudness", [2, 3000])
 def test_noise_is_answered(sphinx: PocketSphinxBackend, loudness: int) -> None:
-    events = heard(sphinx, noise(10, loudness))
+    events = recognised(sphinx, noise(10, loudness))
     assert segments(events) == []
     assert events[-1] == Done("en")
 
 
 @pytest.mark.parametrize("samples", [1, 100, 409, 410, 800])
 def test_a_window_of_a_few_samples_is_answered(sphinx: PocketSphinxBackend, samples: int) -> None:
-    assert heard(sphinx, noise(1)[: samples * 2])[-1] == Done("en")
+    assert recognised(sphinx, noise(1)[: samples * 2])[-1] == Done("en")
 
 
 def test_half_a_sample_is_refused(sphinx: PocketSphinxBackend) -> None:
     with pytest.raises(UsageError, match="3 bytes"):
-        heard(sphinx, b"abc")
+        recognised(sphinx, b"abc")

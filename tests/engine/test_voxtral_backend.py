@@ -36,12 +36,12 @@ def pcm16(spoken: Spoken) -> bytes:
     return (spoken.at_16_khz() * 32768).clip(-32768, 32767).astype("<i2").tobytes()
 
 
-def heard(voxtral: Scheduler, sound: bytes, **options: Any) -> list[Event]:
+def recognised(voxtral: Scheduler, sound: bytes, **options: Any) -> list[Event]:
     return Caller(voxtral, sound, **options).events()
 
 
 def test_a_window_is_one_segment_with_a_confidence(voxtral: Scheduler, spoken: Spoken) -> None:
-    *_, segment, done = heard(voxtral, pcm16(spoken))
+    *_, segment, done = recognised(voxtral, pcm16(spoken))
     assert isinstance(segment, Segment)
     assert segment.text == spoken.text
     assert (segment.start, segment.end) == (0.0, len(pcm16(spoken)) / SECOND)
@@ -56,7 +56,7 @@ def test_a_window_is_one_segment_with_a_confidence(voxtral: Scheduler, spoken: S
 def test_an_event_comes_for_every_half_layer_and_every_token(
     voxtral: Scheduler, spoken: Spoken
 ) -> None:
-    events = heard(voxtral, pcm16(spoken))
+    events = recognised(voxtral, pcm16(spoken))
     (done,) = (event for event in events if isinstance(event, Done))
     halves = 2 * (3 + 4)  # layers of the encoder, and of the decoder for the prompt
     assert events[:halves] == [Progress(0.0)] * halves
@@ -64,7 +64,7 @@ def test_an_event_comes_for_every_half_layer_and_every_token(
 
 
 def test_deltas_joined_are_the_segments_text(voxtral: Scheduler, spoken: Spoken) -> None:
-    events = heard(voxtral, pcm16(spoken))
+    events = recognised(voxtral, pcm16(spoken))
     deltas = [event.text for event in events if isinstance(event, Delta)]
     assert len(deltas) >= len(spoken.said)
     assert "".join(deltas) == spoken.text
@@ -74,26 +74,26 @@ def test_deltas_take_nothing_back(voxtral: Scheduler, spoken: Spoken) -> None:
     """Neither the beginning of a stop that comes, nor one that does not."""
     third, fourth = (said.word for said in spoken.said[2:4])
     for stop in (f"{third} {fourth}", f"{third} x"):
-        events = heard(voxtral, pcm16(spoken), stop=(stop,))
+        events = recognised(voxtral, pcm16(spoken), stop=(stop,))
         text = "".join(event.text for event in events if isinstance(event, Delta))
         (segment,) = (event for event in events if isinstance(event, Segment))
         assert text == segment.text == spoken.text.partition(stop)[0].strip()
 
 
 def test_silence_is_an_empty_window(voxtral: Scheduler) -> None:
-    events = heard(voxtral, bytes(5 * SECOND))
+    events = recognised(voxtral, bytes(5 * SECOND))
     assert not [event for event in events if isinstance(event, Segment)]
     assert events[-1] == Done()
 
 
 def test_options_reach_the_model(voxtral: Scheduler, spoken: Spoken) -> None:
-    *_, done = heard(voxtral, pcm16(spoken), max_tokens=1)
+    *_, done = recognised(voxtral, pcm16(spoken), max_tokens=1)
     assert isinstance(done, Done)
     assert done.tokens == 1
-    stopped = heard(voxtral, pcm16(spoken), stop=(spoken.said[2].word,))
+    stopped = recognised(voxtral, pcm16(spoken), stop=(spoken.said[2].word,))
     texts = [event.text for event in stopped if isinstance(event, Segment)]
     assert texts == [spoken.text.partition(spoken.said[2].word)[0].strip()]
-    drawn = [heard(voxtral, pcm16(spoken), temperature=2.0, seed=seed) for seed in (1, 1, 2)]
+    drawn = [recognised(voxtral, pcm16(spoken), temperature=2.0, seed=seed) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1]
     assert drawn[0] != drawn[2]
 
@@ -105,7 +105,7 @@ def test_a_text_that_runs_away_is_cut_and_marked(tmp_path: Path, spoken: Spoken)
     weights["language_model.lm_head.weight"][[2, 11]] = 0.0  # it never wants to end
     save_file(weights, tmp_path / "model.safetensors")
     endless = load_model(find_model(str(tmp_path))).scheduler()
-    *_, segment, done = heard(endless, pcm16(spoken))
+    *_, segment, done = recognised(endless, pcm16(spoken))
     endless.stop(DEADLINE_S)
     assert isinstance(segment, Segment)
     assert segment.text.startswith(spoken.text)
@@ -116,16 +116,16 @@ def test_a_text_that_runs_away_is_cut_and_marked(tmp_path: Path, spoken: Spoken)
 
 def test_bad_input_is_a_sentence(voxtral: Scheduler) -> None:
     with pytest.raises(UsageError, match="no sample"):
-        heard(voxtral, b"")
+        recognised(voxtral, b"")
     with pytest.raises(UsageError, match="16-bit"):
-        heard(voxtral, b"\0\0\0")
+        recognised(voxtral, b"\0\0\0")
     with pytest.raises(UnsupportedLanguageError, match="xx"):
-        heard(voxtral, bytes(SECOND), language="xx")
+        recognised(voxtral, bytes(SECOND), language="xx")
 
 
 def test_noise_of_any_loudness_is_taken(voxtral: Scheduler) -> None:
     noise = np.random.default_rng(5).integers(-32768, 32767, 16_000).astype("<i2")
-    assert isinstance(heard(voxtral, noise.tobytes())[-1], Done)
+    assert isinstance(recognised(voxtral, noise.tobytes())[-1], Done)
 
 
 @pytest.mark.parametrize(("budget", "slots"), [(10**12, 9), (450, 4), (400, 4), (99, 1), (-1, 1)])
@@ -137,4 +137,4 @@ def test_a_slot_holds_the_longest_window_in_any_language(voxtral: Scheduler) -> 
     dice = np.random.default_rng(5)
     loud = dice.integers(-32768, 32767, 30 * 16_000).astype("<i2").tobytes()
     for language in VOXTRAL_CAPABILITIES.languages:
-        assert isinstance(heard(voxtral, loud, language=language)[-1], Done)
+        assert isinstance(recognised(voxtral, loud, language=language)[-1], Done)

@@ -121,7 +121,7 @@ class EngineProcess:
         return bool(done)
 
     async def stop(self, grace_s: float) -> None:
-        """Send SIGTERM, wait `grace_s` seconds for windows in flight, then kill. Idempotent."""
+        """Send SIGTERM, wait `grace_s` seconds for windows in flight, then kill."""
         self._signal(os.kill, signal.SIGTERM)
         try:
             await self.wait(grace_s)

@@ -47,7 +47,7 @@ class RunningEngine:
         return cls(process, settings.engine_patience_s)
 
     async def transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:
-        """End the process, after at most `grace_s` seconds for windows in flight."""
+        """Yield the window's events. Raise `NotListeningError` for an engine that is ending."""
         async with self._watched():
             try:
                 async with aclosing(self._client.transcribe(pcm16, options)) as events:
@@ -58,7 +58,7 @@ class RunningEngine:
                 raise await self._broken_off_error() from error
 
     async def stop(self, grace_s: float) -> None:
-        """End the process, after at most `grace_s` seconds for windows in flight. Idempotent."""
+        """End the process, after at most `grace_s` seconds for windows in flight."""
         self._stopped = True
         await self.process.stop(grace_s)
 
