@@ -14,7 +14,7 @@ from voxgate.offline import is_local
 TRIED = """
 import asyncio, json, socket, sys
 import httpx2
-from voxgate.errors import OfflineError
+from voxgate.errors import VoxgateError
 from voxgate.offline import enforce
 
 enforce()
@@ -77,7 +77,8 @@ for name, way in ways.items():
     try:
         way()
         found[name] = None
-    except OfflineError as error:
+    except VoxgateError as error:
+        assert error.code == "offline"
         found[name] = error.sentence
 print(json.dumps(found))
 """
@@ -111,7 +112,7 @@ def test_a_child_does_as_its_owners_settings_say() -> None:
     code = """if True:
     import os, socket
     from voxgate import offline
-    from voxgate.errors import OfflineError
+    from voxgate.errors import VoxgateError
     from voxgate.settings import Settings
     for wanted in (False, True):
         os.environ.update(offline.child_environment(Settings(offline=wanted)))
@@ -120,7 +121,8 @@ def test_a_child_does_as_its_owners_settings_say() -> None:
             try:
                 made.bind(("0.0.0.0", 0))
                 print("open")
-            except OfflineError:
+            except VoxgateError as error:
+                assert error.code == "offline"
                 print("closed")
     """
     assert run(code, VOXGATE_OFFLINE="1").split() == ["open", "closed"]

@@ -1,429 +1,251 @@
-"""Every failure a user can meet, with its sentence, its HTTP status and whether a retry can help.
+"""Every failure that a user can meet: its code, its HTTP status, and whether a retry can help.
 
-A sentence says what happened, to which input, and the next step. The command line prints it after
-the input's name; the server puts it in an error body. Whoever raises one fills in the particulars;
-whoever catches one never has to add anything to make it understandable.
+The message of an error is a sentence for the user: what happened, to which input, and the next
+step. The command line prints it; the server returns it in an error body. Catchers add nothing.
+
+`CODES` lists every code. A class exists only where it is caught by type; any other failure is raised
+as the nearest class, with its code: `AudioError("…", code="audio_too_long")`.
 """
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# fmt: off
+Code: TypeAlias = Literal[  # the stable names of failures, for programs
+    "internal_error", "abandoned", "invalid_audio", "unreadable_audio", "not_audio",
+    "no_sound_track", "empty_audio", "truncated_audio", "audio_too_long", "audio_too_large",
+    "decoder_died", "decoder_killed", "decoder_too_slow", "invalid_request", "unsupported_option",
+    "unsupported_language", "unknown_format", "not_built", "model_not_found", "authentication",
+    "permission_denied", "offline", "not_found", "request_timeout", "payload_too_large",
+    "unsupported_media_type", "rate_limit_exceeded", "model_loading", "shutting_down",
+    "server_failed", "ledger_failed", "invalid_settings", "spool_full", "output_failed",
+    "disk_full", "registry_failed", "model_in_use", "invalid_bundle", "hub_failed",
+    "hub_access_denied", "repository_not_found", "wrong_content", "engine_error", "engine_died",
+    "engine_stalled", "engine_busy", "engine_closed", "engine_refused", "engine_start_failed",
+    "no_endpoints", "invalid_checkpoint", "checkpoint_changed", "insufficient_memory",
+    "model_too_large",
+]
+# fmt: on
+
 
 class VoxgateError(Exception):
-    """A failure with a sentence for the user.
+    """A failure with a sentence for the user. `code` defaults to the code of the class."""
 
-    `status` is the HTTP status it becomes; `code` its stable name for programs; `retryable` says
-    whether the same call may succeed when it is made again.
-    """
+    default_code: ClassVar[Code] = "internal_error"
 
-    status: ClassVar[int] = 500
-    code: ClassVar[str] = "internal_error"
-    retryable: ClassVar[bool] = False
+    def __init__(self, sentence: str, *, code: Code | None = None) -> None:
+        super().__init__(sentence)
+        self.code: Code = code or self.default_code
 
     @property
     def sentence(self) -> str:
         """What happened and what to do next, ready to be shown."""
         return str(self)
 
+    @property
+    def status(self) -> int:
+        """The HTTP status of a response with this error."""
+        return CODES[self.code].status
 
-# --- the recording -------------------------------------------------------------------------------
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call may succeed when it is made again."""
+        return CODES[self.code].retryable
 
 
 class AudioError(VoxgateError):
     """The recording itself cannot be transcribed."""
 
-    status = 400
-    code = "invalid_audio"
-
-
-class UnreadableSourceError(AudioError):
-    """The source could not be opened or read: missing, a directory, no permission, an I/O error."""
-
-    code = "unreadable_audio"
-
-
-class NotAudioError(AudioError):
-    """The bytes are of no container or codec that is read here."""
-
-    code = "not_audio"
-
-
-class NoSoundTrackError(AudioError):
-    """A container was recognised, but it holds no sound track."""
-
-    code = "no_sound_track"
-
-
-class EmptyAudioError(AudioError):
-    """No bytes, or a valid container without one sample."""
-
-    code = "empty_audio"
-
-
-class TruncatedAudioError(AudioError):
-    """The recording is cut off before anything in it can be decoded."""
-
-    code = "truncated_audio"
-
-
-class AudioTooLongError(AudioError):
-    """The sound goes on past the configured duration."""
-
-    status = 413
-    code = "audio_too_long"
-
-
-class AudioTooLargeError(AudioError):
-    """The source has more bytes than the configured size."""
-
-    status = 413
-    code = "audio_too_large"
-
-
-class DecoderDiedError(AudioError):
-    """The decoder's process ended while it read this recording, by a crash or by its limits."""
-
-    code = "decoder_died"
-
-
-class DecoderKilledError(DecoderDiedError):
-    """Somebody else ended the decoder's process: the recording is not to blame."""
-
-    status = 503
-    code = "decoder_killed"
-    retryable = True
-
-
-class DecoderTooSlowError(AudioError):
-    """The decoder fell behind real time for longer than the configured patience."""
-
-    code = "decoder_too_slow"
-
-
-# --- the request ---------------------------------------------------------------------------------
+    default_code = "invalid_audio"
 
 
 class UsageError(VoxgateError):
-    """A call that cannot mean anything: contradictory or malformed arguments."""
+    """A call with contradictory, malformed or unsupported arguments."""
 
-    status = 400
-    code = "invalid_request"
+    default_code = "invalid_request"
 
 
 class UnknownModelError(VoxgateError):
     """No model of that name is known; the sentence names the nearest ones."""
 
-    status = 404
-    code = "model_not_found"
+    default_code = "model_not_found"
 
     @classmethod
-    def of(cls, name: str, known: Iterable[str]) -> UnknownModelError:
-        """Name the models whose names come nearest to `name`, or all of them."""
-        return cls(
-            f"No model is called '{name}'. {_nearest(name, known)} `voxgate models` lists them all."
-        )
-
-
-class UnknownFormatError(VoxgateError):
-    """No transcript format of that name is known."""
-
-    status = 400
-    code = "unknown_format"
-
-    @classmethod
-    def of(cls, name: str, known: Iterable[str]) -> UnknownFormatError:
-        """Name every format that exists."""
-        return cls(f"No transcript format is called '{name}'. Known are: {', '.join(known)}.")
-
-
-class UnsupportedLanguageError(VoxgateError):
-    """The model does not know the language that was asked for."""
-
-    status = 400
-    code = "unsupported_language"
-
-
-class NotBuiltError(UsageError):
-    """Something the wire format knows and this version does not do yet."""
-
-    code = "not_built"
-
-
-class OptionError(UsageError):
-    """An option that the model cannot fulfil."""
-
-    code = "unsupported_option"
-
-
-class AuthenticationError(VoxgateError):
-    """No key, or one that is not valid here."""
-
-    status = 401
-    code = "authentication"
-
-
-class ForbiddenError(VoxgateError):
-    """The caller is known, or needs no key, and may not do this."""
-
-    status = 403
-    code = "permission_denied"
-
-
-class OfflineError(VoxgateError):
-    """Something would leave the machine, and was told not to."""
-
-    status = 403
-    code = "offline"
-
-
-class NotFoundError(VoxgateError):
-    """Nothing of that name is here: a path, a generation, a key."""
-
-    status = 404
-    code = "not_found"
-
-
-class BodyStalledError(VoxgateError):
-    """The request's body stopped arriving."""
-
-    status = 408
-    code = "request_timeout"
-    retryable = True
-
-
-class BodyTooLargeError(VoxgateError):
-    """The request's body, or its part without the recording, is larger than it may be."""
-
-    status = 413
-    code = "payload_too_large"
-
-
-class MediaTypeError(VoxgateError):
-    """The request's body is of a content type that is not read here."""
-
-    status = 415
-    code = "unsupported_media_type"
+    def for_name(cls, name: str, known: Iterable[str]) -> UnknownModelError:
+        """Return the error for `name`. It lists the nearest known names, or all of them."""
+        names = sorted(known)
+        near = get_close_matches(name.lower(), names, n=3, cutoff=0.4) or names
+        hint = f"Nearest: {', '.join(near)}." if near else "None is installed."
+        return cls(f"No model is called '{name}'. {hint} `voxgate models` lists them all.")
 
 
 class BusyError(VoxgateError):
-    """There is no room for more work now. `retry_after_s` says when to come again."""
+    """No more work can be taken now. The caller should retry after `retry_after_s` seconds."""
 
-    status = 429
-    code = "rate_limit_exceeded"
-    retryable = True
+    default_code = "rate_limit_exceeded"
 
-    def __init__(self, sentence: str, retry_after_s: int = 5) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, retry_after_s: int = 5, *, code: Code | None = None) -> None:
+        super().__init__(sentence, code=code)
         self.retry_after_s = retry_after_s
 
 
-class ModelLoadingError(BusyError):
-    """The model is being loaded, and the server was told not to let callers wait for that."""
-
-    status = 503
-    code = "model_loading"
-
-
-class ShuttingDownError(BusyError):
-    """The server takes no new work, because it is about to end."""
-
-    status = 503
-    code = "shutting_down"
-
-
 class ServerError(VoxgateError):
-    """A Voxgate server, asked by the command line, answered with a failure or not at all."""
+    """A Voxgate server that this machine is a client of failed or did not respond."""
 
-    status = 502
-    code = "server_failed"
+    default_code = "server_failed"
+
+
+class UnusableServerError(ServerError):
+    """The server refuses or cannot be reached: the next recording would fail in the same way."""
 
 
 class LedgerError(VoxgateError):
     """The database of keys and generations cannot be opened, read or written."""
 
-    status = 503
-    code = "ledger_failed"
-    retryable = True
+    default_code = "ledger_failed"
 
 
 class SettingsError(VoxgateError):
     """A setting, from the environment or the settings file, that is unknown or malformed."""
 
-    status = 500
-    code = "invalid_settings"
-
-
-# --- the machine ---------------------------------------------------------------------------------
+    default_code = "invalid_settings"
 
 
 class SpoolFullError(VoxgateError):
     """The disk that holds the decoded sound is full."""
 
-    status = 503  # not 507: clients wait and come again after a 503
-    code = "spool_full"
-    retryable = True
+    default_code = "spool_full"
 
 
 class OutputError(VoxgateError):
-    """A transcript could not be written where it was asked for."""
+    """A transcript or an archive could not be written."""
 
-    code = "output_failed"
-
-
-class DiskFullError(VoxgateError):
-    """A model does not fit on the disk that models lie on."""
-
-    status = 503
-    code = "disk_full"
+    default_code = "output_failed"
 
 
 class RegistryError(VoxgateError):
     """The folder of models, or a record in it, cannot be read or written."""
 
-    status = 503
-    code = "registry_failed"
-
-
-class BundleError(VoxgateError):
-    """A file that is no exported model, or no whole one."""
-
-    status = 400
-    code = "invalid_bundle"
-
-
-class ModelInUseError(RegistryError):
-    """An engine works with a model that is to be removed."""
-
-    status = 409
-    code = "model_in_use"
+    default_code = "registry_failed"
 
 
 class HubError(VoxgateError):
-    """The hub of models cannot be reached, or answered with a failure."""
+    """The hub of models cannot be reached, or responded with a failure."""
 
-    status = 502
-    code = "hub_failed"
-    retryable = True
-
-
-class HubAccessError(HubError):
-    """The hub does not let this caller have the model."""
-
-    status = 403
-    code = "hub_access_denied"
-    retryable = False
-
-
-class UnknownRepositoryError(HubError):
-    """The hub has no such repository, revision or file."""
-
-    status = 404
-    code = "repository_not_found"
-    retryable = False
+    default_code: ClassVar[Code] = "hub_failed"
 
 
 class WrongContentError(HubError):
-    """What arrived is not what the hub announced."""
+    """The hub sent other content than it announced."""
 
-    code = "wrong_content"
+    default_code = "wrong_content"
 
 
 class EngineError(VoxgateError):
-    """The engine could not do its work; the recording is not to blame."""
+    """The engine failed; the recording is not the cause."""
 
-    status = 503
-    code = "engine_error"
-    retryable = True
+    default_code: ClassVar[Code] = "engine_error"
 
 
 class EngineStartError(EngineError):
-    """The engine's process did not become ready."""
+    """No engine of the model can start."""
 
-    code = "engine_start_failed"
-    retryable = False
-
-
-class NoWeightsError(EngineStartError):
-    """The model is known, and what it needs is not installed here."""
-
-    status = 404
-    code = "no_endpoints"
+    default_code: ClassVar[Code] = "engine_start_failed"
 
 
 class CheckpointError(EngineStartError):
-    """A folder of weights that cannot be loaded: missing, broken, or of another kind of model."""
+    """A folder of weights cannot be loaded: missing, broken, or of another kind of model."""
 
-    status = 400
-    code = "invalid_checkpoint"
+    default_code = "invalid_checkpoint"
 
 
 class ChangedCheckpointError(EngineStartError):
     """A model's files are no longer those that were installed."""
 
-    status = 503
-    code = "checkpoint_changed"
+    default_code = "checkpoint_changed"
 
 
 class InsufficientMemoryError(EngineStartError):
-    """The model needs more memory than is free, and it may be free later."""
+    """The model needs more memory than is free now."""
 
-    code = "insufficient_memory"
-    retryable = True
-
-
-class ModelTooLargeError(EngineStartError):
-    """The model needs more memory than engines here may ever have."""
-
-    status = 404  # no endpoint can serve it here; clients would repeat a 5xx for an hour
-    code = "model_too_large"
+    default_code = "insufficient_memory"
 
 
-class EngineDiedError(EngineError):
-    """The engine's process ended in the middle of work."""
+class ErrorCode(NamedTuple):
+    """The meaning of a code."""
 
-    code = "engine_died"
-
-
-class EngineStalledError(EngineError):
-    """The engine had work and took no step for longer than the configured patience."""
-
-    code = "engine_stalled"
+    kind: type[VoxgateError]
+    status: int  # HTTP
+    retryable: bool  # whether the same call may succeed later
+    when: str  # it is raised
 
 
-class EngineBusyError(EngineError):
-    """The engine's queue is full; nothing of the call was kept."""
+# fmt: off
+# ruff: noqa: E501 (one line a code)
+CODES: dict[Code, ErrorCode] = {
+    "internal_error": ErrorCode(VoxgateError, 500, False, "Voxgate has a bug."),
+    "abandoned": ErrorCode(VoxgateError, 499, False, "No caller waits for the job any more. Only the ledger shows it."),
+    "invalid_audio": ErrorCode(AudioError, 400, False, "The recording cannot be transcribed."),
+    "unreadable_audio": ErrorCode(AudioError, 400, False, "The recording cannot be opened or read: missing, a directory, no permission, an I/O error."),
+    "not_audio": ErrorCode(AudioError, 400, False, "The bytes have no supported container or codec."),
+    "no_sound_track": ErrorCode(AudioError, 400, False, "The container has no sound track."),
+    "empty_audio": ErrorCode(AudioError, 400, False, "The recording has no bytes, or is a valid container without a sample."),
+    "truncated_audio": ErrorCode(AudioError, 400, False, "The recording is cut off before anything in it can be decoded."),
+    "audio_too_long": ErrorCode(AudioError, 413, False, "The sound is longer than the configured duration."),
+    "audio_too_large": ErrorCode(AudioError, 413, False, "The recording has more bytes than the configured size."),
+    "decoder_died": ErrorCode(AudioError, 400, False, "The decoder's process crashed on this recording, or met its limits."),
+    "decoder_killed": ErrorCode(AudioError, 503, True, "Something else ended the decoder's process; the recording is not the cause."),
+    "decoder_too_slow": ErrorCode(AudioError, 400, False, "Decoding fell behind real time for longer than the configured patience."),
+    "invalid_request": ErrorCode(UsageError, 400, False, "An argument is malformed, or arguments contradict each other."),
+    "unsupported_option": ErrorCode(UsageError, 400, False, "The model does not support an option."),
+    "unsupported_language": ErrorCode(UsageError, 400, False, "The model does not know the requested language."),
+    "unknown_format": ErrorCode(UsageError, 400, False, "No transcript format has that name."),
+    "not_built": ErrorCode(UsageError, 400, False, "The API defines it, and this version does not implement it."),
+    "model_not_found": ErrorCode(UnknownModelError, 404, False, "No model has that name."),
+    "authentication": ErrorCode(VoxgateError, 401, False, "The request has no key, or an invalid one."),
+    "permission_denied": ErrorCode(VoxgateError, 403, False, "The caller is not allowed to do this."),
+    "offline": ErrorCode(VoxgateError, 403, False, "Something would leave the machine, and VOXGATE_OFFLINE forbids it."),
+    "not_found": ErrorCode(VoxgateError, 404, False, "No path, generation or key has that name."),
+    "request_timeout": ErrorCode(VoxgateError, 408, True, "The request's body stopped arriving."),
+    "payload_too_large": ErrorCode(VoxgateError, 413, False, "The body, or its part without the recording, is too large."),
+    "unsupported_media_type": ErrorCode(VoxgateError, 415, False, "The body has an unsupported content type."),
+    "rate_limit_exceeded": ErrorCode(BusyError, 429, True, "The server has as many jobs as it may."),
+    "model_loading": ErrorCode(BusyError, 503, True, "The model is being loaded, and VOXGATE_WHILE_LOADING is 'refuse'."),
+    "shutting_down": ErrorCode(BusyError, 503, True, "The server is about to end."),
+    "server_failed": ErrorCode(ServerError, 502, False, "A server that the command line called failed or did not respond."),
+    "ledger_failed": ErrorCode(LedgerError, 503, True, "The database cannot be opened, read or written."),
+    "invalid_settings": ErrorCode(SettingsError, 500, False, "A setting is unknown or malformed."),
+    "spool_full": ErrorCode(SpoolFullError, 503, True, "The disk for decoded sound is full."),  # not 507: clients retry a 503
+    "output_failed": ErrorCode(OutputError, 500, False, "A file cannot be written."),
+    "disk_full": ErrorCode(VoxgateError, 503, False, "A model does not fit on the disk of the models."),
+    "registry_failed": ErrorCode(RegistryError, 503, False, "The folder of models cannot be read or written."),
+    "model_in_use": ErrorCode(RegistryError, 409, False, "An engine has loaded a model that should be removed."),
+    "invalid_bundle": ErrorCode(VoxgateError, 400, False, "A file is not a complete exported model."),
+    "hub_failed": ErrorCode(HubError, 502, True, "The hub cannot be reached, or responded with a failure."),
+    "hub_access_denied": ErrorCode(HubError, 403, False, "The hub denies access to the model."),
+    "repository_not_found": ErrorCode(HubError, 404, False, "The hub has no such repository, revision or file."),
+    "wrong_content": ErrorCode(WrongContentError, 502, True, "The hub sent other content than it announced."),
+    "engine_error": ErrorCode(EngineError, 503, True, "The engine failed; the recording is not the cause."),
+    "engine_died": ErrorCode(EngineError, 503, True, "The engine's process ended during a window."),
+    "engine_stalled": ErrorCode(EngineError, 503, True, "The engine made no step for longer than the configured patience."),
+    "engine_busy": ErrorCode(EngineError, 503, True, "The engine's queue is full; it kept nothing of the call."),
+    "engine_closed": ErrorCode(EngineError, 503, False, "The engine was closed before or during the call."),
+    "engine_refused": ErrorCode(EngineError, 502, False, "The engine cannot transcribe this window; a retry would not help."),
+    "engine_start_failed": ErrorCode(EngineStartError, 503, False, "The engine's process did not become ready."),
+    "no_endpoints": ErrorCode(EngineStartError, 404, False, "The model is known, and not installed or not runnable on this machine."),
+    "invalid_checkpoint": ErrorCode(CheckpointError, 400, False, "A folder of weights is missing, broken, or of another kind of model."),
+    "checkpoint_changed": ErrorCode(ChangedCheckpointError, 503, False, "A model's files changed after their installation."),
+    "insufficient_memory": ErrorCode(InsufficientMemoryError, 503, True, "The model needs more memory than is free now."),
+    "model_too_large": ErrorCode(EngineStartError, 404, False, "The model needs more memory than engines may ever have."),  # not 503: clients repeat a 5xx for an hour
+}
+# fmt: on
 
-    code = "engine_busy"
 
-
-class EngineClosedError(EngineError):
-    """The engine was closed by its owner, before or during the call."""
-
-    code = "engine_closed"
-    retryable = False
-
-
-class EngineRefusedError(EngineError):
-    """The engine cannot do this work, and says that giving it again would not help."""
-
-    status = 502
-    code = "engine_refused"
-    retryable = False
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    near = get_close_matches(name.lower(), names, n=3, cutoff=0.4) or names
-    return f"Nearest: {', '.join(near)}." if near else "None is installed."
-
-
-# A server's failure that its caller treats differently from others. Free of any HTTP.
-
-
-class UnusableServerError(ServerError):
-    """The server refuses or cannot be reached: the next recording would meet the same."""
+def error_from_code(code: Code, sentence: str) -> VoxgateError:
+    """Return an error of the class that `CODES` names, for an error that another process sent."""
+    return CODES[code].kind(sentence, code=code)

@@ -14,7 +14,7 @@ from ipaddress import IPv6Address, ip_address
 from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING
 
-from voxgate.errors import OfflineError
+from voxgate.errors import VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,12 +65,13 @@ def is_local(host: str | None) -> bool:
     return (mapped or address).is_loopback
 
 
-def refusal(what: str, instead: str = "") -> OfflineError:
+def refusal(what: str, instead: str = "") -> VoxgateError:
     """The one sentence for what would leave the machine."""
-    return OfflineError(
+    return VoxgateError(
         f"{what}, and Voxgate was told to stay offline (--offline, {OFFLINE_VARIABLE}, or "
         f"'offline' in "
-        f"config.toml). {instead or 'Leave that out to allow it.'}"
+        f"config.toml). {instead or 'Leave that out to allow it.'}",
+        code="offline",
     )
 
 

@@ -307,7 +307,7 @@ async def test_temporary_errors_are_raised_without_retries(tmp_path: Path) -> No
 async def test_retries_survive_a_temporary_failure(
     tmp_path: Path, client: Client, name: str
 ) -> None:
-    fault = errors.EngineDiedError("The engine ended. Try again.")
+    fault = errors.EngineError("The engine ended. Try again.", code="engine_died")
     async with serving(tmp_path, Scripted(faults={0: [fault] * 3})) as server:
         (answer,) = await client.do(client.transcription(server, name=name))
     assert answer["value"]["text"].startswith("from 0.")
@@ -343,7 +343,7 @@ async def test_a_client_that_timed_out_finds_its_job_again(tmp_path: Path) -> No
 
 
 async def test_a_failure_after_white_space_is_no_transcript(tmp_path: Path) -> None:
-    stalled = errors.EngineStalledError("The engine stalled. Try again.")
+    stalled = errors.EngineError("The engine stalled. Try again.", code="engine_stalled")
     provider = Scripted(gate=lambda _: asyncio.sleep(0.5), faults={0: [stalled] * 3})
     async with serving(tmp_path, provider, filler_after_s=0.05) as server:
         (answer,) = await OPENROUTER.do(OPENROUTER.transcription(server))

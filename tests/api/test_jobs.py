@@ -138,8 +138,8 @@ async def test_another_key_always_gets_a_job(tmp_path: Path) -> None:
 
 
 async def test_a_model_that_cannot_be_loaded_is_refused_before_any_work(tmp_path: Path) -> None:
-    too_large = errors.ModelTooLargeError("It takes more than there is.")
-    loading = errors.ModelLoadingError("It is being loaded.", retry_after_s=7)
+    too_large = errors.EngineStartError("It takes more than there is.", code="model_too_large")
+    loading = errors.BusyError("It is being loaded.", retry_after_s=7, code="model_loading")
     provider = Scripted(refusals=[too_large, loading])
     async with serving(tmp_path, provider) as server:
         refused = await server.post(recording())
@@ -157,7 +157,7 @@ async def test_a_repost_joins_its_job_though_the_model_is_refused_now(tmp_path: 
     provider = Scripted(gate=gate)
     async with serving(tmp_path, provider) as server:
         await post_and_disconnect(server, recording(), provider)
-        provider.refusals.append(errors.ModelLoadingError("It is being loaded."))
+        provider.refusals.append(errors.BusyError("It is being loaded.", code="model_loading"))
         again = asyncio.create_task(server.post(recording()))
         await asyncio.sleep(0)
         gate.open.set()

@@ -41,7 +41,9 @@ async def test_white_space_keeps_a_json_client_waiting(tmp_path: Path) -> None:
 
 async def test_a_failure_after_white_space_is_an_error_object(tmp_path: Path) -> None:
     gate = Gate()
-    provider = Scripted(gate=gate, faults={0: [errors.EngineStalledError("It stalled.")] * 3})
+    provider = Scripted(
+        gate=gate, faults={0: [errors.EngineError("It stalled.", code="engine_stalled")] * 3}
+    )
     async with serving(tmp_path, provider, filler_after_s=0.1) as server:
         async with server.client.stream(
             "POST", "/audio/transcriptions", json=recording()
@@ -71,7 +73,9 @@ async def test_a_failure_after_white_space_is_an_error_object(tmp_path: Path) ->
 )
 async def test_no_other_client_gets_white_space(tmp_path: Path, parts: dict[str, Any]) -> None:
     gate = Gate()
-    provider = Scripted(gate=gate, faults={0: [errors.EngineStalledError("It stalled.")] * 3})
+    provider = Scripted(
+        gate=gate, faults={0: [errors.EngineError("It stalled.", code="engine_stalled")] * 3}
+    )
     async with serving(tmp_path, provider, filler_after_s=0.05) as server:
         waiting = asyncio.create_task(server.client.post("/audio/transcriptions", **parts))
         await until(lambda: provider.running == 1, "the provider's work")

@@ -369,7 +369,7 @@ async def test_the_frameworks_errors_have_the_same_shape(server: Running) -> Non
 
 
 async def test_a_failure_of_the_provider_is_reported(tmp_path: Path) -> None:
-    fault = errors.EngineDiedError("The engine ended. Try again.")
+    fault = errors.EngineError("The engine ended. Try again.", code="engine_died")
     async with serving(tmp_path, Scripted(faults={0: [fault] * 3})) as server:
         response = await server.post(recording())
         assert response.status_code == 503

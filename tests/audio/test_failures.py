@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from tests.decoding import decode
+from tests.failures import raises
 from tests.sounds import RATE, SAMPLE, encode, ffmpeg, picture_only, sample
 from voxgate import errors
 from voxgate.audio.pcm import PcmDeclaration
 from voxgate.audio.source import Source
+from voxgate.errors import AudioError, Code
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,30 +27,28 @@ if TYPE_CHECKING:
 
 async def refused(
     data: bytes,
-    kind: type[errors.AudioError],
+    code: Code,
     decoders: DecoderPool,
     settings: Settings | None = None,
     **named: Any,
 ) -> str:
     """The sentence with which these bytes are refused."""
     own = None if settings else decoders  # decoders keep the settings they began with
-    with pytest.raises(kind) as caught:
+    with raises(code) as caught:
         await decode(data, own, settings, **{"name": "bad.bin", **named})
-    assert type(caught.value) is kind
+    assert isinstance(caught.value, AudioError)
     assert "bad.bin" in caught.value.sentence
     assert 400 <= caught.value.status < 500
     return caught.value.sentence
 
 
 async def test_text(decoders: DecoderPool) -> None:
-    assert "text" in await refused(
-        b"Dear all,\n\nthe minutes are ...\n", errors.NotAudioError, decoders
-    )
+    assert "text" in await refused(b"Dear all,\n\nthe minutes are ...\n", "not_audio", decoders)
 
 
 async def test_random_bytes(decoders: DecoderPool) -> None:
     data = np.random.default_rng(1).bytes(100_000)
-    assert "no known container" in await refused(data, errors.NotAudioError, decoders)
+    assert "no known container" in await refused(data, "not_audio", decoders)
 
 
 @pytest.mark.parametrize("data", [b"\0", b"\0" * 100_000, b"RIFF", b"ID3", b"\xff\xfb\x90\x00"])
@@ -60,22 +60,22 @@ async def test_next_to_nothing(data: bytes, decoders: DecoderPool) -> None:
 
 async def test_an_image_is_not_audio(decoders: DecoderPool) -> None:
     png = ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:duration=1", "-frames:v", "1", "x.png")
-    await refused(png, errors.NotAudioError, decoders)
+    await refused(png, "not_audio", decoders)
 
 
 @pytest.mark.parametrize("name", ["x.mp4", "x.mkv", "x.avi"])
 async def test_a_film_without_sound(name: str, decoders: DecoderPool) -> None:
-    assert "video" in await refused(picture_only(name), errors.NoSoundTrackError, decoders)
+    assert "video" in await refused(picture_only(name), "no_sound_track", decoders)
 
 
 async def test_an_empty_file(decoders: DecoderPool) -> None:
-    assert "0 bytes" in await refused(b"", errors.EmptyAudioError, decoders)
+    assert "0 bytes" in await refused(b"", "empty_audio", decoders)
 
 
 @pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.aiff"])
 async def test_a_valid_file_without_samples(name: str, decoders: DecoderPool) -> None:
     data = encode(np.zeros(0, np.int16), name)
-    assert "not one sample" in await refused(data, errors.EmptyAudioError, decoders)
+    assert "not one sample" in await refused(data, "empty_audio", decoders)
 
 
 async def test_a_wav_that_announces_more_than_it_holds(decoders: DecoderPool) -> None:
@@ -152,7 +152,7 @@ async def test_half_an_ogg_gives_half_the_sound(decoders: DecoderPool) -> None:
 
 async def test_half_an_mp4_has_no_index(decoders: DecoderPool) -> None:
     data = encode(sample(), "x.m4a")
-    sentence = await refused(data[: len(data) // 2], errors.TruncatedAudioError, decoders)
+    sentence = await refused(data[: len(data) // 2], "truncated_audio", decoders)
     assert "cut off" in sentence
 
 
@@ -160,7 +160,7 @@ async def test_a_flac_that_expands_to_hours_is_refused_by_its_header(decoders: D
     data = encode(np.zeros(100 * RATE, np.int16), "x.flac")
     settings = Settings(max_duration_s=60)
     assert len(data) < 100_000
-    sentence = await refused(data, errors.AudioTooLongError, decoders, settings)
+    sentence = await refused(data, "audio_too_long", decoders, settings)
     assert "VOXGATE_MAX_DURATION_S" in sentence
 
 
@@ -168,7 +168,7 @@ async def test_a_flac_that_hides_its_hours_is_stopped_at_the_limit(decoders: Dec
     data = bytearray(encode(np.zeros(100 * RATE, np.int16), "x.flac"))
     data[21] &= 0xF0  # STREAMINFO: the number of samples, 36 bits; 0 means unknown
     data[22:26] = bytes(4)
-    await refused(bytes(data), errors.AudioTooLongError, decoders, Settings(max_duration_s=60))
+    await refused(bytes(data), "audio_too_long", decoders, Settings(max_duration_s=60))
 
 
 async def test_a_gap_of_hours_costs_nothing_and_is_stopped_at_the_limit(
@@ -178,42 +178,42 @@ async def test_a_gap_of_hours_costs_nothing_and_is_stopped_at_the_limit(
         sample(), "x.mkv", "-c:a", "pcm_s16le",
         "-bsf:a", "setts=ts='if(gte(PTS*TB,5),PTS+100*3600/TB,PTS)'",
     )  # fmt: skip
-    await refused(data, errors.AudioTooLongError, decoders)
+    await refused(data, "audio_too_long", decoders)
 
 
 async def test_a_pipe_that_brings_nothing(decoders: DecoderPool) -> None:
-    with pytest.raises(errors.EmptyAudioError, match="first byte"):
+    with raises("empty_audio", match="first byte"):
         await decode(os.devnull, decoders)
 
 
 async def test_too_many_bytes(decoders: DecoderPool, tmp_path: Path) -> None:
     settings = Settings(max_source_bytes=1000)
     assert "VOXGATE_MAX_SOURCE_BYTES" in await refused(
-        SAMPLE.read_bytes(), errors.AudioTooLargeError, decoders, settings
+        SAMPLE.read_bytes(), "audio_too_large", decoders, settings
     )
-    with pytest.raises(errors.AudioTooLargeError):
+    with raises("audio_too_large"):
         await decode(SAMPLE, None, settings)
 
 
 async def test_a_pipe_without_end_is_stopped_at_the_limit() -> None:
     settings = Settings(max_source_bytes=10_000_000, max_duration_s=1e6)
     declared = PcmDeclaration("s16le", 16_000)
-    with open("/dev/zero", "rb") as zeros, pytest.raises(errors.AudioTooLargeError):  # noqa: PTH123
+    with open("/dev/zero", "rb") as zeros, raises("audio_too_large"):  # noqa: PTH123
         await decode(zeros, None, settings, pcm=declared)
 
 
 async def test_a_device_without_end_is_stopped_by_its_duration() -> None:
     settings = Settings(max_duration_s=100)
-    with pytest.raises(errors.AudioTooLongError):
+    with raises("audio_too_long"):
         await decode("/dev/zero", None, settings, pcm=PcmDeclaration("s16le", 16_000))
 
 
 async def test_missing_folder_and_unreadable(decoders: DecoderPool, tmp_path: Path) -> None:
-    with pytest.raises(errors.UnreadableSourceError, match="no file"):
+    with raises("unreadable_audio", match="no file"):
         await decode(tmp_path / "nothing.wav", decoders)
-    with pytest.raises(errors.UnreadableSourceError, match="folder"):
+    with raises("unreadable_audio", match="folder"):
         await decode(tmp_path, decoders)
-    with pytest.raises(errors.UnreadableSourceError):
+    with raises("unreadable_audio"):
         await decode("nul\0byte.wav", decoders)
 
 
@@ -234,7 +234,7 @@ async def test_a_source_that_fails_is_to_blame_and_not_the_disk(decoders: Decode
     closed = io.BytesIO(b"RIFF")
     closed.close()
     for file, said in ((Broken(), "the line is dead"), (closed, "closed file")):
-        with pytest.raises(errors.UnreadableSourceError, match=said):
+        with raises("unreadable_audio", match=said):
             await decode(file, decoders)  # type: ignore[arg-type]
 
 

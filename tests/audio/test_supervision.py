@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.decoding import decode
+from tests.failures import raises
 from tests.processes import alive, children, open_files, until
 from tests.sounds import RATE, SAMPLE, encode, sample
 from voxgate import errors
@@ -51,7 +52,7 @@ async def test_a_killed_decoder_is_reported_and_the_others_go_on(
         decoded, pid = await begin(source, decoders)
         other = asyncio.create_task(decode(long, decoders))
         os.kill(pid, number)
-        with pytest.raises(errors.DecoderKilledError, match=r"a\.flac") as caught:
+        with raises("decoder_killed", match=r"a\.flac") as caught:
             async for _ in decoded:
                 pass
     assert caught.value.retryable
@@ -64,7 +65,7 @@ async def test_a_crashing_decoder_is_told_from_a_killed_one(
     with Source.open(long, Settings(), name="a.flac") as source:
         decoded, pid = await begin(source, decoders)
         os.kill(pid, signal.SIGSEGV)
-        with pytest.raises(errors.DecoderDiedError, match="signal 11") as caught:
+        with raises("decoder_died", match="signal 11") as caught:
             async for _ in decoded:
                 pass
     assert not caught.value.retryable
@@ -77,7 +78,7 @@ async def test_a_decoder_that_hangs_is_ended(long: bytes) -> None:
         with Source.open(long, settings, name="a.flac") as source:
             decoded, pid = await begin(source, decoders)
             os.kill(pid, signal.SIGSTOP)
-            with pytest.raises(errors.DecoderTooSlowError, match=r"a\.flac"):
+            with raises("decoder_too_slow", match=r"a\.flac"):
                 async for _ in decoded:
                     pass
         assert not alive(pid)
@@ -88,7 +89,7 @@ async def test_a_decoder_that_computes_too_long_is_ended() -> None:
     settings = Settings(decoder_cpu_s=1)
     long = encode(np.tile(sample(), 240), "x.mp3", "-b:a", "32k")
     async with DecoderPool(settings) as decoders:
-        with pytest.raises(errors.DecoderTooSlowError):
+        with raises("decoder_too_slow"):
             await decode(long, decoders, settings)
 
 
@@ -115,7 +116,7 @@ async def test_a_killed_server_is_replaced(long: bytes, decoders: DecoderPool) -
     with Source.open(long, Settings(), name="a.flac") as source:
         decoded, pid = await begin(source, decoders)
         os.kill(server, signal.SIGKILL)
-        with pytest.raises(errors.DecoderKilledError):
+        with raises("decoder_killed"):
             async for _ in decoded:
                 pass
     await until(lambda: not alive(pid), "the end of the server's decoder")

@@ -155,7 +155,7 @@ def test_an_invalid_value_of_the_flag(at: Place, value: str) -> None:
 CHILD = """
 import json, socket, sys
 from voxgate import offline
-from voxgate.errors import OfflineError
+from voxgate.errors import VoxgateError
 offline.inherit()
 refused = []
 for family, kind, call, address in (
@@ -172,7 +172,8 @@ for family, kind, call, address in (
     with socket.socket(family, kind) as made:
         try:
             getattr(made, call)(*([b"x"] if call == "sendto" else []), address)
-        except OfflineError:
+        except VoxgateError as error:
+            assert error.code == "offline"
             refused.append([call, str(address[0])])
         except OSError as error:
             refused.append([call, repr(error)])

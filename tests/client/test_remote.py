@@ -13,17 +13,12 @@ from typing import Any
 import pytest
 
 from tests.client.wire import GOLDEN, Answer, Wire, chunked, error, failure, http, wire
+from tests.failures import raises
 from voxgate.audio.pcm import PcmDeclaration
 from voxgate.client.remote import MAX_RETRIES, RemoteSession
 from voxgate.client.transcript import parse_transcript
 from voxgate.client.transport import TransportLimits
-from voxgate.errors import (
-    EmptyAudioError,
-    ServerError,
-    UnreadableSourceError,
-    UnusableServerError,
-    UsageError,
-)
+from voxgate.errors import ServerError, UnusableServerError, UsageError
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options, Transcript
 
@@ -158,9 +153,9 @@ async def test_what_cannot_be_read_is_told_without_asking(
 ) -> None:
     (tmp_path / "empty.wav").touch()
     with wire() as server:
-        with pytest.raises(UnreadableSourceError):
+        with raises("unreadable_audio"):
             await heard(server.url, settings, tmp_path / "no-such.wav")
-        with pytest.raises(EmptyAudioError):
+        with raises("empty_audio"):
             await heard(server.url, settings, tmp_path / "empty.wav")
         with pytest.raises(UsageError, match="s16le:16000:1"):
             await heard(server.url, settings, tmp_path, pcm=PcmDeclaration("u8", 8000))

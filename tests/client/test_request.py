@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.failures import raises
 from voxgate.audio.pcm import PcmDeclaration
 from voxgate.audio.source import Source
 from voxgate.client.request import (
@@ -16,7 +17,7 @@ from voxgate.client.request import (
     audio_format,
     open_upload,
 )
-from voxgate.errors import AudioTooLargeError, EmptyAudioError, UnreadableSourceError, UsageError
+from voxgate.errors import UsageError
 from voxgate.settings import Settings
 
 ASKED = {"model": "a/b", "timestamp_granularities": ["segment"]}
@@ -76,10 +77,10 @@ async def test_a_pipe_is_copied_to_its_end(tmp_path: Path, settings: Settings) -
 def test_an_empty_pipe_and_an_endless_device_are_told(settings: Settings, tmp_path: Path) -> None:
     ours, theirs = os.pipe()
     os.close(theirs)
-    with os.fdopen(ours, "rb") as pipe, pytest.raises(EmptyAudioError, match="the microphone"):
+    with os.fdopen(ours, "rb") as pipe, raises("empty_audio", match="the microphone"):
         open_upload(pipe, settings, name="the microphone", pcm=None)
     small = Settings(home=tmp_path, spool_dir=tmp_path, max_source_bytes=3 << 20)
-    with pytest.raises(AudioTooLargeError, match="/dev/zero is larger than 3 MB"):
+    with raises("audio_too_large", match="/dev/zero is larger than 3 MB"):
         open_upload("/dev/zero", small, name=None, pcm=None)
 
 
@@ -88,7 +89,7 @@ async def test_a_file_that_becomes_shorter_is_told(tmp_path: Path, settings: Set
     path.write_bytes(bytes(1000))
     with Source.open(path, settings) as source:
         os.truncate(path, 500)
-        with pytest.raises(UnreadableSourceError, match=r"a\.wav became shorter"):
+        with raises("unreadable_audio", match=r"a\.wav became shorter"):
             await sent(TranscriptionUpload(source, ASKED))
 
 
@@ -99,7 +100,7 @@ async def test_a_disk_that_fails_is_told(tmp_path: Path, settings: Settings) -> 
         unreadable = os.open(path, os.O_WRONLY)
         os.dup2(unreadable, source.fd)
         os.close(unreadable)
-        with pytest.raises(UnreadableSourceError, match=r"a\.wav could not be read \(Bad file"):
+        with raises("unreadable_audio", match=r"a\.wav could not be read \(Bad file"):
             await sent(TranscriptionUpload(source, ASKED))
 
 

@@ -10,7 +10,7 @@ from tests.engine.material import DEADLINE_S
 from voxgate.engine.app import create_app
 from voxgate.engine.protocol import Failure, decode
 from voxgate.engine.thread_scheduler import ThreadScheduler
-from voxgate.errors import NotAudioError
+from voxgate.errors import AudioError
 from voxgate.models.capabilities import Capabilities
 from voxgate.transcript.values import Event, Options, Progress
 
@@ -58,7 +58,7 @@ async def test_an_accident_becomes_an_error_line_without_its_details(
 
 
 async def test_an_error_with_a_sentence_keeps_it() -> None:
-    async with client(NotAudioError("This is a poem.")) as http:
+    async with client(AudioError("This is a poem.", code="not_audio")) as http:
         response = await http.post("/transcribe", content=b"\0\0")
     assert decode(response.content.splitlines()[-1]) == Failure(
         "not_audio", "This is a poem.", False

@@ -12,15 +12,7 @@ from voxgate.engine.protocol import (
     encode,
     encode_options,
 )
-from voxgate.errors import (
-    EngineBusyError,
-    EngineError,
-    EngineRefusedError,
-    OptionError,
-    UnsupportedLanguageError,
-    UsageError,
-    VoxgateError,
-)
+from voxgate.errors import EngineError, UsageError, VoxgateError
 from voxgate.transcript.values import Delta, Done, Notice, Options, Progress, Segment, Word
 
 WORD = Word("naïve\n", 0.1, 0.4, 0.5)
@@ -184,21 +176,26 @@ def test_options_out_of_range_are_refused_by_their_name(text: str) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        *(UsageError("a"), UnsupportedLanguageError("b"), OptionError("c")),
-        *(EngineError("d"), EngineBusyError("e")),
+        *(
+            UsageError("a"),
+            UsageError("b", code="unsupported_language"),
+            UsageError("c", code="unsupported_option"),
+        ),
+        *(EngineError("d"), EngineError("e", code="engine_busy")),
     ],
     ids=repr,
 )
 def test_a_known_error_comes_out_as_the_same(error: VoxgateError) -> None:
     arrived = Failure.from_error(error).to_error()
-    assert type(arrived) is type(error)
+    assert (type(arrived), arrived.code) == (type(error), error.code)
     assert arrived.sentence == error.sentence
 
 
 def test_an_unknown_error_keeps_whether_a_retry_helps() -> None:
-    assert isinstance(Failure("cuda_oom", "s", retryable=True).to_error(), EngineError)
+    temporary = Failure("cuda_oom", "s", retryable=True).to_error()
+    assert (type(temporary), temporary.code) == (EngineError, "engine_error")
     final = Failure("engine_error", "s", retryable=False).to_error()
-    assert isinstance(final, EngineRefusedError)
+    assert (type(final), final.code) == (EngineError, "engine_refused")
     assert not final.retryable
 
 

@@ -1,7 +1,5 @@
-import pytest
-
+from tests.failures import raises
 from voxgate.engine.queue import RequestQueue, WindowRequest
-from voxgate.errors import EngineBusyError
 from voxgate.transcript.values import Event, Options
 
 
@@ -38,7 +36,7 @@ def test_a_full_queue_refuses() -> None:
     queue = RequestQueue(limit=2)
     for _ in range(2):
         queue.add(request())
-    with pytest.raises(EngineBusyError, match="2 windows waiting"):
+    with raises("engine_busy", match="2 windows waiting"):
         queue.add(request())
 
 
@@ -47,5 +45,5 @@ def test_a_closed_queue_is_empty_and_refuses() -> None:
     queue.add(request())
     queue.close()
     assert (len(queue), queue.first()) == (0, None)
-    with pytest.raises(EngineBusyError):
+    with raises("engine_busy"):
         queue.add(request())

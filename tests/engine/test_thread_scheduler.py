@@ -7,9 +7,9 @@ from threading import Event as Flag
 import pytest
 
 from tests.engine.material import DEADLINE_S, wait_until
+from tests.failures import raises
 from voxgate.engine.queue import WindowRequest
 from voxgate.engine.thread_scheduler import ThreadScheduler
-from voxgate.errors import EngineBusyError
 from voxgate.transcript.values import Done, Event, Options, Progress
 
 REQUESTS: dict[bytes, "ScriptedRequest"] = {}  # by their PCM
@@ -71,7 +71,7 @@ def test_a_full_queue_refuses(scheduler: ThreadScheduler) -> None:
     wait_until(lambda: scheduler.active == 1)
     for scripted in waiting:
         scheduler.add(scripted.request)
-    with pytest.raises(EngineBusyError, match="2 windows waiting"):
+    with raises("engine_busy", match="2 windows waiting"):
         scheduler.add(ScriptedRequest().request)
     for scripted in (running, *waiting):
         scripted.steps_allowed.put(False)
@@ -132,5 +132,5 @@ def test_nothing_is_accepted_after_stop(scheduler: ThreadScheduler) -> None:
     scheduler.stop(DEADLINE_S)
     assert running.closed.is_set()
     assert not waiting.closed.is_set()
-    with pytest.raises(EngineBusyError):
+    with raises("engine_busy"):
         scheduler.add(ScriptedRequest().request)

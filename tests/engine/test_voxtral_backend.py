@@ -10,10 +10,11 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from tests.engine.material import DEADLINE_S, Caller
+from tests.failures import raises
 from tests.spoken_digits import CHECKPOINT, FILES, Spoken, phrase, takes
 from voxgate.engine.backend import Scheduler, load_model
 from voxgate.engine.voxtral_backend import affordable_slots
-from voxgate.errors import UnsupportedLanguageError, UsageError
+from voxgate.errors import UsageError
 from voxgate.models.catalogue import VOXTRAL_CAPABILITIES, find_model
 from voxgate.transcript.values import Delta, Done, Event, Progress, Segment
 
@@ -119,7 +120,7 @@ def test_bad_input_is_a_sentence(voxtral: Scheduler) -> None:
         recognised(voxtral, b"")
     with pytest.raises(UsageError, match="16-bit"):
         recognised(voxtral, b"\0\0\0")
-    with pytest.raises(UnsupportedLanguageError, match="xx"):
+    with raises("unsupported_language", match="xx"):
         recognised(voxtral, bytes(SECOND), language="xx")
 
 

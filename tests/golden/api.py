@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tests.api.serving import ABSENT, ALIAS, SCRIPTED, Running, recording, serving
 from tests.cli.command import clip, write_wav
 from tests.golden.cases import Case, case
-from tests.golden.names import EngineDiedError, ModelLoadingError
+from tests.golden.names import engine_died, model_loading
 from tests.processes import until
 from tests.scripted import Scripted
 
@@ -196,13 +196,13 @@ async def faults(server: Running, wav: bytes) -> dict[str, Case]:
     found["generation failed"] = seen(await send(server, query("/generation", id=id_)))
     server.provider.gate = broken
     found["500 bug"] = seen(await send(server, as_json(wav)))
-    server.provider.refusals.append(ModelLoadingError("It is being loaded.", 7))
+    server.provider.refusals.append(model_loading("It is being loaded.", 7))
     found["503 loading"] = seen(await send(server, as_json(wav)))
     return found
 
 
 def dying(_: int) -> None:
-    raise EngineDiedError("The engine ended. Try again.")
+    raise engine_died("The engine ended. Try again.")
 
 
 def broken(_: int) -> None:

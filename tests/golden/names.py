@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voxgate.engine import protocol
-from voxgate.errors import EngineDiedError, ModelLoadingError, SettingsError, VoxgateError
+from voxgate.errors import BusyError, EngineError, SettingsError, VoxgateError
 from voxgate.settings import Settings
 from voxgate.transcript import values
 from voxgate.voxtral.kernels import dispatch, onednn
@@ -28,6 +28,16 @@ decode_health = protocol.Health.decode
 read_settings = Settings.read
 
 
+def engine_died(sentence: str) -> VoxgateError:
+    """Return the error of an engine that ended during a window."""
+    return EngineError(sentence, code="engine_died")
+
+
+def model_loading(sentence: str, retry_after_s: int) -> VoxgateError:
+    """Return the error of a model that is being loaded."""
+    return BusyError(sentence, retry_after_s, code="model_loading")
+
+
 def int8_form() -> str:
     """Name how 8-bit weights lie in the weight cache on this machine."""
     return onednn.packed_layout() if onednn.can_restore() else "rows"
@@ -39,7 +49,7 @@ def int4_form() -> str | int:
 
 
 __all__ = [
-    "EVENTS", "EngineDiedError", "ModelLoadingError", "SettingsError", "VoxgateError",
+    "EVENTS", "SettingsError", "VoxgateError",
     "decode_health", "decode_line", "decode_options", "encode_line", "encode_options",
-    "int4_form", "int8_form", "read_settings",
+    "engine_died", "int4_form", "int8_form", "model_loading", "read_settings",
 ]  # fmt: skip

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.failures import raises
 from tests.ledger.others import sql
-from voxgate.errors import LedgerError, NotFoundError
+from voxgate.errors import LedgerError
 from voxgate.ledger.columns import TextColumn
 from voxgate.ledger.generations import Generation, RecordedAttempt
 from voxgate.ledger.keys import Key
@@ -105,7 +106,7 @@ async def test_one_that_failed(ledger: Ledger) -> None:
 async def test_the_first_end_counts(ledger: Ledger) -> None:
     await ledger.generations.begin(a_generation())
     await end(ledger, cost_nanodollars=5)
-    with pytest.raises(NotFoundError, match="'gen-stt-1' is under way"):
+    with raises("not_found", match="'gen-stt-1' is under way"):
         await end(ledger, cost_nanodollars=9)
     found = await ledger.generations.find("gen-stt-1", None)
     assert found
@@ -113,7 +114,7 @@ async def test_the_first_end_counts(ledger: Ledger) -> None:
 
 
 async def test_an_end_without_a_beginning(ledger: Ledger) -> None:
-    with pytest.raises(NotFoundError):
+    with raises("not_found"):
         await end(ledger)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.failures import raises
 from tests.ledger.others import sql
-from voxgate.errors import NotFoundError, UsageError
+from voxgate.errors import UsageError
 from voxgate.ledger.ledger import Ledger
 
 LAST_USED = "SELECT last_used_at FROM keys"
@@ -112,14 +113,14 @@ async def test_ways_to_say_which_key(ledger: Ledger, by: str) -> None:
 async def test_ways_to_say_none(ledger: Ledger, what: str) -> None:
     key, secret = await ledger.keys.create("laptop")
     for none in (what, key.hash[:5], key.hash + "0", key.label[:-1], secret[:-1]):
-        with pytest.raises(NotFoundError, match="voxgate keys list"):
+        with raises("not_found", match="voxgate keys list"):
             await ledger.keys.revoke(none)
     assert await ledger.keys.holder(secret)
 
 
 async def test_a_mistyped_key_is_not_repeated(ledger: Ledger) -> None:
     _, secret = await ledger.keys.create("laptop")
-    with pytest.raises(NotFoundError) as caught:
+    with raises("not_found") as caught:
         await ledger.keys.revoke(secret[:-1])
     assert secret[:12] not in caught.value.sentence
 

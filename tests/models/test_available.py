@@ -9,9 +9,10 @@ import pytest
 
 from tests.api.serving import recording, served
 from tests.cli.command import DEADLINE_S, Place, place
+from tests.failures import raises
 from tests.sounds import SAMPLE
 from tests.spoken_digits import CHECKPOINT
-from voxgate.errors import ChangedCheckpointError, NoWeightsError, UnknownModelError
+from voxgate.errors import ChangedCheckpointError, UnknownModelError
 from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import BUILT_IN_MODELS, find_named_model
 from voxgate.models.store.registry import Registry
@@ -40,7 +41,7 @@ def test_installed_models_are_listed_after_built_in_ones(
 
 
 def test_an_alias_without_a_model_names_the_pull_command(settings: Settings) -> None:
-    with pytest.raises(NoWeightsError, match="voxgate models pull mistralai/Voxtral-Mini-3B-2507"):
+    with raises("no_endpoints", match="voxgate models pull mistralai/Voxtral-Mini-3B-2507"):
         find_named_model("voxtral-mini-latest", AvailableModels(settings))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from tests.failures import raises
 from tests.scripted import Scripted
 from tests.sounds import RATE, encode, sample
 from voxgate import errors
@@ -106,8 +107,11 @@ async def test_windows_run_concurrently_and_are_joined_in_order(
 
 async def test_a_crash_costs_an_attempt_not_the_recording(decoders: DecoderPool) -> None:
     faults: dict[int, list[errors.VoxgateError]] = {
-        1: [errors.EngineDiedError("died")],
-        3: [errors.EngineStalledError("hung"), errors.EngineDiedError("died")],
+        1: [errors.EngineError("died", code="engine_died")],
+        3: [
+            errors.EngineError("hung", code="engine_stalled"),
+            errors.EngineError("died", code="engine_died"),
+        ],
     }
     provider = Scripted(faults=faults)
     transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
@@ -118,8 +122,10 @@ async def test_a_crash_costs_an_attempt_not_the_recording(decoders: DecoderPool)
 async def test_a_repeated_failure_fails_the_recording(
     decoders: DecoderPool, tmp_path: Path
 ) -> None:
-    provider = Scripted(faults={1: [errors.EngineDiedError("died")] * 9}, concurrency=2)
-    with pytest.raises(errors.EngineDiedError):
+    provider = Scripted(
+        faults={1: [errors.EngineError("died", code="engine_died")] * 9}, concurrency=2
+    )
+    with raises("engine_died"):
         await run(encode(FOUR, "x.wav"), provider, decoders, Settings(spool_dir=tmp_path))
     assert provider.running == 0
     assert list(tmp_path.iterdir()) == []
@@ -136,7 +142,7 @@ async def test_an_unknown_language_is_refused_before_any_work(
     decoders: DecoderPool,
 ) -> None:
     provider = Scripted()
-    with pytest.raises(errors.UnsupportedLanguageError, match="en, de"):
+    with raises("unsupported_language", match="en, de"):
         await run(b"no audio", provider, decoders, Settings(), options=Options("fr"))
 
 
@@ -195,7 +201,7 @@ async def test_a_cancelled_recording_leaves_nothing(decoders: DecoderPool, tmp_p
 
 
 async def test_a_bad_recording_fails_with_its_name(decoders: DecoderPool) -> None:
-    with pytest.raises(errors.NotAudioError, match=r"a\.wav"):
+    with raises("not_audio", match=r"a\.wav"):
         await run(b"words, words", Scripted(), decoders, Settings())
 
 
@@ -238,7 +244,9 @@ async def of_four(decoders: DecoderPool, provider: Scripted, options: Options) -
 
 async def test_each_window_draws_by_a_seed_of_its_own(decoders: DecoderPool) -> None:
     """For every concurrency, order and number of attempts."""
-    faults: dict[int, list[errors.VoxgateError]] = {1: [errors.EngineDiedError("died")]}
+    faults: dict[int, list[errors.VoxgateError]] = {
+        1: [errors.EngineError("died", code="engine_died")]
+    }
     drawn: list[set[tuple[int, int | None]]] = []
     for provider in (Scripted(honours=ABLE, faults=faults), Scripted(honours=ABLE, concurrency=4)):
         await of_four(decoders, provider, Options(temperature=0.5, seed=7))
@@ -272,7 +280,7 @@ async def test_an_unsupported_option_is_refused_before_any_work(
     decoders: DecoderPool,
 ) -> None:
     provider = Scripted()
-    with pytest.raises(errors.OptionError, match="scripted/one cannot fulfil 'max_tokens'"):
+    with raises("unsupported_option", match="scripted/one cannot fulfil 'max_tokens'"):
         await run(b"no audio", provider, decoders, Settings(), options=Options(max_tokens=3))
 
 

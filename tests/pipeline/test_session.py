@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import voxgate
+from tests.failures import raises
 from tests.processes import children, descendants, until
 from tests.sounds import RATE, SAMPLE, encode, sample
 from voxgate import errors
@@ -38,9 +39,9 @@ def test_a_recording_to_words_in_one_call() -> None:
 def test_unknown_model_and_language_are_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(errors.UnknownModelError, match="cmusphinx/en-us"):
         voxgate.transcribe(SAMPLE, "cmusphinx/en")
-    with pytest.raises(errors.UnsupportedLanguageError, match="'fr'"):
+    with raises("unsupported_language", match="'fr'"):
         voxgate.transcribe(SAMPLE, language="fr")
-    with pytest.raises(errors.UnreadableSourceError):
+    with raises("unreadable_audio"):
         voxgate.transcribe(tmp_path / "none.wav")
 
 

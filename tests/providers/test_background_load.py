@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.engine.material import MODEL, until, voice_note
+from tests.failures import raises
 from voxgate.audio.spool import Audio
-from voxgate.errors import EngineStartError, ModelLoadingError
+from voxgate.errors import BusyError, EngineStartError
 from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings
 from voxgate.transcript.values import Done, Options
@@ -37,9 +38,10 @@ async def test_callers_are_refused_while_it_loads(
 ) -> None:
     settings = Settings(home=tmp_path, while_loading="refuse")
     engines.append(engine := LocalEngine(MODEL, settings))
-    with pytest.raises(ModelLoadingError, match=r"cmusphinx/en-us is being loaded") as refused:
+    with raises("model_loading", match=r"cmusphinx/en-us is being loaded") as refused:
         engine.admit()
     assert refused.value.status == 503
+    assert isinstance(refused.value, BusyError)
     assert refused.value.retry_after_s >= 1
     await until(lambda: engine.alive)
     engine.admit()
@@ -51,14 +53,15 @@ async def test_callers_get_the_error_of_a_failed_load(
 ) -> None:
     settings = Settings(home=tmp_path, while_loading="refuse", engine_start_s=0.01)
     engines.append(engine := LocalEngine(MODEL, settings))
-    with pytest.raises(ModelLoadingError):
+    with raises("model_loading"):
         engine.admit()
     sentences = list[str]()
 
     def failed() -> bool:
         try:
             engine.admit()
-        except ModelLoadingError:
+        except BusyError as error:
+            assert error.code == "model_loading"  # noqa: PT017
             return False
         except EngineStartError as error:
             sentences.append(error.sentence)
@@ -66,5 +69,5 @@ async def test_callers_get_the_error_of_a_failed_load(
 
     await until(failed)
     assert "not ready after 0.01 s" in sentences[0]
-    with pytest.raises(ModelLoadingError):  # the next call tries again
+    with raises("model_loading"):  # the next call tries again
         engine.admit()

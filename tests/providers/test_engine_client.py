@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.failures import raises
 from voxgate.engine.protocol import LINE_BYTES, Failure, encode
-from voxgate.errors import EngineBusyError, EngineError
+from voxgate.errors import EngineError
 from voxgate.providers.engine_client import BrokenOffError, EngineClient, NotListeningError
 from voxgate.transcript.values import Delta, Done, Event, Options, Segment
 
@@ -62,10 +63,10 @@ async def test_a_malformed_event_is_an_error(body: bytes) -> None:
 
 
 async def test_a_failure_is_raised_whatever_the_status() -> None:
-    body = encode(Failure.from_error(EngineBusyError("Full.")))
+    body = encode(Failure.from_error(EngineError("Full.", code="engine_busy")))
     for status in (200, 503):
         async with peer(body, status) as client:
-            with pytest.raises(EngineBusyError, match=r"Full\."):
+            with raises("engine_busy", match=r"Full\."):
                 await transcribed(client)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.engine.material import noise, until, voice_note
+from tests.failures import raises
 from tests.sounds import SAMPLE
 from tests.spoken_digits import CHECKPOINT
 from voxgate.audio.spool import Audio
-from voxgate.errors import InsufficientMemoryError, ModelTooLargeError, NoWeightsError
+from voxgate.errors import InsufficientMemoryError
 from voxgate.models.catalogue import BUILT_IN_MODELS, ModelSpec, find_model
 from voxgate.models.placement import place_model
 from voxgate.pipeline.session import Session
@@ -139,14 +140,10 @@ async def test_a_model_that_never_fits_is_refused_with_a_profile_that_would(
 ) -> None:
     arbiter = MemoryArbiter(SIZE - 1, min_residency_s=60, free=lambda: PLENTY)
     engine = engines.create(arbiter, "one")
-    with pytest.raises(
-        ModelTooLargeError, match=r"test/one takes 160\.0 MiB.* can have 160\.0 MiB"
-    ):
+    with raises("model_too_large", match=r"test/one takes 160\.0 MiB.* can have 160\.0 MiB"):
         engine.admit()
     engine.bytes_by_profile = {None: SIZE, "fast": SIZE // 2}
-    with pytest.raises(
-        ModelTooLargeError, match=r"'fast' takes 80\.0 MiB and would fit: VOXGATE_PROF"
-    ):
+    with raises("model_too_large", match=r"'fast' takes 80\.0 MiB and would fit: VOXGATE_PROF"):
         await engine.warm()
     assert engine.in_use == 0
     assert engine.pid is None
@@ -206,7 +203,7 @@ async def test_a_warm_engine_is_held_for_a_while(engines: Engines, note: Audio) 
 async def test_a_session_has_one_arbiter(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", engine_memory_bytes=SIZE - 1)
     async with Session(settings) as session:
-        with pytest.raises(ModelTooLargeError):
+        with raises("model_too_large"):
             await session.transcribe(SAMPLE)
 
 
@@ -246,9 +243,7 @@ async def test_a_missing_gpu_is_a_404_before_any_engine_starts(
     """No 5xx: clients repeat that for an hour. The tests hide this machine's GPUs."""
     settings = Settings(home=tmp_path, device="cuda:1")
     engine = LocalEngine(place_model(find_model(str(CHECKPOINT)), settings), settings)
-    with pytest.raises(
-        NoWeightsError, match=r"on 'cuda:1', and .*\. VOXGATE_DEVICE=cpu"
-    ) as refused:
+    with raises("no_endpoints", match=r"on 'cuda:1', and .*\. VOXGATE_DEVICE=cpu") as refused:
         engine.admit()
     assert refused.value.status == 404
     assert engine.pid is None

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from voxgate.errors import EngineBusyError, UsageError
+from tests.failures import raises
+from voxgate.errors import UsageError
 from voxgate.voxtral.checkpoint.config import DecoderConfig
 from voxgate.voxtral.kv_cache import KVCache
 
@@ -33,7 +34,7 @@ def test_an_allocated_slot_is_empty() -> None:
 def test_a_cache_without_free_slots_refuses() -> None:
     cache = KVCache(CONFIG, slots=1, capacity=8)
     cache.allocate()
-    with pytest.raises(EngineBusyError, match="All 1 slots"):
+    with raises("engine_busy", match="All 1 slots"):
         cache.allocate()
 
 

@@ -10,9 +10,10 @@ from mistral_common.protocol.transcription.request import TranscriptionRequest
 from mistral_common.tokens.tokenizers.audio import Audio
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
+from tests.failures import raises
 from tests.voxtral.reference import Reference
 from tests.voxtral.signals import RATE, chirp
-from voxgate.errors import UnsupportedLanguageError
+from voxgate.errors import UsageError
 from voxgate.voxtral.prompt import transcription_prompt
 from voxgate.voxtral.tokenizer import Tokenizer
 
@@ -63,7 +64,7 @@ def test_a_code_may_be_uppercase(tokenizer: Tokenizer) -> None:
 
 @pytest.mark.parametrize("code", ["english", "yue", "xx", "zz", "e", "", " en", "en-US", "en\n"])
 def test_an_unknown_code_is_refused(tokenizer: Tokenizer, code: str) -> None:
-    with pytest.raises(UnsupportedLanguageError, match="ISO 639-1") as caught:
+    with raises("unsupported_language", match="ISO 639-1") as caught:
         transcription_prompt(tokenizer, 1, code)
     assert f"'{code}'" in str(caught.value)
 
@@ -77,5 +78,6 @@ def test_exactly_the_existing_codes_are_accepted(tokenizer: Tokenizer) -> None:
 def is_accepted(tokenizer: Tokenizer, code: str) -> bool:
     try:
         return bool(transcription_prompt(tokenizer, 1, code))
-    except UnsupportedLanguageError:
+    except UsageError as error:
+        assert error.code == "unsupported_language"  # noqa: PT017
         return False

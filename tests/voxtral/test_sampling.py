@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from voxgate.errors import EngineRefusedError, UsageError
+from tests.failures import raises
+from voxgate.errors import UsageError
 from voxgate.voxtral.sampling import Sampler, Sampling, choose_greedily
 
 LOGITS = torch.tensor([0.513, 2.037, -1.071, 1.529, 0.017, -2.253, 1.901, 0.707])
@@ -66,7 +67,7 @@ def test_rows_that_are_not_finite_are_reported_one_by_one() -> None:
     found = choose_greedily(rows)
     assert [likeliest.finite for likeliest in found] == [True, False, False, False]
     for row, likeliest in zip(rows[1:], found[1:], strict=True):
-        with pytest.raises(EngineRefusedError, match="not finite"):
+        with raises("engine_refused", match="not finite"):
             Sampler(Sampling()).choose(row, likeliest)
 
 
@@ -191,7 +192,7 @@ def test_a_temperature_near_zero_is_greedy_and_does_not_overflow() -> None:
 def test_logits_that_are_not_finite_are_refused(value: float, temperature: float) -> None:
     logits = LOGITS.clone()
     logits[3] = value
-    with pytest.raises(EngineRefusedError, match="not finite"):
+    with raises("engine_refused", match="not finite"):
         Sampler(Sampling(temperature)).choose(logits)
 
 

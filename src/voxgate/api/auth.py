@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from voxgate.errors import AuthenticationError, ForbiddenError, SettingsError
+from voxgate.errors import SettingsError, VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,24 +20,26 @@ MAX_KEY = 200  # characters; a key of this server has 49
 async def caller(headers: Mapping[str, str], keys: Keys, settings: Settings) -> Key | None:
     """Return the key that a request carries, or None where keys are off.
 
-    Raises `AuthenticationError`. Where keys are off, raises `ForbiddenError` for a page of another
-    site that is open in a browser on this machine: it could read all transcripts through the
-    loopback.
+    Raises `VoxgateError` (`authentication`). Where keys are off, raises `VoxgateError`
+    (`permission_denied`) for a page of another site that is open in a browser on this machine: it
+    could read all transcripts through the loopback.
     """
     if settings.auth == "off":
         _check_local_page(headers)
         return None
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
-        raise AuthenticationError(
+        raise VoxgateError(
             "The request has no key. Send the header 'Authorization: Bearer sk-vg-...'; `voxgate "
-            "keys create --name NAME` on the server makes one."
+            "keys create --name NAME` on the server makes one.",
+            code="authentication",
         )
     holder = await keys.holder(secret.strip()) if len(secret) <= MAX_KEY else None
     if holder is None:
-        raise AuthenticationError(
+        raise VoxgateError(
             "The key is not valid here: unknown, or revoked. `voxgate keys list` on the server "
-            "says which are, `voxgate keys create --name NAME` makes a new one."
+            "says which are, `voxgate keys create --name NAME` makes a new one.",
+            code="authentication",
         )
     return holder
 
@@ -66,9 +68,10 @@ def _check_local_page(headers: Mapping[str, str]) -> None:
     origin = headers.get("origin")
     same_machine = origin is None or is_loopback(_host(origin))
     if not (is_loopback(_host(f"//{headers.get('host', '')}")) and same_machine):
-        raise ForbiddenError(
+        raise VoxgateError(
             "This server asks for no keys, so it answers to this machine alone: use "
-            "http://127.0.0.1 or http://localhost, and no page of another site."
+            "http://127.0.0.1 or http://localhost, and no page of another site.",
+            code="permission_denied",
         )
 
 

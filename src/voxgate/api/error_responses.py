@@ -16,17 +16,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from voxgate.errors import (
-    BusyError,
-    ModelTooLargeError,
-    NoWeightsError,
-    UnknownModelError,
-    VoxgateError,
-)
+from voxgate.errors import BusyError, VoxgateError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
+
+    from voxgate.errors import Code
 
 ERROR_TYPES = {
     400: "invalid_request",
@@ -43,11 +39,12 @@ ERROR_TYPES = {
 }
 """OpenRouter's names; any other 4xx is an `invalid_request`, any other 5xx is `server`."""
 
-AVAILABILITY_CODES = {
-    UnknownModelError: "model_not_found",
-    NoWeightsError: "no_endpoints",
-    ModelTooLargeError: "no_endpoints",
+AVAILABILITY_CODES: dict[Code, str] = {
+    "model_not_found": "model_not_found",
+    "no_endpoints": "no_endpoints",
+    "model_too_large": "no_endpoints",
 }
+"""OpenRouter's codes for models that are not available, by ours."""
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +113,7 @@ async def _bug(request: Request, _: Exception) -> Response:
 
 
 def _availability(error: VoxgateError, model: str | None) -> dict[str, Any] | None:
-    code = AVAILABILITY_CODES.get(type(error))
+    code = AVAILABILITY_CODES.get(error.code)
     if code is None:
         return None
     requested = [model] if model is not None else []

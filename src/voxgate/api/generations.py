@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from voxgate.api.auth import caller
 from voxgate.api.error_responses import json_response
-from voxgate.errors import NotFoundError
+from voxgate.errors import VoxgateError
 
 if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
@@ -39,9 +39,10 @@ async def generation(request: Request, id: str) -> Response:  # noqa: A002 (the 
     key = await caller(request.headers, gateway.ledger.keys, gateway.settings)
     found = await gateway.ledger.generations.find(id, key.hash if key else None)
     if found is None:
-        raise NotFoundError(
+        raise VoxgateError(
             f"No generation of this key has the id '{id[:100]}'. Ids stand in the header "
-            f"X-Generation-Id of an answer."
+            f"X-Generation-Id of an answer.",
+            code="not_found",
         )
     return json_response(json.dumps({"data": _data(found)}).encode())
 

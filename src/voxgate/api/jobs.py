@@ -14,7 +14,7 @@ import time
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from voxgate.errors import BusyError, ShuttingDownError, VoxgateError
+from voxgate.errors import BusyError, VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
@@ -40,8 +40,7 @@ log = logging.getLogger(__name__)
 class AbandonedError(VoxgateError):
     """No caller waited any more. Only the ledger shows it."""
 
-    status = 499
-    code = "abandoned"
+    default_code = "abandoned"
 
 
 class Job:
@@ -82,7 +81,7 @@ class Job:
         except VoxgateError as error:
             self.error = error
         except asyncio.CancelledError:
-            stopped = ShuttingDownError("The server was stopped. Try again.")
+            stopped = BusyError("The server was stopped. Try again.", code="shutting_down")
             self.error = self._cancel_error or stopped
         except Exception:  # the one place where a bug in the server becomes a response
             log.exception("%s failed", self.id)
@@ -125,7 +124,7 @@ class Jobs:
     def add(
         self, key: Hashable, job: Job, function: JobFunction, on_finished: FinishedCallback
     ) -> None:
-        """Start a new job. Raises `BusyError` and `ShuttingDownError`."""
+        """Start a new job. Raises `BusyError` and `BusyError` (`shutting_down`)."""
         self._check(job.owner)
         self._joinable[key] = job
         self._unfinished.add(job)
@@ -190,7 +189,10 @@ class Jobs:
         unfinished = list(self._unfinished)
         for job in unfinished:
             job.cancel(
-                ShuttingDownError("The server was stopped before the work was done. Try again.")
+                BusyError(
+                    "The server was stopped before the work was done. Try again.",
+                    code="shutting_down",
+                )
             )
         for job in unfinished:
             await job.done.wait()
@@ -198,7 +200,9 @@ class Jobs:
     def _check(self, owner: str | None) -> None:
         """Raise unless the owner may have one more job."""
         if self._closed:
-            raise ShuttingDownError("The server is about to stop. Send the request again soon.")
+            raise BusyError(
+                "The server is about to stop. Send the request again soon.", code="shutting_down"
+            )
         owners = [*self._uploads.values(), *(job.owner for job in self._unfinished)]
         own, left = owners.count(owner), self._settings.max_flights - len(owners)
         # A key may have as many jobs as are left for others: one key alone half of all, two keys a

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from voxgate.api.error_responses import error_response, json_response
 from voxgate.api.submission import PROVIDER_NAME
-from voxgate.errors import NotBuiltError, VoxgateError
+from voxgate.errors import UsageError, VoxgateError
 from voxgate.models.catalogue import find_named_model, why_not_installed
 from voxgate.models.precision import precision_of
 
@@ -52,9 +52,10 @@ async def models(
 ) -> Response:
     """Every known model; `voxgate.installed` tells whether it can be used."""
     if unbuilt := UNBUILT_FILTERS & request.query_params.keys():
-        raise NotBuiltError(
+        raise UsageError(
             f"'{min(unbuilt)}' is not built yet in this version: leave it out, and choose from the "
-            f"whole list."
+            f"whole list.",
+            code="not_built",
         )
     known = [model for model in _listed(request, output_modalities) if q.lower() in _text(model)]
     page = [_model(spec) for spec in known[offset : offset + limit]]

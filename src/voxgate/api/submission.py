@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from voxgate.api.jobs import AbandonedError, Job
-from voxgate.errors import EngineError, VoxgateError
+from voxgate.errors import CODES, VoxgateError
 from voxgate.ledger.generations import Generation, RecordedAttempt
 from voxgate.pipeline.budget import AcceptedOptions
 from voxgate.pipeline.trace import Trace
@@ -131,7 +131,10 @@ class Submission:
         """Return the failed attempts at windows, and the whole recording as the last attempt."""
         failures = [
             RecordedAttempt(
-                PROVIDER_NAME, EngineError.status, round(attempt.seconds * 1e3), attempt.error
+                PROVIDER_NAME,
+                CODES["engine_error"].status,
+                round(attempt.seconds * 1e3),
+                attempt.error,
             )
             for attempt in self._trace.attempts
             if attempt.error

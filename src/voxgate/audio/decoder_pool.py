@@ -14,7 +14,7 @@ from voxgate import offline
 from voxgate.audio.decoder.messages import DecoderJob
 from voxgate.audio.decoder_process import DecoderProcess
 from voxgate.audio.spool import nameless_file
-from voxgate.errors import DecoderKilledError
+from voxgate.errors import AudioError
 from voxgate.fair_queue import FairQueue
 
 if TYPE_CHECKING:
@@ -181,8 +181,8 @@ class ForkServerProcess:
             ended.set_result(message["status"])
 
 
-def _server_died() -> DecoderKilledError:
-    return DecoderKilledError("The decoders' server ended unexpectedly. Try again.")
+def _server_died() -> AudioError:
+    return AudioError("The decoders' server ended unexpectedly. Try again.", code="decoder_killed")
 
 
 class DecoderPool:

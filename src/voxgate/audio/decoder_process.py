@@ -11,9 +11,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from voxgate import errors
 from voxgate.audio.decoder import messages
-from voxgate.errors import AudioError, DecoderDiedError, DecoderKilledError, DecoderTooSlowError
+from voxgate.errors import AudioError, VoxgateError, error_from_code
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ class DecoderProcess:
                 said = _decoded(kind, body)
             except (ValueError, KeyError, TypeError, struct.error) as error:
                 raise self._astray() from error
-            if isinstance(said, errors.VoxgateError):
+            if isinstance(said, VoxgateError):
                 raise said
             if self._decoded_s > self._settings.max_duration_s + 1:
                 raise self._astray()
@@ -139,32 +138,36 @@ class DecoderProcess:
         if status == -signal.SIGXCPU:
             return self._too_slow()
         if status in {None, -signal.SIGKILL, -signal.SIGTERM}:
-            return DecoderKilledError(
+            return AudioError(
                 f"The decoder of {name} was ended from outside (was the machine out of memory?). "
-                f"Try again."
+                f"Try again.",
+                code="decoder_killed",
             )
         how = f"signal {-status}" if status and status < 0 else f"exit status {status}"
-        return DecoderDiedError(
+        return AudioError(
             f"The decoder died while it read {name} ({how}). The file is damaged in an unusual "
-            f"way: convert it first (ffmpeg -i INPUT output.flac), and please report it."
+            f"way: convert it first (ffmpeg -i INPUT output.flac), and please report it.",
+            code="decoder_died",
         )
 
-    def _astray(self) -> DecoderDiedError:
+    def _astray(self) -> AudioError:
         """What it says makes no sense: memory is corrupt, or somebody else speaks."""
-        return DecoderDiedError(
+        return AudioError(
             f"The decoder of {self._source.name} went astray. The file is damaged or hostile: "
-            f"convert it first (ffmpeg -i INPUT output.flac), and please report it."
+            f"convert it first (ffmpeg -i INPUT output.flac), and please report it.",
+            code="decoder_died",
         )
 
-    def _too_slow(self) -> DecoderTooSlowError:
-        return DecoderTooSlowError(
+    def _too_slow(self) -> AudioError:
+        return AudioError(
             f"Decoding {self._source.name} fell more than {self._settings.decoder_patience_s:g} s "
             f"behind real time ({self._decoded_s:.0f} s of sound so far). Raise "
-            f"VOXGATE_DECODER_PATIENCE_S on a slow machine or disk, or convert the file first."
+            f"VOXGATE_DECODER_PATIENCE_S on a slow machine or disk, or convert the file first.",
+            code="decoder_too_slow",
         )
 
 
-def _decoded(kind: bytes, body: bytes) -> DecoderEvent | errors.VoxgateError:
+def _decoded(kind: bytes, body: bytes) -> DecoderEvent | VoxgateError:
     """One message as a value. Raises ValueError, KeyError, TypeError or struct.error for none."""
     if kind == messages.SOUND:
         return PcmBlock(body)
@@ -179,12 +182,5 @@ def _decoded(kind: bytes, body: bytes) -> DecoderEvent | errors.VoxgateError:
     raise ValueError(f"no message begins with {kind!r}")
 
 
-_ERRORS: dict[str, type[errors.VoxgateError]] = {
-    kind.code: kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, errors.VoxgateError)
-}
-
-
-def _error(message: dict[str, Any]) -> errors.VoxgateError:
-    return _ERRORS[message["code"]](message["sentence"])
+def _error(message: dict[str, Any]) -> VoxgateError:
+    return error_from_code(message["code"], message["sentence"])

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from voxgate.audio.spool import nameless_file, spool_full
-from voxgate.errors import AudioTooLargeError, EmptyAudioError, UnreadableSourceError, UsageError
+from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
     from voxgate.audio.pcm import PcmDeclaration
@@ -53,8 +53,9 @@ class Source:
     ) -> Source:
         """Open what was given, and refuse it early where its size alone decides.
 
-        Raises `UnreadableSourceError`, `EmptyAudioError`, `AudioTooLargeError`, `UsageError` for a
-        value of another kind, and `SpoolFullError` where bytes could not be kept for the decoder.
+        Raises `AudioError` (`unreadable_audio`), `AudioError` (`empty_audio`), `AudioError`
+        (`audio_too_large`), `UsageError` for a value of another kind, and `SpoolFullError` where
+        bytes could not be kept for the decoder.
         """
         if isinstance(given, (str, os.PathLike)):
             source = _from_path(Path(given), name)
@@ -97,14 +98,17 @@ def _from_path(path: Path, name: str | None) -> Source:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise UnreadableSourceError(f"There is no file at {name}. Check the path.") from error
+        raise AudioError(
+            f"There is no file at {name}. Check the path.", code="unreadable_audio"
+        ) from error
     except PermissionError as error:
-        raise UnreadableSourceError(
+        raise AudioError(
             f"{name} may not be read by this user. Give it read permission (chmod u+r), or run as "
-            f"its owner."
+            f"its owner.",
+            code="unreadable_audio",
         ) from error
     except (OSError, ValueError) as error:
-        raise UnreadableSourceError(f"{name} cannot be opened: {error}.") from error
+        raise AudioError(f"{name} cannot be opened: {error}.", code="unreadable_audio") from error
     return _from_fd(fd, name, offset=0)
 
 
@@ -121,7 +125,7 @@ def _from_fd(fd: int, name: str, offset: int) -> Source:
     status = os.fstat(fd)
     if stat.S_ISDIR(status.st_mode):
         os.close(fd)
-        raise UnreadableSourceError(f"{name} is a folder. Name a file in it.")
+        raise AudioError(f"{name} is a folder. Name a file in it.", code="unreadable_audio")
     size = max(0, status.st_size - offset) if stat.S_ISREG(status.st_mode) else None
     return Source(name, fd, offset if size is not None else 0, size)
 
@@ -143,8 +147,8 @@ def _read(file: IO[bytes], name: str) -> bytes:
     try:
         block = file.read(COPY_BYTES)
     except (OSError, ValueError) as error:  # ValueError: it is closed, or not open for reading
-        raise UnreadableSourceError(
-            f"{name} could not be read ({error}). Open it again and retry."
+        raise AudioError(
+            f"{name} could not be read ({error}). Open it again and retry.", code="unreadable_audio"
         ) from error
     if not isinstance(block, (bytes, bytearray, memoryview)):
         raise UsageError(f"{name} gives {type(block).__name__}, not bytes: open it with mode 'rb'.")
@@ -153,16 +157,19 @@ def _read(file: IO[bytes], name: str) -> bytes:
 
 def _check_size(source: Source, limit: int) -> None:
     if source.size == 0:
-        raise EmptyAudioError(f"{source.name} is empty: 0 bytes. Was the recording saved?")
+        raise AudioError(
+            f"{source.name} is empty: 0 bytes. Was the recording saved?", code="empty_audio"
+        )
     if source.size is not None and source.size > limit:
         raise audio_too_large(source.name, limit)
 
 
-def audio_too_large(name: str, limit: int) -> AudioTooLargeError:
+def audio_too_large(name: str, limit: int) -> AudioError:
     """The one sentence for a source of more than `limit` bytes."""
-    return AudioTooLargeError(
+    return AudioError(
         f"{name} is larger than {limit / 1e6:,.0f} MB, the limit here. Raise "
-        f"VOXGATE_MAX_SOURCE_BYTES, or extract the sound track first."
+        f"VOXGATE_MAX_SOURCE_BYTES, or extract the sound track first.",
+        code="audio_too_large",
     )
 
 

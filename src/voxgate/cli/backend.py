@@ -131,7 +131,8 @@ class LocalBackend:
     """Models, engines and decoders of this machine.
 
     Raises `UnknownModelError`, `CheckpointError` for a folder without a checkpoint, and
-    `UnsupportedLanguageError` or `OptionError` for an option that the model does not support.
+    `UsageError` (`unsupported_language`) or `UsageError` (`unsupported_option`) for an option that
+    the model does not support.
     """
 
     def __init__(self, settings: Settings, model: str | None, options: Options) -> None:

@@ -15,7 +15,7 @@ import typer
 
 from voxgate.cli import tables
 from voxgate.cli.streams import print_message, write_output
-from voxgate.errors import EngineError, NoWeightsError, UsageError
+from voxgate.errors import EngineError, EngineStartError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +71,9 @@ def bench_engine(
     try:
         from voxgate.benchmarking.roofline import measure_roofline, roofline_rtf
     except ModuleNotFoundError as error:
-        raise NoWeightsError(
-            f'Voxtral runs on {error.name}, not installed here: pip install "voxgate[voxtral]".'
+        raise EngineStartError(
+            f'Voxtral runs on {error.name}, not installed here: pip install "voxgate[voxtral]".',
+            code="no_endpoints",
         ) from error
     from voxgate.voxtral.checkpoint.directory import open_directory
     from voxgate.voxtral.quantization.profiles import PROFILES, parse_profile, weight_bytes

@@ -10,9 +10,7 @@ from voxgate.cli.streams import print_error
 from voxgate.errors import (
     CheckpointError,
     SettingsError,
-    UnknownFormatError,
     UnknownModelError,
-    UnsupportedLanguageError,
     UsageError,
     VoxgateError,
 )
@@ -23,14 +21,7 @@ if TYPE_CHECKING:
 FAILED = 1
 WRONG_USAGE = 2
 
-USAGE_ERRORS = (
-    CheckpointError,
-    SettingsError,
-    UnknownFormatError,
-    UnknownModelError,
-    UnsupportedLanguageError,
-    UsageError,
-)
+USAGE_ERRORS = (CheckpointError, SettingsError, UnknownModelError, UsageError)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from voxgate.errors import UnreadableSourceError, UsageError
+from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,7 +69,7 @@ def collect_inputs(
     return list(found.values()), failures
 
 
-def _expand(argument: str, headerless: bool) -> Iterator[InputRecording | UnreadableSourceError]:
+def _expand(argument: str, headerless: bool) -> Iterator[InputRecording | AudioError]:
     if not argument:
         raise UsageError("A recording's name is empty. Was a variable not set?")
     path = Path(argument)
@@ -83,18 +83,22 @@ def _expand(argument: str, headerless: bool) -> Iterator[InputRecording | Unread
         yield InputRecording(path, argument, Path(path.name))
 
 
-def _standard_input() -> InputRecording | UnreadableSourceError:
+def _standard_input() -> InputRecording | AudioError:
     stdin: TextIO | None = sys.stdin
     if stdin is None:
-        return UnreadableSourceError("standard input is closed. Pipe a recording into it.")
+        return AudioError(
+            "standard input is closed. Pipe a recording into it.", code="unreadable_audio"
+        )
     if stdin.isatty():
-        return UnreadableSourceError("standard input is a terminal. Pipe a recording into it.")
+        return AudioError(
+            "standard input is a terminal. Pipe a recording into it.", code="unreadable_audio"
+        )
     return InputRecording(stdin.buffer, "standard input", Path("stdin"))
 
 
 def _search_folder(
     folder: Path, extensions: set[str], *, sniff: bool
-) -> Iterator[InputRecording | UnreadableSourceError]:
+) -> Iterator[InputRecording | AudioError]:
     """Yield the recordings at any depth by name.
 
     Links to folders are not followed, since they may form a loop.
@@ -110,14 +114,16 @@ def _search_folder(
                 count += 1
                 yield InputRecording(path, str(path), path.relative_to(folder))
     for error in unreadable:
-        yield UnreadableSourceError(
+        yield AudioError(
             f"The folder {error.filename} cannot be read ({error.strerror}). Give its user read "
-            f"permission (chmod u+rx)."
+            f"permission (chmod u+rx).",
+            code="unreadable_audio",
         )
     if not count and not unreadable:
-        yield UnreadableSourceError(
+        yield AudioError(
             f"The folder {folder} holds no recordings, judging by names and first bytes. Name a "
-            f"file to have it decoded whatever it looks like."
+            f"file to have it decoded whatever it looks like.",
+            code="unreadable_audio",
         )
 
 

@@ -38,8 +38,8 @@ class RemoteSession:
     """A server's models, within one event loop, as a `Session` offers those of this machine.
 
     `told` hears why it takes longer when a busy server has asked to be left alone for a while.
-    Raises `UsageError` for a URL or a key that cannot be one, and `OfflineError` for a server on
-    another machine where the settings say to stay offline.
+    Raises `UsageError` for a URL or a key that cannot be one, and `VoxgateError` (`offline`) for a
+    server on another machine where the settings say to stay offline.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.audio.pcm import PcmDeclaration
 from voxgate.audio.source import Source
-from voxgate.errors import UnreadableSourceError, UsageError
+from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -91,20 +91,25 @@ def _copied(source: Source, settings: Settings) -> Source:
 
 
 def _read(source: Source, start: int, size: int) -> bytes:
-    """Exactly `size` bytes of the recording from `start` on. Raises `UnreadableSourceError`."""
+    """Exactly `size` bytes of the recording from `start` on.
+
+    Raises `AudioError` (`unreadable_audio`).
+    """
     parts, at = [], source.offset + start
     end = at + size
     while at < end:  # pread may give less than it is asked for
         try:
             part = os.pread(source.fd, end - at, at)
         except OSError as error:
-            raise UnreadableSourceError(
-                f"{source.name} could not be read ({error.strerror}). Open it again and retry."
+            raise AudioError(
+                f"{source.name} could not be read ({error.strerror}). Open it again and retry.",
+                code="unreadable_audio",
             ) from error
         if not part:
-            raise UnreadableSourceError(
+            raise AudioError(
                 f"{source.name} became shorter while it was sent. Run again when nothing writes "
-                f"to it any more."
+                f"to it any more.",
+                code="unreadable_audio",
             )
         parts.append(part)
         at += len(part)

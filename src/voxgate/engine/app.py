@@ -106,8 +106,9 @@ async def _empty_response(_request: Request, _error: Exception) -> Response:
 class EventStream(Response):
     """An NDJSON response with one window's events. A closed connection cancels the window.
 
-    The window is queued when the response is created: `EngineBusyError` is raised while a status
-    can still be chosen. Lines wait in memory for a slow reader: a window has hundreds of them.
+    The window is queued when the response is created: `EngineError` (`engine_busy`) is raised while
+    a status can still be chosen. Lines wait in memory for a slow reader: a window has hundreds of
+    them.
     """
 
     media_type = NDJSON

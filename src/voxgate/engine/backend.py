@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from voxgate.errors import NoWeightsError
+from voxgate.errors import EngineStartError
 from voxgate.models.catalogue import why_not_installed
 
 if TYPE_CHECKING:
@@ -58,7 +58,10 @@ class Scheduler(Protocol):
         """Seconds since the last step, which show a stall; None when idle."""
 
     def add(self, request: WindowRequest) -> None:
-        """Queue a window. Raise `EngineBusyError` when the queue is full, or after `stop`."""
+        """Queue a window.
+
+        Raise `EngineError` (`engine_busy`) when the queue is full, or after `stop`.
+        """
 
     def cancel(self, request: WindowRequest) -> None:
         """Remove a waiting window, or stop one in progress at its next step.
@@ -73,10 +76,11 @@ class Scheduler(Protocol):
 def load_model(spec: ModelSpec) -> Backend:
     """Load the model into this process. Takes seconds and as much memory as the model needs.
 
-    Raises `NoWeightsError` when something is not installed, and any error of the model's library.
+    Raises `EngineStartError` (`no_endpoints`) when something is not installed, and any error of the
+    model's library.
     """
     if missing := why_not_installed(spec):
-        raise NoWeightsError(missing)
+        raise EngineStartError(missing, code="no_endpoints")
     module, _, function = spec.loader.partition(":")
     backend: Backend = getattr(import_module(module), function)(spec)
     return backend

@@ -67,7 +67,10 @@ class BatchScheduler:
             return max(0.0, time.monotonic() - self._last_step) if busy else None
 
     def add(self, request: WindowRequest) -> None:
-        """Queue a window. Raise `EngineBusyError` when the queue is full, or after `stop`."""
+        """Queue a window.
+
+        Raise `EngineError` (`engine_busy`) when the queue is full, or after `stop`.
+        """
         with self._changed:
             if not self._planner.active and not self._queue:
                 self._last_step = time.monotonic()

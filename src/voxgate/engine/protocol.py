@@ -16,15 +16,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from voxgate.errors import (
-    EngineBusyError,
-    EngineError,
-    EngineRefusedError,
-    OptionError,
-    UnsupportedLanguageError,
-    UsageError,
-    VoxgateError,
-)
+from voxgate.errors import CODES, Code, EngineError, UsageError, VoxgateError, error_from_code
 from voxgate.transcript.values import (
     Delta,
     Done,
@@ -68,15 +60,21 @@ class Failure(
     def to_error(self) -> VoxgateError:
         """Return the error to raise on the caller's side.
 
-        An unknown code becomes `EngineError` or `EngineRefusedError`, by whether a retry can help.
+        An unknown code becomes `engine_error` or `engine_refused`, by whether a retry can help.
         """
-        for kind in _ERRORS:
-            if (kind.code, kind.retryable) == (self.code, self.retryable):
-                return kind(self.sentence)
-        return (EngineError if self.retryable else EngineRefusedError)(self.sentence)
+        for code in _KNOWN_CODES:
+            if (code, CODES[code].retryable) == (self.code, self.retryable):
+                return error_from_code(code, self.sentence)
+        return EngineError(self.sentence, code=None if self.retryable else "engine_refused")
 
 
-_ERRORS = (UsageError, OptionError, UnsupportedLanguageError, EngineError, EngineBusyError)
+_KNOWN_CODES: tuple[Code, ...] = (
+    "invalid_request",
+    "unsupported_option",
+    "unsupported_language",
+    "engine_error",
+    "engine_busy",
+)
 
 EventLine: TypeAlias = Event | Failure
 """One line of a response. `Done` or a `Failure` is the last."""

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voxgate.errors import EngineBusyError
+from voxgate.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,11 +42,12 @@ class RequestQueue:
         return len(self._requests)
 
     def add(self, request: WindowRequest) -> None:
-        """Append a request. Raise `EngineBusyError` when the limit is reached."""
+        """Append a request. Raise `EngineError` (`engine_busy`) when the limit is reached."""
         if len(self) >= self._limit:
-            raise EngineBusyError(
+            raise EngineError(
                 f"The engine has {len(self)} windows waiting and takes no more now. "
-                f"Try again in a moment."
+                f"Try again in a moment.",
+                code="engine_busy",
             )
         self._requests.append(request)
 

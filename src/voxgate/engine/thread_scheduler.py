@@ -64,7 +64,10 @@ class ThreadScheduler:
         return None if oldest is None else max(0.0, time.monotonic() - oldest)
 
     def add(self, request: WindowRequest) -> None:
-        """Queue a window. Raise `EngineBusyError` when the queue is full, or after `stop`."""
+        """Queue a window.
+
+        Raise `EngineError` (`engine_busy`) when the queue is full, or after `stop`.
+        """
         with self._changed:
             self._queue.add(request)
             request.last_step = time.monotonic()

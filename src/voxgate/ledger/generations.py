@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
-from voxgate.errors import NotFoundError
+from voxgate.errors import VoxgateError
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.schema import NAME_LENGTH, generations_table
 
@@ -99,7 +99,7 @@ class Generations:
     ) -> None:
         """Write down how it ended, once: the first end counts. Without a provider, it keeps its.
 
-        Raises `NotFoundError` when none of that id is under way.
+        Raises `VoxgateError` (`not_found`) when none of that id is under way.
         """
         ending: dict[str, object] = {
             "finished_at": utc_now(),
@@ -122,7 +122,9 @@ class Generations:
 
         def put(connection: Connection) -> None:
             if not connection.execute(under_way).rowcount:
-                raise NotFoundError(f"No generation '{id[:NAME_LENGTH]}' is under way.")
+                raise VoxgateError(
+                    f"No generation '{id[:NAME_LENGTH]}' is under way.", code="not_found"
+                )
 
         await self._database.write(put)
 

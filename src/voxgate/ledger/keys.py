@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from voxgate.errors import NotFoundError, UsageError
+from voxgate.errors import UsageError, VoxgateError
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.schema import keys_table
 
@@ -118,8 +118,8 @@ class Keys:
     async def revoke(self, what: str) -> Key:
         """Revoke the key of that name, label, hash, beginning of a hash, or the key itself.
 
-        Raises `NotFoundError` when there is none, `UsageError` when several are meant or the key is
-        revoked already.
+        Raises `VoxgateError` (`not_found`) when there is none, `UsageError` when several are meant
+        or the key is revoked already.
         """
 
         def put(connection: Connection) -> Key:
@@ -181,7 +181,9 @@ def _meant(what: str, known: Sequence[Key]) -> Key:
             f"The key '{found[-1].name}' ({found[-1].label}) is revoked already, since "
             f"{found[-1].revoked_at:%Y-%m-%d %H:%M} UTC. Nothing was changed."
         )
-    raise NotFoundError(f"No key is called '{shown}'. `voxgate keys list` lists them all.")
+    raise VoxgateError(
+        f"No key is called '{shown}'. `voxgate keys list` lists them all.", code="not_found"
+    )
 
 
 def _means(what: str, key: Key) -> bool:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class AvailableModels(Mapping[str, ModelSpec]):
     """A mapping of names to models, which also looks up aliases: see `names.choose_model`.
 
-    It reads the disk at every call, so a running server finds a model that was just pulled.
-    A look-up raises `NoWeightsError` for an alias of a family with no installed model,
-    `ChangedCheckpointError` for files that changed after the installation, and KeyError for any
-    other unknown name.
+    It reads the disk at every call, so a running server finds a model that was just pulled. A
+    look-up raises `EngineStartError` (`no_endpoints`) for an alias of a family with no installed
+    model, `ChangedCheckpointError` for files that changed after the installation, and KeyError for
+    any other unknown name.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from voxgate.errors import OptionError, UnsupportedLanguageError
+from voxgate.errors import UsageError
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
@@ -35,17 +35,20 @@ class Capabilities:
     def check(self, model: str, options: Options) -> None:
         """Raise for a strict option that this model cannot honour, before any work is done.
 
-        Raises `UnsupportedLanguageError` for the language and `OptionError` for any other option.
+        Raises `UsageError` (`unsupported_language`) for the language and `UsageError`
+        (`unsupported_option`) for any other option.
         """
         if options.language is not None and options.language not in self.languages:
-            raise UnsupportedLanguageError(
+            raise UsageError(
                 f"{model} does not know the language '{options.language}'. It knows: "
                 f"{', '.join(self.languages)}. Ask for one of these, or for another model "
-                f"(`voxgate models` lists what each can do)."
+                f"(`voxgate models` lists what each can do).",
+                code="unsupported_language",
             )
         for name in self._unsupported(STRICT_OPTIONS, options):
-            raise OptionError(
-                f"{model} cannot fulfil '{name}'. Leave it out, or ask another model."
+            raise UsageError(
+                f"{model} cannot fulfil '{name}'. Leave it out, or ask another model.",
+                code="unsupported_option",
             )
 
     def honoured(self, options: Options) -> tuple[Options, tuple[str, ...]]:

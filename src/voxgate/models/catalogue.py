@@ -102,7 +102,7 @@ def find_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> 
     except KeyError:
         if _is_path(name):
             return _folder_spec(name)
-        raise UnknownModelError.of(name, models) from None
+        raise UnknownModelError.for_name(name, models) from None
 
 
 def find_named_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> ModelSpec:
@@ -113,7 +113,7 @@ def find_named_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODEL
     try:
         return models[name]
     except KeyError:
-        raise UnknownModelError.of(name, models) from None
+        raise UnknownModelError.for_name(name, models) from None
 
 
 def why_not_installed(spec: ModelSpec) -> str | None:

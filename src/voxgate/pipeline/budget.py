@@ -36,7 +36,8 @@ class AcceptedOptions:
 def accept_options(model: str, capabilities: Capabilities, options: Options) -> AcceptedOptions:
     """Check the options of a recording for the model.
 
-    Raises `UnsupportedLanguageError` and `OptionError` for an option that the model cannot fulfil.
+    Raises `UsageError` (`unsupported_language`) and `UsageError` (`unsupported_option`) for an
+    option that the model cannot fulfil.
     """
     capabilities.check(model, options)
     return AcceptedOptions(*capabilities.honoured(options))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
-from voxgate.errors import NoWeightsError, UsageError
+from voxgate.errors import EngineStartError, UsageError
 from voxgate.fair_queue import FairQueue
 from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import find_model, find_named_model, why_not_installed
@@ -123,9 +123,9 @@ class Session:
         """Return the installed model of this name or, if `folders` is true, in this folder.
 
         Reads directories and headers, in a thread. Resolve a model once for each request, and pass
-        on the spec. Raises `UnknownModelError`, `NoWeightsError` for a model that is not installed,
-        `CheckpointError` for a folder without a checkpoint, and `ChangedCheckpointError` for files
-        that are not those that were installed.
+        on the spec. Raises `UnknownModelError`, `EngineStartError` (`no_endpoints`) for a model
+        that is not installed, `CheckpointError` for a folder without a checkpoint, and
+        `ChangedCheckpointError` for files that are not those that were installed.
         """
         return await asyncio.to_thread(
             self._resolve, model, find_model if folders else find_named_model
@@ -157,7 +157,7 @@ class Session:
         if spec.revision is None:  # `AvailableModels` has placed those that are installed
             spec = place_model(spec, self.settings)
         if reason := why_not_installed(spec):
-            raise NoWeightsError(reason)
+            raise EngineStartError(reason, code="no_endpoints")
         return spec
 
     def _slot(self, spec: ModelSpec) -> _ProviderSlot:

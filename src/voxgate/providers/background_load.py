@@ -7,7 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from voxgate.errors import ModelLoadingError
+from voxgate.errors import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ class BackgroundLoad:
         self._started_at = 0.0  # monotonic seconds
 
     def refuse(self) -> None:
-        """Raise `ModelLoadingError` while the model loads.
+        """Raise `BusyError` (`model_loading`) while the model loads.
 
         After a failed load raise its error instead, once; the next call starts another load.
         """
@@ -42,10 +42,11 @@ class BackgroundLoad:
             self._task = asyncio.create_task(self._run())
             self._task.add_done_callback(_retrieve_error)
         left_s = self._started_at + self._expected_s - time.monotonic()
-        raise ModelLoadingError(
+        raise BusyError(
             f"{self._model} is being loaded. Send the request again in some seconds; the header "
             f"Retry-After says how many.",
             retry_after_s=max(1, math.ceil(left_s)),
+            code="model_loading",
         )
 
     async def aclose(self) -> None:

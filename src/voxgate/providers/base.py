@@ -45,8 +45,9 @@ class Provider(Protocol):
     def admit(self) -> None:
         """Raise when no new recording should begin now, before any work is done for it.
 
-        Raises `ModelTooLargeError` and `InsufficientMemoryError` for a model that cannot be loaded,
-        and `ModelLoadingError` for one that is loading while callers should not wait.
+        Raises `EngineStartError` (`model_too_large`) and `InsufficientMemoryError` for a model that
+        cannot be loaded, and `BusyError` (`model_loading`) for one that is loading while callers
+        should not wait.
         """
 
     async def warm(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from voxgate.errors import EngineClosedError, EngineDiedError, NoWeightsError
+from voxgate.errors import EngineError, EngineStartError
 from voxgate.hardware import gpu
 from voxgate.hardware.memory import file_mapped_bytes
 from voxgate.models.catalogue import ModelSpec, find_model, why_not_installed
@@ -105,10 +105,10 @@ class LocalEngine:
     async def transcribe(self, window: Audio, options: Options) -> AsyncGenerator[Event, None]:
         """Yield the events of one window; `Done` is the last. Closing the iterator cancels it.
 
-        The engine refuses what the model cannot do (`UsageError`, `UnsupportedLanguageError`).
-        Raises `EngineStartError` when no engine can start, `EngineDiedError` and
-        `EngineStalledError` when the engine was lost with this window, and `EngineClosedError`
-        after `aclose`.
+        The engine refuses what the model cannot do (`UsageError`, `UsageError`
+        (`unsupported_language`)). Raises `EngineStartError` when no engine can start, `EngineError`
+        (`engine_died`) and `EngineError` (`engine_stalled`) when the engine was lost with this
+        window, and `EngineError` (`engine_closed`) after `aclose`.
         """
         pcm16 = window.pcm16()
         async with self._admitted(), aclosing(self._transcribe(pcm16, options)) as events:
@@ -123,9 +123,10 @@ class LocalEngine:
     def admit(self) -> None:
         """Raise when no recording should begin now: see `Provider.admit`."""
         if self._spec.device != "cpu" and (reason := gpu.why_unusable()):
-            raise NoWeightsError(
+            raise EngineStartError(
                 f"{self._spec.name} is to compute on '{self._spec.device}', and {reason}. "
-                f"VOXGATE_DEVICE=cpu works without a GPU; `voxgate doctor` shows what is here."
+                f"VOXGATE_DEVICE=cpu works without a GPU; `voxgate doctor` shows what is here.",
+                code="no_endpoints",
             )
         self._arbiter.check(self)
         if self._settings.while_loading == "refuse" and not self.alive:
@@ -187,8 +188,9 @@ class LocalEngine:
                 self._retire(engine)
             else:
                 return
-        raise EngineDiedError(
-            f"The engine of {self.name} ended as soon as it was ready. Send the window again."
+        raise EngineError(
+            f"The engine of {self.name} ended as soon as it was ready. Send the window again.",
+            code="engine_died",
         )
 
     async def _running_engine(self) -> RunningEngine:
@@ -203,7 +205,7 @@ class LocalEngine:
         if self._closed.is_set():
             raise self._closed_error()
         if reason := why_not_installed(self._spec):
-            raise NoWeightsError(reason)
+            raise EngineStartError(reason, code="no_endpoints")
         self._starting = asyncio.create_task(self._start_engine())
         try:
             return await self._starting  # a cancelled caller cancels it too, and waits for it
@@ -232,5 +234,7 @@ class LocalEngine:
         if self._engine is engine:
             self._engine = None
 
-    def _closed_error(self) -> EngineClosedError:
-        return EngineClosedError(f"The engine of {self.name} was closed and does not start again.")
+    def _closed_error(self) -> EngineError:
+        return EngineError(
+            f"The engine of {self.name} was closed and does not start again.", code="engine_closed"
+        )

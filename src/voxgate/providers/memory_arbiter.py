@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from voxgate.errors import InsufficientMemoryError, ModelTooLargeError
+from voxgate.errors import EngineStartError, InsufficientMemoryError
 from voxgate.hardware.memory import format_bytes, free_bytes, total_bytes
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ class MemoryArbiter:
     def check(self, engine: EvictableEngine) -> None:
         """Raise when the model could not be loaded even if all other engines ended.
 
-        Raises `ModelTooLargeError` when it needs more than engines may ever have, and
-        `InsufficientMemoryError` when other programs have the memory now.
+        Raises `EngineStartError` (`model_too_large`) when it needs more than engines may ever have,
+        and `InsufficientMemoryError` when other programs have the memory now.
         """
         if _is_resident(engine):
             return
@@ -129,7 +129,9 @@ class MemoryArbiter:
         # A loading engine has taken part of its memory and will take the rest: all of it returns.
         available = self._free() + sum(_freed_bytes(one) + _pending_bytes(one) for one in engines)
         if need > self._limit_bytes:
-            raise ModelTooLargeError(_sentence(engine, self._limit_bytes, self._device))
+            raise EngineStartError(
+                _sentence(engine, self._limit_bytes, self._device), code="model_too_large"
+            )
         if need > available:
             raise InsufficientMemoryError(_sentence(engine, available, self._device))
 

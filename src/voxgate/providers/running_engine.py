@@ -7,13 +7,7 @@ import time
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from voxgate.errors import (
-    EngineClosedError,
-    EngineDiedError,
-    EngineError,
-    EngineStalledError,
-    VoxgateError,
-)
+from voxgate.errors import EngineError, VoxgateError
 from voxgate.providers.engine_client import BrokenOffError, EngineClient, NotListeningError
 from voxgate.providers.engine_process import EngineProcess
 
@@ -88,15 +82,19 @@ class RunningEngine:
                 f"The engine of {model} broke off a window and still runs. Send the window again."
             )
         if self._stalled:
-            return EngineStalledError(
+            return EngineError(
                 f"The engine of {model} {self._stalled} and was ended. Send the window again: "
-                f"a new engine takes it. VOXGATE_ENGINE_PATIENCE_S sets how long to wait."
+                f"a new engine takes it. VOXGATE_ENGINE_PATIENCE_S sets how long to wait.",
+                code="engine_stalled",
             )
         if self._stopped:
-            return EngineClosedError(f"The engine of {model} was closed before the window's end.")
-        return EngineDiedError(
+            return EngineError(
+                f"The engine of {model} was closed before the window's end.", code="engine_closed"
+            )
+        return EngineError(
             f"The engine of {model} {self.process.end_reason} in the middle of a window. Send "
-            f"the window again: a new engine takes it."
+            f"the window again: a new engine takes it.",
+            code="engine_died",
         )
 
 

@@ -107,8 +107,8 @@ class DecodingState:
     def choose_next(self, logits: Tensor, greedy: GreedyChoice | None = None) -> bool:
         """Choose the next token from logits [vocabulary]; False when the text is finished.
 
-        `greedy` is passed to `Sampler.choose`. Raises `EngineRefusedError` if the logits are not
-        finite.
+        `greedy` is passed to `Sampler.choose`. Raises `EngineError` (`engine_refused`) if the
+        logits are not finite.
         """
         return self.append(*self._sampler.choose(logits, greedy))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from voxgate.errors import EngineBusyError, UsageError
+from voxgate.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,10 +80,11 @@ class KVCache:
         return len(self._free)
 
     def allocate(self) -> int:
-        """Return an empty slot. Raise `EngineBusyError` when all are in use."""
+        """Return an empty slot. Raise `EngineError` (`engine_busy`) when all are in use."""
         if not self._free:
-            raise EngineBusyError(
-                f"All {len(self.lengths)} slots of the cache are in use. Try again in a moment."
+            raise EngineError(
+                f"All {len(self.lengths)} slots of the cache are in use. Try again in a moment.",
+                code="engine_busy",
             )
         # The lowest one: pages of slots that were never used are never touched, and take no memory.
         slot = heappop(self._free)

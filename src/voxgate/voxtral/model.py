@@ -151,7 +151,8 @@ class Voxtral:
         """Transcribe one window: mono float32 at 16 kHz, more than 0 s and at most 600 s.
 
         `language` is an ISO 639-1 code; None lets the model detect it. Raises `UsageError` for
-        invalid audio and values out of range, `UnsupportedLanguageError` for an unknown code.
+        invalid audio and values out of range, `UsageError` (`unsupported_language`) for an unknown
+        code.
         """
         sampling = Sampling(temperature, top_p, seed, frequency_penalty, presence_penalty)
         state = self.new_decoding(samples, language, max_tokens, stop, sampling)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 from pydantic_extra_types.language_code import LanguageAlpha2
 
-from voxgate.errors import UnsupportedLanguageError
+from voxgate.errors import UsageError
 from voxgate.voxtral.checkpoint.config import ENCODER_POSITIONS, FRAMES_PER_TOKEN
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def transcription_prompt(
     """`<s> [INST] [BEGIN_AUDIO] [AUDIO]… [/INST] lang:xx [TRANSCRIBE]`, as token ids.
 
     Without a language the tag is left out: the model detects the language, and does not report it.
-    Raises `UnsupportedLanguageError` for a code that is not in ISO 639-1.
+    Raises `UsageError` (`unsupported_language`) for a code that is not in ISO 639-1.
     """
     return [
         tokenizer.bos,
@@ -41,9 +41,10 @@ def _check_language(language: str) -> str:
     try:
         _language_codes().validate_python(code)
     except ValidationError:
-        raise UnsupportedLanguageError(
+        raise UsageError(
             f"'{language[:40]}' is not a language code of two letters (ISO 639-1). Use, for "
-            f"instance, en for English or fr for French, or leave it out."
+            f"instance, en for English or fr for French, or leave it out.",
+            code="unsupported_language",
         ) from None
     return code
 

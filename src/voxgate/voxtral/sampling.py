@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from voxgate.errors import EngineRefusedError, UsageError
+from voxgate.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,7 +89,7 @@ class Sampler:
 
         The log-probability is the model's own, before penalties and temperature. `greedy` is the
         result of `choose_greedily` if the caller has it, from many rows at once. Raises
-        `EngineRefusedError` if the logits are not finite.
+        `EngineError` (`engine_refused`) if the logits are not finite.
         """
         if self._always_greedy:  # computed on the logits' device: only the choice leaves a GPU
             (choice,) = [greedy] if greedy else choose_greedily(logits[None])
@@ -133,8 +133,9 @@ class Sampler:
         return int(tokens[min(rank, len(nucleus) - 1)])
 
 
-def _not_finite() -> EngineRefusedError:
-    return EngineRefusedError(
+def _not_finite() -> EngineError:
+    return EngineError(
         "The model computed a logit that is not finite. Its weights are damaged, or too large for "
-        "their type: get the checkpoint again, or load it as float32."
+        "their type: get the checkpoint again, or load it as float32.",
+        code="engine_refused",
     )

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.body.reading import cuts, read_all, recording, thorough
-from voxgate.errors import BodyTooLargeError, UsageError
+from tests.failures import raises
+from voxgate.errors import Code, UsageError
 
 if TYPE_CHECKING:
     from voxgate.settings import Settings
@@ -141,43 +142,43 @@ A = 'form-data; name="a"'
 
 
 @pytest.mark.parametrize(
-    ("body", "error", "why"),
+    ("body", "code", "why"),
     [
-        (b"", UsageError, "before its closing boundary"),
-        (part(A), UsageError, "before its closing boundary"),
-        (part(FILE)[:-3], UsageError, "before its closing boundary"),
-        (part(FILE) + b"--bound", UsageError, "before its closing boundary"),
-        (b"--other\r\n\r\n", UsageError, "not the form that its content type says"),
-        (b"hello", UsageError, "not the form that its content type says"),
-        (part(A).replace(b"Content-D", b"Content D") + END, UsageError, "invalid character"),
-        (part(A, more="X: " + "y" * 9000 + "\r\n") + END, UsageError, "maximum header size"),
-        (part(A, more="X: y\r\n" * 17) + END, UsageError, "maximum header count"),
-        (part(A) * 1001 + END, UsageError, "more than 1000 fields"),
-        (part(FILE) + part(FILE) + END, UsageError, "more than one field 'file'"),
-        (part('form-data; name="a["') + END, UsageError, "'a['"),
-        (part('form-data; name="a[b]"') + part(A) + END, UsageError, "contradicts"),
-        (part("form-data") + END, UsageError, "no name"),
-        (b"--bound\r\n\r\nv\r\n" + END, UsageError, "no name"),
-        (part(A).replace(b"v", b"\xff") + END, UsageError, "'a' is not UTF-8"),
+        (b"", "invalid_request", "before its closing boundary"),
+        (part(A), "invalid_request", "before its closing boundary"),
+        (part(FILE)[:-3], "invalid_request", "before its closing boundary"),
+        (part(FILE) + b"--bound", "invalid_request", "before its closing boundary"),
+        (b"--other\r\n\r\n", "invalid_request", "not the form that its content type says"),
+        (b"hello", "invalid_request", "not the form that its content type says"),
+        (part(A).replace(b"Content-D", b"Content D") + END, "invalid_request", "invalid character"),
+        (part(A, more="X: " + "y" * 9000 + "\r\n") + END, "invalid_request", "maximum header size"),
+        (part(A, more="X: y\r\n" * 17) + END, "invalid_request", "maximum header count"),
+        (part(A) * 1001 + END, "invalid_request", "more than 1000 fields"),
+        (part(FILE) + part(FILE) + END, "invalid_request", "more than one field 'file'"),
+        (part('form-data; name="a["') + END, "invalid_request", "'a['"),
+        (part('form-data; name="a[b]"') + part(A) + END, "invalid_request", "contradicts"),
+        (part("form-data") + END, "invalid_request", "no name"),
+        (b"--bound\r\n\r\nv\r\n" + END, "invalid_request", "no name"),
+        (part(A).replace(b"v", b"\xff") + END, "invalid_request", "'a' is not UTF-8"),
         (
             part(A, "{", "Content-Type: application/json\r\n") + END,
-            UsageError,
+            "invalid_request",
             "The form field 'a' is not JSON",
         ),
         (
             part('form-data; name="sound"; filename="a.wav"', "v", "Content-Type: audio/wav\r\n"),
-            UsageError,
+            "invalid_request",
             "goes into the field 'file'",
         ),
-        (part(A, "x" * 300_000) + END, BodyTooLargeError, "256 KiB"),
-        ((part(A, more="X: " + "y" * 8000 + "\r\n") * 40) + END, BodyTooLargeError, "256 KiB"),
-        (part(FILE, "x" * 1_000_001) + END, BodyTooLargeError, "recording is larger than 1 MB"),
-        (END + b"x" * 1_300_000, BodyTooLargeError, "The body is larger"),
+        (part(A, "x" * 300_000) + END, "payload_too_large", "256 KiB"),
+        ((part(A, more="X: " + "y" * 8000 + "\r\n") * 40) + END, "payload_too_large", "256 KiB"),
+        (part(FILE, "x" * 1_000_001) + END, "payload_too_large", "recording is larger than 1 MB"),
+        (END + b"x" * 1_300_000, "payload_too_large", "The body is larger"),
     ],
 )  # fmt: skip
-def test_what_is_refused(body: bytes, error: type[Exception], why: str, limits: Settings) -> None:
+def test_what_is_refused(body: bytes, code: Code, why: str, limits: Settings) -> None:
     for size in (65_536, 1021):
-        with pytest.raises(error) as caught:
+        with raises(code) as caught:
             read_all(FORM, body, limits, [size])
         assert why in str(caught.value)
 

@@ -14,13 +14,17 @@ from hypothesis import strategies as st
 
 from tests.api.body.json_texts import bodies, mutated
 from tests.api.body.reading import cut, cuts, read_all, recording, thorough
+from tests.failures import raises
 from voxgate.api.body.json_body import JsonBody
-from voxgate.errors import BodyTooLargeError, UsageError
+from voxgate.errors import Code, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from voxgate.settings import Settings
+
+INVALID: Code = "invalid_request"
+TOO_LARGE: Code = "payload_too_large"
 
 SMALLEST = 6 * len("input_audio")  # the key, with every character escaped, is no long string
 
@@ -306,50 +310,50 @@ def test_a_placeholder_cannot_be_forged(limits: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "error", "why"),
+    ("body", "code", "why"),
     [
-        (b"", UsageError, "expecting value"),
-        (b"[]", UsageError, "an object, not a list"),
-        (b'"a"', UsageError, "an object, not a string"),
-        (b"1", UsageError, "an object, not a number"),
-        (b"true", UsageError, "an object, not true or false"),
-        (b"null", UsageError, "an object, not null"),
-        (b"{'a': 1}", UsageError, "double quotes at line 1 column 2"),
-        (b'{"a": 1,}', UsageError, "not JSON"),
-        (b'{"a": 1} x', UsageError, "not JSON"),
-        (b'{"a": "b', UsageError, "cut off"),
-        (b'{"a": "b\\', UsageError, "cut off"),
-        (b'{"a": 1}\\', UsageError, "not JSON"),
-        (b'{\\"a": 1}', UsageError, "not JSON"),
-        (b'{"a": NaN}', UsageError, "NaN is no number"),
-        (b'{"a": -Infinity}', UsageError, "-Infinity is no number"),
-        (b'{"a": 1' + b"0" * 5000 + b"}", UsageError, "thousands of digits"),
-        (b'{"a": ' + b"[" * 9000, UsageError, "nested deeper"),
-        (b'{"a": ' + b"[" * 65 + b"]" * 65 + b"}", UsageError, "nested deeper"),
-        (b'{"a": 1e999}', UsageError, "a number in it is too large"),
-        (b'{"a": [' + b"{}," * 10_000 + b"{}]}", UsageError, "more than 10,000 values"),
-        (b'{"a": "\\ud800"}', UsageError, "surrogate"),
-        (b'{"\\uDC00": 1}', UsageError, "surrogate"),
-        (b'{"a": "\xed\xa0\x80"}', UsageError, "not UTF-8"),
-        (b'{"a": "\xff"}', UsageError, "not UTF-8"),
-        ('{"a": 1}'.encode("utf-16"), UsageError, "UTF-16"),
-        ('{"a": 1}'.encode("utf-16-le"), UsageError, "UTF-16-LE"),
-        (f'{{"input_audio":{{"data":"{LONG}"}}}}'.encode("utf-16"), UsageError, "UTF-16"),
-        ('{"a": 1}'.encode("utf-32"), UsageError, "UTF-32"),
-        (f'{{"input_audio": "{LONG}"}}'.encode(), UsageError, "'input_audio' must be an object"),
-        (b'{"a": [' + b'"%b",' % (b"A" * 70_000) * 9 + b"0]}", UsageError, "more than 8 strings"),
-        (b'{"a": [' + b'"%b",' % (b"A" * 60_000) * 5 + b"0]}", BodyTooLargeError, "256 KiB"),
-        (b" " * 300_000 + b"{}", BodyTooLargeError, "256 KiB"),
+        (b"", INVALID, "expecting value"),
+        (b"[]", INVALID, "an object, not a list"),
+        (b'"a"', INVALID, "an object, not a string"),
+        (b"1", INVALID, "an object, not a number"),
+        (b"true", INVALID, "an object, not true or false"),
+        (b"null", INVALID, "an object, not null"),
+        (b"{'a': 1}", INVALID, "double quotes at line 1 column 2"),
+        (b'{"a": 1,}', INVALID, "not JSON"),
+        (b'{"a": 1} x', INVALID, "not JSON"),
+        (b'{"a": "b', INVALID, "cut off"),
+        (b'{"a": "b\\', INVALID, "cut off"),
+        (b'{"a": 1}\\', INVALID, "not JSON"),
+        (b'{\\"a": 1}', INVALID, "not JSON"),
+        (b'{"a": NaN}', INVALID, "NaN is no number"),
+        (b'{"a": -Infinity}', INVALID, "-Infinity is no number"),
+        (b'{"a": 1' + b"0" * 5000 + b"}", INVALID, "thousands of digits"),
+        (b'{"a": ' + b"[" * 9000, INVALID, "nested deeper"),
+        (b'{"a": ' + b"[" * 65 + b"]" * 65 + b"}", INVALID, "nested deeper"),
+        (b'{"a": 1e999}', INVALID, "a number in it is too large"),
+        (b'{"a": [' + b"{}," * 10_000 + b"{}]}", INVALID, "more than 10,000 values"),
+        (b'{"a": "\\ud800"}', INVALID, "surrogate"),
+        (b'{"\\uDC00": 1}', INVALID, "surrogate"),
+        (b'{"a": "\xed\xa0\x80"}', INVALID, "not UTF-8"),
+        (b'{"a": "\xff"}', INVALID, "not UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), INVALID, "UTF-16"),
+        ('{"a": 1}'.encode("utf-16-le"), INVALID, "UTF-16-LE"),
+        (f'{{"input_audio":{{"data":"{LONG}"}}}}'.encode("utf-16"), INVALID, "UTF-16"),
+        ('{"a": 1}'.encode("utf-32"), INVALID, "UTF-32"),
+        (f'{{"input_audio": "{LONG}"}}'.encode(), INVALID, "'input_audio' must be an object"),
+        (b'{"a": [' + b'"%b",' % (b"A" * 70_000) * 9 + b"0]}", INVALID, "more than 8 strings"),
+        (b'{"a": [' + b'"%b",' % (b"A" * 60_000) * 5 + b"0]}", TOO_LARGE, "256 KiB"),
+        (b" " * 300_000 + b"{}", TOO_LARGE, "256 KiB"),
         (
             b'{"input_audio":{"data":"' + base64.b64encode(bytes(1_000_001)) + b'"}}',
-            BodyTooLargeError,
+            TOO_LARGE,
             "The recording is larger than 1 MB",
         ),
     ],
 )  # fmt: skip
-def test_what_is_refused(body: bytes, error: type[Exception], why: str, limits: Settings) -> None:
+def test_what_is_refused(body: bytes, code: Code, why: str, limits: Settings) -> None:
     for size in (65_536, 1021):
-        with pytest.raises(error) as caught:
+        with raises(code) as caught:
             read_all("application/json", body, limits, [size])
         assert why in str(caught.value)
 

@@ -10,14 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.api.body.reading import arriving, cut, read_all, recording
+from tests.failures import raises
 from voxgate.api.body.reader import read_body
-from voxgate.errors import (
-    BodyStalledError,
-    BodyTooLargeError,
-    MediaTypeError,
-    SpoolFullError,
-    UsageError,
-)
+from voxgate.errors import SpoolFullError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -76,13 +71,13 @@ def test_json(content_type: str | None, limits: Settings) -> None:
     ],
 )
 def test_other_types(content_type: str | None, body: bytes, limits: Settings) -> None:
-    with pytest.raises(MediaTypeError) as caught:
+    with raises("unsupported_media_type") as caught:
         read_all(content_type, body, limits, [7])
     assert "Send" in caught.value.sentence
 
 
 def test_a_compressed_body(limits: Settings) -> None:
-    with pytest.raises(MediaTypeError, match="without Content-Encoding"):
+    with raises("unsupported_media_type", match="without Content-Encoding"):
         read_all(JSON, b"\x1f\x8b", limits, content_encoding="gzip")
     assert read_all(JSON, b"{}", limits, content_encoding="identity").fields == {}
 
@@ -91,7 +86,7 @@ def test_a_compressed_body(limits: Settings) -> None:
 def test_a_length_beyond_the_limit_is_refused_unread(content_type: str, limits: Settings) -> None:
     """Not one chunk is asked for: this one would never come."""
     headers = {"content-type": content_type, "content-length": "10000000"}
-    with pytest.raises(BodyTooLargeError):
+    with raises("payload_too_large"):
         asyncio.run(read_body(headers, never(), limits))
 
 
@@ -110,7 +105,7 @@ def test_an_invalid_length(length: str, limits: Settings) -> None:
     ],
 )
 def test_a_wrong_length(content_type: str, head: bytes, junk: bytes, limits: Settings) -> None:
-    with pytest.raises(BodyTooLargeError):
+    with raises("payload_too_large"):
         read_all(content_type, head + junk * 400_000, limits, content_length="10")
 
 
@@ -120,7 +115,7 @@ def test_a_wrong_length(content_type: str, head: bytes, junk: bytes, limits: Set
 )
 def test_a_body_that_stalls(content_type: str | None, head: bytes, limits: Settings) -> None:
     headers = {"content-type": content_type} if content_type else {}
-    with pytest.raises(BodyStalledError, match=r"0\.05 s"):
+    with raises("request_timeout", match=r"0\.05 s"):
         asyncio.run(read_body(headers, never(head, b""), limits))
 
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.body.reading import cuts, read_all, thorough
-from voxgate.errors import BodyTooLargeError, UsageError
+from tests.failures import raises
 
 if TYPE_CHECKING:
+    from voxgate.errors import Code
     from voxgate.settings import Settings
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -46,22 +47,22 @@ def test_forms(body: bytes, fields: dict[str, Any], limits: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "error", "why"),
+    ("body", "code", "why"),
     [
-        (b"a", UsageError, "name=value"),
-        (b"a=%ff", UsageError, "not UTF-8"),
-        (b"a=\xff", UsageError, "not UTF-8"),
-        (b"a=%ED%A0%80", UsageError, "not UTF-8"),
-        (b"=1", UsageError, "not understood"),
-        (b"a[=1", UsageError, "not understood"),
-        (b"a=1&" * 1000 + b"a=1", UsageError, "more than 1000 fields"),
-        (b"a=" + b"x" * 65_535, BodyTooLargeError, "64 KiB, the limit for one"),
-        (b"a=" + b"x" * 65_535 + b"&b=1", BodyTooLargeError, "64 KiB, the limit for one"),
-        ((b"a=" + b"x" * 60_000 + b"&") * 5, BodyTooLargeError, "256 KiB"),
+        (b"a", "invalid_request", "name=value"),
+        (b"a=%ff", "invalid_request", "not UTF-8"),
+        (b"a=\xff", "invalid_request", "not UTF-8"),
+        (b"a=%ED%A0%80", "invalid_request", "not UTF-8"),
+        (b"=1", "invalid_request", "not understood"),
+        (b"a[=1", "invalid_request", "not understood"),
+        (b"a=1&" * 1000 + b"a=1", "invalid_request", "more than 1000 fields"),
+        (b"a=" + b"x" * 65_535, "payload_too_large", "64 KiB, the limit for one"),
+        (b"a=" + b"x" * 65_535 + b"&b=1", "payload_too_large", "64 KiB, the limit for one"),
+        ((b"a=" + b"x" * 60_000 + b"&") * 5, "payload_too_large", "256 KiB"),
     ],
 )
-def test_what_is_refused(body: bytes, error: type[Exception], why: str, limits: Settings) -> None:
+def test_what_is_refused(body: bytes, code: Code, why: str, limits: Settings) -> None:
     for size in (65_536, 1021):
-        with pytest.raises(error) as caught:
+        with raises(code) as caught:
             read_all(URLENCODED, body, limits, [size])
         assert why in str(caught.value)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.failures import raises
 from voxgate.api.body.request_body import RequestBody, Upload
 from voxgate.api.dialects.negotiate import negotiate
 from voxgate.api.dialects.parse import parse_request
-from voxgate.errors import OptionError, UnsupportedLanguageError, UsageError
+from voxgate.errors import UsageError
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
 from voxgate.transcript.values import Options
 
@@ -71,7 +72,7 @@ def test_values_without_effect_are_accepted_for_all_models() -> None:
 def test_an_option_that_the_model_cannot_fulfil_is_refused(name: str) -> None:
     request = parsed(**{name: EVERYTHING[name]})
     sentence = f"a/b cannot fulfil '{name}'. Leave it out, or ask another model."
-    with pytest.raises(OptionError) as caught:
+    with raises("unsupported_option") as caught:
         negotiate(request, UNABLE)
     assert caught.value.sentence == sentence
 
@@ -82,7 +83,7 @@ def test_an_unused_hint_gives_a_notice(name: str) -> None:
     assert negotiated.options == Options()
     assert [notice.sentence.split("'")[1] for notice in negotiated.hints] == [name]
     insisting = parsed(**{name: EVERYTHING[name]}, provider={"require_parameters": True})
-    with pytest.raises(OptionError, match=f"'{name}' was not used: .* no less"):
+    with raises("unsupported_option", match=f"'{name}' was not used: .* no less"):
         negotiate(insisting, UNABLE)
 
 
@@ -108,14 +109,14 @@ def test_unused_vocabulary_gives_a_notice_for_its_field(name: str) -> None:
     assert negotiated.options == Options()
     assert [notice.sentence.split("'")[1] for notice in negotiated.hints] == [name]
     insisting = parsed(**{name: WORDS[name]}, provider={"require_parameters": True})
-    with pytest.raises(OptionError, match=f"'{name}' was not used: .* no less"):
+    with raises("unsupported_option", match=f"'{name}' was not used: .* no less"):
         negotiate(insisting, ABLE)
 
 
 def test_what_no_model_can_do_is_refused_for_all() -> None:
-    with pytest.raises(OptionError, match="'structured_outputs'"):
+    with raises("unsupported_option", match="'structured_outputs'"):
         parsed(structured_outputs=True)
-    with pytest.raises(UnsupportedLanguageError):
+    with raises("unsupported_language"):
         negotiate(parsed(language="fr"), ABLE)
 
 

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.failures import raises
 from tests.hub import Hub
 from tests.models.conftest import NAME
 from voxgate.errors import (
-    BundleError,
     ChangedCheckpointError,
     CheckpointError,
-    DiskFullError,
     OutputError,
     UsageError,
 )
@@ -204,7 +203,7 @@ def test_a_manipulated_file_is_refused_and_leaves_nothing(
 ) -> None:
     before = set(tmp_path.rglob("*"))
     changed = rewritten(bundle, change)
-    with pytest.raises(BundleError, match=r"changed\.tar"):
+    with raises("invalid_bundle", match=r"changed\.tar"):
         import_model(there, changed)
     assert not left(there)
     new = set(tmp_path.rglob("*")) - before
@@ -217,7 +216,7 @@ def test_a_truncated_file_is_refused_and_leaves_nothing(
 ) -> None:
     # A tar ends with at least 1 KiB of zeros, filled up to 10 KiB: a cut there loses nothing.
     os.truncate(bundle, part if part >= 0 else last_content(bundle) + part)
-    with pytest.raises(BundleError, match=r"tiny\.tar is not a complete file"):
+    with raises("invalid_bundle", match=r"tiny\.tar is not a complete file"):
         import_model(there, bundle)
     assert not left(there)
 
@@ -230,11 +229,11 @@ def last_content(bundle: Path) -> int:
 
 def test_other_files_are_refused(there: Registry, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("words " * 1000)
-    with pytest.raises(BundleError, match=r"note\.txt is not a complete file"):
+    with raises("invalid_bundle", match=r"note\.txt is not a complete file"):
         import_model(there, tmp_path / "note.txt")
-    with pytest.raises(BundleError, match="cannot be read: No such file"):
+    with raises("invalid_bundle", match="cannot be read: No such file"):
         import_model(there, tmp_path / "nothing.tar")
-    with pytest.raises(BundleError, match="cannot be read: Is a directory"):
+    with raises("invalid_bundle", match="cannot be read: Is a directory"):
         import_model(there, tmp_path)
 
 
@@ -261,6 +260,6 @@ def test_a_full_disk_is_reported_before_anything_is_copied(there: Registry, bund
         facts["files"][0]["nbytes"] = 2**60
         members[0] = members[0][0], json.dumps(facts).encode()
 
-    with pytest.raises(DiskFullError, match=r"GiB on the disk of .* are free"):
+    with raises("disk_full", match=r"GiB on the disk of .* are free"):
         import_model(there, rewritten(bundle, claim_too_much))
     assert not left(there)

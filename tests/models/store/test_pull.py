@@ -7,17 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.failures import raises
 from tests.hub import Hub, Repository
 from tests.models.conftest import NAME
 from tests.models.store.checkpoints import write_hf, write_mistral
 from voxgate.errors import (
     CheckpointError,
-    HubAccessError,
+    Code,
     HubError,
-    NoWeightsError,
-    UnknownRepositoryError,
     UsageError,
-    VoxgateError,
     WrongContentError,
 )
 from voxgate.models.available import AvailableModels
@@ -209,9 +207,9 @@ def test_a_file_that_differs_from_the_announced_is_deleted(
 
 def test_a_gated_model_needs_a_token(registry: Registry, hub: Hub) -> None:
     hub.repositories[NAME].gate = "hf_right"
-    with pytest.raises(HubAccessError, match=r"accepted its terms on .*--token or in HF_TOKEN"):
+    with raises("hub_access_denied", match=r"accepted its terms on .*--token or in HF_TOKEN"):
         pull_model(registry, NAME)
-    with pytest.raises(HubAccessError, match=r"refuses .* to the bearer of this token"):
+    with raises("hub_access_denied", match=r"refuses .* to the bearer of this token"):
         pull_model(registry, NAME, token="hf_wrong")  # noqa: S106 (nobody's)
     registry.verify(pull_model(registry, NAME, token="hf_right"))  # noqa: S106 (nobody's)
 
@@ -297,21 +295,21 @@ def ask(hub: Hub, what: str) -> tuple[str, str | None]:
 
 
 @pytest.mark.parametrize(
-    ("what", "kind", "says"),
+    ("what", "code", "says"),
     [
-        ("another repository", UnknownRepositoryError, "knows no repository acme/nobody"),
-        ("another revision", UnknownRepositoryError, "has no revision 'v7'"),
-        ("too many requests", HubError, r"\(429\). Pull acme/tiny-voxtral again in 0 s"),
-        ("a name of git's", UnknownRepositoryError, "is not the name of a repository"),
-        ("a broken hub", HubError, "answered 502"),
-        ("no hub", HubError, "connection to the hub failed"),
+        ("another repository", "repository_not_found", "knows no repository acme/nobody"),
+        ("another revision", "repository_not_found", "has no revision 'v7'"),
+        ("too many requests", "hub_failed", r"\(429\). Pull acme/tiny-voxtral again in 0 s"),
+        ("a name of git's", "repository_not_found", "is not the name of a repository"),
+        ("a broken hub", "hub_failed", "answered 502"),
+        ("no hub", "hub_failed", "connection to the hub failed"),
     ],
 )
 def test_each_error_of_the_hub_has_its_sentence(
-    registry: Registry, hub: Hub, what: str, kind: type[VoxgateError], says: str
+    registry: Registry, hub: Hub, what: str, code: Code, says: str
 ) -> None:
     name, revision = ask(hub, what)
-    with pytest.raises(kind, match=says):
+    with raises(code, match=says):
         pull_model(registry, name, revision)
     assert nothing_is_here(registry)
 
@@ -325,7 +323,7 @@ def test_invalid_names_reach_neither_disk_nor_hub(registry: Registry, hub: Hub, 
 
 
 def test_an_alias_pulls_the_official_repository(registry: Registry, hub: Hub) -> None:
-    with pytest.raises(UnknownRepositoryError, match="mistralai/Voxtral-Small-24B-2507"):
+    with raises("repository_not_found", match="mistralai/Voxtral-Small-24B-2507"):
         pull_model(registry, "voxtral-small-latest")
 
 
@@ -368,7 +366,7 @@ def test_without_the_client_the_sentence_says_what_to_install(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(NoWeightsError, match=r'pip install "voxgate\[voxtral\]"'):
+    with raises("no_endpoints", match=r'pip install "voxgate\[voxtral\]"'):
         pull_model(registry, NAME)
 
 

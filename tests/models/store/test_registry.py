@@ -9,13 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.failures import raises
 from tests.hub import Hub
 from tests.models.conftest import NAME
 from tests.models.store.checkpoints import write_hf, write_mistral
 from voxgate.errors import (
     ChangedCheckpointError,
     CheckpointError,
-    NoWeightsError,
     RegistryError,
     UnknownModelError,
     UsageError,
@@ -320,5 +320,5 @@ def test_without_safetensors_the_sentence_says_what_to_install(
     monkeypatch.delitem(
         sys.modules, "voxgate.voxtral.checkpoint.safetensors_file", raising=False
     )  # if it was imported
-    with pytest.raises(NoWeightsError, match=r'pip install "voxgate\[voxtral\]"'):
+    with raises("no_endpoints", match=r'pip install "voxgate\[voxtral\]"'):
         registry.add(folder)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.failures import raises
 from tests.transcript.strategies import patient, transcripts
-from voxgate.errors import UnknownFormatError
 from voxgate.transcript.captions.layout import layout_captions
 from voxgate.transcript.formats import WRITERS, find_writer
 from voxgate.transcript.formats.clock import format_timestamp
@@ -179,7 +179,7 @@ def test_formats_have_names_and_extensions_of_their_own() -> None:
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UnknownFormatError, match=r"'doc'.*txt, srt, vtt, tsv, json, verbose_json"):
+    with raises("unknown_format", match=r"'doc'.*txt, srt, vtt, tsv, json, verbose_json"):
         find_writer("doc")
 
 

@@ -40,7 +40,8 @@ _SILENT_LOGGER = logging.Logger("form", logging.CRITICAL + 1)  # a caller's mist
 class FormBody:
     """A `BodyParser` for forms.
 
-    `feed` and `finish` raise `UsageError`, `BodyTooLargeError` and `SpoolFullError`.
+    `feed` and `finish` raise `UsageError`, `VoxgateError` (`payload_too_large`) and
+    `SpoolFullError`.
     """
 
     slice_bytes = 32 * 1024  # the parser is slow for many parts, and text like boundaries

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class JsonBody:
     """A `BodyParser` for JSON.
 
-    `feed` and `finish` raise `UsageError`, `BodyTooLargeError` and `SpoolFullError`.
+    `feed` and `finish` raise `UsageError`, `VoxgateError` (`payload_too_large`) and
+    `SpoolFullError`.
     """
 
     slice_bytes = LONG_BYTES

@@ -107,7 +107,7 @@ class JsonScanner:
     """Call `feed`, then `finish`: then `skeleton` is complete.
 
     `long_strings` has the reader of each long string by its placeholder. `feed` and `finish` raise
-    `UsageError`, `BodyTooLargeError` for a skeleton beyond `TEXT_BYTES`, and what
+    `UsageError`, `VoxgateError` (`payload_too_large`) for a skeleton beyond `TEXT_BYTES`, and what
     `LongStringReader` raises.
     """
 

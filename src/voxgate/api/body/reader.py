@@ -18,7 +18,7 @@ from voxgate.api.body.request_body import (
     text_too_large,
 )
 from voxgate.api.body.urlencoded_body import UrlencodedBody
-from voxgate.errors import BodyStalledError, BodyTooLargeError, MediaTypeError, UsageError
+from voxgate.errors import UsageError, VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -55,9 +55,10 @@ async def read_body(
 ) -> RequestBody:
     """Read a body of the kind that its content type declares. The caller closes the upload.
 
-    `headers` has lower case names, or ignores case. Raises `UsageError`, `MediaTypeError`,
-    `BodyTooLargeError`, `BodyStalledError`, `SpoolFullError`, and what `chunks` raises. Then,
-    and when it is cancelled, no file stays open.
+    `headers` has lower case names, or ignores case. Raises `UsageError`, `VoxgateError`
+    (`unsupported_media_type`), `VoxgateError` (`payload_too_large`), `VoxgateError`
+    (`request_timeout`), `SpoolFullError`, and what `chunks` raises. Then, and when it is cancelled,
+    no file stays open.
     """
     _check_encoding(headers.get("content-encoding", ""))
     incoming = _Chunks(chunks, settings.body_patience_s)
@@ -87,7 +88,7 @@ class _Chunks:
         self._first = b""
 
     async def next(self) -> bytes:
-        """Return the next chunk, or b"" at the end. Raises `BodyStalledError`."""
+        """Return the next chunk, or b"" at the end. Raises `VoxgateError` (`request_timeout`)."""
         if first := self._first:
             self._first = b""
             return first
@@ -101,17 +102,24 @@ class _Chunks:
         except TimeoutError as error:
             if not patience.expired():  # raised by the iterator itself
                 raise
-            raise BodyStalledError(
-                f"No byte of the body came for {self._patience_s:g} s. Send the request again."
+            raise VoxgateError(
+                f"No byte of the body came for {self._patience_s:g} s. Send the request again.",
+                code="request_timeout",
             ) from error
 
     async def sniff(self) -> ContentType:
-        """Return JSON's type if the body starts with an object. Raises `MediaTypeError`."""
+        """Return JSON's type if the body starts with an object.
+
+        Raises `VoxgateError` (`unsupported_media_type`).
+        """
         head = b""
         while _undecided(head) and (chunk := await self.next()):
             head += chunk
         if not _begins_object(head):
-            raise MediaTypeError(f"The body does not say its content type. {KNOWN_TYPES}.")
+            raise VoxgateError(
+                f"The body does not say its content type. {KNOWN_TYPES}.",
+                code="unsupported_media_type",
+            )
         self._first = head
         return ContentType(JSON_TYPE)
 
@@ -135,9 +143,10 @@ def _parser(content_type: ContentType, settings: Settings) -> BodyParser:
 
 def _check_encoding(encoding: str) -> None:
     if encoding.strip().lower() not in ("", "identity"):
-        raise MediaTypeError(
+        raise VoxgateError(
             f"The body is compressed ({encoding[:60]!r}). Send it without Content-Encoding; a "
-            f"compressed recording (FLAC, Opus, MP3) saves more."
+            f"compressed recording (FLAC, Opus, MP3) saves more.",
+            code="unsupported_media_type",
         )
 
 
@@ -150,7 +159,7 @@ def _check_length(length: str | None, parser: BodyParser, settings: Settings) ->
         raise _too_large(parser, settings)
 
 
-def _too_large(parser: BodyParser, settings: Settings) -> BodyTooLargeError:
+def _too_large(parser: BodyParser, settings: Settings) -> VoxgateError:
     if parser.max_bytes <= TEXT_BYTES:
         return text_too_large()
     return body_too_large(parser.max_bytes, settings.max_upload_bytes)

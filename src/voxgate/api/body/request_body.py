@@ -7,7 +7,7 @@ from typing import IO, Any, Literal, TypeAlias
 
 from python_multipart.multipart import parse_options_header
 
-from voxgate.errors import BodyTooLargeError, MediaTypeError, UsageError
+from voxgate.errors import UsageError, VoxgateError
 
 BodyKind: TypeAlias = Literal["json", "form", "urlencoded"]
 
@@ -78,8 +78,8 @@ class ContentType:
     def kind(self) -> BodyKind:
         """Return the kind of body.
 
-        Raises `MediaTypeError` for a type or charset that is not supported, and `UsageError` for a
-        form without a boundary.
+        Raises `VoxgateError` (`unsupported_media_type`) for a type or charset that is not
+        supported, and `UsageError` for a form without a boundary.
         """
         if self.media_type == FORM_TYPE:
             if not self.boundary:
@@ -89,14 +89,18 @@ class ContentType:
                 )
             return "form"
         if self.charset not in ("", "utf-8", "utf8", "us-ascii"):
-            raise MediaTypeError(f"The body's charset is {self.charset!r}. Send it as UTF-8.")
+            raise VoxgateError(
+                f"The body's charset is {self.charset!r}. Send it as UTF-8.",
+                code="unsupported_media_type",
+            )
         if self.media_type == JSON_TYPE or self.media_type.endswith("+json"):
             return "json"
         if self.media_type == URLENCODED_TYPE:
             return "urlencoded"
-        raise MediaTypeError(
+        raise VoxgateError(
             f"The body's content type is {self.media_type[:80]!r}, which is not read here. "
-            f"{KNOWN_TYPES}."
+            f"{KNOWN_TYPES}.",
+            code="unsupported_media_type",
         )
 
 
@@ -104,28 +108,31 @@ TEXT_BYTES = 256 * 1024
 """The limit on all of a body but the recording: keys, values, the headers of a form's parts."""
 
 
-def recording_too_large(limit: int) -> BodyTooLargeError:
+def recording_too_large(limit: int) -> VoxgateError:
     """Return the error for a recording of more than `limit` bytes."""
-    return BodyTooLargeError(
+    return VoxgateError(
         f"The recording is larger than {_size(limit)}, the limit here. Send it compressed (FLAC, "
-        f"Opus or MP3) or in parts, or let this server's operator raise VOXGATE_MAX_UPLOAD_BYTES."
+        f"Opus or MP3) or in parts, or let this server's operator raise VOXGATE_MAX_UPLOAD_BYTES.",
+        code="payload_too_large",
     )
 
 
-def text_too_large() -> BodyTooLargeError:
+def text_too_large() -> VoxgateError:
     """Return the error for a body with more than `TEXT_BYTES` around the recording."""
-    return BodyTooLargeError(
+    return VoxgateError(
         f"The text around the recording is larger than {TEXT_BYTES // 1024} KiB, the limit for "
-        f"all fields together. Send shorter fields."
+        f"all fields together. Send shorter fields.",
+        code="payload_too_large",
     )
 
 
-def body_too_large(limit: int, recording_limit: int) -> BodyTooLargeError:
+def body_too_large(limit: int, recording_limit: int) -> VoxgateError:
     """Return the error for a body of more than `limit` bytes, all that a recording can need."""
-    return BodyTooLargeError(
+    return VoxgateError(
         f"The body is larger than {_size(limit)}, more than a recording of "
         f"{_size(recording_limit)}, the limit here, can need. Send it compressed (FLAC, Opus or "
-        f"MP3) or in parts, or let this server's operator raise VOXGATE_MAX_UPLOAD_BYTES."
+        f"MP3) or in parts, or let this server's operator raise VOXGATE_MAX_UPLOAD_BYTES.",
+        code="payload_too_large",
     )
 
 

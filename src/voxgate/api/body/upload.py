@@ -31,7 +31,10 @@ class UploadWriter:
         self._file = nameless_file(self._folder, "upload-")
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append bytes. Raises `BodyTooLargeError` beyond the limit on recordings."""
+        """Append bytes.
+
+        Raises `VoxgateError` (`payload_too_large`) beyond the limit on recordings.
+        """
         view = memoryview(data)
         self.size += len(view)
         if self.size > self._limit:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from voxgate.api.body.form_fields import MAX_FIELDS, nest_fields, too_many_fields
 from voxgate.api.body.request_body import TEXT_BYTES, RequestBody
-from voxgate.errors import BodyTooLargeError, UsageError
+from voxgate.errors import UsageError, VoxgateError
 
 FIELD_BYTES = 64 * 1024  # of one field: unquoting is slow, and cannot be interrupted within a field
 
@@ -14,7 +14,7 @@ FIELD_BYTES = 64 * 1024  # of one field: unquoting is slow, and cannot be interr
 class UrlencodedBody:
     """A `BodyParser` for urlencoded forms. The caller feeds at most `max_bytes`.
 
-    `feed` and `finish` raise `UsageError` and `BodyTooLargeError`.
+    `feed` and `finish` raise `UsageError` and `VoxgateError` (`payload_too_large`).
     """
 
     max_bytes = TEXT_BYTES
@@ -61,7 +61,8 @@ def _parse_pair(field: bytes) -> list[tuple[str, str]]:
 
 def _check_length(field: bytes) -> None:
     if len(field) > FIELD_BYTES:
-        raise BodyTooLargeError(
+        raise VoxgateError(
             f"A field of the form is larger than {FIELD_BYTES // 1024} KiB, the limit for one. A "
-            f"recording goes into a multipart form or into JSON."
+            f"recording goes into a multipart form or into JSON.",
+            code="payload_too_large",
         )

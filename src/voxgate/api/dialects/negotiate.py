@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from voxgate.errors import OptionError
+from voxgate.errors import UsageError
 from voxgate.models.capabilities import unused_option_notice
 from voxgate.pipeline.budget import accept_options
 from voxgate.transcript.values import Notice
@@ -50,8 +50,9 @@ class ParsedRequest:
 def negotiate(parsed: ParsedRequest, capabilities: Capabilities) -> ParsedRequest:
     """Return the request with the options that its model honours; the others are `unused`.
 
-    Raises `UnsupportedLanguageError` and `OptionError` for an option that the model must fulfil and
-    cannot, and `OptionError` for the first unused field where the caller requires all.
+    Raises `UsageError` (`unsupported_language`) and `UsageError` (`unsupported_option`) for an
+    option that the model must fulfil and cannot, and `UsageError` (`unsupported_option`) for the
+    first unused field where the caller requires all.
     """
     accepted = accept_options(parsed.model, capabilities, parsed.options)
     unused = [
@@ -62,5 +63,7 @@ def negotiate(parsed: ParsedRequest, capabilities: Capabilities) -> ParsedReques
     negotiated = replace(parsed, options=accepted.options, unused=(*unused, *parsed.unused))
     if parsed.require_all and negotiated.unused:
         sentence = negotiated.hints[0].sentence
-        raise OptionError(f"{sentence} You asked for no less (require_parameters).")
+        raise UsageError(
+            f"{sentence} You asked for no less (require_parameters).", code="unsupported_option"
+        )
     return negotiated

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from voxgate.api.dialects.negotiate import ParsedRequest
 from voxgate.api.dialects.wire import TranscriptionRequest, validate_request
 from voxgate.audio.pcm import PcmDeclaration
-from voxgate.errors import NotBuiltError, OptionError, UsageError
+from voxgate.errors import UsageError
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS
 from voxgate.transcript.values import Options
 
@@ -81,9 +81,10 @@ def _refuse(request: TranscriptionRequest) -> None:
                 f"provider.{name}", "leave it out: there is one endpoint for each model"
             )
     if request.structured_outputs:
-        raise OptionError(
+        raise UsageError(
             f"{request.model} cannot fulfil 'structured_outputs'. Leave it out, or ask another "
-            f"model."
+            f"model.",
+            code="unsupported_option",
         )
 
 
@@ -138,8 +139,8 @@ def _has_effect(value: Any, harmless: tuple[Any, ...]) -> bool:
     return value is not None and value not in harmless
 
 
-def _not_built(name: str, next_step: str) -> NotBuiltError:
-    return NotBuiltError(f"'{name}' is not built yet in this version: {next_step}.")
+def _not_built(name: str, next_step: str) -> UsageError:
+    return UsageError(f"'{name}' is not built yet in this version: {next_step}.", code="not_built")
 
 
 def _format(request: TranscriptionRequest) -> ResponseFormat:

@@ -12,7 +12,7 @@ import av.error
 from voxgate.audio.decoder.elementary import ElementaryClock
 from voxgate.audio.decoder.file import PipeFile, RegularFile
 from voxgate.audio.decoder.wav import WavHeader
-from voxgate.errors import EmptyAudioError, NoSoundTrackError, NotAudioError, TruncatedAudioError
+from voxgate.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,8 +78,8 @@ class ContainerFacts:
 class Container:
     """One open container and the sound track of it that is read.
 
-    Raises `EmptyAudioError`, `NotAudioError`, `NoSoundTrackError`, `TruncatedAudioError` from the
-    constructor.
+    Raises `AudioError` (`empty_audio`), `AudioError` (`not_audio`), `AudioError`
+    (`no_sound_track`), `AudioError` (`truncated_audio`) from the constructor.
     """
 
     def __init__(
@@ -91,7 +91,9 @@ class Container:
         self._file = file
         self._head = file.head(HEAD_NAMES)
         if not self._head:  # a pipe or device: a file's size was looked at before
-            raise EmptyAudioError(f"{name} is empty: it ended before its first byte.")
+            raise AudioError(
+                f"{name} is empty: it ended before its first byte.", code="empty_audio"
+            )
         self._wav = WavHeader.read(self._head)
         self._av = self._open(file, pcm)
         self.stream = self._choose()
@@ -198,30 +200,35 @@ class Container:
         for stream in sorted(streams, key=lambda stream: stream is not best):
             return stream
         if self._av.streams.audio:
-            raise NotAudioError(
+            raise AudioError(
                 f"The sound track of {self.name} is in a codec that is not read here. Convert it: "
-                f"ffmpeg -i INPUT output.flac"
+                f"ffmpeg -i INPUT output.flac",
+                code="not_audio",
             )
         kinds = ", ".join(sorted({s.type for s in self._av.streams})) or "nothing"
-        raise NoSoundTrackError(
-            f"{self.name} has no sound track: it holds {kinds} only. Was the microphone recorded?"
+        raise AudioError(
+            f"{self.name} has no sound track: it holds {kinds} only. Was the microphone recorded?",
+            code="no_sound_track",
         )
 
-    def _not_audio(self) -> NotAudioError | TruncatedAudioError:
+    def _not_audio(self) -> AudioError | AudioError:
         if self._head[4:8] == b"ftyp":
-            return TruncatedAudioError(
+            return AudioError(
                 f"{self.name} is cut off before its index (an MP4 without its 'moov' box), so that "
-                f"nothing in it can be decoded. Copy or download it again."
+                f"nothing in it can be decoded. Copy or download it again.",
+                code="truncated_audio",
             )
         if self._head[:4] in {b"RIFF", b"OggS", b"fLaC", b"\x1aE\xdf\xa3", b"FORM", b"caff"}:
-            return TruncatedAudioError(
+            return AudioError(
                 f"{self.name} begins like a recording, but is damaged or cut off in its header. "
-                f"Copy or download it again."
+                f"Copy or download it again.",
+                code="truncated_audio",
             )
-        return NotAudioError(
+        return AudioError(
             f"{self.name} is not a recording that is read here: its bytes are {self._looks()}. "
             f"Known are WAV, MP3, FLAC, M4A, Ogg, Opus, WebM, MP4, MKV, AMR and others; headerless "
-            f"PCM must be declared (--pcm s16le:16000:1)."
+            f"PCM must be declared (--pcm s16le:16000:1).",
+            code="not_audio",
         )
 
     def _looks(self) -> str:

@@ -15,13 +15,7 @@ from voxgate.audio.decoder.file import PipeFile, RegularFile
 from voxgate.audio.decoder.resample import Downmix, Resampler
 from voxgate.audio.decoder.timeline import Timeline
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
-from voxgate.errors import (
-    AudioError,
-    AudioTooLongError,
-    DecoderDiedError,
-    EmptyAudioError,
-    UnreadableSourceError,
-)
+from voxgate.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,11 +81,12 @@ def to_float32(frame: AudioFrame) -> Samples:
     return samples.astype(np.float32)
 
 
-def audio_too_long(name: str, limit_s: float, why: str) -> AudioTooLongError:
+def audio_too_long(name: str, limit_s: float, why: str) -> AudioError:
     """The one sentence for sound past the limit."""
-    return AudioTooLongError(
+    return AudioError(
         f"{name} is longer than {limit_s / 3600:g} h, the limit here: {why}. Cut the "
-        f"recording, or raise VOXGATE_MAX_DURATION_S (a server's: VOXGATE_MAX_UPLOAD_S)."
+        f"recording, or raise VOXGATE_MAX_DURATION_S (a server's: VOXGATE_MAX_UPLOAD_S).",
+        code="audio_too_long",
     )
 
 
@@ -115,14 +110,16 @@ def decode_file(
     except AudioError as error:
         _say(out_fd, messages.ERROR, error.code, error.sentence)
     except MemoryError:  # av.error.MemoryError is one too
-        died = DecoderDiedError(
+        died = AudioError(
             f"Decoding {job.name} takes more than {job.memory_bytes >> 20} MB of memory, which no "
-            f"ordinary recording does. Raise VOXGATE_DECODER_MEMORY_BYTES if you trust the file."
+            f"ordinary recording does. Raise VOXGATE_DECODER_MEMORY_BYTES if you trust the file.",
+            code="decoder_died",
         )
         _say(out_fd, messages.ERROR, died.code, died.sentence)
     except OSError as error:  # FFmpeg's errors are such, too
-        unreadable = UnreadableSourceError(
-            f"{job.name} could not be read: {error}. Try again, or copy it first."
+        unreadable = AudioError(
+            f"{job.name} could not be read: {error}. Try again, or copy it first.",
+            code="unreadable_audio",
         )
         _say(out_fd, messages.ERROR, unreadable.code, unreadable.sentence)
 
@@ -200,13 +197,15 @@ class FileDecoder:
 
     def _nothing_decoded(self) -> AudioError:
         if self._container.damaged:
-            return EmptyAudioError(
+            return AudioError(
                 f"Nothing in {self._job.name} can be decoded: all of its {self._facts.codec} "
-                f"packets are damaged. Copy or download it again."
+                f"packets are damaged. Copy or download it again.",
+                code="empty_audio",
             )
-        return EmptyAudioError(
+        return AudioError(
             f"{self._job.name} holds no sound: its {self._facts.container} header is valid, but "
-            f"not one sample follows. Was the recording stopped at once?"
+            f"not one sample follows. Was the recording stopped at once?",
+            code="empty_audio",
         )
 
     def _tell(self) -> None:

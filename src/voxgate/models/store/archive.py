@@ -17,13 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from voxgate.errors import (
-    BundleError,
-    ChangedCheckpointError,
-    DiskFullError,
-    OutputError,
-    UsageError,
-)
+from voxgate.errors import ChangedCheckpointError, OutputError, UsageError, VoxgateError
 from voxgate.hardware.memory import format_bytes
 from voxgate.models.store import atomic
 from voxgate.models.store.files import HashingReader
@@ -59,7 +53,10 @@ class ArchiveManifest:
 
     @classmethod
     def parse(cls, text: bytes, file: str) -> ArchiveManifest:
-        """Read a manifest from an untrusted source. Raises `BundleError`, which names the file."""
+        """Read a manifest from an untrusted source.
+
+        Raises `VoxgateError` (`invalid_bundle`), which names the file.
+        """
         try:
             record = ModelRecord.from_facts(json.loads(text), Path())
             check_free_name(record.name)
@@ -67,17 +64,20 @@ class ArchiveManifest:
             if not names or len(set(names)) != len(names):
                 raise ValueError("it names no files, or one of them twice")
         except UsageError as error:
-            raise BundleError(f"{file} cannot be imported: {error.sentence}") from error
+            raise VoxgateError(
+                f"{file} cannot be imported: {error.sentence}", code="invalid_bundle"
+            ) from error
         except (ValueError, RecursionError) as error:
             raise broken_archive(file, f"its {MANIFEST} is invalid: {error}") from error
         return cls(record)
 
 
-def broken_archive(file: str, reason: str) -> BundleError:
+def broken_archive(file: str, reason: str) -> VoxgateError:
     """Return the error for a file that is not an exported model, or is damaged."""
-    return BundleError(
+    return VoxgateError(
         f"{file} is not a complete file of `voxgate models export` ({reason}). Export it again, or "
-        f"copy it again."
+        f"copy it again.",
+        code="invalid_bundle",
     )
 
 
@@ -151,10 +151,10 @@ def import_model(
     """Install the model in an exported file, unless that revision is already installed.
 
     The file may come from anywhere. It is read as a stream and never unpacked: each member must be
-    the plain file that is expected next, by name and size, and is written to a path that is
-    chosen here. Raises `BundleError` for a file that is not an exported model, or is damaged;
-    `UsageError` for the name of an added folder; `CheckpointError`, `DiskFullError` and
-    `RegistryError`.
+    the plain file that is expected next, by name and size, and is written to a path that is chosen
+    here. Raises `VoxgateError` (`invalid_bundle`) for a file that is not an exported model, or is
+    damaged; `UsageError` for the name of an added folder; `CheckpointError`, `VoxgateError`
+    (`disk_full`) and `RegistryError`.
     """
     try:
         with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|") as tar:
@@ -162,9 +162,10 @@ def import_model(
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise broken_archive(str(path), str(error) or "it ends too early") from error
     except OSError as error:
-        raise BundleError(
+        raise VoxgateError(
             f"{path} cannot be read: {error.strerror or error}. Name a file of `voxgate models "
-            f"export`."
+            f"export`.",
+            code="invalid_bundle",
         ) from error
 
 
@@ -235,8 +236,9 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> BinaryIO:
 def _check_disk_space(record: ModelRecord, staging: Staging) -> None:
     free = shutil.disk_usage(staging.path).free
     if record.nbytes > free:
-        raise DiskFullError(
+        raise VoxgateError(
             f"{record.name} needs {format_bytes(record.nbytes)} on the disk of {staging.path}, and "
             f"{format_bytes(free)} are free. Free some, or name a folder on a larger disk in "
-            f"VOXGATE_HOME."
+            f"VOXGATE_HOME.",
+            code="disk_full",
         )

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from errno import EDQUOT, ENOSPC
 from typing import TYPE_CHECKING
 
-from voxgate.errors import DiskFullError, RegistryError
+from voxgate.errors import RegistryError, VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,16 +42,17 @@ def fsync_path(path: Path) -> None:
 
 @contextmanager
 def store_errors(folder: Path) -> Iterator[None]:
-    """Turn an `OSError` into `DiskFullError` or `RegistryError`, which name the path."""
+    """Turn an `OSError` into a `disk_full` error or `RegistryError`, which name the path."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
         path = error.filename or folder
         if error.errno in {ENOSPC, EDQUOT}:
-            raise DiskFullError(
+            raise VoxgateError(
                 f"{path} cannot be written: {reason}. Free some space, or name a folder on a "
-                f"larger disk in VOXGATE_HOME."
+                f"larger disk in VOXGATE_HOME.",
+                code="disk_full",
             ) from error
         raise RegistryError(
             f"{path} cannot be used: {reason}. Models are stored in {folder}: make it readable and "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import file_digest, sha1, sha256
 from typing import TYPE_CHECKING
 
-from voxgate.errors import CheckpointError, NoWeightsError
+from voxgate.errors import CheckpointError, EngineStartError
 from voxgate.models.store.names import family_of
 from voxgate.models.store.record import FileEntry, ModelRecord, timestamp
 from voxgate.models.store.selection import SIDE_FILES
@@ -124,8 +124,9 @@ def _tensor_names(path: Path) -> set[str]:
     try:
         from voxgate.voxtral.checkpoint.safetensors_file import read_header  # noqa: PLC0415 (it needs an extra)
     except ModuleNotFoundError as error:
-        raise NoWeightsError(
+        raise EngineStartError(
             "Models are checked with safetensors, not installed here: "
-            '`pip install "voxgate[voxtral]"`.'
+            '`pip install "voxgate[voxtral]"`.',
+            code="no_endpoints",
         ) from error
     return set(read_header(path))

@@ -16,14 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from voxgate._version import __version__
-from voxgate.errors import (
-    HubAccessError,
-    HubError,
-    NoWeightsError,
-    UnknownRepositoryError,
-    VoxgateError,
-    WrongContentError,
-)
+from voxgate.errors import EngineStartError, HubError, VoxgateError, WrongContentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +55,7 @@ class Listing:
 class Hub:
     """The hub at HF_ENDPOINT, with a token or anonymously.
 
-    Raises `NoWeightsError` when the client is not installed.
+    Raises `EngineStartError` (`no_endpoints`) when the client is not installed.
     """
 
     def __init__(self, token: str | None) -> None:
@@ -70,9 +63,10 @@ class Hub:
         try:
             from huggingface_hub import HfApi, logging
         except ModuleNotFoundError as error:
-            raise NoWeightsError(
+            raise EngineStartError(
                 "Models are pulled with huggingface_hub, not installed here: "
-                '`pip install "voxgate[voxtral]"`.'
+                '`pip install "voxgate[voxtral]"`.',
+                code="no_endpoints",
             ) from error
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # failures become errors of Voxgate
         self._token: str | bool = token or False
@@ -181,9 +175,10 @@ def _remote_file(sibling: Any) -> RemoteFile | None:
     lfs = sibling.lfs
     size = lfs.size if lfs else sibling.size
     if not isinstance(size, int) or not (lfs or sibling.blob_id):
-        raise UnknownRepositoryError(
+        raise HubError(
             f"The hub reports no size or no hash of {sibling.rfilename}. Check that HF_ENDPOINT "
-            f"names a hub."
+            f"names a hub.",
+            code="repository_not_found",
         )
     return RemoteFile(
         sibling.rfilename, size, lfs.sha256 if lfs else None, None if lfs else sibling.blob_id
@@ -213,8 +208,8 @@ def hub_errors(repository: str, revision: str | None, *, with_token: bool) -> It
             f"was fetched is kept."
         ) from error
     except HFValidationError as error:
-        raise UnknownRepositoryError(
-            f"'{repository}' is not the name of a repository: {error}"
+        raise HubError(
+            f"'{repository}' is not the name of a repository: {error}", code="repository_not_found"
         ) from error
     except OSError as error:
         if error.errno is not None:
@@ -243,16 +238,21 @@ def _http_error(
     ):
         return _access_error(repository, with_token=with_token)
     if isinstance(error, RevisionNotFoundError):
-        return UnknownRepositoryError(
+        return HubError(
             f"{repository} has no revision '{revision}'. Name a branch, a tag or a commit with "
-            f"--revision, or leave it out."
+            f"--revision, or leave it out.",
+            code="repository_not_found",
         )
     if isinstance(error, EntryNotFoundError):
-        return UnknownRepositoryError(f"The hub no longer has a file of {repository}. Pull again.")
+        return HubError(
+            f"The hub no longer has a file of {repository}. Pull again.",
+            code="repository_not_found",
+        )
     if isinstance(error, RepositoryNotFoundError) or status == 404:
-        return UnknownRepositoryError(
+        return HubError(
             f"The hub knows no repository {repository}. Check the spelling; for a private one, "
-            f"give your token ({TOKENS_PAGE}) with --token or in HF_TOKEN."
+            f"give your token ({TOKENS_PAGE}) with --token or in HF_TOKEN.",
+            code="repository_not_found",
         )
     return HubError(
         _status_sentence(status, error.response.headers.get("Retry-After", ""), repository)
@@ -271,16 +271,18 @@ def _status_sentence(status: int, wait_s: str, repository: str) -> str:
     )
 
 
-def _access_error(repository: str, *, with_token: bool) -> HubAccessError:
+def _access_error(repository: str, *, with_token: bool) -> HubError:
     page = f"https://huggingface.co/{repository}"
     if with_token:
-        return HubAccessError(
+        return HubError(
             f"The hub refuses {repository} to the bearer of this token. Accept its terms on {page} "
-            f"with the same account, or take another token from {TOKENS_PAGE}."
+            f"with the same account, or take another token from {TOKENS_PAGE}.",
+            code="hub_access_denied",
         )
-    return HubAccessError(
+    return HubError(
         f"{repository} is gated: the hub gives it to those who accepted its terms on {page}. Then "
-        f"make a token on {TOKENS_PAGE} and give it with --token or in HF_TOKEN."
+        f"make a token on {TOKENS_PAGE} and give it with --token or in HF_TOKEN.",
+        code="hub_access_denied",
     )
 
 

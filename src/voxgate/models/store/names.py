@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voxgate.errors import NoWeightsError, UnknownModelError, UsageError
+from voxgate.errors import EngineStartError, UnknownModelError, UsageError
 from voxgate.models.catalogue import BUILT_IN_MODELS
 
 if TYPE_CHECKING:
@@ -110,20 +110,21 @@ def choose_model(name: str, installed: Sequence[ModelRecord]) -> ModelRecord:
 
     A model's own name has precedence. An alias stands for the official checkpoint of its family,
     else for the model of the family that was installed last (of two at the same time, the last by
-    name). Raises `NoWeightsError` for an alias of a family with no installed model, and
-    `UnknownModelError` for any other name.
+    name). Raises `EngineStartError` (`no_endpoints`) for an alias of a family with no installed
+    model, and `UnknownModelError` for any other name.
     """
     for record in installed:
         if record.name == name:
             return record
     family = family_by_alias(name)
     if family is None:
-        raise UnknownModelError.of(name, [record.name for record in installed])
+        raise UnknownModelError.for_name(name, [record.name for record in installed])
     members = [record for record in installed if record.family == family.name]
     if not members:
-        raise NoWeightsError(
+        raise EngineStartError(
             f"No {family.title} is installed, and '{name}' stands for nothing else. Get it: "
-            f"`voxgate models pull {family.repository}`."
+            f"`voxgate models pull {family.repository}`.",
+            code="no_endpoints",
         )
     return max(
         members, key=lambda record: (record.name == family.repository, *_install_order(record))

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voxgate.errors import CheckpointError, DiskFullError, WrongContentError
+from voxgate.errors import CheckpointError, VoxgateError, WrongContentError
 from voxgate.hardware.memory import format_bytes
 from voxgate.models.store import atomic, selection
 from voxgate.models.store.files import git_blob_of, sha256_of
@@ -35,8 +35,8 @@ def pull_model(
     """Fetch a repository's model, unless it is already installed at that commit.
 
     `name` is a repository, or an alias of Voxtral Mini or Small. An earlier revision is deleted.
-    Raises `UsageError`, `HubError`, `CheckpointError`, `DiskFullError` and `RegistryError`. What
-    was fetched until then is kept for the next attempt, unless it is useless.
+    Raises `UsageError`, `HubError`, `CheckpointError`, `VoxgateError` (`disk_full`) and
+    `RegistryError`. What was fetched until then is kept for the next attempt, unless it is useless.
     """
     family = family_by_alias(name)
     name = family.repository if family else check_free_name(name)
@@ -82,16 +82,17 @@ class _Transfer:
         return layout
 
     def _check_disk_space(self, names: tuple[str, ...]) -> None:
-        """Raise `DiskFullError` unless the files fit, and report what will be fetched."""
+        """Raise `disk_full` unless the files fit, and report what will be fetched."""
         repository, files = self.listing.repository, self.listing.files
         total = sum(files[name].nbytes for name in names)
         needed = total - sum(self.staging.present_bytes(name) for name in names)
         free = shutil.disk_usage(self.staging.path).free
         if needed > free:
-            raise DiskFullError(
+            raise VoxgateError(
                 f"{repository} needs {format_bytes(needed)} more on the disk of "
                 f"{self.staging.path}, and {format_bytes(free)} are free. Free some, or name a "
-                f"folder on a larger disk in VOXGATE_HOME."
+                f"folder on a larger disk in VOXGATE_HOME.",
+                code="disk_full",
             )
         memory = sum(files[name].nbytes for name in names if name.endswith(WEIGHTS_SUFFIX))
         self.progress.on_message(

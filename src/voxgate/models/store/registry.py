@@ -7,13 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from voxgate.errors import (
-    ChangedCheckpointError,
-    ModelInUseError,
-    RegistryError,
-    UnknownModelError,
-    UsageError,
-)
+from voxgate.errors import ChangedCheckpointError, RegistryError, UnknownModelError, UsageError
 from voxgate.models.running import running_engines
 from voxgate.models.store import atomic, names, verify
 from voxgate.models.store.atomic import file_lock
@@ -131,14 +125,15 @@ class Registry:
 
         Files that were pulled or imported are deleted, with what an interrupted pull has left. The
         files of an added folder are kept. A record that cannot be read is removed too. Raises
-        `UnknownModelError`, and `ModelInUseError` while an engine of this home has it loaded.
+        `UnknownModelError`, and `RegistryError` (`model_in_use`) while an engine of this home has
+        it loaded.
         """
         record, staging = self.paths.record(names.check_name(name)), self.paths.staging(name)
         with atomic.store_errors(self.paths.models), self.lock_model(name, on_message):
             self._check_not_in_use(name)
             present = [path for path in (staging, *self.paths.folders(name)) if path.exists()]
             if not present and not record.exists():
-                raise UnknownModelError.of(name, [known.name for known in self.list()])
+                raise UnknownModelError.for_name(name, [known.name for known in self.list()])
             freed = sum(map(_folder_bytes, present))
             record.unlink(missing_ok=True)  # first: without a record the model is not installed
             self._discard(name, present)
@@ -216,9 +211,10 @@ class Registry:
     def _check_not_in_use(self, name: str) -> None:
         for engine in running_engines(self.paths.run):
             if engine.model == name:
-                raise ModelInUseError(
+                raise RegistryError(
                     f"{name} is in memory, in process {engine.pid}. Unload it with `voxgate unload "
-                    f"{name}`, then remove it."
+                    f"{name}`, then remove it.",
+                    code="model_in_use",
                 )
 
     def _read(self, path: Path) -> ModelRecord | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from voxgate.errors import UnknownFormatError
+from voxgate.errors import UsageError
 from voxgate.transcript.formats import json, srt, tsv, txt, verbose_json, vtt
 
 if TYPE_CHECKING:
@@ -48,8 +48,11 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
 def find_writer(name: str) -> Writer:
     """The format of that name.
 
-    Raises UnknownFormatError, whose sentence names those that exist.
+    Raises `UsageError` (`unknown_format`), whose sentence names those that exist.
     """
     if name not in WRITERS:
-        raise UnknownFormatError.of(name, WRITERS)
+        raise UsageError(
+            f"No transcript format is called '{name}'. Known are: {', '.join(WRITERS)}.",
+            code="unknown_format",
+        )
     return WRITERS[name]
