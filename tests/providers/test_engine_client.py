@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,14 +19,21 @@ from voxgate.transcript.values import Delta, Done, Event, Options, Segment
 async def peer(body: bytes, status: int = 200) -> AsyncIterator[EngineClient]:
     """Yield a client of an engine whose every response is `body`."""
 
+    connections: list[asyncio.Task[None]] = []
+
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        if b"content-length: " in head.lower():
-            size = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-            await reader.readexactly(int(size))
-        writer.write(b"HTTP/1.1 %d X\r\nConnection: close\r\n\r\n" % status + body)
-        writer.close()
-        await writer.wait_closed()
+        if task := asyncio.current_task():
+            connections.append(task)
+        with suppress(ConnectionError):  # the client closes a response that it does not need
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if b"content-length: " in head.lower():
+                    size = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                    await reader.readexactly(int(size))
+                writer.write(b"HTTP/1.1 %d X\r\nConnection: close\r\n\r\n" % status + body)
+            finally:
+                writer.close()
+                await writer.wait_closed()
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "engine"
@@ -35,6 +42,7 @@ async def peer(body: bytes, status: int = 200) -> AsyncIterator[EngineClient]:
         yield client
         server.close()
         await server.wait_closed()
+        await asyncio.gather(*connections)  # Python 3.11's `wait_closed` does not wait for them
 
 
 async def transcribed(client: EngineClient) -> list[Event]:
