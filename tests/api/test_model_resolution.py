@@ -57,6 +57,8 @@ async def test_a_model_is_resolved_once_a_request_off_the_loop(tmp_path: Path) -
         for count in (1, 2):
             assert (await server.post(recording())).status_code == 200
             assert len(models.lookups) == count
+        described = await server.client.get(f"{server.url}/api/v1/models/{SCRIPTED}/endpoints")
+        assert (described.status_code, len(models.lookups)) == (200, 3)
         assert threading.get_ident() not in models.lookups
 
 

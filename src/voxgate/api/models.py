@@ -15,11 +15,12 @@ from fastapi import APIRouter, Query, Request, Response
 from voxgate.api.error_responses import error_response, json_response
 from voxgate.api.submission import PROVIDER_NAME
 from voxgate.errors import UsageError, VoxgateError
-from voxgate.models.catalogue import find_named_model, why_not_installed
+from voxgate.models.catalogue import why_not_installed
 from voxgate.models.precision import precision_of
 
 if TYPE_CHECKING:
     from voxgate.models.catalogue import ModelSpec
+    from voxgate.pipeline.session import Session
 
 ARCHITECTURE = {
     "modality": "audio->transcription",
@@ -57,7 +58,8 @@ async def models(
             f"whole list.",
             code="not_built",
         )
-    known = [model for model in _listed(request, output_modalities) if q.lower() in _text(model)]
+    listed = await _listed(request, output_modalities)
+    known = [spec for spec in listed if q.lower() in _text(spec)]
     page = [_model(spec) for spec in known[offset : offset + limit]]
     links = {"next": _next(request, offset + limit) if offset + limit < len(known) else None}
     return _json({"object": "list", "data": page, "total_count": len(known), "links": links})
@@ -66,14 +68,14 @@ async def models(
 @router.get("/models/count", summary="Count the models", response_model=None)
 async def count(request: Request, output_modalities: str = "all") -> Response:
     """The number of models."""
-    return _json({"data": {"count": len(_listed(request, output_modalities))}})
+    return _json({"data": {"count": len(await _listed(request, output_modalities))}})
 
 
 @router.get("/models/{model:path}/endpoints", summary="A model's endpoints", response_model=None)
 async def endpoints(request: Request, model: str) -> Response:
     """The one endpoint of an installed model; an alias has that of its model."""
     try:
-        spec = find_named_model(model, request.app.state.gateway.session.models)
+        spec = await _session(request).resolve(model, folders=False)
     except VoxgateError as error:
         return error_response(error, model)
     fields = ("id", "name", "created", "description", "architecture")
@@ -85,27 +87,32 @@ async def endpoints(request: Request, model: str) -> Response:
 @router.get("/models/{model:path}", include_in_schema=False, response_model=None)
 async def retrieve(request: Request, model: str) -> Response:
     """OpenAI's `models.retrieve`, which escapes the slash in a model's name."""
-    return _one(request, model, wrapped=False)
+    return await _one(request, model, wrapped=False)
 
 
 @router.get("/model/{name:path}", summary="Describe a model", response_model=None)
 async def model(request: Request, name: str) -> Response:
     """One model by its name, which may have no author, or by an alias."""
-    return _one(request, name, wrapped=True)
+    return await _one(request, name, wrapped=True)
 
 
-def _one(request: Request, name: str, *, wrapped: bool) -> Response:
+async def _one(request: Request, name: str, *, wrapped: bool) -> Response:
     try:
-        described = _model(find_named_model(name, request.app.state.gateway.session.models))
+        described = _model(await _session(request).resolve(name, folders=False))
     except VoxgateError as error:
         return error_response(error, name)
     return _json({"data": described} if wrapped else described)
 
 
-def _listed(request: Request, output_modalities: str) -> list[ModelSpec]:
+async def _listed(request: Request, output_modalities: str) -> list[ModelSpec]:
     modalities = {name.strip() for name in (output_modalities or "all").split(",")}
-    known: list[ModelSpec] = list(request.app.state.gateway.session.models.values())
-    return known if modalities & {"all", "transcription"} else []
+    wanted = modalities & {"all", "transcription"}
+    return await _session(request).list_models() if wanted else []
+
+
+def _session(request: Request) -> Session:
+    session: Session = request.app.state.gateway.session
+    return session
 
 
 def _text(spec: ModelSpec) -> str:

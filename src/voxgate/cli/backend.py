@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from voxgate.cli.outputs import UnwritableError
@@ -58,10 +59,10 @@ class BatchRun:
         does. Raises `VoxgateError` if the backend cannot be opened.
         """
         complete = True
-        async with self._backend.open() as (transcriber, model):
+        async with self._backend.open() as transcribe:
             for left, recording in zip(range(len(recordings))[::-1], recordings, strict=True):
                 try:
-                    await self._transcribe_one(transcriber, model, recording)
+                    await self._transcribe_one(transcribe, recording)
                 except VoxgateError as error:
                     print_error(error, "" if isinstance(error, OutputError) else recording.name)
                     complete = False
@@ -71,14 +72,11 @@ class BatchRun:
                         break
         return complete
 
-    async def _transcribe_one(
-        self, transcriber: Transcriber, model: str, recording: InputRecording
-    ) -> None:
+    async def _transcribe_one(self, transcribe: Transcribe, recording: InputRecording) -> None:
         speed = TranscriptionSpeed()
         with progress_line(recording.name, speed) as on_progress:
-            transcript = await transcriber.transcribe(
+            transcript = await transcribe(
                 recording.source,
-                model=model,
                 options=self._options,
                 name=recording.name,
                 pcm=self._pcm,
@@ -104,14 +102,13 @@ def _print_notices(recording: InputRecording, transcript: Transcript) -> None:
         )
 
 
-class Transcriber(Protocol):
-    """A `Session` of this machine, or a `RemoteSession` on a server."""
+class Transcribe(Protocol):
+    """`transcribe` of a `Session` or of a `RemoteSession`, with the model of the call."""
 
-    async def transcribe(
+    async def __call__(
         self,
         source: AudioInput,
         *,
-        model: str,
         options: Options | None,
         name: str | None,
         pcm: PcmDeclaration | None,
@@ -121,10 +118,10 @@ class Transcriber(Protocol):
 
 
 class TranscriptionBackend(Protocol):
-    """Opens a transcriber. Its constructor raises for a call that it cannot serve."""
+    """Where recordings are transcribed. Its constructor raises for a call that it cannot serve."""
 
-    def open(self) -> AbstractAsyncContextManager[tuple[Transcriber, str]]:
-        """Return a context manager of the transcriber and the name of the model."""
+    def open(self) -> AbstractAsyncContextManager[Transcribe]:
+        """Return a context manager of a function that transcribes one recording."""
 
 
 class LocalBackend:
@@ -138,25 +135,26 @@ class LocalBackend:
     def __init__(self, settings: Settings, model: str | None, options: Options) -> None:
         from voxgate.models.available import AvailableModels
         from voxgate.models.catalogue import find_model
+        from voxgate.models.placement import place_model
         from voxgate.pipeline.session import DEFAULT_MODEL
 
         models = AvailableModels(settings)
         newest = models.newest() if model is None else None
-        self._model = model or newest or DEFAULT_MODEL
+        name = model or newest or DEFAULT_MODEL
         self._notice = None if model else (NEWEST_NOTICE if newest else FALLBACK_NOTICE)
         self._settings = settings
-        spec = find_model(self._model, models)
-        spec.capabilities.check(spec.name, options)
+        self._spec = place_model(find_model(name, models), settings)
+        self._spec.capabilities.check(self._spec.name, options)
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[tuple[Transcriber, str]]:
+    async def open(self) -> AsyncIterator[Transcribe]:
         """Open a session, which starts engines and decoders when they are needed."""
         from voxgate.pipeline.session import Session
 
         if self._notice:
-            print_message(self._notice.format(model=self._model))
+            print_message(self._notice.format(model=self._spec.name))
         async with Session(self._settings) as session:
-            yield session, self._model
+            yield partial(session.transcribe, model=session.provider(self._spec))
 
 
 class ServerBackend:
@@ -180,10 +178,11 @@ class ServerBackend:
         self._model = model
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[tuple[Transcriber, str]]:
+    async def open(self) -> AsyncIterator[Transcribe]:
         """Connect to the server. Without a model, its only model is used."""
         async with self._server as server:
-            yield server, self._model or _only_model(await server.models())
+            model = self._model or _only_model(await server.models())
+            yield partial(server.transcribe, model=model)
 
 
 def _only_model(names: list[str]) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from voxgate.errors import ChangedCheckpointError, UnknownModelError
 from voxgate.models.catalogue import BUILT_IN_MODELS, ModelSpec, checkpoint_spec
-from voxgate.models.placement import place_model
 from voxgate.models.store import names
 from voxgate.models.store.registry import Registry
 from voxgate.voxtral.checkpoint.directory import open_directory
@@ -30,7 +29,7 @@ class AvailableModels(Mapping[str, ModelSpec]):
         self, settings: Settings, built_in: Mapping[str, ModelSpec] = BUILT_IN_MODELS
     ) -> None:
         self._registry = Registry.open(settings)
-        self._built_in, self._settings = built_in, settings
+        self._built_in = built_in
 
     def __getitem__(self, name: str) -> ModelSpec:
         if name in self._built_in:
@@ -43,8 +42,7 @@ class AvailableModels(Mapping[str, ModelSpec]):
         self._registry.check_unchanged(record)
         directory = open_directory(record.folder, record.layout)
         aliases = names.aliases_of(record, installed)
-        spec = checkpoint_spec(directory, record.name, record.revision, aliases)
-        return place_model(spec, self._settings)
+        return checkpoint_spec(directory, record.name, record.revision, aliases)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._built_in

@@ -120,19 +120,25 @@ class Session:
             return await job.transcript()
 
     async def resolve(self, model: str, *, folders: bool = True) -> ModelSpec:
-        """Return the installed model of this name or, if `folders` is true, in this folder.
+        """Return the model of this name or, if `folders` is true, in this folder, and its device.
 
         Reads directories and headers, in a thread. Resolve a model once for each request, and pass
-        on the spec. Raises `UnknownModelError`, `EngineStartError` (`no_endpoints`) for a model
-        that is not installed, `CheckpointError` for a folder without a checkpoint, and
+        on the spec. Raises `UnknownModelError`, `EngineStartError` (`no_endpoints`) for an alias of
+        which no model is installed, `CheckpointError` for a folder without a checkpoint, and
         `ChangedCheckpointError` for files that are not those that were installed.
         """
-        return await asyncio.to_thread(
-            self._resolve, model, find_model if folders else find_named_model
-        )
+        find = find_model if folders else find_named_model
+        return await asyncio.to_thread(lambda: self._place(find(model, self.models)))
+
+    async def list_models(self) -> list[ModelSpec]:
+        """Return every model that callers may name, with its placement. Reads them in a thread."""
+        return await asyncio.to_thread(lambda: list(map(self._place, self.models.values())))
 
     def provider(self, spec: ModelSpec) -> Provider:
-        """Return the provider of a resolved model. Its engine starts with its first window."""
+        """Return the provider of a resolved model. Its engine starts with its first window.
+
+        Raises `EngineStartError` (`no_endpoints`) for a model whose packages are not installed.
+        """
         return self._slot(spec).provider
 
     async def warm(self, *models: str) -> None:
@@ -150,19 +156,14 @@ class Session:
                 stack.push_async_callback(slot.provider.aclose)
             self._slots = {}
 
-    def _resolve(
-        self, model: str, find: Callable[[str, Mapping[str, ModelSpec]], ModelSpec]
-    ) -> ModelSpec:
-        spec = find(model, self.models)
-        if spec.revision is None:  # `AvailableModels` has placed those that are installed
-            spec = place_model(spec, self.settings)
-        if reason := why_not_installed(spec):
-            raise EngineStartError(reason, code="no_endpoints")
-        return spec
+    def _place(self, spec: ModelSpec) -> ModelSpec:
+        return place_model(spec, self.settings)
 
     def _slot(self, spec: ModelSpec) -> _ProviderSlot:
         key = spec.address, spec.revision
         if key not in self._slots:
+            if reason := why_not_installed(spec):
+                raise EngineStartError(reason, code="no_endpoints")
             provider = self._start(spec, self.settings)
             queue = FairQueue(provider.capabilities.concurrency)
             self._slots[key] = _ProviderSlot(provider, queue)
