@@ -1,4 +1,4 @@
-"""Decode a whole recording into one value for tests."""
+"""Decode a whole recording to one value, for tests."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Whole:
-    """All events of one recording's decoder."""
+class DecodedRecording:
+    """All events of one decoder."""
 
     facts: RecordingFacts
     pcm: Pcm
@@ -33,28 +33,29 @@ class Whole:
 
 
 async def decode(
-    given: AudioInput,
+    recording: AudioInput,
     decoders: DecoderPool | None = None,
     settings: Settings | None = None,
     *,
     name: str | None = None,
     pcm: PcmDeclaration | None = None,
-) -> Whole:
-    """Decode one recording, with a pool of its own unless one is given."""
+) -> DecodedRecording:
+    """Decode one recording in `decoders`, or in a new pool."""
     settings = settings or Settings()
     if decoders is None:
-        async with DecoderPool(settings) as own:
-            return await decode(given, own, settings, name=name, pcm=pcm)
+        async with DecoderPool(settings) as own_pool:
+            return await decode(recording, own_pool, settings, name=name, pcm=pcm)
     facts, sound, speech, notices = None, list[bytes](), list[float](), list[Notice]()
-    with Source.open(given, settings, name=name, pcm=pcm) as source:
-        async for item in decoders.decode(source):
-            if isinstance(item, PcmBlock):
-                sound.append(item.pcm16)
-            elif isinstance(item, SpeechProbabilities):
-                speech.extend(item.probabilities)
-            elif isinstance(item, RecordingFacts):
-                facts = item
+    with Source.open(recording, settings, name=name, pcm=pcm) as source:
+        async for event in decoders.decode(source):
+            if isinstance(event, PcmBlock):
+                sound.append(event.pcm16)
+            elif isinstance(event, SpeechProbabilities):
+                speech.extend(event.probabilities)
+            elif isinstance(event, RecordingFacts):
+                facts = event
             else:
-                notices.append(item)
+                notices.append(event)
     assert facts is not None
-    return Whole(facts, np.frombuffer(b"".join(sound), "<i2"), tuple(speech), tuple(notices))
+    samples = np.frombuffer(b"".join(sound), "<i2")
+    return DecodedRecording(facts, samples, tuple(speech), tuple(notices))

@@ -1,7 +1,7 @@
-"""Recordings that the tests make themselves: the sample in any container, codec and state.
+"""Recordings for the tests: the sample in any container and codec, whole or damaged.
 
-The encoder is a whole FFmpeg (from the wheel of imageio-ffmpeg), as a stranger's file would come
-from; the product decodes with its own.
+The encoder is a complete FFmpeg, from the wheel of imageio-ffmpeg, as users' files come from other
+programs. The product decodes with the FFmpeg in PyAV.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ Pcm: TypeAlias = np.ndarray[Any, np.dtype[np.int16]]
 
 
 def ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
-    """Run FFmpeg, feeding `data` to its `-` and taking what it writes to its output file.
+    """Run FFmpeg with `data` as its standard input, and return the content of its output file.
 
-    `{out}` in the last argument is replaced by a file of that name: most containers need to seek.
+    The last argument is the output's name. It is a real file: most containers need to seek.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, arguments[-1])
@@ -37,12 +37,12 @@ def ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
 
 
 def sample() -> Pcm:
-    """The voice note: [samples], 16 kHz."""
+    """Return the voice note as [samples] at 16 kHz."""
     return np.frombuffer(ffmpeg("-i", str(SAMPLE), "-f", "s16le", "out.raw"), np.int16)
 
 
 def encode(samples: Pcm, name: str, *arguments: str) -> bytes:
-    """int16 [samples] or [channels, samples] at 16 kHz as the file `name`, encoded by FFmpeg."""
+    """Encode int16 [samples] or [channels, samples] at 16 kHz as the file `name`."""
     channels = samples.reshape(1, -1) if samples.ndim == 1 else samples
     raw = np.ascontiguousarray(channels.T).astype("<i2").tobytes()
     shape = ("-f", "s16le", "-ar", str(RATE), "-ac", str(len(channels)))
@@ -50,7 +50,7 @@ def encode(samples: Pcm, name: str, *arguments: str) -> bytes:
 
 
 def with_picture(samples: Pcm, name: str, delay_s: float, *arguments: str) -> bytes:
-    """A film whose picture starts at 0 and whose sound starts `delay_s` later."""
+    """Return a film whose picture starts at 0 and whose sound starts `delay_s` later."""
     raw = samples.astype("<i2").tobytes()
     return ffmpeg(
         *("-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=12"),
@@ -62,24 +62,24 @@ def with_picture(samples: Pcm, name: str, delay_s: float, *arguments: str) -> by
 
 
 def picture_only(name: str = "silent.mp4") -> bytes:
-    """A film without a sound track."""
+    """Return a film without a sound track."""
     return ffmpeg(
         "-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=1", "-c:v", "mpeg4", name
     )
 
 
 def real_speech() -> Path:
-    """The folder of real recordings with their words beside them; skips where there is none."""
+    """Return the folder of real recordings and their transcripts. Skip the test without one."""
     folder = Path(os.environ.get("VOXGATE_AUDIO", "")) / "speech"
     if not os.environ.get("VOXGATE_AUDIO") or not folder.is_dir():
         pytest.skip("VOXGATE_AUDIO names no folder of recordings")
     return folder
 
 
-def lag(heard: Pcm, reference: Pcm) -> float:
-    """How much later `heard` comes than `reference`, in seconds, by their cross-correlation."""
-    size = 1 << (len(heard) + len(reference)).bit_length()
-    spectrum = np.fft.rfft(heard.astype(float), size) * np.conj(
+def lag(sound: Pcm, reference: Pcm) -> float:
+    """Return how many seconds `sound` is later than `reference`, by their cross-correlation."""
+    size = 1 << (len(sound) + len(reference)).bit_length()
+    spectrum = np.fft.rfft(sound.astype(float), size) * np.conj(
         np.fft.rfft(reference.astype(float), size)
     )
     peak = int(np.fft.irfft(spectrum, size).argmax())

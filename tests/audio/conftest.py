@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def decoders() -> AsyncIterator[DecoderPool]:
-    """Decoders of one test: each has its own event loop."""
+    """A decoder pool for one test: each test has its own event loop."""
     async with DecoderPool(Settings()) as decoders:
         yield decoders

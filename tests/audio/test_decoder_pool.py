@@ -1,4 +1,4 @@
-"""What comes in, and what becomes of its samples, its length and its timeline."""
+"""Decode every kind of source and container: samples, duration, timeline, downmix, speech."""
 
 from __future__ import annotations
 
@@ -78,37 +78,38 @@ LOSSY = {  # name: (arguments, tolerance of the duration in seconds, of the lag 
 
 
 @pytest.mark.parametrize("name", LOSSLESS)
-async def test_lossless_sound_arrives_to_the_bit(name: str, decoders: DecoderPool) -> None:
-    whole = await decode(encode(sample(), name, *LOSSLESS[name]), decoders)
-    assert np.array_equal(whole.pcm, sample())
-    assert whole.notices == ()
+async def test_lossless_sound_is_bit_exact(name: str, decoders: DecoderPool) -> None:
+    decoded = await decode(encode(sample(), name, *LOSSLESS[name]), decoders)
+    assert np.array_equal(decoded.pcm, sample())
+    assert decoded.notices == ()
 
 
 @pytest.mark.parametrize("name", LOSSY)
-async def test_lossy_sound_keeps_its_length_and_place(name: str, decoders: DecoderPool) -> None:
+async def test_lossy_sound_keeps_its_length_and_position(name: str, decoders: DecoderPool) -> None:
     arguments, length_s, lag_s = LOSSY[name]
-    whole = await decode(encode(sample(), name, *arguments), decoders)
-    assert abs(len(whole.pcm) - len(sample())) / RATE <= length_s
-    assert abs(lag(whole.pcm, sample())) <= lag_s
-    assert whole.notices == ()
+    decoded = await decode(encode(sample(), name, *arguments), decoders)
+    assert abs(len(decoded.pcm) - len(sample())) / RATE <= length_s
+    assert abs(lag(decoded.pcm, sample())) <= lag_s
+    assert decoded.notices == ()
 
 
 @pytest.mark.parametrize("name", ["alaw.wav", "mulaw.wav", "u8.wav", "adts.aac"])
-async def test_lossy_sound_is_what_ffmpeg_itself_decodes(name: str, decoders: DecoderPool) -> None:
-    """What a codec loses is its own affair: nothing is lost on top of it."""
+async def test_lossy_sound_equals_ffmpegs_own_decoding(name: str, decoders: DecoderPool) -> None:
+    """Nothing is lost in addition to what the codec loses."""
     data = encode(sample(), name, *LOSSY[name][0])
-    whole = await decode(data, decoders)
-    theirs = np.frombuffer(ffmpeg("-i", "-", "-f", "s16le", "out.raw", data=data), "<i2")
-    assert len(whole.pcm) == len(theirs)
-    assert np.abs(whole.pcm.astype(int) - theirs).max() <= 1  # floor here, rounding there
+    decoded = await decode(data, decoders)
+    expected = np.frombuffer(ffmpeg("-i", "-", "-f", "s16le", "out.raw", data=data), "<i2")
+    assert len(decoded.pcm) == len(expected)
+    # `to_pcm16` rounds down, FFmpeg to the nearest.
+    assert np.abs(decoded.pcm.astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
-async def test_a_rate_changes_neither_length_nor_place(rate: int, decoders: DecoderPool) -> None:
-    whole = await decode(encode(sample(), "x.wav", "-ar", str(rate)), decoders)
-    assert whole.facts.rate == rate
-    assert abs(len(whole.pcm) - len(sample())) <= 2  # FFmpeg's own resampling rounds as well
-    assert lag(whole.pcm, sample()) == 0
+async def test_a_rate_changes_neither_length_nor_position(rate: int, decoders: DecoderPool) -> None:
+    decoded = await decode(encode(sample(), "x.wav", "-ar", str(rate)), decoders)
+    assert decoded.facts.rate == rate
+    assert abs(len(decoded.pcm) - len(sample())) <= 2  # FFmpeg's own resampling rounds as well
+    assert lag(decoded.pcm, sample()) == 0
 
 
 @pytest.mark.parametrize(
@@ -116,33 +117,33 @@ async def test_a_rate_changes_neither_length_nor_place(rate: int, decoders: Deco
     [("s16le", "pcm_s16le"), ("s16be", "pcm_s16be"), ("s24le", "pcm_s24le"), ("f32le", "pcm_f32le"),
      ("f64be", "pcm_f64be"), ("s32le", "pcm_s32le")],
 )  # fmt: skip
-async def test_headerless_pcm_by_declaration(
-    encoding: str, codec: str, decoders: DecoderPool
-) -> None:
+async def test_declared_headerless_pcm(encoding: str, codec: str, decoders: DecoderPool) -> None:
     data = encode(sample(), "x.raw", "-f", encoding, "-c:a", codec)
-    whole = await decode(data, decoders, pcm=PcmDeclaration(encoding, RATE))
-    assert np.array_equal(whole.pcm, sample())
+    decoded = await decode(data, decoders, pcm=PcmDeclaration(encoding, RATE))
+    assert np.array_equal(decoded.pcm, sample())
 
 
 async def test_headerless_stereo_alaw(decoders: DecoderPool) -> None:
     stereo = np.stack([sample(), sample()])
     data = encode(stereo, "x.raw", "-f", "alaw")
-    whole = await decode(data, decoders, pcm=PcmDeclaration("alaw", RATE, 2))
-    assert len(whole.pcm) == len(sample())
+    decoded = await decode(data, decoders, pcm=PcmDeclaration("alaw", RATE, 2))
+    assert len(decoded.pcm) == len(sample())
 
 
-async def test_every_kind_of_source_gives_the_same(decoders: DecoderPool, tmp_path: Path) -> None:
+async def test_every_kind_of_source_gives_the_same_samples(
+    decoders: DecoderPool, tmp_path: Path
+) -> None:
     path = tmp_path / "note.flac"
     path.write_bytes(SAMPLE.read_bytes())
-    wanted = sample()
-    for given in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes())):
-        assert np.array_equal((await decode(given, decoders)).pcm, wanted)
+    expected = sample()
+    for recording in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes())):
+        assert np.array_equal((await decode(recording, decoders)).pcm, expected)
     with path.open("rb") as file:
-        assert np.array_equal((await decode(file, decoders)).pcm, wanted)
-        assert file.tell() == 0  # the caller's file stands where it stood
+        assert np.array_equal((await decode(file, decoders)).pcm, expected)
+        assert file.tell() == 0  # the position in the caller's file is unchanged
 
 
-async def test_an_open_file_is_read_from_where_it_stands(
+async def test_an_open_file_is_read_from_its_position(
     decoders: DecoderPool, tmp_path: Path
 ) -> None:
     path = tmp_path / "mail.bin"
@@ -154,8 +155,8 @@ async def test_an_open_file_is_read_from_where_it_stands(
 
 
 @pytest.mark.parametrize("name", ["x.flac", "x.mp3", "x.wav", "x.ogg", "x.mkv", "end.m4a"])
-async def test_a_pipe_is_read_whatever_its_container(name: str, decoders: DecoderPool) -> None:
-    """An MP4 keeps its index at the end, and a pipe cannot be rewound: the decoder can."""
+async def test_a_pipe_is_read_in_every_container(name: str, decoders: DecoderPool) -> None:
+    """An MP4 has its index at the end. The pipe cannot go back, but the decoder's copy can."""
     data = encode(sample(), name)
     read_fd, write_fd = os.pipe()
     writer = threading.Thread(target=_fill, args=(write_fd, data))
@@ -163,25 +164,25 @@ async def test_a_pipe_is_read_whatever_its_container(name: str, decoders: Decode
     with os.fdopen(read_fd, "rb") as pipe:
         piped = await decode(pipe, decoders)
     writer.join()
-    whole = await decode(data, decoders)
-    assert lag(piped.pcm, whole.pcm) == 0
-    # An MP3's end padding is only known with the file's size.
-    assert abs(len(piped.pcm) - len(whole.pcm)) / RATE < (0.05 if name == "x.mp3" else 1e-9)
+    decoded = await decode(data, decoders)
+    assert lag(piped.pcm, decoded.pcm) == 0
+    # The padding at the end of an MP3 is known only with the file's size.
+    assert abs(len(piped.pcm) - len(decoded.pcm)) / RATE < (0.05 if name == "x.mp3" else 1e-9)
 
 
-async def test_a_pipe_that_does_not_block_is_waited_for(decoders: DecoderPool) -> None:
+async def test_a_non_blocking_pipe_is_waited_for(decoders: DecoderPool) -> None:
     read_fd, write_fd = os.pipe()
     os.set_blocking(read_fd, False)
     with os.fdopen(read_fd, "rb") as pipe:
         decoding = asyncio.create_task(decode(pipe, decoders))
         server = await decoders.warm()
-        await until(lambda: bool(children(server)), "the decoder, which waits for its first byte")
+        await until(lambda: bool(children(server)), "the decoder that waits for its first byte")
         await asyncio.to_thread(_fill, write_fd, SAMPLE.read_bytes())
         assert np.array_equal((await decoding).pcm, sample())
 
 
-async def test_a_file_object_is_read_through_its_own_layer(decoders: DecoderPool) -> None:
-    """A gzip file has a descriptor, too, but other bytes behind it."""
+async def test_a_wrapped_file_is_read_through_its_wrapper(decoders: DecoderPool) -> None:
+    """A gzip file has a descriptor too, but of the compressed bytes."""
     packed = io.BytesIO(gzip.compress(SAMPLE.read_bytes()))
     with gzip.open(packed) as file:
         assert np.array_equal((await decode(cast("IO[bytes]", file), decoders)).pcm, sample())
@@ -192,25 +193,25 @@ async def test_a_file_object_is_read_through_its_own_layer(decoders: DecoderPool
             assert np.array_equal((await decode(cast("IO[bytes]", file), decoders)).pcm, sample())
 
 
-async def test_a_live_pipe_speaks_before_it_ends(decoders: DecoderPool) -> None:
-    """The first blocks arrive while the pipe is still open: nobody waits for the last byte."""
+async def test_a_live_pipe_is_decoded_before_it_ends(decoders: DecoderPool) -> None:
+    """The first blocks arrive while the pipe is still open."""
     data = encode(np.tile(sample(), 6), "x.wav")
     read_fd, write_fd = os.pipe()
-    heard = 0
-    with os.fdopen(write_fd, "wb") as open_end, os.fdopen(read_fd, "rb") as pipe:
-        writer = threading.Thread(target=open_end.write, args=(data[: 31 * 2 * RATE],))
+    received = 0  # bytes
+    with os.fdopen(write_fd, "wb") as pipe_end, os.fdopen(read_fd, "rb") as pipe:
+        writer = threading.Thread(target=pipe_end.write, args=(data[: 31 * 2 * RATE],))
         writer.start()
         with Source.open(pipe, Settings()) as source:
-            async with contextlib.aclosing(decoders.decode(source)) as decoded:
-                async for item in decoded:
-                    heard += len(item.pcm16) if isinstance(item, PcmBlock) else 0
-                    if heard >= 29 * 2 * RATE:
+            async with contextlib.aclosing(decoders.decode(source)) as events:
+                async for event in events:
+                    received += len(event.pcm16) if isinstance(event, PcmBlock) else 0
+                    if received >= 29 * 2 * RATE:
                         break
         writer.join()
-    assert heard >= 29 * 2 * RATE
+    assert received >= 29 * 2 * RATE
 
 
-async def test_a_name_is_only_a_hint(decoders: DecoderPool) -> None:
+async def test_the_name_does_not_decide_the_format(decoders: DecoderPool) -> None:
     data = encode(sample(), "x.mp3")
     assert (await decode(data, decoders, name="lies.wav")).facts.container == "mp3"
 
@@ -219,24 +220,24 @@ async def test_a_name_is_only_a_hint(decoders: DecoderPool) -> None:
 
 
 @pytest.mark.parametrize("name", ["late.mp4", "late.mkv", "late.mov"])
-async def test_sound_that_starts_after_the_picture_keeps_its_time(
+async def test_sound_that_starts_after_the_picture_keeps_its_times(
     name: str, decoders: DecoderPool
 ) -> None:
     codec = {"late.mp4": "aac"}.get(name, "pcm_s16le")
-    whole = await decode(with_picture(sample(), name, 2.5, "-c:a", codec), decoders)
-    assert lag(whole.pcm, sample()) == pytest.approx(2.5, abs=0.03)
-    assert not whole.pcm[: 2 * RATE].any()
+    decoded = await decode(with_picture(sample(), name, 2.5, "-c:a", codec), decoders)
+    assert lag(decoded.pcm, sample()) == pytest.approx(2.5, abs=0.03)
+    assert not decoded.pcm[: 2 * RATE].any()
 
 
 async def test_a_clock_that_was_already_running_starts_at_zero(decoders: DecoderPool) -> None:
     data = encode(sample(), "x.ts", "-c:a", "aac", "-output_ts_offset", "5000")
-    whole = await decode(data, decoders)
-    assert lag(whole.pcm, sample()) == pytest.approx(0, abs=0.1)
+    decoded = await decode(data, decoders)
+    assert lag(decoded.pcm, sample()) == pytest.approx(0, abs=0.1)
 
 
 @pytest.mark.parametrize("name", ["gap.mkv", "gap.mp4", "gap.webm"])
 async def test_a_gap_between_packets_becomes_silence(name: str, decoders: DecoderPool) -> None:
-    """A recorder that lost four seconds: what follows keeps its time."""
+    """A recorder lost four seconds. The sound after the gap keeps its times."""
     codec = {"gap.mkv": "pcm_s16le", "gap.mp4": "aac", "gap.webm": "libopus"}[name]
     twice = np.concatenate([sample(), sample()])
     second = len(sample()) / RATE
@@ -244,9 +245,9 @@ async def test_a_gap_between_packets_becomes_silence(name: str, decoders: Decode
         twice, name, "-c:a", codec,
         "-bsf:a", f"setts=ts='if(gte(PTS*TB,{second}),PTS+4/TB,PTS)'",
     )  # fmt: skip
-    whole = await decode(data, decoders)
-    after = whole.pcm[round((second + 3) * RATE) :]
-    assert len(whole.pcm) / RATE == pytest.approx(2 * second + 4, abs=0.1)
+    decoded = await decode(data, decoders)
+    after = decoded.pcm[round((second + 3) * RATE) :]
+    assert len(decoded.pcm) / RATE == pytest.approx(2 * second + 4, abs=0.1)
     assert lag(after, sample()) == pytest.approx(1.0, abs=0.06)
 
 
@@ -263,10 +264,10 @@ async def test_a_gap_between_packets_becomes_silence(name: str, decoders: Decode
         ("x.flac", ()),
     ],
 )
-async def test_damage_in_the_middle_leaves_later_times_right(
+async def test_damage_in_the_middle_does_not_shift_later_times(
     name: str, arguments: tuple[str, ...], decoders: DecoderPool
 ) -> None:
-    """A tenth of the file is noise; the last third must still lie where it lay."""
+    """A tenth of the file is noise. The last third must keep its position."""
     data = bytearray(encode(np.tile(sample(), 3), name, *arguments))
     seed = 20
     print(f"seed {seed}")
@@ -274,26 +275,26 @@ async def test_damage_in_the_middle_leaves_later_times_right(
     if name == "x.m4a":
         at -= size  # the index is at the end
     data[at : at + size] = random.Random(seed).randbytes(size)
-    whole = await decode(bytes(data), decoders)
+    decoded = await decode(bytes(data), decoders)
     third = 2 * len(sample())
-    assert lag(whole.pcm[third:], sample()) == pytest.approx(0, abs=0.15)
-    assert len(whole.pcm) / RATE == pytest.approx(3 * len(sample()) / RATE, abs=0.25)
+    assert lag(decoded.pcm[third:], sample()) == pytest.approx(0, abs=0.15)
+    assert len(decoded.pcm) / RATE == pytest.approx(3 * len(sample()) / RATE, abs=0.25)
 
 
 async def test_joined_streams_whose_clocks_differ_follow_each_other(decoders: DecoderPool) -> None:
     early = encode(sample(), "x.ts", "-c:a", "aac")
     late = encode(sample(), "x.ts", "-c:a", "aac", "-output_ts_offset", "36000")
     for data in (early + late, late + early):
-        whole = await decode(data, decoders)
-        assert len(whole.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.3)
-        assert "clock_jump" in whole.codes
+        decoded = await decode(data, decoders)
+        assert len(decoded.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.3)
+        assert "clock_jump" in decoded.codes
 
 
-async def test_a_chain_that_cannot_be_followed_says_where_it_breaks(decoders: DecoderPool) -> None:
+async def test_a_chain_that_cannot_be_read_further_gives_a_notice(decoders: DecoderPool) -> None:
     stereo = encode(np.stack([sample(), sample()]), "b.ogg", "-c:a", "libvorbis", "-ar", "44100")
-    whole = await decode(encode(sample(), "a.ogg", "-c:a", "libvorbis") + stereo, decoders)
-    assert len(whole.pcm) / RATE == pytest.approx(len(sample()) / RATE, abs=0.1)
-    assert whole.codes == {"truncated_audio"}
+    decoded = await decode(encode(sample(), "a.ogg", "-c:a", "libvorbis") + stereo, decoders)
+    assert len(decoded.pcm) / RATE == pytest.approx(len(sample()) / RATE, abs=0.1)
+    assert decoded.codes == {"truncated_audio"}
 
 
 async def test_chained_streams_of_different_rates_follow_each_other(decoders: DecoderPool) -> None:
@@ -301,15 +302,15 @@ async def test_chained_streams_of_different_rates_follow_each_other(decoders: De
     data = encode(sample(), "a.mp3", "-ar", "16000", "-b:a", "64k", *bare) + encode(
         sample(), "b.mp3", "-ar", "44100", "-b:a", "96k", *bare
     )
-    whole = await decode(data, decoders)
-    assert len(whole.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.2)
-    assert lag(whole.pcm[len(sample()) :], sample()) == pytest.approx(0, abs=0.2)
+    decoded = await decode(data, decoders)
+    assert len(decoded.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.2)
+    assert lag(decoded.pcm[len(sample()) :], sample()) == pytest.approx(0, abs=0.2)
 
 
 async def test_a_chained_ogg_is_one_recording(decoders: DecoderPool) -> None:
     data = encode(sample(), "a.ogg", "-c:a", "libvorbis", "-b:a", "48k")
-    whole = await decode(data + data, decoders)
-    assert len(whole.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.1)
+    decoded = await decode(data + data, decoders)
+    assert len(decoded.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.1)
 
 
 # --- the downmix ---------------------------------------------------------------------------------
@@ -317,37 +318,37 @@ async def test_a_chained_ogg_is_one_recording(decoders: DecoderPool) -> None:
 
 async def test_stereo_in_anti_phase_does_not_vanish(decoders: DecoderPool) -> None:
     data = encode(np.stack([sample(), -sample()]), "x.wav")
-    whole = await decode(data, decoders)
-    assert np.corrcoef(whole.pcm, sample())[0, 1] > 0.99
-    assert np.abs(whole.pcm.astype(int)).max() > 0.9 * np.abs(sample().astype(int)).max()
+    decoded = await decode(data, decoders)
+    assert np.corrcoef(decoded.pcm, sample())[0, 1] > 0.99
+    assert np.abs(decoded.pcm.astype(int)).max() > 0.9 * np.abs(sample().astype(int)).max()
 
 
 async def test_one_voice_among_six_channels_keeps_its_level(decoders: DecoderPool) -> None:
     six = np.zeros((6, len(sample())), np.int16)
     six[2] = sample()  # the centre
-    whole = await decode(encode(six, "x.wav"), decoders)
-    assert np.corrcoef(whole.pcm, sample())[0, 1] > 0.99
-    assert np.abs(whole.pcm.astype(int)).max() > 0.9 * np.abs(sample().astype(int)).max()
+    decoded = await decode(encode(six, "x.wav"), decoders)
+    assert np.corrcoef(decoded.pcm, sample())[0, 1] > 0.99
+    assert np.abs(decoded.pcm.astype(int)).max() > 0.9 * np.abs(sample().astype(int)).max()
 
 
 # --- speech --------------------------------------------------------------------------------------
 
 
-async def test_speech_is_heard_where_it_is(decoders: DecoderPool) -> None:
+async def test_speech_is_detected_at_its_position(decoders: DecoderPool) -> None:
     silence = np.zeros(3 * RATE, np.int16)
-    whole = await decode(encode(np.concatenate([silence, sample(), silence]), "x.wav"), decoders)
-    assert len(whole.speech) == -(-len(whole.pcm) // 512)
+    decoded = await decode(encode(np.concatenate([silence, sample(), silence]), "x.wav"), decoders)
+    assert len(decoded.speech) == -(-len(decoded.pcm) // 512)
     edge = 3 * RATE // 512
-    assert max(whole.speech[: edge - 2]) < 0.3
-    assert max(whole.speech[-edge + 10 :]) < 0.3
-    assert np.mean(whole.speech[edge : -edge + 1]) > 0.8
+    assert max(decoded.speech[: edge - 2]) < 0.3
+    assert max(decoded.speech[-edge + 10 :]) < 0.3
+    assert np.mean(decoded.speech[edge : -edge + 1]) > 0.8
 
 
 @pytest.mark.parametrize("seconds", [600, pytest.param(10_800, marks=pytest.mark.long)])
 async def test_every_sample_of_hours_is_decoded(
     decoders: DecoderPool, tmp_path: Path, seconds: int
 ) -> None:
-    """Through the pipe, with the speech detector."""
+    """All of the decoder runs, with the speech detector."""
     path = tmp_path / "long.flac"
     subprocess.run(
         [FFMPEG, "-v", "error", "-stream_loop", "-1", "-i", str(SAMPLE), "-t", str(seconds),
@@ -356,9 +357,9 @@ async def test_every_sample_of_hours_is_decoded(
     )  # fmt: skip
     samples = chunks = 0
     with Source.open(path, Settings()) as source:
-        async for item in decoders.decode(source):
-            samples += len(item.pcm16) // 2 if isinstance(item, PcmBlock) else 0
-            chunks += len(item.probabilities) if isinstance(item, SpeechProbabilities) else 0
+        async for event in decoders.decode(source):
+            samples += len(event.pcm16) // 2 if isinstance(event, PcmBlock) else 0
+            chunks += len(event.probabilities) if isinstance(event, SpeechProbabilities) else 0
     assert samples == seconds * RATE
     assert chunks == -(-samples // 512)
 
@@ -368,6 +369,6 @@ def _fill(fd: int, data: bytes) -> None:
         pipe.write(data)
 
 
-def test_ffmpeg_is_the_whole_one() -> None:
-    """The encoder of these tests is not the product's decoder."""
+def test_the_encoder_of_the_tests_works() -> None:
+    """It is a complete FFmpeg, separate from the product's decoder."""
     assert b"RIFF" in ffmpeg("-i", str(SAMPLE), "x.wav")[:4]

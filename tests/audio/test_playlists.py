@@ -1,4 +1,4 @@
-"""An uploaded playlist opens nothing: neither files nor the network. Both are watched here."""
+"""An uploaded playlist opens neither files nor connections. The tests watch both."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ IN_OPEN, IN_NONBLOCK = 0x20, 0o4000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-class Opened:
-    """The names of watched files that anybody opened, by the kernel's word (inotify)."""
+class OpenWatch:
+    """A watch on files, by the kernel's inotify: which of them any process watch."""
 
     def __init__(self, *paths: str) -> None:
         self._fd = LIBC.inotify_init1(IN_NONBLOCK)
@@ -40,8 +40,8 @@ class Opened:
         except BlockingIOError:
             return names
         while data:
-            watch, _, _, size = struct.unpack_from("iIII", data)
-            names.add(self._names[watch])
+            watch_id, _, _, size = struct.unpack_from("iIII", data)
+            names.add(self._names[watch_id])
             data = data[16 + size :]
         return names
 
@@ -51,7 +51,7 @@ class Opened:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A server on loopback that a playlist may name; nobody is to come."""
+    """A server on loopback that the playlists name; no connection is expected."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         yield server
@@ -66,7 +66,7 @@ DASH = '<?xml version="1.0"?><MPD type="static"><!-- {} {} --></MPD>\n'
 
 @pytest.mark.parametrize("script", [HLS, CONCAT, PLS, SDP, DASH])
 @pytest.mark.parametrize("name", ["x.m3u8", "x.wav", "x.ffconcat"])
-async def test_nothing_that_a_playlist_names_is_opened(
+async def test_the_entries_of_a_playlist_are_not_opened(
     script: str, name: str, decoders: DecoderPool, listener: socket.socket, tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret.wav"
@@ -75,7 +75,7 @@ async def test_nothing_that_a_playlist_names_is_opened(
     await decoders.warm()
     accounts = tmp_path / "passwd"  # not the system's own: any process may open that one
     accounts.write_text("root:x:0:0:root:/root:/bin/sh\n")
-    opened = Opened(str(accounts), str(secret))
+    watch = OpenWatch(str(accounts), str(secret))
     try:
         for target in (secret.as_uri(), str(secret), accounts.as_uri()):
             playlist = tmp_path / name
@@ -83,18 +83,18 @@ async def test_nothing_that_a_playlist_names_is_opened(
             with pytest.raises(AudioError) as caught:
                 await decode(playlist, decoders)
             assert str(playlist) in caught.value.sentence
-        assert opened.names() == set()
+        assert watch.names() == set()
     finally:
-        opened.close()
+        watch.close()
     with pytest.raises(BlockingIOError):
         listener.accept()
 
 
-async def test_the_watch_itself_works(tmp_path: Path) -> None:
-    """What the test above relies on: an open that happens is seen."""
+async def test_the_watch_reports_an_open_file(tmp_path: Path) -> None:
+    """The test above relies on this."""
     path = tmp_path / "x"
     path.write_text("")
-    opened = Opened(str(path))
+    watch = OpenWatch(str(path))
     path.read_text()
-    assert opened.names() == {str(path)}
-    opened.close()
+    assert watch.names() == {str(path)}
+    watch.close()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_what_is_appended_can_be_read_and_has_no_name(tmp_path: Path) -> None:
+def test_appended_samples_can_be_read_from_a_file_without_a_name(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "new")
     spool.append(b"abcd")
     spool.append(b"efgh")
@@ -27,21 +27,21 @@ def test_what_is_appended_can_be_read_and_has_no_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1, 1), (0, 3), (2, 1)])
-def test_what_was_not_appended_cannot(start: int, end: int, tmp_path: Path) -> None:
+def test_samples_outside_of_the_spool_cannot_be_read(start: int, end: int, tmp_path: Path) -> None:
     with contextlib.closing(Spool(tmp_path)) as spool:
         spool.append(b"abcd")
         with pytest.raises(ValueError, match="not in a spool"):
             spool.read(start, end)
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SpoolFullError, match="VOXGATE_SPOOL_DIR"):
         Spool(tmp_path / "file" / "folder")
 
 
-def test_a_full_disk(tmp_path: Path) -> None:
-    """A real refusal by the kernel in the middle of a write: a limit on the file's size."""
+def test_a_write_that_fails_in_the_middle(tmp_path: Path) -> None:
+    """The kernel refuses the rest of a write, because of a limit on the file's size."""
     script = (
         "import resource, sys, pathlib\n"
         "from voxgate.audio.spool import Spool\n"

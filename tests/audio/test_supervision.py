@@ -1,4 +1,4 @@
-"""Decoders are killed, stopped and left, and nothing is left behind."""
+"""Decoders and their server are killed, stopped or abandoned. No process or file remains."""
 
 from __future__ import annotations
 
@@ -30,56 +30,58 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def long() -> bytes:
-    """A recording that a decoder is busy with for a while."""
+def long_recording() -> bytes:
+    """A recording that takes a decoder some time."""
     return encode(np.tile(sample(), 60), "x.flac")
 
 
-async def begin(source: Source, decoders: DecoderPool) -> tuple[AsyncGenerator[DecoderEvent], int]:
-    """A decoding that has begun and waits for its reader, and its decoder's process id."""
+async def start_decoding(
+    source: Source, decoders: DecoderPool
+) -> tuple[AsyncGenerator[DecoderEvent], int]:
+    """Start a decoder. Return its events, of which the first is consumed, and its process id."""
     before = set(children(await decoders.warm()))
-    decoded = decoders.decode(source)
-    await anext(decoded)
+    events = decoders.decode(source)
+    await anext(events)
     (pid,) = set(children(await decoders.warm())) - before
-    return decoded, pid
+    return events, pid
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_killed_decoder_is_reported_and_the_others_go_on(
-    number: signal.Signals, long: bytes, decoders: DecoderPool
+async def test_a_killed_decoder_is_reported_and_others_continue(
+    number: signal.Signals, long_recording: bytes, decoders: DecoderPool
 ) -> None:
-    with Source.open(long, Settings(), name="a.flac") as source:
-        decoded, pid = await begin(source, decoders)
-        other = asyncio.create_task(decode(long, decoders))
+    with Source.open(long_recording, Settings(), name="a.flac") as source:
+        events, pid = await start_decoding(source, decoders)
+        other = asyncio.create_task(decode(long_recording, decoders))
         os.kill(pid, number)
         with raises("decoder_killed", match=r"a\.flac") as caught:
-            async for _ in decoded:
+            async for _ in events:
                 pass
     assert caught.value.retryable
     assert len((await other).pcm) == 60 * len(sample())
 
 
-async def test_a_crashing_decoder_is_told_from_a_killed_one(
-    long: bytes, decoders: DecoderPool
+async def test_a_crash_is_distinguished_from_a_kill(
+    long_recording: bytes, decoders: DecoderPool
 ) -> None:
-    with Source.open(long, Settings(), name="a.flac") as source:
-        decoded, pid = await begin(source, decoders)
+    with Source.open(long_recording, Settings(), name="a.flac") as source:
+        events, pid = await start_decoding(source, decoders)
         os.kill(pid, signal.SIGSEGV)
         with raises("decoder_died", match="signal 11") as caught:
-            async for _ in decoded:
+            async for _ in events:
                 pass
     assert not caught.value.retryable
     assert caught.value.status == 400
 
 
-async def test_a_decoder_that_hangs_is_ended(long: bytes) -> None:
+async def test_a_decoder_that_hangs_is_ended(long_recording: bytes) -> None:
     settings = Settings(decoder_patience_s=1)
     async with DecoderPool(settings) as decoders:
-        with Source.open(long, settings, name="a.flac") as source:
-            decoded, pid = await begin(source, decoders)
+        with Source.open(long_recording, settings, name="a.flac") as source:
+            events, pid = await start_decoding(source, decoders)
             os.kill(pid, signal.SIGSTOP)
             with raises("decoder_too_slow", match=r"a\.flac"):
-                async for _ in decoded:
+                async for _ in events:
                     pass
         assert not alive(pid)
         assert np.array_equal((await decode(SAMPLE, decoders)).pcm, sample())
@@ -87,22 +89,26 @@ async def test_a_decoder_that_hangs_is_ended(long: bytes) -> None:
 
 async def test_a_decoder_that_computes_too_long_is_ended() -> None:
     settings = Settings(decoder_cpu_s=1)
-    long = encode(np.tile(sample(), 240), "x.mp3", "-b:a", "32k")
+    long_recording = encode(np.tile(sample(), 240), "x.mp3", "-b:a", "32k")
     async with DecoderPool(settings) as decoders:
         with raises("decoder_too_slow"):
-            await decode(long, decoders, settings)
+            await decode(long_recording, decoders, settings)
 
 
-async def test_whoever_leaves_takes_the_decoder_along(long: bytes, decoders: DecoderPool) -> None:
-    with Source.open(long, Settings()) as source:
-        decoded, pid = await begin(source, decoders)
-        await decoded.aclose()
+async def test_closing_the_events_ends_the_decoder(
+    long_recording: bytes, decoders: DecoderPool
+) -> None:
+    with Source.open(long_recording, Settings()) as source:
+        events, pid = await start_decoding(source, decoders)
+        await events.aclose()
     assert not alive(pid)
 
 
-async def test_a_cancelled_task_takes_the_decoder_along(long: bytes, decoders: DecoderPool) -> None:
+async def test_cancelling_a_task_ends_its_decoder(
+    long_recording: bytes, decoders: DecoderPool
+) -> None:
     await decoders.warm()
-    task = asyncio.create_task(decode(long, decoders))
+    task = asyncio.create_task(decode(long_recording, decoders))
     server = await decoders.warm()
     await until(lambda: bool(children(server)), "a decoder")
     task.cancel()
@@ -111,20 +117,20 @@ async def test_a_cancelled_task_takes_the_decoder_along(long: bytes, decoders: D
     await until(lambda: not children(server), "the decoder's end")
 
 
-async def test_a_killed_server_is_replaced(long: bytes, decoders: DecoderPool) -> None:
+async def test_a_killed_server_is_replaced(long_recording: bytes, decoders: DecoderPool) -> None:
     server = await decoders.warm()
-    with Source.open(long, Settings(), name="a.flac") as source:
-        decoded, pid = await begin(source, decoders)
+    with Source.open(long_recording, Settings(), name="a.flac") as source:
+        events, pid = await start_decoding(source, decoders)
         os.kill(server, signal.SIGKILL)
         with raises("decoder_killed"):
-            async for _ in decoded:
+            async for _ in events:
                 pass
     await until(lambda: not alive(pid), "the end of the server's decoder")
     assert np.array_equal((await decode(SAMPLE, decoders)).pcm, sample())
     assert await decoders.warm() != server
 
 
-async def test_nothing_outlives_a_caller_who_is_killed(tmp_path: Path) -> None:
+async def test_no_process_outlives_a_killed_caller(tmp_path: Path) -> None:
     path = tmp_path / "long.flac"
     path.write_bytes(encode(np.tile(sample(), 20), "x.flac"))
     script = (
@@ -135,8 +141,8 @@ async def test_nothing_outlives_a_caller_who_is_killed(tmp_path: Path) -> None:
         "async def main():\n"
         "    async with DecoderPool(Settings()) as decoders:\n"
         "        with Source.open(sys.argv[1], Settings()) as source:\n"
-        "            decoded = decoders.decode(source)\n"
-        "            await anext(decoded)\n"
+        "            events = decoders.decode(source)\n"
+        "            await anext(events)\n"
         "            print(await decoders.warm(), flush=True)\n"
         "            await asyncio.sleep(3600)\n"
         "asyncio.run(main())\n"
@@ -144,49 +150,56 @@ async def test_nothing_outlives_a_caller_who_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE) as process:
         assert process.stdout
         server = int(process.stdout.readline())
-        family = [server, *children(server)]
-        assert len(family) == 2
+        processes = [server, *children(server)]
+        assert len(processes) == 2
         process.kill()
-    await until(lambda: not any(map(alive, family)), "the end of the family")
+    await until(lambda: not any(map(alive, processes)), "the end of the processes")
 
 
-async def test_whoever_leaves_at_the_fork_leaves_alone(long: bytes, decoders: DecoderPool) -> None:
-    """Cancelled while its decoder is being forked: everybody else's goes on."""
+async def test_a_cancel_during_the_fork_affects_only_its_own_decoder(
+    long_recording: bytes, decoders: DecoderPool
+) -> None:
+    """The decoders of others continue."""
     await decoders.warm()
-    whole = asyncio.create_task(decode(long, decoders))
-    for turns in range(12):
-        leaving = asyncio.create_task(decode(SAMPLE, decoders))
-        for _ in range(turns):
+    running = asyncio.create_task(decode(long_recording, decoders))
+    for switches in range(12):
+        cancelled = asyncio.create_task(decode(SAMPLE, decoders))
+        for _ in range(switches):
             await asyncio.sleep(0)
-        leaving.cancel()
+        cancelled.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await leaving
-    assert len((await whole).pcm) == 60 * len(sample())
+            await cancelled
+    assert len((await running).pcm) == 60 * len(sample())
 
 
-async def test_a_server_that_hangs_holds_nobody(long: bytes, decoders: DecoderPool) -> None:
+async def test_a_hanging_server_is_killed(long_recording: bytes, decoders: DecoderPool) -> None:
     server = await decoders.warm()
-    with Source.open(long, Settings()) as source:
-        decoded, pid = await begin(source, decoders)
+    with Source.open(long_recording, Settings()) as source:
+        events, pid = await start_decoding(source, decoders)
         os.kill(server, signal.SIGSTOP)
-        await decoded.aclose()
+        await events.aclose()
     await until(lambda: not alive(server) and not alive(pid), "the end of both")
     assert np.array_equal((await decode(SAMPLE, decoders)).pcm, sample())
 
 
-async def test_a_decoder_has_only_its_own_descriptors(long: bytes, decoders: DecoderPool) -> None:
-    """Source, pipe and the three standard ones, of which input is empty: no other one's job."""
-    with Source.open(long, Settings()) as source, Source.open(long, Settings()) as other:
-        first, _ = await begin(other, decoders)
-        decoded, pid = await begin(source, decoders)
+async def test_a_decoder_has_only_its_own_descriptors(
+    long_recording: bytes, decoders: DecoderPool
+) -> None:
+    """These are the source, the pipe and the three standard ones, of which input is empty."""
+    with (
+        Source.open(long_recording, Settings()) as source,
+        Source.open(long_recording, Settings()) as other,
+    ):
+        first, _ = await start_decoding(other, decoders)
+        events, pid = await start_decoding(source, decoders)
         targets = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
-        await decoded.aclose()
+        await events.aclose()
         await first.aclose()
     assert not [target for target in targets if target.startswith(("socket:", "anon_inode:"))]
     assert len(targets) == 5
 
 
-async def test_a_failure_before_the_fork_leaks_nothing(tmp_path: Path) -> None:
+async def test_a_failure_before_the_fork_leaks_no_files(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = Settings(spool_dir=tmp_path / "file" / "folder")
     async with DecoderPool(settings) as decoders:
@@ -198,21 +211,21 @@ async def test_a_failure_before_the_fork_leaks_nothing(tmp_path: Path) -> None:
         assert open_files() == before
 
 
-async def test_a_name_without_end_is_only_shortened(decoders: DecoderPool) -> None:
-    whole = await decode(SAMPLE, decoders, name="x" * 100_000)
-    assert len(whole.pcm) == len(sample())
+async def test_a_very_long_name_is_shortened(decoders: DecoderPool) -> None:
+    decoded = await decode(SAMPLE, decoders, name="x" * 100_000)
+    assert len(decoded.pcm) == len(sample())
 
 
-async def test_fifty_recordings_at_once_leave_nothing_behind(tmp_path: Path) -> None:
+async def test_fifty_recordings_at_once_leave_no_process_or_file(tmp_path: Path) -> None:
     settings = Settings(spool_dir=tmp_path)
     before = open_files()
     async with DecoderPool(settings) as decoders:
         server = await decoders.warm()
-        wholes = await asyncio.gather(
+        results = await asyncio.gather(
             *(decode(SAMPLE.read_bytes(), decoders, settings) for _ in range(50))
         )
-        assert all(np.array_equal(whole.pcm, wholes[0].pcm) for whole in wholes)
-        assert len(wholes[0].pcm) == len(sample())
+        assert all(np.array_equal(result.pcm, results[0].pcm) for result in results)
+        assert len(results[0].pcm) == len(sample())
         assert children(server) == []
     assert not alive(server)
     assert open_files() == before
@@ -220,25 +233,25 @@ async def test_fifty_recordings_at_once_leave_nothing_behind(tmp_path: Path) -> 
 
 
 async def test_the_server_has_one_thread(decoders: DecoderPool) -> None:
-    """A fork takes only one along: others' locks would stay locked in every decoder."""
+    """A fork copies one thread. Locks of others would remain locked in every decoder."""
     server = await decoders.warm()
     status = Path(f"/proc/{server}/status").read_text(encoding="utf-8")
     assert "Threads:\t1\n" in status
 
 
-async def test_blocks_wait_for_their_reader(long: bytes, decoders: DecoderPool) -> None:
-    """Back-pressure: a decoder whose reader sleeps stops, and its patience is not used up."""
-    with Source.open(long, Settings()) as source:
-        decoded, pid = await begin(source, decoders)
+async def test_a_decoder_waits_for_its_reader(long_recording: bytes, decoders: DecoderPool) -> None:
+    """Back-pressure: the decoder stops, and the wait does not count as slowness."""
+    with Source.open(long_recording, Settings()) as source:
+        events, pid = await start_decoding(source, decoders)
         stat = Path(f"/proc/{pid}/wchan")
-        await until(lambda: "pipe" in stat.read_text(), "the decoder's wait for its reader")
-        heard = 0
-        async for item in decoded:
-            heard += len(getattr(item, "pcm16", b"")) // 2
-    assert heard / RATE == 60 * len(sample()) / RATE
+        await until(lambda: "pipe" in stat.read_text(), "the decoder to wait for its reader")
+        samples = 0
+        async for event in events:
+            samples += len(getattr(event, "pcm16", b"")) // 2
+    assert samples / RATE == 60 * len(sample()) / RATE
 
 
-async def test_closing_twice_is_fine() -> None:
+async def test_a_pool_can_be_closed_twice_and_used_again() -> None:
     decoders = DecoderPool(Settings())
     await decoders.aclose()
     await decode(SAMPLE, decoders)

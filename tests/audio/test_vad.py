@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from voxgate.audio.vad import VAD_CHUNK, SpeechDetector, SpeechRegion, SpeechRules
 
 RULES = SpeechRules(longest_s=30)
-SECOND = 31  # probabilities
+SECOND = 31  # probabilities a second
 PAD = 3200
 
 
@@ -27,33 +27,33 @@ def test_a_sentence_is_one_region_with_padding() -> None:
     assert region == SpeechRegion(SECOND * VAD_CHUNK - PAD, 2 * SECOND * VAD_CHUNK + PAD)
 
 
-def test_a_breath_does_not_end_it_and_a_pause_does() -> None:
+def test_a_breath_does_not_end_a_region_but_a_pause_does() -> None:
     assert len(detect([0.9] * 20 + [0.0] * 5 + [0.9] * 20)) == 1
     assert len(detect([0.9] * 20 + [0.0] * 20 + [0.9] * 20)) == 2
 
 
-def test_doubt_continues_speech_but_does_not_begin_it() -> None:
+def test_a_medium_probability_continues_speech_but_does_not_begin_it() -> None:
     assert detect([0.45] * 100) == []
     assert len(detect([0.9] * 10 + [0.45] * 100 + [0.9] * 10)) == 1
 
 
-def test_a_click_is_no_speech() -> None:
+def test_a_click_is_not_speech() -> None:
     assert detect([0.0] * 50 + [0.9] + [0.0] * 50) == []
 
 
-def test_padding_never_reaches_into_the_neighbour() -> None:
+def test_padding_does_not_overlap_the_next_region() -> None:
     first, second = detect([0.9] * 20 + [0.0] * 10 + [0.9] * 20)
     assert first.end <= second.start
 
 
-def test_speech_without_a_pause_is_cut_at_its_least_likely_moment() -> None:
+def test_speech_without_a_pause_is_cut_at_its_lowest_probability() -> None:
     probabilities = [0.9] * (60 * SECOND)
     probabilities[25 * SECOND] = 0.6
     first, *_ = detect(probabilities)
     assert first.end == 25 * SECOND * VAD_CHUNK
 
 
-def test_regions_come_when_they_have_ended() -> None:
+def test_a_region_is_returned_when_it_has_ended() -> None:
     detector = SpeechDetector(RULES)
     assert detector.feed([0.9] * 50) == []
     assert len(detector.feed([0.0] * 20)) == 1
@@ -61,7 +61,7 @@ def test_regions_come_when_they_have_ended() -> None:
 
 @settings(deadline=None, print_blob=True)
 @given(st.lists(st.floats(0, 1), max_size=3000), st.floats(1, 30), st.integers(1, 200))
-def test_regions_are_in_order_apart_and_no_longer_than_asked(
+def test_regions_are_in_order_and_separate_and_not_too_long(
     probabilities: list[float], longest_s: float, step: int
 ) -> None:
     rules = SpeechRules(longest_s=longest_s)
@@ -72,7 +72,7 @@ def test_regions_are_in_order_apart_and_no_longer_than_asked(
         assert all(region.start >= settled for region in new)
         regions += new
     regions += detector.finish(len(probabilities) * VAD_CHUNK)
-    assert regions == detect(probabilities, rules)  # whatever the blocks
+    assert regions == detect(probabilities, rules)  # for any block size
     assert all(0 <= r.start < r.end <= len(probabilities) * VAD_CHUNK for r in regions)
     assert all(r.end - r.start <= longest_s * 16_000 for r in regions)
     assert all(a.end <= b.start for a, b in itertools.pairwise(regions))

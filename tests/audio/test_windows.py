@@ -22,7 +22,7 @@ def seconds(*pairs: tuple[float, float]) -> list[SpeechRegion]:
     return [SpeechRegion(int(start * RATE), int(end * RATE)) for start, end in pairs]
 
 
-def test_nothing_gives_no_window() -> None:
+def test_no_regions_give_no_window() -> None:
     assert plan([]) == []
 
 
@@ -35,7 +35,7 @@ def test_a_long_pause_ends_a_window() -> None:
     assert len(plan(seconds((0, 2), (10, 12)))) == 2
 
 
-def test_a_window_comes_as_soon_as_nothing_can_join_it() -> None:
+def test_a_window_is_returned_as_soon_as_it_is_complete() -> None:
     planner = WindowPlanner(30)
     assert list(planner.feed(seconds((0, 2)), 3 * RATE)) == []
     assert len(list(planner.feed([], 6 * RATE))) == 1
@@ -51,7 +51,7 @@ def test_a_region_that_does_not_fit_is_refused() -> None:
 @given(
     st.lists(st.tuples(st.integers(0, 10 * RATE), st.integers(1, 30 * RATE)), max_size=50),
 )
-def test_every_region_lies_in_exactly_one_window(steps: list[tuple[int, int]]) -> None:
+def test_every_region_is_in_exactly_one_window(steps: list[tuple[int, int]]) -> None:
     at, regions = 0, list[SpeechRegion]()
     for pause, length in steps:
         regions.append(SpeechRegion(at + pause, at + pause + length))

@@ -1,1 +1,1 @@
-"""Bytes to sound, sound to speech regions, regions to windows. Knows nothing of models."""
+"""Decode recordings to mono PCM16, find speech in it, and plan windows. Independent of models."""

@@ -1,4 +1,8 @@
-"""Decoding from the caller's side: recordings in, blocks of sound out, failures as sentences."""
+"""`DecoderPool`: decode recordings in confined processes, which a fork server starts.
+
+`ForkServerProcess` is the caller's side of the fork server: its process, and the messages over the
+socket.
+"""
 
 from __future__ import annotations
 
@@ -24,32 +28,88 @@ if TYPE_CHECKING:
     from voxgate.audio.source import Source
     from voxgate.settings import Settings
 
-
-# The fork server as its caller sees it: a process, and the conversation with it.
-
 DECODER_GRACE_S = 5.0
-"""How long the server may take for what takes it milliseconds."""
+"""The time limit for operations of the fork server, which take it milliseconds."""
+
+
+class DecoderPool:
+    """The fork server and its decoders. The server starts at first use.
+
+    A process needs only one pool. At most `max_decoders` recordings are decoded at once; others
+    wait in a queue that is shared fairly between tenants. Without this limit a decoder that shares
+    a core with fifty others would fall behind real time and be ended for it. Use the pool as an
+    asynchronous context manager, within one event loop.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._server: ForkServerProcess | None = None
+        self._starting = asyncio.Lock()
+        self._queue = FairQueue(settings.max_decoders)
+
+    async def decode(self, source: Source, tenant: Hashable = None) -> AsyncGenerator[DecoderEvent]:
+        """Decode one recording, no faster than the events are consumed.
+
+        Decoders are shared fairly between tenants. Closing the iterator ends its decoder. Raises
+        `AudioError` with any of its codes, and `SpoolFullError`.
+        """
+        async with self._queue.slot(tenant):
+            server = await self._running_server()
+            decoder = await server.fork(source, self._settings)
+            try:
+                async for event in decoder.events():
+                    yield event
+            finally:
+                await decoder.close()
+
+    async def warm(self) -> int:
+        """Start the fork server before the first recording. Return its process id."""
+        return (await self._running_server()).pid
+
+    async def aclose(self) -> None:
+        """End the fork server and every decoder. May be called again."""
+        async with self._starting:
+            await self._close_server()
+
+    async def __aenter__(self) -> DecoderPool:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _close_server(self) -> None:
+        server, self._server = self._server, None
+        if server:
+            await server.close()
+
+    async def _running_server(self) -> ForkServerProcess:
+        async with self._starting:
+            if self._server and not self._server.alive:
+                await self._close_server()
+            if not self._server:
+                self._server = await ForkServerProcess.start(self._settings)
+            return self._server
 
 
 class ForkServerProcess:
-    """The fork server's process and the conversation with it."""
+    """The fork server's process. It forks decoders and reports how they end."""
 
     def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
         self._process, self._control = process, control
-        self._numbers = 0
-        self._ended: dict[int, asyncio.Future[int | None]] = {}
-        self._forked: dict[int, asyncio.Future[int]] = {}
-        self._listening: asyncio.Task[None] | None = None
+        self._last_job_id = 0
+        self._forked: dict[int, asyncio.Future[int]] = {}  # job id -> process id
+        self._ended: dict[int, asyncio.Future[int | None]] = {}  # job id -> exit status
+        self._receiver: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(cls, settings: Settings) -> ForkServerProcess:
         """Start the process and wait until it is warm."""
-        ours, theirs = socket.socketpair()
-        with contextlib.ExitStack() as until_started, theirs:
-            until_started.enter_context(ours)
+        control, server_end = socket.socketpair()
+        with contextlib.ExitStack() as until_started, server_end:
+            until_started.enter_context(control)
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "voxgate.audio.decoder.server"),
-                stdin=theirs.fileno(),
+                stdin=server_end.fileno(),
                 stdout=asyncio.subprocess.DEVNULL,
                 # One thread: threads do not survive a fork, and for the speech detector four are
                 # eleven times slower than one (docs/log.md).
@@ -57,16 +117,16 @@ class ForkServerProcess:
                     **os.environ,
                     "OMP_THREAD_LIMIT": "1",
                     "OPENBLAS_NUM_THREADS": "1",
-                    "TMPDIR": str(settings.spool_dir),  # for what it warms up with
+                    "TMPDIR": str(settings.spool_dir),  # for the file of the warm-up
                     **offline.child_environment(settings),
                 },
-                start_new_session=True,  # a terminal's Ctrl-C is ours to handle, not its
+                start_new_session=True,  # a terminal's Ctrl-C must reach this process only
             )
             until_started.pop_all()
-        ours.setblocking(False)
-        server = cls(process, ours)
+        control.setblocking(False)
+        server = cls(process, control)
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        server._listening = asyncio.create_task(server._listen(ready))
+        server._receiver = asyncio.create_task(server._receive(ready))
         try:
             async with asyncio.timeout(settings.engine_start_s):
                 await asyncio.shield(ready)
@@ -79,100 +139,103 @@ class ForkServerProcess:
 
     @property
     def pid(self) -> int:
-        """The process's id."""
+        """The process id."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether it still answers."""
-        return self._listening is not None and not self._listening.done()
+        """Whether the socket is still open on the server's side."""
+        return self._receiver is not None and not self._receiver.done()
 
     async def fork(self, source: Source, settings: Settings) -> DecoderProcess:
-        """Become a decoder of this source."""
-        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+        """Fork a decoder for this source."""
+        with contextlib.ExitStack() as decoder_ends, contextlib.ExitStack() as own_end:
             read_fd, write_fd = os.pipe()
-            ours.callback(os.close, read_fd)
-            theirs.callback(os.close, write_fd)
-            passed = [source.fd, write_fd]
+            own_end.callback(os.close, read_fd)
+            decoder_ends.callback(os.close, write_fd)
+            fds = [source.fd, write_fd]
             if source.size is None:
-                scratch = theirs.enter_context(nameless_file(settings.spool_dir, "source-"))
-                passed.append(scratch.fileno())
-            number = self._send(DecoderJob.of(source, settings), passed)
-            child = DecoderProcess(self, number, read_fd, source, settings)
-            ours.pop_all()  # the child's now
+                scratch = decoder_ends.enter_context(nameless_file(settings.spool_dir, "source-"))
+                fds.append(scratch.fileno())
+            job_id = self._send_job(DecoderJob.for_source(source, settings), fds)
+            decoder = DecoderProcess(self, job_id, read_fd, source, settings)
+            own_end.pop_all()  # the decoder object closes it from now on
         try:
             async with asyncio.timeout(DECODER_GRACE_S):
-                await asyncio.shield(self._forked[number])
+                await asyncio.shield(self._forked[job_id])
         except BaseException as error:
-            await child.close()
+            await decoder.close()
             if isinstance(error, TimeoutError):
                 raise _server_died() from error
             raise
-        return child
+        return decoder
 
-    async def ended(self, number: int) -> int | None:
-        """How a decoder ended: its exit status, minus a signal's number; None with the server."""
-        return await asyncio.shield(self._ended[number])
+    async def wait(self, job_id: int) -> int | None:
+        """Wait for a decoder's end. Return its exit status, or minus the number of a signal.
 
-    async def end(self, number: int) -> None:
-        """End a decoder, if it still runs, and forget it. A server that hangs is ended as well."""
+        Return None if the server ended first.
+        """
+        return await asyncio.shield(self._ended[job_id])
+
+    async def kill(self, job_id: int) -> None:
+        """Kill a decoder if it still runs, and forget it. Kill the server, too, if it hangs."""
         try:
-            self._control.send(json.dumps({"kill": number}).encode() + b"\n")
+            self._control.send(json.dumps({"kill": job_id}).encode() + b"\n")
             async with asyncio.timeout(DECODER_GRACE_S):
-                await self.ended(number)
-        except (OSError, TimeoutError):  # it is gone, or it hangs: its decoders die with it
+                await self.wait(job_id)
+        except (OSError, TimeoutError):  # the server is gone or hangs: its decoders die with it
             if self._process.returncode is None:
                 self._process.kill()
-            await self.ended(number)
+            await self.wait(job_id)
         finally:
-            self._forked.pop(number, None)
-            self._ended.pop(number, None)
-
-    def _send(self, job: DecoderJob, passed: list[int]) -> int:
-        """Ask for a decoder with these descriptors. Returns its number."""
-        loop = asyncio.get_running_loop()
-        number = self._numbers = self._numbers + 1
-        line = json.dumps({"decode": number, "job": job.to_json()}).encode() + b"\n"
-        try:
-            socket.send_fds(self._control, [line], passed)
-        except OSError as error:
-            raise _server_died() from error
-        self._ended[number], self._forked[number] = loop.create_future(), loop.create_future()
-        return number
+            self._forked.pop(job_id, None)
+            self._ended.pop(job_id, None)
 
     async def close(self) -> None:
-        """Close the socket: the server ends its decoders, then itself."""
-        if self._listening:
-            self._listening.cancel()
-            await asyncio.wait([self._listening])
+        """Close the socket, upon which the server ends its decoders and itself."""
+        if self._receiver:
+            self._receiver.cancel()
+            await asyncio.wait([self._receiver])
         self._control.close()
         try:
             await asyncio.wait_for(self._process.wait(), timeout=DECODER_GRACE_S)
-        except TimeoutError:  # it hangs, or somebody stopped it
+        except TimeoutError:  # it hangs, or it was stopped by a signal
             self._process.kill()
             await self._process.wait()
 
-    async def _listen(self, ready: asyncio.Future[None]) -> None:
-        """Take the server's lines until it ends; then nobody waits for it in vain."""
+    def _send_job(self, job: DecoderJob, fds: list[int]) -> int:
+        """Request a decoder with these descriptors. Return the job's id."""
+        loop = asyncio.get_running_loop()
+        job_id = self._last_job_id = self._last_job_id + 1
+        line = json.dumps({"decode": job_id, "job": job.to_json()}).encode() + b"\n"
+        try:
+            socket.send_fds(self._control, [line], fds)
+        except OSError as error:
+            raise _server_died() from error
+        self._ended[job_id], self._forked[job_id] = loop.create_future(), loop.create_future()
+        return job_id
+
+    async def _receive(self, ready: asyncio.Future[None]) -> None:
+        """Handle the server's messages until it ends. Then resolve every future that is left."""
         loop, buffer = asyncio.get_running_loop(), b""
         try:
             while data := await loop.sock_recv(self._control, 1 << 16):
                 *lines, buffer = (buffer + data).split(b"\n")
                 for line in lines:
-                    self._take(json.loads(line), ready)
+                    self._handle(json.loads(line), ready)
         except ConnectionError:
-            pass  # it ended in the middle of a word; what follows from an end is below
+            pass  # the server ended in the middle of a message: handled below like any end
         finally:
             starting: list[asyncio.Future[Any]] = [ready, *self._forked.values()]
             for forked in starting:
                 if not forked.done():
                     forked.set_exception(_server_died())
-                    forked.exception()  # whoever waits gets it; nobody need wait
+                    forked.exception()  # marks it as retrieved: it is not logged if nobody waits
             for ended in self._ended.values():
                 if not ended.done():
                     ended.set_result(None)
 
-    def _take(self, message: dict[str, int], ready: asyncio.Future[None]) -> None:
+    def _handle(self, message: dict[str, int], ready: asyncio.Future[None]) -> None:
         if "ready" in message:
             ready.set_result(None)
         elif forked := self._forked.get(message.get("forked", 0)):
@@ -182,63 +245,4 @@ class ForkServerProcess:
 
 
 def _server_died() -> AudioError:
-    return AudioError("The decoders' server ended unexpectedly. Try again.", code="decoder_killed")
-
-
-class DecoderPool:
-    """The fork server and the decoders that it becomes; started at first use.
-
-    One is enough for a process. `max_decoders` recordings decode at once, others wait for their
-    turn, which is shared fairly between parties: a decoder that shared a core with fifty would fall
-    behind real time and be ended for it.
-    Use it as an asynchronous context, within one event loop.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._server: ForkServerProcess | None = None
-        self._starting = asyncio.Lock()
-        self._queue = FairQueue(settings.max_decoders)
-
-    async def decode(self, source: Source, tenant: Hashable = None) -> AsyncGenerator[DecoderEvent]:
-        """Decode one recording, as fast as the blocks are taken and no faster.
-
-        Decoders are shared fairly between tenants. Closing the iterator ends its decoder. Raises
-        `AudioError` of every kind, `SpoolFullError`.
-        """
-        async with self._queue.slot(tenant):
-            server = await self._started()
-            child = await server.fork(source, self._settings)
-            try:
-                async for message in child.messages():
-                    yield message
-            finally:
-                await child.close()
-
-    async def warm(self) -> int:
-        """Start the fork server now rather than at the first recording. Returns its process id."""
-        return (await self._started()).pid
-
-    async def aclose(self) -> None:
-        """End the fork server and every decoder. May be called again."""
-        async with self._starting:
-            await self._end()
-
-    async def __aenter__(self) -> DecoderPool:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    async def _end(self) -> None:
-        server, self._server = self._server, None
-        if server:
-            await server.close()
-
-    async def _started(self) -> ForkServerProcess:
-        async with self._starting:
-            if self._server and not self._server.alive:
-                await self._end()
-            if not self._server:
-                self._server = await ForkServerProcess.start(self._settings)
-            return self._server
+    return AudioError("The decoder server ended unexpectedly. Try again.", code="decoder_killed")

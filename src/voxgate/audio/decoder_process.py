@@ -1,4 +1,4 @@
-"""One decoder as its caller sees it: its messages, and what its silence or its death means."""
+"""`DecoderProcess`: one decoder, from its caller's side. Its events, and its failures as errors."""
 
 from __future__ import annotations
 
@@ -22,118 +22,121 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 
-# What a decoder gives: values, in the order in which they come.
-
-
 @dataclass(frozen=True, slots=True)
 class RecordingFacts:
-    """What the container says of the sound track that is read, before anything is decoded."""
+    """The container's facts about the sound track that is read, known before any decoding."""
 
     container: str  # FFmpeg's name of the demuxer
     codec: str
     rate: int  # Hz, before resampling
     channels: int  # before the downmix
     tracks: int  # sound tracks in the container
-    declared_s: float | None  # the header's duration, where it states one: a claim, not a count
+    declared_s: float | None  # duration in the header, if any: stated, not counted
 
 
 @dataclass(frozen=True, slots=True)
 class PcmBlock:
-    """The next stretch of sound, up to some seconds, right after the one before."""
+    """The next sound, up to some seconds, which continues the block before."""
 
     pcm16: bytes  # mono, 16 kHz, little-endian
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechProbabilities:
-    """The next probabilities of speech, in [0, 1], one for each 512 samples of sound."""
+    """The next probabilities of speech in [0, 1], one for each 512 samples of sound."""
 
     probabilities: tuple[float, ...]
 
 
 DecoderEvent: TypeAlias = RecordingFacts | PcmBlock | SpeechProbabilities | Notice
-"""One Facts, then Blocks and Speech as they come, Notices at the end."""
+"""First one `RecordingFacts`, then blocks and probabilities as they come, notices at the end."""
 
 
 class DecoderOwner(Protocol):
-    """What a child needs of the fork server that it came from."""
+    """The part of the fork server that a `DecoderProcess` uses."""
 
-    async def ended(self, number: int) -> int | None:
-        """How a child ended: its exit status, minus a signal's number; None with the server."""
+    async def wait(self, job_id: int) -> int | None:
+        """Wait for a decoder's end. Return its exit status, or minus the number of a signal.
 
-    async def end(self, number: int) -> None:
-        """End a child, if it still runs, and wait until it is gone."""
+        Return None if the server ended first.
+        """
+
+    async def kill(self, job_id: int) -> None:
+        """Kill a decoder if it still runs, and wait for its end."""
 
 
 class DecoderProcess:
-    """One decoder: its messages, and what its silence means."""
+    """One decoder. It must be closed, or its process and its pipe remain."""
 
     def __init__(
-        self, server: DecoderOwner, number: int, read_fd: int, source: Source, settings: Settings
+        self, server: DecoderOwner, job_id: int, read_fd: int, source: Source, settings: Settings
     ) -> None:
-        self._server, self._number = server, number
+        self._server, self._job_id = server, job_id
         self._file = os.fdopen(read_fd, "rb", buffering=0)
         self._source, self._settings = source, settings
         self._transport: asyncio.BaseTransport | None = None
         self._waited_s = self._decoded_s = 0.0
 
-    async def messages(self) -> AsyncIterator[DecoderEvent]:
-        """What the decoder says, up to its END. Raises what its ERROR or its death means."""
+    async def events(self) -> AsyncIterator[DecoderEvent]:
+        """Yield the decoder's events. Raise its error, or `AudioError` if it fails without one."""
         reader = asyncio.StreamReader(limit=1 << 18)
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), self._file
         )
         while True:
-            kind, body = await self._next(reader)
+            kind, body = await self._read_message(reader)
             if kind == messages.FINISHED:
                 return
             if kind == messages.SOUND:
                 self._decoded_s += len(body) / 32_000
             try:
-                said = _decoded(kind, body)
+                event = _parse_message(kind, body)
             except (ValueError, KeyError, TypeError, struct.error) as error:
-                raise self._astray() from error
-            if isinstance(said, VoxgateError):
-                raise said
+                raise self._invalid_data() from error
+            if isinstance(event, VoxgateError):
+                raise event
             if self._decoded_s > self._settings.max_duration_s + 1:
-                raise self._astray()
-            yield said
+                raise self._invalid_data()
+            yield event
 
     async def close(self) -> None:
-        """End the decoder, if it still runs, and wait until it is gone."""
+        """End the decoder if it still runs, and wait for its end."""
         try:
-            await self._server.end(self._number)
+            await self._server.kill(self._job_id)
         finally:
             if self._transport:
                 self._transport.close()
             else:
                 self._file.close()
 
-    async def _next(self, reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    async def _read_message(self, reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
         before = time.monotonic()
         try:
-            async with asyncio.timeout(self._patience_s()):
+            async with asyncio.timeout(self._timeout_s()):
                 kind, size = messages.HEADER.unpack(await reader.readexactly(messages.HEADER.size))
-                if size > messages.MAX_BODY:
-                    raise self._astray()
+                if size > messages.MAX_BODY_BYTES:
+                    raise self._invalid_data()
                 return kind, await reader.readexactly(size)
         except asyncio.IncompleteReadError as error:
-            raise await self._death() from error
+            raise await self._exit_error() from error
         except TimeoutError as error:
             raise self._too_slow() from error
         finally:
             self._waited_s += time.monotonic() - before
 
-    def _patience_s(self) -> float | None:
-        """How long to wait now: real time is the pace. A pipe waits for whoever fills it."""
+    def _timeout_s(self) -> float | None:
+        """Return how long to wait for the next message: a decoder must keep up with real time.
+
+        A pipe has no timeout, because its decoder waits for another process to fill it.
+        """
         if self._source.size is None:
             return None
         return max(0.0, self._settings.decoder_patience_s + self._decoded_s - self._waited_s)
 
-    async def _death(self) -> AudioError:
-        """The sentence for a decoder that ended without one."""
-        status = await self._server.ended(self._number)
+    async def _exit_error(self) -> AudioError:
+        """Return the error for a decoder that ended without a last message."""
+        status = await self._server.wait(self._job_id)
         name = self._source.name
         if status == -signal.SIGXCPU:
             return self._too_slow()
@@ -150,11 +153,11 @@ class DecoderProcess:
             code="decoder_died",
         )
 
-    def _astray(self) -> AudioError:
-        """What it says makes no sense: memory is corrupt, or somebody else speaks."""
+    def _invalid_data(self) -> AudioError:
+        """Return the error for invalid messages: memory is corrupt, or the file runs code."""
         return AudioError(
-            f"The decoder of {self._source.name} went astray. The file is damaged or hostile: "
-            f"convert it first (ffmpeg -i INPUT output.flac), and please report it.",
+            f"The decoder of {self._source.name} sent invalid data. The file is damaged or "
+            f"hostile: convert it first (ffmpeg -i INPUT output.flac), and please report it.",
             code="decoder_died",
         )
 
@@ -167,8 +170,8 @@ class DecoderProcess:
         )
 
 
-def _decoded(kind: bytes, body: bytes) -> DecoderEvent | VoxgateError:
-    """One message as a value. Raises ValueError, KeyError, TypeError or struct.error for none."""
+def _parse_message(kind: bytes, body: bytes) -> DecoderEvent | VoxgateError:
+    """Parse one message. Raise ValueError, KeyError, TypeError or struct.error if it is invalid."""
     if kind == messages.SOUND:
         return PcmBlock(body)
     if kind == messages.SPEECH:
@@ -179,7 +182,7 @@ def _decoded(kind: bytes, body: bytes) -> DecoderEvent | VoxgateError:
         return _error(json.loads(body))
     if kind == messages.FACTS:
         return RecordingFacts(**json.loads(body))
-    raise ValueError(f"no message begins with {kind!r}")
+    raise ValueError(f"{kind!r} is not a kind of message")
 
 
 def _error(message: dict[str, Any]) -> VoxgateError:

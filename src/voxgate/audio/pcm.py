@@ -1,4 +1,4 @@
-"""Headerless PCM, which nothing in the bytes gives away: the caller declares it."""
+"""Headerless PCM. Its bytes do not show their format, so the caller must declare it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ENCODINGS: Final = {
     "f64le": 8, "f64be": 8,
     "alaw": 1, "mulaw": 1,
 }  # fmt: skip
-"""FFmpeg's names of raw demuxers, with their bytes per sample."""
+"""The names of FFmpeg's raw demuxers, with the bytes of one sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class PcmDeclaration:
-    """Encoding, rate in Hz and number of interleaved channels of headerless PCM.
+    """The encoding, the rate in Hz and the number of interleaved channels of headerless PCM.
 
-    Raises `UsageError` for what no such file can be.
+    Raises `UsageError` for an unknown encoding, and for a rate or number of channels out of range.
     """
 
     encoding: str
@@ -32,19 +32,22 @@ class PcmDeclaration:
     def __post_init__(self) -> None:
         if self.encoding not in ENCODINGS:
             raise UsageError(
-                f"No PCM encoding is called '{self.encoding}'. Known are: {', '.join(ENCODINGS)}."
+                f"'{self.encoding}' is not a PCM encoding. Supported are: {', '.join(ENCODINGS)}."
             )
         if not 1_000 <= self.rate <= 768_000:
-            raise UsageError(f"{self.rate} Hz is no sample rate: 1000 to 768000 are.")
+            raise UsageError(
+                f"The sample rate {self.rate} Hz is not supported: use 1000 to 768000 Hz."
+            )
         if not 1 <= self.channels <= 64:
-            raise UsageError(f"{self.channels} channels cannot be: 1 to 64 can.")
+            raise UsageError(f"{self.channels} channels are not supported: use 1 to 64.")
 
     @classmethod
     def parse(cls, text: str) -> PcmDeclaration:
-        """Read `encoding:rate[:channels]`, e.g. `s16le:16000:1`."""
+        """Parse `encoding:rate[:channels]`, e.g. `s16le:16000:1`. Raise `UsageError`."""
         encoding, *numbers = text.split(":")
         if not 1 <= len(numbers) <= 2 or not all(n.isascii() and n.isdigit() for n in numbers):
             raise UsageError(
-                f"'{text}' declares no PCM. Write encoding:rate:channels, e.g. s16le:16000:1."
+                f"'{text}' is not a PCM declaration. Write encoding:rate:channels, "
+                f"e.g. s16le:16000:1."
             )
         return cls(encoding, *map(int, numbers))

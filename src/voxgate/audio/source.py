@@ -1,7 +1,7 @@
-"""`Source`: whatever a caller calls a recording, as one open file descriptor with a name.
+"""`Source`: a recording of any kind, as one open file descriptor with a name.
 
-Paths, bytes, file objects and pipes all end as a descriptor, because that is what can be handed to
-the decoder's process: it never opens a name itself.
+Paths, bytes, file objects and pipes all become a descriptor, because this can be passed to the
+decoder's process, which cannot open files.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 AudioInput: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
-"""What a caller may give: a path, the bytes themselves, or an open binary file."""
+"""A recording: a path, the bytes of a file, or an open binary file."""
 
 COPY_BYTES = 1 << 20
-MAX_NAME_CHARACTERS = 1000  # characters: a name is for messages
+MAX_NAME_CHARACTERS = 1000  # a name is used in messages only
 
 
 @dataclass(slots=True)
 class Source:
-    """One recording's bytes, open. Close it, or use it as a context.
+    """The open bytes of one recording. Close it, or use it as a context manager.
 
-    `size` is what a regular file held when it was opened: bytes that are appended later are not
-    read, so a growing file has one well-defined content. None is a pipe or a device, read to its
-    end.
+    `size` is the size of a regular file at the time of opening. Bytes that are appended later are
+    not read, so a growing file has one well-defined content. A size of None means a pipe or a
+    device, which is read to its end.
     """
 
     name: str
@@ -45,27 +45,29 @@ class Source:
     @classmethod
     def open(
         cls,
-        given: AudioInput,
+        recording: AudioInput,
         settings: Settings,
         *,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
     ) -> Source:
-        """Open what was given, and refuse it early where its size alone decides.
+        """Open a recording. Refuse it at once if it is empty or too large.
 
-        Raises `AudioError` (`unreadable_audio`), `AudioError` (`empty_audio`), `AudioError`
-        (`audio_too_large`), `UsageError` for a value of another kind, and `SpoolFullError` where
-        bytes could not be kept for the decoder.
+        Bytes and file objects other than plain files are copied to an unlinked file first. Raises
+        `AudioError` with the code `unreadable_audio`, `empty_audio` or `audio_too_large`,
+        `UsageError` for a value of another type, and `SpoolFullError` if the copy cannot be
+        written.
         """
-        if isinstance(given, (str, os.PathLike)):
-            source = _from_path(Path(given), name)
-        elif isinstance(given, (bytes, bytearray, memoryview)):
-            source = _from_stream(io.BytesIO(given), name or "the recording", settings)
-        elif hasattr(given, "read"):
-            source = _from_file(given, name, settings)
+        if isinstance(recording, (str, os.PathLike)):
+            source = _from_path(Path(recording), name)
+        elif isinstance(recording, (bytes, bytearray, memoryview)):
+            source = _from_stream(io.BytesIO(recording), name or "the recording", settings)
+        elif hasattr(recording, "read"):
+            source = _from_file(recording, name, settings)
         else:
             raise UsageError(
-                f"A recording is a path, bytes or an open binary file, not {type(given).__name__}."
+                f"A recording is a path, bytes or an open binary file, not "
+                f"{type(recording).__name__}."
             )
         source.pcm = pcm
         source.name = source.name[:MAX_NAME_CHARACTERS]
@@ -77,7 +79,7 @@ class Source:
         return source
 
     def grown(self) -> bool:
-        """Whether a regular file holds more by now than was read of it."""
+        """Return whether a regular file has become longer than its size at the time of opening."""
         return self.size is not None and os.fstat(self.fd).st_size > self.offset + self.size
 
     def close(self) -> None:
@@ -103,8 +105,7 @@ def _from_path(path: Path, name: str | None) -> Source:
         ) from error
     except PermissionError as error:
         raise AudioError(
-            f"{name} may not be read by this user. Give it read permission (chmod u+r), or run as "
-            f"its owner.",
+            f"This user has no permission to read {name}. Add it (chmod u+r), or run as its owner.",
             code="unreadable_audio",
         ) from error
     except (OSError, ValueError) as error:
@@ -113,9 +114,9 @@ def _from_path(path: Path, name: str | None) -> Source:
 
 
 def _from_file(file: IO[bytes], name: str | None, settings: Settings) -> Source:
-    name = name or _name_of(file)
-    # Only a plain file's descriptor holds what its reader would read: a gzip file or a network
-    # reply has one too, but with other bytes behind it.
+    name = name or _file_name(file)
+    # Only a plain file's descriptor gives the bytes that `read` gives. A gzip file or a network
+    # response has a descriptor too, but of other bytes.
     if type(getattr(file, "raw", file)) is not io.FileIO:
         return _from_stream(file, name, settings)
     return _from_fd(os.dup(file.fileno()), name, offset=file.tell() if file.seekable() else 0)
@@ -125,16 +126,16 @@ def _from_fd(fd: int, name: str, offset: int) -> Source:
     status = os.fstat(fd)
     if stat.S_ISDIR(status.st_mode):
         os.close(fd)
-        raise AudioError(f"{name} is a folder. Name a file in it.", code="unreadable_audio")
+        raise AudioError(f"{name} is a folder. Give a file in it.", code="unreadable_audio")
     size = max(0, status.st_size - offset) if stat.S_ISREG(status.st_mode) else None
     return Source(name, fd, offset if size is not None else 0, size)
 
 
 def _from_stream(file: IO[bytes], name: str, settings: Settings) -> Source:
-    """Copy to an unlinked file, so that the decoder's process can have its descriptor."""
+    """Copy to an unlinked file, whose descriptor can be passed to the decoder's process."""
     with nameless_file(settings.spool_dir, "source-") as copy:
         size = 0
-        # One block past the limit at most: `_check_size` then says that it is too large.
+        # Stop at most one block past the limit: `_check_size` then raises the error.
         while size <= settings.max_source_bytes and (block := _read(file, name)):
             try:
                 size += copy.write(block)
@@ -146,12 +147,14 @@ def _from_stream(file: IO[bytes], name: str, settings: Settings) -> Source:
 def _read(file: IO[bytes], name: str) -> bytes:
     try:
         block = file.read(COPY_BYTES)
-    except (OSError, ValueError) as error:  # ValueError: it is closed, or not open for reading
+    except (OSError, ValueError) as error:  # ValueError: closed, or not open for reading
         raise AudioError(
             f"{name} could not be read ({error}). Open it again and retry.", code="unreadable_audio"
         ) from error
     if not isinstance(block, (bytes, bytearray, memoryview)):
-        raise UsageError(f"{name} gives {type(block).__name__}, not bytes: open it with mode 'rb'.")
+        raise UsageError(
+            f"{name} returns {type(block).__name__}, not bytes: open it with mode 'rb'."
+        )
     return bytes(block)
 
 
@@ -165,14 +168,14 @@ def _check_size(source: Source, limit: int) -> None:
 
 
 def audio_too_large(name: str, limit: int) -> AudioError:
-    """The one sentence for a source of more than `limit` bytes."""
+    """Return the error for a source of more than `limit` bytes."""
     return AudioError(
-        f"{name} is larger than {limit / 1e6:,.0f} MB, the limit here. Raise "
+        f"{name} is larger than {limit / 1e6:,.0f} MB, the configured limit. Raise "
         f"VOXGATE_MAX_SOURCE_BYTES, or extract the sound track first.",
         code="audio_too_large",
     )
 
 
-def _name_of(file: Any) -> str:
+def _file_name(file: Any) -> str:
     name = getattr(file, "name", None)
     return name if isinstance(name, str) else "the recording"

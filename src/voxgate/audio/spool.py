@@ -1,12 +1,11 @@
-"""Decoded sound on disk, in a file that has no name.
+"""Decoded sound on disk: `Spool`, an unlinked file of samples, and `Audio`, a handle on a part.
 
-The file is unlinked when it is created, so nothing of a caller's speech outlives the process, and
-memory does not grow with the recording. Sound is only ever appended; views read behind the writer.
+The file is unlinked when it is created, so that a caller's speech is gone when the process ends.
+Memory does not grow with the recording. Sound is only appended, and can be read in the meantime.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import tempfile
@@ -18,14 +17,14 @@ from typing import IO
 
 from voxgate.errors import SpoolFullError
 
-SAMPLE_RATE = 16_000  # Hz: what every engine here hears
+SAMPLE_RATE = 16_000  # Hz: the input of every engine
 SAMPLE_BYTES = 2  # PCM16, the precision of the reference implementation
 
 
 class Spool:
-    """Mono PCM16 little-endian at 16 kHz, appended once, read at any place.
+    """Mono PCM16 little-endian at 16 kHz: append at the end, read at any position.
 
-    Raises `SpoolFullError` from the constructor and from `append` when the disk is full.
+    The constructor and `append` raise `SpoolFullError` when the disk is full.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,7 +33,7 @@ class Spool:
         self._file = nameless_file(folder, "sound-")
 
     def append(self, pcm16: bytes) -> None:
-        """Write whole samples at the end, all of them or none that anybody will read."""
+        """Append whole samples. After an error none of them is readable."""
         view = memoryview(pcm16)
         try:
             while view:
@@ -45,21 +44,23 @@ class Spool:
         self.samples += len(pcm16) // SAMPLE_BYTES
 
     def read(self, start: int, end: int) -> bytes:
-        """PCM16 of samples [start, end). Raises ValueError outside of what was appended."""
+        """Return the PCM16 of samples [start, end). Raise ValueError outside of the spool."""
         if not 0 <= start <= end <= self.samples:
             raise ValueError(f"samples [{start}, {end}) are not in a spool of {self.samples}")
         size, offset = (end - start) * SAMPLE_BYTES, start * SAMPLE_BYTES
         parts = []
-        while size:  # pread may give less than it is asked for
+        while size:  # pread may return fewer bytes than requested
             part = os.pread(self._file.fileno(), size, offset)
             if not part:
-                raise SpoolFullError(f"The decoded sound in {self.folder} ends early: disk error?")
+                raise SpoolFullError(
+                    f"The decoded sound in {self.folder} ends early. Is the disk damaged?"
+                )
             parts.append(part)
             size, offset = size - len(part), offset + len(part)
         return b"".join(parts)
 
     def close(self) -> None:
-        """Give the disk space back. May be called again."""
+        """Free the disk space. May be called again."""
         self._file.close()
 
     @property
@@ -68,9 +69,9 @@ class Spool:
 
 
 def nameless_file(folder: Path, prefix: str) -> IO[bytes]:
-    """An unbuffered file that nobody else can open, in a folder that is made where it is missing.
+    """Create an unbuffered file without a name, and the folder if it is missing.
 
-    Raises `SpoolFullError`.
+    Other processes cannot open the file. Raises `SpoolFullError`.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,22 +81,19 @@ def nameless_file(folder: Path, prefix: str) -> IO[bytes]:
 
 
 def spool_full(folder: Path, error: OSError) -> SpoolFullError:
-    """The one sentence for a spool that takes no more."""
+    """Return the error for a spool that cannot be created or written."""
     return SpoolFullError(
-        f"Sound could not be kept in {folder} ({error.strerror or error}). Free some space there "
-        f"(an hour of sound takes 115 MB), or name another folder in VOXGATE_SPOOL_DIR."
+        f"Sound could not be written to {folder} ({error.strerror or error}). Free some space "
+        f"there (an hour of sound takes 115 MB), or set VOXGATE_SPOOL_DIR to another folder."
     )
-
-
-# `Audio`: a handle on decoded sound. What travels is the handle; the sound stays in its spool.
 
 
 @dataclass(frozen=True, slots=True)
 class Audio:
     """Samples [start, end) of a spool: a whole recording or one window of it.
 
-    Times of this handle count from its own first sample; `start_s` puts them on the recording's
-    timeline.
+    The sound stays in the spool; only the handle is passed on. Times in the handle count from its
+    first sample. Adding `start_s` converts them to the recording's timeline.
     """
 
     spool: Spool = field(repr=False)
@@ -104,7 +102,7 @@ class Audio:
 
     @classmethod
     def from_pcm16(cls, pcm16: bytes, folder: Path | None = None) -> Audio:
-        """A handle on sound that is already mono PCM16 little-endian at 16 kHz."""
+        """Write mono PCM16 little-endian at 16 kHz to a new spool, and return a handle on it."""
         spool = Spool(folder or Path(gettempdir()))
         spool.append(pcm16)
         return cls(spool, 0, spool.samples)
@@ -124,18 +122,12 @@ class Audio:
         """Length in seconds, counted in samples."""
         return self.samples / SAMPLE_RATE
 
-    def slice(self, start: int, end: int) -> Audio:
-        """Samples [start, end) of this handle, as a handle on the same spool."""
-        if not 0 <= start <= end <= self.samples:
-            raise ValueError(f"[{start}, {end}) is outside of {self.samples} samples")
-        return Audio(self.spool, self.start + start, self.start + end)
-
     def pcm16(self) -> bytes:
-        """The sound: mono PCM16 little-endian at 16 kHz."""
+        """Return the sound: mono PCM16 little-endian at 16 kHz."""
         return self.spool.read(self.start, self.end)
 
     def wav(self) -> bytes:
-        """The sound as a WAV file, for providers that want a container."""
+        """Return the sound as a WAV file, for providers that need a container."""
         buffer = io.BytesIO()
         with wave.open(buffer, "wb") as file:
             file.setnchannels(1)
@@ -143,7 +135,3 @@ class Audio:
             file.setframerate(SAMPLE_RATE)
             file.writeframes(self.pcm16())
         return buffer.getvalue()
-
-    def sha256(self) -> str:
-        """The content's hash: equal sound has an equal hash, wherever it lies in a recording."""
-        return hashlib.sha256(self.pcm16()).hexdigest()

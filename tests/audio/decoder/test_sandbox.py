@@ -1,4 +1,4 @@
-"""What a decoder that a file has taken over could still do: each attempt, in a confined process."""
+"""Each operation that a hostile file may attempt is refused in a confined process."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ else:
 
 REFUSED = {
     "a file is opened": "os.open('/etc/hostname', os.O_RDONLY)",
-    "a file is made": "os.open('made', os.O_CREAT | os.O_WRONLY)",
+    "a file is created": "os.open('new', os.O_CREAT | os.O_WRONLY)",
     "a file is deleted": "os.unlink('kept')",
     "a file is renamed": "os.rename('kept', 'moved')",
-    "a socket is made": "socket.socket()",
+    "a socket is created": "socket.socket()",
     "a socket is used": "inherited[0].sendmsg([b'x'])",
     "a process is forked": "os.fork()",
     "a program is run": "os.execv('/bin/true', ['true'])",
-    "a file is cut": "os.truncate('kept', 0)",
-    "a folder is made": "os.mkdir('made')",
+    "a file is truncated": "os.truncate('kept', 0)",
+    "a folder is created": "os.mkdir('new')",
     "a folder is removed": "os.rmdir('folder')",
-    "a file is linked": "os.link('kept', 'made')",
-    "a file is named anew": "os.symlink('kept', 'made')",
-    "a file is dated": "os.utime('kept', (0, 0))",
+    "a file is linked": "os.link('kept', 'new')",
+    "a symbolic link is created": "os.symlink('kept', 'new')",
+    "a file's time is set": "os.utime('kept', (0, 0))",
     "a mode is changed": "os.chmod('kept', 0)",
-    "a pipe is made": "os.mkfifo('made')",
-    "a stranger is signalled": "syscall(dict(x86_64=129, aarch64=138), os.getppid(), 0, b'')",
+    "a named pipe is created": "os.mkfifo('new')",
+    "another process is signalled": "syscall(dict(x86_64=129, aarch64=138), os.getppid(), 0, b'')",
     "data is sent": "inherited[0].send(b'x')",
-    "the terminal is spoken to": "import fcntl; fcntl.ioctl(1, 0x5413, bytes(8))",
+    "the terminal is controlled": "import fcntl; fcntl.ioctl(1, 0x5413, bytes(8))",
     "a program is started": "subprocess.run(['true'])",
-    "a stranger is killed": "os.kill(os.getppid(), 0)",
+    "another process is killed": "os.kill(os.getppid(), 0)",
     "limits are raised": "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))",
-    "memory is taken": "bytearray(1 << 30)",
-    "a descriptor is made": "os.dup(0)",
+    "too much memory is allocated": "bytearray(1 << 30)",
+    "a descriptor is duplicated": "os.dup(0)",
 }
 
 
@@ -64,21 +64,21 @@ def confined(attempt: str, folder: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("what", REFUSED)
-def test_it_is_refused_that(what: str, tmp_path: Path) -> None:
-    (kept := tmp_path / "kept").write_text("here")
+@pytest.mark.parametrize("operation", REFUSED)
+def test_an_operation_is_refused(operation: str, tmp_path: Path) -> None:
+    (kept := tmp_path / "kept").write_text("content")
     (tmp_path / "folder").mkdir()
-    result = confined(REFUSED[what], str(tmp_path))
+    result = confined(REFUSED[operation], str(tmp_path))
     assert result.stdout.startswith("refused"), result.stderr
-    assert kept.read_text() == "here"
+    assert kept.read_text() == "content"
     assert {path.name for path in tmp_path.iterdir()} == {"kept", "folder"}
 
 
-def test_its_work_goes_on(tmp_path: Path) -> None:
+def test_ordinary_memory_is_allowed(tmp_path: Path) -> None:
     assert confined("bytearray(100 << 20)", str(tmp_path)).stdout == "done\n"
 
 
-def test_time_is_limited(tmp_path: Path) -> None:
+def test_processor_time_is_limited(tmp_path: Path) -> None:
     result = confined("while True: pass", str(tmp_path))
     assert result.returncode < 0
     assert result.stdout == ""

@@ -14,7 +14,7 @@ def timeline(end: int | None = None, origin: int = 0) -> Timeline:
     return Timeline(RATE, Fraction(origin), None if end is None else Fraction(end))
 
 
-def test_frames_that_follow_each_other_are_left_alone() -> None:
+def test_consecutive_frames_are_unchanged() -> None:
     line = timeline()
     for number in range(100):
         assert line.place(Fraction(number * 1024, RATE), 1024) == Placement()
@@ -29,12 +29,12 @@ def test_jitter_is_not_a_gap() -> None:
 
 
 def test_jitter_does_not_add_up() -> None:
-    """A clock that is 0.1 % fast stays within the jitter of what it says."""
+    """The position stays within the jitter of a clock that is 0.1 % fast."""
     line = timeline()
     for number in range(10_000):
         line.place(Fraction(number * 1024, RATE) * Fraction(1001, 1000), 1024)
-    said = Fraction(10_000 * 1024, RATE) * Fraction(1001, 1000)
-    assert abs(Fraction(line.position, RATE) - said) <= JITTER_S + Fraction(1024, RATE)
+    expected = Fraction(10_000 * 1024, RATE) * Fraction(1001, 1000)
+    assert abs(Fraction(line.position, RATE) - expected) <= JITTER_S + Fraction(1024, RATE)
 
 
 def test_a_gap_is_silence() -> None:
@@ -44,12 +44,12 @@ def test_a_gap_is_silence() -> None:
     assert line.position == 4 * RATE
 
 
-def test_a_late_start_is_silence_and_a_running_clock_is_not() -> None:
+def test_a_late_start_is_silence_but_a_running_clock_is_not() -> None:
     assert timeline().place(Fraction(2), RATE) == Placement(silence=2 * RATE)
     assert timeline(origin=5000).place(Fraction(5000), RATE) == Placement()
 
 
-def test_an_overlap_is_heard_once() -> None:
+def test_an_overlap_is_kept_once() -> None:
     line = timeline()
     line.place(Fraction(0), RATE)
     assert line.place(Fraction(1, 2), RATE) == Placement(skip=RATE // 2)
@@ -57,7 +57,7 @@ def test_an_overlap_is_heard_once() -> None:
     assert line.position == 3 * RATE // 2
 
 
-def test_a_clock_that_starts_over_goes_on() -> None:
+def test_after_a_clock_reset_frames_follow_each_other() -> None:
     line = timeline()
     line.place(Fraction(0), 100 * RATE)
     assert line.place(Fraction(0), RATE) == Placement(jumped=True)
@@ -65,7 +65,7 @@ def test_a_clock_that_starts_over_goes_on() -> None:
     assert line.position == 102 * RATE
 
 
-def test_a_jump_past_the_announced_end_is_not_believed() -> None:
+def test_a_jump_past_the_declared_end_is_not_believed() -> None:
     line = timeline(end=10)
     line.place(Fraction(0), RATE)
     assert line.place(Fraction(4000), RATE) == Placement(jumped=True)
@@ -73,21 +73,21 @@ def test_a_jump_past_the_announced_end_is_not_believed() -> None:
     assert line.position == 3 * RATE
 
 
-def test_frames_without_timestamps_follow() -> None:
+def test_a_frame_without_a_timestamp_follows_its_predecessor() -> None:
     line = timeline()
     line.place(Fraction(0), 1024)
     assert line.place(None, 1024) == Placement()
     assert line.position == 2048
 
 
-def test_lost_sound_moves_what_follows() -> None:
+def test_lost_sound_moves_later_frames() -> None:
     line = timeline()
     line.place(Fraction(0), RATE)
-    line.lose(Fraction(3, 2))
+    line.add_lost(Fraction(3, 2))
     assert line.place(Fraction(1), RATE) == Placement(silence=3 * RATE // 2)
 
 
-def test_another_rate_keeps_the_time() -> None:
+def test_a_change_of_rate_keeps_the_time() -> None:
     line = timeline()
     line.place(Fraction(0), RATE)
     line.change_rate(48_000)
@@ -105,13 +105,13 @@ def test_another_rate_keeps_the_time() -> None:
     ),
     st.none() | st.integers(0, 1000),
 )
-def test_whatever_the_clock_says_every_sample_has_one_place(
+def test_every_sample_has_one_position_for_any_timestamps(
     frames: list[tuple[Fraction | None, int]], end: int | None
 ) -> None:
     line = timeline(end)
-    for stamp, samples in frames:
+    for timestamp, samples in frames:
         before = line.position
-        placement = line.place(stamp, samples)
+        placement = line.place(timestamp, samples)
         assert placement.silence >= 0
         assert 0 <= placement.skip <= samples
         assert line.position == before + placement.silence + samples - placement.skip

@@ -1,7 +1,7 @@
-"""The decoder's process: where untrusted bytes meet FFmpeg, and nowhere else.
+"""The decoder's process: the only place where untrusted bytes reach FFmpeg.
 
-One process a file, forked from a warm single-threaded server (`server`), confined (`sandbox`), and
-read as the data flows: `file` → `container` → `timeline` → `downmix` → `resample` → `voice`, where
-`worker` drives the first three, `sound` the others, and `wire` carries the result. The caller's
-process imports nothing of it but `wire` and `job`.
+Each file has a process of its own, which is forked from a warm single-threaded server (`server`)
+and confined (`sandbox`). The data passes through the modules in this order: `file`, `container`,
+`timeline`, `resample` (downmix, then sample rate), `silero`. `decode` connects them, and `messages`
+carries the result. The caller's process imports `messages` only.
 """

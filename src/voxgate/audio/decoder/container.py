@@ -1,4 +1,4 @@
-"""Opening a container: which formats are read, what it says of itself, and its frames in order."""
+"""Open a container: the accepted formats, the facts in the header, and the frames in order."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ FORMATS: Final = (
     *("avi", "flv", "asf", "mpegts", "mpeg"),
 )
 """Demuxers that read one file and open nothing else: no playlist, no concat script, no image list,
-no network. FFmpeg refuses every other one that its probe finds."""
+no network. FFmpeg refuses any other demuxer that its probe finds."""
 
 ZERO_BASED: Final = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"}
-"""Containers whose clock starts at their own zero. The others' clock may start anywhere."""
+"""Containers whose timestamps start at zero. In other containers they may start anywhere."""
 
 LIVE_CLOCK_S: Final = 600
 """A zero-based file whose sound begins later than this was cut from a live stream."""
 
-ELEMENTARY: Final = {"mp3", "aac", "ac3", "eac3", "loas"}
-"""Streams without timestamps: FFmpeg counts packets, so that lost ones move everything after."""
+ELEMENTARY_STREAMS: Final = {"mp3", "aac", "ac3", "eac3", "loas"}
+"""Streams without timestamps. FFmpeg counts packets, so lost packets shift everything after."""
 
-DECLARES_LENGTH: Final = {"wav", "w64", "aiff", "au", "caf", "flac", "wv", "ape", "tta", "avi"} | (
+STATES_DURATION: Final = {"wav", "w64", "aiff", "au", "caf", "flac", "wv", "ape", "tta", "avi"} | (
     ZERO_BASED - {"avi"}
 )
-"""Formats whose duration is written in the header, rather than guessed from the bit rate."""
+"""Formats whose header states the duration. FFmpeg guesses the others' from the bit rate."""
 
-FLAC_LEAST: Final = 2
-"""Bytes a second: a frame of silence takes some 14, and lasts 4 s at most at 16 kHz."""
+FLAC_MIN_BYTES_PER_S: Final = 2
+"""A frame of silence takes about 14 bytes, and lasts at most 4 s at 16 kHz."""
 
-HEAD_NAMES: Final = 4096
-"""Bytes looked at beside FFmpeg's own probe."""
+HEAD_BYTES: Final = 4096
+"""Bytes from the beginning that are examined in addition to FFmpeg's own probe."""
 
 OPTIONS: Final = {
     "format_whitelist": ",".join(FORMATS),
@@ -65,46 +65,46 @@ OPTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
-    """What a container says of the sound track that is read, before anything is decoded."""
+    """The header's facts about the sound track that is read, known before any decoding."""
 
     container: str  # FFmpeg's name of the demuxer
     codec: str
     rate: int  # Hz
     channels: int
     tracks: int  # sound tracks in the container
-    declared_s: float | None  # duration by its header, where it has one
+    declared_s: float | None  # duration in the header; None where it states none
 
 
 class Container:
-    """One open container and the sound track of it that is read.
+    """An open container, and the one sound track of it that is read.
 
-    Raises `AudioError` (`empty_audio`), `AudioError` (`not_audio`), `AudioError`
-    (`no_sound_track`), `AudioError` (`truncated_audio`) from the constructor.
+    The constructor raises `AudioError` with the code `empty_audio`, `not_audio`, `no_sound_track`
+    or `truncated_audio`.
     """
 
     def __init__(
         self, file: RegularFile | PipeFile, name: str, pcm: PcmDeclaration | None = None
     ) -> None:
         self.name = name
-        self.damaged = 0  # packets that could not be decoded
-        self.broken_off = False  # the container could not be read to its end
+        self.damaged_packets = 0  # packets that could not be decoded
+        self.incomplete = False  # the container could not be read to its end
         self._file = file
-        self._head = file.head(HEAD_NAMES)
-        if not self._head:  # a pipe or device: a file's size was looked at before
+        self._head = file.head(HEAD_BYTES)
+        if not self._head:  # a pipe or device: the size of a file was checked before
             raise AudioError(
                 f"{name} is empty: it ended before its first byte.", code="empty_audio"
             )
-        self._wav = WavHeader.read(self._head)
+        self._wav = WavHeader.parse(self._head)
         self._av = self._open(file, pcm)
-        self.stream = self._choose()
-        # One file, one process, one thread: codecs for sound gain nothing from more.
+        self.stream = self._choose_stream()
+        # One file, one process, one thread: audio codecs gain nothing from more threads.
         self.stream.codec_context.thread_count = 1
 
     @property
     def facts(self) -> ContainerFacts:
-        """Rate and channels are those of the first frame only; a stream may change them."""
+        """The header's facts. A stream may change its rate and channels after the first frame."""
         codec = self.stream.codec_context
-        declared = self.declared
+        declared = self.declared_duration
         return ContainerFacts(
             container=self._av.format.name,
             codec=codec.name,
@@ -115,71 +115,74 @@ class Container:
         )
 
     @property
-    def declared(self) -> Fraction | None:
-        """The duration that the header states, in seconds; None where it would be a guess."""
+    def declared_duration(self) -> Fraction | None:
+        """The duration in the header, in seconds. None where FFmpeg would only guess it."""
         if self._wav:
             return self._wav.seconds
         name = self._av.format.name
-        if name not in DECLARES_LENGTH and not (name == "mp3" and self._has_xing()):
+        if name not in STATES_DURATION and not (name == "mp3" and self._has_xing_tag()):
             return None
         if self.stream.duration is not None and self.stream.time_base is not None:
             return self.stream.duration * self.stream.time_base
         return None if self._av.duration is None else Fraction(self._av.duration, av.time_base)
 
     def can_hold(self, seconds: float) -> bool:
-        """Whether the file is large enough for what its header announces.
+        """Return whether the file is large enough for sound of this duration.
 
-        Asked of formats whose header is one number, which one flipped bit makes a day longer; where
-        the duration comes from an index, the index has to be there.
+        This is checked for formats whose header states the duration as a single number, because
+        one flipped bit can make it a day longer. Where the duration comes from an index, the index
+        must be present, and no check is needed.
         """
         size = self._file.size
         if size is None:
             return True
         if self._wav:
             return size >= seconds * self._wav.bytes_per_second
-        return self._av.format.name != "flac" or size >= seconds * FLAC_LEAST
+        return self._av.format.name != "flac" or size >= seconds * FLAC_MIN_BYTES_PER_S
 
     @property
     def origin(self) -> Fraction:
         """The timestamp of time zero, in seconds.
 
-        An offset in a zero-based container is silence (the picture starts first); elsewhere it is
-        a clock that was already running.
+        In a zero-based container an offset is silence: the picture starts before the sound. In
+        other containers it is the value of a clock that was already running.
         """
         start = Fraction(self._av.start_time or 0, av.time_base)
         live = start > LIVE_CLOCK_S
         return start if live or self._av.format.name not in ZERO_BASED else Fraction(0)
 
-    def frames(self, lost: Callable[[Fraction], None]) -> Iterator[AudioFrame]:
-        """Decoded frames in order. Damaged packets are counted and left out.
+    def frames(self, on_lost: Callable[[Fraction], None]) -> Iterator[AudioFrame]:
+        """Yield the decoded frames in order. Count damaged packets and leave them out.
 
-        `lost` is told of seconds that vanish without leaving a trace in later timestamps.
+        `on_lost` is called with the seconds of sound that are missing and that later timestamps do
+        not account for.
         """
-        clock = ElementaryClock(self._file) if self._av.format.name in ELEMENTARY else None
+        elementary = self._av.format.name in ELEMENTARY_STREAMS
+        clock = ElementaryClock(self._file) if elementary else None
         for packet in self._packets():
             try:
                 frames = self.stream.decode(packet)
             except av.error.MemoryError:
                 raise
-            except av.error.FFmpegError:  # decoders answer damage with any number they like
-                self.damaged += 1
+            except av.error.FFmpegError:  # for damage, codecs return arbitrary error numbers
+                self.damaged_packets += 1
                 if clock:
-                    clock.bad(packet)
+                    clock.add_damaged(packet)
                 continue
             if clock and frames:
-                lost(clock.good(packet))
+                on_lost(clock.add_decoded(packet))
             yield from frames
 
     def close(self) -> None:
-        """Free what FFmpeg holds."""
+        """Free FFmpeg's resources."""
         self._av.close()
 
     def _packets(self) -> Iterator[Packet]:
-        """Packets of the sound track, up to the end or to where the container breaks off."""
+        """Yield the sound track's packets, to the end or to the first one that is unreadable."""
         try:
             yield from self._av.demux(self.stream)
         except (av.error.InvalidDataError, av.error.EOFError, av.error.PatchWelcomeError):
-            self.broken_off = True
+            self.incomplete = True
 
     def _open(self, file: RegularFile | PipeFile, pcm: PcmDeclaration | None) -> InputContainer:
         options, format_name = dict(OPTIONS), None
@@ -187,69 +190,71 @@ class Container:
             format_name = pcm.encoding
             options["format_whitelist"] = pcm.encoding
             options |= {"sample_rate": str(pcm.rate), "ch_layout": f"{pcm.channels}C"}
-        elif self._wav and isinstance(file, RegularFile) and self._wav.goes_on(file):
+        elif self._wav and isinstance(file, RegularFile) and self._wav.is_exceeded_by(file):
             options["ignore_length"] = "1"
         try:
             return av.open(file, "r", format=format_name, options=options, metadata_errors="ignore")
         except av.error.FFmpegError as error:
-            raise self._not_audio() from error
+            raise self._open_error() from error
 
-    def _choose(self) -> AudioStream:
+    def _choose_stream(self) -> AudioStream:
         streams = [s for s in self._av.streams.audio if s.codec_context is not None]
         best = self._av.streams.best("audio")
         for stream in sorted(streams, key=lambda stream: stream is not best):
             return stream
         if self._av.streams.audio:
             raise AudioError(
-                f"The sound track of {self.name} is in a codec that is not read here. Convert it: "
+                f"The sound track of {self.name} is in a codec that is not supported. Convert it: "
                 f"ffmpeg -i INPUT output.flac",
                 code="not_audio",
             )
         kinds = ", ".join(sorted({s.type for s in self._av.streams})) or "nothing"
         raise AudioError(
-            f"{self.name} has no sound track: it holds {kinds} only. Was the microphone recorded?",
+            f"{self.name} has no sound track: it contains {kinds} only. Was the microphone "
+            f"recorded?",
             code="no_sound_track",
         )
 
-    def _not_audio(self) -> AudioError | AudioError:
+    def _open_error(self) -> AudioError:
         if self._head[4:8] == b"ftyp":
             return AudioError(
-                f"{self.name} is cut off before its index (an MP4 without its 'moov' box), so that "
+                f"{self.name} is cut off before its index (an MP4 without its 'moov' box), so "
                 f"nothing in it can be decoded. Copy or download it again.",
                 code="truncated_audio",
             )
         if self._head[:4] in {b"RIFF", b"OggS", b"fLaC", b"\x1aE\xdf\xa3", b"FORM", b"caff"}:
             return AudioError(
-                f"{self.name} begins like a recording, but is damaged or cut off in its header. "
+                f"{self.name} starts like a recording, but its header is damaged or cut off. "
                 f"Copy or download it again.",
                 code="truncated_audio",
             )
         return AudioError(
-            f"{self.name} is not a recording that is read here: its bytes are {self._looks()}. "
-            f"Known are WAV, MP3, FLAC, M4A, Ogg, Opus, WebM, MP4, MKV, AMR and others; headerless "
-            f"PCM must be declared (--pcm s16le:16000:1).",
+            f"{self.name} is not a recording in a supported format: {self._describe_bytes()}. "
+            f"Supported are WAV, MP3, FLAC, M4A, Ogg, Opus, WebM, MP4, MKV, AMR and others; "
+            f"headerless PCM must be declared (--pcm s16le:16000:1).",
             code="not_audio",
         )
 
-    def _looks(self) -> str:
+    def _describe_bytes(self) -> str:
         if self._head.lstrip().startswith((b"#EXTM3U", b"ffconcat", b"[playlist]")):
-            return "a playlist (give the recordings that it names instead)"
+            return "it is a playlist (transcribe the recordings in it instead)"
+        unknown = "its bytes match no known container"
         try:
             self._head[:512].decode("utf-8", "strict")
         except UnicodeDecodeError as error:
-            if error.start < 500:  # else a character cut in two at the end
-                return "of no known container"
-        return "of no known container" if b"\0" in self._head[:512] else "text"
+            if error.start < 500:  # a later error may be a character that is cut at byte 512
+                return unknown
+        return unknown if b"\0" in self._head[:512] else "it is text"
 
-    def _has_xing(self) -> bool:
-        """Whether an MP3's first frame counts the others, instead of holding sound.
+    def _has_xing_tag(self) -> bool:
+        """Return whether an MP3's first frame contains the number of frames instead of sound.
 
-        The tag stands behind the frame's side information, whose size depends on version and
-        channels: http://gabriel.mp3-tech.org/mp3infotag.html, and 36 for VBRI.
+        The position of the tag is after the frame's side information, whose size depends on version
+        and channels: http://gabriel.mp3-tech.org/mp3infotag.html. For VBRI it is 36.
         """
         start = 0
-        if self._head[:3] == b"ID3":  # its size in four times seven bits
+        if self._head[:3] == b"ID3":  # the tag's size is in four bytes of seven bits each
             bits = self._head[6:10]
             start = 10 + (bits[0] << 21 | bits[1] << 14 | bits[2] << 7 | bits[3])
-        frame = self._file.at(start, 40)
+        frame = self._file.read_at(start, 40)
         return any(frame[at : at + 4] in {b"Xing", b"Info", b"VBRI"} for at in (13, 21, 36))

@@ -1,8 +1,8 @@
-"""Time in streams without timestamps (MP3, ADTS AAC …), kept across damage.
+"""Correct times in streams without timestamps (MP3, ADTS AAC …) after damage.
 
-FFmpeg counts the packets of such a stream, and its parser swallows bytes that it cannot read: after
-damage everything lies too early. What tells the truth is the place in the file where the next good
-packet lies, and how many bytes a second of this stream takes.
+FFmpeg counts the packets of such a stream, and its parser skips bytes that it cannot read. After
+damage, all times are therefore too early. `ElementaryClock` computes the missing time from two
+facts: the position of the next good packet in the file, and the stream's bytes per second.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ if TYPE_CHECKING:
 
     Packet: TypeAlias = AnyPacket[AudioStream]
 
-NEEDLE = 64  # bytes of a packet that are looked for: compressed sound does not repeat itself
+PATTERN_BYTES = 64  # of a packet, searched for in the file: compressed sound does not repeat itself
 
 
 class ElementaryClock:
-    """Seconds that were lost between good packets."""
+    """A count of the seconds that were lost between good packets."""
 
     def __init__(self, file: RegularFile | PipeFile) -> None:
         self._file = file
-        self._end = 0  # in the file: where the last good packet ended
-        self._bytes = 0  # of good packets, and the seconds that they hold
-        self._seconds = Fraction(0)
-        self._counted = Fraction(0)  # seconds that FFmpeg gave to bad packets since
+        self._end = 0  # position in the file where the last good packet ended
+        self._bytes = 0  # of all good packets
+        self._seconds = Fraction(0)  # of all good packets
+        self._counted = Fraction(0)  # seconds that FFmpeg assigned to damaged packets since then
         self._damaged = False
 
-    def bad(self, packet: Packet) -> None:
-        """Note a packet that could not be decoded."""
+    def add_damaged(self, packet: Packet) -> None:
+        """Record a packet that could not be decoded."""
         self._damaged = True
         self._counted += _seconds(packet)
 
-    def good(self, packet: Packet) -> Fraction:
-        """Note a packet that was decoded. Returns seconds that were lost before it, uncounted."""
-        lost = self._resume(packet) if self._damaged else Fraction(0)
+    def add_decoded(self, packet: Packet) -> Fraction:
+        """Record a decoded packet. Return the lost seconds before it that FFmpeg did not count."""
+        lost = self._lost_before(packet) if self._damaged else Fraction(0)
         self._damaged, self._counted = False, Fraction(0)
         self._end = (self._end if self._bytes else packet.pos or 0) + packet.size
         self._bytes += packet.size
         self._seconds += _seconds(packet)
         return lost
 
-    def _resume(self, packet: Packet) -> Fraction:
-        """Find where sound goes on after damage, and what the bytes in between would have held."""
-        place = self._file.find(bytes(packet)[:NEEDLE], self._end)
-        if place is None or not self._bytes:
+    def _lost_before(self, packet: Packet) -> Fraction:
+        """Find the packet in the file, and return the seconds that the bytes before it lasted."""
+        position = self._file.find(bytes(packet)[:PATTERN_BYTES], self._end)
+        if position is None or not self._bytes:
             return Fraction(0)
-        missing = (place - self._end) * self._seconds / self._bytes
-        self._end = place
+        missing = (position - self._end) * self._seconds / self._bytes
+        self._end = position
         return max(Fraction(0), missing - self._counted)
 
 

@@ -1,13 +1,16 @@
-"""What a decoder's process says to its caller, over a pipe: messages of a kind, a length, a body.
+"""The interface of a decoder's process: its job, and its messages to the caller over a pipe.
 
-    FACTS   JSON     once, first: what the container says of itself
-    SOUND   PCM16    mono, 16 kHz, little-endian; appended to what came before
-    SPEECH  float32  probabilities of speech, one for each 512 samples from the beginning
-    NOTICE  JSON     {"code", "sentence"}: something to know about the result
-    ERROR   JSON     {"code", "sentence"}: the end, without a result
-    END     empty    the end: everything was decoded
+`DecoderJob` is all that the process receives, apart from its descriptors. Each message has a kind,
+a length and a body:
 
-A pipe that ends without ERROR or END means that the process died.
+    FACTS     JSON     once, first: the facts in the container's header
+    SOUND     PCM16    mono, 16 kHz, little-endian; the continuation of the sound before
+    SPEECH    float32  probabilities of speech, one for each 512 samples from the beginning
+    NOTICE    JSON     {"code", "sentence"}: a remark about the result
+    ERROR     JSON     {"code", "sentence"}: the last message; there is no result
+    FINISHED  empty    the last message: everything was decoded
+
+If the pipe ends without ERROR or FINISHED, the process died.
 """
 
 from __future__ import annotations
@@ -33,27 +36,23 @@ ERROR: Final = b"E"
 FINISHED: Final = b"Z"
 
 HEADER: Final = struct.Struct("<cI")
-MAX_BODY: Final = 1 << 24  # no block comes near it: more is a decoder gone astray
+MAX_BODY_BYTES: Final = 1 << 24  # blocks are far smaller: a larger body is corrupt
 
 
 def send(fd: int, kind: bytes, body: bytes = b"") -> None:
-    """Write one message, waiting while the pipe is full: that is the back-pressure."""
+    """Write one message. Wait while the pipe is full: this is the back-pressure."""
     view = memoryview(HEADER.pack(kind, len(body)) + body)
     while view:
         view = view[os.write(fd, view) :]
 
 
-# `DecoderJob`: all that a decoder's process is told. Plain values; the descriptors travel beside
-# it.
-
-
 @dataclass(frozen=True, slots=True)
 class DecoderJob:
-    """One file to decode, and its limits. Sizes in bytes, times in seconds."""
+    """One file to decode, and its limits, as plain values. Sizes in bytes, times in seconds."""
 
     name: str
-    offset: int  # where in the descriptor the recording begins
-    size: int | None  # None: a pipe, read to its end
+    offset: int  # position in the descriptor where the recording begins
+    size: int | None  # None: a pipe, which is read to its end
     pcm: PcmDeclaration | None
     max_source_bytes: int
     max_duration_s: float
@@ -61,8 +60,8 @@ class DecoderJob:
     cpu_s: int
 
     @classmethod
-    def of(cls, source: Source, settings: Settings) -> DecoderJob:
-        """The job of decoding this source under these settings."""
+    def for_source(cls, source: Source, settings: Settings) -> DecoderJob:
+        """Return the job of decoding this source under these settings."""
         return cls(
             name=source.name,
             offset=source.offset,
@@ -75,12 +74,12 @@ class DecoderJob:
         )
 
     def to_json(self) -> str:
-        """One line."""
+        """Return the job as one line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, line: str) -> DecoderJob:
-        """The inverse of `to_json`."""
+        """Parse a line from `to_json`."""
         fields = json.loads(line)
         pcm = fields.pop("pcm")
         return cls(**fields, pcm=PcmDeclaration(**pcm) if pcm else None)

@@ -1,8 +1,8 @@
-"""The confinement of a decoder's process: what a hostile file could still do, once it runs code.
+"""The confinement of a decoder's process, for the case that a hostile file runs code in it.
 
-Limits of the kernel, set after the fork and before the first byte is read. They hold for memory,
-time, output and open files everywhere; on Linux a filter leaves only the system calls of decoding:
-reading, writing and seeking in descriptors that are open, memory, and the clock.
+The limits are the kernel's. They are set after the fork and before the first byte is read. On every
+platform they limit memory, time, output and open files. On Linux a filter allows only the system
+calls that decoding needs: reading, writing and seeking in open descriptors, memory, and the clock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-ALLOWED: Final = {
+ALLOWED_SYSTEM_CALLS: Final = {
     "x86_64": (0xC000003E, (
         0, 1, 3, 5, 8, 17, 18, 19, 20,  # read, write, close, fstat, lseek, p*64, *v
         262, 23, 270, 72,               # newfstatat, select, pselect6, fcntl
@@ -38,9 +38,9 @@ ALLOWED: Final = {
         93, 94,
     )),
 }  # fmt: skip
-"""By machine: its audit number, and the system calls that decoding needs, by their numbers in the
-kernel's tables (asm/unistd.h). Every other one fails with EPERM: those that open, name, send, start
-or signal anything are not among them."""
+"""For each machine, its audit number and the numbers of the system calls that decoding needs
+(asm/unistd.h). All others fail with EPERM, among them those that open, create, rename, send, start
+or signal anything."""
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 1, 38, 22, 2
 LOAD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
@@ -51,23 +51,24 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def enter(*, memory_bytes: int, cpu_s: int, file_bytes: int) -> None:
-    """Confine this process for good.
+    """Confine this process permanently. This needs no privilege.
 
-    It may allocate so much beyond what it has, compute so long, and write so much to the scratch
-    file, the only one that is open for that. Needs no privilege.
+    It may allocate `memory_bytes` in addition to its present memory, compute for `cpu_s`, and write
+    `file_bytes` to the scratch file, which is the only file that it can write.
     """
     limits = {
         resource.RLIMIT_AS: _address_space() + memory_bytes,
         resource.RLIMIT_CPU: cpu_s + 1,
         resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: 0,  # descriptors that are open stay; no new one can come
+        resource.RLIMIT_NOFILE: 0,  # open descriptors remain usable; no new ones
     }
-    for limit, wanted in limits.items():
+    for limit, requested in limits.items():
         hard = resource.getrlimit(limit)[1]
-        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        value = requested if hard == resource.RLIM_INFINITY else min(requested, hard)
         resource.setrlimit(limit, (value, value))
-    # Past the soft limit comes SIGXCPU, which tells why; at the hard one, SIGKILL, which does not.
+    # At the soft limit the process gets SIGXCPU, from which the caller learns the reason. At the
+    # hard limit it gets SIGKILL.
     soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (max(1, soft - 1), hard))
     if filters_system_calls():
@@ -75,12 +76,12 @@ def enter(*, memory_bytes: int, cpu_s: int, file_bytes: int) -> None:
 
 
 def filters_system_calls() -> bool:
-    """Whether this machine's kernel filters a decoder's system calls; the limits hold anywhere."""
-    return sys.platform == "linux" and platform.machine() in ALLOWED
+    """Return whether a decoder's system calls are filtered here. The limits apply everywhere."""
+    return sys.platform == "linux" and platform.machine() in ALLOWED_SYSTEM_CALLS
 
 
 def die_with_parent() -> None:
-    """Let the kernel end this process when the thread that forked it ends (Linux only)."""
+    """Make the kernel kill this process when the thread that forked it ends (Linux only)."""
     if sys.platform == "linux":
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -91,15 +92,15 @@ def _address_space() -> int:
 
 
 def _filter_system_calls() -> None:
-    audit, calls = ALLOWED[platform.machine()]
+    audit, calls = ALLOWED_SYSTEM_CALLS[platform.machine()]
     code = [
-        _op(LOAD, 4),  # the machine's table that this call is numbered by …
-        _op(JUMP_EQUAL, audit, 1, 0),
-        _op(RETURN, KILL),  # … and no other one may be used
-        _op(LOAD, 0),  # the call's number; a jump counts the instructions that it leaves out
-        *(_op(JUMP_EQUAL, call, len(calls) - at, 0) for at, call in enumerate(calls)),
-        _op(RETURN, DENY),
-        _op(RETURN, ALLOW),
+        _instruction(LOAD, 4),  # the audit number of the call's machine …
+        _instruction(JUMP_EQUAL, audit, 1, 0),
+        _instruction(RETURN, KILL),  # … must be this machine's
+        _instruction(LOAD, 0),  # the call's number; a jump's distance is the instructions to skip
+        *(_instruction(JUMP_EQUAL, call, len(calls) - at, 0) for at, call in enumerate(calls)),
+        _instruction(RETURN, DENY),
+        _instruction(RETURN, ALLOW),
     ]
     program = ctypes.create_string_buffer(b"".join(code))
     header = struct.pack("HxxxxxxP", len(code), ctypes.addressof(program))
@@ -107,8 +108,8 @@ def _filter_system_calls() -> None:
     _prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.create_string_buffer(header))
 
 
-def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    """One instruction of the kernel's packet filter (struct sock_filter)."""
+def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    """Encode one instruction of the kernel's packet filter (struct sock_filter)."""
     return struct.pack("HBBI", code, if_true, if_false, value)
 
 

@@ -1,4 +1,4 @@
-"""What a WAV header announces; FFmpeg quietly believes the file's size instead."""
+"""The size in a WAV header. FFmpeg replaces it silently by one from the file's size."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from voxgate.audio.decoder.file import RegularFile
 
-NEVER_FILLED_IN = 0x7FFFF000
-"""From this size on (and at 0) a recorder wrote to a pipe, or crashed before it knew."""
+UNKNOWN_SIZE = 0x7FFFF000
+"""A size of 0, or of this or more, was never filled in: the recorder wrote to a pipe or crashed."""
 
 
 @dataclass(frozen=True, slots=True)
 class WavHeader:
-    """The sound that a WAV file announces. Sizes and places in bytes."""
+    """The sound that a WAV header states. Sizes and positions are in bytes."""
 
-    start: int  # of the sound, in the file
+    start: int  # position of the sound in the file
     size: int
     bytes_per_second: int
 
     @classmethod
-    def read(cls, head: bytes) -> WavHeader | None:
-        """From the file's first bytes; None for other files, and where no size was filled in."""
+    def parse(cls, head: bytes) -> WavHeader | None:
+        """Parse the file's first bytes. Return None for other formats and for an unknown size."""
         if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
             return None
         rate, at = 0, 12
@@ -33,20 +33,20 @@ class WavHeader:
             if kind == b"fmt " and at + 20 <= len(head):
                 (rate,) = struct.unpack_from("<I", head, at + 16)
             if kind == b"data":
-                known = rate and 0 < size < NEVER_FILLED_IN
+                known = rate and 0 < size < UNKNOWN_SIZE
                 return cls(at + 8, size, rate) if known else None
             at += 8 + size + size % 2
         return None
 
     @property
     def seconds(self) -> Fraction:
-        """The duration that is announced."""
+        """The duration that the header states."""
         return Fraction(self.size, self.bytes_per_second)
 
-    def goes_on(self, file: RegularFile) -> bool:
-        """Whether sound follows the announced end.
+    def is_exceeded_by(self, file: RegularFile) -> bool:
+        """Return whether the file has more sound after the end that the header states.
 
-        Other chunks may follow, but each begins with a name of four printable characters.
+        Other chunks may follow there, but each begins with a name of four printable characters.
         """
         file.seek(self.start + self.size + self.size % 2)
         after = file.read(4)
