@@ -135,7 +135,6 @@ class LocalBackend:
     def __init__(self, settings: Settings, model: str | None, options: Options) -> None:
         from voxgate.models.available import AvailableModels
         from voxgate.models.catalogue import find_model
-        from voxgate.models.placement import place_model
         from voxgate.pipeline.session import DEFAULT_MODEL
 
         models = AvailableModels(settings)
@@ -143,7 +142,7 @@ class LocalBackend:
         name = model or newest or DEFAULT_MODEL
         self._notice = None if model else (NEWEST_NOTICE if newest else FALLBACK_NOTICE)
         self._settings = settings
-        self._spec = place_model(find_model(name, models), settings)
+        self._spec = find_model(name, models)
         self._spec.capabilities.check(self._spec.name, options)
 
     @asynccontextmanager
@@ -154,7 +153,7 @@ class LocalBackend:
         if self._notice:
             print_message(self._notice.format(model=self._spec.name))
         async with Session(self._settings) as session:
-            yield partial(session.transcribe, model=session.provider(self._spec))
+            yield partial(session.transcribe, model=self._spec)
 
 
 class ServerBackend:

@@ -12,7 +12,7 @@ from voxgate.audio.source import Source
 from voxgate.errors import EngineStartError, UsageError
 from voxgate.fair_queue import FairQueue
 from voxgate.models.available import AvailableModels
-from voxgate.models.catalogue import find_model, find_named_model, why_not_installed
+from voxgate.models.catalogue import ModelSpec, find_model, find_named_model, why_not_installed
 from voxgate.models.placement import place_model
 from voxgate.pipeline.budget import AcceptedOptions, accept_options
 from voxgate.pipeline.job import JobProgress, TranscriptionJob
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import AudioInput
-    from voxgate.models.catalogue import ModelSpec
     from voxgate.pipeline.trace import Trace
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
@@ -78,7 +77,7 @@ class Session:
         self,
         source: AudioInput,
         *,
-        model: str | Provider = DEFAULT_MODEL,
+        model: str | ModelSpec | Provider = DEFAULT_MODEL,
         options: Options | AcceptedOptions | None = None,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
@@ -88,17 +87,20 @@ class Session:
     ) -> Transcript:
         """Transcribe a path, bytes or an open binary file.
 
-        `model` is a name, the folder of a checkpoint, or a provider that `provider` returned; that
-        provider is used whatever its name stands for by now. `options` are checked here, unless
-        `accept_options` has done that. `name` is the recording's name in messages. `pcm` declares
-        the format of headerless samples. Decoders and engines are shared fairly between tenants.
-        `trace` collects times and attempts. `on_progress` is called as the recording is done.
+        `model` is a name, the folder of a checkpoint, a spec that `find_model` returned, or a
+        provider that `provider` returned; that one is used whatever its name stands for by now.
+        `options` are checked here, unless `accept_options` has done that. `name` is the recording's
+        name in messages. `pcm` declares the format of headerless samples. Decoders and engines are
+        shared fairly between tenants. `trace` collects times and attempts. `on_progress` is called
+        as the recording is done.
         Raises `VoxgateError`.
         """
         if self._closed:
             raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
         if isinstance(model, str):
             slot = self._slot(await self.resolve(model))
+        elif isinstance(model, ModelSpec):
+            slot = self._slot(await asyncio.to_thread(self._place, model))
         else:
             slot = self._slot_of(model)
         if not isinstance(options, AcceptedOptions):
