@@ -1,21 +1,28 @@
 """Sound for engines, and waiting for what they do."""
 
+from __future__ import annotations
+
 import asyncio
 import random
 import time
 import wave
-from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 
 from tests.sounds import real_speech
-from voxgate.engine.backend import Scheduler
 from voxgate.engine.queue import WindowRequest
-from voxgate.transcript.values import Event, Options
+from voxgate.transcript.values import Done, Event, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from voxgate.audio.spool import Audio
+    from voxgate.engine.backend import Scheduler
+    from voxgate.providers.base import Provider
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 VOICE_NOTE_WORDS = "i am running late because the train stopped outside the city"
@@ -71,7 +78,7 @@ class Caller:
         self,
         scheduler: Scheduler,
         pcm16: bytes,
-        after: Callable[["Caller"], None] = lambda _: None,
+        after: Callable[[Caller], None] = lambda _: None,
         **options: Any,
     ) -> None:
         self.received: list[Event] = []
@@ -89,6 +96,11 @@ class Caller:
     def _record(self, event: Event) -> None:
         self.received.append(event)
         self._after(self)
+
+
+async def is_transcribed(engine: Provider, window: Audio) -> bool:
+    """Transcribe a window, and return whether its last event says that it is done, in English."""
+    return [event async for event in engine.transcribe(window, Options())][-1] == Done("en")
 
 
 def entries(folder: Path) -> int:

@@ -1,36 +1,13 @@
 """A model loads in the background while its callers are refused."""
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.engine.material import MODEL, until, voice_note
+from tests.engine.material import MODEL, is_transcribed, until
 from tests.failures import raises
 from voxgate.audio.spool import Audio
 from voxgate.errors import BusyError, EngineStartError
 from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings
-from voxgate.transcript.values import Done, Options
-
-
-@pytest.fixture(scope="module")
-def note() -> Iterator[Audio]:
-    window = Audio.from_pcm16(voice_note()[: 4 * 32_000])
-    yield window
-    window.spool.close()
-
-
-@pytest.fixture
-async def engines() -> AsyncIterator[list[LocalEngine]]:
-    created = list[LocalEngine]()
-    yield created
-    for engine in created:
-        await engine.aclose()
-
-
-async def transcribed(engine: LocalEngine, window: Audio) -> bool:
-    return [event async for event in engine.transcribe(window, Options())][-1] == Done("en")
 
 
 async def test_callers_are_refused_while_it_loads(
@@ -45,7 +22,7 @@ async def test_callers_are_refused_while_it_loads(
     assert refused.value.retry_after_s >= 1
     await until(lambda: engine.alive)
     engine.admit()
-    assert await transcribed(engine, note)
+    assert await is_transcribed(engine, note)
 
 
 async def test_callers_get_the_error_of_a_failed_load(

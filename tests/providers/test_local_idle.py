@@ -1,35 +1,15 @@
 """Engines without windows: when they end, and when they start again."""
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engine.material import MODEL, is_running, until, voice_note
+from tests.engine.material import MODEL, is_running, is_transcribed, until
 from voxgate.audio.spool import Audio
 from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings
 from voxgate.transcript.values import Done, Options
-
-
-@pytest.fixture(scope="module")
-def note() -> Iterator[Audio]:
-    window = Audio.from_pcm16(voice_note()[: 4 * 32_000])
-    yield window
-    window.spool.close()
-
-
-@pytest.fixture
-async def engines() -> AsyncIterator[list[LocalEngine]]:
-    created = list[LocalEngine]()
-    yield created
-    for engine in created:
-        await engine.aclose()
-
-
-async def transcribed(engine: LocalEngine, window: Audio) -> bool:
-    return [event async for event in engine.transcribe(window, Options())][-1] == Done("en")
 
 
 async def test_an_idle_engine_ends_and_starts_again(
@@ -39,13 +19,13 @@ async def test_an_idle_engine_ends_and_starts_again(
         monkeypatch.setattr(tempfile, "tempdir", temp)
         engine = LocalEngine(MODEL, Settings(home=tmp_path, engine_idle_s=0.3))
         engines.append(engine)
-        assert await transcribed(engine, note)
+        assert await is_transcribed(engine, note)
         first = engine.pid
         assert first is not None
         await until(lambda: not is_running(first))
         await until(lambda: not list(Path(temp).iterdir()))
         assert list((tmp_path / "run").iterdir()) == []
-        assert await transcribed(engine, note)
+        assert await is_transcribed(engine, note)
         assert engine.pid not in {None, first}
         await engine.aclose()
 

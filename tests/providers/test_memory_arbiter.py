@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.material import noise, until, voice_note
+from tests.engine.material import is_transcribed, noise, until
 from tests.failures import raises
 from tests.sounds import SAMPLE
 from tests.spoken_digits import CHECKPOINT
@@ -20,18 +20,10 @@ from voxgate.pipeline.session import Session
 from voxgate.providers.local import LocalEngine
 from voxgate.providers.memory_arbiter import IDLE_AFTER_S, MemoryArbiter, MemoryArbiters
 from voxgate.settings import Settings
-from voxgate.transcript.values import Done, Options
 
 SPHINX = BUILT_IN_MODELS["cmusphinx/en-us"]
 SIZE = SPHINX.memory_bytes
 PLENTY = 2**50
-
-
-@pytest.fixture(scope="module")
-def note() -> Iterator[Audio]:
-    window = Audio.from_pcm16(voice_note()[: 4 * 32_000])
-    yield window
-    window.spool.close()
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +63,10 @@ async def engines(tmp_path: Path) -> AsyncIterator[Engines]:
         await engine.aclose()
 
 
-async def transcribed(engine: LocalEngine, window: Audio) -> bool:
-    return [event async for event in engine.transcribe(window, Options())][-1] == Done("en")
-
-
 async def test_models_that_fit_stay_together(engines: Engines, note: Audio) -> None:
     arbiter = MemoryArbiter(2 * SIZE, min_residency_s=60, free=lambda: PLENTY)
     one, two = engines.create(arbiter, "one"), engines.create(arbiter, "two")
-    assert all(await asyncio.gather(transcribed(one, note), transcribed(two, note)))
+    assert all(await asyncio.gather(is_transcribed(one, note), is_transcribed(two, note)))
     assert one.alive
     assert two.alive
 
@@ -86,10 +74,10 @@ async def test_models_that_fit_stay_together(engines: Engines, note: Audio) -> N
 async def test_the_longest_unused_is_evicted(engines: Engines, note: Audio) -> None:
     arbiter = MemoryArbiter(2 * SIZE, min_residency_s=0.01, free=lambda: PLENTY)
     one, two, three = (engines.create(arbiter, name) for name in ("one", "two", "three"))
-    assert await transcribed(one, note)
-    assert await transcribed(two, note)
-    assert await transcribed(one, note)
-    assert await transcribed(three, note)
+    assert await is_transcribed(one, note)
+    assert await is_transcribed(two, note)
+    assert await is_transcribed(one, note)
+    assert await is_transcribed(three, note)
     assert [one.alive, two.alive, three.alive] == [True, False, True]
 
 
@@ -109,7 +97,7 @@ async def test_models_that_never_fit_together_alternate(engines: Engines, note: 
 
     async def work(engine: LocalEngine) -> None:
         for _ in range(4):
-            assert await transcribed(engine, note)
+            assert await is_transcribed(engine, note)
             ends.append(engine.name)
 
     await asyncio.gather(work(one), work(two))
@@ -126,10 +114,10 @@ async def test_an_engine_with_a_window_in_flight_is_not_evicted(
 ) -> None:
     arbiter = MemoryArbiter(SIZE, min_residency_s=0.01, free=lambda: PLENTY)
     one, two = engines.create(arbiter, "one"), engines.create(arbiter, "two")
-    working = asyncio.create_task(transcribed(one, long))
+    working = asyncio.create_task(is_transcribed(one, long))
     await until(lambda: one.alive)
     pid = one.pid
-    assert await transcribed(two, note)
+    assert await is_transcribed(two, note)
     assert working.done()
     assert await working
     assert one.pid != pid
@@ -154,19 +142,19 @@ async def test_memory_of_other_programs_may_become_free(engines: Engines, note: 
     arbiter = MemoryArbiter(PLENTY, min_residency_s=60, free=lambda: free)
     engine = engines.create(arbiter, "one")
     with pytest.raises(InsufficientMemoryError, match="Free some") as refused:
-        await transcribed(engine, note)
+        await is_transcribed(engine, note)
     assert refused.value.retryable
     free = SIZE
-    assert await transcribed(engine, note)
+    assert await is_transcribed(engine, note)
 
 
 async def test_a_loading_model_is_counted(engines: Engines, note: Audio) -> None:
     """Memory that it has not taken yet is not given to another."""
     arbiter = MemoryArbiter(PLENTY, min_residency_s=60, free=lambda: SIZE if not one.alive else 0)
     one, two = engines.create(arbiter, "one"), engines.create(arbiter, "two")
-    first = asyncio.create_task(transcribed(one, note))
+    first = asyncio.create_task(is_transcribed(one, note))
     await until(lambda: one.in_use > 0)
-    second = asyncio.create_task(transcribed(two, note))
+    second = asyncio.create_task(is_transcribed(two, note))
     assert await first
     assert two.pid is None or not one.alive
     assert await second
@@ -183,9 +171,9 @@ async def test_memory_that_falls_during_a_load_refuses_no_model(
 
     arbiter = MemoryArbiter(PLENTY, min_residency_s=60, free=free)
     one, two = engines.create(arbiter, "one"), engines.create(arbiter, "two")
-    first = asyncio.create_task(transcribed(one, note))
+    first = asyncio.create_task(is_transcribed(one, note))
     await until(lambda: one.in_use > 0)
-    second = asyncio.create_task(transcribed(two, note))
+    second = asyncio.create_task(is_transcribed(two, note))
     assert all(await asyncio.gather(first, second))
 
 
@@ -193,10 +181,10 @@ async def test_a_warm_engine_is_held_for_a_while(engines: Engines, note: Audio) 
     arbiter = MemoryArbiter(SIZE, min_residency_s=60, free=lambda: PLENTY)
     one, two = engines.create(arbiter, "one"), engines.create(arbiter, "two")
     await one.warm()
-    waiting = asyncio.create_task(transcribed(two, note))
+    waiting = asyncio.create_task(is_transcribed(two, note))
     await asyncio.sleep(2 * IDLE_AFTER_S)  # longer than an engine without work is otherwise kept
     assert one.alive
-    assert await transcribed(one, note)
+    assert await is_transcribed(one, note)
     assert await waiting
 
 
