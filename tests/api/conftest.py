@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Place, place
+from tests.cli.command import CliRunner, isolated_cli
 
 
 @pytest.fixture
-def at(tmp_path: Path) -> Iterator[Place]:
-    with place(tmp_path) as made:
-        yield made
+def cli(tmp_path: Path) -> Iterator[CliRunner]:
+    with isolated_cli(tmp_path) as runner:
+        yield runner

@@ -27,7 +27,7 @@ from voxgate.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tests.cli.command import Place
+    from tests.cli.command import CliRunner
 
 SCRIPTED = "scripted/one"
 ALIAS = "scripted/latest"  # stands for it
@@ -194,14 +194,14 @@ class Served:
 
 
 @asynccontextmanager
-async def served(place: Place, *arguments: str, **settings: str) -> AsyncIterator[Served]:
+async def served(cli: CliRunner, *arguments: str, **settings: str) -> AsyncIterator[Served]:
     """Start the command, and kill it at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "voxgate", "serve", "--port", "0", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        env=place.environment | settings,
-        cwd=place.folder,
+        env=cli.environment | settings,
+        cwd=cli.folder,
         start_new_session=True,
         preexec_fn=heed_signals,
     )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from tests.cli.command import Place
+    from tests.cli.command import CliRunner
 
 SEED = int(os.environ.get("FUZZ_SEED") or 20_260)
 FIRST = int(os.environ.get("FUZZ_FIRST") or 0)
@@ -155,14 +155,14 @@ async def test_a_scripted_server(tmp_path: Path, caplog: pytest.LogCaptureFixtur
         assert {200, 400, 401, 404, 408, 413, 415} <= fuzz.statuses.keys()
 
 
-async def test_the_command_with_its_engine(at: Place, tmp_path: Path) -> None:
+async def test_the_command_with_its_engine(cli: CliRunner, tmp_path: Path) -> None:
     limits = {
         "VOXGATE_MAX_UPLOAD_BYTES": f"{MOST_BYTES}",
         "VOXGATE_MAX_UPLOAD_S": f"{MOST_S}",
         "VOXGATE_BODY_PATIENCE_S": f"{PATIENCE_S}",
         "VOXGATE_SPOOL_DIR": str(tmp_path / "spool"),
     }
-    async with served(at, "--preload", MODEL, **limits) as server:
+    async with served(cli, "--preload", MODEL, **limits) as server:
         fuzz = Fuzz(server.url, server.key, server.process.pid, MODEL)
         await fuzz.run(cases(MODEL, real=True), tmp_path / "failed")
         assert not list((tmp_path / "spool").iterdir())

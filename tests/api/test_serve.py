@@ -24,7 +24,7 @@ from voxgate.settings import Settings
 if TYPE_CHECKING:
     import httpx2
 
-    from tests.cli.command import Place
+    from tests.cli.command import CliRunner
 
 MODEL = "cmusphinx/en-us"
 AUDIO = os.environ.get("VOXGATE_AUDIO", "")
@@ -47,31 +47,31 @@ def spoken(**fields: Any) -> dict[str, Any]:
     return recording(encode(clip(), "clip.wav"), **{"model": MODEL, **fields})
 
 
-async def test_the_first_key_is_shown_once_and_kept_as_a_hash(at: Place) -> None:
-    async with served(at) as server:
+async def test_the_first_key_is_shown_once_and_kept_as_a_hash(cli: CliRunner) -> None:
+    async with served(cli) as server:
         assert server.key.startswith("sk-vg-")
         answer = await server.client.post("/audio/transcriptions", json=spoken())
         assert CLIP_WORDS in answer.json()["text"]
         assert await server.end() == 0
-    home = at.folder / "home"
+    home = cli.folder / "home"
     for file in filter(Path.is_file, home.rglob("*")):
         assert server.key.encode() not in file.read_bytes()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    async with served(at) as again:
+    async with served(cli) as again:
         assert again.key == ""  # there is one already
         headers = {"Authorization": f"Bearer {server.key}"}
         answer = await again.client.post("/audio/transcriptions", json=spoken(), headers=headers)
         assert answer.status_code == 200
-        revoked = at.run("keys", "revoke", "first")
+        revoked = cli.run("keys", "revoke", "first")
         assert revoked.returncode == 0
         answer = await again.client.post("/audio/transcriptions", json=spoken(), headers=headers)
         assert answer.status_code == 401
 
 
-async def test_preloading_has_the_engine_there_first(at: Place) -> None:
-    async with served(at, "--preload", MODEL) as server:
+async def test_preloading_has_the_engine_there_first(cli: CliRunner) -> None:
+    async with served(cli, "--preload", MODEL) as server:
         assert running(server, ENGINE)
-    async with served(at) as server:
+    async with served(cli) as server:
         assert not running(server, ENGINE)
 
 
@@ -85,27 +85,29 @@ async def test_preloading_has_the_engine_there_first(at: Place) -> None:
     ],
 )
 async def test_a_server_that_cannot_start_fails_at_once(
-    at: Place, arguments: tuple[str, ...], settings: dict[str, Any], said: str
+    cli: CliRunner, arguments: tuple[str, ...], settings: dict[str, Any], said: str
 ) -> None:
-    result = await asyncio.to_thread(at.run, "serve", "--port", "0", *arguments, **settings)
+    result = await asyncio.to_thread(cli.run, "serve", "--port", "0", *arguments, **settings)
     assert result.returncode == 2
     assert said in result.stderr
     assert "Traceback" not in result.stderr
 
 
-async def test_a_port_that_is_taken(at: Place) -> None:
-    async with served(at) as server:
+async def test_a_port_that_is_taken(cli: CliRunner) -> None:
+    async with served(cli) as server:
         port = server.url.rpartition(":")[2]
-        result = await asyncio.to_thread(at.run, "serve", "--port", port)
+        result = await asyncio.to_thread(cli.run, "serve", "--port", port)
     assert result.returncode == 2
     assert "choose another --port" in result.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_lets_jobs_end_and_leaves_nothing(at: Place, number: signal.Signals) -> None:
-    async with served(at, "--preload", MODEL) as server:
+async def test_a_signal_lets_jobs_end_and_leaves_nothing(
+    cli: CliRunner, number: signal.Signals
+) -> None:
+    async with served(cli, "--preload", MODEL) as server:
         work = asyncio.create_task(server.client.post("/audio/transcriptions", json=spoken()))
-        await working(at)
+        await working(cli)
         family = descendants(server.process.pid)
         assert len(family) >= 2
         assert await server.end(number) == 0
@@ -114,9 +116,9 @@ async def test_a_signal_lets_jobs_end_and_leaves_nothing(at: Place, number: sign
         assert "Traceback" not in "\n".join(server.said)
 
 
-async def working(at: Place) -> None:
+async def working(cli: CliRunner) -> None:
     """Wait for an engine of this home that has a window in work."""
-    settings = Settings(home=at.folder / "home")
+    settings = Settings(home=cli.folder / "home")
     async with asyncio.timeout(DEADLINE_S):
         while not any(engine.state == "working" for engine in await inspect_engines(settings)):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -137,13 +139,13 @@ urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), he
 """
 
 
-async def test_a_killed_process_costs_other_requests_nothing(at: Place) -> None:
+async def test_a_killed_process_costs_other_requests_nothing(cli: CliRunner) -> None:
     """50 requests at once; the engine, a decoder and a client are killed in the middle."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
     wav = encode(clip(), "clip.wav")
-    async with served(at, "--preload", MODEL) as server:
+    async with served(cli, "--preload", MODEL) as server:
         expected = (await server.client.post("/audio/transcriptions", json=spoken())).json()["text"]
         assert CLIP_WORDS in expected
 
@@ -154,7 +156,7 @@ async def test_a_killed_process_costs_other_requests_nothing(at: Place) -> None:
                 "/audio/transcriptions", data={"model": MODEL}, files=files
             )
 
-        path = at.folder / "clip.wav"
+        path = cli.folder / "clip.wav"
         path.write_bytes(wav)
         client = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", CLIENT, server.url + PATH, server.key, str(path)),
@@ -188,21 +190,21 @@ async def test_a_killed_process_costs_other_requests_nothing(at: Place) -> None:
 
 
 @pytest.mark.skipif(not AUDIO, reason="VOXGATE_AUDIO names no folder of recordings")
-async def test_command_line_and_server_give_equal_words(at: Place) -> None:
+async def test_command_line_and_server_give_equal_words(cli: CliRunner) -> None:
     found = sorted(
         Path(AUDIO, "speech").glob("*.[fw][la][av]*"), key=lambda path: path.stat().st_size
     )[:2]  # the shortest: each is recognised three times
     assert found
-    async with served(at, "--preload", MODEL) as server:
+    async with served(cli, "--preload", MODEL) as server:
         for path in found:
-            local = at.run("transcribe", "-m", MODEL, "-f", "json", path)
+            local = cli.run("transcribe", "-m", MODEL, "-f", "json", path)
             with path.open("rb") as file:
                 answer = await server.client.post(
                     "/audio/transcriptions", data={"model": MODEL}, files={"file": file}
                 )
             far = ("--server", server.url, "--key", server.key)
             remote = await asyncio.to_thread(
-                at.run, "transcribe", "-m", MODEL, "-f", "json", *far, path
+                cli.run, "transcribe", "-m", MODEL, "-f", "json", *far, path
             )
             assert local.returncode == remote.returncode == 0, remote.stderr
             assert remote.stdout == local.stdout

@@ -1,4 +1,4 @@
-"""`voxgate` as its users run it: a process with arguments, streams and an exit code."""
+"""Run `voxgate` as users run it: a process with arguments, streams and an exit code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Iterator
 
-DEADLINE_S = 300.0  # tells slow from never: tests/processes.py
+DEADLINE_S = 300.0  # long enough to tell slow from stuck: see tests/processes.py
 MODEL = ("-m", "cmusphinx/en-us")
 CLIP_WORDS = "train stopped outside the city"
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
@@ -31,17 +31,17 @@ _LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
-class Place:
-    """A home of its own for the commands of a test."""
+class CliRunner:
+    """The command line, run with a home directory that belongs to one test."""
 
-    folder: Path  # for a test's files
-    temp: Path  # for the command's own: with a short name, because sockets lie in it
+    folder: Path  # working directory and HOME: the test's files
+    temp: Path  # TMPDIR: with a short path, because it holds sockets
     settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
-        ours = {"HOME": str(self.folder), "VOXGATE_HOME": str(self.folder / "home")}
-        return {**os.environ, **ours, "TMPDIR": str(self.temp), "NO_COLOR": "1", **self.settings}
+        own = {"HOME": str(self.folder), "VOXGATE_HOME": str(self.folder / "home")}
+        return {**os.environ, **own, "TMPDIR": str(self.temp), "NO_COLOR": "1", **self.settings}
 
     def run(
         self,
@@ -52,7 +52,7 @@ class Place:
         before: tuple[str, ...] = (),
         **settings: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
+        """Run a command and wait for its end."""
         process = subprocess.Popen(
             [*before, sys.executable, "-m", "voxgate", *map(str, arguments)],
             stdin=subprocess.PIPE if isinstance(stdin, bytes) else stdin or subprocess.DEVNULL,
@@ -63,35 +63,35 @@ class Place:
             preexec_fn=preexec or heed_signals,  # noqa: PLW1509 (the tests have no threads)
         )
         with process:
-            given = stdin if isinstance(stdin, bytes) else None
-            out, err = process.communicate(given, timeout=DEADLINE_S)
+            data = stdin if isinstance(stdin, bytes) else None
+            out, err = process.communicate(data, timeout=DEADLINE_S)
         return subprocess.CompletedProcess(
             process.args, process.returncode, (out or b"").decode(), err.decode()
         )
 
-    def watched(self, *arguments: str | Path, **settings: str) -> tuple[int, str, str]:
-        """Run it with standard error on a terminal: exit code, standard output, what was shown."""
-        ours, theirs = pty.openpty()
+    def run_on_terminal(self, *arguments: str | Path, **settings: str) -> tuple[int, str, str]:
+        """Run with stderr on a terminal; return the exit code, stdout and the terminal's text."""
+        screen_end, command_end = pty.openpty()
         process = subprocess.Popen(
             [sys.executable, "-m", "voxgate", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=theirs,
+            stderr=command_end,
             env={**self.environment, "TERM": "xterm", "COLUMNS": "120", **settings},
             cwd=self.folder,
         )
-        os.close(theirs)
-        with process, os.fdopen(ours, "rb", buffering=0) as screen:
-            shown = b""
-            with suppress(OSError):  # how Linux says that the other end was closed
+        os.close(command_end)
+        with process, os.fdopen(screen_end, "rb", buffering=0) as screen:
+            text = b""
+            with suppress(OSError):  # EIO: Linux reports so that the other end was closed
                 while part := screen.read(4096):
-                    shown += part
+                    text += part
             out, _ = process.communicate(timeout=DEADLINE_S)
-        return process.returncode, out.decode(), shown.decode()
+        return process.returncode, out.decode(), text.decode()
 
     @contextmanager
     def running(self, *arguments: str | Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
-        """Start it in a process group of its own; whatever is left at the end is killed."""
+        """Start a command in its own process group; kill it at the end if it still runs."""
         process = subprocess.Popen(
             [sys.executable, "-m", "voxgate", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
@@ -111,20 +111,20 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path) -> Iterator[Place]:
-    """A place whose temporary folder must be empty in the end."""
+def isolated_cli(folder: Path) -> Iterator[CliRunner]:
+    """Yield a runner, then check that its commands left the temporary folder empty."""
     with tempfile.TemporaryDirectory(prefix="vg-") as temp:
-        yield Place(folder, Path(temp))
+        yield CliRunner(folder, Path(temp))
         wait_until(lambda: not any(Path(temp).iterdir()))
 
 
 def clip() -> Pcm:
-    """The part of the voice note that says `CLIP_WORDS`: 2.5 s."""
+    """Return the 2.5 s of the voice note in which `CLIP_WORDS` are spoken."""
     return sample()[3 * RATE : 3 * RATE + 5 * RATE // 2]
 
 
 def write_wav(path: Path, samples: Pcm) -> Path:
-    """A WAV file of int16 samples at 16 kHz."""
+    """Write int16 samples at 16 kHz as a WAV file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
@@ -134,57 +134,57 @@ def write_wav(path: Path, samples: Pcm) -> Path:
     return path
 
 
-def without_override() -> None:
-    """For root, in the child: let permissions deny what they deny to everybody else."""
+def drop_permission_override() -> None:
+    """In a child that runs as root: make file permissions apply as to any other user."""
     if os.geteuid() == 0:
         for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
             _LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
 def descendants(pid: int) -> set[int]:
-    """Every living process below this one, by /proc."""
+    """Return the ids of all processes below `pid`, read from /proc."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         stat = _stat(int(entry.name))
         if stat:
             children.setdefault(int(stat[1]), []).append(int(entry.name))
     found: set[int] = set()
-    waiting = [pid]
-    while waiting:
-        below = children.get(waiting.pop(), [])
+    pending = [pid]
+    while pending:
+        below = children.get(pending.pop(), [])
         found.update(below)
-        waiting.extend(below)
+        pending.extend(below)
     return found
 
 
-def is_gone(pid: int) -> bool:
-    """Whether a process has ended, whoever has yet to reap it."""
+def has_exited(pid: int) -> bool:
+    """Return whether a process has ended; a zombie counts as ended."""
     stat = _stat(pid)
     return not stat or stat[0] in "ZX"
 
 
-def runs(pid: int, module: str) -> bool:
-    """Whether some process below `pid` runs this module."""
+def runs_module(pid: int, module: str) -> bool:
+    """Return whether a process below `pid` runs this module."""
     return any(module in _commandline(child) for child in descendants(pid))
 
 
-def catches(pid: int, number: signal.Signals) -> bool:
-    """Whether a process has a handler for the signal by now."""
+def handles_signal(pid: int, number: signal.Signals) -> bool:
+    """Return whether a process has installed a handler for the signal."""
     status = Path(f"/proc/{pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait, up to a deadline, for what must come about."""
+    """Wait until the condition is true; fail after `DEADLINE_S`."""
     end = time.monotonic() + DEADLINE_S
     while not condition():
-        assert time.monotonic() < end, "did not come about in time"
+        assert time.monotonic() < end, f"not true within {DEADLINE_S:g} s"
         time.sleep(0.01)
 
 
 def _stat(pid: int) -> list[str]:
-    """State, parent's id and so on; empty when the process is gone."""
+    """Return the fields after the name: state, parent's id, …; empty when it has exited."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Place, clip, place
+from tests.cli.command import CliRunner, clip, isolated_cli
 from tests.sounds import Pcm
 
 
 @pytest.fixture
-def at(tmp_path: Path) -> Iterator[Place]:
-    with place(tmp_path) as made:
-        yield made
+def cli(tmp_path: Path) -> Iterator[CliRunner]:
+    with isolated_cli(tmp_path) as runner:
+        yield runner
 
 
 @pytest.fixture(scope="session")

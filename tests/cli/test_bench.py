@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Place
+from tests.cli.command import CliRunner
 from tests.spoken_digits import CHECKPOINT
 
 KEYS = {"rtf", "encode_s", "prefill_s", "ms_per_token", "peak_rss_bytes", "load_s"}
 
 
 @pytest.fixture
-def digits(at: Place) -> Path:
-    return Path(shutil.copytree(CHECKPOINT, at.folder / "digits"))
+def digits(cli: CliRunner) -> Path:
+    return Path(shutil.copytree(CHECKPOINT, cli.folder / "digits"))
 
 
-def test_figures_of_every_profile_and_the_floor(at: Place, digits: Path) -> None:
-    done = at.run("bench", "engine", digits, "--tokens", "2", "--json")
+def test_figures_of_every_profile_and_the_floor(cli: CliRunner, digits: Path) -> None:
+    done = cli.run("bench", "engine", digits, "--tokens", "2", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert list(found["profiles"]) == ["exact", "balanced", "fast"]
@@ -31,8 +31,8 @@ def test_figures_of_every_profile_and_the_floor(at: Place, digits: Path) -> None
     assert "this machine: reads" in done.stderr
 
 
-def test_one_profile_alone(at: Place, digits: Path) -> None:
-    done = at.run("bench", "engine", digits, "--profile", "balanced", "--tokens", "1")
+def test_one_profile_alone(cli: CliRunner, digits: Path) -> None:
+    done = cli.run("bench", "engine", digits, "--profile", "balanced", "--tokens", "1")
     assert done.returncode == 0, done.stderr
     headings, row = done.stdout.splitlines()
     assert headings.startswith("profile\treal-time factor\tfloor")
@@ -48,9 +48,9 @@ def test_one_profile_alone(at: Place, digits: Path) -> None:
     ],
 )
 def test_what_cannot_be_measured_is_a_sentence(
-    at: Place, arguments: tuple[str, ...], sentence: str
+    cli: CliRunner, arguments: tuple[str, ...], sentence: str
 ) -> None:
-    done = at.run("bench", "engine", *arguments)
+    done = cli.run("bench", "engine", *arguments)
     assert done.returncode != 0
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import MODEL, Place, without_override, write_wav
+from tests.cli.command import MODEL, CliRunner, drop_permission_override, write_wav
 from tests.sounds import Pcm
 
 FULL = "No space left on device"
 
 
 @pytest.fixture
-def note(at: Place, spoken: Pcm) -> Path:
-    return write_wav(at.folder / "note.wav", spoken)
+def note(cli: CliRunner, spoken: Pcm) -> Path:
+    return write_wav(cli.folder / "note.wav", spoken)
 
 
 @cache
@@ -46,48 +46,48 @@ def on_small_disk(folder: Path, kib: int, fill: int) -> tuple[str, ...]:
     return (*mounter(), script, "sh")
 
 
-def test_a_full_standard_output(at: Place, note: Path) -> None:
+def test_a_full_standard_output(cli: CliRunner, note: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = at.run("transcribe", *MODEL, note, note.name, stdout=full)
+        done = cli.run("transcribe", *MODEL, note, note.name, stdout=full)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"voxgate: Standard output cannot be written: {FULL}.")
 
 
 @pytest.mark.parametrize("command", [("--version",), ("models",), ("models", "--json")])
-def test_short_answers_meet_the_same_disk(at: Place, command: tuple[str, ...]) -> None:
+def test_short_answers_meet_the_same_disk(cli: CliRunner, command: tuple[str, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = at.run(*command, stdout=full)
+        done = cli.run(*command, stdout=full)
     assert done.returncode == 1
     assert done.stderr.startswith(f"voxgate: Standard output cannot be written: {FULL}.")
 
 
-def test_a_reader_who_has_gone(at: Place, note: Path) -> None:
+def test_a_reader_who_has_gone(cli: CliRunner, note: Path) -> None:
     theirs, ours = os.pipe()
     os.close(theirs)
     with os.fdopen(ours, "wb") as pipe:
-        done = at.run("transcribe", *MODEL, note, stdout=pipe)
+        done = cli.run("transcribe", *MODEL, note, stdout=pipe)
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_closed_streams_are_told_apart_from_files(at: Place, note: Path) -> None:
+def test_closed_streams_are_told_apart_from_files(cli: CliRunner, note: Path) -> None:
     def close_both() -> None:
         os.close(0)
         os.close(1)
 
-    done = at.run("transcribe", *MODEL, note, preexec=close_both)
+    done = cli.run("transcribe", *MODEL, note, preexec=close_both)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("voxgate: Standard output is closed")
-    done = at.run("transcribe", *MODEL, "-", note, "-o", "out", preexec=close_both)
+    done = cli.run("transcribe", *MODEL, "-", note, "-o", "out", preexec=close_both)
     assert done.returncode == 1
     assert done.stderr == "voxgate: standard input is closed. Pipe a recording into it.\n"
-    assert "train" in (at.folder / "out" / "note.txt").read_text()
+    assert "train" in (cli.folder / "out" / "note.txt").read_text()
 
 
-def test_a_full_disk_under_the_output(at: Place, note: Path) -> None:
-    disk = at.folder / "disk"
-    (at.folder / "later.wav").write_bytes(note.read_bytes())
-    done = at.run(
+def test_a_full_disk_under_the_output(cli: CliRunner, note: Path) -> None:
+    disk = cli.folder / "disk"
+    (cli.folder / "later.wav").write_bytes(note.read_bytes())
+    done = cli.run(
         *("transcribe", *MODEL, "-o", disk, "note.wav", "later.wav"),
         before=on_small_disk(disk, kib=4, fill=4),
     )
@@ -98,12 +98,12 @@ def test_a_full_disk_under_the_output(at: Place, note: Path) -> None:
     assert Path(f"{disk}.list").read_text() == "taken\n"
 
 
-def test_one_transcript_that_cannot_be_written_stops_no_other(at: Place, note: Path) -> None:
+def test_one_transcript_that_cannot_be_written_stops_no_other(cli: CliRunner, note: Path) -> None:
     long = f"{'n' * 248}.wav"  # as a transcript it has four more
     for name in ("blocked.wav", long, "zuletzt.wav"):
-        (at.folder / name).write_bytes(note.read_bytes())
-    (at.folder / "out" / "blocked.txt").mkdir(parents=True)
-    done = at.run(
+        (cli.folder / name).write_bytes(note.read_bytes())
+    (cli.folder / "out" / "blocked.txt").mkdir(parents=True)
+    done = cli.run(
         *("transcribe", *MODEL, "-o", "out", "-f", "txt", "-f", "verbose_json"),
         *("blocked.wav", long, "zuletzt.wav"),
     )
@@ -111,12 +111,12 @@ def test_one_transcript_that_cannot_be_written_stops_no_other(at: Place, note: P
     blocked, too_long = done.stderr.splitlines()
     assert "out/blocked.txt cannot be written: Is a directory. Move" in blocked
     assert "File name too long. Choose a shorter name" in too_long
-    assert "train" in (at.folder / "out" / "zuletzt.txt").read_text()
+    assert "train" in (cli.folder / "out" / "zuletzt.txt").read_text()
 
 
-def test_a_full_disk_under_the_spool(at: Place, note: Path) -> None:
-    disk = at.folder / "disk"
-    done = at.run(
+def test_a_full_disk_under_the_spool(cli: CliRunner, note: Path) -> None:
+    disk = cli.folder / "disk"
+    done = cli.run(
         *("transcribe", *MODEL, note),
         before=on_small_disk(disk, kib=64, fill=4),
         VOXGATE_SPOOL_DIR=str(disk),
@@ -128,9 +128,9 @@ def test_a_full_disk_under_the_spool(at: Place, note: Path) -> None:
     assert Path(f"{disk}.list").read_text() == "taken\n"
 
 
-def test_a_folder_that_may_not_be_written(at: Place, note: Path) -> None:
-    (at.folder / "locked").mkdir(mode=0o500)
-    done = at.run("transcribe", *MODEL, note, "-o", "locked/out", preexec=without_override)
+def test_a_folder_that_may_not_be_written(cli: CliRunner, note: Path) -> None:
+    (cli.folder / "locked").mkdir(mode=0o500)
+    done = cli.run("transcribe", *MODEL, note, "-o", "locked/out", preexec=drop_permission_override)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
         "voxgate: The folder locked/out cannot be made: Permission denied"

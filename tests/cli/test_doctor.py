@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import voxgate
-from tests.cli.command import DEADLINE_S, Place, without_override
+from tests.cli.command import DEADLINE_S, CliRunner, drop_permission_override
 from tests.models.store.checkpoints import write_hf
 from voxgate.cli.smoke_test import run_smoke_test
 from voxgate.settings import Settings
@@ -26,15 +26,15 @@ def checks(text: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def model(at: Place) -> Path:
+def model(cli: CliRunner) -> Path:
     """An installed one's folder."""
-    folder = write_hf(at.folder / "mine")
-    assert at.run("models", "add", folder, "--name", "acme/mine").returncode == 0
+    folder = write_hf(cli.folder / "mine")
+    assert cli.run("models", "add", folder, "--name", "acme/mine").returncode == 0
     return folder
 
 
-def test_a_sound_machine_passes(at: Place, model: Path) -> None:
-    done = at.run("--offline", "doctor", VOXGATE_ENGINE_START_S="99")
+def test_a_sound_machine_passes(cli: CliRunner, model: Path) -> None:
+    done = cli.run("--offline", "doctor", VOXGATE_ENGINE_START_S="99")
     assert done.returncode == 0, done.stdout
     for part in (
         "FFmpeg",
@@ -50,8 +50,8 @@ def test_a_sound_machine_passes(at: Place, model: Path) -> None:
     assert done.stdout.endswith("\nEverything works.\n")
 
 
-def test_a_spool_that_cannot_be_made_is_found_with_its_remedy(at: Place) -> None:
-    done = at.run("doctor", "--json", VOXGATE_SPOOL_DIR="/dev/null/below")
+def test_a_spool_that_cannot_be_made_is_found_with_its_remedy(cli: CliRunner) -> None:
+    done = cli.run("doctor", "--json", VOXGATE_SPOOL_DIR="/dev/null/below")
     found = checks(done.stdout)
     assert done.returncode == 1
     assert found["spool"]["state"] == "problem"
@@ -60,16 +60,16 @@ def test_a_spool_that_cannot_be_made_is_found_with_its_remedy(at: Place) -> None
     assert found["network"]["found"] == "allowed: not offline"
 
 
-def test_a_home_that_cannot_be_written_is_only_noted(at: Place) -> None:
-    locked = at.folder / "locked"
+def test_a_home_that_cannot_be_written_is_only_noted(cli: CliRunner) -> None:
+    locked = cli.folder / "locked"
     locked.mkdir(mode=0o500)
-    done = at.run("doctor", preexec=without_override, VOXGATE_HOME=str(locked / "home"))
+    done = cli.run("doctor", preexec=drop_permission_override, VOXGATE_HOME=str(locked / "home"))
     assert done.returncode == 0, done.stdout
     assert f"{locked}/home cannot be written to" in done.stdout
 
 
-async def test_what_leaves_no_memory_for_the_embedded_model_is_named(at: Place) -> None:
-    settings = Settings(home=at.folder / "home", engine_memory_bytes=1000)
+async def test_what_leaves_no_memory_for_the_embedded_model_is_named(cli: CliRunner) -> None:
+    settings = Settings(home=cli.folder / "home", engine_memory_bytes=1000)
     _, engine = await run_smoke_test(settings)
     setting, _, nbytes = engine.mend.partition("=")
     assert (engine.state, setting) == ("problem", "VOXGATE_ENGINE_MEMORY_BYTES")
@@ -78,10 +78,10 @@ async def test_what_leaves_no_memory_for_the_embedded_model_is_named(at: Place) 
 
 
 def test_a_missing_extra_is_a_note_and_a_model_that_needs_it_a_problem(
-    at: Place, model: Path
+    cli: CliRunner, model: Path
 ) -> None:
     pip = 'pip install "voxgate[voxtral]"'
-    done = without(at, "torch", "safetensors")
+    done = without(cli, "torch", "safetensors")
     found = checks(done.stdout)
     assert done.returncode == 1, done.stderr
     assert (found["voxtral"]["state"], found["voxtral"]["mend"]) == ("note", pip)
@@ -94,9 +94,9 @@ def test_a_missing_extra_is_a_note_and_a_model_that_needs_it_a_problem(
     assert {name for name in found if found[name]["state"] == "problem"} == {"acme/mine"}
 
 
-def without(at: Place, *hidden: str) -> subprocess.CompletedProcess[str]:
+def without(cli: CliRunner, *hidden: str) -> subprocess.CompletedProcess[str]:
     """The doctor of an installation that lacks these: all the others, linked."""
-    packages = at.folder / "packages"
+    packages = cli.folder / "packages"
     packages.mkdir()
     for entry in Path(av.__file__).parents[1].iterdir():
         if not entry.name.startswith((*hidden, "__")):
@@ -105,8 +105,8 @@ def without(at: Place, *hidden: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-S", "-m", "voxgate", "doctor", "--json"],  # -S: no others
         check=False,
-        env={**at.environment, "PYTHONPATH": path},
-        cwd=at.folder,
+        env={**cli.environment, "PYTHONPATH": path},
+        cwd=cli.folder,
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,

@@ -8,7 +8,7 @@ import sys
 import httpx2
 import pytest
 
-from tests.cli.command import DEADLINE_S, Place
+from tests.cli.command import DEADLINE_S, CliRunner
 from tests.engine.folders import weightless
 from tests.engine.material import voice_note
 from tests.spoken_digits import CHECKPOINT
@@ -19,9 +19,9 @@ MODEL = "cmusphinx/en-us"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_answers_on_its_socket_until_a_signal(at: Place, number: signal.Signals) -> None:
-    socket = at.temp / "engine"
-    with at.running("engine", MODEL, "--socket", socket, "--grace", "5") as process:
+def test_it_answers_on_its_socket_until_a_signal(cli: CliRunner, number: signal.Signals) -> None:
+    socket = cli.temp / "engine"
+    with cli.running("engine", MODEL, "--socket", socket, "--grace", "5") as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline()) == {"ready": MODEL}
         transport = httpx2.HTTPTransport(uds=str(socket))
@@ -38,12 +38,12 @@ def test_it_answers_on_its_socket_until_a_signal(at: Place, number: signal.Signa
         assert not socket.exists()
 
 
-def test_a_card_alone_names_no_profile_that_nobody_asked_for(at: Place) -> None:
+def test_a_card_alone_names_no_profile_that_nobody_asked_for(cli: CliRunner) -> None:
     """A card's one profile is its own: what is said is that there is none. Tests hide cards."""
     call = [sys.executable, "-m", "voxgate.engine", str(CHECKPOINT), "--device", "cuda:0"]
     done = subprocess.run(
-        [*call, "--socket", str(at.temp / "engine")],
-        env=at.environment | {"CUDA_VISIBLE_DEVICES": ""},
+        [*call, "--socket", str(cli.temp / "engine")],
+        env=cli.environment | {"CUDA_VISIBLE_DEVICES": ""},
         capture_output=True, text=True, check=False, timeout=DEADLINE_S,
     )  # fmt: skip
     assert done.returncode == 1
@@ -52,8 +52,8 @@ def test_a_card_alone_names_no_profile_that_nobody_asked_for(at: Place) -> None:
     assert "profile" not in done.stderr
 
 
-def test_what_cannot_be_served_is_reported_in_one_line(at: Place) -> None:
-    weightless(at.folder / "mine")
+def test_what_cannot_be_served_is_reported_in_one_line(cli: CliRunner) -> None:
+    weightless(cli.folder / "mine")
     calls = {
         ("a/b", "--socket", "e"): (2, "No model is called 'a/b'"),
         ("./none", "--socket", "e"): (2, "./none is not a readable folder"),
@@ -62,7 +62,7 @@ def test_what_cannot_be_served_is_reported_in_one_line(at: Place) -> None:
         (MODEL, "--socket", "x" * 200): (1, "No socket can be created"),
     }
     for arguments, (code, says) in calls.items():
-        done = at.run("engine", *arguments)
+        done = cli.run("engine", *arguments)
         assert (done.returncode, done.stdout) == (code, ""), arguments
         assert says in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli.command import Place
+from tests.cli.command import CliRunner
 from voxgate import __version__
 
 HEAVY = {
@@ -15,7 +15,7 @@ HEAVY = {
 }
 
 
-def test_help_imports_nothing_heavy(at: Place) -> None:
+def test_help_imports_nothing_heavy(cli: CliRunner) -> None:
     code = (
         "import atexit, json, sys\n"
         "atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))\n"
@@ -24,15 +24,15 @@ def test_help_imports_nothing_heavy(at: Place) -> None:
         "main()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=at.environment, capture_output=True, check=True
+        [sys.executable, "-c", code], env=cli.environment, capture_output=True, check=True
     )
     loaded = {name.partition(".")[0] for name in json.loads(done.stderr)}
     assert b"transcribe" in done.stdout
     assert loaded.isdisjoint(HEAVY)
 
 
-def test_the_version_is_the_packages(at: Place) -> None:
-    done = at.run("--version")
+def test_the_version_is_the_packages(cli: CliRunner) -> None:
+    done = cli.run("--version")
     assert (done.returncode, done.stdout) == (0, f"voxgate {__version__}\n")
 
 
@@ -64,16 +64,16 @@ def test_the_version_is_the_packages(at: Place) -> None:
     ],
 )
 def test_wrong_usage_is_reported_before_any_work(
-    at: Place, arguments: tuple[str, ...], says: str
+    cli: CliRunner, arguments: tuple[str, ...], says: str
 ) -> None:
-    done = at.run("transcribe", "a.wav", *arguments)
+    done = cli.run("transcribe", "a.wav", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
     assert "no file at" not in done.stderr
-    assert not list(at.folder.iterdir())
+    assert not list(cli.folder.iterdir())
 
 
-def test_a_misspelt_setting_is_wrong_usage(at: Place) -> None:
-    done = at.run("transcribe", "a.wav", VOXGATE_SPOOL_DIRR="/tmp")
+def test_a_misspelt_setting_is_wrong_usage(cli: CliRunner) -> None:
+    done = cli.run("transcribe", "a.wav", VOXGATE_SPOOL_DIRR="/tmp")
     assert done.returncode == 2
     assert "'spool_dir'" in done.stderr

@@ -8,32 +8,32 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import Place
+from tests.cli.command import CliRunner
 from tests.models.store.checkpoints import write_hf
 
 
 @pytest.fixture
-def folder(at: Place) -> Path:
+def folder(cli: CliRunner) -> Path:
     """A checkpoint that a test may change."""
-    return write_hf(at.folder / "digits")
+    return write_hf(cli.folder / "digits")
 
 
-def installed(at: Place) -> list[dict[str, Any]]:
+def installed(cli: CliRunner) -> list[dict[str, Any]]:
     """What the list has beside the models that come inside packages."""
-    known: list[dict[str, Any]] = json.loads(at.run("models", "list", "--json").stdout)
+    known: list[dict[str, Any]] = json.loads(cli.run("models", "list", "--json").stdout)
     return known[1:]
 
 
-def test_a_pipe_gets_columns_divided_by_tabs(at: Place) -> None:
-    done = at.run("models")
+def test_a_pipe_gets_columns_divided_by_tabs(cli: CliRunner) -> None:
+    done = cli.run("models")
     heading, *rows = (line.split("\t") for line in done.stdout.splitlines())
     assert heading[:6] == ["model", "languages", "times", "longest window", "licence", "state"]
     assert heading[6:] == ["revision", "size"]
     assert rows == [["cmusphinx/en-us", "en", "word", "30 s", "BSD-2-Clause", "installed", "", ""]]
 
 
-def test_programs_get_json(at: Place) -> None:
-    (model,) = json.loads(at.run("models", "--json").stdout)
+def test_programs_get_json(cli: CliRunner) -> None:
+    (model,) = json.loads(cli.run("models", "--json").stdout)
     assert model["name"] == "cmusphinx/en-us"
     assert model["languages"] == ["en"]
     assert model["installed"]
@@ -42,10 +42,10 @@ def test_programs_get_json(at: Place) -> None:
     assert {model[name] for name in abilities} == {False}
 
 
-def test_a_terminal_gets_a_table(at: Place) -> None:
+def test_a_terminal_gets_a_table(cli: CliRunner) -> None:
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as screen:
-        done = at.run("models", stdout=theirs, COLUMNS="120")
+        done = cli.run("models", stdout=theirs, COLUMNS="120")
         os.close(theirs)
         table = screen.read(1 << 16).decode()
     assert done.returncode == 0
@@ -55,83 +55,83 @@ def test_a_terminal_gets_a_table(at: Place) -> None:
 
 
 def test_an_added_folder_is_listed_with_its_revision_size_and_state(
-    at: Place, folder: Path
+    cli: CliRunner, folder: Path
 ) -> None:
-    done = at.run("models", "add", folder)
+    done = cli.run("models", "add", folder)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("voxgate: added digits at ")
     assert "of memory; about half as balanced." in done.stderr
-    (model,) = installed(at)
+    (model,) = installed(cli)
     files = [path.stat().st_size for path in folder.iterdir()]
     assert (model["name"], model["bytes"], model["state"]) == ("digits", sum(files), "installed")
     assert (model["detects_language"], model["times"], model["streaming"]) == (True, "none", False)
     assert model["missing"] is None
-    assert set(json.loads(at.run("models", "--json").stdout)[0]) < set(model)
-    _, _, row = (line.split("\t") for line in at.run("models").stdout.splitlines())
+    assert set(json.loads(cli.run("models", "--json").stdout)[0]) < set(model)
+    _, _, row = (line.split("\t") for line in cli.run("models").stdout.splitlines())
     assert (row[0], row[5], row[6]) == ("digits", "installed", model["revision"])
 
 
-def test_a_changed_folder_is_reported_by_list_and_show(at: Place, folder: Path) -> None:
-    at.run("models", "add", folder, "--name", "acme/digits")
+def test_a_changed_folder_is_reported_by_list_and_show(cli: CliRunner, folder: Path) -> None:
+    cli.run("models", "add", folder, "--name", "acme/digits")
     (folder / "config.json").write_text("{}")
-    (model,) = installed(at)
+    (model,) = installed(cli)
     assert (model["state"], model["installed"]) == ("changed", False)
     assert "config.json was changed after it was installed" in model["missing"]
-    assert at.run("models", "show", "acme/digits").returncode == 0
-    done = at.run("models", "show", "acme/digits", "--verify")
+    assert cli.run("models", "show", "acme/digits").returncode == 0
+    done = cli.run("models", "show", "acme/digits", "--verify")
     assert (done.returncode, done.stdout) == (1, "")
     assert "Its SHA-256 is" in done.stderr
 
 
-def test_show_names_every_file_and_its_hash(at: Place, folder: Path) -> None:
-    at.run("models", "add", folder)
+def test_show_names_every_file_and_its_hash(cli: CliRunner, folder: Path) -> None:
+    cli.run("models", "add", folder)
     facts = dict(
-        line.split("\t") for line in at.run("models", "show", "digits").stdout.splitlines()
+        line.split("\t") for line in cli.run("models", "show", "digits").stdout.splitlines()
     )
     assert facts["folder"] == str(folder)
     assert facts["came by"] == "add"
     assert facts["state"] == "installed"
     assert {path.name for path in folder.iterdir()} < set(facts)
-    shown = json.loads(at.run("models", "show", "digits", "--verify", "--json").stdout)
+    shown = json.loads(cli.run("models", "show", "digits", "--verify", "--json").stdout)
     assert {file["name"] for file in shown["files"]} == {path.name for path in folder.iterdir()}
     assert shown["also_called"] == []
 
 
-def test_rm_removes_the_record_of_an_added_folder_only(at: Place, folder: Path) -> None:
-    at.run("models", "add", folder)
-    done = at.run("models", "rm", "digits")
+def test_rm_removes_the_record_of_an_added_folder_only(cli: CliRunner, folder: Path) -> None:
+    cli.run("models", "add", folder)
+    done = cli.run("models", "rm", "digits")
     assert (done.returncode, done.stderr) == (
         0,
         "voxgate: removed digits; no file was deleted.\n",
     )
-    assert installed(at) == []
+    assert installed(cli) == []
     assert (folder / "config.json").exists()
-    assert at.run("models", "rm", "digits").returncode == 2
+    assert cli.run("models", "rm", "digits").returncode == 2
 
 
-def test_a_model_goes_to_a_machine_without_a_network(at: Place, folder: Path) -> None:
-    at.run("models", "add", folder)
-    assert at.run("models", "export", "digits", "digits.tar").returncode == 0
-    shutil.rmtree(at.folder / "home")
+def test_a_model_goes_to_a_machine_without_a_network(cli: CliRunner, folder: Path) -> None:
+    cli.run("models", "add", folder)
+    assert cli.run("models", "export", "digits", "digits.tar").returncode == 0
+    shutil.rmtree(cli.folder / "home")
     shutil.rmtree(folder)
-    done = at.run("models", "import", "digits.tar")
+    done = cli.run("models", "import", "digits.tar")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("voxgate: imported digits at ")
-    (model,) = installed(at)
+    (model,) = installed(cli)
     assert (model["source"], model["state"]) == ("import", "installed")
-    assert at.run("models", "rm", "digits").stderr.endswith("were freed.\n")
-    assert not [path for path in (at.folder / "home").rglob("*") if path.is_file()]
+    assert cli.run("models", "rm", "digits").stderr.endswith("were freed.\n")
+    assert not [path for path in (cli.folder / "home").rglob("*") if path.is_file()]
 
 
-def test_a_tar_with_an_outside_path_is_refused(at: Place) -> None:
-    with tarfile.open(at.folder / "evil.tar", "w") as tar:
+def test_a_tar_with_an_outside_path_is_refused(cli: CliRunner) -> None:
+    with tarfile.open(cli.folder / "evil.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("../evil"))
-    done = at.run("models", "import", "evil.tar")
+    done = cli.run("models", "import", "evil.tar")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
         "voxgate: evil.tar is not a complete file of `voxgate models export`"
     )
-    assert {path.name for path in at.folder.iterdir()} == {"evil.tar"}
+    assert {path.name for path in cli.folder.iterdir()} == {"evil.tar"}
 
 
 @pytest.mark.parametrize(
@@ -147,23 +147,23 @@ def test_a_tar_with_an_outside_path_is_refused(at: Place) -> None:
     ],
 )
 def test_wrong_usage_has_its_sentence(
-    at: Place, folder: Path, arguments: tuple[str, ...], says: str
+    cli: CliRunner, folder: Path, arguments: tuple[str, ...], says: str
 ) -> None:
-    done = at.run("models", *arguments)
+    done = cli.run("models", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
-    assert installed(at) == []
+    assert installed(cli) == []
 
 
-def test_an_alias_of_no_installed_model_names_the_pull_command(at: Place) -> None:
-    done = at.run("models", "show", "voxtral-small-latest")
+def test_an_alias_of_no_installed_model_names_the_pull_command(cli: CliRunner) -> None:
+    done = cli.run("models", "show", "voxtral-small-latest")
     assert done.returncode == 1
     assert "`voxgate models pull mistralai/Voxtral-Small-24B-2507`" in done.stderr
 
 
-def test_a_folder_without_a_checkpoint_is_not_added(at: Place, folder: Path) -> None:
+def test_a_folder_without_a_checkpoint_is_not_added(cli: CliRunner, folder: Path) -> None:
     (folder / "tekken.json").unlink()
-    done = at.run("models", "add", folder)
+    done = cli.run("models", "add", folder)
     assert done.returncode != 0
     assert "has no tekken.json" in done.stderr
-    assert installed(at) == []
+    assert installed(cli) == []

@@ -22,7 +22,7 @@ from tests.spoken_digits import CHECKPOINT, phrase, takes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.command import Place
+    from tests.cli.command import CliRunner
 
 ALONE = ("unshare", "--map-root-user", "--net")  # a network of its own: no routes, lo down
 ELSEWHERE = "192.0.2.1"  # for documentation, RFC 5737: nobody's
@@ -64,23 +64,23 @@ def alone() -> tuple[str, ...]:
     return ALONE
 
 
-def test_the_embedded_engine_needs_no_network(at: Place, alone: tuple[str, ...]) -> None:
-    done = at.run("--offline", "transcribe", SAMPLE, *MODEL, before=alone)
+def test_the_embedded_engine_needs_no_network(cli: CliRunner, alone: tuple[str, ...]) -> None:
+    done = cli.run("--offline", "transcribe", SAMPLE, *MODEL, before=alone)
     assert done.returncode == 0, done.stderr
     assert "train stopped outside the city" in " ".join(done.stdout.split())
 
 
-def test_voxtral_and_the_server_need_no_network(at: Place, alone: tuple[str, ...]) -> None:
+def test_voxtral_and_the_server_need_no_network(cli: CliRunner, alone: tuple[str, ...]) -> None:
     spoken = phrase(random.Random(6), takes()["george"], 4)
-    sound = spoken.save(at.folder / "four.wav")
-    added = at.run("--offline", "models", "add", CHECKPOINT, "--name", "digits", before=alone)
+    sound = spoken.save(cli.folder / "four.wav")
+    added = cli.run("--offline", "models", "add", CHECKPOINT, "--name", "digits", before=alone)
     assert added.returncode == 0, added.stderr
-    done = at.run("--offline", "transcribe", sound, "-m", "digits", before=alone)
+    done = cli.run("--offline", "transcribe", sound, "-m", "digits", before=alone)
     assert done.stdout.split() == spoken.text.split(), done.stderr
     served = subprocess.run(
         [*alone, sys.executable, "-c", SERVE, sound, "digits"],
-        env={**at.environment, "VOXGATE_AUTH": "off"},
-        cwd=at.folder,
+        env={**cli.environment, "VOXGATE_AUTH": "off"},
+        cwd=cli.folder,
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
@@ -115,20 +115,20 @@ def environment(settings: dict[str, str]) -> dict[str, Any]:
 )
 @pytest.mark.parametrize("how", ["option", "variable", "file"])
 def test_every_use_of_the_network_is_refused_before_it_is_tried(
-    at: Place, arguments: tuple[str | Path, ...], settings: dict[str, str], said: str, how: str
+    cli: CliRunner, arguments: tuple[str | Path, ...], settings: dict[str, str], said: str, how: str
 ) -> None:
-    journal = at.folder / "journal"
-    (at.folder / "site").mkdir()
-    (at.folder / "site" / "sitecustomize.py").write_text(WITNESS, "utf-8")
-    witness = {"JOURNAL": str(journal), "PYTHONPATH": str(at.folder / "site")}
+    journal = cli.folder / "journal"
+    (cli.folder / "site").mkdir()
+    (cli.folder / "site" / "sitecustomize.py").write_text(WITNESS, "utf-8")
+    witness = {"JOURNAL": str(journal), "PYTHONPATH": str(cli.folder / "site")}
     if how == "option":
         arguments = ("--offline", *arguments)
     elif how == "variable":
         settings = {**settings, "VOXGATE_OFFLINE": "yes"}
     else:
-        (at.folder / "home").mkdir()
-        (at.folder / "home" / "config.toml").write_text("offline = true\n", "utf-8")
-    done = at.run(*arguments, **environment(settings | witness))
+        (cli.folder / "home").mkdir()
+        (cli.folder / "home" / "config.toml").write_text("offline = true\n", "utf-8")
+    done = cli.run(*arguments, **environment(settings | witness))
     assert done.returncode == 1
     assert said in done.stderr
     assert "stay offline" in done.stderr
@@ -137,17 +137,17 @@ def test_every_use_of_the_network_is_refused_before_it_is_tried(
     assert all("0.0.0.0" in line for line in tried.splitlines())  # noqa: S104 (its own)
 
 
-def test_a_hub_on_this_machine_is_allowed(at: Place) -> None:
+def test_a_hub_on_this_machine_is_allowed(cli: CliRunner) -> None:
     with Hub().running() as hub:
-        hub.repositories["acme/tiny"] = Repository.from_folder(write_hf(at.folder / "origin"))
-        done = at.run("--offline", "models", "pull", "acme/tiny", HF_ENDPOINT=hub.url)
+        hub.repositories["acme/tiny"] = Repository.from_folder(write_hf(cli.folder / "origin"))
+        done = cli.run("--offline", "models", "pull", "acme/tiny", HF_ENDPOINT=hub.url)
     assert done.returncode == 0, done.stderr
     assert "installed acme/tiny" in done.stderr
 
 
 @pytest.mark.parametrize("value", ["2", "offline", "-"])
-def test_an_invalid_value_of_the_flag(at: Place, value: str) -> None:
-    done = at.run("doctor", VOXGATE_OFFLINE=value)
+def test_an_invalid_value_of_the_flag(cli: CliRunner, value: str) -> None:
+    done = cli.run("doctor", VOXGATE_OFFLINE=value)
     assert done.returncode == 2
     assert f"VOXGATE_OFFLINE: 'offline' must be 1 or 0: '{value}'" in done.stderr
 

@@ -18,7 +18,7 @@ from tests.processes import alive, until
 from tests.sounds import encode
 
 if TYPE_CHECKING:
-    from tests.cli.command import Place
+    from tests.cli.command import CliRunner
 
 MODEL = "cmusphinx/en-us"
 DIGITS = Path(__file__).parents[1] / "data" / "voxtral-digits"
@@ -28,78 +28,78 @@ def spoken() -> dict[str, Any]:
     return recording(encode(clip(), "clip.wav"), model=MODEL)
 
 
-async def listed(at: Place) -> list[dict[str, Any]]:
-    done = await asyncio.to_thread(at.run, "ps", "--json")
+async def listed(cli: CliRunner) -> list[dict[str, Any]]:
+    done = await asyncio.to_thread(cli.run, "ps", "--json")
     assert done.returncode == 0, done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
 
 
-async def test_a_servers_engine_is_listed_and_unloaded(at: Place) -> None:
-    assert await listed(at) == []
-    async with served(at) as server:
-        assert await listed(at) == []  # nothing is loaded before its first use
+async def test_a_servers_engine_is_listed_and_unloaded(cli: CliRunner) -> None:
+    assert await listed(cli) == []
+    async with served(cli) as server:
+        assert await listed(cli) == []  # nothing is loaded before its first use
         assert (await server.client.post("/audio/transcriptions", json=spoken())).status_code == 200
-        (engine,) = await listed(at)
+        (engine,) = await listed(cli)
         assert (engine["model"], engine["state"]) == (MODEL, "idle")
         assert engine["taken"] == 1
         assert engine["memory_bytes"] > 50e6
         assert engine["idle_s"] >= 0
-        table = await asyncio.to_thread(at.run, "ps")
+        table = await asyncio.to_thread(cli.run, "ps")
         headings, row = table.stdout.splitlines()
         assert headings.split("\t")[0] == "model"
         assert row.split("\t")[0] == MODEL
-        done = await asyncio.to_thread(at.run, "unload", MODEL)
+        done = await asyncio.to_thread(cli.run, "unload", MODEL)
         assert (done.returncode, done.stdout) == (0, "")
         assert f"unloaded {MODEL} (process {engine['pid']})" in done.stderr
         assert not alive(engine["pid"])
-        assert await listed(at) == []
+        assert await listed(cli) == []
         again = await server.client.post("/audio/transcriptions", json=spoken())
         assert again.status_code == 200  # it is loaded again when it is asked for
-        assert [engine["pid"]] != [engine["pid"] for engine in await listed(at)]
-    assert list((at.folder / "home" / "run").iterdir()) == []
+        assert [engine["pid"]] != [engine["pid"] for engine in await listed(cli)]
+    assert list((cli.folder / "home" / "run").iterdir()) == []
 
 
-async def test_unloading_waits_for_work_in_progress(at: Place) -> None:
-    async with served(at, "--preload", MODEL) as server:
+async def test_unloading_waits_for_work_in_progress(cli: CliRunner) -> None:
+    async with served(cli, "--preload", MODEL) as server:
         work = asyncio.create_task(server.client.post("/audio/transcriptions", json=spoken()))
-        (engine,) = await listed(at)
-        done = await asyncio.to_thread(at.run, "unload", "--all")
+        (engine,) = await listed(cli)
+        done = await asyncio.to_thread(cli.run, "unload", "--all")
         assert done.returncode == 0, done.stderr
         assert (await work).status_code == 200
         await until(lambda: not alive(engine["pid"]), "the end of the first engine")
 
 
-async def test_a_killed_engine_and_a_killed_server_leave_nothing(at: Place) -> None:
-    async with served(at, "--preload", MODEL) as server:
-        (engine,) = await listed(at)
+async def test_a_killed_engine_and_a_killed_server_leave_nothing(cli: CliRunner) -> None:
+    async with served(cli, "--preload", MODEL) as server:
+        (engine,) = await listed(cli)
         os.kill(engine["pid"], signal.SIGKILL)
-        await until(lambda: not list((at.folder / "home" / "run").iterdir()), "no plate")
+        await until(lambda: not list((cli.folder / "home" / "run").iterdir()), "no plate")
         assert (await server.client.post("/audio/transcriptions", json=spoken())).status_code == 200
-        (engine,) = await listed(at)
+        (engine,) = await listed(cli)
         server.process.kill()
         await until(lambda: not alive(engine["pid"]), "the end of the engine")
-        assert await listed(at) == []
-        assert not list((at.folder / "home" / "run").iterdir())
-        assert not list(at.temp.iterdir())
+        assert await listed(cli) == []
+        assert not list((cli.folder / "home" / "run").iterdir())
+        assert not list(cli.temp.iterdir())
 
 
-async def test_a_model_in_use_is_not_removed(at: Place) -> None:
-    checkpoint = at.folder / "digits"
+async def test_a_model_in_use_is_not_removed(cli: CliRunner) -> None:
+    checkpoint = cli.folder / "digits"
     shutil.copytree(DIGITS, checkpoint)
-    added = at.run("models", "add", checkpoint)
+    added = cli.run("models", "add", checkpoint)
     assert added.returncode == 0, added.stderr
-    async with served(at, "--preload", "digits"):
-        refused = await asyncio.to_thread(at.run, "models", "rm", "digits")
+    async with served(cli, "--preload", "digits"):
+        refused = await asyncio.to_thread(cli.run, "models", "rm", "digits")
         assert refused.returncode == 1
         assert "digits is in memory, in process " in refused.stderr
         assert "`voxgate unload digits`" in refused.stderr
-        (engine,) = await listed(at)
+        (engine,) = await listed(cli)
         assert engine["checkpoint"] == str(checkpoint)
         assert engine["profile"] == "balanced"
         assert len(engine["revision"]) == 40
-        assert (await asyncio.to_thread(at.run, "unload", "digits")).returncode == 0
-        assert (await asyncio.to_thread(at.run, "models", "rm", "digits")).returncode == 0
+        assert (await asyncio.to_thread(cli.run, "unload", "digits")).returncode == 0
+        assert (await asyncio.to_thread(cli.run, "models", "rm", "digits")).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,9 @@ async def test_a_model_in_use_is_not_removed(at: Place) -> None:
         (("--all",), 0, "no model is in memory."),
     ],
 )
-def test_what_is_not_in_memory(at: Place, arguments: tuple[str, ...], code: int, said: str) -> None:
-    done = at.run("unload", *arguments)
+def test_what_is_not_in_memory(
+    cli: CliRunner, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    done = cli.run("unload", *arguments)
     assert done.returncode == code
     assert said in done.stderr

@@ -13,11 +13,11 @@ import pytest
 from tests.cli.command import (
     DEADLINE_S,
     MODEL,
-    Place,
-    catches,
+    CliRunner,
     descendants,
-    is_gone,
-    runs,
+    handles_signal,
+    has_exited,
+    runs_module,
     wait_until,
     write_wav,
 )
@@ -34,7 +34,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def at_work(process: subprocess.Popen[str]) -> set[int]:
     """Wait until decoder and engine run; every process below."""
-    wait_until(lambda: runs(process.pid, ENGINE) and runs(process.pid, DECODER))
+    wait_until(lambda: runs_module(process.pid, ENGINE) and runs_module(process.pid, DECODER))
     return descendants(process.pid)
 
 
@@ -47,23 +47,23 @@ def at_work(process: subprocess.Popen[str]) -> set[int]:
     ],
 )
 def test_a_signal_ends_everything(
-    at: Place, long: Path, number: signal.Signals, code: int, line: str
+    cli: CliRunner, long: Path, number: signal.Signals, code: int, line: str
 ) -> None:
-    with at.running("transcribe", *MODEL, long, "-o", "out") as process:
+    with cli.running("transcribe", *MODEL, long, "-o", "out") as process:
         below = at_work(process)
         os.killpg(process.pid, number)
         out, err = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, out, err.splitlines()) == (code, "", [line])
     assert below
-    assert all(map(is_gone, below))
-    assert not list((at.folder / "out").iterdir())
+    assert all(map(has_exited, below))
+    assert not list((cli.folder / "out").iterdir())
 
 
 @pytest.mark.parametrize("module", ["typer", "av"])
-def test_ctrl_c_while_it_loads_ends_it_silently(at: Place, module: str) -> None:
+def test_ctrl_c_while_it_loads_ends_it_silently(cli: CliRunner, module: str) -> None:
     shim = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(1)\n"
-    (at.folder / f"{module}.py").write_text(shim)
-    done = at.run("doctor")
+    (cli.folder / f"{module}.py").write_text(shim)
+    done = cli.run("doctor")
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
@@ -74,31 +74,33 @@ def test_the_installed_command_loads_as_little() -> None:
     subprocess.run([sys.executable, "-c", loaded], check=True)
 
 
-def test_an_impatient_second_ctrl_c_changes_nothing(at: Place, long: Path) -> None:
-    with at.running("transcribe", *MODEL, long) as process:
+def test_an_impatient_second_ctrl_c_changes_nothing(cli: CliRunner, long: Path) -> None:
+    with cli.running("transcribe", *MODEL, long) as process:
         below = at_work(process)
         for _ in range(5):
             os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, out, err) == (130, "", "voxgate: interrupted.\n")
-    assert all(map(is_gone, below))
+    assert all(map(has_exited, below))
 
 
-def test_kill_9_ends_every_process(at: Place, long: Path) -> None:
-    with at.running("transcribe", *MODEL, long, "-o", "out") as process:
+def test_kill_9_ends_every_process(cli: CliRunner, long: Path) -> None:
+    with cli.running("transcribe", *MODEL, long, "-o", "out") as process:
         below = at_work(process)
         process.kill()
         process.wait()
         assert below
-        wait_until(lambda: all(map(is_gone, below)))
-    assert not list((at.folder / "out").iterdir())
+        wait_until(lambda: all(map(has_exited, below)))
+    assert not list((cli.folder / "out").iterdir())
 
 
-def test_ctrl_c_ends_a_wait_for_an_empty_pipe(at: Place) -> None:
-    os.mkfifo(at.folder / "pipe")
-    with at.running("transcribe", *MODEL, "pipe") as process:
+def test_ctrl_c_ends_a_wait_for_an_empty_pipe(cli: CliRunner) -> None:
+    os.mkfifo(cli.folder / "pipe")
+    with cli.running("transcribe", *MODEL, "pipe") as process:
         tasks = Path(f"/proc/{process.pid}/task")
-        wait_until(lambda: catches(process.pid, signal.SIGTERM) and len(list(tasks.iterdir())) > 1)
+        wait_until(
+            lambda: handles_signal(process.pid, signal.SIGTERM) and len(list(tasks.iterdir())) > 1
+        )
         process.terminate()
         _, err = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, err) == (143, "voxgate: terminated.\n")

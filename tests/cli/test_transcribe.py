@@ -8,14 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import CLIP_WORDS, MODEL, Place, clip, place, without_override, write_wav
+from tests.cli.command import (
+    CLIP_WORDS,
+    MODEL,
+    CliRunner,
+    clip,
+    drop_permission_override,
+    isolated_cli,
+    write_wav,
+)
 from tests.sounds import SAMPLE, Pcm, encode, picture_only
 from voxgate.cli.streams import printable
 from voxgate.transcript.formats import WRITERS
 
 
-def test_only_the_words_go_to_standard_output(at: Place) -> None:
-    done = at.run("transcribe", SAMPLE)
+def test_only_the_words_go_to_standard_output(cli: CliRunner) -> None:
+    done = cli.run("transcribe", SAMPLE)
     assert done.returncode == 0
     assert done.stdout.count("\n") == 1
     assert CLIP_WORDS in done.stdout
@@ -25,27 +33,27 @@ def test_only_the_words_go_to_standard_output(at: Place) -> None:
 
 
 def test_figures_follow_the_transcript_and_a_named_model_needs_no_notice(
-    at: Place, spoken: Pcm
+    cli: CliRunner, spoken: Pcm
 ) -> None:
     data = spoken.astype("<i2").tobytes()
-    done = at.run("transcribe", "-", *MODEL, "--pcm", "s16le:16000", "--figures", stdin=data)
+    done = cli.run("transcribe", "-", *MODEL, "--pcm", "s16le:16000", "--figures", stdin=data)
     assert CLIP_WORDS in done.stdout
     (line,) = done.stderr.splitlines()
     assert line.startswith("voxgate: 2.5 s of sound in ")
     assert "x once it recognised" in line
 
 
-def test_an_ignored_option_is_a_warning(at: Place, spoken: Pcm) -> None:
-    write_wav(at.folder / "note.wav", spoken)
-    done = at.run("transcribe", "note.wav", *MODEL, "--temperature", "0.5", "--seed", "7")
+def test_an_ignored_option_is_a_warning(cli: CliRunner, spoken: Pcm) -> None:
+    write_wav(cli.folder / "note.wav", spoken)
+    done = cli.run("transcribe", "note.wav", *MODEL, "--temperature", "0.5", "--seed", "7")
     assert done.returncode == 0
     assert CLIP_WORDS in done.stdout
     assert [line.split("'")[1] for line in done.stderr.splitlines()] == ["temperature", "seed"]
 
 
-def test_a_terminal_shows_progress(at: Place, spoken: Pcm) -> None:
-    write_wav(at.folder / "note.wav", spoken)
-    code, out, shown = at.watched("transcribe", "note.wav", *MODEL)
+def test_a_terminal_shows_progress(cli: CliRunner, spoken: Pcm) -> None:
+    write_wav(cli.folder / "note.wav", spoken)
+    code, out, shown = cli.run_on_terminal("transcribe", "note.wav", *MODEL)
     assert code == 0
     assert CLIP_WORDS in out
     assert "note.wav" in shown
@@ -53,9 +61,9 @@ def test_a_terminal_shows_progress(at: Place, spoken: Pcm) -> None:
     assert CLIP_WORDS not in shown
 
 
-def test_a_dumb_terminal_shows_none(at: Place, spoken: Pcm) -> None:
-    write_wav(at.folder / "note.wav", spoken)
-    code, out, shown = at.watched("transcribe", "note.wav", *MODEL, TERM="dumb")
+def test_a_dumb_terminal_shows_none(cli: CliRunner, spoken: Pcm) -> None:
+    write_wav(cli.folder / "note.wav", spoken)
+    code, out, shown = cli.run_on_terminal("transcribe", "note.wav", *MODEL, TERM="dumb")
     assert (code, shown) == (0, "")
     assert CLIP_WORDS in out
 
@@ -84,10 +92,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
     (given / "locked.wav").chmod(0)
     (root / "empty").mkdir()
     formats = [part for name in WRITERS for part in ("-f", name)]
-    with place(root) as at:
-        done = at.run(
+    with isolated_cli(root) as cli:
+        done = cli.run(
             *("transcribe", "given", "empty", "no-such.wav", *MODEL, "-o", "out/deep", *formats),
-            preexec=without_override,
+            preexec=drop_permission_override,
         )
         yield Folder(root / "out/deep", done.returncode, done.stdout, done.stderr.splitlines())
 
@@ -116,10 +124,10 @@ def test_each_failure_is_one_line(folder: Folder) -> None:
     assert not any("Traceback" in line for line in folder.errors)
 
 
-def test_several_recordings_are_printed_under_their_names(at: Place, spoken: Pcm) -> None:
-    write_wav(at.folder / "a.wav", spoken)
-    write_wav(at.folder / "silence.wav", 0 * spoken)
-    done = at.run("transcribe", *MODEL, "a.wav", "gone.wav", "silence.wav")
+def test_several_recordings_are_printed_under_their_names(cli: CliRunner, spoken: Pcm) -> None:
+    write_wav(cli.folder / "a.wav", spoken)
+    write_wav(cli.folder / "silence.wav", 0 * spoken)
+    done = cli.run("transcribe", *MODEL, "a.wav", "gone.wav", "silence.wav")
     assert done.returncode == 1
     head, words, gap, *rest = done.stdout.split("\n")
     assert head == "==> a.wav <=="
@@ -130,14 +138,14 @@ def test_several_recordings_are_printed_under_their_names(at: Place, spoken: Pcm
     assert "no words" in silent
 
 
-def test_a_name_cannot_send_control_characters_to_the_terminal(at: Place, spoken: Pcm) -> None:
+def test_a_name_cannot_send_control_characters_to_the_terminal(cli: CliRunner, spoken: Pcm) -> None:
     evil = "a\x1b[2J\nvoxgate: all is well\u202e\u2028.wav"
-    write_wav(at.folder / evil, spoken)
-    (at.folder / f"no{evil}").write_text("no sound")
+    write_wav(cli.folder / evil, spoken)
+    (cli.folder / f"no{evil}").write_text("no sound")
     undecodable = os.fsdecode(b"\x9b2J.wav")
-    (at.folder / undecodable).symlink_to(evil)
+    (cli.folder / undecodable).symlink_to(evil)
     escaped = r"a\x1b[2J\nvoxgate: all is well\u202e\u2028.wav"
-    done = at.run("transcribe", *MODEL, evil, f"no{evil}", undecodable)
+    done = cli.run("transcribe", *MODEL, evil, f"no{evil}", undecodable)
     assert [line for line in done.stdout.splitlines() if "==>" in line] == [
         f"==> {escaped} <==",
         r"==> \udc9b2J.wav <==",
@@ -145,7 +153,7 @@ def test_a_name_cannot_send_control_characters_to_the_terminal(at: Place, spoken
     (line,) = done.stderr.splitlines()
     assert line.startswith("voxgate: ")
     assert f"no{escaped}" in line
-    _, _, screen = at.watched("transcribe", *MODEL, evil, "-o", "out")
+    _, _, screen = cli.run_on_terminal("transcribe", *MODEL, evil, "-o", "out")
     assert escaped in screen
     assert "all is well\u202e" not in screen
     assert "\x1b[2J" not in screen
@@ -156,16 +164,16 @@ def test_a_name_in_any_language_is_shown_as_it_is() -> None:
     assert printable(name) == name
 
 
-def test_standard_input_goes_to_a_file_of_that_name(at: Place, spoken: Pcm) -> None:
-    write_wav(at.folder / "a.wav", spoken)
-    with (at.folder / "a.wav").open("rb") as file:
-        done = at.run("transcribe", *MODEL, "-", "-o", "out", stdin=file)
+def test_standard_input_goes_to_a_file_of_that_name(cli: CliRunner, spoken: Pcm) -> None:
+    write_wav(cli.folder / "a.wav", spoken)
+    with (cli.folder / "a.wav").open("rb") as file:
+        done = cli.run("transcribe", *MODEL, "-", "-o", "out", stdin=file)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert CLIP_WORDS in (at.folder / "out" / "stdin.txt").read_text()
+    assert CLIP_WORDS in (cli.folder / "out" / "stdin.txt").read_text()
 
 
-def test_a_folder_without_recordings_is_named(at: Place) -> None:
-    done = at.run("transcribe", ".")
+def test_a_folder_without_recordings_is_named(cli: CliRunner) -> None:
+    done = cli.run("transcribe", ".")
     assert (done.returncode, done.stdout) == (1, "")
     assert "The folder . holds no recordings" in done.stderr
 

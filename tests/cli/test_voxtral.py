@@ -15,7 +15,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from tests.cli.command import Place, write_wav
+from tests.cli.command import CliRunner, write_wav
 from tests.sounds import RATE, Pcm
 from tests.spoken_digits import CHECKPOINT, FILES, Spoken, joined, phrase, takes
 from tests.transcript.formats.test_formats import parse_srt
@@ -34,14 +34,14 @@ def corpus(seed: int) -> list[Spoken]:
 
 
 @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
-def test_held_out_digits_and_strings_of_them(at: Place, every: int) -> None:
-    spoken, out = corpus(SEED)[::every], at.folder / "out"
+def test_held_out_digits_and_strings_of_them(cli: CliRunner, every: int) -> None:
+    spoken, out = corpus(SEED)[::every], cli.folder / "out"
     for number, each in enumerate(spoken):
-        folder = at.folder / f"in-{number // 75}"
+        folder = cli.folder / f"in-{number // 75}"
         folder.mkdir(exist_ok=True)
         each.save(folder / f"{number:03d}.wav")
-    for folder in at.folder.glob("in-*"):
-        done = at.run("transcribe", folder, "-m", CHECKPOINT, "-o", out)
+    for folder in cli.folder.glob("in-*"):
+        done = cli.run("transcribe", folder, "-m", CHECKPOINT, "-o", out)
         assert done.returncode == 0, done.stderr
     heard = [(out / f"{number:03d}.txt").read_text() for number in range(len(spoken))]
     rate = jiwer.wer([each.text for each in spoken], [words(text) for text in heard])
@@ -49,7 +49,7 @@ def test_held_out_digits_and_strings_of_them(at: Place, every: int) -> None:
     assert rate <= 0.05
 
 
-def test_three_minutes_with_pauses_and_the_time_of_every_word(at: Place) -> None:
+def test_three_minutes_with_pauses_and_the_time_of_every_word(cli: CliRunner) -> None:
     """Pairs of phrases 1 to 2 s apart lie in one window; a longer pause ends it."""
     rng = random.Random(SEED)
     speakers = list(takes().values())
@@ -58,8 +58,8 @@ def test_three_minutes_with_pauses_and_the_time_of_every_word(at: Place) -> None
         phrases.append(phrase(rng, speakers[len(phrases) // 2 % 5], rng.randint(1, 4)))
         pauses.append(rng.uniform(1, 2) if len(phrases) % 2 else rng.uniform(3.3, 5))
     spoken = joined(phrases, pauses)
-    sound = spoken.save(at.folder / "three-minutes.wav")
-    done = at.run("transcribe", sound, "-m", CHECKPOINT, "-f", "verbose_json", **EXACT)
+    sound = spoken.save(cli.folder / "three-minutes.wav")
+    done = cli.run("transcribe", sound, "-m", CHECKPOINT, "-f", "verbose_json", **EXACT)
     assert done.returncode == 0, done.stderr
     heard = json.loads(done.stdout)["words"]
     text = " ".join(word["word"] for word in heard)
@@ -74,7 +74,7 @@ def test_three_minutes_with_pauses_and_the_time_of_every_word(at: Place) -> None
     assert not late
 
 
-def test_subtitles_read_as_well_as_those_of_a_model_with_times(at: Place) -> None:
+def test_subtitles_read_as_well_as_those_of_a_model_with_times(cli: CliRunner) -> None:
     """Cues of two lines that stay for a second, one where somebody begins to speak, and no other.
 
     Which word begins a cue is a guess where a window has several regions: nine of ten are right.
@@ -84,10 +84,10 @@ def test_subtitles_read_as_well_as_those_of_a_model_with_times(at: Place) -> Non
     phrases = [phrase(rng, speakers[number % 5], rng.randint(2, 4)) for number in range(16)]
     pauses = [rng.uniform(1, 2) if number % 2 else rng.uniform(3.3, 5) for number in range(16)]
     spoken = joined(phrases, pauses)
-    sound = spoken.save(at.folder / "phrases.wav")
-    out = at.folder / "out"
+    sound = spoken.save(cli.folder / "phrases.wav")
+    out = cli.folder / "out"
     formats = ("-f", "srt", "-f", "verbose_json")
-    done = at.run("transcribe", sound, "-m", CHECKPOINT, *formats, "-o", out, **EXACT)
+    done = cli.run("transcribe", sound, "-m", CHECKPOINT, *formats, "-o", out, **EXACT)
     assert done.returncode == 0, done.stderr
     cues = parse_srt((out / "phrases.srt").read_text("utf-8"))
     ends = [*(cue.start_ms for cue in cues[1:]), len(spoken.samples) / 8 + 1]
@@ -106,7 +106,7 @@ def test_subtitles_read_as_well_as_those_of_a_model_with_times(at: Place) -> Non
     assert jiwer.wer(spoken.text, text) <= 0.06
     said_at = {heard: begins[said] for said, heard in matched(spoken.text, text)}
     places = accumulate(map(len, texts[:-1]), initial=0)
-    pairs = [(cue.start_ms, said_at.get(at)) for cue, at in zip(cues, places, strict=True)]
+    pairs = [(cue.start_ms, said_at.get(cli)) for cue, cli in zip(cues, places, strict=True)]
     late = [pair for pair in pairs if pair[1] is not None and abs(pair[0] - pair[1]) >= 500]
     print(f"seed {SEED}: {len(cues)} cues, {len(late)} with another word first")
     assert len(late) <= len(cues) / 10
@@ -143,9 +143,9 @@ def chord() -> Pcm:
 
 
 @pytest.mark.parametrize("sound", [silence, noise, chord])
-def test_sound_without_speech_gives_no_text(at: Place, sound: Callable[[], Pcm]) -> None:
-    path = write_wav(at.folder / "sound.wav", sound())
-    done = at.run("transcribe", path, "-m", CHECKPOINT)
+def test_sound_without_speech_gives_no_text(cli: CliRunner, sound: Callable[[], Pcm]) -> None:
+    path = write_wav(cli.folder / "sound.wav", sound())
+    done = cli.run("transcribe", path, "-m", CHECKPOINT)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
@@ -162,15 +162,15 @@ def words(text: str) -> str:
     ],
 )
 def test_a_broken_checkpoint_has_its_error(
-    at: Place, spoken: Pcm, break_it: Callable[[Path], None], sentence: str
+    cli: CliRunner, spoken: Pcm, break_it: Callable[[Path], None], sentence: str
 ) -> None:
-    folder = at.folder / "broken"
+    folder = cli.folder / "broken"
     folder.mkdir()
     for file in FILES:
         (folder / file.name).write_bytes(file.read_bytes())
     break_it(folder)
-    sound = write_wav(at.folder / "sound.wav", spoken)
-    done = at.run("transcribe", sound, "-m", folder)
+    sound = write_wav(cli.folder / "sound.wav", spoken)
+    done = cli.run("transcribe", sound, "-m", folder)
     assert done.returncode != 0
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

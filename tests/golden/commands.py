@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tests.cli.command import Place, clip, place, write_wav
+from tests.cli.command import CliRunner, clip, isolated_cli, write_wav
 from tests.golden.cases import Case, case
 from tests.golden.forked import run_all
 from tests.sounds import SAMPLE
@@ -77,31 +77,31 @@ PLAIN: dict[str, tuple[str, ...]] = {
 
 def collect(folder: Path) -> dict[str, Case]:
     """Run everything."""
-    with place(folder) as at:
+    with isolated_cli(folder) as cli:
         (folder / "text.wav").write_text("This is a text.\n" * 20)
         (folder / "empty.wav").touch()
         (folder / "hollow").mkdir()
-        helps = run_all(at, [(*name.split(), "--help") for name in COMMANDS])
+        helps = run_all(cli, [(*name.split(), "--help") for name in COMMANDS])
         found = {
-            f"help {name}".strip(): shown_help(at, done)
+            f"help {name}".strip(): shown_help(cli, done)
             for name, done in zip(COMMANDS, helps, strict=True)
         }
         calls = {**PLAIN, **{f"misuse: {name}": call for name, call in MISUSE.items()}}
-        done = run_all(at, list(calls.values()))
-        found |= {name: outcome(at, each) for name, each in zip(calls, done, strict=True)}
-        found |= transcripts(at) | keys(at)
-        found["doctor json"] = doctor(at)
+        done = run_all(cli, list(calls.values()))
+        found |= {name: outcome(cli, each) for name, each in zip(calls, done, strict=True)}
+        found |= transcripts(cli) | keys(cli)
+        found["doctor json"] = doctor(cli)
     return found
 
 
-def run(at: Place, *arguments: str) -> Case:
+def run(cli: CliRunner, *arguments: str) -> Case:
     """Exit code and standard output; standard error is prose."""
-    return outcome(at, at.run(*arguments))
+    return outcome(cli, cli.run(*arguments))
 
 
-def outcome(at: Place, done: CompletedProcess[str]) -> Case:
+def outcome(cli: CliRunner, done: CompletedProcess[str]) -> Case:
     value = {"code": done.returncode, "stdout": parsed(done.stdout), "prose": done.stderr}
-    return case(value, places(at))
+    return case(value, places(cli))
 
 
 def parsed(text: str) -> Any:
@@ -112,11 +112,11 @@ def parsed(text: str) -> Any:
     return text.splitlines()
 
 
-def places(at: Place) -> Mapping[str, str]:
-    return {str(at.folder): "<folder>", str(at.temp): "<temp>", str(SAMPLE.parent): "<samples>"}
+def places(cli: CliRunner) -> Mapping[str, str]:
+    return {str(cli.folder): "<folder>", str(cli.temp): "<temp>", str(SAMPLE.parent): "<samples>"}
 
 
-def shown_help(at: Place, done: CompletedProcess[str]) -> Case:
+def shown_help(cli: CliRunner, done: CompletedProcess[str]) -> Case:
     """Usage, names of options and commands, and defaults; the whole page is prose."""
     page = done.stdout
     options = page.partition("\nOptions:")[2]
@@ -129,30 +129,30 @@ def shown_help(at: Place, done: CompletedProcess[str]) -> Case:
         "defaults": defaults,
         "prose": " ".join(page.split()),
     }
-    return case(value, places(at))
+    return case(value, places(cli))
 
 
-def transcripts(at: Place) -> dict[str, Case]:
+def transcripts(cli: CliRunner) -> dict[str, Case]:
     """The voice note in every format, in files and on standard output."""
     wanted = [argument for name in FORMATS for argument in ("-f", name)]
-    found = {"transcribe": run(at, "transcribe", *MODEL, *wanted, "-o", "out", str(SAMPLE))}
-    for path in sorted((at.folder / "out").iterdir()):
+    found = {"transcribe": run(cli, "transcribe", *MODEL, *wanted, "-o", "out", str(SAMPLE))}
+    for path in sorted((cli.folder / "out").iterdir()):
         written = parsed(path.read_text("utf-8"))
-        found[f"written {path.name}"] = case(written, places(at), numbers=UNSTABLE)
-    piped = at.run(
-        "transcribe", *MODEL, "-", stdin=write_wav(at.folder / "a.wav", clip()).read_bytes()
+        found[f"written {path.name}"] = case(written, places(cli), numbers=UNSTABLE)
+    piped = cli.run(
+        "transcribe", *MODEL, "-", stdin=write_wav(cli.folder / "a.wav", clip()).read_bytes()
     )
-    return {**found, "piped": outcome(at, piped)}
+    return {**found, "piped": outcome(cli, piped)}
 
 
 UNSTABLE = {"confidence", "avg_logprob"}
 """Numbers whose last digits may differ between processors."""
 
 
-def keys(at: Place) -> dict[str, Case]:
+def keys(cli: CliRunner) -> dict[str, Case]:
     """The life of a key; what is random about it is replaced."""
-    made = at.run("keys", "create", "--name", "golden")
-    found = {"keys create": outcome(at, made)}
+    made = cli.run("keys", "create", "--name", "golden")
+    found = {"keys create": outcome(cli, made)}
     calls = {
         "keys list": ("keys", "list"),
         "keys list json": ("keys", "list", "--json"),
@@ -160,9 +160,9 @@ def keys(at: Place) -> dict[str, Case]:
         "keys list revoked": ("keys", "list"),
     }
     for name, call in calls.items():
-        (done,) = run_all(at, [call])
+        (done,) = run_all(cli, [call])
         done.stdout, done.stderr = (without_digits(each) for each in (done.stdout, done.stderr))
-        found[name] = outcome(at, done)
+        found[name] = outcome(cli, done)
     return found
 
 
@@ -171,9 +171,9 @@ def without_digits(text: str) -> str:
     return re.sub(r"sk-vg-\w*\.{3}\w+", "<label>", re.sub(r"\b[0-9a-f]{64}\b", "<hash>", text))
 
 
-def doctor(at: Place) -> Case:
+def doctor(cli: CliRunner) -> Case:
     """The checks' names and fields: what they find is the machine's."""
-    done = at.run("--offline", "doctor", "--json")
+    done = cli.run("--offline", "doctor", "--json")
     checks = json.loads(done.stdout)
     value = {
         "code": done.returncode,
@@ -181,7 +181,7 @@ def doctor(at: Place) -> Case:
         "states": {c["name"]: c["state"] for c in checks if c["name"] in SURE},
         "settings": [c["found"].split(", ")[0] for c in checks if c["name"] == "settings"],
     }
-    return case(value, places(at))
+    return case(value, places(cli))
 
 
 SURE = {"voxgate", "python", "av", "soxr", "spool", "home", "cmusphinx/en-us", "decoder", "engine"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from tests.cli.command import Place, clip, place
+from tests.cli.command import CliRunner, clip, isolated_cli
 from tests.golden import names
 from tests.golden.cases import NUMBERS, Case, case
 
@@ -51,8 +51,8 @@ BAD_HEALTH = (b"{}", HEALTH.replace(b"4711", b"-1"), HEALTH.replace(b'"a/b"', b"
 
 def collect(folder: Path) -> dict[str, Case]:
     """Encode and decode, then ask a real engine and look at its record."""
-    with place(folder) as at:
-        return {**messages(), **running(at), **records(at)}
+    with isolated_cli(folder) as cli:
+        return {**messages(), **running(cli), **records(cli)}
 
 
 def messages() -> dict[str, Case]:
@@ -107,21 +107,25 @@ def refused(decode: Any, line: bytes) -> Case:
     return case({"value": names.encode_line(value).decode()})
 
 
-def running(at: Place) -> dict[str, Case]:
+def running(cli: CliRunner) -> dict[str, Case]:
     """A real engine: its ready line, health, answers, record, and its end."""
-    socket = at.temp / "engine"
-    folder = at.folder / "home" / "run"
-    with at.running("engine", MODEL, "--socket", str(socket)) as process:
+    socket = cli.temp / "engine"
+    folder = cli.folder / "home" / "run"
+    with cli.running("engine", MODEL, "--socket", str(socket)) as process:
         assert process.stdout is not None
         ready = process.stdout.readline()
         (record,) = folder.iterdir()
-        stand_ins = {str(socket): "<socket>", str(process.pid): "<pid>", str(at.folder): "<folder>"}
+        stand_ins = {
+            str(socket): "<socket>",
+            str(process.pid): "<pid>",
+            str(cli.folder): "<folder>",
+        }
         found = {
             "ready": case(ready),
             "record": case([record.name, record.read_text()], stand_ins),
             "record mode": Case(oct(record.stat().st_mode)),
             "socket mode": Case(oct(socket.stat().st_mode)),
-            "ps": case(json.loads(at.run("ps", "--json").stdout), stand_ins),
+            "ps": case(json.loads(cli.run("ps", "--json").stdout), stand_ins),
         }
         transport = httpx2.HTTPTransport(uds=str(socket))
         with httpx2.Client(transport=transport, base_url="http://engine", timeout=60) as client:
@@ -159,22 +163,22 @@ OLD: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def records(at: Place) -> dict[str, Case]:
+def records(cli: CliRunner) -> dict[str, Case]:
     """`ps` reads records that older engines hold, and takes away what dead ones have left."""
     found = {}
     for name, facts in OLD.items():
-        with held(at, facts | {"pid": os.getpid()}):
-            shown = json.loads(at.run("ps", "--json").stdout)
+        with held(cli, facts | {"pid": os.getpid()}):
+            shown = json.loads(cli.run("ps", "--json").stdout)
         found[f"ps: {name}"] = case(shown)
-    folder = at.folder / "home" / "run"
-    at.run("ps")
+    folder = cli.folder / "home" / "run"
+    cli.run("ps")
     found["ps: left"] = Case(sorted(path.name for path in folder.iterdir()))
     return found
 
 
 @contextmanager
-def held(at: Place, facts: dict[str, Any]) -> Iterator[None]:
-    path = at.folder / "home" / "run" / f"{facts['pid']}.json"
+def held(cli: CliRunner, facts: dict[str, Any]) -> Iterator[None]:
+    path = cli.folder / "home" / "run" / f"{facts['pid']}.json"
     with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.write(json.dumps(facts))

@@ -19,21 +19,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.cli.command import Place
+    from tests.cli.command import CliRunner
 
 AT_ONCE = 2
 LIBRARIES = ("typer", "sqlalchemy.ext.asyncio", "alembic.command", "aiosqlite", "httpx2")
 """What several commands import; without them in front, each child would import them."""
 
 
-def run_all(at: Place, calls: list[tuple[str, ...]]) -> list[subprocess.CompletedProcess[str]]:
-    """Run each call in a process of its own, in the place's folder and environment."""
+def run_all(cli: CliRunner, calls: list[tuple[str, ...]]) -> list[subprocess.CompletedProcess[str]]:
+    """Run each call in a process of its own, in the runner's folder and environment."""
     root = Path(__file__).parent.parent.parent
     done = subprocess.run(
         [sys.executable, "-m", "tests.golden.forked"],
         input=json.dumps(calls).encode(),
-        env=at.environment | {"PYTHONPATH": str(root), "COLUMNS": "100"},
-        cwd=at.folder,
+        env=cli.environment | {"PYTHONPATH": str(root), "COLUMNS": "100"},
+        cwd=cli.folder,
         capture_output=True,
         check=True,
     )
@@ -75,9 +75,9 @@ def _reap(numbers: dict[int, int], codes: dict[int, int]) -> None:
     codes[numbers[pid]] = os.waitstatus_to_exitcode(status)
 
 
-def _child(command: object, arguments: list[str], place: Path) -> None:
+def _child(command: object, arguments: list[str], output: Path) -> None:
     """Become the command; never return."""
-    for target, path in ((0, os.devnull), (1, f"{place}.out"), (2, f"{place}.err")):
+    for target, path in ((0, os.devnull), (1, f"{output}.out"), (2, f"{output}.err")):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), target)
     sys.argv = ["voxgate", *arguments]
     code = 0

@@ -11,7 +11,7 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 from tests.api.serving import recording, served
-from tests.cli.command import Place, clip, place, write_wav
+from tests.cli.command import CliRunner, clip, isolated_cli, write_wav
 from tests.golden import checkpoint
 from tests.golden.cases import DATA, Case, case
 from tests.golden.commands import parsed
@@ -32,8 +32,8 @@ CONFIG = '# Settings of an old home.\nmax_decoders = 3\nwhile_loading = "refuse"
 
 def write(folder: Path) -> None:
     """Make a home with the present code and keep it: only when the format is meant to change."""
-    with place(folder) as at:
-        known = asyncio.run(_lived(at))
+    with isolated_cli(folder) as cli:
+        known = asyncio.run(_lived(cli))
         source = checkpoint.write(folder / "tiny", width=16, texts=64)
         for call in (
             ("models", "add", source, "--name", MODEL),
@@ -41,7 +41,7 @@ def write(folder: Path) -> None:
             ("models", "rm", MODEL),
             ("models", "import", folder / "bundle"),
         ):
-            done = at.run(*call)
+            done = cli.run(*call)
             assert done.returncode == 0, done.stderr
         home = folder / "home"
         with sqlite3.connect(home / LEDGER) as ledger:
@@ -54,15 +54,15 @@ def write(folder: Path) -> None:
         KNOWN.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
 
 
-async def _lived(at: Place) -> dict[str, Any]:
+async def _lived(cli: CliRunner) -> dict[str, Any]:
     """Make keys and generations: one that succeeds, one whose recording is no sound."""
     keys = {
-        name: at.run("keys", "create", "--name", name).stdout.strip() for name in ("alice", "bob")
+        name: cli.run("keys", "create", "--name", name).stdout.strip() for name in ("alice", "bob")
     }
-    assert at.run("keys", "revoke", "bob").returncode == 0
-    wav = write_wav(at.folder / "clip.wav", clip()).read_bytes()
+    assert cli.run("keys", "revoke", "bob").returncode == 0
+    wav = write_wav(cli.folder / "clip.wav", clip()).read_bytes()
     ids = []
-    async with served(at) as server:
+    async with served(cli) as server:
         for sound in (wav, b"This is a text and no sound."):
             body = recording(sound, model=SPHINX, user="user", session_id="session")
             headers = _bearer(keys["alice"]) | {"HTTP-Referer": "https://a.example"}
@@ -80,16 +80,16 @@ def collect(folder: Path) -> dict[str, Case]:
     """Open a copy of the old home with the present code, then make a new one beside it."""
     known = json.loads(KNOWN.read_text("utf-8"))
     (folder / "new").mkdir()
-    with place(folder) as at:
+    with isolated_cli(folder) as cli:
         _copy(folder / "home")
-        found = _listed(at)
-        found |= asyncio.run(_served(at, known))
+        found = _listed(cli)
+        found |= asyncio.run(_served(cli, known))
         found["old ledger's schema"] = Case(_schema(folder / "home"))
-        removed = at.run("models", "rm", MODEL)
+        removed = cli.run("models", "rm", MODEL)
         left = sorted(path.name for path in (folder / "home" / "models" / "acme").iterdir())
         found["removed"] = case({"code": removed.returncode, "left": left, "prose": removed.stderr})
-    with place(folder / "new") as at:
-        return found | _fresh(at)
+    with isolated_cli(folder / "new") as cli:
+        return found | _fresh(cli)
 
 
 def _copy(home: Path) -> None:
@@ -101,7 +101,7 @@ def _copy(home: Path) -> None:
         os.utime(path, ns=(entry["mtime_ns"], entry["mtime_ns"]))
 
 
-def _listed(at: Place) -> dict[str, Case]:
+def _listed(cli: CliRunner) -> dict[str, Case]:
     """What the commands say of the old home. Times and hashes are those that lie there."""
     calls: dict[str, tuple[str, ...]] = {
         "keys": ("keys", "list", "--json"),
@@ -112,20 +112,20 @@ def _listed(at: Place) -> dict[str, Case]:
         "export": ("models", "export", MODEL, "exported"),
     }
     found = {}
-    for (name, _), done in zip(calls.items(), run_all(at, list(calls.values())), strict=True):
+    for (name, _), done in zip(calls.items(), run_all(cli, list(calls.values())), strict=True):
         value = {"code": done.returncode, "stdout": parsed(done.stdout), "prose": done.stderr}
-        found[name] = case(value, {str(at.folder): "<folder>"}, numbers=set(), volatile=False)
-    exported = (at.folder / "exported").read_bytes()
-    with tarfile.open(at.folder / "exported") as tar:
+        found[name] = case(value, {str(cli.folder): "<folder>"}, numbers=set(), volatile=False)
+    exported = (cli.folder / "exported").read_bytes()
+    with tarfile.open(cli.folder / "exported") as tar:
         members = [(m.name, m.size, m.mode, m.mtime) for m in tar]
     found["exported"] = Case([exported == BUNDLE.read_bytes(), len(exported), members])
     return found
 
 
-async def _served(at: Place, known: dict[str, Any]) -> dict[str, Case]:
+async def _served(cli: CliRunner, known: dict[str, Any]) -> dict[str, Case]:
     """What a server on the old home answers: keys, generations, models, and `while_loading`."""
     found: dict[str, Case] = {}
-    async with served(at) as server:
+    async with served(cli) as server:
         for id_ in known["generations"]:
             headers = _bearer(known["keys"]["alice"])
             answer = await server.client.get("/generation", params={"id": id_}, headers=headers)
@@ -142,22 +142,22 @@ async def _served(at: Place, known: dict[str, Any]) -> dict[str, Case]:
     return found
 
 
-def _fresh(at: Place) -> dict[str, Case]:
+def _fresh(cli: CliRunner) -> dict[str, Case]:
     """Import the old bundle into a new home, and make a new ledger."""
-    imported = at.run("models", "import", BUNDLE)
-    models = at.folder / "home" / "models"
+    imported = cli.run("models", "import", BUNDLE)
+    models = cli.folder / "home" / "models"
     record = json.loads((models / f"{MODEL}.json").read_text("utf-8"))
     found = {
         "import": case(
-            {"code": imported.returncode, "prose": imported.stderr}, {str(at.folder): "<folder>"}
+            {"code": imported.returncode, "prose": imported.stderr}, {str(cli.folder): "<folder>"}
         ),
         "imported record": case(record, numbers={"mtime_ns"}),
         "imported files": Case(_tree(models)),
-        "verify imported": Case(at.run("models", "show", MODEL, "--verify").returncode),
+        "verify imported": Case(cli.run("models", "show", MODEL, "--verify").returncode),
     }
-    at.run("keys", "list")
-    found["new ledger's schema"] = Case(_schema(at.folder / "home"))
-    found["new home"] = Case(_tree(at.folder / "home"))
+    cli.run("keys", "list")
+    found["new ledger's schema"] = Case(_schema(cli.folder / "home"))
+    found["new home"] = Case(_tree(cli.folder / "home"))
     return found
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tests.cli.command import Place, place
+from tests.cli.command import CliRunner, isolated_cli
 from tests.golden import checkpoint
 from tests.golden.cases import DATA, Case, case
 from tests.golden.names import int4_form, int8_form
@@ -48,9 +48,9 @@ CONFIG = {
 
 def write(folder: Path) -> None:
     """Keep the files that the present code makes: only when the format is meant to change."""
-    with place(folder) as at:
+    with isolated_cli(folder) as cli:
         for profile in SCHEMES:
-            file = _started(at, profile, None)
+            file = _started(cli, profile, None)
             _old(profile).write_bytes(gzip.compress(file.read_bytes(), 9, mtime=0))
     FORMS.write_text(json.dumps({profile: _form(profile) for profile in SCHEMES}) + "\n", "utf-8")
 
@@ -59,16 +59,16 @@ def collect(folder: Path) -> dict[str, Case]:
     """Start an engine on an old file in each profile; in `balanced` also on none."""
     found = {}
     forms = json.loads(FORMS.read_text("utf-8"))
-    with place(folder) as at:
+    with isolated_cli(folder) as cli:
         for profile in SCHEMES:
             old = gzip.decompress(_old(profile).read_bytes())
             if profile == "balanced" or forms[profile] != _form(profile):
-                made = _started(at, profile, None).read_bytes()
+                made = _started(cli, profile, None).read_bytes()
                 arrays = _header(made)["arrays"]
                 found[f"{profile} names"] = Case(_names(arrays))
                 found[f"{profile} arrays {_form(profile)}"] = Case(arrays)
                 old = old if forms[profile] == _form(profile) else made
-            found[f"{profile} old file"] = _mapped(at, profile, old)
+            found[f"{profile} old file"] = _mapped(cli, profile, old)
     return found
 
 
@@ -77,9 +77,9 @@ def _form(profile: str) -> str:
     return int8_form()[:12] + (f" {int4_form()}" if profile == "fast" else "")
 
 
-def _mapped(at: Place, profile: str, old: bytes) -> Case:
+def _mapped(cli: CliRunner, profile: str, old: bytes) -> Case:
     """Whether an engine leaves the old file as it is, and makes no other."""
-    file = _started(at, profile, old)
+    file = _started(cli, profile, old)
     stat = file.stat()
     others = sorted(path.name for path in file.parent.parent.glob(".voxgate-*"))
     return case({
@@ -89,9 +89,9 @@ def _mapped(at: Place, profile: str, old: bytes) -> Case:
     })  # fmt: skip
 
 
-def _started(at: Place, profile: str, old: bytes | None) -> Path:
+def _started(cli: CliRunner, profile: str, old: bytes | None) -> Path:
     """Start an engine, with an old file if there is one, and end it; return the file it uses."""
-    folder = at.folder / "tiny"
+    folder = cli.folder / "tiny"
     shutil.rmtree(folder, ignore_errors=True)
     checkpoint.write(folder, tekken=TEKKEN)
     key = _key(folder, profile)
@@ -101,8 +101,8 @@ def _started(at: Place, profile: str, old: bytes | None) -> Path:
         file.write_bytes(_keyed(old, key))
         os.utime(file, ns=(checkpoint.MTIME_NS, checkpoint.MTIME_NS))
     settings = {"VOXGATE_PROFILE": profile, "VOXGATE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-    socket = at.temp / "engine"
-    with at.running("engine", str(folder), "--socket", str(socket), **settings) as process:
+    socket = cli.temp / "engine"
+    with cli.running("engine", str(folder), "--socket", str(socket), **settings) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         if "ready" not in process.stdout.readline():

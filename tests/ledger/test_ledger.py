@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import without_override
+from tests.cli.command import drop_permission_override
 from tests.ledger.others import run, sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.errors import ledger_errors
@@ -123,7 +123,7 @@ async def test_rows_that_went_bad(ledger: Ledger, path: Path, column: str, value
 @pytest.mark.parametrize("rights", [0o500, 0o000])
 def test_a_folder_without_rights(path: Path, rights: int) -> None:
     path.parent.mkdir(mode=rights)
-    code, said = run("print('opened')", path, before=without_override)
+    code, said = run("print('opened')", path, before=drop_permission_override)
     path.parent.chmod(0o700)
     assert code == 1
     assert f"{path} cannot be used: Permission denied. Give this user the right" in said
@@ -132,7 +132,7 @@ def test_a_folder_without_rights(path: Path, rights: int) -> None:
 def test_a_file_without_the_right_to_write(path: Path) -> None:
     assert run("await ledger.keys.create('laptop')", path) == (0, "")
     path.chmod(0o400)
-    code, said = run("print('opened')", path, before=without_override)
+    code, said = run("print('opened')", path, before=drop_permission_override)
     assert code == 1
     assert f"{path} cannot be used: Permission denied. Give this user the right" in said
 

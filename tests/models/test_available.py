@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.serving import recording, served
-from tests.cli.command import DEADLINE_S, Place, place
+from tests.cli.command import DEADLINE_S, CliRunner, isolated_cli
 from tests.failures import raises
 from tests.sounds import SAMPLE
 from tests.spoken_digits import CHECKPOINT
@@ -20,9 +20,9 @@ from voxgate.settings import Settings
 
 
 @pytest.fixture
-def at(tmp_path: Path) -> Iterator[Place]:
-    with place(tmp_path) as made:
-        yield made
+def cli(tmp_path: Path) -> Iterator[CliRunner]:
+    with isolated_cli(tmp_path) as runner:
+        yield runner
 
 
 def test_installed_models_are_listed_after_built_in_ones(
@@ -57,38 +57,38 @@ def test_a_changed_model_is_refused_and_not_listed(
     assert "mine" not in list(AvailableModels(settings))
 
 
-def test_an_installed_model_transcribes_by_its_name(at: Place) -> None:
-    assert at.run("models", "add", CHECKPOINT, "--name", "acme/digits").returncode == 0
-    done = at.run("transcribe", SAMPLE, "-m", "acme/digits", "-f", "json")
+def test_an_installed_model_transcribes_by_its_name(cli: CliRunner) -> None:
+    assert cli.run("models", "add", CHECKPOINT, "--name", "acme/digits").returncode == 0
+    done = cli.run("transcribe", SAMPLE, "-m", "acme/digits", "-f", "json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["model"] == "acme/digits"
     assert answer["text"]
 
 
-def test_an_engine_is_started_by_the_name_of_an_installed_model(at: Place) -> None:
-    assert at.run("models", "add", CHECKPOINT, "--name", "acme/digits").returncode == 0
-    with at.running("engine", "acme/digits", "--socket", at.temp / "engine") as process:
+def test_an_engine_is_started_by_the_name_of_an_installed_model(cli: CliRunner) -> None:
+    assert cli.run("models", "add", CHECKPOINT, "--name", "acme/digits").returncode == 0
+    with cli.running("engine", "acme/digits", "--socket", cli.temp / "engine") as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline()) == {"ready": "acme/digits"}
         process.terminate()
         assert process.wait(DEADLINE_S) == 0
 
 
-def test_the_model_that_was_installed_last_is_the_default(at: Place) -> None:
+def test_the_model_that_was_installed_last_is_the_default(cli: CliRunner) -> None:
     for name in ("acme/first", "acme/last"):
-        assert at.run("models", "add", CHECKPOINT, "--name", name).returncode == 0
-    done = at.run("transcribe", SAMPLE, "-f", "json")
+        assert cli.run("models", "add", CHECKPOINT, "--name", name).returncode == 0
+    done = cli.run("transcribe", SAMPLE, "-f", "json")
     assert json.loads(done.stdout)["model"] == "acme/last"
     assert "acme/last is used, the model that was installed last" in done.stderr
-    assert at.run("models", "rm", "acme/last").returncode == 0
-    done = at.run("transcribe", SAMPLE, "-f", "json")
+    assert cli.run("models", "rm", "acme/last").returncode == 0
+    done = cli.run("transcribe", SAMPLE, "-f", "json")
     assert json.loads(done.stdout)["model"] == "acme/first"
 
 
-async def test_a_server_lists_an_installed_model_and_transcribes_with_it(at: Place) -> None:
-    assert at.run("models", "add", CHECKPOINT, "--name", "acme/digits").returncode == 0
-    async with served(at) as server:
+async def test_a_server_lists_an_installed_model_and_transcribes_with_it(cli: CliRunner) -> None:
+    assert cli.run("models", "add", CHECKPOINT, "--name", "acme/digits").returncode == 0
+    async with served(cli) as server:
         models = (await server.client.get("/models")).json()["data"]
         assert [model["id"] for model in models] == [*BUILT_IN_MODELS, "acme/digits"]
         (listed,) = (model for model in models if model["id"] == "acme/digits")

@@ -18,17 +18,17 @@ from voxgate.settings import Settings
 from voxgate.voxtral.checkpoint.directory import open_directory
 
 if TYPE_CHECKING:
-    from tests.cli.command import Place
+    from tests.cli.command import CliRunner
     from voxgate.cli.checks.check import Check
 
 NAME = "acme/mine"
 
 
 @pytest.fixture
-def settings(at: Place) -> Settings:
+def settings(cli: CliRunner) -> Settings:
     """Of a home with one model."""
-    settings = Settings(home=Path(at.environment["VOXGATE_HOME"]))
-    Registry.open(settings).add(write_hf(at.folder / "it is mine"), NAME)
+    settings = Settings(home=Path(cli.environment["VOXGATE_HOME"]))
+    Registry.open(settings).add(write_hf(cli.folder / "it is mine"), NAME)
     return settings
 
 
@@ -37,17 +37,17 @@ def found(settings: Settings, name: str = NAME) -> Check:
     return check
 
 
-def mended(at: Place, settings: Settings, name: str = NAME) -> Check:
+def mended(cli: CliRunner, settings: Settings, name: str = NAME) -> Check:
     """What is found after the command that was named."""
     program, *arguments = shlex.split(found(settings, name).mend)
     assert program == "voxgate"
-    done = at.run(*arguments)
+    done = cli.run(*arguments)
     assert done.returncode == 0, done.stderr
     return found(settings, name)
 
 
-def files(at: Place, ending: str) -> Path:
-    return next((at.folder / "it is mine").glob(f"*{ending}"))
+def files(cli: CliRunner, ending: str) -> Path:
+    return next((cli.folder / "it is mine").glob(f"*{ending}"))
 
 
 def test_a_sound_one_says_what_it_takes(settings: Settings) -> None:
@@ -56,41 +56,41 @@ def test_a_sound_one_says_what_it_takes(settings: Settings) -> None:
     assert "of memory as 'balanced'" in check.found
 
 
-def test_one_that_merely_looks_changed_is_compared(at: Place, settings: Settings) -> None:
-    files(at, "tekken.json").touch()
+def test_one_that_merely_looks_changed_is_compared(cli: CliRunner, settings: Settings) -> None:
+    files(cli, "tekken.json").touch()
     check = found(settings)
     assert check.state == "problem"
     assert "tekken.json was changed after it was installed" in check.found
     assert "--verify" in check.mend
-    assert mended(at, settings).state == "ok"
+    assert mended(cli, settings).state == "ok"
 
 
-def test_one_that_was_changed_is_got_again(at: Place, settings: Settings) -> None:
-    files(at, "generation_config.json").write_text('{"eos_token_id": 22}')
+def test_one_that_was_changed_is_got_again(cli: CliRunner, settings: Settings) -> None:
+    files(cli, "generation_config.json").write_text('{"eos_token_id": 22}')
     check = found(settings)
     assert (check.state, check.mend.split()[:3]) == ("problem", ["voxgate", "models", "add"])
-    assert mended(at, settings).state == "ok"
+    assert mended(cli, settings).state == "ok"
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_one_that_lost_a_file_is_got_again(at: Place, settings: Settings, whole: bool) -> None:
-    for file in [files(at, ".safetensors")] if whole else (at.folder / "it is mine").iterdir():
+def test_one_that_lost_a_file_is_got_again(cli: CliRunner, settings: Settings, whole: bool) -> None:
+    for file in [files(cli, ".safetensors")] if whole else (cli.folder / "it is mine").iterdir():
         file.unlink()
     check = found(settings)
     assert (check.state, check.mend.split()[:3]) == ("problem", ["voxgate", "models", "add"])
 
 
-def test_a_broken_record_is_removed_and_hides_no_other(at: Place, settings: Settings) -> None:
+def test_a_broken_record_is_removed_and_hides_no_other(cli: CliRunner, settings: Settings) -> None:
     (settings.home / "models" / "acme" / "broken.json").write_text('{"version": 1')
     assert found(settings).state == "ok"
     check = found(settings, "acme/broken")
     assert (check.state, check.mend) == ("problem", "voxgate models rm acme/broken")
-    assert at.run(*shlex.split(check.mend)[1:]).returncode == 0
+    assert cli.run(*shlex.split(check.mend)[1:]).returncode == 0
     assert "acme/broken" not in {check.name for check in check_models(settings)}
 
 
-def test_one_that_does_not_fit_names_what_would(at: Place, settings: Settings) -> None:
-    folder = open_directory(at.folder / "it is mine")
+def test_one_that_does_not_fit_names_what_would(cli: CliRunner, settings: Settings) -> None:
+    folder = open_directory(cli.folder / "it is mine")
     needs = memory_by_profile(checkpoint_spec(folder, NAME))
     assert needs["fast"] < needs["balanced"]
     tight = replace(settings, engine_memory_bytes=needs["balanced"] - 1)
