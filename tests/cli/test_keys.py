@@ -108,7 +108,7 @@ def test_revoking(cli: CliRunner) -> None:
     assert f"revoked the key 'laptop' ({secret[:9]}...{secret[-4:]})" in done.stderr
     again = cli.run("keys", "revoke", secret)
     assert again.returncode == 2
-    assert "revoked already" in again.stderr
+    assert "already revoked" in again.stderr
     assert secret not in again.stderr
 
 

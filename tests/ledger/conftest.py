@@ -8,7 +8,7 @@ from voxgate.ledger.ledger import LEDGER_FILE, Ledger
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a ledger may be; nothing is there yet, nor is its folder."""
+    """The path of a ledger that does not exist yet, nor does its folder."""
     return tmp_path / "home" / LEDGER_FILE
 
 

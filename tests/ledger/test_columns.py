@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 
-from voxgate.ledger.columns import UtcColumn, storable
+from voxgate.ledger.columns import UtcColumn, storable_text
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("text", "stored"),
     [
         ("plain", "plain"),
         ("", ""),
@@ -24,27 +24,27 @@ from voxgate.ledger.columns import UtcColumn, storable
         pytest.param("x" * 10_000_000, "x" * 20, id="long"),
     ],
 )
-def test_what_is_kept_of_a_text(given: str, kept: str) -> None:
-    assert storable(given, 20) == kept
+def test_text_is_clipped_and_cleaned(text: str, stored: str) -> None:
+    assert storable_text(text, 20) == stored
 
 
 @given(st.text(st.characters(codec=None, exclude_categories=())))
-def test_every_text_becomes_one_that_utf8_and_postgresql_take(text: str) -> None:
-    kept = storable(text, 10)
-    assert kept.encode("utf-8").count(0) == 0
-    assert len(kept) <= 10
-    assert json.loads(json.dumps(kept)) == kept
-    assert storable(kept, 10) == kept
+def test_any_text_becomes_valid_for_utf8_and_postgresql(text: str) -> None:
+    stored = storable_text(text, 10)
+    assert stored.encode("utf-8").count(0) == 0
+    assert len(stored) <= 10
+    assert json.loads(json.dumps(stored)) == stored
+    assert storable_text(stored, 10) == stored
 
 
-def test_times_come_back_in_utc_whatever_zone_the_database_uses() -> None:
+def test_times_are_read_in_utc_for_any_zone_of_the_database() -> None:
     noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
-    elsewhere = noon.astimezone(timezone(timedelta(hours=5)))
+    other_zone = noon.astimezone(timezone(timedelta(hours=5)))
     column, dialect = UtcColumn(), postgresql.dialect()  # type: ignore[no-untyped-call]
-    for back in (elsewhere, noon, noon.replace(tzinfo=None)):
-        found = column.process_result_value(back, dialect)
-        assert found == noon
-        assert found.tzinfo is UTC
-    sent = column.process_bind_param(elsewhere, dialect)
+    for stored in (other_zone, noon, noon.replace(tzinfo=None)):
+        time = column.process_result_value(stored, dialect)
+        assert time == noon
+        assert time.tzinfo is UTC
+    sent = column.process_bind_param(other_zone, dialect)
     assert sent is not None
     assert (sent.hour, sent.tzinfo) == (12, UTC)

@@ -1,4 +1,4 @@
-"""How work meets the file: who reads waits for nobody, who writes has it from the start."""
+"""Readers wait for no writer; a writer holds the write lock from the start."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -16,42 +16,42 @@ from voxgate.ledger.schema import keys_table
 @pytest.fixture
 async def database(path: Path) -> AsyncIterator[Database]:
     await migrate(path)
-    opened = Database(path)
-    yield opened
-    await opened.aclose()
+    database = Database(path)
+    yield database
+    await database.aclose()
 
 
-def count(connection: Connection) -> int | None:
+def count_keys(connection: Connection) -> int | None:
     return connection.scalar(select(func.count()).select_from(keys_table))
 
 
-async def test_who_may_write_keeps_others_from_writing(database: Database, path: Path) -> None:
-    """From the start: were it from the first change on, another's change would come before it."""
+async def test_a_writer_keeps_other_writers_out(database: Database, path: Path) -> None:
+    """From the start of the transaction, so that no other change can come before its own."""
     with closing(sqlite3.connect(path, timeout=0)) as other:
 
-        def work(connection: Connection) -> None:
-            count(connection)
+        def operation(connection: Connection) -> None:
+            count_keys(connection)
             with pytest.raises(sqlite3.OperationalError, match="locked"):
                 other.execute("BEGIN IMMEDIATE")
 
-        await database.write(work)
-        other.execute("BEGIN IMMEDIATE")  # and lets them afterwards
+        await database.write(operation)
+        other.execute("BEGIN IMMEDIATE")  # possible again after the transaction
 
 
-async def test_who_reads_waits_for_no_writer(database: Database, path: Path) -> None:
+async def test_a_reader_does_not_wait_for_a_writer(database: Database, path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert await database.read(count) == 0
+        assert await database.read(count_keys) == 0
         assert other.in_transaction
 
 
-async def test_work_that_fails_changes_nothing(database: Database) -> None:
-    def work(connection: Connection) -> None:
+async def test_an_operation_that_fails_changes_nothing(database: Database) -> None:
+    def operation(connection: Connection) -> None:
         connection.exec_driver_sql("INSERT INTO keys VALUES ('h', 'n', 'l', 't', null, null)")
-        assert count(connection) == 1
+        assert count_keys(connection) == 1
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await database.write(work)
-    assert await database.read(count) == 0
-    await database.write(count)
+        await database.write(operation)
+    assert await database.read(count_keys) == 0
+    await database.write(count_keys)

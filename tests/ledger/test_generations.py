@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.failures import raises
-from tests.ledger.others import sql
+from tests.ledger.other_process import sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.columns import TextColumn
 from voxgate.ledger.generations import Generation, RecordedAttempt
@@ -21,28 +21,28 @@ TEXTS = [
 ]
 
 
-def a_generation(**given: Any) -> Generation:
-    return replace(Generation("gen-stt-1", None, "cmusphinx/en-us"), **given)
+def generation(**changes: Any) -> Generation:
+    return replace(Generation("gen-stt-1", None, "cmusphinx/en-us"), **changes)
 
 
-async def end(ledger: Ledger, **given: Any) -> None:
-    enough: dict[str, Any] = {"status": 200, "latency_ms": 1, "generation_time_ms": 1}
-    await ledger.generations.finish("gen-stt-1", **enough, **given)
+async def finish(ledger: Ledger, **outcome: Any) -> None:
+    required: dict[str, Any] = {"status": 200, "latency_ms": 1, "generation_time_ms": 1}
+    await ledger.generations.finish("gen-stt-1", **required, **outcome)
 
 
-def test_the_values_have_the_columns_of_their_tables() -> None:
+def test_fields_match_the_columns_of_their_tables() -> None:
     assert [field.name for field in fields(Generation)] == list(generations_table.c.keys())
     assert [field.name for field in fields(Key)] == list(keys_table.c.keys())
 
 
-async def test_nothing_that_could_hold_speech_has_a_column(ledger: Ledger, path: Path) -> None:
+async def test_no_column_could_hold_speech(ledger: Ledger, path: Path) -> None:
     columns = {name for (name,) in sql(path, "SELECT name FROM pragma_table_info('generations')")}
     assert columns.isdisjoint({"text", "transcript", "audio", "file", "filename", "prompt", "name"})
 
 
-async def test_a_generation_from_its_beginning_to_its_end(ledger: Ledger) -> None:
+async def test_a_generation_is_begun_and_finished(ledger: Ledger) -> None:
     key, _ = await ledger.keys.create("laptop")
-    begun = a_generation(
+    first = generation(
         key_hash=key.hash,
         user_agent="curl/8",
         http_referer="https://example.org/",
@@ -50,15 +50,15 @@ async def test_a_generation_from_its_beginning_to_its_end(ledger: Ledger) -> Non
         session_id="s-1",
         external_user="u-1",
     )
-    await ledger.generations.begin(begun)
-    assert await ledger.generations.find(begun.id, key.hash) == begun
+    await ledger.generations.begin(first)
+    assert await ledger.generations.find(first.id, key.hash) == first
     attempts = (
         RecordedAttempt("remote", 503, 812, "overloaded"),
         RecordedAttempt("local", 200, 1200),
     )
     before = datetime.now(UTC)
     await ledger.generations.finish(
-        begun.id,
+        first.id,
         status=200,
         audio_seconds=12.3456789,
         cost_nanodollars=2**62,
@@ -67,12 +67,12 @@ async def test_a_generation_from_its_beginning_to_its_end(ledger: Ledger) -> Non
         provider="local",
         attempts=attempts,
     )
-    found = await ledger.generations.find(begun.id, key.hash)
+    found = await ledger.generations.find(first.id, key.hash)
     assert found
     assert found.finished_at
     assert before <= found.finished_at <= datetime.now(UTC)
     assert found == replace(
-        begun,
+        first,
         finished_at=found.finished_at,
         status=200,
         audio_seconds=12.3456789,
@@ -84,8 +84,8 @@ async def test_a_generation_from_its_beginning_to_its_end(ledger: Ledger) -> Non
     )
 
 
-async def test_one_that_failed(ledger: Ledger) -> None:
-    await ledger.generations.begin(a_generation(provider="local"))
+async def test_a_generation_that_failed(ledger: Ledger) -> None:
+    await ledger.generations.begin(generation(provider="local"))
     await ledger.generations.finish(
         "gen-stt-1",
         status=503,
@@ -103,60 +103,62 @@ async def test_one_that_failed(ledger: Ledger) -> None:
     assert found.provider == "local"
 
 
-async def test_the_first_end_counts(ledger: Ledger) -> None:
-    await ledger.generations.begin(a_generation())
-    await end(ledger, cost_nanodollars=5)
-    with raises("not_found", match="'gen-stt-1' is under way"):
-        await end(ledger, cost_nanodollars=9)
+async def test_a_generation_is_finished_once(ledger: Ledger) -> None:
+    await ledger.generations.begin(generation())
+    await finish(ledger, cost_nanodollars=5)
+    with raises("not_found", match="'gen-stt-1' is in progress"):
+        await finish(ledger, cost_nanodollars=9)
     found = await ledger.generations.find("gen-stt-1", None)
     assert found
     assert found.cost_nanodollars == 5
 
 
-async def test_an_end_without_a_beginning(ledger: Ledger) -> None:
+async def test_a_generation_that_was_not_begun_is_not_finished(ledger: Ledger) -> None:
     with raises("not_found"):
-        await end(ledger)
+        await finish(ledger)
 
 
-async def test_everybody_finds_only_their_own(ledger: Ledger) -> None:
+async def test_a_key_finds_only_its_own_generations(ledger: Ledger) -> None:
     mine, _ = await ledger.keys.create("mine")
-    theirs, _ = await ledger.keys.create("theirs")
-    await ledger.generations.begin(a_generation(id="gen-mine", key_hash=mine.hash))
-    await ledger.generations.begin(a_generation(id="gen-nobodys"))
+    other, _ = await ledger.keys.create("other")
+    await ledger.generations.begin(generation(id="gen-mine", key_hash=mine.hash))
+    await ledger.generations.begin(generation(id="gen-no-key"))
     assert await ledger.generations.find("gen-mine", mine.hash)
-    assert await ledger.generations.find("gen-mine", theirs.hash) is None
+    assert await ledger.generations.find("gen-mine", other.hash) is None
     assert await ledger.generations.find("gen-mine", None) is None
-    assert await ledger.generations.find("gen-nobodys", None)
-    assert await ledger.generations.find("gen-nobodys", mine.hash) is None
+    assert await ledger.generations.find("gen-no-key", None)
+    assert await ledger.generations.find("gen-no-key", mine.hash) is None
 
 
 @pytest.mark.parametrize(
     "name",
     ["", "gen-", "\0", "\ud800", "%", pytest.param("x" * 10_000_000, id="long")],
 )
-async def test_no_id_finds_what_it_does_not_name(ledger: Ledger, name: str) -> None:
-    await ledger.generations.begin(a_generation(id="x" * 256))
-    await ledger.generations.begin(a_generation(id="\ufffd"))
+async def test_a_hostile_id_finds_no_other_generation(ledger: Ledger, name: str) -> None:
+    await ledger.generations.begin(generation(id="x" * 256))
+    await ledger.generations.begin(generation(id="\ufffd"))
     assert await ledger.generations.find(name, None) is None
     assert await ledger.generations.find("x" * 256, None)
 
 
-async def test_an_id_is_given_once(ledger: Ledger) -> None:
-    await ledger.generations.begin(a_generation())
-    with pytest.raises(LedgerError, match=r"generations\.id\. A generation needs an id of its own"):
-        await ledger.generations.begin(a_generation())
+async def test_an_id_is_used_once(ledger: Ledger) -> None:
+    await ledger.generations.begin(generation())
+    with pytest.raises(
+        LedgerError, match=r"generations\.id\. A generation needs an id that is new"
+    ):
+        await ledger.generations.begin(generation())
 
 
-async def test_a_key_that_was_never_made_has_no_generations(ledger: Ledger) -> None:
-    with pytest.raises(LedgerError, match=r"FOREIGN KEY.* a key that was made here"):
-        await ledger.generations.begin(a_generation(key_hash="0" * 64))
+async def test_an_unknown_key_has_no_generations(ledger: Ledger) -> None:
+    with pytest.raises(LedgerError, match=r"FOREIGN KEY.* a key that is in this ledger"):
+        await ledger.generations.begin(generation(key_hash="0" * 64))
 
 
-async def test_a_number_that_no_column_takes(ledger: Ledger) -> None:
-    await ledger.generations.begin(a_generation())
+async def test_a_number_too_large_for_its_column(ledger: Ledger) -> None:
+    await ledger.generations.begin(generation())
     with pytest.raises(LedgerError):
-        await end(ledger, cost_nanodollars=2**63)
-    await end(ledger)
+        await finish(ledger, cost_nanodollars=2**63)
+    await finish(ledger)
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -171,21 +173,21 @@ async def test_a_number_that_no_column_takes(ledger: Ledger) -> None:
         pytest.param("é" * 10_000_000, id="long"),
     ],
 )
-async def test_no_strangers_text_breaks_a_write(ledger: Ledger, name: str, text: str) -> None:
-    await ledger.generations.begin(a_generation(**{name: text}))
+async def test_untrusted_text_is_stored(ledger: Ledger, name: str, text: str) -> None:
+    await ledger.generations.begin(generation(**{name: text}))
     found = await ledger.generations.find("gen-stt-1", None)
     assert found
-    kept = getattr(found, name)
-    assert 0 < len(kept) <= generations_table.c[name].type.length  # type: ignore[attr-defined]
-    assert kept == text[: len(kept)].replace("\0", "\ufffd").replace("\ud83d", "\ufffd").replace(
-        "\udcff", "\ufffd"
-    )
+    stored = getattr(found, name)
+    assert 0 < len(stored) <= generations_table.c[name].type.length  # type: ignore[attr-defined]
+    assert stored == text[: len(stored)].replace("\0", "\ufffd").replace(
+        "\ud83d", "\ufffd"
+    ).replace("\udcff", "\ufffd")
 
 
-async def test_nor_does_an_ends_text(ledger: Ledger) -> None:
+async def test_untrusted_text_of_an_outcome_is_stored(ledger: Ledger) -> None:
     hostile = "\0\ud800" + "x" * 10_000_000
-    await ledger.generations.begin(a_generation())
-    await end(
+    await ledger.generations.begin(generation())
+    await finish(
         ledger,
         error_code=hostile,
         error_message=hostile,
@@ -195,7 +197,7 @@ async def test_nor_does_an_ends_text(ledger: Ledger) -> None:
     found = await ledger.generations.find("gen-stt-1", None)
     assert found
     (attempt,) = found.attempts
-    for kept in (found.error_code, found.error_message, found.provider, attempt.error):
-        assert kept
-        assert kept.startswith("\ufffd\ufffdxx")
-        assert len(kept) <= 2048
+    for stored in (found.error_code, found.error_message, found.provider, attempt.error):
+        assert stored
+        assert stored.startswith("\ufffd\ufffdxx")
+        assert len(stored) <= 2048

@@ -1,4 +1,4 @@
-"""Opening, closing, and disks that do not take part. Errors name the path and the next step."""
+"""Opening and closing a ledger, and disks that fail. Errors name the path and the next step."""
 
 import asyncio
 import sqlite3
@@ -10,41 +10,41 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import drop_permission_override
-from tests.ledger.others import run, sql
+from tests.ledger.other_process import run, sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.errors import ledger_errors
 from voxgate.ledger.generations import Generation
 from voxgate.ledger.ledger import Ledger
 
 
-def mode(path: Path) -> int:
+def permissions(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-async def test_everything_it_makes_is_the_users_alone(path: Path) -> None:
+async def test_its_files_are_private_to_the_user(path: Path) -> None:
     async with await Ledger.open(path) as ledger:
         await ledger.keys.create("laptop")
-        made = list(path.parent.iterdir())
-        assert path.with_name(f"{path.name}-wal") in made
-        assert {mode(file) for file in made} == {0o600}
-    assert mode(path.parent) == 0o700
+        files = list(path.parent.iterdir())
+        assert path.with_name(f"{path.name}-wal") in files
+        assert {permissions(file) for file in files} == {0o600}
+    assert permissions(path.parent) == 0o700
 
 
-async def test_what_was_written_is_there_after_opening_again(path: Path) -> None:
+async def test_keys_survive_closing_and_opening(path: Path) -> None:
     async with await Ledger.open(path) as ledger:
         key, secret = await ledger.keys.create("laptop")
     async with await Ledger.open(path) as ledger:
-        assert await ledger.keys.holder(secret) == key
+        assert await ledger.keys.authenticate(secret) == key
 
 
-async def test_the_log_is_written_ahead(ledger: Ledger, path: Path) -> None:
+async def test_it_uses_a_write_ahead_log(ledger: Ledger, path: Path) -> None:
     assert sql(path, "PRAGMA journal_mode") == [("wal",)]
 
 
 @pytest.mark.parametrize(
     "name", ["a b", "100%", "q?x=1#y", "file:x", ":memory:", "naïve", "\udcff"]
 )
-async def test_any_path_will_do(tmp_path: Path, name: str) -> None:
+async def test_a_path_may_contain_any_characters(tmp_path: Path, name: str) -> None:
     path = tmp_path / name / f"{name}.db"
     async with await Ledger.open(path) as ledger:
         await ledger.keys.create("laptop")
@@ -52,7 +52,7 @@ async def test_any_path_will_do(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["home/db", ":memory:", "file:db"])
-async def test_a_relative_path_stays_where_it_was(
+async def test_a_relative_path_does_not_follow_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -62,7 +62,7 @@ async def test_a_relative_path_stays_where_it_was(
     assert sql(tmp_path / name, "SELECT name FROM keys") == [("laptop",)]
 
 
-async def test_a_closed_ledger_says_so(path: Path) -> None:
+async def test_a_closed_ledger_raises(path: Path) -> None:
     ledger = await Ledger.open(path)
     await ledger.aclose()
     await ledger.aclose()
@@ -72,28 +72,28 @@ async def test_a_closed_ledger_says_so(path: Path) -> None:
         await ledger.keys.create("laptop")
 
 
-async def test_a_file_that_is_no_database(path: Path) -> None:
+async def test_a_file_that_is_not_a_database(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"never a database" * 500)
-    with pytest.raises(LedgerError, match=r"not a database.*Put a backup in its place") as caught:
+    with pytest.raises(LedgerError, match=r"not a database.*Restore a backup of it") as caught:
         await Ledger.open(path)
     assert str(path) in caught.value.sentence
     assert path.read_bytes() == b"never a database" * 500
 
 
-async def test_a_folder_in_its_place(path: Path) -> None:
+async def test_a_folder_at_the_path_of_the_file(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(LedgerError, match=r"unable to open .*VOXGATE_HOME"):
         await Ledger.open(path)
 
 
-async def test_a_file_in_its_folders_place(path: Path) -> None:
+async def test_a_file_at_the_path_of_the_folder(path: Path) -> None:
     path.parent.write_text("in the way")
     with pytest.raises(LedgerError, match="Name another folder in VOXGATE_HOME"):
         await Ledger.open(path)
 
 
-async def test_pages_that_went_bad(path: Path) -> None:
+async def test_damaged_pages(path: Path) -> None:
     async with await Ledger.open(path) as ledger:
         key, secret = await ledger.keys.create("laptop")
     ((page,),) = sql(path, "SELECT rootpage FROM sqlite_master WHERE name = 'keys'")
@@ -101,10 +101,10 @@ async def test_pages_that_went_bad(path: Path) -> None:
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
     async with await Ledger.open(path) as ledger:
-        with pytest.raises(LedgerError, match=r"malformed.*Put a backup in its place"):
+        with pytest.raises(LedgerError, match=r"malformed.*Restore a backup of it"):
             await ledger.keys.all()
         with pytest.raises(LedgerError) as caught:
-            await ledger.keys.holder(secret)
+            await ledger.keys.authenticate(secret)
     assert key.hash not in str(caught.value.__cause__)
 
 
@@ -112,33 +112,33 @@ async def test_pages_that_went_bad(path: Path) -> None:
     ("column", "value"),
     [("created_at", "yesterday"), ("created_at", b"\xff"), ("attempts", "{"), ("attempts", "null")],
 )
-async def test_rows_that_went_bad(ledger: Ledger, path: Path, column: str, value: object) -> None:
+async def test_damaged_rows(ledger: Ledger, path: Path, column: str, value: object) -> None:
     await ledger.generations.begin(Generation("gen-1", None, "model"))
     assert await ledger.generations.find("gen-1", None)
-    sql(path, f"UPDATE generations SET {column} = ?", value)  # noqa: S608 (ours)
+    sql(path, f"UPDATE generations SET {column} = ?", value)  # noqa: S608 (a name from this test)
     with pytest.raises(LedgerError, match="cannot be used"):
         await ledger.generations.find("gen-1", None)
 
 
-@pytest.mark.parametrize("rights", [0o500, 0o000])
-def test_a_folder_without_rights(path: Path, rights: int) -> None:
-    path.parent.mkdir(mode=rights)
-    code, said = run("print('opened')", path, before=drop_permission_override)
+@pytest.mark.parametrize("folder_mode", [0o500, 0o000])
+def test_a_folder_without_permissions(path: Path, folder_mode: int) -> None:
+    path.parent.mkdir(mode=folder_mode)
+    code, output = run("print('opened')", path, preexec=drop_permission_override)
     path.parent.chmod(0o700)
     assert code == 1
-    assert f"{path} cannot be used: Permission denied. Give this user the right" in said
+    assert f"{path} cannot be used: Permission denied. Give this user permission" in output
 
 
-def test_a_file_without_the_right_to_write(path: Path) -> None:
+def test_a_file_without_write_permission(path: Path) -> None:
     assert run("await ledger.keys.create('laptop')", path) == (0, "")
     path.chmod(0o400)
-    code, said = run("print('opened')", path, before=drop_permission_override)
+    code, output = run("print('opened')", path, preexec=drop_permission_override)
     assert code == 1
-    assert f"{path} cannot be used: Permission denied. Give this user the right" in said
+    assert f"{path} cannot be used: Permission denied. Give this user permission" in output
 
 
-def test_a_disk_that_is_full_for_a_while(path: Path) -> None:
-    """A limit on the size of files stands for it: what is read goes on, and so does the process."""
+def test_a_disk_that_is_full_for_some_time(path: Path) -> None:
+    """Simulated by a limit on the size of files. Reads still work, and writes work afterwards."""
     body = """
         import resource
         def limit(size):
@@ -149,30 +149,30 @@ def test_a_disk_that_is_full_for_a_while(path: Path) -> None:
             await ledger.generations.begin(Generation("gen-1", key.hash, "model"))
         except LedgerError as error:
             print(error.sentence)
-        print((await ledger.keys.holder(secret)).name)
+        print((await ledger.keys.authenticate(secret)).name)
         limit(resource.RLIM_INFINITY)
         print(await ledger.generations.find("gen-1", key.hash))
         await ledger.generations.begin(Generation("gen-1", key.hash, "model"))
         print((await ledger.generations.find("gen-1", key.hash)).id)
         """
-    code, said = run(body, path)
-    failure, *rest = said.splitlines()
-    assert f"{path} cannot be used: disk I/O error. Look after the disk" in failure
+    code, output = run(body, path)
+    failure, *rest = output.splitlines()
+    assert f"{path} cannot be used: disk I/O error. Check the disk" in failure
     assert (code, rest) == (0, ["laptop", "None", "gen-1"])
 
 
-def test_who_meets_another_writer_for_too_long_is_told(path: Path) -> None:
+def test_a_database_that_stays_locked(path: Path) -> None:
     path.parent.mkdir()
     with (
-        closing(sqlite3.connect(path)) as theirs,
-        closing(sqlite3.connect(path, timeout=0)) as ours,
+        closing(sqlite3.connect(path)) as other,
+        closing(sqlite3.connect(path, timeout=0)) as connection,
     ):
-        theirs.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerError, match=r"is locked\. Another process"), ledger_errors(path):
-            ours.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE")
 
 
-async def test_an_error_does_not_tell_what_was_written(ledger: Ledger) -> None:
+async def test_an_error_does_not_contain_values(ledger: Ledger) -> None:
     generation = Generation("gen-1", None, "model", user_agent="private")
     await ledger.generations.begin(generation)
     with pytest.raises(LedgerError) as caught:
@@ -181,36 +181,36 @@ async def test_an_error_does_not_tell_what_was_written(ledger: Ledger) -> None:
     assert "private" not in str(caught.value.__cause__)
 
 
-async def test_what_was_begun_is_written_though_the_caller_has_gone(path: Path) -> None:
+async def test_a_write_is_finished_after_its_caller_is_cancelled(path: Path) -> None:
     async with await Ledger.open(path) as ledger:
         for number in range(30):
             task = asyncio.create_task(
                 ledger.generations.begin(Generation(f"gen-{number}", None, "model"))
             )
-            await asyncio.sleep(0)  # it has begun
+            await asyncio.sleep(0)  # let it begin
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
     assert sql(path, "SELECT count(*) FROM generations") == [(30,)]
 
 
-async def test_callers_who_go_leave_no_threads_behind(ledger: Ledger) -> None:
+async def test_cancelled_callers_leave_no_threads(ledger: Ledger) -> None:
     before = threading.active_count()
     _, secret = await ledger.keys.create("laptop")
     for _ in range(100):
-        task = asyncio.create_task(ledger.keys.holder(secret))
+        task = asyncio.create_task(ledger.keys.authenticate(secret))
         await asyncio.sleep(0)
         task.cancel()
-    found = await asyncio.gather(*(ledger.keys.holder(secret) for _ in range(100)))
+    found = await asyncio.gather(*(ledger.keys.authenticate(secret) for _ in range(100)))
     assert {key.name for key in found if key} == {"laptop"}
     assert threading.active_count() - before <= 5  # four readers and the writer
 
 
-async def test_who_asks_while_it_closes_is_answered(path: Path) -> None:
+async def test_a_read_that_has_begun_finishes_while_the_ledger_closes(path: Path) -> None:
     ledger = await Ledger.open(path)
     key, secret = await ledger.keys.create("laptop")
-    asked = asyncio.create_task(ledger.keys.holder(secret))
-    await asyncio.sleep(0)  # it has begun
+    authentication = asyncio.create_task(ledger.keys.authenticate(secret))
+    await asyncio.sleep(0)  # let it begin
     await ledger.aclose()
-    assert await asked == key
+    assert await authentication == key
     assert sql(path, "SELECT last_used_at FROM keys") == [(None,)]

@@ -34,14 +34,14 @@ async def caller(headers: Mapping[str, str], keys: Keys, settings: Settings) -> 
             "keys create --name NAME` on the server makes one.",
             code="authentication",
         )
-    holder = await keys.holder(secret.strip()) if len(secret) <= MAX_KEY else None
-    if holder is None:
+    key = await keys.authenticate(secret.strip()) if len(secret) <= MAX_KEY else None
+    if key is None:
         raise VoxgateError(
             "The key is not valid here: unknown, or revoked. `voxgate keys list` on the server "
             "says which are, `voxgate keys create --name NAME` makes a new one.",
             code="authentication",
         )
-    return holder
+    return key
 
 
 def check_host(host: str, settings: Settings) -> None:

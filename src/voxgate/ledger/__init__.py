@@ -1,1 +1,1 @@
-"""Who may ask, and what was asked: keys and generations in one SQL schema. Never any speech."""
+"""The API keys and the generations, in one SQL schema. It never stores speech."""

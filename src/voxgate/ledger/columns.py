@@ -1,7 +1,7 @@
-"""Column types: times in UTC, and text that strangers wrote.
+"""Column types: times in UTC, and untrusted text.
 
-A stranger's text never breaks a write. It is clipped to the column's length, and what some database
-refuses or cuts at (NUL, lone surrogates) becomes U+FFFD. This is the one place where that is done.
+Untrusted text never makes a write fail. It is clipped to the column's length, and characters that
+some databases refuse or truncate at (NUL, lone surrogates) become U+FFFD. Only this module does so.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ REPLACEMENT = "\ufffd"
 
 
 def utc_now() -> datetime:
-    """This moment, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
-def storable(text: str, length: int) -> str:
-    """The text as every database takes it, `length` characters at most."""
-    clipped = text[:length]  # first: the rest may be megabytes
-    whole = clipped.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return whole.replace("\0", REPLACEMENT)
+def storable_text(text: str, length: int) -> str:
+    """Return the text in a form that every database accepts, at most `length` characters long."""
+    clipped = text[:length]  # before anything else: the rest may be megabytes
+    decoded = clipped.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return decoded.replace("\0", REPLACEMENT)
 
 
 class UtcColumn(TypeDecorator[datetime]):
-    """A moment. SQLite keeps it as text without a zone, which is UTC here."""
+    """A time. SQLite stores it as text without a time zone, always in UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """To UTC."""
+        """Convert the time to UTC."""
         return value and value.astimezone(UTC)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """With its zone."""
+        """Return the time with UTC as its time zone."""
         if value is None:
             return None
-        moment: datetime = value
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        time: datetime = value
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 class TextColumn(TypeDecorator[str]):
-    """Text of a limited length, whoever wrote it."""
+    """Untrusted text, clipped to a length in characters."""
 
     impl = String
     cache_ok = True
@@ -59,12 +59,12 @@ class TextColumn(TypeDecorator[str]):
         self.length = length
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """As every database takes it."""
-        return None if value is None else storable(value, self.length)
+        """Return the text in a form that every database accepts."""
+        return None if value is None else storable_text(value, self.length)
 
 
 class JsonColumn(TypeDecorator[Any]):
-    """A value of JSON whose texts have a limited length each, whoever wrote them."""
+    """A JSON value with untrusted strings, each clipped to a length in characters."""
 
     impl = JSON
     cache_ok = True
@@ -74,14 +74,14 @@ class JsonColumn(TypeDecorator[Any]):
         self.length = length
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
-        """As every database takes it."""
-        return self._storable(value)
+        """Return the value with every string in a form that every database accepts."""
+        return self._storable_value(value)
 
-    def _storable(self, value: Any) -> Any:
+    def _storable_value(self, value: Any) -> Any:
         if isinstance(value, str):
-            return storable(value, self.length)
+            return storable_text(value, self.length)
         if isinstance(value, dict):
-            return {name: self._storable(part) for name, part in value.items()}
+            return {name: self._storable_value(part) for name, part in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self._storable(part) for part in value]
+            return [self._storable_value(part) for part in value]
         return value

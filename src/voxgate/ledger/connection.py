@@ -1,4 +1,4 @@
-"""How SQLite is connected to: the write-ahead log, patience with other writers, foreign keys."""
+"""Settings of SQLite connections: write-ahead log, busy timeout, foreign keys, write locks."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-BUSY_MS = 10_000
-"""How long a writer waits for another one."""
+BUSY_TIMEOUT_MS = 10_000
+"""How long a writer waits for another writer."""
 
 PRAGMAS = (
-    f"PRAGMA busy_timeout = {BUSY_MS}",  # first: the next one may meet another process
-    "PRAGMA journal_mode = WAL",  # readers and a writer do not wait for each other
-    "PRAGMA synchronous = NORMAL",  # nothing is lost by a crash; by a power cut, the last moments
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",  # first: the next pragma may need a lock
+    "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
+    "PRAGMA synchronous = NORMAL",  # a crash loses nothing; a power cut may lose the last writes
     "PRAGMA foreign_keys = ON",
 )
 
 
 def sqlite_url(driver: str, path: Path) -> URL:
-    """Any path, whatever characters it has."""
+    """Return the URL of the file at `path`, which may contain any characters."""
     return URL.create(driver, database=str(path.absolute()))
 
 
 def set_pragmas(engine: Engine) -> None:
-    """Give every connection its settings when it is made."""
+    """Apply `PRAGMAS` to every new connection of the engine."""
 
-    def connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins no transactions of its own
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions on its own
         cursor = connection.cursor()
         for pragma in PRAGMAS:
             cursor.execute(pragma)
         cursor.close()
 
-    event.listen(engine, "connect", connected)
+    event.listen(engine, "connect", configure)
 
 
-def begin_by_writing(engine: Engine) -> None:
-    """Prepare for writers alone.
+def take_write_lock_at_begin(engine: Engine) -> None:
+    """Apply the pragmas, and make every transaction of the engine take the write lock at its start.
 
-    Who begins by reading, and writes later, is refused when another has written in between: waiting
-    could not help it. So every transaction asks for the right to write when it begins.
+    SQLite refuses a transaction that reads first and writes later if another connection has written
+    in between, and the busy timeout does not help there.
     """
     set_pragmas(engine)
 
-    def begun(connection: Connection) -> None:
+    def begin_immediate(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    event.listen(engine, "begin", begun)
+    event.listen(engine, "begin", begin_immediate)

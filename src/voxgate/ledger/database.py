@@ -1,4 +1,4 @@
-"""`Database`: the connections to one SQLite file, and the one place where its errors are caught."""
+"""`Database`: the connections to one SQLite file. Its errors become `LedgerError` here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from voxgate.errors import LedgerError
-from voxgate.ledger.connection import begin_by_writing, set_pragmas, sqlite_url
+from voxgate.ledger.connection import set_pragmas, sqlite_url, take_write_lock_at_begin
 from voxgate.ledger.errors import ledger_errors
 
 if TYPE_CHECKING:
@@ -21,83 +21,89 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READERS = 4
+"""The most connections that read at the same time."""
 
 logger = logging.getLogger(__name__)
 
 
 class Database:
-    """Readers that need no transaction, and one writer: SQLite takes one at a time.
+    """Several readers without transactions, and one writer: SQLite allows one at a time.
 
-    Work is a function of a connection, and goes on when its caller is cancelled: what was begun is
-    written, and no connection is left in the middle of a statement.
+    Callers pass an operation, a function of a connection. An operation that has begun continues
+    when its caller is cancelled: the write is finished, and no connection is left in the middle of
+    a statement.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        address = sqlite_url("sqlite+aiosqlite", path)
+        url = sqlite_url("sqlite+aiosqlite", path)
         self._readers = create_async_engine(
-            address,
+            url,
             isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,  # a call to the connection's thread less
+            skip_autocommit_rollback=True,  # saves a call to the connection's thread
             pool_size=READERS,
             max_overflow=0,
             hide_parameters=True,
         )
-        self._writer = create_async_engine(
-            address, pool_size=1, max_overflow=0, hide_parameters=True
-        )
+        self._writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
         set_pragmas(self._readers.sync_engine)
-        begin_by_writing(self._writer.sync_engine)
-        self._under_way: set[asyncio.Task[object]] = set()
+        take_write_lock_at_begin(self._writer.sync_engine)
+        self._running: set[asyncio.Task[object]] = set()
         self._closed = False
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """What one statement gives. Raises `LedgerError`, and what the work raises."""
-        return await self._shielded(self._read(work))
+    async def read(self, operation: Callable[[Connection], T]) -> T:
+        """Return the result of an operation of one statement.
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """What the work gives, in a transaction. Raises `LedgerError`, and what the work raises."""
-        return await self._shielded(self._write(work))
+        Raises `LedgerError`, and whatever the operation raises.
+        """
+        return await self._run_shielded(self._read(operation))
 
-    def write_later(self, work: Callable[[Connection], object]) -> None:
-        """Write while nobody waits. A failure is logged."""
+    async def write(self, operation: Callable[[Connection], T]) -> T:
+        """Return the result of an operation that runs in a transaction.
 
-        async def written() -> None:
+        Raises `LedgerError`, and whatever the operation raises.
+        """
+        return await self._run_shielded(self._write(operation))
+
+    def write_later(self, operation: Callable[[Connection], object]) -> None:
+        """Write in the background. A failure is logged as a warning."""
+
+        async def write_or_log() -> None:
             try:
-                await self._write(work)
+                await self._write(operation)
             except LedgerError as error:
                 logger.warning("%s", error.sentence)
 
         if not self._closed:
-            self._started(written())
+            self._start(write_or_log())
 
     async def aclose(self) -> None:
-        """Wait for what is under way, and close every connection. Safe to call again."""
+        """Wait for running operations and close every connection. May be called again."""
         self._closed = True
-        if self._under_way:
-            await asyncio.wait(self._under_way)
+        if self._running:
+            await asyncio.wait(self._running)
         with ledger_errors(self.path):
             await self._readers.dispose()
             await self._writer.dispose()
 
-    async def _read(self, work: Callable[[Connection], T]) -> T:
+    async def _read(self, operation: Callable[[Connection], T]) -> T:
         with ledger_errors(self.path):
             async with self._readers.connect() as connection:
-                return await connection.run_sync(work)
+                return await connection.run_sync(operation)
 
-    async def _write(self, work: Callable[[Connection], T]) -> T:
+    async def _write(self, operation: Callable[[Connection], T]) -> T:
         with ledger_errors(self.path):
             async with self._writer.begin() as connection:
-                return await connection.run_sync(work)
+                return await connection.run_sync(operation)
 
-    async def _shielded(self, work: Coroutine[None, None, T]) -> T:
+    async def _run_shielded(self, coroutine: Coroutine[None, None, T]) -> T:
         if self._closed:
-            work.close()
+            coroutine.close()
             raise LedgerError(f"The ledger {self.path} is closed. Open it again.")
-        return await asyncio.shield(self._started(work))
+        return await asyncio.shield(self._start(coroutine))
 
-    def _started(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+    def _start(self, coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(coroutine)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         return task

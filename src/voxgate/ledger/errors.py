@@ -1,4 +1,4 @@
-"""What a database says when it fails, as a `LedgerError`: the path, the cause, the next step."""
+"""Errors of the database as a `LedgerError`: its path, the cause and the next step."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 SPACE = "Free some space on its disk"
 RIGHTS = (
-    "Give this user the right to write the file and its folder, or name another folder in "
+    "Give this user permission to write the file and its folder, or name another folder in "
     "VOXGATE_HOME"
 )
-BACKUP = "Put a backup in its place; or move it away to begin an empty one, and make new keys"
-LATER = "Another process writes to it for too long: try again, or end that process"
-DISK = "Look after the disk that it lies on, or name another folder in VOXGATE_HOME"
+BACKUP = (
+    "Restore a backup of it; or move it away, so that an empty one is created, and create new keys"
+)
+LATER = "Another process has kept it locked for too long: try again, or end that process"
+DISK = "Check the disk that it is on, or name another folder in VOXGATE_HOME"
 
 ADVICE = {
     "SQLITE_FULL": SPACE,
@@ -33,7 +35,7 @@ ADVICE = {
     "SQLITE_NOTADB": BACKUP,
     "SQLITE_BUSY": LATER,
     "SQLITE_LOCKED": LATER,
-    "SQLITE_CONSTRAINT": "A generation needs an id of its own, and a key that was made here",
+    "SQLITE_CONSTRAINT": "A generation needs an id that is new and a key that is in this ledger",
     errno.ENOSPC: SPACE,
     errno.EDQUOT: SPACE,
     errno.EACCES: RIGHTS,
@@ -46,19 +48,19 @@ ADVICE = {
 
 @contextmanager
 def ledger_errors(path: Path) -> Iterator[None]:
-    """Raise `LedgerError` for whatever the database at `path` raises."""
+    """Raise every error of the database at `path` as a `LedgerError`."""
     try:
         yield
-    # The last three: what a damaged row decodes to, and numbers that no column takes.
+    # The last three come from damaged rows and from numbers too large for their column.
     except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, TypeError, OverflowError) as error:
         raise LedgerError(_sentence(path, error)) from error
 
 
 def _sentence(path: Path, error: BaseException) -> str:
-    """Without the statement, which an SQLAlchemy error would show with its parameters."""
+    """Return the sentence without the statement, which SQLAlchemy adds with its parameters."""
     cause = (error.orig if isinstance(error, DBAPIError) else None) or error
-    said = (isinstance(cause, OSError) and cause.strerror) or str(cause)
-    return f"The ledger {path} cannot be used: {said.rstrip('.')}. {_advice(cause)}."
+    reason = (isinstance(cause, OSError) and cause.strerror) or str(cause)
+    return f"The ledger {path} cannot be used: {reason.rstrip('.')}. {_advice(cause)}."
 
 
 def _advice(cause: BaseException) -> str:

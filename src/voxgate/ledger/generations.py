@@ -1,6 +1,6 @@
-"""`Generations`: what was asked for, by which key, how it ended and what it cost.
+"""`Generations`: every request for a transcription, with its key, its outcome and its cost.
 
-Never what was said, nor the name of a file.
+A generation contains neither the speech, nor its text, nor the name of the file.
 """
 
 from __future__ import annotations
@@ -26,33 +26,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAttempt:
-    """One provider's try. `status` is what HTTP would say of it; `error` a code, or None."""
+    """One attempt of a provider."""
 
     provider: str
     status: int
+    """The HTTP status that a response with this outcome has."""
+
     latency_ms: int
     error: str | None = None
+    """The code of the error; None for a success."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One request for a transcription. Times are UTC. Texts longer than their columns are cut."""
+    """One request for a transcription. Times are UTC. Text that is too long is clipped."""
 
     id: str
     key_hash: str | None
-    """Whose it is; None where the server asked for no keys."""
+    """The hash of the request's key; None where the server required no keys."""
 
     model: str
     provider: str | None = None
     created_at: datetime = field(default_factory=utc_now)
     finished_at: datetime | None = None
     status: int | None = None
-    """Of HTTP; None while it is under way, and for ever when the server was killed then."""
+    """The HTTP status; None until the generation finishes, and if the server is killed before."""
 
     error_code: str | None = None
     error_message: str | None = None
     audio_seconds: float | None = None
-    """Of decoded sound."""
+    """The length of the decoded sound."""
 
     cost_nanodollars: int = 0
     latency_ms: int | None = None
@@ -65,9 +68,10 @@ class Generation:
     session_id: str | None = None
     external_user: str | None = None
     revision: str | None = None
-    """Of the model's checkpoint, where it has one."""
+    """The revision of the model's checkpoint; None where it has none."""
 
     profile: str | None = None
+    """The profile of the engine, such as `balanced`."""
 
 
 class Generations:
@@ -77,7 +81,10 @@ class Generations:
         self._database = database
 
     async def begin(self, generation: Generation) -> None:
-        """Write it down. Its id must be new, and its key one of this ledger's."""
+        """Insert a generation.
+
+        Raises `LedgerError` unless its id is new and its key is in this ledger.
+        """
         await self._database.write(
             lambda connection: connection.execute(insert(generations_table), asdict(generation))
         )
@@ -97,11 +104,11 @@ class Generations:
         provider: str | None = None,
         attempts: Sequence[RecordedAttempt] = (),
     ) -> None:
-        """Write down how it ended, once: the first end counts. Without a provider, it keeps its.
+        """Store the outcome of a generation, once. Without `provider`, its provider is kept.
 
-        Raises `VoxgateError` (`not_found`) when none of that id is under way.
+        Raises `VoxgateError` (`not_found`) unless an unfinished generation has this id.
         """
-        ending: dict[str, object] = {
+        outcome: dict[str, object] = {
             "finished_at": utc_now(),
             "status": status,
             "latency_ms": latency_ms,
@@ -114,35 +121,36 @@ class Generations:
             "attempts": [asdict(attempt) for attempt in attempts],
         }
         if provider is not None:
-            ending["provider"] = provider
-        change = update(generations_table).values(ending)
-        under_way = change.where(
-            generations_table.c.id == id, generations_table.c.finished_at.is_(None)
+            outcome["provider"] = provider
+        statement = (
+            update(generations_table)
+            .values(outcome)
+            .where(generations_table.c.id == id, generations_table.c.finished_at.is_(None))
         )
 
-        def put(connection: Connection) -> None:
-            if not connection.execute(under_way).rowcount:
+        def update_unfinished(connection: Connection) -> None:
+            if not connection.execute(statement).rowcount:
                 raise VoxgateError(
-                    f"No generation '{id[:NAME_LENGTH]}' is under way.", code="not_found"
+                    f"No generation '{id[:NAME_LENGTH]}' is in progress.", code="not_found"
                 )
 
-        await self._database.write(put)
+        await self._database.write(update_unfinished)
 
     async def find(self, id: str, key_hash: str | None) -> Generation | None:  # noqa: A002
-        """The generation of that id, if it is this key's; None also where it is another's."""
+        """Return the generation with this id and key, or None. Another key's is not returned."""
         query = select(generations_table).where(
             generations_table.c.id == id,
             generations_table.c.key_hash.is_not_distinct_from(key_hash),
         )
 
-        def got(connection: Connection) -> Generation | None:
+        def select_one(connection: Connection) -> Generation | None:
             row = connection.execute(query).mappings().one_or_none()
-            # What was asked for may have been clipped to another's id.
-            return _generation(row) if row is not None and row["id"] == id else None
+            # The query clips a long id, and the clipped id may be that of another generation.
+            return _from_row(row) if row is not None and row["id"] == id else None
 
-        return await self._database.read(got)
+        return await self._database.read(select_one)
 
 
-def _generation(row: Mapping[Any, Any]) -> Generation:
+def _from_row(row: Mapping[Any, Any]) -> Generation:
     attempts = tuple(RecordedAttempt(**attempt) for attempt in row["attempts"])
     return Generation(**{**row, "attempts": attempts})

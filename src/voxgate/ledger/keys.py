@@ -1,8 +1,8 @@
-"""`Keys`: who may use the server. Only hashes are kept.
+"""`Keys`: the API keys of the server. Only their hashes are stored.
 
-A key is 256 random bits, so that its plain SHA-256 can be stored: nobody can try them all, and slow
-hashes are for passwords, which can be guessed. Nothing is cached: a key that another process
-revokes stops working with the next request. Asking costs one indexed read.
+A key is 256 random bits, so its plain SHA-256 can be stored: nobody can try them all. Slow hashes
+are for passwords, which can be guessed. Nothing is cached: a key that another process revokes stops
+working with the next request. A check costs one indexed read.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
     from voxgate.ledger.database import Database
 
 KEY_PREFIX = "sk-vg-"
-NAME_CHARACTERS = 100
-TOUCH_S = 60.0
-"""How often the last use of a key is written, at most."""
+MAX_KEY_NAME_CHARACTERS = 100
+LAST_USE_INTERVAL_S = 60.0
+"""The shortest time between two writes of a key's last use."""
 
 _HASH = re.compile(r"[0-9a-f]{6,64}")
-_VALID = select(keys_table).where(
+_SELECT_VALID = select(keys_table).where(
     keys_table.c.hash == bindparam("hash"), keys_table.c.revoked_at.is_(None)
 )
-_USE = (
+_UPDATE_LAST_USE = (
     update(keys_table)
-    .where(keys_table.c.hash == bindparam("of"))
-    .values(last_used_at=bindparam("at"))
+    .where(keys_table.c.hash == bindparam("key_hash"))
+    .values(last_used_at=bindparam("used_at"))
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key, as far as it is known once it was made. Times are UTC."""
+    """What is stored of a key. Times are UTC."""
 
     hash: str
-    """Of the key itself: SHA-256, 64 lower-case hexadecimal digits."""
+    """The SHA-256 of the secret: 64 lower-case hexadecimal digits."""
 
     name: str
     label: str
-    """Its beginning and end, to be told by: `sk-vg-0e6...1c96`."""
+    """The beginning and end of the secret, to recognise it by: `sk-vg-0e6...1c96`."""
 
     created_at: datetime
     last_used_at: datetime | None = None
@@ -66,64 +66,66 @@ class Keys:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._touches: dict[str, float] = {}  # hash: when its last use was last sent to be written
+        self._last_use_writes: dict[str, float] = {}  # hash: monotonic time of the latest write
 
     async def create(self, name: str) -> tuple[Key, str]:
-        """Make a key: what is known of it, and the key itself, which is nowhere kept.
+        """Create a key. Return what is stored of it and the secret, which is not stored.
 
-        Raises `UsageError` for a name that is malformed, or that a valid key has.
+        Raises `UsageError` for a malformed name and for the name of a valid key.
         """
-        _check(name)
+        _check_name(name)
         secret = KEY_PREFIX + secrets.token_urlsafe(32)
-        key = Key(_hashed(secret), name, _label(secret), utc_now())
+        key = Key(_hash(secret), name, _label(secret), utc_now())
 
-        def put(connection: Connection) -> None:
+        def insert_key(connection: Connection) -> None:
             try:
                 connection.execute(insert(keys_table), asdict(key))
             except IntegrityError as error:
                 raise UsageError(
-                    f"A key is called '{name}' already. Choose another name, or revoke that key "
+                    f"A key named '{name}' already exists. Choose another name, or revoke that key "
                     f"first."
                 ) from error
 
-        await self._database.write(put)
+        await self._database.write(insert_key)
         return key, secret
 
     async def all(self) -> list[Key]:
-        """Every key that was ever made, the oldest first."""
-        return await self._database.read(_all)
+        """Return every key, revoked ones included, the oldest first."""
+        return await self._database.read(_select_all)
 
     async def any(self) -> bool:
-        """Whether any key was ever made."""
+        """Return whether there is any key, revoked ones included."""
         found = await self._database.read(
             lambda connection: connection.scalar(select(exists().select_from(keys_table)))
         )
         return bool(found)
 
-    async def holder(self, secret: str) -> Key | None:
-        """The valid key that this is; None for an unknown or a revoked one.
+    async def authenticate(self, secret: str) -> Key | None:
+        """Return the valid key with this secret; None for an unknown or a revoked one.
 
-        Its last use is written afterwards, within the minute and without the caller.
+        Its last use is written afterwards, at most once a minute, and the caller does not wait.
         """
-        hashed = {"hash": _hashed(secret)}
+        parameters = {"hash": _hash(secret)}
         row = await self._database.read(
-            lambda connection: connection.execute(_VALID, hashed).mappings().one_or_none()
+            lambda connection: (
+                connection.execute(_SELECT_VALID, parameters).mappings().one_or_none()
+            )
         )
         if row is None:
             return None
         key = Key(**row)
-        self._touch(key)
+        self._write_last_use(key)
         return key
 
-    async def revoke(self, what: str) -> Key:
-        """Revoke the key of that name, label, hash, beginning of a hash, or the key itself.
+    async def revoke(self, identifier: str) -> Key:
+        """Revoke the key with this name, label, hash, beginning of a hash, or secret.
 
-        Raises `VoxgateError` (`not_found`) when there is none, `UsageError` when several are meant
-        or the key is revoked already.
+        Raises `VoxgateError` (`not_found`) where no key matches, and `UsageError` where several
+        match or the key is already revoked.
         """
 
-        def put(connection: Connection) -> Key:
-            key = replace(_meant(what, _all(connection)), revoked_at=utc_now())
+        def update_key(connection: Connection) -> Key:
+            key = replace(_find_valid(identifier, _select_all(connection)), revoked_at=utc_now())
             connection.execute(
                 update(keys_table)
                 .where(keys_table.c.hash == key.hash)
@@ -131,25 +133,33 @@ class Keys:
             )
             return key
 
-        return await self._database.write(put)
+        return await self._database.write(update_key)
 
-    def _touch(self, key: Key) -> None:
+    def _write_last_use(self, key: Key) -> None:
         used_at = utc_now()
-        # A clock that was set back must not stop the writing: hence the distance, either way.
-        if key.last_used_at and abs(used_at - key.last_used_at) < timedelta(seconds=TOUCH_S):
+        # The distance in either direction: a clock that was set back must not stop the writes.
+        if key.last_used_at and abs(used_at - key.last_used_at) < timedelta(
+            seconds=LAST_USE_INTERVAL_S
+        ):
             return
-        if monotonic() - self._touches.get(key.hash, float("-inf")) < TOUCH_S:
-            return  # it is being written, or could not be
-        self._touches[key.hash] = monotonic()
-        use = {"of": key.hash, "at": used_at}
-        self._database.write_later(lambda connection: connection.execute(_USE, use))
+        if monotonic() - self._last_use_writes.get(key.hash, float("-inf")) < LAST_USE_INTERVAL_S:
+            return  # that write is still running, or failed
+        self._last_use_writes[key.hash] = monotonic()
+        parameters = {"key_hash": key.hash, "used_at": used_at}
+        self._database.write_later(
+            lambda connection: connection.execute(_UPDATE_LAST_USE, parameters)
+        )
 
 
-def _check(name: str) -> None:
-    if not 1 <= len(name) <= NAME_CHARACTERS or not name.isprintable() or name != name.strip():
+def _check_name(name: str) -> None:
+    if (
+        not 1 <= len(name) <= MAX_KEY_NAME_CHARACTERS
+        or not name.isprintable()
+        or name != name.strip()
+    ):
         raise UsageError(
-            f"A key's name has 1 to {NAME_CHARACTERS} printable characters, and no space at its "
-            f"ends. Choose one that says who will use it."
+            f"A key's name has 1 to {MAX_KEY_NAME_CHARACTERS} printable characters and no space at "
+            f"either end. Choose a name that tells who will use the key."
         )
     if name.startswith(KEY_PREFIX):
         raise UsageError(
@@ -157,7 +167,7 @@ def _check(name: str) -> None:
         )
 
 
-def _hashed(secret: str) -> str:
+def _hash(secret: str) -> str:
     return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -165,36 +175,46 @@ def _label(secret: str) -> str:
     return f"{secret[: len(KEY_PREFIX) + 3]}...{secret[-4:]}"
 
 
-def _meant(what: str, known: Sequence[Key]) -> Key:
-    """The one valid key that is meant. A revoked one is mentioned where there is no other."""
-    secret = what.startswith(KEY_PREFIX)
-    shown = _label(what) if secret and len(what) > len(_label(what)) else what[:NAME_CHARACTERS]
-    found = [key for key in known if _means(what, key)]
-    valid = [key for key in found if key.revoked_at is None]
+def _find_valid(identifier: str, keys: Sequence[Key]) -> Key:
+    """Return the one valid key that matches. Raise as `Keys.revoke` does where there is none."""
+    matching = [key for key in keys if _matches(identifier, key)]
+    valid = [key for key in matching if key.revoked_at is None]
     if len(valid) == 1:
         return valid[0]
     if valid:
         several = ", ".join(f"'{key.name}' ({key.label}, hash {key.hash[:16]})" for key in valid)
-        raise UsageError(f"'{shown}' may mean {several}. Give more of one's hash.")
-    if found:
         raise UsageError(
-            f"The key '{found[-1].name}' ({found[-1].label}) is revoked already, since "
-            f"{found[-1].revoked_at:%Y-%m-%d %H:%M} UTC. Nothing was changed."
+            f"'{_without_secret(identifier)}' matches several keys: {several}. Give more digits of "
+            f"one hash."
+        )
+    if matching:
+        latest = matching[-1]
+        raise UsageError(
+            f"The key '{latest.name}' ({latest.label}) is already revoked, since "
+            f"{latest.revoked_at:%Y-%m-%d %H:%M} UTC. Nothing was changed."
         )
     raise VoxgateError(
-        f"No key is called '{shown}'. `voxgate keys list` lists them all.", code="not_found"
+        f"No key is called '{_without_secret(identifier)}'. `voxgate keys list` lists them all.",
+        code="not_found",
     )
 
 
-def _means(what: str, key: Key) -> bool:
-    if what.startswith(KEY_PREFIX):
-        return key.label == what or key.hash == _hashed(what)
-    beginning = what.lower()
-    is_hash = _HASH.fullmatch(beginning) is not None
-    return key.name == what or (is_hash and key.hash.startswith(beginning))
+def _matches(identifier: str, key: Key) -> bool:
+    if identifier.startswith(KEY_PREFIX):
+        return key.label == identifier or key.hash == _hash(identifier)
+    digits = identifier.lower()
+    is_hash = _HASH.fullmatch(digits) is not None
+    return key.name == identifier or (is_hash and key.hash.startswith(digits))
 
 
-def _all(connection: Connection) -> list[Key]:
+def _without_secret(identifier: str) -> str:
+    """Return the identifier for a message: clipped, and a secret as its label."""
+    if identifier.startswith(KEY_PREFIX) and len(identifier) > len(_label(identifier)):
+        return _label(identifier)
+    return identifier[:MAX_KEY_NAME_CHARACTERS]
+
+
+def _select_all(connection: Connection) -> list[Key]:
     rows = connection.execute(
         select(keys_table).order_by(keys_table.c.created_at, keys_table.c.hash)
     )

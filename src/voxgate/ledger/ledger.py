@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from typing import Self
 
 LEDGER_FILE = "ledger.sqlite3"
-"""Its name in `Settings.home`."""
+"""The name of the file in `Settings.home`."""
 
 
 class Ledger:
-    """One database file, made by `open`. Several processes may have it open at once.
+    """One database file, opened by `open`. Several processes may have it open at the same time.
 
     Every method of `keys` and `generations` raises `LedgerError` when the database cannot be read
     or written.
@@ -32,15 +32,15 @@ class Ledger:
 
     @classmethod
     async def open(cls, path: Path) -> Ledger:
-        """Open the file at `path`; make it, or bring it to this version's schema, where needed.
+        """Open the file at `path`. Create it or migrate it to this version's schema where needed.
 
-        Raises `LedgerError`, also for a file that a newer version has written.
+        Raises `LedgerError`, also for a file that a newer version wrote.
         """
         await migrate(path)
         return cls(Database(path))
 
     async def aclose(self) -> None:
-        """Finish what is being written, and close the file. Safe to call again."""
+        """Finish the running writes and close the file. May be called again."""
         await self._database.aclose()
 
     async def __aenter__(self) -> Self:

@@ -1,7 +1,7 @@
-"""Bring a database file to this version's schema, or make it.
+"""Create a database file, or migrate it to this version's schema.
 
-One process at a time does so, behind a lock file beside the database, and in one transaction: a
-process that is killed in the middle leaves the file as it was.
+One process at a time does so: it locks a file beside the database. A migration is one transaction,
+so a process that is killed in the middle leaves the database as it was.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine
 
 from voxgate.errors import LedgerError
-from voxgate.ledger.connection import begin_by_writing, sqlite_url
+from voxgate.ledger.connection import sqlite_url, take_write_lock_at_begin
 from voxgate.ledger.errors import ledger_errors
 
 if TYPE_CHECKING:
@@ -30,53 +30,54 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-PATIENCE_S = 60.0  # how long another process may take; a migration of a large ledger is minutes
-POLL_S = 0.05
+LOCK_TIMEOUT_S = 60.0  # for another process; migrating a large ledger takes minutes
+LOCK_POLL_S = 0.05
 
-_one_at_a_time = threading.Lock()  # Alembic keeps what it works on in a module's globals
+_alembic_lock = threading.Lock()  # Alembic keeps the current migration in a module's globals
 
 
-async def migrate(path: Path, patience_s: float = PATIENCE_S) -> None:
-    """Make the folder (0700) and the file (0600) where they are missing, and bring it to the head.
+async def migrate(path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> None:
+    """Create the folder (0700) and the file (0600) where missing, and migrate to the newest schema.
 
-    Raises `LedgerError`: no rights, no space, no database, one of a newer version, or another
-    process that has been at it for longer than `patience_s`.
+    Raises `LedgerError` where permissions or disk space are missing, where the file is not a
+    database or was written by a newer version, and where another process holds the lock for longer
+    than `timeout_s`.
     """
     with ledger_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = await _lock(path, patience_s)
+        lock = await _lock(path, timeout_s)
         await asyncio.to_thread(_migrate, path, lock)
 
 
-async def _lock(path: Path, patience_s: float) -> BinaryIO:
-    """Asked for again and again: a thread that waits in the kernel could not be cancelled."""
-    name = path.with_name(f"{path.name}.lock")
-    file = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
-    end = time.monotonic() + patience_s
+async def _lock(path: Path, timeout_s: float) -> BinaryIO:
+    """Return the locked file. It polls: a thread that waits in the kernel cannot be cancelled."""
+    lock_path = path.with_name(f"{path.name}.lock")
+    file = os.fdopen(os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+    deadline = time.monotonic() + timeout_s
     try:
         while True:
             with suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return file
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 raise LedgerError(
                     f"Another process has been opening the ledger {path} for more than "
-                    f"{patience_s:g} s. Try again when it is done, or end it."
+                    f"{timeout_s:g} s. Try again when it has finished, or end it."
                 )
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(LOCK_POLL_S)
     except BaseException:
         file.close()
         raise
 
 
 def _migrate(path: Path, lock: BinaryIO) -> None:
-    with lock, _one_at_a_time:
-        with suppress(FileExistsError):  # before SQLite makes it with everybody's rights
+    with lock, _alembic_lock:
+        with suppress(FileExistsError):  # before SQLite creates it with the umask's permissions
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        if not os.access(path, os.W_OK):  # SQLite would open it, and fail at the first write
+        if not os.access(path, os.W_OK):  # SQLite would open it and fail at the first write
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         engine = create_engine(sqlite_url("sqlite", path), poolclass=NullPool, hide_parameters=True)
-        begin_by_writing(engine)
+        take_write_lock_at_begin(engine)
         with engine.begin() as connection:
             _upgrade(connection, path)
 
@@ -86,11 +87,11 @@ def _upgrade(connection: Connection, path: Path) -> None:
     config.set_main_option("script_location", "voxgate.ledger:migrations")
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    found = MigrationContext.configure(connection).get_current_heads()
-    if newer := set(found) - known:
+    current = MigrationContext.configure(connection).get_current_heads()
+    if unknown := set(current) - known:
         raise LedgerError(
             f"The ledger {path} was written by a newer version of Voxgate: its schema is "
-            f"{', '.join(newer)}, and this version knows none after {max(known)}. Install the "
-            f"newer version, or name another folder in VOXGATE_HOME."
+            f"{', '.join(unknown)}, and the newest that this version knows is {max(known)}. "
+            f"Install the newer version, or name another folder in VOXGATE_HOME."
         )
     command.upgrade(config, "head")

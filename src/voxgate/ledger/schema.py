@@ -1,9 +1,9 @@
 """The tables: one schema for SQLite and PostgreSQL.
 
-Whoever changes it writes a migration beside it; a test compares the two.
+Every change needs a migration; a test compares the schema with the migrations.
 
-No table has a place for speech, its text or the name of its file. Whoever fills `error_message`
-leaves them out.
+No column stores speech, its text or the name of its file. Code that fills `error_message` must
+leave them out.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from sqlalchemy import (
 from voxgate.ledger.columns import JsonColumn, TextColumn, UtcColumn
 
 HASH_LENGTH = 64  # hexadecimal digits of SHA-256
-NAME_LENGTH = 256  # characters; of models, providers, sessions and the like
-MESSAGE_LENGTH = 2048  # characters; of what may be a sentence or an address
+NAME_LENGTH = 256  # characters; for names of models and providers, and for ids
+MESSAGE_LENGTH = 2048  # characters; for sentences and URLs
 
 metadata = MetaData(
-    naming_convention={  # migrations must be able to name what they drop
+    naming_convention={  # a migration can only drop a constraint that has a name
         "pk": "%(table_name)s_pkey",
         "fk": "%(table_name)s_%(column_0_name)s_fkey",
         "ix": "%(table_name)s_%(column_0_N_name)s_index",
@@ -45,7 +45,7 @@ keys_table = Table(
     Column("revoked_at", UtcColumn),
 )
 
-Index(  # a name may be given again once its key is revoked
+Index(  # a name can be used again after its key is revoked
     "keys_valid_name_index",
     keys_table.c.name,
     unique=True,
@@ -59,15 +59,15 @@ generations_table = Table(
     Column("id", TextColumn(NAME_LENGTH), primary_key=True),
     Column(
         "key_hash", TextColumn(HASH_LENGTH), ForeignKey("keys.hash")
-    ),  # null: the server asked for no keys
+    ),  # null: the server required no keys
     Column("model", TextColumn(NAME_LENGTH), nullable=False),
     Column("provider", TextColumn(NAME_LENGTH)),
     Column("created_at", UtcColumn, nullable=False),
     Column("finished_at", UtcColumn),
-    Column("status", Integer),  # of HTTP; null while under way
+    Column("status", Integer),  # of HTTP; null until the generation finishes
     Column("error_code", TextColumn(NAME_LENGTH)),
     Column("error_message", TextColumn(MESSAGE_LENGTH)),
-    Column("audio_seconds", Double),  # of decoded sound
+    Column("audio_seconds", Double),  # of the decoded sound
     Column("cost_nanodollars", BigInteger, nullable=False, server_default="0"),
     Column("latency_ms", Integer),
     Column("generation_time_ms", Integer),
@@ -79,10 +79,10 @@ generations_table = Table(
     Column("session_id", TextColumn(NAME_LENGTH)),
     Column("external_user", TextColumn(NAME_LENGTH)),
     Column("revision", TextColumn(NAME_LENGTH)),  # of the model's checkpoint
-    Column("profile", TextColumn(NAME_LENGTH)),  # how its weights were held
+    Column("profile", TextColumn(NAME_LENGTH)),  # how the weights are quantised
 )
 
 Index(
     None, generations_table.c.key_hash, generations_table.c.created_at
-)  # what one key has done lately
+)  # for the latest generations of one key
 Index(None, generations_table.c.created_at)

@@ -1,1 +1,1 @@
-"""How the schema came about, in small steps. `voxgate.ledger.migration` takes them."""
+"""The migrations of the schema, one file each. `voxgate.ledger.migration` runs them."""

@@ -1,4 +1,4 @@
-"""What Alembic runs to take the steps: on the connection that it is given, in its transaction."""
+"""Alembic's environment: run the migrations on the given connection, in its transaction."""
 
 from __future__ import annotations
 

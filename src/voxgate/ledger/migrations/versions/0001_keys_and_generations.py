@@ -1,4 +1,4 @@
-"""Keys and generations."""
+"""Create the tables of keys and generations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make both tables."""
+    """Create both tables and their indexes."""
     op.create_table(
         "keys",
         sa.Column("hash", sa.String(64), nullable=False),

@@ -1,4 +1,4 @@
-"""Generations name the revision and the profile of the model that answered."""
+"""Add the revision and the profile of the model to the generations."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add two columns; nobody knows them of older generations."""
+    """Add two columns. They are null in older generations, where they are not known."""
     op.add_column("generations", sa.Column("revision", sa.String(256)))
     op.add_column("generations", sa.Column("profile", sa.String(256)))
