@@ -172,7 +172,7 @@ def test_a_home_without_rights(cli: CliRunner) -> None:
     home.mkdir(mode=0o500)
     done = cli.run("keys", "list", preexec=drop_permission_override)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "Permission denied. Give this user the right to write" in done.stderr
+    assert "Permission denied. Give this user permission to write" in done.stderr
 
 
 def test_a_ledger_of_a_newer_version(cli: CliRunner) -> None:
