@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from voxgate.api.dialects.render import is_json, media_type, render_transcript
+from voxgate.api.disconnect import run_until_disconnect
 from voxgate.api.error_responses import error_body, error_headers
 from voxgate.errors import VoxgateError
 
@@ -65,19 +66,10 @@ class TranscriptionResponse(Response):
         self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Wait for the job and send its outcome; stop waiting when the caller disconnects."""
+        """Wait for the job and send its outcome; stop waiting when the client disconnects."""
         with self._waiting() as deliver:
-            responding = asyncio.create_task(self._respond(send))
-            disconnecting = asyncio.create_task(_disconnected(receive))
-            try:
-                await asyncio.wait({responding, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
-                if responding.done():
-                    await responding
-                    deliver()
-            finally:
-                for task in (responding, disconnecting):
-                    task.cancel()
-                await asyncio.gather(responding, disconnecting, return_exceptions=True)
+            if await run_until_disconnect(self._respond(send), receive):
+                deliver()
 
     async def _respond(self, send: Send) -> None:
         if self._sends_filler:
@@ -168,9 +160,3 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-async def _disconnected(receive: Receive) -> None:
-    """Return when the caller has closed the connection."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -2,6 +2,6 @@
 
 Each file has a process of its own, which is forked from a warm single-threaded server (`server`)
 and confined (`sandbox`). The data passes through the modules in this order: `file`, `container`,
-`timeline`, `resample` (downmix, then sample rate), `silero`. `decode` connects them, and `messages`
-carries the result. The caller's process imports `messages` only.
+`timeline`, `resample` (downmix, then sample rate), `silero`. `sandboxed_decode` connects them, and
+`messages` carries the result. The caller's process imports `messages` only.
 """

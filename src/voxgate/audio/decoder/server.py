@@ -25,7 +25,7 @@ import traceback
 from typing import NoReturn
 
 from voxgate import offline
-from voxgate.audio.decoder import decode, sandbox
+from voxgate.audio.decoder import sandbox, sandboxed_decode
 from voxgate.audio.decoder.messages import DecoderJob
 from voxgate.audio.decoder.silero import SileroVad
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE, Audio
@@ -117,7 +117,9 @@ class ForkServer:
                 cpu_s=job.cpu_s,
                 file_bytes=job.max_source_bytes,
             )
-            decode.decode_file(job, self._vad, source_fd, scratch[0] if scratch else -1, out_fd)
+            sandboxed_decode.decode_file(
+                job, self._vad, source_fd, scratch[0] if scratch else -1, out_fd
+            )
             status = 0
         except BaseException:  # noqa: BLE001 (no exception may reach the server's code)
             traceback.print_exc()
@@ -155,7 +157,7 @@ def warm_up() -> None:
     with tempfile.TemporaryFile() as file, open(os.devnull, "wb") as devnull:  # noqa: PTH123
         file.write(silence)
         file.flush()
-        decode.decode_file(job, SileroVad(), file.fileno(), -1, devnull.fileno())
+        sandboxed_decode.decode_file(job, SileroVad(), file.fileno(), -1, devnull.fileno())
 
 
 def main() -> None:

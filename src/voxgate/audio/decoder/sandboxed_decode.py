@@ -1,4 +1,4 @@
-"""Decode one file from its first byte to its last sample, and send everything to the caller.
+"""What runs in the sandbox: decode one file to its last sample and send it to the caller.
 
 `decode_file` is the decoder's whole task. `FileDecoder` puts the frames onto the timeline, in
 blocks of channels. `PcmSink` turns these blocks into PCM16 at 16 kHz and probabilities of speech.

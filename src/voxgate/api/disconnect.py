@@ -1,0 +1,36 @@
+"""What happens when a client disconnects: its response is cancelled, its job lingers (`jobs`)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from starlette.types import Receive
+
+
+async def run_until_disconnect(response: Coroutine[None, None, None], receive: Receive) -> bool:
+    """Run `response`, and cancel it when the client closes the connection.
+
+    Returns whether the response ended. Raises what the response raises.
+    """
+    responding = asyncio.create_task(response)
+    disconnecting = asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait({responding, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
+        if not responding.done():
+            return False
+        await responding
+        return True
+    finally:
+        for task in (responding, disconnecting):
+            task.cancel()
+        await asyncio.gather(responding, disconnecting, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Return when the client has closed the connection. What else it sends is dropped."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
