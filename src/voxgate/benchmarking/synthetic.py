@@ -1,7 +1,7 @@
-"""A checkpoint in the full shape of Voxtral Mini whose weights are zeros, in a file without blocks.
+"""A checkpoint of Voxtral Mini's full shape whose weights are zeros, in a sparse file.
 
-It says nothing, and takes as long as one that does: no product here looks at what it multiplies.
-The file announces 9.4 GB and takes some kilobytes of disk.
+It recognizes nothing, but takes as long as a trained one: no product depends on the values. The
+file has 9.4 GB by its header and takes some kilobytes of disk.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ MINI = {
 TINY = MINI | {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2}
 SMALL = MINI | {"hidden_size": 5120, "intermediate_size": 32_768, "num_hidden_layers": 40}
 DECODERS = {"mini": MINI, "small": SMALL, "tiny": TINY}
-"""Published numbers (Hugging Face, 2507); `tiny` has Mini's encoder and vocabulary before a toy."""
+"""Published dimensions (Hugging Face, 2507). `tiny` has Mini's encoder and vocabulary, and a tiny
+decoder.
+"""
 
 
 def synthetic_config(folder: Path, shape: str) -> VoxtralConfig:
-    """Write a folder's small files, in Hugging Face's layout. Raises `OSError`."""
+    """Write the configuration and the tokenizer in Hugging Face's layout. Raises `OSError`."""
     config: dict[str, Any] = {
         "architectures": ["VoxtralForConditionalGeneration"], "model_type": "voxtral",
         "audio_config": ENCODER, "text_config": DECODERS[shape], "audio_token_id": 24,
@@ -50,12 +52,12 @@ def synthetic_config(folder: Path, shape: str) -> VoxtralConfig:
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG_FILES["hf"]).write_text(json.dumps(config, indent=2))
-    (folder / TOKENIZER_FILE).write_text(json.dumps(_vocabulary()))
+    (folder / TOKENIZER_FILE).write_text(json.dumps(_tokenizer()))
     return VoxtralConfig.from_hf(config)
 
 
 def write_synthetic(folder: Path, shape: str = "mini") -> None:
-    """Write the checkpoint. Raises `OSError`."""
+    """Write a whole checkpoint. Raises `OSError`."""
     with torch.device("meta"):
         network = Network(synthetic_config(folder, shape))
     header, end = dict[str, dict[str, Any]](), 0
@@ -70,11 +72,11 @@ def write_synthetic(folder: Path, shape: str = "mini") -> None:
     os.truncate(folder / SINGLE_FILE, 8 + len(text) + end)
 
 
-def _vocabulary() -> dict[str, Any]:
-    """The published vocabulary's text tokens, which mistral-common carries, with control tokens."""
+def _tokenizer() -> dict[str, Any]:
+    """Return the published text tokens, which mistral-common contains, and control tokens."""
     source = Path(mistral_common.__file__).parent / "data" / "tekken_240911.json"
-    given = json.loads(source.read_bytes())
-    config = given["config"] | {
+    published = json.loads(source.read_bytes())
+    config = published["config"] | {
         "version": "v7",
         "num_vocab_tokens": TEXT_TOKENS,
         "default_vocab_size": TEXT_TOKENS + 1000,
@@ -87,7 +89,7 @@ def _vocabulary() -> dict[str, Any]:
         }
         for rank in range(1000)
     ]
-    sound = {
+    audio = {
         "sampling_rate": 16_000,
         "frame_rate": 12.5,
         "chunk_length_s": 30.0,
@@ -95,7 +97,7 @@ def _vocabulary() -> dict[str, Any]:
     }
     return {
         "config": config,
-        "vocab": given["vocab"][:TEXT_TOKENS],
+        "vocab": published["vocab"][:TEXT_TOKENS],
         "special_tokens": control,
-        "audio": sound,
+        "audio": audio,
     }

@@ -1,8 +1,9 @@
-"""What one window of 30 s takes: a model loaded, sound encoded, a prompt read, tokens written.
+"""Time one window of 30 s: load the model, encode the sound, prefill, decode tokens.
 
     python -m voxgate.benchmarking.window FOLDER PROFILE TOKENS
 
-prints the figures as JSON. In a process of its own, so that the peak of memory is the model's.
+prints the timings as JSON. It runs in a process of its own, so that the peak of memory is the
+model's.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
 
     from voxgate.voxtral.quantization.profiles import Profile
 
-BENCH_TOKENS = 100  # of a window, which the real-time factor is stated for: fluent speech
+BENCH_TOKENS = 100  # of the window that real-time factors are stated for: fluent speech
 
 
 @dataclass(frozen=True, slots=True)
 class WindowTimings:
-    """What one engine took."""
+    """The times of one window, and the memory of its process."""
 
-    dtype: str  # of what goes from layer to layer
+    dtype: str  # of the values between layers
     load_s: float
     encode_s: float
     prefill_s: float
@@ -44,21 +45,21 @@ class WindowTimings:
 
     @property
     def rtf(self) -> float:
-        """Processing time over sound, for a window of `BENCH_TOKENS` tokens, without loading."""
+        """The real-time factor of a window of `BENCH_TOKENS` tokens, without loading."""
         return (self.encode_s + self.prefill_s + BENCH_TOKENS * self.ms_per_token / 1000) / CHUNK_S
 
 
 class Stopwatch:
-    """Laps, of wall time or by another clock."""
+    """Measures the time between calls, by wall time or another clock."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock, self._began = clock, clock()
+        self._clock, self._start_s = clock, clock()
 
     def lap(self) -> float:
-        """Seconds since the last lap."""
+        """Return the seconds since the last call, or since the start."""
         now = self._clock()
-        took, self._began = now - self._began, now
-        return took
+        elapsed_s, self._start_s = now - self._start_s, now
+        return elapsed_s
 
 
 def measure_window(
@@ -68,45 +69,45 @@ def measure_window(
     dtype: torch.dtype | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> WindowTimings:
-    """Load a checkpoint and take a window through it, with so many tokens."""
-    watch = Stopwatch(clock)
+    """Load a checkpoint and time one window with so many tokens."""
+    stopwatch = Stopwatch(clock)
     model = Voxtral.load(folder, profile, dtype=dtype)
-    load_s = watch.lap()
+    load_s = stopwatch.lap()
     (audio,) = run_to_end(model.encode([synthetic_sound()]))
-    encode_s = watch.lap()
+    encode_s = stopwatch.lap()
     prompt = transcription_prompt(model.tokenizer, 1)
     cache = model.new_cache(slots=1, capacity=len(prompt) + tokens)
     slot = cache.allocate()
     logits = run_to_end(model.prefill(cache, slot, prompt, audio))
-    prefill_s = watch.lap()
+    prefill_s = stopwatch.lap()
     laps = []
     for _ in range(tokens):
         logits = run_to_end(model.step(cache, [slot], [int(logits.argmax())]))[0]
-        laps.append(watch.lap())
+        laps.append(stopwatch.lap())
     return window_timings(str(model.dtype), load_s, encode_s, prefill_s, laps)
 
 
 def window_timings(
     dtype: str, load_s: float, encode_s: float, prefill_s: float, laps: list[float]
 ) -> WindowTimings:
-    """With this process's peak of memory as it is now."""
+    """Return the timings, with this process's peak of memory so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     median_ms = 1000 * statistics.median(laps)
     return WindowTimings(dtype.removeprefix("torch."), load_s, encode_s, prefill_s, median_ms, peak)
 
 
 def synthetic_sound() -> torch.Tensor:
-    """30 s of a rising tone with noise, [480 000] float32."""
+    """Return 30 s of a rising tone with noise, [480 000] float32 at 16 kHz."""
     time_s = torch.arange(CHUNK_S * SAMPLE_RATE) / SAMPLE_RATE
     noise = torch.randn(len(time_s), generator=torch.Generator().manual_seed(0))
     return 0.3 * torch.sin(2 * torch.pi * (100 + 60 * time_s) * time_s) + 0.01 * noise
 
 
 def main() -> None:
-    """Measure what the arguments name."""
+    """Measure the checkpoint and the profile of the command line, and print JSON."""
     folder, profile, tokens = sys.argv[1:]
-    found = measure_window(folder, parse_profile(profile), int(tokens))
-    sys.stdout.write(json.dumps(asdict(found) | {"rtf": found.rtf}) + "\n")
+    timings = measure_window(folder, parse_profile(profile), int(tokens))
+    sys.stdout.write(json.dumps(asdict(timings) | {"rtf": timings.rtf}) + "\n")
 
 
 if __name__ == "__main__":
