@@ -11,26 +11,26 @@
 namespace voxgate {
 namespace {
 
-constexpr long TALL = 6;      // rows of a product's tile, beside four columns of 16: 24 of the 32 registers
+constexpr long TALL = 6;      // rows of a product's tile, with four columns of 16: 24 of the 32 registers
 constexpr long BLOCK = 12;    // rows that share a pass over the keys
-constexpr long CHUNK = 512;   // positions of which the scores of a block lie in the first-level cache
-constexpr long WIDEST = 256;  // head_dim
+constexpr long CHUNK = 512;   // positions; a block's scores of so many fit the first-level cache
+constexpr long WIDEST = 256;  // the largest head_dim
 
-// A block's rows: scores, in their place the weights, and the running sums of an exact softmax chunk by chunk (Milakov and
-// Gimelshein, 1805.02867).
+// The state of a block's rows: scores, which weights replace in place, and the running maxima and sums of an exact softmax chunk by
+// chunk (Milakov and Gimelshein, 1805.02867).
 struct Block {
   alignas(64) float scores[BLOCK][CHUNK];
   alignas(64) float mixed[BLOCK][WIDEST];
   float most[BLOCK], total[BLOCK];
   const bf16 *q[BLOCK];
   bf16 *out[BLOCK];
-  long seen[BLOCK];  // positions that the row attends to
+  long seen[BLOCK];  // number of positions that the row attends to
   long rows;
 };
 
 inline bf16 *weights(float *scores) { return reinterpret_cast<bf16 *>(scores); }
 
-// Scores of the chunk's first `count` positions, a multiple of 16.
+// Compute the scores of the chunk's first `count` positions, a multiple of 16.
 void score(Block &block, const bf16 *keys, long count, long head_dim) {
   for (long j = 0; j < count; j += 64)
     for (long r = 0; r < block.rows; r += TALL)
@@ -38,7 +38,7 @@ void score(Block &block, const bf16 *keys, long count, long head_dim) {
                std::min(4L, (count - j) / 16), block.scores[r] + j, CHUNK, false);
 }
 
-// The largest of the first `count` scores.
+// Return the largest of the first `count` scores.
 inline float largest(const float *scores, long count) {
   __m512 even = _mm512_set1_ps(-std::numeric_limits<float>::infinity()), odd = even;
   long j = 0;
@@ -50,7 +50,7 @@ inline float largest(const float *scores, long count) {
   return _mm512_reduce_max_ps(_mm512_max_ps(even, odd));
 }
 
-// Scores to weights in bf16, of `left` positions; what was mixed before is brought to the new maximum.
+// Replace the scores of `left` positions by weights in bf16, and rescale the sums so far to the new maximum.
 void weigh(Block &block, long r, long left, long count, float scale, long head_dim) {
   float *scores = block.scores[r];
   const float before = block.most[r], now = std::max(before, largest(scores, std::min(left, count)) * scale);
@@ -65,7 +65,7 @@ void weigh(Block &block, long r, long left, long count, float scale, long head_d
   for (; j + 32 <= std::min(left, count); j += 32) keep(j, weight(j), weight(j + 16));
   for (; j < count; j += 32)
     keep(j, _mm512_maskz_mov_ps(first(left - j), weight(j)), _mm512_maskz_mov_ps(first(left - j - 16), weight(j + 16)));
-  const float kept = std::exp2((before - now) * LOG2_E);  // 0 at first
+  const float kept = std::exp2((before - now) * LOG2_E);  // 0 for the first chunk
   block.most[r] = now;
   block.total[r] = block.total[r] * kept + _mm512_reduce_add_ps(total);
   if (kept != 1)
@@ -73,7 +73,7 @@ void weigh(Block &block, long r, long left, long count, float scale, long head_d
       _mm512_store_ps(block.mixed[r] + d, _mm512_mul_ps(load(block.mixed[r] + d), _mm512_set1_ps(kept)));
 }
 
-// Add the chunk's values, weighted.
+// Add the chunk's weighted values.
 void mix(Block &block, const bf16 *values, long count, long head_dim) {
   const bf16 *rows[BLOCK];
   for (long r = 0; r < block.rows; r++) rows[r] = weights(block.scores[r]);
@@ -83,13 +83,13 @@ void mix(Block &block, const bf16 *values, long count, long head_dim) {
                std::min(4L, (head_dim - d) / 16), block.mixed[r] + d, WIDEST, true);
 }
 
-// The same without packing, for rows that are too few to pay for it: those of a token, which share a key by fours. Keys are read as
-// they lie, four at a time.
+// The same without packing, for too few rows to pay for it: those of one token, where four heads of queries share a key. Keys are
+// read in place, four at a time.
 constexpr long FEW = 4;
 
-// Four vectors' sums for each of four rows, [row][vector].
+// Return the sums of four vectors for each of four rows, [row][vector].
 inline __m512 sums(const __m512 (&of)[4][4]) {
-  __m512 quarters[4];  // each 128 bits hold parts of a row's four sums
+  __m512 quarters[4];  // each 128 bits contain parts of a row's four sums
 #pragma GCC unroll 4
   for (int r = 0; r < 4; r++) {
     const __m512 a = _mm512_add_ps(_mm512_unpacklo_ps(of[0][r], of[1][r]), _mm512_unpackhi_ps(of[0][r], of[1][r]));
@@ -103,12 +103,12 @@ inline __m512 sums(const __m512 (&of)[4][4]) {
   return halved(halved(quarters[0], quarters[1]), halved(quarters[2], quarters[3]));
 }
 
-// 32 dimensions, or as many as are left.
+// Load 32 dimensions, or `left` if fewer.
 inline __m512bh dims(const bf16 *from, long left) {
   return left >= 32 ? pairs(from) : (__m512bh)_mm512_maskz_loadu_epi32(first(left / 2), from);
 }
 
-// Scores of `count` positions; those of rows that are not there are the first one's.
+// Compute the scores of `count` positions. Missing rows repeat the first row.
 void score_few(Block &block, const bf16 *keys, long stride, long count, long head_dim) {
   const bf16 *q[FEW];
   for (long r = 0; r < FEW; r++) q[r] = block.q[r < block.rows ? r : 0];
@@ -131,7 +131,7 @@ void score_few(Block &block, const bf16 *keys, long stride, long count, long hea
   }
 }
 
-// Add `count` positions' values, weighted: 64 dimensions at a time, two positions side by side as the product wants them.
+// Add the weighted values of `count` positions: 64 dimensions at a time, two positions side by side as the product needs them.
 void mix_few(Block &block, const bf16 *values, long stride, long count, long head_dim) {
   alignas(64) std::uint16_t order[32];
   for (int i = 0; i < 32; i++) order[i] = static_cast<std::uint16_t>(i / 2 + i % 2 * 32);
@@ -202,8 +202,8 @@ void attend_few(Block &block, const bf16 *keys, long key_stride, const bf16 *val
   write(block, head_dim);
 }
 
-// Part of the rows of one sequence that share a head of keys. Row i of them is query head i % group at position i / group, so that
-// the rows of a block see nearly the same positions.
+// A part of the rows of one sequence that share a head of keys. Row i is query head i % group at position i / group, so that the
+// rows of a block attend to nearly the same positions.
 struct Task {
   long sequence, kv_head, from, to;
 };
@@ -247,7 +247,7 @@ void attend(const Attention &of, int threads, Scratch &scratch) {
   const std::size_t each =
       Scratch::rounded(sizeof(Block)) + Scratch::rounded(2 * padded(longest) * of.head_dim * sizeof(bf16));
   std::byte *memory = scratch.take(threads * each);
-  // One task packs its head's keys and values by itself; where there are more threads than heads, several do the same.
+  // Each task packs its head's keys and values. Where there are more threads than heads, several tasks pack the same head.
   const long pairs = of.sequences * of.kv_heads, rows = of.rows * of.heads / of.kv_heads;
   const long parts = std::max(1L, std::min((2 * threads + pairs - 1) / pairs, rows / (4 * BLOCK)));
   share_out(pairs * parts, threads, [&](int worker, long index) {

@@ -1,4 +1,4 @@
-// The two types of numbers that come in and go out: float, and bf16 as its upper sixteen bits.
+// The two types of inputs and outputs: float, and bf16, its upper sixteen bits.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ inline float widened(bf16 value) {
   return wide;
 }
 
-// To the nearest, ties to even, as PyTorch rounds; for finite numbers.
+// Round a finite number to the nearest bf16, ties to even, as PyTorch does.
 inline bf16 narrowed(float value) {
   std::uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);

@@ -1,4 +1,4 @@
-// Powers of two, sixteen at once. For files that are compiled with AVX-512 alone.
+// Powers of two, sixteen at once. Only for files that are compiled with AVX-512.
 #pragma once
 
 #include <immintrin.h>
@@ -8,11 +8,11 @@ namespace {
 
 constexpr float LOG2_E = 1.44269504f;
 
-// 2^x for x <= 0, with a relative error below 8e-5: bf16, to which it is rounded, has 2e-3. A cubic on
-// [-0.5, 0.5], fitted to the least largest relative error.
+// 2^x for x <= 0, with a relative error below 8e-5. That suffices: the result is rounded to bf16, which has 2e-3. A cubic on
+// [-0.5, 0.5], fitted to minimize the largest relative error.
 inline __m512 power_of_2(__m512 x) {
   x = _mm512_max_ps(_mm512_set1_ps(-126), x);  // in this order NaN stays NaN
-  // Added to 1.5 * 2^23, a small number loses its fraction, and its integer stands in the lowest bits.
+  // Adding 1.5 * 2^23 rounds a small number to an integer, which is then in the lowest bits.
   const __m512 shifter = _mm512_set1_ps(12582912.f);
   const __m512 shifted = _mm512_add_ps(x, shifter);
   const __m512 part = _mm512_sub_ps(x, _mm512_sub_ps(shifted, shifter));

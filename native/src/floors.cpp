@@ -11,9 +11,9 @@ namespace {
 double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 constexpr long TIMES = 4'000'000;
-constexpr int CHAINS = 12;  // independent sums, more than a product takes cycles
+constexpr int CHAINS = 12;  // independent sums, more than a product's latency in cycles
 
-// The value is used, as far as the compiler can tell.
+// Make the compiler assume that the value is used and changed.
 template <class Vector>
 inline void keep(Vector &value) {
   asm volatile("" : "+v"(value));
@@ -25,7 +25,7 @@ double int8_operations(int threads) {
   const double began = seconds();
   share_out(threads, threads, [](int, long) {
     __m512i sum[CHAINS] = {}, x = _mm512_set1_epi8(3);
-    for (auto &value : sum) keep(value);  // or the chains would be known to be equal, and computed once
+    for (auto &value : sum) keep(value);  // otherwise the compiler would see equal chains and compute one
     for (long i = 0; i < TIMES; i++) {
       for (auto &value : sum) value = _mm512_dpbusd_epi32(value, x, x);
       keep(x);

@@ -3,7 +3,7 @@
 
 namespace voxgate {
 
-// out [count, width] = silu(gate) * up, of rows `stride` elements apart in both, as the halves of one product have them.
+// out [count, width] = silu(gate) * up. In both inputs rows are `stride` elements apart, as in the two halves of one product.
 void silu_mul(const float *gate, const float *up, long stride, float *out, long count, long width, int threads);
 
 }  // namespace voxgate

@@ -18,7 +18,7 @@ inline __m512i repeated(const std::int8_t *four) {
 
 inline __m512 scales(const std::uint8_t *from) { return load(reinterpret_cast<const bf16 *>(from)); }
 
-// A group's 32 inputs times 32 outputs for so many rows, as integers: sum[h][m].
+// Add a group's products, 32 inputs times 32 outputs for ROWS rows, as integers: sum[half h][row m].
 template <int ROWS>
 inline void group_sums(const std::uint8_t *w, const std::int8_t *q, long q_stride, __m512i (&sum)[2][ROWS]) {
   const __m512i four_bits = _mm512_set1_epi8(15);
@@ -38,7 +38,7 @@ inline void group_sums(const std::uint8_t *w, const std::int8_t *q, long q_strid
   }
 }
 
-// One panel times so many rows. Memory is asked for what lies `ahead` bytes behind the weights in use.
+// One panel times ROWS rows. The memory `ahead` bytes after the weights in use is prefetched.
 template <int ROWS, class Element>
 void tile(const std::uint8_t *panel, long ahead, Groups x, long groups, Element *out, long out_stride, long outputs) {
   __m512 total[2][ROWS];
@@ -56,7 +56,7 @@ void tile(const std::uint8_t *panel, long ahead, Groups x, long groups, Element 
 #pragma GCC unroll 8
       for (int m = 0; m < ROWS; m++) {
         const __m512i wide = _mm512_castps_si512(_mm512_cvtepi32_ps(sum[h][m]));
-        // Nothing becomes 2^-127 and more by this, which is still nothing beside the other groups.
+        // A zero becomes 2^-127 or more by this, which is still negligible compared with the other groups.
         const __m512i scaled = _mm512_add_epi32(wide, _mm512_set1_epi32(x.exponent[m * groups + g]));
         total[h][m] = _mm512_fmadd_ps(_mm512_castsi512_ps(scaled), scale, total[h][m]);
       }
@@ -67,14 +67,14 @@ void tile(const std::uint8_t *panel, long ahead, Groups x, long groups, Element 
       store(out + m * out_stride + 16 * h, first(outputs - 16 * h), _mm512_mul_ps(total[h][m], _mm512_set1_ps(x.row[m])));
 }
 
-constexpr long TALLEST = 8;  // rows of a tile: their sums fill 16 of the 32 registers, and totals wait in the first-level cache
+constexpr long TALLEST = 8;  // rows of a tile: their sums fill 16 of the 32 registers; totals are in the first-level cache
 
 template <class Element>
 void panel_times(const std::uint8_t *panel, Groups x, long groups, Element *out, long out_stride, long outputs, long rows) {
-  const long tiles = (rows + TALLEST - 1) / TALLEST;  // of nearly equal heights: a low one unpacks the weights for little
+  const long tiles = (rows + TALLEST - 1) / TALLEST;  // of nearly equal heights, since each tile unpacks all weights
   for (long t = 0; t < tiles; t++) {
     const long m = rows * t / tiles, height = rows * (t + 1) / tiles - m;
-    // The first tile meets the panel in memory; the last one computes while the next panel comes from there.
+    // The first tile reads the panel from memory; during the last one the next panel is prefetched.
     const long ahead = t == 0 ? 4 * GROUP_BYTES : t == tiles - 1 ? groups * GROUP_BYTES : 0;
     const Groups at{x.q + m * groups * GROUP, x.exponent + m * groups, x.offset + m * groups, x.row + m};
     Element *to = out + m * out_stride;
@@ -103,7 +103,7 @@ void product(const std::uint8_t *packed, const Element *x, long x_stride, Elemen
                  reinterpret_cast<std::int32_t *>(memory + bytes + integers),
                  reinterpret_cast<float *>(memory + bytes + 2 * integers)};
   quantise_groups(x, x_stride, q, rows, inputs, threads);
-  // Several panels at a time, which follow each other in memory; small enough that no thread waits long for another.
+  // A thread takes several panels at once, contiguous in memory, but so few that no thread waits long for another.
   const long all = panels(outputs), share = std::max(1L, all / (8 * threads));
   share_out((all + share - 1) / share, threads, [&](int, long index) {
     for (long panel = index * share; panel < std::min(all, (index + 1) * share); panel++)

@@ -9,10 +9,10 @@ namespace voxgate {
 namespace {
 
 constexpr long LANES = 16;   // outputs that are packed at once
-constexpr int STEPS = 9;     // scales that are tried, to either side of the plain one
-constexpr float STEP = 0.1f;  // between them, in units of the plain one's eighth
+constexpr int STEPS = 9;     // scales tried on either side of the plain one
+constexpr float STEP = 0.1f;  // between their inverses, times the largest weight: the plain scale's is 8
 
-// Weights of 16 outputs in one group, an output in each lane.
+// The weights of 16 outputs in one group, one output in each lane.
 struct Block {
   float input[GROUP][LANES];
 };
@@ -28,7 +28,7 @@ Block block_of(const Element *w, long stride, long outputs, long inputs) {
   return block;
 }
 
-// The weight of largest magnitude in each lane, with its sign: -8 is the integer furthest from 0, so it stands for this one.
+// Return the weight of largest magnitude in each lane, with its sign. It becomes -8, the integer furthest from 0.
 inline __m512 extreme(const Block &block) {
   __m512 most = _mm512_setzero_ps();
   for (const auto &input : block.input) {
@@ -45,8 +45,8 @@ inline __m512 rounded(__m512 w, __m512 inverse) {
 
 inline __m512 in_bf16(__m512 x) { return widened((__m256i)_mm512_cvtneps_pbh(x)); }
 
-// The scale of each lane, as bf16 has it. For integers q the best one is (w·q)/(q·q); a scale s takes s (2 w·q - s q·q) off the
-// squared error.
+// Return the best scale of each lane, rounded to bf16. For integers q the best scale is (w·q)/(q·q); a scale s reduces the squared
+// error by s (2 w·q - s q·q).
 inline __m512 best_scale(const Block &block) {
   const __m512 most = extreme(block);
   __m512 best = _mm512_setzero_ps(), gained = _mm512_setzero_ps();
@@ -67,7 +67,7 @@ inline __m512 best_scale(const Block &block) {
   return best;
 }
 
-// To half h of the group's 576 bytes.
+// Pack a block into half h of the group's 576 bytes.
 void pack_block(const Block &block, std::uint8_t *group, long h) {
   const __m512 scale = best_scale(block);
   const __mmask16 any = _mm512_cmp_ps_mask(scale, _mm512_setzero_ps(), _CMP_NEQ_OQ);

@@ -1,10 +1,10 @@
-// A matrix in four bits, in the order in which `product` reads it. The format is stored on disk: do not change it without a new
-// `FORMAT`.
+// A 4-bit matrix in the order in which `product` reads it. The format is stored on disk: do not change it without a new `FORMAT`.
 //
-// Outputs lie in panels of 32 and inputs in groups of 32, both filled up with zeros. A panel is one stretch of memory: for each
-// group 512 bytes of weights, then 32 scales in bf16 (one for each output), 576 bytes in all. The 512 bytes are eight lines of 64,
-// [quarter j][half h of the panel]: byte 4 n + i of a line holds output 16 h + n and the inputs 8 j + i (low four bits) and
-// 8 j + 4 + i (high four bits), i below 4. A stored s from 0 to 15 means the weight (s - 8) * scale: symmetric, without zero point.
+// Outputs are in panels of 32 and inputs in groups of 32, both padded with zeros. A panel is contiguous in memory: for each
+// group 512 bytes of weights, then 32 scales in bf16 (one for each output), 576 bytes in all. The 512 bytes are eight lines of
+// 64, [quarter j][half h of the panel]: byte 4 n + i of a line contains output 16 h + n and the inputs 8 j + i (low four bits)
+// and 8 j + 4 + i (high four bits), i below 4. A stored s from 0 to 15 means the weight (s - 8) * scale: symmetric, without
+// zero point.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,8 @@ constexpr long panels(long outputs) { return (outputs + PANEL - 1) / PANEL; }
 constexpr long groups(long inputs) { return (inputs + GROUP - 1) / GROUP; }
 constexpr long packed_bytes(long outputs, long inputs) { return panels(outputs) * groups(inputs) * GROUP_BYTES; }
 
-// Pack w [outputs, inputs], rows `stride` elements apart, all of it finite. Each scale is the one of 19 that loses least in squares.
+// Pack w [outputs, inputs], all finite, with rows `stride` elements apart. Each scale is the one of 19 with the least squared
+// error.
 template <class Element>
 void pack(const Element *w, long stride, std::uint8_t *packed, long outputs, long inputs, int threads);
 

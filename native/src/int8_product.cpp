@@ -11,12 +11,12 @@ namespace {
 
 constexpr long PANEL = 64;    // outputs
 constexpr long TALLEST = 6;   // rows of a tile: their sums fill 24 of the 32 registers
-constexpr long AHEAD = 4096;  // bytes: what memory is asked for before it is needed
+constexpr long AHEAD = 4096;  // bytes: how far ahead weights are prefetched
 
 constexpr long panels(long outputs) { return (outputs + PANEL - 1) / PANEL; }
 
 struct Rows {
-  const std::uint8_t *q;  // [rows, inputs], 128 stands for zero
+  const std::uint8_t *q;  // [rows, inputs], 128 means zero
   const float *scale;     // [rows]
 };
 
@@ -26,7 +26,7 @@ inline __m512i repeated(const std::uint8_t *four) {
   return _mm512_set1_epi32(bits);
 }
 
-// One panel times so many rows. `cold` says that the panel comes from memory.
+// One panel times ROWS rows. `cold`: the panel is read from memory, not from a cache.
 template <int ROWS>
 void tile(const Int8Matrix &matrix, long panel, Rows rows, float *out, bool cold) {
   const long output = panel * PANEL, ahead = cold ? AHEAD : 0;
@@ -35,7 +35,7 @@ void tile(const Int8Matrix &matrix, long panel, Rows rows, float *out, bool cold
   __m512i sum[ROWS][4];
 #pragma GCC unroll 4
   for (int c = 0; c < 4; c++) {
-    // What the inputs' 128 for zero adds to each sum goes off before.
+    // Each sum starts from minus the part that the inputs' zero point of 128 adds.
     const __m512i zero = _mm512_slli_epi32(_mm512_loadu_si512(sums + output + 16 * c), 7);
 #pragma GCC unroll 6
     for (int m = 0; m < ROWS; m++) sum[m][c] = zero;
@@ -93,7 +93,7 @@ void product(const Int8Matrix &matrix, const Element *x, long stride, float *out
   auto *q = reinterpret_cast<std::uint8_t *>(memory);
   auto *scale = reinterpret_cast<float *>(memory + bytes);
   quantise_rows(x, stride, q, scale, rows, matrix.inputs, threads);
-  // Several panels at a time, which follow each other in memory; small enough that no thread waits long for another.
+  // A thread takes several panels at once, contiguous in memory, but so few that no thread waits long for another.
   const long all = panels(matrix.outputs), share = std::max(1L, all / (8 * threads));
   share_out((all + share - 1) / share, threads, [&](int, long index) {
     for (long panel = index * share; panel < std::min(all, (index + 1) * share); panel++)

@@ -1,8 +1,8 @@
-// Activations times a matrix in eight bits, where it lies as oneDNN has packed it.
+// The product of activations and an 8-bit matrix, in the layout in which oneDNN has packed it.
 //
-// oneDNN's own product is as fast as the processor for many rows, and reads a third of what memory gives for few. So both work on
-// one copy of the weights: int8 in panels of 64 outputs, [outputs / 64][inputs / 4][64 outputs][4 inputs], filled up with zeros, and
-// behind them an int32 for each output, minus the sum of its weights. oneDNN promises no layout: whoever calls this has compared.
+// oneDNN's own product is as fast as the processor for many rows, and reads memory at a third of its speed for few. So both work on
+// one copy of the weights: int8 in panels of 64 outputs, [outputs / 64][inputs / 4][64 outputs][4 inputs], padded with zeros, and
+// after them an int32 for each output, minus the sum of its weights. oneDNN documents no layout: the caller has compared the bytes.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +20,8 @@ struct Int8Matrix {
   long outputs, inputs;  // inputs are a multiple of 64
 };
 
-// out [rows, outputs] = x [rows, inputs] times the transposed matrix, rows of x `stride` elements apart. Activations become eight
-// bits with a scale for each row; sums are integers.
+// out [rows, outputs] = x [rows, inputs] times the transposed matrix, with rows of x `stride` elements apart. Activations are
+// quantized to eight bits with a scale for each row; sums are integers.
 template <class Element>
 void product(const Int8Matrix &matrix, const Element *x, long stride, float *out, long rows, int threads, Scratch &scratch);
 

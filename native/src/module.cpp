@@ -1,6 +1,6 @@
-// The Python module. Tensors come as addresses: PyTorch's `data_ptr()` costs 0.1 us where a DLPack capsule costs 2.3, and a token
-// takes some 500 of them. So nothing is checked here; `voxgate.voxtral.native` is the only caller, and checks shapes, types and
-// strides before. Distances are in elements. The interpreter's lock is not held while a kernel runs.
+// The Python module. Tensors are passed as addresses: PyTorch's `data_ptr()` costs 0.1 us, a DLPack capsule 2.3 us, and a token
+// needs some 500 of them. So nothing is checked here: the only caller, `voxgate.voxtral.kernels`, checks shapes, types and
+// strides first. Distances are in elements. The interpreter's lock is released while a kernel runs.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/vector.h>
@@ -26,7 +26,7 @@ namespace nb = nanobind;
 
 namespace {
 
-constexpr int INTERFACE = 2;  // of these functions: another number is another package
+constexpr int INTERFACE = 2;  // version of these functions; `voxgate.voxtral.kernels.bindings` requires the same number
 
 using Address = std::uintptr_t;
 
@@ -40,7 +40,7 @@ Type *at(Address address) {
   return reinterpret_cast<Type *>(address);
 }
 
-// Memory for each thread that computes, kept between its calls.
+// Memory of each calling thread, kept between its calls.
 voxgate::Scratch &scratch() {
   thread_local voxgate::Scratch memory;
   return memory;

@@ -8,7 +8,7 @@
 namespace voxgate {
 namespace {
 
-// Four sums, so that an addition need not wait for the one before.
+// Four sums, so that an addition does not wait for the previous one.
 inline float sum_of_squares(const float *x, long width) {
   __m512 sum[4] = {};
   long k = 0;

@@ -1,5 +1,5 @@
-// Products of bf16, and the order in which they want their operands: two neighbours along the sum side by side in a lane. For files
-// that are compiled with AVX-512 alone.
+// Products of bf16, and the layout of their operands: two neighbours along the sum side by side in a lane. Only for files that are
+// compiled with AVX-512.
 #pragma once
 
 #include "vector.hpp"
@@ -50,7 +50,7 @@ void multiply_rows(const bf16 *const *x, long pairs, const bf16 *y, Steps steps,
   }
 }
 
-// out [rows <= 6, 16 * columns <= 64] = x [rows, 2 * pairs] · y, or out += it.
+// out [rows <= 6, 16 * columns <= 64] = x [rows, 2 * pairs] · y, or with `add` out += x · y.
 inline void multiply(const bf16 *const *x, long rows, long pairs, const bf16 *y, Steps steps, long columns, float *out,
                      long out_stride, bool add) {
   switch (rows) {
@@ -63,7 +63,7 @@ inline void multiply(const bf16 *const *x, long rows, long pairs, const bf16 *y,
   }
 }
 
-// Sixteen rows of sixteen lanes to sixteen columns.
+// Transpose sixteen rows of sixteen lanes.
 inline void transpose(__m512i (&rows)[16]) {
   __m512i once[16], twice[16];
 #pragma GCC unroll 8
@@ -78,7 +78,7 @@ inline void transpose(__m512i (&rows)[16]) {
       twice[i + 2 * j] = _mm512_unpacklo_epi64(once[i + j], once[i + j + 2]);
       twice[i + 2 * j + 1] = _mm512_unpackhi_epi64(once[i + j], once[i + j + 2]);
     }
-  // twice[4 a + b] holds, in its quarter c, rows 4 a to 4 a + 3 of column 4 c + b.
+  // Quarter c of twice[4 a + b] contains rows 4 a to 4 a + 3 of column 4 c + b.
 #pragma GCC unroll 4
   for (int b = 0; b < 4; b++) {
     const __m512i low = _mm512_shuffle_i32x4(twice[b], twice[4 + b], 0x44), high = _mm512_shuffle_i32x4(twice[b], twice[4 + b], 0xee);
@@ -91,7 +91,7 @@ inline void transpose(__m512i (&rows)[16]) {
   }
 }
 
-// Sixteen keys' 32 dimensions from `from`, or as many as there are, to lines of 16 positions.
+// Pack 32 dimensions of sixteen keys, or as many as exist, into lines of 16 positions.
 inline void pack_key_block(const bf16 *from, long stride, bf16 *to, long count, long dims) {
   __m512i lanes[16];
   if (count >= 16 && dims >= 32) {
@@ -108,14 +108,15 @@ inline void pack_key_block(const bf16 *from, long stride, bf16 *to, long count, 
   for (long i = 0; i < std::min(16L, dims / 2); i++) _mm512_storeu_si512(to + i * 32, lanes[i]);
 }
 
-// Keys [count, head_dim], `stride` elements apart, to [padded / 16][head_dim / 2][16 positions][2]; positions past the count are 0.
+// Pack keys [count, head_dim], `stride` elements apart, into [padded / 16][head_dim / 2][16 positions][2]; positions past the
+// count are 0.
 inline void pack_keys(const bf16 *keys, long stride, bf16 *to, long count, long head_dim) {
   for (long j = 0; j < padded(count); j += 16)
     for (long d = 0; d < head_dim; d += 32)
       pack_key_block(keys + j * stride + d, stride, to + j * head_dim + d * 16, count - j, head_dim - d);
 }
 
-// Values [count, head_dim] to [padded / 2][head_dim][2 positions]; positions past the count are 0.
+// Pack values [count, head_dim] into [padded / 2][head_dim][2 positions]; positions past the count are 0.
 inline void pack_values(const bf16 *values, long stride, bf16 *to, long count, long head_dim) {
   alignas(64) std::uint16_t order[32];
   for (int i = 0; i < 32; i++) order[i] = static_cast<std::uint16_t>(i / 2 + i % 2 * 32);

@@ -1,8 +1,8 @@
-// Work shared out among the threads that PyTorch already has.
+// Loops over the threads that PyTorch already has.
 //
-// Two pools on the same cores fight: each spins while the other computes. So this links to no OpenMP of its own. The two
-// symbols are weak; the loader finds them in the library that `import torch` has put into the global scope, under whatever name
-// the wheel gave it (GNU's, LLVM's and Intel's all have them). Without one, the caller's thread does everything.
+// Two thread pools on the same cores slow each other down: each spins while the other computes. So this links to no OpenMP. The
+// symbol is weak; the loader finds it in the library that `import torch` has put into the global scope, whatever name the wheel
+// gave it (GNU's, LLVM's and Intel's all have it). Without it, the caller's thread does everything.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +14,8 @@ namespace voxgate {
 
 inline bool has_pool() { return GOMP_parallel != nullptr; }
 
-// Call body(worker, index) once for each index below count, each worker (below threads) on a thread of its own.
-// Indices are taken as they come, so that a core that others use as well holds nobody up. The body must not throw.
+// Call body(worker, index) once for each index below count, each worker (below threads) on its own thread. A thread takes the next
+// index when it is free, so that a core that other programs use does not delay the others. The body must not throw.
 template <class Body>
 void share_out(long count, int threads, const Body &body) {
   struct Share {
@@ -36,8 +36,8 @@ void share_out(long count, int threads, const Body &body) {
   }
 }
 
-// The same for each of `count` rows: body(row). A thread takes a block of rows at once; a few rows are done before another thread
-// has woken up.
+// Call body(row) once for each of `count` rows. A thread takes a block of rows at once. Few elements stay on the caller's thread:
+// they are done before another thread has started.
 template <class Body>
 void share_rows(long count, long width, int threads, const Body &body) {
   constexpr long BLOCK = 8, FEWEST = 32768;  // rows; elements

@@ -1,9 +1,9 @@
-// What this processor can do.
+// The processor's instructions.
 #pragma once
 
 namespace voxgate {
 
-// Whether it, and the operating system, have every instruction that the kernels are compiled to.
+// Return whether the processor and the operating system support every instruction that the kernels are compiled to.
 bool supported();
 
 }  // namespace voxgate

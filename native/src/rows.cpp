@@ -9,7 +9,7 @@
 namespace voxgate {
 namespace {
 
-// Magnitudes are compared as integers: there, unlike among floats, NaN is the largest and survives.
+// Magnitudes are compared as integers: as an integer, unlike as a float, NaN is the largest and is kept.
 inline __m512i magnitude(__m512 x) { return _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff)); }
 
 inline float largest(__m512i magnitudes) {
@@ -26,7 +26,7 @@ struct Scale {
 inline Scale scale_of(float largest) {
   if (!(largest <= std::numeric_limits<float>::max())) return {std::numeric_limits<float>::quiet_NaN(), 0};
   const float inverse = 127 / largest;
-  if (!(inverse <= std::numeric_limits<float>::max())) return {1, 0};  // zeros, or as good as zero
+  if (!(inverse <= std::numeric_limits<float>::max())) return {1, 0};  // zeros, or numbers too small to invert
   return {largest / 127, inverse};
 }
 
@@ -46,14 +46,14 @@ void quantise_row(const Element *x, std::uint8_t *q, float *scale, long width) {
   });
 }
 
-// The least power of two of which 127 reach the largest magnitude; -200 for zeros.
+// Return the least exponent e with 127 * 2^e >= the largest magnitude; -200 for zeros.
 inline int exponent_of(float largest) {
   if (largest == 0) return -200;
   const int exponent = std::ilogb(largest) - 6;  // 2^6 <= largest / 2^exponent < 2^7
   return largest > std::ldexp(127.f, exponent) ? exponent + 1 : exponent;
 }
 
-// One row's groups and their scales: to the row's own, which is found first.
+// Quantize one row in groups. The groups' exponents are relative to the row's scale, which is computed first.
 template <class Element>
 void quantise_row_in_groups(const Element *x, Groups to, long width) {
   const long groups = (width + GROUP - 1) / GROUP;

@@ -1,4 +1,4 @@
-// Rows of activations to eight bits.
+// Quantization of rows of activations to eight bits.
 #pragma once
 
 #include <cstdint>
@@ -7,23 +7,24 @@
 
 namespace voxgate {
 
-// x [count, width], rows `stride` elements apart, to q [count, width] = round(x / scale) + 128 with one scale a row: the row's
-// largest magnitude / 127, so that q is 1 to 255. A row of zeros has scale 1; one with a number that is not finite has NaN.
+// Quantize x [count, width], rows `stride` elements apart, to q [count, width] = round(x / scale) + 128. Each row has one
+// scale: its largest magnitude / 127, so that q is 1 to 255. A row of zeros has scale 1; a row with a number that is not finite
+// has scale NaN.
 template <class Element>
 void quantise_rows(const Element *x, long stride, std::uint8_t *q, float *scale, long count, long width, int threads);
 
 constexpr long GROUP = 32;  // inputs that share a scale
 
-// The same rows to int8 with a scale for each group of 32 columns, as `product` reads them. The last group is filled up with zeros.
-// A group's scale is a power of two, row * 2^(exponent / 2^23): to scale a float by it is to add integers, which a processor has
-// more room for than for multiplications.
+// The same rows to int8 with a scale for each group of 32 columns, as `product` reads them. The last group is padded with
+// zeros. A group's scale is a power of two, row * 2^(exponent / 2^23): a float is scaled by an integer addition, for which a
+// processor has more capacity than for multiplications.
 struct Groups {
   std::int8_t *q;          // [count, groups * 32]
-  std::int32_t *exponent;  // [count, groups], 0 to DEEPEST, at the place where a float has its exponent
+  std::int32_t *exponent;  // [count, groups], 0 to DEEPEST, in the bits of a float's exponent
   std::int32_t *offset;    // [count, groups]: -8 times the group's sum of q, since int4 weights are stored as 0 to 15
   float *row;              // [count]: the scale of exponent 0; NaN for a row with a number that is not finite
 };
-constexpr int DEEPEST = 40;  // powers of two below the largest group's scale, where all that counts in a float has ended
+constexpr int DEEPEST = 40;  // powers of two below the largest group's scale; anything smaller is lost in a float's rounding
 template <class Element>
 void quantise_groups(const Element *x, long stride, Groups to, long count, long width, int threads);
 

@@ -1,4 +1,4 @@
-// Memory that a calling thread keeps from one call to the next: fresh pages would cost more than many a product.
+// Memory that a calling thread keeps between calls: fresh pages would cost more than many products.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ class Scratch {
   Scratch &operator=(const Scratch &) = delete;
   ~Scratch() { std::free(data_); }
 
-  // So many bytes at a multiple of 64; what they hold is undefined. Throws std::bad_alloc.
+  // Return so many bytes, aligned to 64, with undefined content. Throws std::bad_alloc.
   std::byte *take(std::size_t bytes) {
     if (bytes > size_) {
       std::free(data_);

@@ -1,5 +1,5 @@
-// Sixteen numbers at once. For files that are compiled with AVX-512 alone; all in a nameless namespace, so that no other file can
-// be linked to these copies.
+// Loads and stores of sixteen numbers at once. Only for files that are compiled with AVX-512. Everything is in an unnamed
+// namespace, so that no other file can be linked to these copies.
 #pragma once
 
 #include <immintrin.h>
@@ -13,7 +13,7 @@ inline __mmask16 first(long count) {
   return count >= 16 ? 0xffff : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
 }
 
-// Call body(k, mask) for every 16 of `width` columns; the mask of all but the last is known to the compiler.
+// Call body(k, mask) for every 16 of `width` columns. The compiler knows the mask of all but the last.
 template <class Body>
 inline void each_16(long width, const Body &body) {
   long k = 0;

@@ -1,4 +1,5 @@
-// The kernels on odd shapes against plain loops, from memory that ends where it should: for the sanitizers.
+// Compares the kernels with plain loops on odd shapes. Each array is exactly as large as needed, so that the sanitizers see
+// overruns.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -107,7 +108,7 @@ void check_product(long rows, long outputs, long inputs) {
   expect(product_error.value() < 0.02, "product " + shape({rows, outputs, inputs}));
 }
 
-// Where oneDNN puts a weight; behind all of them comes minus each output's sum.
+// Return the index of a weight in oneDNN's layout. After all weights comes minus the sum of each output's.
 long packed_at(long inputs, long n, long k) {
   return ((n / 64 * (inputs / 64) + k / 64) * 16 + k % 64 / 4) * 256 + n % 64 * 4 + k % 4;
 }
@@ -137,7 +138,7 @@ void check_int8_product(long rows, long outputs, long inputs) {
   expect(error.value() < 0.02, "int8 product " + shape({rows, outputs, inputs}));
 }
 
-// One row of attention, computed as it is written.
+// Return one row of attention, computed by its definition.
 std::vector<double> attended(const Attention &of, long s, long head, long row) {
   const long shared = head / (of.heads / of.kv_heads), slot = of.slots[s];
   const bf16 *q = of.q + s * of.q_strides.slot + head * of.q_strides.head + row * of.q_strides.row;

@@ -1,6 +1,7 @@
-"""Voxgate's kernels for processors with AVX-512 VNNI and BF16; `voxgate.voxtral.native` calls them.
+"""Voxgate's kernels for processors with AVX-512 VNNI and BF16, called by `voxgate.voxtral.kernels`.
 
-Import torch first: its threads are found when this is loaded, and without them one thread works.
+Import torch first: its threads are found when this module is loaded. Without them, kernels run on
+one thread.
 """
 
 from voxgate_kernels._kernels import *  # noqa: F403
