@@ -1,1 +1,1 @@
-"""Speed, memory and accuracy, measured: `make bench` prints one table."""
+"""Measurements of speed, memory and accuracy. `make bench` prints one table."""

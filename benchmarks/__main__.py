@@ -1,4 +1,4 @@
-"""`make bench`: one table."""
+"""Run `make bench`: all measurements in one table."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from benchmarks.table import show
 
 
 async def main() -> None:
-    """Measure everything, a quarter of an hour long, and print it."""
+    """Measure everything and print it. Takes a quarter of an hour."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
-        parts = (decoding, whole_path, server, voxtral)
-        show([row for part in parts for row in await part.rows(Path(folder))])
+        modules = (decoding, whole_path, server, voxtral)
+        show([row for module in modules for row in await module.rows(Path(folder))])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""A long recording's windows together, beside the same windows one by one, in one scheduler.
+"""The windows of a long recording in one batch, compared with the same windows one by one.
 
     python -m benchmarks.batching [--shape digits|mini] [--windows 20] [--tokens 100]
 
-`digits` is the checkpoint of the tests, on strings of spoken digits (`VOXGATE_AUDIO`). Any other
-shape is random weights (Mini: 9.4 GB on disk), which never end by themselves: each window writes
-`--tokens`. There every window costs the same, so that `--single` of them stand for all.
+Both run in one scheduler. `digits` is the checkpoint of the tests, on sequences of spoken digits
+(`VOXGATE_AUDIO`). Any other shape has random weights (Mini: 9.4 GB on disk), and each window
+generates `--tokens`. Every window then costs the same, so that it is enough to measure `--single`
+of them one by one.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ if TYPE_CHECKING:
 
 CHECKPOINT = Path(__file__).parent.parent / "tests" / "data" / "voxtral-digits"
 SECONDS, RATE = 30, 16_000
-LIMIT_MS = 250  # that one step may hold the engine
+LIMIT_MS = 250  # of one step, during which the engine can do nothing else
 
 
 @dataclass(frozen=True)
-class Took:
-    """Some windows' way through the scheduler."""
+class BatchTimings:
+    """The time in which a scheduler transcribed some windows."""
 
     windows: int
     seconds: float
@@ -55,7 +56,7 @@ class Took:
 
     @property
     def rtf(self) -> float:
-        """Processing time over sound."""
+        """The real-time factor."""
         return self.seconds / (self.windows * SECONDS)
 
 
@@ -64,115 +65,125 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batching", description=__doc__)
     parser.add_argument("--shape", choices=("digits", *full_shape.DECODERS), default="digits")
     parser.add_argument("--windows", type=int, default=20)
-    parser.add_argument("--tokens", type=int, default=100, help="of a window of random weights")
-    parser.add_argument("--single", type=int, help="windows that are measured one by one")
-    parser.add_argument("--folder", type=Path, help="where the checkpoint lies or is to be kept")
-    asked = parser.parse_args()
+    parser.add_argument(
+        "--tokens", type=int, default=100, help="of each window, with random weights"
+    )
+    parser.add_argument("--single", type=int, help="number of windows that are measured one by one")
+    parser.add_argument("--folder", type=Path, help="folder of the checkpoint, written if missing")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = CHECKPOINT
-        if asked.shape != "digits":
-            folder = asked.folder or Path(scratch) / "voxtral"
+        if arguments.shape != "digits":
+            folder = arguments.folder or Path(scratch) / "voxtral"
             if not (folder / "config.json").exists():
-                full_shape.write(folder, asked.shape)
-        show(_rows(folder, asked))
+                full_shape.write(folder, arguments.shape)
+        show(_rows(folder, arguments))
 
 
-def _rows(folder: Path, asked: argparse.Namespace) -> list[Row]:
-    digits = asked.shape == "digits"
-    windows = _spoken(asked.windows) if digits else _noise(asked.windows)
-    options = Options() if digits else Options(max_tokens=asked.tokens)
+def _rows(folder: Path, arguments: argparse.Namespace) -> list[Row]:
+    digits = arguments.shape == "digits"
+    windows = _digit_windows(arguments.windows) if digits else _noise_windows(arguments.windows)
+    options = Options() if digits else Options(max_tokens=arguments.tokens)
     steps = _step_ms(folder)
-    recogniser = load_model(find_model(str(folder)))
-    scheduler = recogniser.scheduler()
-    _through(scheduler, windows[:1], Options(max_tokens=1), at_once=1)  # everything is warm
-    single = _through(scheduler, windows[: asked.single or asked.windows], options, at_once=1)
-    at_once = recogniser.capabilities.concurrency
-    company = _through(scheduler, windows, options, at_once)
+    model = load_model(find_model(str(folder)))
+    scheduler = model.scheduler()
+    _transcribe(scheduler, windows[:1], Options(max_tokens=1), at_once=1)  # warm up
+    single = _transcribe(
+        scheduler, windows[: arguments.single or arguments.windows], options, at_once=1
+    )
+    at_once = model.capabilities.concurrency
+    batched = _transcribe(scheduler, windows, options, at_once)
     scheduler.stop(60)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"longest steps, ms (goal {LIMIT_MS}): {steps}; peak memory {peak:.2f} GB")
     return [
-        _row(f"{asked.shape}: one by one", single, single),
-        _row(f"{asked.shape}: {at_once} at once", company, single),
+        _row(f"{arguments.shape}: one by one", single, single),
+        _row(f"{arguments.shape}: {at_once} at once", batched, single),
     ]
 
 
-def _row(what: str, took: Took, single: Took) -> Row:
-    figure = f"{took.seconds:.1f} s for {took.windows} windows, {took.tokens} tokens"
-    return Row(f"{what}: RTF {took.rtf:.3f}", figure, f"{took.rtf / single.rtf:.2f} of one by one")
+def _row(name: str, timings: BatchTimings, single: BatchTimings) -> Row:
+    figure = f"{timings.seconds:.1f} s for {timings.windows} windows, {timings.tokens} tokens"
+    return Row(
+        f"{name}: RTF {timings.rtf:.3f}", figure, f"{timings.rtf / single.rtf:.2f} of one by one"
+    )
 
 
-def _through(scheduler: Scheduler, windows: list[bytes], options: Options, at_once: int) -> Took:
-    """Give the scheduler so many windows, then the next as one ends, as the pipeline does."""
-    ends: Queue[Exception | None] = Queue()
-    said: list[Event] = []
-    began = time.perf_counter()
+def _transcribe(
+    scheduler: Scheduler, windows: list[bytes], options: Options, at_once: int
+) -> BatchTimings:
+    """Add so many windows to the scheduler, then the next when one ends, as the pipeline does."""
+    results: Queue[Exception | None] = Queue()
+    events: list[Event] = []
+    start_s = time.perf_counter()
     for number, window in enumerate(windows):
-        if number >= at_once and (error := ends.get()):
+        if number >= at_once and (error := results.get()):
             raise error
-        scheduler.add(WindowRequest(window, options, said.append, ends.put))
+        scheduler.add(WindowRequest(window, options, events.append, results.put))
     for _ in windows[-at_once:]:
-        if error := ends.get():
+        if error := results.get():
             raise error
-    seconds = time.perf_counter() - began
-    return Took(len(windows), seconds, sum(e.tokens for e in said if isinstance(e, Done)))
+    seconds = time.perf_counter() - start_s
+    return BatchTimings(len(windows), seconds, sum(e.tokens for e in events if isinstance(e, Done)))
 
 
 def _step_ms(folder: Path) -> dict[str, float]:
-    """The longest single step of an opening, and of a token of eight windows."""
+    """Return the longest steps of encoding with prefill, and of a token of eight windows, in ms."""
     model = Voxtral.load(folder)
-    sound = np.frombuffer(_noise(1)[0], "<i2").astype(np.float32) / 32768
-    hearing: DecodingState = model.new_decoding(sound, max_tokens=8)
-    cache = model.new_cache(8, hearing.max_positions)
+    sound = np.frombuffer(_noise_windows(1)[0], "<i2").astype(np.float32) / 32768
+    decoding: DecodingState = model.new_decoding(sound, max_tokens=8)
+    cache = model.new_cache(8, decoding.max_positions)
     slots = [cache.allocate() for _ in range(8)]
-    for again in (False, True):  # the first is cold
-        if again:
+    for warm in (False, True):  # the first run is cold
+        if warm:
             cache.free(slots[0])
             cache.allocate()
-        opening = _laps(model.encode_and_prefill(cache, slots[0], hearing))
-    found = {"opening, first": opening[0], "opening, longest": max(opening)}
+        first_steps = _step_seconds(model.encode_and_prefill(cache, slots[0], decoding))
+    longest = {"opening, first": first_steps[0], "opening, longest": max(first_steps)}
     for slot in slots[1:]:
         cache.advance([slot], cache.lengths[slots[0]])
-    tokens = [_laps(model.step(cache, slots, [1] * 8)) for _ in range(3)]
-    found["token of 8, whole"] = min(map(sum, tokens))
-    found["token of 8, longest layer"] = min(map(max, tokens))
-    return {what: round(1000 * seconds, 1) for what, seconds in found.items()}
+    tokens = [_step_seconds(model.step(cache, slots, [1] * 8)) for _ in range(3)]
+    longest["token of 8, whole"] = min(map(sum, tokens))
+    longest["token of 8, longest layer"] = min(map(max, tokens))
+    return {name: round(1000 * seconds, 1) for name, seconds in longest.items()}
 
 
-def _laps(steps: Resumable[object]) -> list[float]:
-    laps, going = [], True
-    while going:
-        began = time.perf_counter()
-        going = next(steps, True) is None  # the result's step ends the generator: True
-        laps.append(time.perf_counter() - began)
-    return laps
+def _step_seconds(steps: Resumable[object]) -> list[float]:
+    seconds, running = [], True
+    while running:
+        start_s = time.perf_counter()
+        running = next(steps, True) is None  # the generator ends with the step of the result: True
+        seconds.append(time.perf_counter() - start_s)
+    return seconds
 
 
-def _noise(windows: int) -> list[bytes]:
-    dice = np.random.default_rng(0)
+def _noise_windows(windows: int) -> list[bytes]:
+    rng = np.random.default_rng(0)
     return [
-        dice.integers(-3000, 3000, SECONDS * RATE).astype("<i2").tobytes() for _ in range(windows)
+        rng.integers(-3000, 3000, SECONDS * RATE).astype("<i2").tobytes() for _ in range(windows)
     ]
 
 
-def _spoken(windows: int) -> list[bytes]:
-    """Strings of eight digits of one speaker, each with silence to 30 s behind it."""
-    rng = random.Random(10)  # noqa: S311 (nothing secret is drawn)
+def _digit_windows(windows: int) -> list[bytes]:
+    """Return windows of eight digits of one speaker each, padded with silence to 30 s."""
+    draw = random.Random(10)  # noqa: S311 (nothing secret is drawn)
     folder = Path(os.environ.get("VOXGATE_AUDIO", "")) / "digits"
     speakers = sorted(path for path in folder.glob("*") if path.is_dir())
     if not speakers:
         sys.exit("VOXGATE_AUDIO names no folder with recordings of digits. Set it.")
-    found = []
+    windows_pcm = []
     for _ in range(windows):
-        takes = rng.choices(sorted(rng.choice(speakers).glob("*.wav")), k=8)
-        sound = np.concatenate([part for take in takes for part in (np.zeros(3200), _read(take))])
-        found.append(np.pad(sound, (0, SECONDS * RATE - len(sound))).astype("<i2").tobytes())
-    return found
+        takes = draw.choices(sorted(draw.choice(speakers).glob("*.wav")), k=8)
+        sound = np.concatenate(
+            [part for take in takes for part in (np.zeros(3200), _read_take(take))]
+        )
+        windows_pcm.append(np.pad(sound, (0, SECONDS * RATE - len(sound))).astype("<i2").tobytes())
+    return windows_pcm
 
 
-def _read(take: Path) -> np.ndarray:
-    """PCM16 at 16 kHz of a recording at 8 kHz."""
+def _read_take(take: Path) -> np.ndarray:
+    """Return a recording at 8 kHz as PCM16 values at 16 kHz."""
     with wave.open(str(take), "rb") as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32)
     return np.asarray(soxr.resample(samples, RATE // 2, RATE)).clip(-32768, 32767)

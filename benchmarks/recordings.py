@@ -1,4 +1,4 @@
-"""What is measured on: the sample, looped, in a few formats; and real recordings, if there are."""
+"""The sounds of the measurements: the sample, looped, in a few formats, and real recordings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FFMPEG: str = imageio_ffmpeg.get_ffmpeg_exe()
 
 
 def looped(folder: Path, name: str, seconds: float, *arguments: str) -> Path:
-    """The sample over and over, for so long, as the file `name`."""
+    """Write the sample, repeated for so many seconds, to the file `name`."""
     path = folder / name
     loop = ("-stream_loop", "-1", "-i", str(SAMPLE), "-t", str(seconds))
     subprocess.run([FFMPEG, "-v", "error", "-y", *loop, *arguments, str(path)], check=True)
@@ -21,21 +21,21 @@ def looped(folder: Path, name: str, seconds: float, *arguments: str) -> Path:
 
 
 def fluent(folder: Path, name: str, seconds: float) -> Path:
-    """The sample a tenth faster with a breath behind it, over and over: three fill a window.
+    """Write the sample a tenth faster with a pause after it, repeated: three fill a window.
 
-    As it is it has no pause in 10.4 s, so that only two fit, which no speaker's talk is like.
+    The sample itself has no pause in 10.4 s, so that only two fit a window, which is unlike speech.
     """
-    breath = folder / "breath.flac"
-    pace = ("-i", str(SAMPLE), "-af", "atempo=1.1,apad=pad_dur=0.52")
-    subprocess.run([FFMPEG, "-v", "error", "-y", *pace, str(breath)], check=True)
+    paused = folder / "paused.flac"
+    filters = ("-i", str(SAMPLE), "-af", "atempo=1.1,apad=pad_dur=0.52")
+    subprocess.run([FFMPEG, "-v", "error", "-y", *filters, str(paused)], check=True)
     path = folder / name
-    loop = ("-stream_loop", "-1", "-i", str(breath), "-t", str(seconds))
+    loop = ("-stream_loop", "-1", "-i", str(paused), "-t", str(seconds))
     subprocess.run([FFMPEG, "-v", "error", "-y", *loop, str(path)], check=True)
     return path
 
 
-def real() -> list[tuple[Path, str]]:
-    """Recordings of the folder VOXGATE_AUDIO with their words; none where it is not named."""
+def real_recordings() -> list[tuple[Path, str]]:
+    """Return the recordings in the folder VOXGATE_AUDIO with their words; none if it is not set."""
     folder = Path(os.environ.get("VOXGATE_AUDIO", "none")) / "speech"
     return [
         (sound, words.read_text(encoding="utf-8"))

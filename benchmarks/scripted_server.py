@@ -1,8 +1,8 @@
-"""The production server with a provider that answers at once, or after a while.
+"""The production server with a provider that responds immediately or after a delay.
 
-    python -m benchmarks.scripted_server FOLDER HOLD_S
+    python -m benchmarks.scripted_server FOLDER DELAY_S
 
-Prints its address and a key on one line, and serves until it is told to end.
+Prints its address and a key on one line, and serves until it receives a signal.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from voxgate.settings import Settings
 MODEL = "scripted/one"
 
 
-async def serve(folder: Path, hold_s: float) -> None:
-    """Serve from this folder, each window taking so long."""
-    scripted = Scripted(concurrency=1000, gate=lambda _: asyncio.sleep(hold_s) if hold_s else None)
+async def serve(folder: Path, delay_s: float) -> None:
+    """Serve from this folder, with so many seconds for each window."""
+    scripted = Scripted(
+        concurrency=1000, gate=lambda _: asyncio.sleep(delay_s) if delay_s else None
+    )
     spec = ModelSpec(
         name=MODEL,
         title="Scripted: One",
@@ -43,7 +45,7 @@ async def serve(folder: Path, hold_s: float) -> None:
             spool_dir=folder / "spool",
             max_flights=1000,
             max_flights_per_key=1000,
-            filler_after_s=1000.0,  # white space would go out before the last of the timing
+            filler_after_s=1000.0,  # white space would be sent before the timing is complete
         ),
         host="127.0.0.1",
         port=0,

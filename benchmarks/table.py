@@ -1,4 +1,4 @@
-"""Rows of the one table, and how they are measured: medians, beside a peer in the same run."""
+"""The rows of the table, and median times. Each peer is measured in the same run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. `peer` is the same work by somebody else, measured right before or after."""
+    """One figure. `peer` is the same work by other software, measured just before or after."""
 
     what: str
     figure: str
@@ -24,28 +24,28 @@ class Row:
     goal: str = ""
 
 
-def median_s(work: Callable[[], object], times: int) -> float:
-    """The median wall time of so many runs, seconds."""
-    took = list[float]()
+def median_s(function: Callable[[], object], times: int) -> float:
+    """Return the median wall time of so many runs, in seconds."""
+    elapsed_s = list[float]()
     for _ in range(times):
-        began = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - began)
-    return statistics.median(took)
+        start_s = time.perf_counter()
+        function()
+        elapsed_s.append(time.perf_counter() - start_s)
+    return statistics.median(elapsed_s)
 
 
-async def median_async_s(work: Callable[[], Awaitable[object]], times: int) -> float:
-    """The same for a coroutine."""
-    took = list[float]()
+async def median_async_s(function: Callable[[], Awaitable[object]], times: int) -> float:
+    """Return the median wall time of so many runs of a coroutine, in seconds."""
+    elapsed_s = list[float]()
     for _ in range(times):
-        began = time.perf_counter()
-        await work()
-        took.append(time.perf_counter() - began)
-    return statistics.median(took)
+        start_s = time.perf_counter()
+        await function()
+        elapsed_s.append(time.perf_counter() - start_s)
+    return statistics.median(elapsed_s)
 
 
 def show(rows: Iterable[Row]) -> None:
-    """Print the table, as wide as it needs to be."""
+    """Print the table, 118 columns wide."""
     table = Table("what", "figure", "peer, same run", "goal")
     for row in rows:
         table.add_row(row.what, row.figure, row.peer, row.goal)

@@ -1,4 +1,4 @@
-"""The command line's start, the engine's start, and a recording through everything."""
+"""The start of the command line and of the engine, and the transcription of whole recordings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import jiwer
 
-from benchmarks.recordings import SAMPLE, looped, real
+from benchmarks.recordings import SAMPLE, looped, real_recordings
 from benchmarks.table import Row, median_async_s, median_s
 from voxgate.audio.spool import Audio
 from voxgate.pipeline.session import DEFAULT_MODEL, Session
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 
 async def rows(folder: Path) -> list[Row]:
-    """From the command line's first letter to the last word."""
+    """Measure from the start of the command line to the last word."""
     return [
-        _help(),
+        _help_row(),
         Row("start of the engine, to its first answer", f"{await _engine_s():.2f} s"),
         *await _real_time_factors(folder),
         *await _accuracy(),
     ]
 
 
-def _help() -> Row:
-    ours = median_s(lambda: _run("-m", "voxgate", "--help"), 9)
-    bare = median_s(lambda: _run("-c", "pass"), 9)
-    return Row("voxgate --help", f"{ours:.2f} s", f"python -c pass: {bare:.2f} s")
+def _help_row() -> Row:
+    own = median_s(lambda: _run("-m", "voxgate", "--help"), 9)
+    baseline = median_s(lambda: _run("-c", "pass"), 9)
+    return Row("voxgate --help", f"{own:.2f} s", f"python -c pass: {baseline:.2f} s")
 
 
 async def _engine_s() -> float:
@@ -50,50 +50,58 @@ async def _engine_s() -> float:
         finally:
             await engine.aclose()
 
-    took = await median_async_s(start, 5)
+    elapsed_s = await median_async_s(start, 5)
     silence.spool.close()
-    return took
+    return elapsed_s
 
 
 async def _real_time_factors(folder: Path) -> list[Row]:
-    """Clear speech, looped to two minutes, and real recordings where there are some."""
-    loop = [looped(folder, "two-minutes.flac", 120)]
-    sets = {"voice note, looped": loop, "real recordings": [path for path, _ in real()]}
-    found = list[Row]()
+    """Transcribe clear speech, looped to two minutes, and the real recordings if there are any."""
+    looped_sample = [looped(folder, "two-minutes.flac", 120)]
+    sets = {
+        "voice note, looped": looped_sample,
+        "real recordings": [path for path, _ in real_recordings()],
+    }
+    table = list[Row]()
     async with Session(Settings()) as session:
-        await session.transcribe(SAMPLE)  # everything is started and warm
+        await session.transcribe(SAMPLE)  # start and warm up everything
         for what, paths in sets.items():
-            sound_s, began = 0.0, time.perf_counter()
+            sound_s, start_s = 0.0, time.perf_counter()
             for path in paths:
                 sound_s += (await session.transcribe(path)).duration
             if paths:
-                factor = (time.perf_counter() - began) / sound_s
-                found.append(
+                factor = (time.perf_counter() - start_s) / sound_s
+                table.append(
                     Row(f"whole path, {DEFAULT_MODEL}, {what}", f"{factor:.2f} real-time factor")
                 )
-    return found
+    return table
 
 
 async def _accuracy() -> list[Row]:
-    """Word error rate over all recordings together, after case and punctuation are gone."""
+    """Measure the word error rate over all recordings together, without case and punctuation."""
     pairs = [(SAMPLE, SAMPLE.with_suffix(".txt").read_text(encoding="utf-8"))]
-    found = list[Row]()
+    table = list[Row]()
     async with Session(Settings()) as session:
-        for what, recordings in {"the voice note": pairs, "real recordings": real()}.items():
+        for what, recordings in {
+            "the voice note": pairs,
+            "real recordings": real_recordings(),
+        }.items():
             if not recordings:
                 continue
-            said = [bare(words) for _, words in recordings]
-            heard = [bare((await session.transcribe(path)).text) for path, _ in recordings]
-            rate = jiwer.wer(said, heard)
-            words = sum(len(text.split()) for text in said)
-            found.append(
+            references = [normalize(words) for _, words in recordings]
+            hypotheses = [
+                normalize((await session.transcribe(path)).text) for path, _ in recordings
+            ]
+            rate = jiwer.wer(references, hypotheses)
+            words = sum(len(text.split()) for text in references)
+            table.append(
                 Row(f"word error rate on {what}, {DEFAULT_MODEL}", f"{rate:.1%} of {words} words")
             )
-    return found
+    return table
 
 
-def bare(text: str) -> str:
-    """Lower case words and apostrophes."""
+def normalize(text: str) -> str:
+    """Return the words in lower case, with apostrophes and without other punctuation."""
     return " ".join(re.findall(r"[a-z']+", text.lower()))
 
 
