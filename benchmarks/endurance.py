@@ -1,9 +1,9 @@
-"""Whether three hours through the command line slow down or grow.
+"""The speed and the memory of the command line over three hours of sound.
 
     python -m benchmarks.endurance [HOURS [PAUSE_S]]
 
-Loops the sample, with a pause after each time, transcribes it on a pseudo-terminal, reads the
-progress that a user sees, and asks the kernel for the memory of every process. Takes a fifth of the
+Loops the sample, with a pause after each repetition, and transcribes it on a pseudo-terminal. Reads
+the progress that a user sees, and every process's memory from the kernel. Takes a fifth of the
 speech's length or more.
 """
 
@@ -28,16 +28,16 @@ DONE = re.compile(r"((?:\d+:)+\d\d) of ")  # [hours:]minutes:seconds of sound
 
 @dataclass
 class Memory:
-    """Resident memory of one process, bytes: at its start (the first look) and at most."""
+    """Resident memory of one process, in bytes: at its start (the first sample) and at its peak."""
 
     name: str
     start: int
-    most: int = 0
+    peak: int = 0
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A sight of the progress line. All in seconds."""
+class Progress:
+    """The state of the progress line at one time, in seconds."""
 
     wall_s: float
     processor_s: float
@@ -45,85 +45,88 @@ class Mark:
 
 
 @dataclass
-class Watch:
-    """What was seen while the command ran."""
+class Samples:
+    """The samples that were taken while the command ran."""
 
     memory: dict[int, Memory] = field(default_factory=dict)
-    marks: list[Mark] = field(default_factory=list)
-    processor_s: float = 0.0  # of all processes, at the last look
+    progress: list[Progress] = field(default_factory=list)
+    processor_s: float = 0.0  # of all processes, in the last sample
 
-    def look(self, process: psutil.Process) -> None:
-        """Take the memory of a process and all below it."""
+    def sample_memory(self, process: psutil.Process) -> None:
+        """Sample the memory of a process and all its descendants."""
         used_s = 0.0
-        for each in [process, *process.children(recursive=True)]:
+        for descendant in [process, *process.children(recursive=True)]:
             try:
-                size, words, times = each.memory_info().rss, each.cmdline(), each.cpu_times()
+                size, command = descendant.memory_info().rss, descendant.cmdline()
+                times = descendant.cpu_times()
             except psutil.Error:
                 continue
-            known = self.memory.setdefault(each.pid, Memory(" ".join(words[1:4]), size))
-            known.most = max(known.most, size)
+            memory = self.memory.setdefault(descendant.pid, Memory(" ".join(command[1:4]), size))
+            memory.peak = max(memory.peak, size)
             used_s += times.user + times.system
         self.processor_s = used_s
 
 
 def main() -> None:
-    """Run, watch, print."""
+    """Run the command, and print its speed in each hour and its memory."""
     hours = float(sys.argv[1]) if len(sys.argv) > 1 else 3
     pause_s = float(sys.argv[2]) if len(sys.argv) > 2 else 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "long.flac")
         loop(path, hours * 3600, pause_s)
-        watch = transcribe(path, Path(folder))
+        samples = transcribe(path, Path(folder))
         words = len((Path(folder) / "long.txt").read_text(encoding="utf-8").split())
-    print(f"{hours:g} h of sound, {words} words, {watch.marks[-1].wall_s:.0f} s")
+    print(f"{hours:g} h of sound, {words} words, {samples.progress[-1].wall_s:.0f} s")
     for hour in range(int(hours)):
-        first, last = at(watch, hour * 3600), at(watch, (hour + 1) * 3600)
-        took = last.wall_s - first.wall_s
+        first, last = progress_at(samples, hour * 3600), progress_at(samples, (hour + 1) * 3600)
+        elapsed_s = last.wall_s - first.wall_s
         print(
-            f"hour {hour + 1}: {took:.0f} s, {3600 / took:.2f} x real time, "
+            f"hour {hour + 1}: {elapsed_s:.0f} s, {3600 / elapsed_s:.2f} x real time, "
             f"{last.processor_s - first.processor_s:.0f} s of processors"
         )
-    for memory in watch.memory.values():
-        grown = (memory.most - memory.start) / 1e6
-        print(f"{memory.name:50} start {memory.start / 1e6:4.0f} MB, grew by {grown:4.0f} MB")
+    for memory in samples.memory.values():
+        growth = (memory.peak - memory.start) / 1e6
+        print(f"{memory.name:50} start {memory.start / 1e6:4.0f} MB, grew by {growth:4.0f} MB")
 
 
 def loop(path: Path, seconds: float, pause_s: float) -> None:
-    """The sample and a pause, over and over."""
+    """Write the sample and a pause, repeated for so many seconds."""
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
     once = path.with_name("once.flac")
     pad = ("-af", f"apad=pad_dur={pause_s}") if pause_s else ()
     subprocess.run([*ffmpeg, "-i", str(SAMPLE), *pad, str(once)], check=True)
-    again = ("-stream_loop", "-1", "-i", str(once), "-t", str(seconds))
-    subprocess.run([*ffmpeg, *again, str(path)], check=True)
+    repeat = ("-stream_loop", "-1", "-i", str(once), "-t", str(seconds))
+    subprocess.run([*ffmpeg, *repeat, str(path)], check=True)
     once.unlink()
 
 
-def transcribe(path: Path, folder: Path) -> Watch:
-    """Run the command line on a pseudo-terminal of its own, and watch it."""
-    ours, theirs = pty.openpty()
+def transcribe(path: Path, folder: Path) -> Samples:
+    """Run the command line on a pseudo-terminal of its own, and take samples."""
+    parent_fd, child_fd = pty.openpty()
     command = [sys.executable, "-m", "voxgate", "transcribe", str(path), "-o", str(folder)]
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
-    process = subprocess.Popen(command, stdin=theirs, stderr=theirs, stdout=theirs, env=environ)
-    os.close(theirs)
-    watch, began, looked, text = Watch(), time.monotonic(), 0.0, ""
-    watch.marks.append(Mark(0.0, 0.0, 0.0))
-    while data := read(ours):
+    process = subprocess.Popen(
+        command, stdin=child_fd, stderr=child_fd, stdout=child_fd, env=environ
+    )
+    os.close(child_fd)
+    samples, start_s, sampled_s, text = Samples(), time.monotonic(), 0.0, ""
+    samples.progress.append(Progress(0.0, 0.0, 0.0))
+    while data := read_terminal(parent_fd):
         text = (text + data)[-4000:]
-        now = time.monotonic() - began
-        if found := DONE.findall(text):
-            watch.marks.append(Mark(now, watch.processor_s, seconds(found[-1])))
-        if now - looked > 1:
-            looked = now
-            watch.look(psutil.Process(process.pid))
+        now = time.monotonic() - start_s
+        if positions := DONE.findall(text):
+            samples.progress.append(Progress(now, samples.processor_s, seconds(positions[-1])))
+        if now - sampled_s > 1:
+            sampled_s = now
+            samples.sample_memory(psutil.Process(process.pid))
     if process.wait() != 0:
         sys.exit(f"the command failed: {text}")
-    watch.marks.append(Mark(time.monotonic() - began, watch.processor_s, float("inf")))
-    return watch
+    samples.progress.append(Progress(time.monotonic() - start_s, samples.processor_s, float("inf")))
+    return samples
 
 
-def read(fd: int) -> str:
-    """What the terminal shows next; empty at its end."""
+def read_terminal(fd: int) -> str:
+    """Return the next output of the terminal; empty at its end."""
     try:
         return os.read(fd, 1 << 16).decode(errors="replace")
     except OSError:  # Linux ends a pseudo-terminal with EIO
@@ -131,16 +134,16 @@ def read(fd: int) -> str:
 
 
 def seconds(clock: str) -> float:
-    """`1:02:03` or `02:03` as seconds."""
+    """Return `1:02:03` or `02:03` in seconds."""
     total = 0
     for part in clock.split(":"):
         total = total * 60 + int(part)
     return float(total)
 
 
-def at(watch: Watch, sound_s: float) -> Mark:
-    """The first mark at which so much sound was done."""
-    return next(mark for mark in watch.marks if mark.sound_s >= sound_s)
+def progress_at(samples: Samples, sound_s: float) -> Progress:
+    """Return the first progress at which so much sound was finished."""
+    return next(progress for progress in samples.progress if progress.sound_s >= sound_s)
 
 
 if __name__ == "__main__":
