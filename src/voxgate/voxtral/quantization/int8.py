@@ -2,7 +2,8 @@
 
 One scale for a whole input would not work: a few channels of a language model are a thousand times
 larger than the others, so that the values of every other token would be rounded to zero. A scale
-for each token is the coarsest that works (`tests/voxtral/test_outliers.py` measures it).
+for each token is the coarsest that works. `tests/voxtral/quantization/test_outliers.py` measures
+it.
 
 Products are sums of integers, so that a token's result does not depend on the other tokens of its
 batch. oneDNN computes them; for few tokens a native kernel does, over the same bytes.
