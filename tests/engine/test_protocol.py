@@ -122,7 +122,7 @@ def test_every_option_travels() -> None:
         presence_penalty=1.5,
         vocabulary=("Voxgate", "vocabulaire français"),
     )
-    assert all(options.asks(field.name) for field in fields(Options))
+    assert all(options.is_set(field.name) for field in fields(Options))
     assert encode_options(options).isascii()
     assert decode_options(encode_options(options)) == options
     assert decode_options(encode_options(Options())) == Options()

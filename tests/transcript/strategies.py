@@ -1,4 +1,4 @@
-"""Transcripts as providers make them, and worse."""
+"""Hypothesis strategies for transcripts: realistic ones and invalid ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 WINDOW_S = 60.0
 
 patient = settings(print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""A property holds on a busy machine too: nothing fails for being slow."""
+"""Settings without a deadline, because a busy machine is slow."""
 
 _LATIN = ["I", "so", "hello", "Dr.", "market,", "done.", "Why?", "e.g.", "—", "Straßenbahn", "3.5"]
 _OTHER = [
@@ -49,27 +49,29 @@ def _word(draw: DrawFn) -> Word:
 segments: SearchStrategy[Segment] = st.builds(
     Segment, text=texts, start=_times, end=_times, words=st.lists(_word(), max_size=12).map(tuple)
 )
-"""What a provider says of a window of WINDOW_S: with times that overlap, run backwards, leave the
-window or are no numbers; with words that are not the text's; with any text at all."""
+"""A provider's segments of a window of WINDOW_S: times may overlap, run backwards, lie outside the
+window or be NaN, words may differ from the text, and any text is possible."""
 
 
 @st.composite
 def transcripts(draw: DrawFn) -> Transcript:
-    """Any transcript that `join_segments` can make of up to four windows."""
+    """Any transcript that `join_segments` can return for up to four windows."""
     windows = draw(st.lists(st.lists(segments, max_size=6), max_size=4))
     length_s = draw(st.sampled_from([0.0, 0.5, 10.0, WINDOW_S, 3600.0]))
-    placed = [
+    all_segments = [
         segment
         for index, window in enumerate(windows)
         for segment in place_segments(window, index * length_s, (index + 1) * length_s)
     ]
     duration = len(windows) * length_s
-    return join_segments(placed, duration=duration, model="scripted", language=None, notices=())
+    return join_segments(
+        all_segments, duration=duration, model="scripted", language=None, notices=()
+    )
 
 
 @st.composite
 def spoken(draw: DrawFn) -> Transcript:
-    """A transcript of somebody who speaks: up to 20 characters a second, with pauses."""
+    """A transcript of a realistic speaker: up to 20 characters a second, with pauses."""
     words: list[Word] = []
     now = draw(st.floats(0, 3))
     for _ in range(draw(st.integers(1, 60))):

@@ -6,8 +6,8 @@ from voxgate.transcript.text import chunks, ends_clause, ends_sentence, joined, 
 
 
 def test_a_line_has_no_line_ends_and_no_control_characters() -> None:
-    every = "a\n\r\n\tb\x00\x0b\x0c\x1c\x1d\x1e\x85c\u2028\u2029 d\x7f"
-    assert one_line(every) == "a b c d"
+    text = "a\n\r\n\tb\x00\x0b\x0c\x1c\x1d\x1e\x85c\u2028\u2029 d\x7f"
+    assert one_line(text) == "a b c d"
 
 
 def test_a_line_keeps_its_single_no_break_spaces() -> None:

@@ -23,13 +23,13 @@ def test_a_value_out_of_its_range_is_refused_by_name(name: str, value: Any) -> N
         Options(**{name: value})
 
 
-def test_the_limits_themselves_are_within() -> None:
+def test_the_limits_themselves_are_allowed() -> None:
     assert Options(temperature=2, top_p=0, frequency_penalty=-2, presence_penalty=2, max_tokens=1)
 
 
-def test_what_is_as_by_default_asks_for_nothing() -> None:
+def test_an_option_with_its_default_value_is_not_set() -> None:
     options = Options(temperature=0.5, seed=0, top_p=1.0)
-    assert [name for name in ("temperature", "top_p", "seed", "stop") if options.asks(name)] == [
+    assert [name for name in ("temperature", "top_p", "seed", "stop") if options.is_set(name)] == [
         *("temperature", "seed")
     ]
     assert options.without("seed", "stop") == Options(temperature=0.5)

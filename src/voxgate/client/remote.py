@@ -142,7 +142,7 @@ def _checked(key: str | None) -> str | None:
 def _asked(model: str, options: Options | None) -> dict[str, object]:
     """The request without the recording, and without what is left to the server."""
     options = options or Options()
-    wanted = {f.name: getattr(options, f.name) for f in fields(options) if options.asks(f.name)}
+    wanted = {f.name: getattr(options, f.name) for f in fields(options) if options.is_set(f.name)}
     if "vocabulary" in wanted:
         wanted["keyterms"] = wanted.pop("vocabulary")  # one of its names on the wire
     return {"model": model, **WANTED_FORMAT, **wanted}

@@ -59,7 +59,7 @@ class Capabilities:
         return options.without(*ignored), ignored
 
     def _unsupported(self, names: tuple[str, ...], options: Options) -> tuple[str, ...]:
-        return tuple(name for name in names if options.asks(name) and name not in self.options)
+        return tuple(name for name in names if options.is_set(name) and name not in self.options)
 
 
 def unused_option_notice(model: str, name: str) -> Notice:

@@ -1,1 +1,1 @@
-"""The canonical values, joining windows on one timeline, and writers. Ground floor."""
+"""The transcript values, the joining of windows on one timeline, and the output formats."""

@@ -1,7 +1,7 @@
-"""Joining windows: what providers said of each window becomes one transcript on one timeline.
+"""Join the segments of windows to one transcript on one timeline, and cut transcripts short.
 
-A provider's times are taken as hints. Whatever it says, the result is monotone, inside its window
-and inside the recording; and no word is lost on the way, even if its time is.
+A provider's times are only hints. For any input, the resulting times are monotone and lie inside
+the window and the recording. No word is lost, even if its time is unusable.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ def place_segments(
 ) -> tuple[Segment, ...]:
     """Move one window's segments, timed relative to it, onto the recording's timeline.
 
-    The window is [start_s, end_s] there, in seconds. The segments keep the order in which the
-    provider gave them; every segment and word is clipped into the window and begins no earlier
-    than the one before it ends. A segment is widened over its words before it is clipped, so that
-    its words always lie inside it. Segments with neither text nor words are left out.
+    The window is [start_s, end_s] on that timeline, in seconds. The segments keep the provider's
+    order. Every segment and word is clipped to the window and starts no earlier than the previous
+    one ends. A segment is widened to include its words before it is clipped, so that its words
+    always lie inside it. Segments with neither text nor words are left out.
     """
-    return _fit([_moved(segment, start_s) for segment in segments], start_s, end_s)
+    return _fit_spans([_moved(segment, start_s) for segment in segments], start_s, end_s)
 
 
 def join_segments(
-    placed: Iterable[Segment],
+    segments: Iterable[Segment],
     *,
     duration: float,
     model: str,
@@ -44,16 +44,17 @@ def join_segments(
     revision: str | None = None,
     profile: str | None = None,
 ) -> Transcript:
-    """Make one transcript of the placed segments of all windows, in whatever order those ended.
+    """Join the segments of all windows, in any order, to one transcript.
 
-    `duration` is in seconds of decoded sound; `model`, `revision` and `profile` say who answered. A
-    notice that several windows gave is kept once.
+    The segments come from `place_segments`. `duration` is in seconds of decoded sound. `model`,
+    `revision` and `profile` describe the model that produced them. A notice of several windows is
+    kept once.
     """
-    # A window's last segment may be squeezed onto the instant where the next window's first one
-    # starts; by its end it still comes first.
-    in_order = sorted(placed, key=lambda segment: (segment.start, segment.end))
+    # A window's last segment may have length zero, at the time where the first segment of the next
+    # window starts. The sort by end puts it first.
+    in_order = sorted(segments, key=lambda segment: (segment.start, segment.end))
     return Transcript(
-        segments=_fit(in_order, 0.0, duration),
+        segments=_fit_spans(in_order, 0.0, duration),
         duration=duration,
         model=model,
         language=language,
@@ -63,7 +64,7 @@ def join_segments(
     )
 
 
-def _fit(segments: Iterable[Segment], floor: float, ceiling: float) -> tuple[Segment, ...]:
+def _fit_spans(segments: Iterable[Segment], floor: float, ceiling: float) -> tuple[Segment, ...]:
     kept = [trimmed for segment in segments if (trimmed := _trimmed(segment)).text]
     spans = monotone([_envelope(segment) for segment in kept], floor, ceiling)
     return tuple(_retimed(segment, span) for segment, span in zip(kept, spans, strict=True))
@@ -82,7 +83,7 @@ def _moved(segment: Segment, offset_s: float) -> Segment:
 
 
 def _trimmed(segment: Segment) -> Segment:
-    """The segment without surrounding space and empty words. Without text, it says nothing."""
+    """Remove surrounding space and empty words. A segment without text gets that of its words."""
     words = tuple(
         replace(word, text=word.text.strip()) for word in segment.words if one_line(word.text)
     )
@@ -105,14 +106,11 @@ def _retimed(segment: Segment, span: Span) -> Segment:
     return replace(segment, start=start, end=end, words=words)
 
 
-# The beginning of a transcript: its segments up to so many characters of the joined text.
-
-
 def truncate_segments(segments: Iterable[Segment], characters: int) -> tuple[Segment, ...]:
-    """The segments whose joined text is the first `characters` of `Transcript.text`.
+    """Return the segments whose joined text is the first `characters` of `Transcript.text`.
 
-    Space at the new end is dropped. A segment that is cut loses the words that begin after the cut
-    and ends with the last word that is left; a word that is cut through keeps its beginning.
+    Space at the new end is removed. A shortened segment loses the words that start after the cut,
+    and it ends with its last remaining word. A word across the cut keeps its first characters.
     """
     kept: list[Segment] = []
     for segment in segments:
@@ -120,7 +118,7 @@ def truncate_segments(segments: Iterable[Segment], characters: int) -> tuple[Seg
             if characters <= 0:
                 break
             kept.append(_shortened(segment, characters))
-            characters -= len(segment.text) + 1  # the space that joins
+            characters -= len(segment.text) + 1  # the space between two segments
     return tuple(segment for segment in kept if segment.text)
 
 
@@ -128,19 +126,22 @@ def _shortened(segment: Segment, characters: int) -> Segment:
     text = segment.text[:characters].rstrip()
     if text == segment.text:
         return segment
-    words = _left(timed_words(segment), segment.text, len(text))
+    words = _words_within(timed_words(segment), segment.text, len(text))
     end = max(segment.start, words[-1].end) if words else segment.end
     return replace(segment, text=text, end=end, words=tuple(words) if segment.words else ())
 
 
-def _left(words: Iterable[Word], text: str, characters: int) -> list[Word]:
-    """The words within the first `characters` of the text, or nearly those where they differ."""
-    left: list[Word] = []
+def _words_within(words: Iterable[Word], text: str, characters: int) -> list[Word]:
+    """Return the words within the first `characters` of the text.
+
+    The result is approximate where the words differ from the text.
+    """
+    remaining: list[Word] = []
     position = 0
     for word in words:
         at = max(text.find(word.text, position), position)
         if at >= characters:
             break
-        left.append(replace(word, text=word.text[: characters - at]))
+        remaining.append(replace(word, text=word.text[: characters - at]))
         position = at + len(word.text)
-    return left
+    return remaining

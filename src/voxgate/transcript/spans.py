@@ -1,4 +1,4 @@
-"""Spans of time made monotone. The one rule by which doubtful times are put right."""
+"""Time spans, and the one rule that corrects inconsistent times."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ Span: TypeAlias = tuple[float, float]
 
 
 def monotone(spans: Sequence[Span], floor: float, ceiling: float) -> list[Span]:
-    """The spans in the given order, within [floor, ceiling], none beginning before the last ended.
+    """Return the spans in the given order, clipped to [floor, ceiling] and without overlaps.
 
-    The order is the order of reading, which is trusted more than any time. Of two spans that
-    overlap, the earlier one ends where the later one starts, since recognisers place beginnings
-    better than ends; where the later one does not even start later, it waits for the earlier one.
-    A span of which nothing is left has no length, but is not lost. NaN counts as "no later than
-    what came before".
+    The order of the text is trusted more than any time. When two spans overlap, the first ends
+    where the second starts, because recognisers find starts more accurately than ends. When the
+    second does not start later than the first, it starts where the first ends. A span that has no
+    time left is kept with length zero. A NaN start becomes the end of the previous span, and a NaN
+    end becomes the start of its own span.
     """
-    placed: list[Span] = []
-    for index, (wanted_start, wanted_end) in enumerate(spans):
-        start = _clip(wanted_start, floor, ceiling)
-        end = _clip(wanted_end, start, ceiling)
-        following = spans[index + 1][0] if index + 1 < len(spans) else ceiling
-        if start < following < end:
-            end = following
-        placed.append((start, end))
+    corrected: list[Span] = []
+    for index, (given_start, given_end) in enumerate(spans):
+        start = _clip(given_start, floor, ceiling)
+        end = _clip(given_end, start, ceiling)
+        next_start = spans[index + 1][0] if index + 1 < len(spans) else ceiling
+        if start < next_start < end:
+            end = next_start
+        corrected.append((start, end))
         floor = end
-    return placed
+    return corrected
 
 
 def _clip(time: float, low: float, high: float) -> float:
-    # The order of the arguments makes NaN, which compares false with everything, come out as `low`.
+    # NaN compares false with everything. With this order of arguments the result is then `low`.
     return min(high, max(low, time))

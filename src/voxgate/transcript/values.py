@@ -1,7 +1,8 @@
-"""The canonical values: what is asked of a model, what comes back, and what happens in between.
+"""The transcript values: a caller's options, the transcript, and a provider's events.
 
-Frozen, with slots, free of numpy and of every wire format. Times are seconds on the recording's own
-timeline; a provider states them relative to its window, and `transcript.assemble` moves them.
+They are frozen, have slots, and depend on neither numpy nor a wire format. Times are seconds on the
+recording's timeline. A provider states them relative to its window, and `transcript.merge` moves
+them.
 """
 
 from __future__ import annotations
@@ -12,52 +13,55 @@ from typing import Literal, TypeAlias
 from voxgate.errors import UsageError
 
 TimeSource: TypeAlias = Literal["recognised", "speech_region", "interpolated"]
-"""Where a time comes from: the model, the speech detector, or a guess between known times."""
+"""The origin of a time: the model, the speech detector, or interpolation between known times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller asks of the transcription. Passed whole, never taken apart on the way.
+    """The caller's options for one transcription. They are always passed as one object.
 
-    `language` is a promise: an ISO 639-1 code that the model knows, or the request fails. None lets
-    the model decide. The others are those of openrouter-api.md 2.7, with its ranges; over several
-    windows `max_tokens` and `stop` concern the joined text. A default asks for nothing. Raises
-    `UsageError`, which names the field, for a value out of its range.
+    `language` is an ISO 639-1 code. If the model does not know it, the request fails. With None the
+    model detects the language. The other options and their ranges are those of openrouter-api.md
+    2.7. For a recording of several windows, `max_tokens` and `stop` apply to the joined text. An
+    option with its default value has no effect. Raises `UsageError`, which names the field, for a
+    value out of its range.
     """
 
     language: str | None = None
-    temperature: float = 0.0  # 0 to 2; 0 is greedy: always the likeliest token
+    temperature: float = 0.0  # 0 to 2; 0 is greedy: always the most likely token
     top_p: float = 1.0  # 0 to 1: the share of probability that tokens are drawn from
-    seed: int | None = None  # the same text again; None draws another one each time
-    max_tokens: int | None = None  # from 1 on; None is as many as the sound needs
-    stop: tuple[str, ...] = ()  # the text ends before the first of these
-    frequency_penalty: float = 0.0  # -2 to 2, for each time that a token has occurred
-    presence_penalty: float = 0.0  # -2 to 2, for having occurred
-    vocabulary: tuple[str, ...] = ()  # words and phrases that are likely to be said
+    seed: int | None = None  # makes the text repeatable; with None each run draws anew
+    max_tokens: int | None = None  # at least 1; None is as many as the sound needs
+    stop: tuple[str, ...] = ()  # the text ends before the first occurrence of any
+    frequency_penalty: float = 0.0  # -2 to 2, for each occurrence of a token
+    presence_penalty: float = 0.0  # -2 to 2, once for a token that has occurred
+    vocabulary: tuple[str, ...] = ()  # words and phrases that the recording probably contains
 
     def __post_init__(self) -> None:
-        for name, (least, most) in _RANGES.items():
+        for name, (lowest, highest) in _RANGES.items():
             value: float = getattr(self, name)
-            if not least <= value <= most:  # NaN is in no range
+            if not lowest <= value <= highest:  # also true for NaN
                 raise UsageError(
-                    f"'{name}' is {value:g}, and has to be between {least:g} and {most:g}. Correct "
-                    f"it, or leave it out."
+                    f"'{name}' is {value:g}, but must be between {lowest:g} and {highest:g}. "
+                    f"Correct it, or leave it out."
                 )
         if self.max_tokens is not None and self.max_tokens < 1:
             raise UsageError(
-                f"'max_tokens' is {self.max_tokens}, and has to be 1 at least. Correct it, or "
+                f"'max_tokens' is {self.max_tokens}, but must be at least 1. Correct it, or "
                 f"leave it out."
             )
         if "" in self.stop:
-            raise UsageError("'stop' holds an empty text, which stands everywhere. Leave it out.")
+            raise UsageError(
+                "'stop' contains an empty text, which matches everywhere. Leave it out."
+            )
 
-    def asks(self, name: str) -> bool:
-        """Whether the option of this name differs from its default."""
-        return bool(getattr(self, name) != getattr(_NOTHING, name))
+    def is_set(self, name: str) -> bool:
+        """Return whether the option `name` differs from its default."""
+        return bool(getattr(self, name) != getattr(_DEFAULTS, name))
 
     def without(self, *names: str) -> Options:
-        """The options with the defaults of these."""
-        return replace(self, **{name: getattr(_NOTHING, name) for name in names})
+        """Return a copy in which the options `names` have their defaults."""
+        return replace(self, **{name: getattr(_DEFAULTS, name) for name in names})
 
 
 _RANGES = {
@@ -66,12 +70,12 @@ _RANGES = {
     "frequency_penalty": (-2.0, 2.0),
     "presence_penalty": (-2.0, 2.0),
 }
-_NOTHING = Options()
+_DEFAULTS = Options()
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word, as it is written, without surrounding space. `confidence` is in [0, 1]."""
+    """One word as written in the text, without surrounding space. `confidence` is in [0, 1]."""
 
     text: str
     start: float  # seconds
@@ -82,7 +86,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of speech between pauses. `words` is empty when nothing is known of their times."""
+    """A stretch of speech between pauses. `words` is empty when the times of words are unknown."""
 
     text: str
     start: float  # seconds
@@ -94,9 +98,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the caller should know about a result that is still a result.
+    """A warning about a result that is still usable.
 
-    `code` is stable, for programs (`truncated_audio`, `clock_jump` …); `sentence` is for people.
+    `code` is stable and for programs (`truncated_audio`, `clock_jump` …). `sentence` is for people.
     """
 
     code: str
@@ -112,17 +116,17 @@ class Transcript:
 
     segments: tuple[Segment, ...]
     duration: float  # seconds of decoded sound
-    model: str  # its own name, whatever alias was asked for
+    model: str  # its own name, even if the request used an alias
     language: str | None = None  # ISO 639-1
     notices: tuple[Notice, ...] = ()
-    revision: str | None = None  # of the model's checkpoint, where it has one
-    profile: str | None = None  # how its weights were held, where that can be chosen
+    revision: str | None = None  # of the model's checkpoint, if it has one
+    profile: str | None = None  # the format of its weights, if there is a choice
 
     @property
     def checkpoint(self) -> dict[str, str]:
-        """What is known of the checkpoint that answered, by the names that every writer uses."""
-        known = {"revision": self.revision, "profile": self.profile}
-        facts = {name: fact for name, fact in known.items() if fact is not None}
+        """The checkpoint, revision and profile as far as known, under the names in every format."""
+        optional = {"revision": self.revision, "profile": self.profile}
+        facts = {name: fact for name, fact in optional.items() if fact is not None}
         return {"checkpoint": self.model, **facts} if facts else {}
 
     @property
@@ -136,31 +140,31 @@ class Transcript:
         return tuple(word for segment in self.segments for word in segment.words)
 
 
-# --- events: what a provider says while it works on one window -----------------------------------
+# --- events: what a provider sends while it transcribes one window -------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """More text of the segment in hand, as it is recognised. Joined, deltas give the segment."""
+    """New text of the current segment. The joined deltas of a segment are its text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far into the window the model has come."""
+    """How much of the window the model has transcribed."""
 
     audio_s: float  # seconds of the window that are done
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The window's end: nothing follows. `language` is what the model heard, if it can tell."""
+    """The last event of a window. `language` is the detected one, if the model detects it."""
 
     language: str | None = None
     notices: tuple[Notice, ...] = field(default=())
-    tokens: int = 0  # generated for this window; 0 where the model has none
+    tokens: int = 0  # generated for this window; 0 for a model without tokens
 
 
 Event: TypeAlias = Delta | Segment | Progress | Done
-"""A window is any number of Delta, Segment and Progress, then one Done."""
+"""A window sends any number of Delta, Segment and Progress events, then one Done."""

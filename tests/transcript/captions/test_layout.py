@@ -11,12 +11,12 @@ from voxgate.transcript.text import one_line
 from voxgate.transcript.values import Segment, Transcript, Word
 
 
-def said(*segments: Segment, duration: float = 60.0) -> tuple[Caption, ...]:
+def captions_of(*segments: Segment, duration: float = 60.0) -> tuple[Caption, ...]:
     return layout_captions(Transcript(segments, duration, "scripted"))
 
 
 def words(*texts: str, start: float = 0.0, each: float = 0.4, gap: float = 0.0) -> tuple[Word, ...]:
-    """Words said one after the other, with the same gap, in seconds, after each."""
+    """Return consecutive words with the same gap, in seconds, after each."""
     return tuple(
         Word(text, start + index * (each + gap), start + index * (each + gap) + each)
         for index, text in enumerate(texts)
@@ -27,14 +27,14 @@ def lines(cues: tuple[Caption, ...]) -> list[tuple[str, ...]]:
     return [cue.lines for cue in cues]
 
 
-def test_no_words_no_captions() -> None:
-    assert said() == ()
-    assert said(Segment(" ", 0, 1)) == ()
+def test_without_words_there_are_no_captions() -> None:
+    assert captions_of() == ()
+    assert captions_of(Segment(" ", 0, 1)) == ()
 
 
 def test_captions_end_where_sentences_end() -> None:
     text = "Good morning. I saw Dr. Smith at the market. Was he well?"
-    assert lines(said(Segment(text, 0, 8))) == [
+    assert lines(captions_of(Segment(text, 0, 8))) == [
         ("Good morning.",),
         ("I saw Dr. Smith at the market.",),
         ("Was he well?",),
@@ -43,7 +43,7 @@ def test_captions_end_where_sentences_end() -> None:
 
 def test_chinese_sentences_end_captions_too_and_long_ones_are_broken() -> None:
     text = "大家早上好欢迎收听。" + "今天我们来讨论一下人工智能的发展历史" * 3 + "。谢谢大家！"  # noqa: RUF001
-    assert lines(said(Segment(text, 0, 8.5))) == [
+    assert lines(captions_of(Segment(text, 0, 8.5))) == [
         ("大家早上好欢迎收听。",),
         (
             "今天我们来讨论一下人工智能的发展历史今天我们来讨论一下",
@@ -56,7 +56,7 @@ def test_chinese_sentences_end_captions_too_and_long_ones_are_broken() -> None:
 def test_without_sentences_captions_end_at_pauses() -> None:
     first = words("we", "went", "home", "early")
     second = words("it", "was", "still", "light", start=first[-1].end + 0.8)
-    assert lines(said(Segment("", 0, 5, first + second))) == [
+    assert lines(captions_of(Segment("", 0, 5, first + second))) == [
         ("we went home early",),
         ("it was still light",),
     ]
@@ -64,9 +64,16 @@ def test_without_sentences_captions_end_at_pauses() -> None:
 
 def test_regions_of_speech_share_a_caption_unless_a_pause_is_between_them() -> None:
     """A pause that padding fills is 0.3 to 0.4 s long: part of speaking, as between words."""
-    heard = [("we went", 0, 1), ("home early", 1, 2), ("it was", 2.6, 3.4), ("light", 3.45, 4.5)]
-    regions = [Segment(text, start, end, time_source="speech_region") for text, start, end in heard]
-    assert lines(said(*regions)) == [("we went home early",), ("it was light",)]
+    stretches = [
+        ("we went", 0, 1),
+        ("home early", 1, 2),
+        ("it was", 2.6, 3.4),
+        ("light", 3.45, 4.5),
+    ]
+    regions = [
+        Segment(text, start, end, time_source="speech_region") for text, start, end in stretches
+    ]
+    assert lines(captions_of(*regions)) == [("we went home early",), ("it was light",)]
 
 
 def test_without_pauses_captions_end_at_commas() -> None:
@@ -74,68 +81,70 @@ def test_without_pauses_captions_end_at_commas() -> None:
         "when we came home from the market in the old town, "
         "nobody had expected us to be back there before dinner"
     )
-    assert lines(said(Segment(text, 0, 8))) == [
+    assert lines(captions_of(Segment(text, 0, 8))) == [
         ("when we came home from the", "market in the old town,"),
         ("nobody had expected us to", "be back there before dinner"),
     ]
 
 
 def test_lines_are_balanced() -> None:
-    assert lines(said(Segment("it was the best of times and it was the worst", 0, 4))) == [
+    assert lines(captions_of(Segment("it was the best of times and it was the worst", 0, 4))) == [
         ("it was the best of times", "and it was the worst"),
     ]
 
 
-def test_a_short_caption_stays_until_it_had_its_second() -> None:
-    assert said(Segment("Yes.", 5.0, 5.2)) == (Caption(5.0, 6.0, ("Yes.",)),)
+def test_a_short_caption_is_shown_for_a_second() -> None:
+    assert captions_of(Segment("Yes.", 5.0, 5.2)) == (Caption(5.0, 6.0, ("Yes.",)),)
 
 
-def test_a_short_caption_at_the_end_comes_earlier() -> None:
-    assert said(Segment("Bye.", 9.5, 9.7), duration=10.0) == (Caption(9.0, 10.0, ("Bye.",)),)
+def test_a_short_caption_at_the_end_is_shown_earlier() -> None:
+    assert captions_of(Segment("Bye.", 9.5, 9.7), duration=10.0) == (Caption(9.0, 10.0, ("Bye.",)),)
 
 
-def test_short_sentences_without_room_share_a_caption() -> None:
-    cues = said(Segment("", 0, 4, words("Yes.", "No.", "Okay.", "Fine.", each=0.3)), duration=1.2)
+def test_short_sentences_without_enough_time_share_a_caption() -> None:
+    cues = captions_of(
+        Segment("", 0, 4, words("Yes.", "No.", "Okay.", "Fine.", each=0.3)), duration=1.2
+    )
     assert cues == (Caption(0.0, 1.2, ("Yes. No. Okay. Fine.",)),)
 
 
 def test_a_caption_never_bridges_a_long_silence() -> None:
-    cues = said(Segment("", 0, 9, words("one", "two", each=0.5, gap=3.0)))
+    cues = captions_of(Segment("", 0, 9, words("one", "two", each=0.5, gap=3.0)))
     assert cues == (Caption(0.0, 1.0, ("one",)), Caption(3.5, 4.5, ("two",)))
 
 
 def test_a_word_longer_than_a_line_is_split() -> None:
-    cues = said(Segment("a" * 42 + "b" * 42 + "c" * 6, 0, 9))
+    cues = captions_of(Segment("a" * 42 + "b" * 42 + "c" * 6, 0, 9))
     assert "".join("".join(cue.lines) for cue in cues) == "a" * 42 + "b" * 42 + "c" * 6
     assert max(len(line) for cue in cues for line in cue.lines) == 42
 
 
-def test_a_word_said_for_longer_than_a_caption_may_last_is_shown_for_as_long_as_it_may() -> None:
-    assert said(Segment("Ooooh", 1.0, 30.0)) == (Caption(1.0, 8.0, ("Ooooh",)),)
+def test_a_word_longer_than_the_longest_caption_is_shown_for_its_first_seven_seconds() -> None:
+    assert captions_of(Segment("Ooooh", 1.0, 30.0)) == (Caption(1.0, 8.0, ("Ooooh",)),)
 
 
-def test_too_much_for_the_time_shares_the_time() -> None:
-    cues = said(Segment("word " * 40, 0, 1), duration=1.0)  # 200 characters in a second
+def test_too_many_captions_for_the_time_share_it_equally() -> None:
+    cues = captions_of(Segment("word " * 40, 0, 1), duration=1.0)  # 200 characters in a second
 
     assert len(cues) == 3
     assert all(abs(cue.end - cue.start - 1 / 3) < 1e-9 for cue in cues)
 
 
-def test_words_of_one_instant_spread_into_the_silence_after_it_and_move_nothing_else() -> None:
+def test_words_with_the_same_time_are_spread_into_the_silence_after_them() -> None:
     crowd = tuple(Word("word", 5.0, 5.0) for _ in range(40))
-    cues = said(Segment("", 5, 9, (*crowd, Word("after", 20.0, 20.5))))
+    cues = captions_of(Segment("", 5, 9, (*crowd, Word("after", 20.0, 20.5))))
 
     assert [(cue.start, cue.end) for cue in cues] == [(5, 6), (6, 7), (7, 8), (20, 21)]
 
 
-def test_punctuation_that_only_the_text_has_is_shown() -> None:
+def test_punctuation_of_the_text_is_shown() -> None:
     timed = words("Hello", "world", "he", "said", "well", "known", "that", each=1.0)
-    segment = Segment('"Hello, world!" He said: (well-known) \u2013 that.', 0, 7, timed)
-    missing = Segment('"Hello, world!" he said: (well-known) \u2013 that.', 0, 7, timed)
+    different = Segment('"Hello, world!" He said: (well-known) \u2013 that.', 0, 7, timed)
+    same = Segment('"Hello, world!" he said: (well-known) \u2013 that.', 0, 7, timed)
 
-    assert " ".join(line for cue in said(missing) for line in cue.lines) == missing.text
-    # The words are other words than the text's here ("He"), and what is timed is what counts.
-    assert " ".join(line for cue in said(segment) for line in cue.lines) == (
+    assert " ".join(line for cue in captions_of(same) for line in cue.lines) == same.text
+    # The text has another word here ("He"), so the timed words are used.
+    assert " ".join(line for cue in captions_of(different) for line in cue.lines) == (
         "Hello world he said well known that"
     )
 
@@ -158,9 +167,11 @@ def test_the_hard_limits_hold_for_any_transcript(transcript: Transcript) -> None
 @given(transcripts())
 @patient
 def test_every_word_is_shown_once_and_in_order(transcript: Transcript) -> None:
-    shown = letters("".join(line for cue in layout_captions(transcript) for line in cue.lines))
+    caption_letters = letters(
+        "".join(line for cue in layout_captions(transcript) for line in cue.lines)
+    )
 
-    assert shown == letters(
+    assert caption_letters == letters(
         "".join(word.text for segment in transcript.segments for word in timed_words(segment))
     )
 
@@ -175,11 +186,11 @@ def test_speech_gives_captions_of_at_least_a_second_each_shown_while_it_is_spoke
     assert all(cue.end - cue.start >= 1 - 1e-9 for cue in cues)
     spoken_at = iter(transcript.words)
     for cue in cues:
-        said_here = [next(spoken_at) for _ in " ".join(cue.lines).split(" ")]
-        assert abs(cue.start - said_here[0].start) <= 1
+        cue_words = [next(spoken_at) for _ in " ".join(cue.lines).split(" ")]
+        assert abs(cue.start - cue_words[0].start) <= 1
     assert next(spoken_at, None) is None
 
 
 def letters(text: str) -> str:
-    """What makes words: punctuation may be the text's, and spaces become line ends."""
+    """Return letters and digits only: punctuation and line ends may differ from the words."""
     return "".join(filter(str.isalnum, one_line(text)))

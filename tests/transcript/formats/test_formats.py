@@ -121,7 +121,7 @@ VERBOSE_JSON = {
     ("name", "expected"),
     [("txt", TXT), ("srt", SRT), ("vtt", VTT), ("tsv", TSV), ("json", JSON)],
 )
-def test_a_talk_is_written_to_the_letter(name: str, expected: str) -> None:
+def test_a_talk_is_written_exactly(name: str, expected: str) -> None:
     assert find_writer(name).write(TALK) == expected
 
 
@@ -143,11 +143,11 @@ def test_a_talk_is_written_verbosely() -> None:
         ("json", '{\n  "text": "",\n  "model": "scripted"\n}\n'),
     ],
 )
-def test_silence_is_written_without_a_stray_line(name: str, expected: str) -> None:
+def test_silence_is_written_without_an_empty_line(name: str, expected: str) -> None:
     assert find_writer(name).write(SILENCE) == expected
 
 
-def test_silence_is_written_verbosely_without_what_is_unknown() -> None:
+def test_silence_is_written_verbosely_without_unknown_fields() -> None:
     assert json.loads(find_writer("verbose_json").write(SILENCE)) == {
         "task": "transcribe",
         "duration": 3.0,
@@ -167,11 +167,11 @@ def test_silence_is_written_verbosely_without_what_is_unknown() -> None:
         (360_000.5, "100:00:00,500"),
     ],
 )
-def test_clocks_show_every_time_right(seconds: float, expected: str) -> None:
+def test_timestamps_are_rounded_once(seconds: float, expected: str) -> None:
     assert format_timestamp(seconds, ",") == expected
 
 
-def test_formats_have_names_and_extensions_of_their_own() -> None:
+def test_names_and_extensions_of_formats_are_unique() -> None:
     assert list(WRITERS) == ["txt", "srt", "vtt", "tsv", "json", "verbose_json"]
     assert all(find_writer(name).name == name for name in WRITERS)
     assert len({known.extension for known in WRITERS.values()}) == len(WRITERS)
@@ -186,7 +186,7 @@ def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
 @pytest.mark.parametrize("name", WRITERS)
 @given(transcript=transcripts())
 @patient
-def test_whatever_was_said_is_written_as_utf_8_with_a_newline_at_its_end(
+def test_any_transcript_is_written_as_utf_8_with_a_newline_at_its_end(
     name: str, transcript: Transcript
 ) -> None:
     written = find_writer(name).write(transcript)
@@ -197,7 +197,7 @@ def test_whatever_was_said_is_written_as_utf_8_with_a_newline_at_its_end(
     assert written != "" or not layout_captions(transcript)
 
 
-# --- reading subtitles back, by rules taken from the formats and not from the writers -------------
+# --- subtitles read back by the rules of the formats, independently of the writers ----------------
 
 
 class Cue(NamedTuple):
@@ -253,17 +253,17 @@ def _unescaped(line: str) -> str:
 def test_subtitles_can_be_read_back(transcript: Transcript, name: str) -> None:
     cues = {"srt": parse_srt, "vtt": parse_vtt}[name](find_writer(name).write(transcript))
 
-    shown = [line for cue in cues for line in cue.lines]
+    read_lines = [line for cue in cues for line in cue.lines]
     lines = [line for caption in layout_captions(transcript) for line in caption.lines]
     arrow = {"srt": "\u2192", "vtt": "-->"}[name]
-    assert shown == [line.replace("-->", arrow) for line in lines]
+    assert read_lines == [line.replace("-->", arrow) for line in lines]
     assert all(cue.start_ms <= cue.end_ms for cue in cues)
     assert all(left.end_ms <= right.start_ms for left, right in pairwise(cues))
 
 
 @given(transcripts())
 @patient
-def test_tables_have_a_row_of_three_a_segment(transcript: Transcript) -> None:
+def test_tables_have_a_row_of_three_fields_for_each_segment(transcript: Transcript) -> None:
     header, *rows = find_writer("tsv").write(transcript).removesuffix("\n").split("\n")
 
     assert header.split("\t") == ["start", "end", "text"]

@@ -1,1 +1,1 @@
-"""Subtitles: a transcript laid out in captions that read well."""
+"""Captions: a transcript divided into subtitles that are easy to read."""

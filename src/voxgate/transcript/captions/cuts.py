@@ -1,8 +1,9 @@
-"""Where captions are cut: of all cuttings that keep the hard limits, the one that reads best.
+"""The cuts between captions: the most readable division within the hard limits.
 
-What reads badly has a cost, in units of one caption more on the screen, and the cheapest way
-through the whole transcript is found as TeX finds the lines of a paragraph, in time linear in the
-transcript's length. (D. E. Knuth, M. F. Plass, "Breaking Paragraphs into Lines", 1981.)
+Everything that is hard to read has a cost. The unit is the cost of one more caption. The division
+of the lowest total cost for the whole transcript is found in the way in which TeX breaks a
+paragraph into lines, in time linear in the transcript's length. (D. E. Knuth, M. F. Plass,
+"Breaking Paragraphs into Lines", 1981.)
 """
 
 from __future__ import annotations
@@ -18,25 +19,26 @@ if TYPE_CHECKING:
 
     from voxgate.transcript.captions.pieces import CaptionPiece
 
-# The costs of a cut, by what stands there. At a sentence's end it is free.
+# The cost of a cut, by its position. A cut at a sentence's end costs nothing.
 _CUT_AT_PAUSE = 1.0
 _CUT_AT_CLAUSE = 1.5
 _CUT_ELSEWHERE = 3.0
 _CUT_IN_WORD = 6.0
-# The costs of having no cut: at a sentence's end, and per second of a pause that can be noticed.
+# The cost of no cut at a sentence's end, and at a noticeable pause, per second of it.
 _SENTENCE_INSIDE = 4.0
 _PAUSE_INSIDE = 4.0
 _PAUSE_S = 0.3  # shorter gaps are part of speaking
-_SEGMENT_PAUSE_S = 0.5  # a provider that times no words still divides its segments at pauses
-_REGION_PAUSE_S = 0.3  # what padding takes at least of the pause between two regions of speech
-# The cost of a caption with less than the shortest time: more than a sentence and a pause of a
-# second inside, so that short answers share a caption; less than a pause of several seconds.
+_SEGMENT_PAUSE_S = 0.5  # between segments without word times, which also end at pauses
+_REGION_PAUSE_S = 0.3  # the least that padding removes from the pause between two regions
+# The cost of a caption with less than the shortest time. It is more than that of a sentence end and
+# a pause of a second inside a caption, so that short answers share a caption, but less than that of
+# a pause of several seconds.
 _TOO_SHORT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionLimits:
-    """What a caption may hold. Two lines at most are assumed."""
+    """The limits of one caption. It has at most two lines."""
 
     line_chars: int
     shortest_s: float
@@ -46,26 +48,29 @@ class CaptionLimits:
 def cut_captions(
     pieces: Sequence[CaptionPiece], duration: float, limits: CaptionLimits
 ) -> list[Sequence[CaptionPiece]]:
-    """The pieces of each caption. None is empty, and each piece has at most `line_chars`.
+    """Divide the pieces into captions, each with at least one piece.
 
-    A caption fits in two lines, and lasts `longest_s` at most unless it is a single piece. The
-    recording's `duration`, in seconds, is when the last one has to end.
+    A piece must have at most `line_chars` characters. A caption fits in two lines, and lasts at
+    most `longest_s` seconds unless it is a single piece. The last one must end by `duration`, the
+    recording's length in seconds.
     """
     count = len(pieces)
     edges = [0, *accumulate(len(piece.text) + piece.spaced for piece in pieces)]
     reach = _reach(pieces, edges, limits.line_chars)
     cut_costs, kept_costs = _break_costs(pieces)
-    kept = list(accumulate(kept_costs))  # kept[j] - kept[i]: the breaks i < k <= j all left uncut
+    kept = list(
+        accumulate(kept_costs)
+    )  # kept[j] - kept[i]: the cost of no cut at all breaks i < k <= j
     starts = [*(piece.start for piece in pieces), duration]
     full = 2 * limits.line_chars
 
-    cheapest = [0.0] + [float("inf")] * count  # of all cuttings of the first k pieces
-    previous = [0] * (count + 1)  # where the last caption of that cutting begins
+    cheapest = [0.0] + [float("inf")] * count  # cost of any division of the first k pieces
+    previous = [0] * (count + 1)  # where the last caption of that division begins
     for i in range(count):
         for j in range(i + 1, reach[i] + 1):
             if j > i + 1 and pieces[j - 1].end - starts[i] > limits.longest_s:
                 break
-            # The square makes captions of equal length cheaper than a full one and a remnant.
+            # The square makes captions of equal length cheaper than a full caption and a short one.
             cost = 1 + ((edges[j] - edges[i]) / full) ** 2
             cost += cut_costs[j] + kept[j - 1] - kept[i]
             if starts[j] - starts[i] < limits.shortest_s:
@@ -80,7 +85,10 @@ def cut_captions(
 
 
 def _reach(pieces: Sequence[CaptionPiece], edges: Sequence[int], line_chars: int) -> list[int]:
-    """For each piece, the end of the longest run from it that two lines hold, filled greedily."""
+    """Return for each piece the end of the longest run from it that fits in two lines.
+
+    The lines are filled greedily.
+    """
     line_ends = []
     end = 0
     for i, piece in enumerate(pieces):
@@ -92,7 +100,7 @@ def _reach(pieces: Sequence[CaptionPiece], edges: Sequence[int], line_chars: int
 
 
 def _break_costs(pieces: Sequence[CaptionPiece]) -> tuple[list[float], list[float]]:
-    """The cost of a cut before each piece and after the last, and the cost of none there."""
+    """Return the costs of a cut and of no cut, before each piece and after the last."""
     cut_costs, kept_costs = [0.0], [0.0]
     for left, right in pairwise(pieces):
         pause_s = _pause_s(left, right)
@@ -111,7 +119,7 @@ def _break_costs(pieces: Sequence[CaptionPiece]) -> tuple[list[float], list[floa
 
 
 def _pause_s(left: CaptionPiece, right: CaptionPiece) -> float:
-    """Seconds of silence between two pieces, as far as it is known."""
+    """Return the seconds of silence between two pieces, as far as they are known."""
     gap_s = right.start - left.end
     if not right.opens:
         return gap_s

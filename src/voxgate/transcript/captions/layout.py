@@ -1,15 +1,15 @@
-"""Captions: a transcript as subtitles that read well, whichever model it comes from.
+"""The layout of captions: easily readable subtitles from the transcript of any model.
 
 A caption has at most 2 lines of 42 characters and lasts 1 to 7 seconds, close to what Netflix's
 Timed Text Style Guide asks of subtitlers (42 characters, 5/6 to 7 s). Characters are counted, not
 columns: a wide East Asian one counts as one. Captions end where sentences end, else at pauses, else
-at commas, else so that they are of equal length. They never overlap, never leave the recording, and
-hold every word of it once and in order.
+at commas, else so that their lengths are equal. They never overlap, lie inside the recording, and
+contain every word once and in order.
 
-When the limits contradict each other, the shortest time yields, and alone. Captions that come too
-fast for a second each share the time there is; for 200 characters in a recording of one second,
-that is three captions of a third of a second. A single word said for more than 7 s is shown for
-its first 7 s.
+When the limits contradict each other, only the shortest time is violated. If there is less than a
+second for each caption, the captions share the available time: for 200 characters in a recording of
+one second, three captions get a third of a second each. A single word that lasts longer than 7 s is
+shown for its first 7 s.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CAPTION_LIMITS = CaptionLimits(line_chars=42, shortest_s=1.0, longest_s=7.0)
 
-_CLAUSE_CHARS = 12  # lines may differ by this much more in length to be broken at a comma
+_CLAUSE_CHARS = 12  # a break at a comma is worth this difference of line lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Caption:
 
 
 def layout_captions(transcript: Transcript) -> tuple[Caption, ...]:
-    """The transcript's captions, in order. None for a transcript without words."""
+    """Return the transcript's captions in order; none for a transcript without words."""
     cues = cut_captions(
         caption_pieces(transcript, CAPTION_LIMITS.line_chars), transcript.duration, CAPTION_LIMITS
     )
@@ -55,11 +55,12 @@ def layout_captions(transcript: Transcript) -> tuple[Caption, ...]:
 
 
 def _starts(spoken: Sequence[float], duration: float) -> list[float]:
-    """When each caption is shown: when it is spoken, moved only where captions crowd.
+    """Return the time at which each caption appears, in seconds.
 
-    A crowd is a run of captions of which each but the last is spoken less than a second before the
-    next. It has the time until the next caption after it, and nothing outside of it moves. A crowd
-    at the end of the recording takes in earlier captions until it has a second.
+    A caption appears when its first word is spoken, except within a dense group: a run of captions
+    in which each but the last is spoken less than a second before the next. A group has the time
+    until the caption after it, and no caption outside the group is moved. A group with less than a
+    second before its end, e.g. at the end of the recording, also includes earlier captions.
     """
     starts = list(spoken)
     until, last = duration, len(spoken)
@@ -70,15 +71,15 @@ def _starts(spoken: Sequence[float], duration: float) -> list[float]:
             or until - spoken[first] < CAPTION_LIMITS.shortest_s
         ):
             first -= 1
-        # Only the very first caption can still lack its second: there may be silence before it.
+        # Only the first caption can still have less than a second. There may be silence before it.
         begin = min(spoken[first], max(0.0, until - CAPTION_LIMITS.shortest_s))
-        starts[first:last] = _apart([begin, *spoken[first + 1 : last]], until)
+        starts[first:last] = _spread_out([begin, *spoken[first + 1 : last]], until)
         until, last = spoken[first], first
     return starts
 
 
-def _apart(spoken: Sequence[float], until: float) -> list[float]:
-    """The starts of a crowd, moved later, then earlier, as little as leaves each its share."""
+def _spread_out(spoken: Sequence[float], until: float) -> list[float]:
+    """Move the starts of a dense group later, then earlier, no more than each one's share needs."""
     share = min(CAPTION_LIMITS.shortest_s, (until - spoken[0]) / len(spoken))
     starts = list(spoken)
     for index in range(1, len(starts)):
@@ -96,12 +97,12 @@ def _end(spoken: float, start: float, limit: float) -> float:
 
 
 def _lines(cue: Sequence[CaptionPiece]) -> tuple[str, ...]:
-    """One line if it holds all, else two of like length, broken at a space wherever one serves."""
+    """Return one line, or else two of similar length, split at a space if possible."""
     line = _line(cue)
     if len(line) <= CAPTION_LIMITS.line_chars:
         return (line,)
-    breaks = [index for index in range(1, len(cue)) if _fits(cue, index)]
-    best = min(breaks, key=lambda index: (not cue[index].spaced, _imbalance(cue, index)))
+    fitting = [index for index in range(1, len(cue)) if _fits(cue, index)]
+    best = min(fitting, key=lambda index: (not cue[index].spaced, _imbalance(cue, index)))
     return _line(cue[:best]), _line(cue[best:])
 
 

@@ -1,4 +1,4 @@
-"""The parts that captions are laid out from: every word as the text writes it, with its time."""
+"""The pieces of captions: each word as it is written in the text, with its time."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CaptionPiece:
-    """A word with its punctuation, or a part of one that is longer than a line."""
+    """A word with its punctuation, or a part of a word that is longer than a line."""
 
     text: str
     start: float  # seconds
     end: float  # seconds, >= start
-    spaced: bool  # a space stands before it, unless it begins a line
-    opens: bool = False  # it is the first of its segment
-    in_region: bool = False  # its segment is a stretch of speech that was found, with padding
+    spaced: bool  # a space precedes it, unless it starts a line
+    opens: bool = False  # it is the first piece of its segment
+    in_region: bool = False  # its segment is a detected region of speech with padding
 
 
 def caption_pieces(transcript: Transcript, limit: int) -> list[CaptionPiece]:
-    """Every word once and in order, in pieces of at most `limit` characters.
+    """Return every word once and in order, in pieces of at most `limit` characters.
 
-    Times are monotone and within the recording, whatever the transcript says.
+    The times are monotone and inside the recording, even if those of the transcript are not.
     """
-    whole = [piece for segment in transcript.segments for piece in _of_segment(segment)]
-    parts = [part for piece in whole for part in _divided(piece, limit)]
+    whole = [piece for segment in transcript.segments for piece in _segment_pieces(segment)]
+    parts = [part for piece in whole for part in _split_piece(piece, limit)]
     times = monotone([(part.start, part.end) for part in parts], 0.0, transcript.duration)
     texts = ["", *(part.text for part in parts)]
     return [
@@ -47,20 +47,20 @@ def caption_pieces(transcript: Transcript, limit: int) -> list[CaptionPiece]:
     ]
 
 
-def _of_segment(segment: Segment) -> Iterator[CaptionPiece]:
+def _segment_pieces(segment: Segment) -> Iterator[CaptionPiece]:
     words = [word for word in timed_words(segment) if one_line(word.text)]
     texts = [one_line(word.text) for word in words]
-    written = _as_written(texts, one_line(segment.text)) or _as_guessed(texts)
+    written = _with_punctuation(texts, one_line(segment.text)) or _with_spaces(texts)
     in_region = segment.time_source == "speech_region"
     for index, (word, (text, space)) in enumerate(zip(words, written, strict=True)):
         yield CaptionPiece(text, word.start, word.end, space, index == 0, in_region)
 
 
-def _as_written(words: Sequence[str], text: str) -> list[tuple[str, bool]] | None:
-    """The words with the punctuation and the spaces that the text has around them.
+def _with_punctuation(words: Sequence[str], text: str) -> list[tuple[str, bool]] | None:
+    """Return each word with its punctuation in the text, and whether a space precedes it.
 
-    Several providers time bare words and punctuate the text only. None where the text has other
-    words than these; then the words, which are timed, are what counts.
+    Several providers give times for bare words and punctuate only the text. Returns None if the
+    text has other words than `words`. The timed words are used then.
     """
     found: list[tuple[str, bool]] = []
     position = 0
@@ -83,11 +83,11 @@ def _as_written(words: Sequence[str], text: str) -> list[tuple[str, bool]] | Non
     return found
 
 
-def _as_guessed(words: Sequence[str]) -> list[tuple[str, bool]]:
+def _with_spaces(words: Sequence[str]) -> list[tuple[str, bool]]:
     return [(word, spaced(left, word)) for left, word in zip(["", *words], words, strict=False)]
 
 
-def _divided(piece: CaptionPiece, limit: int) -> list[CaptionPiece]:
+def _split_piece(piece: CaptionPiece, limit: int) -> list[CaptionPiece]:
     texts = chunks(piece.text, limit)
     return [
         replace(

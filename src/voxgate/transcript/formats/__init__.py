@@ -1,7 +1,7 @@
-"""The formats a transcript can be written in: one file each, one table of them all.
+"""The output formats of a transcript: one module each, and a table of all formats.
 
-Every writer gives text that UTF-8 can encode, whatever the model wrote, ending with a newline.
-Only `txt` and `srt`, which have no header, give the empty string for a transcript without words.
+For any text of a model, a writer returns text that UTF-8 can encode, with a newline at its end.
+Only `txt` and `srt`, which have no header, return the empty string for a transcript without words.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """A format. No two have the same `extension`, so that all of them fit in one folder."""
+    """An output format. Its `extension` is unique, so that one folder can contain all formats."""
 
     name: str
-    extension: str  # with its dot
+    extension: str  # with the dot
     media_type: str
     write: Callable[[Transcript], str]
 
@@ -42,17 +42,17 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         )
     }
 )
-"""Every format by its name, in the order in which they are listed to people."""
+"""Every format by its name, in the order of lists for users."""
 
 
 def find_writer(name: str) -> Writer:
-    """The format of that name.
+    """Return the format of that name.
 
-    Raises `UsageError` (`unknown_format`), whose sentence names those that exist.
+    Raises `UsageError` (`unknown_format`), whose sentence lists the known formats.
     """
     if name not in WRITERS:
         raise UsageError(
-            f"No transcript format is called '{name}'. Known are: {', '.join(WRITERS)}.",
+            f"There is no transcript format '{name}'. The formats are: {', '.join(WRITERS)}.",
             code="unknown_format",
         )
     return WRITERS[name]

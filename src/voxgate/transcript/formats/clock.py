@@ -1,12 +1,12 @@
-"""Times of day as subtitle formats write them."""
+"""Timestamps of subtitle formats."""
 
 from __future__ import annotations
 
 
 def format_timestamp(seconds: float, point: str) -> str:
-    """`HH:MM:SS` and milliseconds behind the `point`. Hours above 99 take more digits.
+    """Return `HH:MM:SS`, the decimal `point` and milliseconds. Hours above 99 have more digits.
 
-    Rounded once, as a whole: no second ever has 1000 ms, and times in order stay in order.
+    The time is rounded once, as a whole. So no second has 1000 ms, and the order of times is kept.
     """
     minutes, milliseconds = divmod(round(seconds * 1000), 60_000)
     return (

@@ -1,4 +1,4 @@
-"""JSON with the text and where it comes from: the shape of `response_format=json`."""
+"""JSON with the text and its model, in the shape of `response_format=json`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write(transcript: Transcript) -> str:
-    """`text`, `language`, `model` and its checkpoint; what is unknown is left out, never null."""
+    """Return `text`, `language`, `model` and its checkpoint, without unknown fields or nulls."""
     body = {"text": transcript.text}
     if transcript.language is not None:
         body["language"] = transcript.language
@@ -22,10 +22,10 @@ def write(transcript: Transcript) -> str:
 
 
 def origin(transcript: Transcript) -> dict[str, dict[str, str]]:
-    """Our own object, `voxgate`, with the checkpoint that answered; nothing where none did."""
+    """Return Voxgate's own object, `voxgate`, with the checkpoint; empty if that is unknown."""
     return {"voxgate": transcript.checkpoint} if transcript.checkpoint else {}
 
 
 def dumps(body: Mapping[str, object]) -> str:
-    """JSON for files: indented, in the text's own letters, ending with a newline."""
+    """Return JSON for files: indented, not escaped to ASCII, with a newline at the end."""
     return encodable(json.dumps(body, ensure_ascii=False, indent=2)) + "\n"

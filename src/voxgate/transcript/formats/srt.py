@@ -1,7 +1,7 @@
 """SubRip subtitles, the format that every player reads.
 
-There is no standard and no way to escape anything. The arrow is what separates the times, so an
-arrow in the text becomes a real one. Text that looks like markup (`<i>`) is left as it is.
+The format has no standard and no escapes. `-->` separates the times, so in the text it becomes the
+character U+2192. Text that looks like markup (`<i>`) is not changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def write(transcript: Transcript) -> str:
-    """Captions numbered from 1; the empty string when nothing was said."""
+    """Return captions numbered from 1; the empty string for a transcript without words."""
     return "\n".join(
         _cue(number, caption) for number, caption in enumerate(layout_captions(transcript), start=1)
     )

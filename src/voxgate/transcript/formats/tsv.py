@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def write(transcript: Transcript) -> str:
-    """A header, then one row a segment. Tabs and line ends in the text become spaces."""
+    """Return a header and a row for each segment. Tabs and line ends in text become spaces."""
     return "".join(["start\tend\ttext\n", *map(_row, transcript.segments)])
 
 

@@ -1,4 +1,4 @@
-"""Plain text, for people: one segment a line."""
+"""Plain text for people: one line for each segment."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 def write(transcript: Transcript) -> str:
-    """One segment a line; the empty string, without a newline, when nothing was said."""
+    """Return one line for each segment; the empty string for a transcript without words."""
     lines = (one_line(segment.text) for segment in transcript.segments)
     return "".join(f"{line}\n" for line in lines if line)

@@ -1,8 +1,8 @@
-"""JSON with all that is known: the shape of `response_format=verbose_json`, and our own fields.
+"""JSON with all known facts, in the shape of `response_format=verbose_json`.
 
-Ours are `time_source` and `confidence` on segments and words, and `warnings`. What is unknown is
-left out, never null: OpenAI's and OpenRouter's clients accept a missing field where they refuse
-null. Times are seconds, rounded to milliseconds.
+Voxgate's own fields are `time_source` and `confidence` on segments and words, `warnings`, and
+`voxgate`. Unknown fields are left out and never null: OpenAI's and OpenRouter's clients accept a
+missing field where they refuse null. Times are seconds, rounded to milliseconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def write(transcript: Transcript) -> str:
-    """The whole transcript. None of its segments gets words that it has not."""
+    """Return the whole transcript. Words are written only for segments that have them."""
     body: dict[str, object] = {"task": "transcribe"}
     if transcript.language is not None:
         body["language"] = transcript.language
@@ -26,13 +26,13 @@ def write(transcript: Transcript) -> str:
         **origin(transcript),
         "text": transcript.text,
         "segments": [
-            {"id": index, **_times(segment), "text": segment.text, **_trust(segment)}
+            {"id": index, **_times(segment), "text": segment.text, **_provenance(segment)}
             for index, segment in enumerate(transcript.segments)
         ],
     }
     if transcript.words:
         body["words"] = [
-            {"word": word.text, **_times(word), **_trust(word)} for word in transcript.words
+            {"word": word.text, **_times(word), **_provenance(word)} for word in transcript.words
         ]
     if transcript.notices:
         body["warnings"] = [
@@ -45,11 +45,11 @@ def _times(timed: Segment | Word) -> dict[str, float]:
     return {"start": _seconds(timed.start), "end": _seconds(timed.end)}
 
 
-def _trust(timed: Segment | Word) -> dict[str, object]:
-    trust: dict[str, object] = {"time_source": timed.time_source}
+def _provenance(timed: Segment | Word) -> dict[str, object]:
+    provenance: dict[str, object] = {"time_source": timed.time_source}
     if timed.confidence is not None:
-        trust["confidence"] = timed.confidence
-    return trust
+        provenance["confidence"] = timed.confidence
+    return provenance
 
 
 def _seconds(time: float) -> float:

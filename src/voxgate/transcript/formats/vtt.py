@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from voxgate.transcript.captions.layout import Caption
     from voxgate.transcript.values import Transcript
 
-# With `>` escaped, the arrow that separates the times cannot stand in the text.
+# Because `>` is escaped, the text cannot contain the arrow that separates the times.
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def write(transcript: Transcript) -> str:
-    """Captions after the header, which stands alone when nothing was said."""
+    """Return the header and the captions; only the header for a transcript without words."""
     return "\n".join(["WEBVTT\n", *(_cue(caption) for caption in layout_captions(transcript))])
 
 

@@ -11,11 +11,11 @@ from voxgate.transcript.text import one_line
 from voxgate.transcript.values import Notice, Segment, Transcript, Word
 
 
-def joined(*placed: Segment, duration: float = 60.0) -> Transcript:
-    return join_segments(placed, duration=duration, model="scripted", language="en", notices=())
+def joined(*parts: Segment, duration: float = 60.0) -> Transcript:
+    return join_segments(parts, duration=duration, model="scripted", language="en", notices=())
 
 
-def test_a_window_is_moved_to_where_it_was_cut() -> None:
+def test_a_window_is_moved_to_its_position_in_the_recording() -> None:
     word = Word("hello", 1.0, 1.5, confidence=0.9, time_source="speech_region")
     segment = Segment(" hello ", 1.0, 2.0, (word,), confidence=0.8)
 
@@ -50,13 +50,13 @@ def test_a_segment_is_widened_over_its_words() -> None:
     assert (placed.start, placed.end) == (2, 5)
 
 
-def test_the_order_of_reading_is_kept_and_only_times_give_way() -> None:
+def test_the_order_of_the_text_is_kept_and_only_times_change() -> None:
     placed = place_segments([Segment("first", 5, 7), Segment("second", 4, 9)], 0.0, 10.0)
 
     assert [(s.text, s.start, s.end) for s in placed] == [("first", 5, 7), ("second", 7, 9)]
 
 
-def test_what_says_nothing_is_left_out() -> None:
+def test_segments_without_text_are_left_out() -> None:
     empty = Word(" \x00", 1, 2)
     assert place_segments([Segment(" \n", 0, 1), Segment("", 1, 2, (empty,))], 0.0, 10.0) == ()
 
@@ -69,14 +69,14 @@ def test_words_without_a_text_give_the_segment_its_text() -> None:
     assert [word.text for word in placed.words] == ["so", "it"]
 
 
-def test_windows_are_joined_in_the_order_of_time_whichever_ended_first() -> None:
-    squeezed = Segment("first", 30.0, 30.0)  # onto the very instant where the next window begins
-    transcript = joined(Segment("second", 30.0, 31.0), squeezed)
+def test_windows_are_joined_in_the_order_of_time_in_whatever_order_they_end() -> None:
+    first = Segment("first", 30.0, 30.0)  # at the time where the next window begins
+    transcript = joined(Segment("second", 30.0, 31.0), first)
 
     assert transcript.text == "first second"
 
 
-def test_a_transcript_never_leaves_the_recording() -> None:
+def test_a_transcript_ends_within_the_recording() -> None:
     transcript = joined(Segment("a", 58, 70, (Word("a", 59, 70),)), duration=60.0)
 
     assert transcript.segments[0].end == 60.0
@@ -94,12 +94,15 @@ def test_a_notice_is_kept_once() -> None:
 
 @given(st.lists(segments, max_size=8))
 @patient
-def test_whatever_a_provider_says_is_monotone_and_inside(said: list[Segment]) -> None:
-    placed = place_segments(said, 30.0, 30.0 + WINDOW_S)
+def test_any_segments_become_monotone_and_inside_the_window(given_segments: list[Segment]) -> None:
+    placed = place_segments(given_segments, 30.0, 30.0 + WINDOW_S)
 
     assert_monotone(placed, 30.0, 30.0 + WINDOW_S)
     assert [word.text for segment in placed for word in segment.words] == [
-        word.text.strip() for segment in said for word in segment.words if one_line(word.text)
+        word.text.strip()
+        for segment in given_segments
+        for word in segment.words
+        if one_line(word.text)
     ]
 
 

@@ -11,12 +11,12 @@ from voxgate.transcript.text import one_line
 from voxgate.transcript.values import Segment, Word
 
 
-def test_a_segments_own_words_are_taken_as_they_are() -> None:
+def test_a_segments_own_words_are_not_changed() -> None:
     words = (Word("own", 1.0, 1.2, confidence=0.5),)
     assert timed_words(Segment("its own", 0.0, 3.0, words)) == words
 
 
-def test_words_get_time_by_their_characters_and_say_so() -> None:
+def test_words_get_time_by_their_characters_and_are_marked_as_interpolated() -> None:
     assert timed_words(Segment("ab abcdef", 10.0, 14.0)) == (
         Word("ab", 10.0, 11.0, time_source="interpolated"),
         Word("abcdef", 11.0, 14.0, time_source="interpolated"),
