@@ -1,4 +1,4 @@
-"""What `enforce` closes and what it leaves open: each way is tried in a process of its own."""
+"""What `enforce` refuses and what it allows. The code runs in a separate process."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ import pytest
 
 from voxgate.offline import is_local
 
-TRIED = """
+ATTEMPTS = """
 import asyncio, json, socket, sys
 import httpx2
 from voxgate.errors import VoxgateError
 from voxgate.offline import enforce
 
 enforce()
-enforce()  # once is enough
+enforce()  # a second call has no effect
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 
-def of(family, kind, call):
-    with socket.socket(family, kind) as made:
-        made.settimeout(5)
-        call(made)
+def attempt(family, kind, call):
+    with socket.socket(family, kind) as opened:
+        opened.settimeout(5)
+        call(opened)
 
 def server():
-    with socket.create_server(("localhost", 0)) as here:
-        socket.create_connection(here.getsockname()).close()
+    with socket.create_server(("localhost", 0)) as listener:
+        socket.create_connection(listener.getsockname()).close()
 
 def unix():
-    of(socket.AF_UNIX, TCP, lambda s: s.bind(b"\\0voxgate-offline-%d" % id(s)))
+    attempt(socket.AF_UNIX, TCP, lambda s: s.bind(b"\\0voxgate-offline-%d" % id(s)))
 
 def pair():
     one, other = socket.socketpair()
@@ -39,23 +39,23 @@ def pair():
     one.close(), other.close()
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
-ways = {
-    "connect": lambda: of(V4, TCP, lambda s: s.connect(("192.0.2.1", 9))),
-    "connect_ex": lambda: of(V4, TCP, lambda s: s.connect_ex(("192.0.2.1", 9))),
-    "connect by IPv6": lambda: of(V6, TCP, lambda s: s.connect(("2001:db8::1", 9))),
-    "mapped": lambda: of(V6, TCP, lambda s: s.connect(("::ffff:192.0.2.1", 9))),
-    "sendto": lambda: of(V4, UDP, lambda s: s.sendto(b"x", ("192.0.2.1", 9))),
-    "sendto with flags": lambda: of(V4, UDP, lambda s: s.sendto(b"x", 0, ("192.0.2.1", 9))),
-    "sendmsg": lambda: of(V4, UDP, lambda s: s.sendmsg([b"x"], [], 0, ("192.0.2.1", 9))),
-    "broadcast": lambda: of(V4, UDP, lambda s: s.sendto(b"x", ("255.255.255.255", 9))),
-    "bind": lambda: of(V4, TCP, lambda s: s.bind(("0.0.0.0", 0))),
-    "bind to all": lambda: of(V6, TCP, lambda s: s.bind(("::", 0))),
+attempts = {
+    "connect": lambda: attempt(V4, TCP, lambda s: s.connect(("192.0.2.1", 9))),
+    "connect_ex": lambda: attempt(V4, TCP, lambda s: s.connect_ex(("192.0.2.1", 9))),
+    "connect by IPv6": lambda: attempt(V6, TCP, lambda s: s.connect(("2001:db8::1", 9))),
+    "mapped": lambda: attempt(V6, TCP, lambda s: s.connect(("::ffff:192.0.2.1", 9))),
+    "sendto": lambda: attempt(V4, UDP, lambda s: s.sendto(b"x", ("192.0.2.1", 9))),
+    "sendto with flags": lambda: attempt(V4, UDP, lambda s: s.sendto(b"x", 0, ("192.0.2.1", 9))),
+    "sendmsg": lambda: attempt(V4, UDP, lambda s: s.sendmsg([b"x"], [], 0, ("192.0.2.1", 9))),
+    "broadcast": lambda: attempt(V4, UDP, lambda s: s.sendto(b"x", ("255.255.255.255", 9))),
+    "bind": lambda: attempt(V4, TCP, lambda s: s.bind(("0.0.0.0", 0))),
+    "bind to all": lambda: attempt(V6, TCP, lambda s: s.bind(("::", 0))),
     "create_server": lambda: socket.create_server(("", 0)),
     "getaddrinfo": lambda: socket.getaddrinfo("hub.example", 443),
     "getaddrinfo of bytes": lambda: socket.getaddrinfo(b"hub.example", 443),
     "below localhost": lambda: socket.getaddrinfo("hub.localhost", 443),
-    "a name for here": lambda: socket.getaddrinfo("ip6-loopback", 443),
-    "another one": lambda: socket.gethostbyname("localhost.localdomain"),
+    "a name of this machine": lambda: socket.getaddrinfo("ip6-loopback", 443),
+    "another name of this machine": lambda: socket.gethostbyname("localhost.localdomain"),
     "gethostbyname": lambda: socket.gethostbyname("hub.example"),
     "gethostbyname_ex": lambda: socket.gethostbyname_ex("hub.example"),
     "gethostbyaddr": lambda: socket.gethostbyaddr("192.0.2.1"),
@@ -63,24 +63,24 @@ ways = {
     "asyncio": lambda: asyncio.run(asyncio.open_connection("192.0.2.1", 9)),
     "httpx2": lambda: httpx2.get("http://192.0.2.1:9"),
     "httpx2 by name": lambda: httpx2.get("https://hub.example"),
-    "here: TCP": server,
-    "here: Unix": unix,
-    "here: a pair": pair,
-    "here: localhost": lambda: socket.getaddrinfo("localhost", 80),
-    "here: any": lambda: socket.getaddrinfo(None, 0, flags=socket.AI_PASSIVE),
-    "here: IPv6": lambda: of(V6, TCP, lambda s: s.connect_ex(("::1", 9))),
-    "here: mapped": lambda: of(V6, TCP, lambda s: s.connect_ex(("::ffff:127.0.0.1", 9))),
-    "here: its name": lambda: socket.getnameinfo(("127.0.0.1", 9), 0),
+    "local: TCP": server,
+    "local: Unix": unix,
+    "local: a pair": pair,
+    "local: localhost": lambda: socket.getaddrinfo("localhost", 80),
+    "local: any": lambda: socket.getaddrinfo(None, 0, flags=socket.AI_PASSIVE),
+    "local: IPv6": lambda: attempt(V6, TCP, lambda s: s.connect_ex(("::1", 9))),
+    "local: mapped": lambda: attempt(V6, TCP, lambda s: s.connect_ex(("::ffff:127.0.0.1", 9))),
+    "local: its name": lambda: socket.getnameinfo(("127.0.0.1", 9), 0),
 }
-found = {}
-for name, way in ways.items():
+results = {}
+for name, call in attempts.items():
     try:
-        way()
-        found[name] = None
+        call()
+        results[name] = None
     except VoxgateError as error:
         assert error.code == "offline"
-        found[name] = error.sentence
-print(json.dumps(found))
+        results[name] = error.sentence
+print(json.dumps(results))
 """
 
 
@@ -97,18 +97,18 @@ def run(code: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_every_way_out_is_closed_and_the_loopback_open() -> None:
-    found = json.loads(run(TRIED))
-    here = {name for name in found if name.startswith("here")}
-    assert {name for name, sentence in found.items() if sentence is None} == here
-    assert all("stay offline" in found[name] for name in found.keys() - here)
-    assert found["connect by IPv6"].startswith("2001:db8::1 port 9 would be reached")
-    assert found["httpx2 by name"].startswith("The address of 'hub.example' would be looked up")
-    assert found["bind"].startswith("Others could reach 0.0.0.0 port 0")
+def test_every_connection_is_refused_except_on_the_loopback() -> None:
+    results = json.loads(run(ATTEMPTS))
+    local = {name for name in results if name.startswith("local")}
+    assert {name for name, sentence in results.items() if sentence is None} == local
+    assert all("stay offline" in results[name] for name in results.keys() - local)
+    assert results["connect by IPv6"].startswith("This would connect to 2001:db8::1 port 9, ")
+    assert results["httpx2 by name"].startswith("This would look up the address of 'hub.example'")
+    assert results["bind"].startswith("Other machines could reach 0.0.0.0 port 0")
 
 
-def test_a_child_does_as_its_owners_settings_say() -> None:
-    """Those that a program has made itself as well, whatever the environment says."""
+def test_a_child_follows_the_settings_of_its_parent() -> None:
+    """Settings that a program creates itself override the environment."""
     code = """if True:
     import os, socket
     from voxgate import offline
@@ -117,9 +117,9 @@ def test_a_child_does_as_its_owners_settings_say() -> None:
     for wanted in (False, True):
         os.environ.update(offline.child_environment(Settings(offline=wanted)))
         offline.inherit()
-        with socket.socket() as made:
+        with socket.socket() as opened:
             try:
-                made.bind(("0.0.0.0", 0))
+                opened.bind(("0.0.0.0", 0))
                 print("open")
             except VoxgateError as error:
                 assert error.code == "offline"
@@ -128,14 +128,14 @@ def test_a_child_does_as_its_owners_settings_say() -> None:
     assert run(code, VOXGATE_OFFLINE="1").split() == ["open", "closed"]
 
 
-def test_a_program_that_imports_voxgate_keeps_its_ways_out() -> None:
-    """A hook cannot be taken out again: who reads settings has not asked for one."""
+def test_a_program_that_imports_voxgate_keeps_its_network() -> None:
+    """Reading the settings adds no audit hook, because a hook cannot be removed again."""
     code = """if True:
     import socket
     from voxgate import Settings
     print(Settings.read().offline)
-    with socket.socket() as made:
-        made.bind(("0.0.0.0", 0))
+    with socket.socket() as opened:
+        opened.bind(("0.0.0.0", 0))
     """
     assert run(code, VOXGATE_OFFLINE="yes").split() == ["True"]
 
@@ -148,10 +148,10 @@ def test_a_program_that_imports_voxgate_keeps_its_ways_out() -> None:
         ("LOCALHOST", True),
         ("[::1]", True),
         ("::ffff:127.0.0.1", True),
-        ("0.0.0.0", False),  # noqa: S104 (it means more than the loopback)
+        ("0.0.0.0", False),  # noqa: S104 (this is more than the loopback)
         ("::ffff:192.0.2.1", False),
         ("localhost.example", False),
-        ("ip6-loopback", False),  # in no list but some systems': a name server would be asked
+        ("ip6-loopback", False),  # some systems would query a name server for it
         ("10.0.0.1", False),
     ],
 )

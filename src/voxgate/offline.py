@@ -1,9 +1,9 @@
-"""Offline: no socket of this process leaves the machine, whoever opens it.
+"""Offline mode: no socket of this process reaches another machine.
 
-Every connection that Python code makes goes through the interpreter's audit events (PEP 578), those
-of libraries too. What is loopback, or no internet address at all (Unix sockets, the kernel's own),
-passes; anything else is refused before a packet is sent. Names are not looked up either: a query
-tells a stranger what was wanted.
+Python's sockets raise the interpreter's audit events (PEP 578), in libraries too. An audit hook
+allows loopback addresses and sockets without an internet address (Unix and kernel sockets). It
+refuses everything else before a packet is sent. It also refuses name look-ups, because a query
+would reveal the name to another machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OFFLINE_VARIABLE = "VOXGATE_OFFLINE"
 _LOCAL_NAMES = {"", "localhost"}
-"""Of names like `ip6-loopback` a name server is asked where the system's own list lacks them."""
+"""Names like `ip6-loopback` are not included: some systems query a name server for them."""
 
 _LOOKUPS = {"socket.getaddrinfo", "socket.gethostbyname"}
 _REVERSE = {"socket.gethostbyaddr", "socket.getnameinfo"}
@@ -33,27 +33,27 @@ _enforced = False
 
 
 def enforce() -> None:
-    """Refuse from now on, in this process and in its children. There is no way back."""
-    global _enforced  # noqa: PLW0603 (so are audit hooks: of the process, and for ever)
+    """Enable offline mode for this process and its children. It cannot be disabled again."""
+    global _enforced  # noqa: PLW0603 (audit hooks are also global and permanent)
     os.environ[OFFLINE_VARIABLE] = "1"
     if not _enforced:
         _enforced = True
-        sys.addaudithook(_look)
+        sys.addaudithook(_audit)
 
 
 def child_environment(settings: Settings) -> Mapping[str, str]:
-    """What a child's environment needs beside ours, so that it does as its owner's settings say."""
+    """Return the variables that pass the setting `offline` to a child process."""
     return {OFFLINE_VARIABLE: "1" if settings.offline else "0"}
 
 
 def inherit() -> None:
-    """Do what the process that started this one was told."""
+    """Enable offline mode if the parent process passed it on in the environment."""
     if os.environ.get(OFFLINE_VARIABLE) == "1":
         enforce()
 
 
 def is_local(host: str | None) -> bool:
-    """Whether a name or an address is this machine's own, by itself and without a look-up."""
+    """Return whether a name or an address is this machine's loopback. No name is looked up."""
     host = (host or "").strip("[]").lower()
     if host in _LOCAL_NAMES:
         return True
@@ -65,49 +65,48 @@ def is_local(host: str | None) -> bool:
     return (mapped or address).is_loopback
 
 
-def refusal(what: str, instead: str = "") -> VoxgateError:
-    """The one sentence for what would leave the machine."""
+def offline_error(action: str, remedy: str = "") -> VoxgateError:
+    """Return the error for an action that would use the network."""
     return VoxgateError(
-        f"{what}, and Voxgate was told to stay offline (--offline, {OFFLINE_VARIABLE}, or "
-        f"'offline' in "
-        f"config.toml). {instead or 'Leave that out to allow it.'}",
+        f"{action}, but Voxgate must stay offline (--offline, {OFFLINE_VARIABLE}, or 'offline' in "
+        f"config.toml). {remedy or 'Remove that setting to allow it.'}",
         code="offline",
     )
 
 
-def _look(event: str, arguments: tuple[object, ...]) -> None:
+def _audit(event: str, arguments: tuple[object, ...]) -> None:
     if event in _LOOKUPS:
         name = None if arguments[0] is None else _text(arguments[0])
         if name is not None and not is_local(name) and not _is_numeric(name):
-            raise refusal(f"The address of '{name}' would be looked up")
+            raise offline_error(f"This would look up the address of '{name}'")
     elif event in _REVERSE:
         host = arguments[0][0] if isinstance(arguments[0], tuple) else arguments[0]
         if not isinstance(host, str) or not is_local(host):
-            raise refusal(f"The name of {host!r} would be looked up")
+            raise offline_error(f"This would look up the name of {host!r}")
     elif event in _SENDING:
-        _check(event, *arguments[:2])
+        _check_address(event, *arguments[:2])
 
 
-def _check(event: str, socket: object, address: object) -> None:
+def _check_address(event: str, socket: object, address: object) -> None:
     if getattr(socket, "family", None) not in {AF_INET, AF_INET6}:
         return
     if not isinstance(address, tuple):
-        return  # None: sent over a connection that was let through; else the call itself refuses it
+        return  # None on a connection that was allowed; for any other type the call itself fails
     host, port = _text(address[0]), address[1]
     if event == "socket.bind":
         if not is_local(host) or not host:
-            raise refusal(f"Others could reach {host or 'every address'} port {port}")
+            raise offline_error(f"Other machines could reach {host or 'every address'} port {port}")
     elif not is_local(host) or not host:
-        raise refusal(f"{host or 'Every address'} port {port} would be reached")
+        raise offline_error(f"This would connect to {host or 'every address'} port {port}")
 
 
 def _text(host: object) -> str:
-    """As the interpreter takes it: text or bytes of any kind. What is neither is nobody's name."""
+    """Return a host as text. The interpreter accepts text and bytes; other types are no name."""
     return host.decode(errors="replace") if isinstance(host, (bytes, bytearray)) else str(host)
 
 
 def _is_numeric(host: str) -> bool:
-    """An address is no name: nobody is asked for it, and it is looked at when it is used."""
+    """Return whether a host is a numeric address, which needs no look-up and is checked on use."""
     try:
         ip_address(host.partition("%")[0])
     except ValueError:

@@ -103,14 +103,14 @@ def environment(settings: dict[str, str]) -> dict[str, Any]:
         (
             ("transcribe", SAMPLE, "--server", f"http://{ELSEWHERE}:9", "-m", "a/b"),
             {"VOXGATE_KEY": "sk-vg-1"},
-            f"The server http://{ELSEWHERE}:9/api/v1 would be reached",
+            f"This would connect to the server http://{ELSEWHERE}:9/api/v1",
         ),
         (
             ("transcribe", SAMPLE, "--server", "http://somewhere.invalid", "-m", "a/b"),
             {"VOXGATE_KEY": "sk-vg-1"},
-            "The server http://somewhere.invalid/api/v1 would be reached",
+            "This would connect to the server http://somewhere.invalid/api/v1",
         ),
-        (("serve", "--host", "0.0.0.0", "--port", "0"), {}, "Others could reach 0.0.0.0"),  # noqa: S104
+        (("serve", "--host", "0.0.0.0", "--port", "0"), {}, "Other machines could reach 0.0.0.0"),  # noqa: S104
     ],
 )
 @pytest.mark.parametrize("how", ["option", "variable", "file"])

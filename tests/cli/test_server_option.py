@@ -166,7 +166,7 @@ def test_a_busy_server_is_retried_with_a_message(cli: CliRunner, note: Path) -> 
     with wire(failure(503, "Full.", retry_after="0"), http(200, GOLDEN)) as server:
         done = cli.run("transcribe", *MODEL, note, "--server", server.url)
     assert (done.returncode, done.stdout) == (0, WORDS)
-    assert done.stderr == "voxgate: the server is busy: it is asked again in 0 s.\n"
+    assert done.stderr == "voxgate: the server is busy: the next attempt is in 0 s.\n"
 
 
 def test_no_server_is_contacted_without_recordings(cli: CliRunner) -> None:
@@ -177,14 +177,14 @@ def test_no_server_is_contacted_without_recordings(cli: CliRunner) -> None:
 
 
 def test_ctrl_c_closes_the_connection(cli: CliRunner, note: Path) -> None:
-    answer = Answer(chunked(b" ", whole=False), stays=True)
+    answer = Answer(chunked(b" ", whole=False), keeps_open=True)
     with (
         wire(answer) as server,
         cli.running("transcribe", *MODEL, note, "--server", server.url) as (process),
     ):
-        assert server.began.wait(DEADLINE_S)
+        assert server.responded.wait(DEADLINE_S)
         os.killpg(process.pid, signal.SIGINT)
-        assert server.left.wait(DEADLINE_S)
+        assert server.disconnected.wait(DEADLINE_S)
         out, err = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, out, err) == (130, "", "voxgate: interrupted.\n")
 

@@ -7,7 +7,7 @@ from voxgate.settings import Settings
 
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have one; a test that wants one sets it."""
+    """Remove the proxy of the environment in which the tests run."""
     for scheme in ("http", "https", "all", "no"):
         monkeypatch.delenv(f"{scheme}_proxy", raising=False)
         monkeypatch.delenv(f"{scheme}_proxy".upper(), raising=False)
@@ -20,7 +20,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def note(tmp_path: Path) -> Path:
-    """Bytes that are nobody's recording: a client does not look at them."""
+    """A file that is not a recording. The client does not check its content."""
     path = tmp_path / "note.flac"
     path.write_bytes(bytes(range(256)) * 3 + b"!")
     return path

@@ -1,4 +1,4 @@
-"""Which URLs name a server."""
+"""Valid and invalid URLs of a server."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from voxgate.errors import UsageError
         ("http://[::1]:8000", "http://[::1]:8000/api/v1"),
     ],
 )
-def test_any_part_of_the_url_will_do(given: str, base: str) -> None:
+def test_the_base_is_completed_from_any_part_of_the_url(given: str, base: str) -> None:
     address = Address.parse(given)
     assert str(address) == base
     assert address.to("models") == f"{base}/models"
@@ -32,24 +32,24 @@ def test_any_part_of_the_url_will_do(given: str, base: str) -> None:
         *("http://h:0", "http://h:65536", "http://h:x", "http://h/\n/"),
     ],
 )
-def test_what_is_no_url_of_a_server_is_told_with_an_example(given: str) -> None:
+def test_an_invalid_url_is_reported_with_an_example(given: str) -> None:
     with pytest.raises(UsageError, match="Write it as http://localhost:8000"):
         Address.parse(given)
 
 
-def test_a_password_in_a_url_is_not_shown() -> None:
+def test_a_password_in_a_url_is_not_repeated() -> None:
     with pytest.raises(UsageError, match="--key") as caught:
         Address.parse("https://me:secret@voxgate.example.org")
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("host", "here"),
+    ("host", "loopback"),
     [
         *(("localhost", True), ("voxgate.localhost", True), ("127.0.0.1", True)),
         *(("127.8.9.10", True), ("[::1]", True), ("[::]", True)),
         *(("example.org", False), ("10.0.0.1", False), ("localhost.example.org", False)),
     ],
 )
-def test_this_machine_is_known_by_its_names(host: str, here: bool) -> None:
-    assert Address.parse(f"http://{host}:8000").is_loopback is here
+def test_loopback_hosts_are_recognised(host: str, loopback: bool) -> None:
+    assert Address.parse(f"http://{host}:8000").is_loopback is loopback

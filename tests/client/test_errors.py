@@ -1,4 +1,4 @@
-"""Causes that a test cannot bring about without an authority or a network of its own."""
+"""Errors whose causes a test cannot produce without its own authority or network."""
 
 import ssl
 
@@ -10,11 +10,11 @@ from voxgate.client.errors import connection_error, no_reply_error
 from voxgate.client.transport import TransportLimits
 from voxgate.errors import ServerError
 
-THERE = Address.parse("https://voxgate.example.org")
+ADDRESS = Address.parse("https://voxgate.example.org")
 
 
-def caused(cause: OSError) -> httpx2.ConnectError:
-    """As it comes where a name has two addresses: the cause is one of several, far below."""
+def error_from(cause: OSError) -> httpx2.ConnectError:
+    """Return the error for a name with two addresses: the cause is one of several, nested deep."""
     error, middle = httpx2.ConnectError("failed"), OSError("All connection attempts failed")
     middle.__cause__ = ExceptionGroup("attempts", [OSError("no such network"), cause])
     error.__cause__ = middle
@@ -22,28 +22,28 @@ def caused(cause: OSError) -> httpx2.ConnectError:
 
 
 def sentence(error: Exception) -> str:
-    failure = connection_error(error, THERE, TransportLimits())
+    failure = connection_error(error, ADDRESS, TransportLimits())
     assert isinstance(failure, ServerError)
     return str(failure)
 
 
-def test_a_certificate_that_nobody_vouches_for() -> None:
+def test_a_certificate_that_is_not_trusted() -> None:
     cause = ssl.SSLCertVerificationError()
     cause.verify_message = "self-signed certificate"
-    said = sentence(caused(cause))
-    assert "(self-signed certificate)" in said
-    assert "SSL_CERT_FILE" in said
+    text = sentence(error_from(cause))
+    assert "(self-signed certificate)" in text
+    assert "SSL_CERT_FILE" in text
 
 
-def test_an_address_that_nobody_answers_at() -> None:
+def test_an_address_without_a_response() -> None:
     assert "within 10 s" in sentence(httpx2.ConnectTimeout(""))
 
 
-def test_whatever_else_keeps_a_connection_away() -> None:
-    assert "cannot be reached (failed)" in sentence(caused(OSError("no route to host")))
+def test_any_other_connection_error() -> None:
+    assert "cannot be reached (failed)" in sentence(error_from(OSError("no route to host")))
 
 
 @pytest.mark.parametrize("error", [httpx2.ReadError(""), httpx2.RemoteProtocolError("")])
-def test_a_connection_that_ends_before_the_answer(error: Exception) -> None:
-    assert connection_error(error, THERE, TransportLimits()) is None
-    assert "broke off" in str(no_reply_error(error, THERE, TransportLimits(), None))
+def test_a_connection_that_ends_before_the_response(error: Exception) -> None:
+    assert connection_error(error, ADDRESS, TransportLimits()) is None
+    assert "ended before" in str(no_reply_error(error, ADDRESS, TransportLimits(), None))

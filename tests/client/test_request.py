@@ -1,4 +1,4 @@
-"""The request that is sent: complete, of the length that it announces, and never in memory."""
+"""The request body: complete, with the declared length, and never whole in memory."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from voxgate.client.request import (
 from voxgate.errors import UsageError
 from voxgate.settings import Settings
 
-ASKED = {"model": "a/b", "timestamp_granularities": ["segment"]}
+FIELDS = {"model": "a/b", "timestamp_granularities": ["segment"]}
 
 
 async def sent(body: TranscriptionUpload) -> bytes:
@@ -30,12 +30,12 @@ async def sent(body: TranscriptionUpload) -> bytes:
 @pytest.mark.parametrize(
     "size", [1, 2, 3, *(2 * UPLOAD_BLOCK_BYTES + more for more in (-1, 0, 1, 2))]
 )
-async def test_it_is_the_recordings_bytes_whatever_their_number(
+async def test_the_body_contains_the_recordings_bytes_for_any_size(
     settings: Settings, size: int
 ) -> None:
     data = os.urandom(size)
     with Source.open(data, settings, name="a.OPUS") as source:
-        body = TranscriptionUpload(source, ASKED)
+        body = TranscriptionUpload(source, FIELDS)
         for _ in range(2):  # a repeated request is the same
             text = await sent(body)
             assert len(text) == body.length
@@ -47,18 +47,18 @@ async def test_it_is_the_recordings_bytes_whatever_their_number(
 
 async def test_the_recording_comes_last(settings: Settings) -> None:
     with Source.open(b"sound", settings) as source:
-        assert list(json.loads(await sent(TranscriptionUpload(source, ASKED)))) == [
-            *ASKED,
+        assert list(json.loads(await sent(TranscriptionUpload(source, FIELDS)))) == [
+            *FIELDS,
             "input_audio",
         ]
 
 
-async def test_a_file_is_sent_from_where_it_stands(tmp_path: Path, settings: Settings) -> None:
+async def test_a_file_is_sent_from_its_current_position(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "a.wav").write_bytes(b"header" + b"sound")
     with (tmp_path / "a.wav").open("rb") as file:
         file.seek(6)
         with open_upload(file, settings, name=None, pcm=None) as source:
-            text = await sent(TranscriptionUpload(source, ASKED))
+            text = await sent(TranscriptionUpload(source, FIELDS))
     assert b64decode(json.loads(text)["input_audio"]["data"]) == b"sound"
 
 
@@ -69,31 +69,33 @@ async def test_a_pipe_is_copied_to_its_end(tmp_path: Path, settings: Settings) -
     writer.start()
     with open_upload(tmp_path / "pipe", settings, name=None, pcm=None) as source:
         writer.join()
-        text = await sent(TranscriptionUpload(source, ASKED))
+        text = await sent(TranscriptionUpload(source, FIELDS))
     assert b64decode(json.loads(text)["input_audio"]["data"]) == data
     assert not list(settings.spool_dir.iterdir())
 
 
-def test_an_empty_pipe_and_an_endless_device_are_told(settings: Settings, tmp_path: Path) -> None:
-    ours, theirs = os.pipe()
-    os.close(theirs)
-    with os.fdopen(ours, "rb") as pipe, raises("empty_audio", match="the microphone"):
+def test_an_empty_pipe_and_an_endless_device_are_reported(
+    settings: Settings, tmp_path: Path
+) -> None:
+    read_end, write_end = os.pipe()
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as pipe, raises("empty_audio", match="the microphone"):
         open_upload(pipe, settings, name="the microphone", pcm=None)
     small = Settings(home=tmp_path, spool_dir=tmp_path, max_source_bytes=3 << 20)
     with raises("audio_too_large", match="/dev/zero is larger than 3 MB"):
         open_upload("/dev/zero", small, name=None, pcm=None)
 
 
-async def test_a_file_that_becomes_shorter_is_told(tmp_path: Path, settings: Settings) -> None:
+async def test_a_file_that_becomes_shorter_is_reported(tmp_path: Path, settings: Settings) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(bytes(1000))
     with Source.open(path, settings) as source:
         os.truncate(path, 500)
         with raises("unreadable_audio", match=r"a\.wav became shorter"):
-            await sent(TranscriptionUpload(source, ASKED))
+            await sent(TranscriptionUpload(source, FIELDS))
 
 
-async def test_a_disk_that_fails_is_told(tmp_path: Path, settings: Settings) -> None:
+async def test_a_disk_that_fails_is_reported(tmp_path: Path, settings: Settings) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(bytes(1000))
     with Source.open(path, settings) as source:
@@ -101,11 +103,11 @@ async def test_a_disk_that_fails_is_told(tmp_path: Path, settings: Settings) -> 
         os.dup2(unreadable, source.fd)
         os.close(unreadable)
         with raises("unreadable_audio", match=r"a\.wav could not be read \(Bad file"):
-            await sent(TranscriptionUpload(source, ASKED))
+            await sent(TranscriptionUpload(source, FIELDS))
 
 
 @pytest.mark.parametrize(
-    ("name", "word"),
+    ("name", "declared"),
     [
         ("note.mp3", "mp3"),
         ("monday/NOTE.FLAC", "flac"),
@@ -117,11 +119,11 @@ async def test_a_disk_that_fails_is_told(tmp_path: Path, settings: Settings) -> 
         ("undeclared.pcm", "wav"),
     ],
 )
-def test_the_formats_word_is_a_hint_from_the_name(name: str, word: str) -> None:
-    assert audio_format(name, None) == word
+def test_the_format_is_a_hint_from_the_name(name: str, declared: str) -> None:
+    assert audio_format(name, None) == declared
 
 
-def test_headerless_sound_goes_in_the_one_way_that_has_a_word() -> None:
+def test_headerless_sound_is_accepted_only_in_the_declared_format() -> None:
     assert audio_format("a.raw", PcmDeclaration("s16le", 16_000)) == "pcm"
     for other in (("s16le", 44_100, 1), ("s16le", 16_000, 2), ("f32le", 16_000, 1)):
         with pytest.raises(UsageError, match="only as s16le:16000:1"):

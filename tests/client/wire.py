@@ -1,4 +1,4 @@
-"""A server that says exactly the bytes that it was given, and keeps what was said to it."""
+"""A server that sends exactly the given bytes and records the requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typing import Self
 
-DEADLINE_S = 300.0  # tells slow from never: tests/processes.py
+DEADLINE_S = 300.0  # distinguishes slow from never: tests/processes.py
 RECEIVE_BYTES = 1 << 16
 GOLDEN: dict[str, Any] = {
     "task": "transcribe",
@@ -54,12 +54,12 @@ GOLDEN: dict[str, Any] = {
         {"word": "city", "start": 1.5, "end": 2.0},
     ],
 }
-"""What this version's server answers."""
+"""The response of this version's server."""
 
 
 @dataclass
 class Request:
-    """What came."""
+    """A request that was received."""
 
     method: str
     path: str
@@ -68,41 +68,44 @@ class Request:
 
     @property
     def size(self) -> int:
-        """Bytes of the body that came."""
+        """The bytes of the body that were received."""
         return self.body.seek(0, 2)
 
     def json(self) -> dict[str, Any]:
-        """The body."""
+        """Return the parsed body."""
         self.body.seek(0)
         value = json.load(self.body)
         assert isinstance(value, dict)
         return value
 
     def recording(self) -> bytes:
-        """The file that was sent."""
+        """Return the file that was sent."""
         return base64.b64decode(self.json()["input_audio"]["data"], validate=True)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said, and how it behaves meanwhile."""
+    """A response, and the behaviour of the server before and after it."""
 
-    says: bytes
-    reads: bool = True  # whether it takes the request's body
-    stays: bool = False  # whether it keeps the connection when it has said it
-    listens: bool = True  # whether it waits for the request's head, or speaks after any byte
-    gate: threading.Event | None = None  # what it waits for before it says it
+    data: bytes
+    reads_body: bool = True  # whether it reads the request's body
+    keeps_open: bool = False  # whether it keeps the connection open after the response
+    waits_for_head: bool = True  # whether it waits for the whole head, or responds after any byte
+    gate: threading.Event | None = None  # the event for which it waits before the response
 
 
 @dataclass
 class Wire:
-    """One answer for each request, in order, on the loopback. A context."""
+    """A server on the loopback with one answer for each request, in order. A context manager."""
 
     answers: list[Answer]
     requests: list[Request] = field(default_factory=list)
-    arrived: threading.Event = field(default_factory=threading.Event)  # a request has, whole
-    left: threading.Event = field(default_factory=threading.Event)  # a caller has, too early
-    began: threading.Event = field(default_factory=threading.Event)  # an answer has been said
+    received: threading.Event = field(default_factory=threading.Event)
+    """Set when a whole request was received."""
+    disconnected: threading.Event = field(default_factory=threading.Event)
+    """Set when a client disconnected too early."""
+    responded: threading.Event = field(default_factory=threading.Event)
+    """Set when a response was sent."""
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -120,9 +123,9 @@ class Wire:
         self._closing.set()
         for connection in self._kept:
             with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)  # whoever waits for its caller need not
+                connection.shutdown(socket.SHUT_RDWR)  # ends a wait for the client
         with suppress(OSError):
-            socket.create_connection(address).close()  # nor who waits for the next one
+            socket.create_connection(address).close()  # ends the wait for the next client
         self._thread.join(DEADLINE_S)
         assert not self._thread.is_alive()
         for connection in self._kept:
@@ -143,59 +146,59 @@ class Wire:
             connection.close()
 
     def _converse(self, connection: socket.socket, answer: Answer) -> None:
-        if not answer.listens:
+        if not answer.waits_for_head:
             connection.recv(RECEIVE_BYTES)
-            connection.sendall(answer.says)
+            connection.sendall(answer.data)
             return
-        head, rest = _head(connection)
+        head, rest = _read_head(connection)
         first, *lines = head.decode("latin-1").split("\r\n")
         method, path, _ = first.split(" ")
         pairs = (line.split(": ", 1) for line in lines)
         request = Request(method, path, {name.lower(): value for name, value in pairs})
         self.requests.append(request)
-        if answer.reads:
+        if answer.reads_body:
             size = request.body.write(rest)
             while size < int(request.headers.get("content-length", 0)):
-                size += request.body.write(_some(connection))
-        self.arrived.set()
+                size += request.body.write(_receive(connection))
+        self.received.set()
         if answer.gate:
             answer.gate.wait(DEADLINE_S)
-        connection.sendall(answer.says)
-        self.began.set()
-        if answer.stays and answer.reads:
+        connection.sendall(answer.data)
+        self.responded.set()
+        if answer.keeps_open and answer.reads_body:
             if not connection.recv(1):
-                self.left.set()
-        elif answer.stays:
+                self.disconnected.set()
+        elif answer.keeps_open:
             self._closing.wait()
 
 
 def wire(*answers: Answer | bytes) -> Wire:
-    """A server with these answers."""
+    """Return a server with these answers."""
     return Wire([a if isinstance(a, Answer) else Answer(a) for a in answers])
 
 
 def http(
     status: int, body: bytes | object, /, kind: str = "application/json", **more: str
 ) -> bytes:
-    """An answer with a length; what is no bytes is JSON. Headers with `_` for `-`."""
+    """Return a response with a length. A body other than bytes is JSON. In headers, `_` is `-`."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return _start(status, {"content-type": kind, "content-length": len(data)} | more) + data
 
 
 def chunked(*parts: bytes, whole: bool = True) -> bytes:
-    """200 with JSON in chunks, as a server sends that begins before it knows the end."""
+    """Return 200 with JSON in chunks, like a server that does not know the length in advance."""
     head = _start(200, {"content-type": "application/json", "transfer-encoding": "chunked"})
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
     return head + chunks + (b"0\r\n\r\n" if whole else b"")
 
 
 def failure(status: int, sentence: str, **more: str) -> bytes:
-    """An error in OpenRouter's shape."""
+    """Return an error response in OpenRouter's shape."""
     return http(status, error(status, sentence), **more)
 
 
 def error(status: int, sentence: str) -> dict[str, Any]:
-    """Its body."""
+    """Return the body of an error response."""
     return {"error": {"code": status, "message": sentence, "metadata": {"error_type": "server"}}}
 
 
@@ -205,15 +208,15 @@ def _start(status: int, headers: dict[str, Any]) -> bytes:
     return "\r\n".join([line, *lines, "", ""]).encode()
 
 
-def _head(connection: socket.socket) -> tuple[bytes, bytes]:
+def _read_head(connection: socket.socket) -> tuple[bytes, bytes]:
     head = b""
     while b"\r\n\r\n" not in head:
-        head += _some(connection)
+        head += _receive(connection)
     head, _, rest = head.partition(b"\r\n\r\n")
     return head, rest
 
 
-def _some(connection: socket.socket) -> bytes:
+def _receive(connection: socket.socket) -> bytes:
     part = connection.recv(RECEIVE_BYTES)
     if not part:
         raise ConnectionResetError

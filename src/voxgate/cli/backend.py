@@ -173,7 +173,7 @@ class ServerBackend:
         from voxgate.client.remote import RemoteSession
 
         RemoteSession.check(pcm)
-        self._server = RemoteSession(url, key, settings, told=print_message)
+        self._server = RemoteSession(url, key, settings, on_wait=print_message)
         self._model = model
 
     @asynccontextmanager

@@ -53,14 +53,14 @@ def pull_command(
     """
     from voxgate.models.store import pull as pulling
     from voxgate.models.store.registry import Registry
-    from voxgate.offline import is_local, refusal
+    from voxgate.offline import is_local, offline_error
 
     settings = apply_settings()
     if settings.offline and not is_local(
         urlsplit(os.environ.get("HF_ENDPOINT") or DEFAULT_HUB).hostname
     ):
-        raise refusal(
-            f"{repository} would be fetched from the hub",
+        raise offline_error(
+            f"This would fetch {repository} from the hub",
             "`voxgate models export` on a machine with a network and `voxgate models import FILE` "
             "here do without it.",
         )

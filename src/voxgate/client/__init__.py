@@ -1,1 +1,1 @@
-"""A Voxgate server as seen from the command line, with the verbs of a local `Session`."""
+"""The client of a Voxgate server, with the methods of a local `Session`."""

@@ -1,4 +1,4 @@
-"""`Address`: where a server's API is, from whatever part of its URL the user has at hand."""
+"""`Address`: the base URL of a server's API, parsed from any part of it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ MAX_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The base of every path, as `http://localhost:8000/api/v1`."""
+    """The base URL of every path, e.g. `http://localhost:8000/api/v1`."""
 
     base: httpx2.URL
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read a server's URL, with `/api/v1`, `/v1` or a slash at its end, or without.
+        """Parse a server's URL, with or without `/api/v1`, `/v1` or a slash at its end.
 
-        `/v1` is kept, because other servers have nothing above it. Raises `UsageError`.
+        A path that ends with `/v1` is kept, because other servers have their API there. Raises
+        `UsageError`.
         """
-        if "@" in text:  # not shown: what stands before it may be a password
+        if "@" in text:  # the text may contain a password, so no message repeats it
             raise UsageError(
-                "A server's URL holds no user name and no password here. Give its key with --key "
-                "or in VOXGATE_KEY."
+                "A server's URL must not contain a user name or a password. Give its key with "
+                "--key or in VOXGATE_KEY."
             )
         try:
             url = httpx2.URL(text.strip())
         except httpx2.InvalidURL as error:
-            raise _no_address(text) from error
+            raise _address_error(text) from error
         if (
             url.scheme not in {"http", "https"}
             or not url.host
@@ -41,12 +42,12 @@ class Address:
             or url.query
             or url.fragment
         ):
-            raise _no_address(text)
-        return cls(url.copy_with(path=_api(url.path.rstrip("/"))))
+            raise _address_error(text)
+        return cls(url.copy_with(path=_api_path(url.path.rstrip("/"))))
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the server is on this machine, where no proxy would find it."""
+        """Return whether the server is on this machine, which a proxy could not reach."""
         host = self.base.host
         if host == "localhost" or host.endswith(".localhost"):
             return True
@@ -57,18 +58,18 @@ class Address:
         return address.is_loopback or address.is_unspecified
 
     def to(self, path: str) -> str:
-        """The URL of one of the API's paths."""
+        """Return the URL of one of the API's paths."""
         return f"{self.base}/{path}"
 
     def __str__(self) -> str:
         return str(self.base)
 
 
-def _api(path: str) -> str:
+def _api_path(path: str) -> str:
     if path.endswith("/v1"):
         return path
     return f"{path}/v1" if path.endswith("/api") else f"{path}/api/v1"
 
 
-def _no_address(text: str) -> UsageError:
-    return UsageError(f"'{text}' is no server's URL. Write it as {EXAMPLE}.")
+def _address_error(text: str) -> UsageError:
+    return UsageError(f"'{text}' is not the URL of a server. Write it as {EXAMPLE}.")

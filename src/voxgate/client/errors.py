@@ -1,4 +1,4 @@
-"""What a connection can die of, as sentences: one for each cause that has a mend of its own."""
+"""The errors of a connection: one sentence for each cause that has its own remedy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def connection_error(
     error: Exception, address: Address, limits: TransportLimits
 ) -> ServerError | None:
-    """Why no connection came about; None where one did."""
+    """Return the error if no connection was established, or None if one was."""
     if isinstance(error, httpx2.ConnectTimeout):
         return UnusableServerError(
             f"Nothing at {address} answered within {limits.connect_s:g} s. Is the server running, "
@@ -31,13 +31,13 @@ def connection_error(
         )
     if isinstance(error, httpx2.ProxyError):
         return UnusableServerError(
-            f"The proxy that the environment names let no connection to {address} through "
-            f"({error}). Put the server's name into NO_PROXY, or mend HTTP_PROXY or HTTPS_PROXY."
+            f"The proxy from the environment refused a connection to {address} ({error}). Add the "
+            f"server's name to NO_PROXY, or correct HTTP_PROXY or HTTPS_PROXY."
         )
     if isinstance(error, httpx2.ConnectError):
-        known = filter(None, (_obstacle(cause, address) for cause in _causes(error)))
+        sentences = filter(None, (_sentence_for(cause, address) for cause in _causes(error)))
         return UnusableServerError(
-            next(known, f"{address} cannot be reached ({error}). {CHECK_THE_URL}")
+            next(sentences, f"{address} cannot be reached ({error}). {CHECK_THE_URL}")
         )
     return None
 
@@ -45,55 +45,54 @@ def connection_error(
 def no_reply_error(
     error: Exception, address: Address, limits: TransportLimits, body: TranscriptionUpload | None
 ) -> ServerError:
-    """Why no answer began on a connection that there was."""
+    """Return the error if a connection was established but no response began."""
     if isinstance(error, httpx2.ReadTimeout):
         return ServerError(
-            f"{address} took the request and has said nothing for {limits.answer_s / 60:g} "
-            f"minutes. Ask it again, or look into its log."
+            f"{address} received the request but sent no response for {limits.response_s / 60:g} "
+            f"minutes. Try again, or check the server's log."
         )
     if any(isinstance(cause, h11.RemoteProtocolError) for cause in _causes(error)):
-        return UnusableServerError(f"What answers at {address} speaks no HTTP. {CHECK_THE_URL}")
+        return UnusableServerError(f"The server at {address} does not speak HTTP. {CHECK_THE_URL}")
     if body is not None and not body.complete:
-        how = "stopped taking" if isinstance(error, httpx2.WriteTimeout) else "broke off in"
+        stalled = isinstance(error, httpx2.WriteTimeout)
+        failure = "stopped receiving" if stalled else "closed the connection during"
         return ServerError(
-            f"{address} {how} the recording after {body.sent:,} of {body.size:,} bytes and gave no "
-            f"reason. Ask it again; if that changes nothing, it takes no recording of this size, "
-            f"or a proxy before it does not."
+            f"{address} {failure} the recording after {body.sent:,} of {body.size:,} bytes and "
+            f"gave no reason. Try again. If it fails again, the server or a proxy before it does "
+            f"not accept recordings of this size."
         )
     return ServerError(
-        f"{truncated_reply_error(str(address))} If nothing ever answers, check the server's URL: "
-        f"http:// "
-        f"or https://?"
+        f"{truncated_reply_error(str(address))} If there is never a response, check whether the "
+        f"server's URL begins with http:// or https://."
     )
 
 
 def interrupted_error(error: Exception, address: Address, limits: TransportLimits) -> ServerError:
-    """Why an answer that had begun did not end."""
+    """Return the error if a response began but did not end."""
     if isinstance(error, TimeoutError):
         return ServerError(
-            f"{address} fell silent for {limits.silence_s:g} s in the middle of its answer. Ask it "
-            f"again; a Voxgate server at work gives a sign every few seconds."
+            f"{address} sent nothing for {limits.silence_s:g} s in the middle of its response. Try "
+            f"again. A Voxgate server that is working sends something every few seconds."
         )
     if isinstance(error, httpx2.DecodingError):
-        return ServerError(f"The answer of {address} is damaged ({error}). Ask it again.")
+        return ServerError(f"The response of {address} is damaged ({error}). Try again.")
     return truncated_reply_error(str(address))
 
 
-def _obstacle(cause: BaseException, address: Address) -> str | None:
+def _sentence_for(cause: BaseException, address: Address) -> str | None:
     if isinstance(cause, socket.gaierror):
         return (
-            f"No machine is known by the name '{address.base.host}' ({cause.strerror}). "
-            f"{CHECK_THE_URL}"
+            f"The name '{address.base.host}' cannot be resolved ({cause.strerror}). {CHECK_THE_URL}"
         )
     if isinstance(cause, ssl.SSLCertVerificationError):
         return (
-            f"The certificate of {address} is not trusted ({cause.verify_message}). If an "
-            f"authority of your own has signed it, name that one's file in SSL_CERT_FILE."
+            f"The certificate of {address} is not trusted ({cause.verify_message}). If "
+            f"your own authority signed it, set SSL_CERT_FILE to that authority's file."
         )
     if isinstance(cause, ssl.SSLError):
         return (
-            f"{address} does not speak TLS as it should ({cause.reason or cause}). Should its URL "
-            f"begin with http:// instead?"
+            f"The TLS handshake with {address} failed ({cause.reason or cause}). Check whether its "
+            f"URL must begin with http:// instead."
         )
     if isinstance(cause, ConnectionRefusedError):
         return (
@@ -104,10 +103,10 @@ def _obstacle(cause: BaseException, address: Address) -> str | None:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and all that led to it: what the operating system said comes last."""
+    """Yield the error and all its causes. The operating system's error comes last."""
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):
-            for one in error.exceptions:
-                yield from _causes(one)
+            for member in error.exceptions:
+                yield from _causes(member)
         error = error.__cause__ or error.__context__

@@ -1,4 +1,4 @@
-"""`RemoteSession`: a Voxgate server that does the work, with the verbs of a `Session`."""
+"""`RemoteSession`: transcription by a Voxgate server, with the methods of a `Session`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from voxgate.client.address import Address
 from voxgate.client.request import TranscriptionUpload, audio_format, open_upload
-from voxgate.client.transcript import Untrusted, parse_transcript
+from voxgate.client.transcript import UntrustedObject, parse_transcript
 from voxgate.client.transport import Transport, TransportLimits
 from voxgate.errors import UsageError
-from voxgate.offline import refusal
+from voxgate.offline import offline_error
 from voxgate.pipeline.job import JobProgress
 from voxgate.settings import Settings
 from voxgate.transcript.values import Notice, Options
@@ -27,19 +27,21 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Transcript
 
 TRANSCRIPTIONS_PATH = "audio/transcriptions"
-MODELS_PATH = (
-    "models?output_modalities=transcription"  # OpenRouter lists no others unless it is asked
-)
+# OpenRouter lists models of transcription only if the query requests them.
+MODELS_PATH = "models?output_modalities=transcription"
 MAX_RETRIES = 5
-WANTED_FORMAT = {"response_format": "verbose_json", "timestamp_granularities": ["segment", "word"]}
+RESPONSE_FORMAT = {
+    "response_format": "verbose_json",
+    "timestamp_granularities": ["segment", "word"],
+}
 
 
 class RemoteSession:
-    """A server's models, within one event loop, as a `Session` offers those of this machine.
+    """The models of a server, for one event loop, with the methods of a local `Session`.
 
-    `told` hears why it takes longer when a busy server has asked to be left alone for a while.
-    Raises `UsageError` for a URL or a key that cannot be one, and `VoxgateError` (`offline`) for a
-    server on another machine where the settings say to stay offline.
+    `on_wait` is called with a sentence when a busy server requests a wait before the next attempt.
+    Raises `UsageError` for an invalid URL or key, and `VoxgateError` (`offline`) for a server on
+    another machine when the settings require offline mode.
     """
 
     def __init__(
@@ -49,21 +51,21 @@ class RemoteSession:
         settings: Settings | None = None,
         *,
         limits: TransportLimits | None = None,
-        told: Callable[[str], None] = lambda _: None,
+        on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings or Settings.read()
         address = Address.parse(url)
         if self.settings.offline and not address.is_loopback:
-            raise refusal(f"The server {address} would be reached")
-        self._line = Transport(address, _checked(key), limits or TransportLimits())
-        self._told = told
+            raise offline_error(f"This would connect to the server {address}")
+        self._transport = Transport(address, _valid_key(key), limits or TransportLimits())
+        self._on_wait = on_wait
 
     async def models(self) -> list[str]:
-        """The models that transcribe there, in the server's order. Raises `ServerError`."""
-        answer = await self._ask(MODELS_PATH)
-        listed = Untrusted(answer.body())
+        """Return the server's models of transcription in its order. Raises `ServerError`."""
+        reply = await self._request(MODELS_PATH)
+        listed = UntrustedObject(reply.body())
         if not listed.has("data"):
-            raise listed.odd("data", "is missing")
+            raise listed.invalid("data", "is missing")
         return [model.text("id") for model in listed.objects("data")]
 
     async def transcribe(
@@ -76,32 +78,35 @@ class RemoteSession:
         pcm: PcmDeclaration | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
     ) -> Transcript:
-        """Send a path, bytes or an open binary file, and wait for its transcript.
+        """Send a path, bytes or an open binary file, and return its transcript.
 
-        `name` is what messages call the recording; `pcm` declares headerless sound; `on_progress`
-        is called at the end alone, since a server that answers in JSON does not say how far it is.
-        Raises `VoxgateError`: `ServerError` for all that goes wrong at or before the server.
+        `name` is the recording's name in messages, and `pcm` declares headerless sound.
+        `on_progress` is called only at the end, because a response in JSON does not report
+        progress. Raises `VoxgateError`: `ServerError` for every failure of the server or of the
+        connection to it.
         """
         self.check(pcm)
         opened = await asyncio.to_thread(open_upload, source, self.settings, name=name, pcm=pcm)
         with opened:
-            reply = await self._ask(
-                TRANSCRIPTIONS_PATH, TranscriptionUpload(opened, _asked(model, options))
-            )
-            heard = parse_transcript(reply.body(), model=model)
-            grown = [_grown(opened.name)] if opened.grown() else []
-        on_progress(JobProgress(heard.duration, heard.duration))
-        said = (replace(one, sentence=reply.without_key(one.sentence)) for one in heard.notices)
-        return replace(heard, notices=(*grown, *said))
+            upload = TranscriptionUpload(opened, _request_fields(model, options))
+            reply = await self._request(TRANSCRIPTIONS_PATH, upload)
+            transcript = parse_transcript(reply.body(), model=model)
+            notices = [_growth_notice(opened.name)] if opened.grown() else []
+        on_progress(JobProgress(transcript.duration, transcript.duration))
+        notices += [
+            replace(notice, sentence=reply.redact_key(notice.sentence))
+            for notice in transcript.notices
+        ]
+        return replace(transcript, notices=tuple(notices))
 
     @staticmethod
     def check(pcm: PcmDeclaration | None) -> None:
-        """Raise `UsageError` for headerless sound that cannot be declared to a server."""
+        """Raise `UsageError` for headerless sound that the wire format cannot declare."""
         audio_format("", pcm)
 
     async def aclose(self) -> None:
-        """Close what is open, for good. May be called again."""
-        await self._line.aclose()
+        """Close the session permanently. More calls have no effect."""
+        await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -114,41 +119,41 @@ class RemoteSession:
     ) -> None:
         await self.aclose()
 
-    async def _ask(self, path: str, body: TranscriptionUpload | None = None) -> Reply:
-        """Ask, and ask again as often as a busy server invites to it."""
+    async def _request(self, path: str, body: TranscriptionUpload | None = None) -> Reply:
+        """Send a request, and repeat it up to `MAX_RETRIES` times if a busy server requests it."""
         for _ in range(MAX_RETRIES):
-            reply = await self._line.ask(path, body)
+            reply = await self._transport.send(path, body)
             if reply.wait_s is None:
                 return reply
-            self._told(f"the server is busy: it is asked again in {reply.wait_s:g} s.")
+            self._on_wait(f"the server is busy: the next attempt is in {reply.wait_s:g} s.")
             await asyncio.sleep(reply.wait_s)
-        return await self._line.ask(path, body)
+        return await self._transport.send(path, body)
 
 
-def _checked(key: str | None) -> str | None:
-    """The key without what copying has put around it. Not shown, even if it is none."""
+def _valid_key(key: str | None) -> str | None:
+    """Return the key without surrounding space. No message contains it, even if it is invalid."""
     if key is None:
         return None
-    bare = key.strip()
-    if not bare:
-        raise UsageError("The server's key is empty. Was a variable not set?")
-    if not (bare.isascii() and bare.isprintable() and " " not in bare):
+    stripped = key.strip()
+    if not stripped:
+        raise UsageError("The server's key is empty. Check whether a variable is not set.")
+    if not (stripped.isascii() and stripped.isprintable() and " " not in stripped):
         raise UsageError(
-            "The server's key has a character in it that no key has. Copy it again, and alone."
+            "The server's key contains a character that is not allowed. Copy only the key again."
         )
-    return bare
+    return stripped
 
 
-def _asked(model: str, options: Options | None) -> dict[str, object]:
-    """The request without the recording, and without what is left to the server."""
+def _request_fields(model: str, options: Options | None) -> dict[str, object]:
+    """Return the request without the recording and without options that have their defaults."""
     options = options or Options()
-    wanted = {f.name: getattr(options, f.name) for f in fields(options) if options.is_set(f.name)}
-    if "vocabulary" in wanted:
-        wanted["keyterms"] = wanted.pop("vocabulary")  # one of its names on the wire
-    return {"model": model, **WANTED_FORMAT, **wanted}
+    given = {f.name: getattr(options, f.name) for f in fields(options) if options.is_set(f.name)}
+    if "vocabulary" in given:
+        given["keyterms"] = given.pop("vocabulary")  # one of its names on the wire
+    return {"model": model, **RESPONSE_FORMAT, **given}
 
 
-def _grown(name: str) -> Notice:
+def _growth_notice(name: str) -> Notice:
     return Notice(
         "growing_source",
         f"{name} grew while it was sent. It was transcribed as it was at the beginning; run again "

@@ -1,7 +1,7 @@
-"""`Reply`: what a server has answered, and the failure that it is, if it is one.
+"""`Reply`: a server's response, and the error for a response that is not a success.
 
-A server is not trusted with the terminal of its caller: of what it says, one sentence is shown, of
-limited length, and never the key.
+A server is not trusted to write to the caller's terminal. An error contains only one line of its
+text, which has a limited length and never contains the key.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ CHECK_THE_URL = "Check the server's URL, --server or VOXGATE_SERVER."
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer, complete. `headers` have names in lower case."""
+    """One complete response. `headers` have names in lower case."""
 
-    server: str  # the base URL that was asked
+    server: str  # the base URL of the request
     status: int
     headers: Mapping[str, str]
     data: bytes
     key: str | None = field(default=None, repr=False)
 
     def body(self) -> dict[str, Any]:
-        """The JSON object that a success consists of. Raises `ServerError`."""
+        """Return the JSON object of a success. Raises `ServerError` for any other response."""
         body = _object(self.data)
         if body is None:
-            raise self._no_json() if self.status == HTTPStatus.OK else self._failure(None)
+            raise self._not_json_error() if self.status == HTTPStatus.OK else self._failure(None)
         error = body.get("error")
         if self.status == HTTPStatus.OK and error is None:
             return body
@@ -46,98 +46,101 @@ class Reply:
 
     @property
     def wait_s(self) -> float | None:
-        """How long a busy server asks to be left alone; None where waiting is not worth it.
+        """The seconds that a busy server requests before the next attempt.
 
-        Only seconds are understood; a date is for crawlers.
+        None if the server is not busy, requests no wait or a wait of more than `LONGEST_WAIT_S`.
+        Only seconds are parsed, because dates in this header are meant for crawlers.
         """
         given = self.headers.get("retry-after", "")
         if self.status not in BUSY_STATUSES or not (given.isascii() and given.isdigit()):
             return None
         return float(given) if float(given) <= LONGEST_WAIT_S else None
 
-    def without_key(self, text: str) -> str:
-        """The text as it may be shown. Within a word, what looks like a short key is none."""
+    def redact_key(self, text: str) -> str:
+        """Replace the key in a text. A short key inside a longer word is not replaced."""
         if not self.key:
             return text
         letter = "[A-Za-z0-9]"
         return re.sub(rf"(?<!{letter}){re.escape(self.key)}(?!{letter})", "[the key]", text)
 
     def _failure(self, error: object) -> ServerError:
-        """What went wrong, by the status and by the body's `error`."""
-        said = self._said(error)
+        """Return the error for the status and the body's `error`."""
+        sentence = self._sentence(error)
         if HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST:
-            return self._moved()
+            return self._redirect_error()
         if self.status == HTTPStatus.UNAUTHORIZED:
-            return self._unknown(said or f"{self.server} asks for a valid key.")
-        if said and self.status == HTTPStatus.NOT_FOUND and _code(error) == "not_found":
-            return UnusableServerError(f"{said} {CHECK_THE_URL}")  # a path, not a model
-        return ServerError(said) if said else self._unexplained()
+            return self._key_error(sentence or f"{self.server} requires a valid key.")
+        if sentence and self.status == HTTPStatus.NOT_FOUND and _code(error) == "not_found":
+            return UnusableServerError(f"{sentence} {CHECK_THE_URL}")  # a path, not a model
+        return ServerError(sentence) if sentence else self._unexplained_error()
 
-    def _unknown(self, said: str) -> UnusableServerError:
-        command = "`voxgate keys create --name NAME` on the server makes one"
-        makes = "" if "voxgate keys create" in said else f"; {command}"
-        return UnusableServerError(f"{said} Give a key with --key or in VOXGATE_KEY{makes}.")
+    def _key_error(self, sentence: str) -> UnusableServerError:
+        command = "`voxgate keys create --name NAME` on the server creates one"
+        hint = "" if "voxgate keys create" in sentence else f"; {command}"
+        return UnusableServerError(f"{sentence} Give a key with --key or in VOXGATE_KEY{hint}.")
 
-    def _unexplained(self) -> ServerError:
+    def _unexplained_error(self) -> ServerError:
         if self.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
-            return self._stranger()
+            return self._not_voxgate_error()
         if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return ServerError(
-                f"{self.server}, or a proxy before it, takes no recording as large as this one "
-                f"(status {self.status}). Compress it, e.g. as FLAC or Opus, or raise the limit "
-                f"there."
+                f"{self.server}, or a proxy before it, does not accept recordings as large as this "
+                f"one (status {self.status}). Compress it, e.g. as FLAC or Opus, or raise the "
+                f"limit of the server or proxy."
             )
         return ServerError(
-            f"{self.server} failed with status {self.status} and gave no reason. Ask it again; its "
-            f"log, or that of a proxy before it, says more."
+            f"{self.server} failed with status {self.status} and gave no reason. Try again, or "
+            f"check its log and that of any proxy before it."
         )
 
-    def _no_json(self) -> ServerError:
-        """A success that ends too early, or is a page for people."""
+    def _not_json_error(self) -> ServerError:
+        """Return the error for a success whose body ends too early or is not JSON."""
         return (
-            truncated_reply_error(self.server) if self.data[:1] in {b"", b"{"} else self._stranger()
+            truncated_reply_error(self.server)
+            if self.data[:1] in {b"", b"{"}
+            else self._not_voxgate_error()
         )
 
-    def _stranger(self) -> UnusableServerError:
-        kind = self._header("content-type") or "nothing"
+    def _not_voxgate_error(self) -> UnusableServerError:
+        kind = self._header("content-type") or "no content type"
         return UnusableServerError(
-            f"What answers at {self.server} is no Voxgate server (status {self.status}, {kind}). "
+            f"The server at {self.server} is not a Voxgate server (status {self.status}, {kind}). "
             f"{CHECK_THE_URL}"
         )
 
-    def _moved(self) -> ServerError:
-        to = self._header("location") or "somewhere else"
+    def _redirect_error(self) -> ServerError:
+        location = self._header("location") or "another server"
         return UnusableServerError(
-            f"{self.server} sends its callers to {to} (status {self.status}). Voxgate does not "
-            f"follow, because the key would travel along: name that server with --server if you "
-            f"trust it."
+            f"{self.server} redirects to {location} (status {self.status}). Voxgate does not "
+            f"follow redirects, because it would send the key to the new address. Use that address "
+            f"with --server if you trust it."
         )
 
-    def _said(self, error: object) -> str | None:
-        """The server's own sentence."""
+    def _sentence(self, error: object) -> str | None:
+        """Return the server's own sentence, or None if it gave none."""
         message = error.get("message") if isinstance(error, dict) else error
-        said = self._shown(message) if isinstance(message, str) else ""
-        if not said:
+        sentence = self._printable(message) if isinstance(message, str) else ""
+        if not sentence:
             return None
-        return said if said[-1] in ".!?" else f"{said}."
+        return sentence if sentence[-1] in ".!?" else f"{sentence}."
 
     def _header(self, name: str) -> str:
-        return self._shown(self.headers.get(name, ""))
+        return self._printable(self.headers.get(name, ""))
 
-    def _shown(self, text: str) -> str:
-        return self.without_key(one_line(text))[:MAX_SENTENCE]
+    def _printable(self, text: str) -> str:
+        return self.redact_key(one_line(text))[:MAX_SENTENCE]
 
 
 def truncated_reply_error(server: str) -> ServerError:
-    """The one sentence for an answer without an end."""
+    """Return the error for a response without an end."""
     return ServerError(
-        f"The connection to {server} broke off before its answer was complete. Ask it again: "
-        f"within 10 s the same recording joins the work that is under way there."
+        f"The connection to {server} ended before its response was complete. Try again: within "
+        f"10 s, the same recording joins the work that is already running on the server."
     )
 
 
 def _code(error: object) -> object:
-    """Voxgate's own name of the failure."""
+    """Return Voxgate's own code of the failure, if there is one."""
     metadata = error.get("metadata") if isinstance(error, dict) else None
     return metadata.get("code") if isinstance(metadata, dict) else None
 

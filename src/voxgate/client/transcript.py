@@ -1,9 +1,9 @@
-"""A server's `verbose_json` as a canonical `Transcript`: the inverse of the writer of that name.
+"""Parse a server's `verbose_json` to a `Transcript`: the inverse of the writer of that name.
 
-Any OpenRouter-compatible server's will do. Where it says less than Voxgate does, less is known:
-without `time_source` a time counts as recognised, and text without segments is one segment. Words
-that were guessed between a segment's two times are left out: who needs them guesses again. Those in
-a `speech_region` are kept, because a model without times has them here, too.
+The response of any OpenRouter-compatible server is accepted, even without Voxgate's own fields. A
+time without `time_source` counts as recognised, and text without segments becomes one segment.
+Words with interpolated times are left out, because they can be interpolated again when needed. In a
+`speech_region` they are kept, because a local transcript has them there, too.
 """
 
 from __future__ import annotations
@@ -23,81 +23,78 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-# `Untrusted`: a JSON object of which nothing is taken for granted.
-
-
 @dataclass(frozen=True, slots=True)
-class Untrusted:
-    """An object's members, and where in the answer it stands: "" or "segments[3]".
+class UntrustedObject:
+    """The members of a JSON object whose types have not been checked.
 
-    Every reader raises a `ServerError` that names the member and what is odd about it. A member
-    that is null is taken for a missing one.
+    `path` is the object's position in the response: "" or "segments[3]". The accessors raise a
+    `ServerError` that names the member and its fault. A null member counts as missing.
     """
 
     members: Mapping[str, Any]
-    place: str = ""
+    path: str = ""
 
     def has(self, name: str) -> bool:
-        """Whether there is anything of that name."""
+        """Return whether the member exists and is not null."""
         return self.members.get(name) is not None
 
     def text(self, name: str) -> str:
-        """A string, which may be empty."""
+        """Return a string, which may be empty."""
         value = self._member(name)
         if not isinstance(value, str):
-            raise self.odd(name, "is no text")
+            raise self.invalid(name, "is not a string")
         return value
 
     def number(self, name: str) -> float:
-        """A finite number."""
+        """Return a finite number."""
         value = self._member(name)
         if not isinstance(value, (int, float)) or isinstance(value, bool):
-            raise self.odd(name, "is no number")
+            raise self.invalid(name, "is not a number")
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
-            raise self.odd(name, "is no finite number")
+            raise self.invalid(name, "is not a finite number")
         return number
 
-    def objects(self, name: str) -> list[Untrusted]:
-        """A list of objects; empty where it is missing."""
+    def objects(self, name: str) -> list[UntrustedObject]:
+        """Return a list of objects; empty if the member is missing."""
         values = self.members.get(name)
         if values is None:
             return []
         if not isinstance(values, list):
-            raise self.odd(name, "is no list")
+            raise self.invalid(name, "is not a list")
         found = [
-            Untrusted(value, f"{self._path(name)}[{index}]")
+            UntrustedObject(value, f"{self._path(name)}[{index}]")
             for index, value in enumerate(values)
             if isinstance(value, dict)
         ]
         if len(found) < len(values):
-            raise self.odd(name, "holds something that is no object")
+            raise self.invalid(name, "contains something that is not an object")
         return found
 
-    def object(self, name: str) -> Untrusted:
-        """An object; an empty one where it is missing."""
+    def object(self, name: str) -> UntrustedObject:
+        """Return an object; an empty one if the member is missing."""
         value = self.members.get(name)
         if value is not None and not isinstance(value, dict):
-            raise self.odd(name, "is no object")
-        return Untrusted(value or {}, self._path(name))
+            raise self.invalid(name, "is not an object")
+        return UntrustedObject(value or {}, self._path(name))
 
-    def odd(self, name: str, what: str) -> ServerError:
-        """The one sentence for an answer that is not understood."""
+    def invalid(self, name: str, fault: str) -> ServerError:
+        """Return the error for an invalid member."""
         return ServerError(
-            f"The server's answer cannot be used: '{self._path(name)}' {what}. Check that the "
-            f"server's version and this one fit each other."
+            f"The server's response cannot be used: '{self._path(name)}' {fault}. Check that the "
+            f"versions of the server and of this client are compatible."
         )
 
     def _member(self, name: str) -> Any:
         if not self.has(name):
-            raise self.odd(name, "is missing")
+            raise self.invalid(name, "is missing")
         return self.members[name]
 
     def _path(self, name: str) -> str:
-        return f"{self.place}.{name}" if self.place else name
+        return f"{self.path}.{name}" if self.path else name
 
 
 _SOURCES: dict[str, TimeSource] = {source: source for source in get_args(TimeSource)}
@@ -105,22 +102,22 @@ _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_].*)?", re.IGNORECASE | re.DOTALL)
 
 
 def parse_transcript(members: Mapping[str, Any], *, model: str) -> Transcript:
-    """Read a transcript that answers for `model`. Raises `ServerError` for what is odd in it.
+    """Parse a response to a request for `model`. Raises `ServerError` for an invalid member.
 
-    Times that overlap, run backwards or leave the recording are put right, as those of every
-    provider are; it is the order of reading that is trusted.
+    Times that overlap, run backwards or lie outside the recording are corrected, as for every
+    provider. The order of the text is trusted.
     """
-    body = Untrusted(members)
+    body = UntrustedObject(members)
     text = body.text("text")
     words = [_word(item) for item in body.objects("words")]
-    known = [word for word in words if word.time_source != "interpolated"]
+    timed = [word for word in words if word.time_source != "interpolated"]
     segments = [_segment(item) for item in body.objects("segments")]
-    duration = _duration(body, [*segments, *known])
+    duration = _duration(body, [*segments, *timed])
     placed = place_segments(segments, 0.0, duration)
-    spoken = _with_words(placed, words) if placed else [_whole(text, known, duration)]
+    with_words = _with_words(placed, words) if placed else [_one_segment(text, timed, duration)]
     checkpoint = body.object("voxgate")
     return join_segments(
-        place_segments(spoken, 0.0, duration),
+        place_segments(with_words, 0.0, duration),
         duration=duration,
         model=body.text("model") if body.has("model") else model,
         language=_language(body),
@@ -132,17 +129,17 @@ def parse_transcript(members: Mapping[str, Any], *, model: str) -> Transcript:
     )
 
 
-def _duration(body: Untrusted, timed: Sequence[Segment | Word]) -> float:
-    """Seconds of sound; without a figure, until the last word that was heard."""
+def _duration(body: UntrustedObject, timed: Sequence[Segment | Word]) -> float:
+    """Return the seconds of sound; if the response has none, the end of the last word."""
     if body.has("duration") or not timed:
         duration = body.number("duration")
         if duration < 0:
-            raise body.odd("duration", "is below zero")
+            raise body.invalid("duration", "is below zero")
         return duration
     return max(0.0, *(item.end for item in timed))
 
 
-def _segment(item: Untrusted) -> Segment:
+def _segment(item: UntrustedObject) -> Segment:
     return Segment(
         text=item.text("text"),
         start=item.number("start"),
@@ -152,7 +149,7 @@ def _segment(item: Untrusted) -> Segment:
     )
 
 
-def _word(item: Untrusted) -> Word:
+def _word(item: UntrustedObject) -> Word:
     return Word(
         text=item.text("word"),
         start=item.number("start"),
@@ -162,32 +159,32 @@ def _word(item: Untrusted) -> Word:
     )
 
 
-def _confidence(item: Untrusted) -> float | None:
+def _confidence(item: UntrustedObject) -> float | None:
     if not item.has("confidence"):
         return None
     confidence = item.number("confidence")
     if not 0 <= confidence <= 1:
-        raise item.odd("confidence", "is not between 0 and 1")
+        raise item.invalid("confidence", "is not between 0 and 1")
     return confidence
 
 
-def _time_source(item: Untrusted) -> TimeSource:
+def _time_source(item: UntrustedObject) -> TimeSource:
     if not item.has("time_source"):
         return "recognised"
     source = _SOURCES.get(item.text("time_source"))
     if source is None:
-        raise item.odd("time_source", f"is none of {', '.join(_SOURCES)}")
+        raise item.invalid("time_source", f"is not one of {', '.join(_SOURCES)}")
     return source
 
 
-def _language(body: Untrusted) -> str | None:
-    """The ISO 639 code; None for a name, as Whisper's hosts give it ("english")."""
+def _language(body: UntrustedObject) -> str | None:
+    """Return the ISO 639 code; None for a name ("english"), which hosts of Whisper send."""
     match = _LANGUAGE.fullmatch(body.text("language")) if body.has("language") else None
     return match[1].lower() if match else None
 
 
-def _whole(text: str, words: Sequence[Word], duration: float) -> Segment:
-    """Text that came without segments: from the first word to the last, or all of the sound."""
+def _one_segment(text: str, words: Sequence[Word], duration: float) -> Segment:
+    """Return text as one segment, from the first word to the last or over all the sound."""
     if words:
         start, end = min(word.start for word in words), max(word.end for word in words)
         return Segment(text, start, end, tuple(words))
@@ -195,20 +192,22 @@ def _whole(text: str, words: Sequence[Word], duration: float) -> Segment:
 
 
 def _with_words(segments: Sequence[Segment], words: Sequence[Word]) -> list[Segment]:
-    """The segments, which are in order, each with the words that it holds, guesses apart."""
-    held: list[list[Word]] = [[] for _ in segments]
+    """Return the ordered segments with their words, except interpolated ones (see above)."""
+    words_of: list[list[Word]] = [[] for _ in segments]
     ends = [segment.end for segment in segments]
     for word in words:
-        holder = _holder(word, segments, ends)
-        if word.time_source != "interpolated" or segments[holder].time_source == "speech_region":
-            held[holder].append(word)
-    return [replace(segment, words=tuple(its)) for segment, its in zip(segments, held, strict=True)]
+        index = _segment_index(word, segments, ends)
+        if word.time_source != "interpolated" or segments[index].time_source == "speech_region":
+            words_of[index].append(word)
+    return [
+        replace(segment, words=tuple(own)) for segment, own in zip(segments, words_of, strict=True)
+    ]
 
 
-def _holder(word: Word, segments: Sequence[Segment], ends: Sequence[float]) -> int:
-    """Which segment holds the word's middle, or comes nearest to it.
+def _segment_index(word: Word, segments: Sequence[Segment], ends: Sequence[float]) -> int:
+    """Return the index of the segment that contains the word's middle or is nearest to it.
 
-    A word without length may lie where segments meet: then it is of the one that has its text.
+    A word of length zero may lie where two segments meet. Then the segment with its text is used.
     """
     middle = (word.start + word.end) / 2
     first = min(bisect_left(ends, middle), len(ends) - 1)

@@ -1,4 +1,4 @@
-"""`Transport`: the way to one server, and what may happen on it between a request and its reply."""
+"""`Transport`: HTTP requests to one server, their limits, and their errors."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from voxgate.client.request import TranscriptionUpload
 
 
-# `TransportLimits`: what a server may take of its caller's time and memory.
-
-
 @dataclass(frozen=True, slots=True)
 class TransportLimits:
-    """The work itself has no limit: a server that gives signs of life may take days."""
+    """Limits on the time and memory of one request.
+
+    The total time has no limit: a server that keeps sending bytes may work for days.
+    """
 
     connect_s: float = 10.0
-    block_s: float = 60.0  # until it has taken the next part of the recording
-    answer_s: float = 15 * 60.0  # until the answer's first byte
-    silence_s: float = 60.0  # from byte to byte of the answer
-    answer_bytes: int = 2**28  # the words of a week
+    block_s: float = 60.0  # until the server has received the next block of the recording
+    response_s: float = 15 * 60.0  # until the first byte of the response
+    silence_s: float = 60.0  # between bytes of the response
+    response_bytes: int = 2**28  # the words of a week
 
 
-FILLER = b" \t\r\n"  # JSON's own
+FILLER = b" \t\r\n"  # white space of JSON
 
 
 class Transport:
-    """Every request has a connection of its own.
+    """An HTTP client that opens a new connection for every request.
 
-    A kept one may be closed by the server in the moment in which it is used again, and nobody knows
-    then whether the request has arrived.
+    A server may close a kept connection at the moment of its next use. Then the client cannot know
+    whether the server has received the request.
     """
 
     def __init__(self, address: Address, key: str | None, limits: TransportLimits) -> None:
@@ -47,43 +47,48 @@ class Transport:
         single = httpx2.Limits(max_keepalive_connections=0)
         try:
             self._client = httpx2.AsyncClient(
-                # A transport that is given is not replaced by one through the environment's proxy.
+                # With an explicit transport, httpx2 does not use the environment's proxy.
                 transport=httpx2.AsyncHTTPTransport(limits=single) if address.is_loopback else None,
                 limits=single,
                 timeout=httpx2.Timeout(
-                    connect=limits.connect_s, write=limits.block_s, read=limits.answer_s, pool=None
+                    connect=limits.connect_s,
+                    write=limits.block_s,
+                    read=limits.response_s,
+                    pool=None,
                 ),
                 headers=_headers(key),
             )
         except OSError as error:
             raise UsageError(
-                f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: "
-                f"{error.strerror or error}. Name a PEM file there, or unset them."
+                f"The certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read: "
+                f"{error.strerror or error}. Set SSL_CERT_FILE to a PEM file, or unset both."
             ) from error
         except (ImportError, ValueError, httpx2.InvalidURL) as error:
             raise UsageError(
-                "The proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used. Write "
-                "it as http://host:port, or put the server's name into NO_PROXY."
+                "The proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY cannot be used. Write it as "
+                "http://host:port, or add the server's name to NO_PROXY."
             ) from error
 
-    async def ask(self, path: str, body: TranscriptionUpload | None = None) -> Reply:
-        """GET, or POST with a body. Raises `ServerError` where no complete reply comes.
+    async def send(self, path: str, body: TranscriptionUpload | None = None) -> Reply:
+        """Send GET, or POST with a body, and return the reply. Redirects are not followed.
 
-        And what reading the recording raises. A redirect is a reply: it is not followed.
+        Raises `ServerError` without a complete reply, and the errors of reading the recording.
         """
         if self._client.is_closed:
-            raise UsageError("This server was closed. Open another: `async with Server(...)`.")
+            raise UsageError(
+                "This session was closed. Open another: `async with RemoteSession(...)`."
+            )
         response = None
         try:
             async with self._client.stream(
                 "GET" if body is None else "POST",
                 self._address.to(path),
                 content=body,
-                headers=_entity(body),
+                headers=_body_headers(body),
             ) as response:
-                data = await self._whole(response)
+                data = await self._read_body(response)
         except (httpx2.RequestError, TimeoutError) as error:
-            raise self._fault(error, body, begun=response is not None) from error
+            raise self._error_for(error, body, begun=response is not None) from error
         return Reply(
             server=str(self._address),
             status=response.status_code,
@@ -93,24 +98,24 @@ class Transport:
         )
 
     async def aclose(self) -> None:
-        """Close what is open. May be called again."""
+        """Close the client. More calls have no effect."""
         await self._client.aclose()
 
-    async def _whole(self, response: httpx2.Response) -> bytes:
-        """The answer without the white space before it, which says no more than "still here"."""
-        loop, data, most = asyncio.get_running_loop(), bytearray(), self._limits.answer_bytes
+    async def _read_body(self, response: httpx2.Response) -> bytes:
+        """Read the body, without the white space before it that keeps the connection alive."""
+        loop, data, limit = asyncio.get_running_loop(), bytearray(), self._limits.response_bytes
         async with asyncio.timeout(self._limits.silence_s) as silence:
             async for part in response.aiter_bytes():
                 silence.reschedule(loop.time() + self._limits.silence_s)
                 data += part if data else part.lstrip(FILLER)
-                if len(data) > most:
+                if len(data) > limit:
                     raise ServerError(
-                        f"{self._address} answers with more than {most / 1e6:,.0f} MB, which no "
-                        f"transcript has."
+                        f"{self._address} responds with more than {limit / 1e6:,.0f} MB. No "
+                        f"transcript is so long."
                     )
         return bytes(data)
 
-    def _fault(
+    def _error_for(
         self, error: Exception, body: TranscriptionUpload | None, *, begun: bool
     ) -> ServerError:
         if begun:
@@ -130,7 +135,7 @@ def _headers(key: str | None) -> dict[str, str]:
     return headers | ({"Authorization": f"Bearer {key}"} if key else {})
 
 
-def _entity(body: TranscriptionUpload | None) -> dict[str, str]:
+def _body_headers(body: TranscriptionUpload | None) -> dict[str, str]:
     if body is None:
         return {}
     return {"Content-Type": "application/json", "Content-Length": str(body.length)}
