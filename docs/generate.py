@@ -30,8 +30,8 @@ SETTINGS_HEAD = """\
 Written by `make docs` from `voxgate.settings.Settings`.
 
 A setting is read from its environment variable, else from `config.toml` in `VOXGATE_HOME`
-(`engine_idle_s = 600`), else it has its default. An empty value sets nothing, and an unknown name
-is an error. Names end in their unit: `_s` is seconds, `_bytes` is bytes.
+(`engine_idle_s = 600`), else it has its default. An empty value counts as not set. An unknown
+name is an error. Names end in their unit: `_s` is seconds, `_bytes` is bytes.
 
 | setting | environment variable | default | what it does |
 |---|---|---|---|

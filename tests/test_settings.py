@@ -11,12 +11,12 @@ from voxgate.errors import SettingsError
 from voxgate.settings import Settings
 
 
-def test_defaults_stand_alone(tmp_path: Path) -> None:
+def test_defaults_apply_without_a_file_or_variables(tmp_path: Path) -> None:
     settings = Settings.read({"VOXGATE_HOME": str(tmp_path)})
     assert settings == Settings(home=tmp_path)
 
 
-def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('max_duration_s = 60\nspool_dir = "~/spool"\n')
     environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_MAX_DURATION_S": "90.5"}
     settings = Settings.read(environ)
@@ -24,7 +24,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert settings.spool_dir == Path("~/spool").expanduser()
 
 
-def test_what_is_empty_is_not_set(tmp_path: Path) -> None:
+def test_an_empty_value_is_not_set(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('engine_start_s = ""\nmax_duration_s = 60\n')
     names = ("SPOOL_DIR", "MAX_DURATION_S", "DECODER_CPU_S")
     empty = {f"VOXGATE_{name}": "" for name in names}
@@ -34,55 +34,59 @@ def test_what_is_empty_is_not_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("VOXGATE_MAX_DURATON_S", "60", "max_duration_s"),
         ("VOXGATE_MAX_DURATION_S", "long", "a number above zero"),
         ("VOXGATE_MAX_DURATION_S", "-1", "above zero"),
         ("VOXGATE_MAX_DURATION_S", "nan", "above zero"),
         ("VOXGATE_MAX_SOURCE_BYTES", "1.5", "a whole number"),
-        ("VOXGATE_XYZZY", "1", "is no setting"),
+        ("VOXGATE_XYZZY", "1", "is not a setting"),
         ("VOXGATE_DEVICE", "gpu", "must be auto, cpu, cuda or cuda:N"),
         ("VOXGATE_DEVICE", "cuda:", "must be auto, cpu, cuda or cuda:N"),
         ("VOXGATE_PROFILE", "exakt", "must be 'auto', 'exact', 'balanced' or 'fast'"),
     ],
 )
-def test_what_cannot_be_is_named(name: str, value: str, said: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=said):
+def test_an_invalid_value_is_reported_by_name(
+    name: str, value: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=message):
         Settings.read({"VOXGATE_HOME": str(tmp_path), name: value})
 
 
 @pytest.mark.parametrize("text", ["max_duration_s = ", "max_hours = 1", "max_duration_s = 'x'"])
-def test_a_broken_file_is_named(text: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_reported_by_name(text: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(text)
     with pytest.raises(SettingsError, match=r"config\.toml"):
         Settings.read({"VOXGATE_HOME": str(tmp_path)})
 
 
-def test_no_temporary_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere() -> str:
+def test_a_missing_temporary_folder_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> str:
         raise FileNotFoundError(2, "No usable temporary directory found")
 
-    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    monkeypatch.setattr(tempfile, "gettempdir", fail)
     home = {"VOXGATE_HOME": str(tmp_path)}
     with pytest.raises(SettingsError, match=r"No usable .* VOXGATE_SPOOL_DIR"):
         Settings.read(home)
-    named = Settings.read(home | {"VOXGATE_SPOOL_DIR": str(tmp_path)})
-    assert named.spool_dir == tmp_path
+    settings = Settings.read(home | {"VOXGATE_SPOOL_DIR": str(tmp_path)})
+    assert settings.spool_dir == tmp_path
 
 
-def test_importing_looks_for_no_temporary_folder() -> None:
+def test_importing_does_not_search_a_temporary_folder() -> None:
     code = "import tempfile; import voxgate.settings; assert tempfile.tempdir is None"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1"])
-def test_a_device_is_named_as_pytorch_names_it(device: str, tmp_path: Path) -> None:
+def test_devices_have_pytorchs_names(device: str, tmp_path: Path) -> None:
     settings = Settings.read({"VOXGATE_HOME": str(tmp_path), "VOXGATE_DEVICE": device})
     assert (settings.device, settings.profile) == (device, "auto")
 
 
-def test_a_processors_profile_on_a_card_is_refused(tmp_path: Path) -> None:
+def test_a_cpu_profile_on_a_gpu_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('profile = "balanced"\n')
     environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_DEVICE": "cuda"}
     with pytest.raises(SettingsError, match=r"'balanced'.*'cuda'.*VOXGATE_DEVICE=cpu"):

@@ -1,7 +1,7 @@
 """The layout of captions: easily readable subtitles from the transcript of any model.
 
 A caption has at most 2 lines of 42 characters and lasts 1 to 7 seconds, close to what Netflix's
-Timed Text Style Guide asks of subtitlers (42 characters, 5/6 to 7 s). Characters are counted, not
+Timed Text Style Guide requires (42 characters, 5/6 to 7 s). Characters are counted, not
 columns: a wide East Asian one counts as one. Captions end where sentences end, else at pauses, else
 at commas, else so that their lengths are equal. They never overlap, lie inside the recording, and
 contain every word once and in order.
