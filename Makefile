@@ -43,6 +43,7 @@ NATIVE := $(if $(shell command -v c++),kernels)
 
 .venv/test .venv/bench: .venv/%: .venv/voxtral
 	$(BIN)/python -m pip install --quiet --group $*
+	$(BIN)/python -m pip install --quiet --editable ".[whisper]"
 	@touch $@
 
 # Built by what the package index has of CMake and Ninja, in an environment that pip makes for it.

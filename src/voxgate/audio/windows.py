@@ -1,4 +1,8 @@
-"""Join speech regions into windows that a model takes, with cuts only between the regions."""
+"""Join speech regions into windows that a model takes, with cuts only between the regions.
+
+A model that computes its longest window whatever is in it may be given the sound around the speech
+as well: it hears quiet words that the detector missed, and understands better what it hears.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +44,17 @@ class WindowPlanner:
     """Joins regions into windows of at most `window_s` seconds, each as soon as it is complete.
 
     Windows are in order and never overlap. Every region is in exactly one window. A region longer
-    than `window_s` is a defect of the detector and raises ValueError.
+    than `window_s` is a defect of the detector and raises ValueError. `margin_s` is how much of the
+    sound around the speech a window includes on either side, where it fits; at most `long_pause_s`.
     """
 
-    def __init__(self, window_s: float, long_pause_s: float = LONG_PAUSE_S) -> None:
+    def __init__(
+        self, window_s: float, long_pause_s: float = LONG_PAUSE_S, margin_s: float = 0.0
+    ) -> None:
         self._longest = int(window_s * SAMPLE_RATE)
         self._long_pause = round(long_pause_s * SAMPLE_RATE)
+        self._margin = round(min(margin_s, long_pause_s) * SAMPLE_RATE)
+        self._end = 0  # of the last window
         self._regions: list[SpeechRegion] = []
         self._count = 0
 
@@ -58,15 +67,15 @@ class WindowPlanner:
             if region.end - region.start > self._longest:
                 raise ValueError(f"{region} does not fit into {self._longest} samples")
             if self._regions and not self._fits(region):
-                yield self._close()
+                yield self._close((self._regions[-1].end + region.start) // 2)
             self._regions.append(region)
         if self._regions and settled - self._regions[-1].end > self._long_pause:
-            yield self._close()
+            yield self._close(settled)
 
-    def finish(self) -> Iterator[Window]:
-        """Yield the last window, if one is open."""
+    def finish(self, samples: int) -> Iterator[Window]:
+        """Yield the last window of a recording of so many samples, if one is open."""
         if self._regions:
-            yield self._close()
+            yield self._close(samples)
 
     def _fits(self, region: SpeechRegion) -> bool:
         return (
@@ -74,7 +83,13 @@ class WindowPlanner:
             and region.start - self._regions[-1].end <= self._long_pause
         )
 
-    def _close(self) -> Window:
+    def _close(self, limit: int) -> Window:
+        """End the window, whose margin may not go beyond `limit`."""
         regions, self._regions = tuple(self._regions), []
+        start, end = regions[0].start, regions[-1].end
+        spare = self._longest - (end - start)
+        before = max(0, min(self._margin, start - self._end, spare // 2))
+        after = max(0, min(self._margin, limit - end, spare - before))
         self._count += 1
-        return Window(self._count - 1, regions[0].start, regions[-1].end, regions)
+        self._end = end + after
+        return Window(self._count - 1, start - before, self._end, regions)

@@ -16,6 +16,8 @@ from voxgate.cli.streams import print_message, write_output
 from voxgate.errors import ChangedCheckpointError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from voxgate.models.capabilities import Capabilities
     from voxgate.models.store.record import ModelRecord
     from voxgate.models.store.registry import Registry
@@ -24,6 +26,7 @@ MODEL_HEADINGS = (
     *("model", "languages", "times", "longest window", "licence", "state"),
     *("revision", "size"),
 )
+MOST_LANGUAGES = 20  # that a table lists by their codes
 ModelName = Annotated[
     str, typer.Argument(metavar="NAME", help="Its name, as `voxgate models` lists it, or an alias.")
 ]
@@ -159,21 +162,25 @@ def _installed_facts() -> list[dict[str, Any]]:
 
 def _facts(registry: Registry, record: ModelRecord) -> dict[str, Any]:
     """Return the fields of a built-in model, and those that only an installed model has."""
-    from voxgate.models.catalogue import VOXTRAL_CAPABILITIES
+    from voxgate.models.catalogue import VOXTRAL_CAPABILITIES, WHISPER_CAPABILITIES
     from voxgate.models.store.names import FAMILIES
 
+    is_whisper = record.layout == "ctranslate2"
+    capabilities = WHISPER_CAPABILITIES if is_whisper else VOXTRAL_CAPABILITIES
     official = record.name in {family.repository for family in FAMILIES}
     try:
         registry.check_unchanged(record)
         problem = None
+        capabilities = _capabilities(record)
     except ChangedCheckpointError as error:
         problem = error.sentence
+    licence = "MIT" if is_whisper else "Apache-2.0"
     return {
         "name": record.name,
-        "summary": f"A Voxtral checkpoint, {record.family}.",
-        "languages": list(VOXTRAL_CAPABILITIES.languages),
-        **_capability_facts(VOXTRAL_CAPABILITIES),
-        "licence": "Apache-2.0" if official else "not stated",
+        "summary": f"A {'Whisper' if is_whisper else 'Voxtral'} checkpoint, {record.family}.",
+        "languages": list(capabilities.languages),
+        **_capability_facts(capabilities),
+        "licence": licence if official else "not stated",
         "installed": problem is None,
         "missing": problem,
         "state": "installed" if problem is None else "changed",
@@ -183,12 +190,24 @@ def _facts(registry: Registry, record: ModelRecord) -> dict[str, Any]:
     }
 
 
+def _capabilities(record: ModelRecord) -> Capabilities:
+    from voxgate.models.catalogue import checkpoint_spec
+    from voxgate.models.checkpoint import open_checkpoint
+
+    return checkpoint_spec(open_checkpoint(record.folder, record.layout), record.name).capabilities
+
+
 def _bytes_by_profile(record: ModelRecord) -> dict[str, int]:
     """Return the bytes of memory that the weights take in each profile."""
-    from voxgate.voxtral.checkpoint.directory import open_directory
+    from voxgate.models.checkpoint import open_checkpoint
+    from voxgate.whisper.directory import WhisperDirectory
+    from voxgate.whisper.footprint import weight_bytes as whisper_bytes
+
+    folder = open_checkpoint(record.folder, record.layout)
+    if isinstance(folder, WhisperDirectory):
+        return {"int8": whisper_bytes(folder)}
     from voxgate.voxtral.quantization.profiles import PROFILES, weight_bytes
 
-    folder = open_directory(record.folder, record.layout)
     return {profile: weight_bytes(folder, profile) for profile in PROFILES}
 
 
@@ -197,7 +216,7 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
 
     return (
         model["name"],
-        ", ".join(model["languages"]),
+        _languages(model["languages"]),
         model["times"],
         f"{model['window_s']:g} s",
         model["licence"],
@@ -205,6 +224,10 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
         model.get("revision", ""),
         format_bytes(model["bytes"]) if "bytes" in model else "",
     )
+
+
+def _languages(codes: Sequence[str]) -> str:
+    return ", ".join(codes) if len(codes) <= MOST_LANGUAGES else f"{len(codes)} languages"
 
 
 def _lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, str]]:

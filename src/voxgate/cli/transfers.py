@@ -106,10 +106,13 @@ def print_installed(verb: str, record: ModelRecord) -> None:
     """Print what was installed, and the memory that it will take."""
     from voxgate.hardware.memory import format_bytes
 
+    weights = format_bytes(record.memory_bytes)
+    memory = f"loaded as it is stored, {weights} of memory; about half as balanced."
+    if record.layout == "ctranslate2":
+        memory = f"its weights take {weights}, and half of that in memory."
     print_message(
         f"{verb} {record.name} at {record.revision}: {format_bytes(record.nbytes)} in "
-        f"{record.folder}; loaded as it is stored, {format_bytes(record.memory_bytes)} of memory; "
-        f"about half as balanced."
+        f"{record.folder}; {memory}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from voxgate.audio.windows import LONG_PAUSE_S
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Notice
 
@@ -31,6 +32,8 @@ class Capabilities:
     vocabulary: bool = False  # accepts a list of expected words
     speakers: bool = False  # distinguishes speakers
     streaming: bool = False  # emits words before it has processed the whole window
+    long_pause_s: float = LONG_PAUSE_S  # a longer pause ends a window
+    margin_s: float = 0.0  # of the sound around the speech that its windows include, seconds
 
     def check(self, model: str, options: Options) -> None:
         """Raise for a strict option that this model cannot honour, before any work is done.

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from voxgate.errors import UnknownModelError
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
+from voxgate.whisper.directory import WhisperDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from voxgate.voxtral.checkpoint.directory import CheckpointDirectory
+    from voxgate.models.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,18 @@ VOXTRAL_CAPABILITIES = Capabilities(
 )
 
 
+WHISPER_CAPABILITIES = Capabilities(
+    window_s=30.0,  # one chunk of the encoder
+    languages=(),  # by the vocabulary of the checkpoint
+    times="word",
+    concurrency=4,  # in one call: more windows take more memory and are hardly faster
+    options=frozenset({"max_tokens", "stop", "temperature"}),
+    vocabulary=True,
+    long_pause_s=8.0,
+    margin_s=5.0,  # the word error rate on real recordings falls by a third with it: docs/log.md
+)
+
+
 def find_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> ModelSpec:
     """Return the model of that name, or the checkpoint in that folder.
 
@@ -126,12 +139,31 @@ def why_not_installed(spec: ModelSpec) -> str | None:
 
 
 def checkpoint_spec(
-    directory: CheckpointDirectory,
+    directory: Checkpoint,
     name: str,
     revision: str | None = None,
     aliases: tuple[str, ...] = (),
 ) -> ModelSpec:
     """Return the model in a checkpoint's folder, under this name."""
+    if isinstance(directory, WhisperDirectory):
+        return ModelSpec(
+            name=name,
+            title=f"Whisper: {name}",
+            released=date(2022, 9, 21),  # of the family
+            summary="A Whisper checkpoint.",
+            licence="MIT",
+            capabilities=replace(
+                WHISPER_CAPABILITIES,
+                languages=directory.languages,
+                detects_language=directory.multilingual,
+            ),
+            loader="voxgate.engine.whisper_backend:load_whisper",
+            distributions=("faster-whisper",),
+            install='"voxgate[whisper]"',
+            checkpoint=directory.path,
+            revision=revision,
+            aliases=aliases,
+        )
     return ModelSpec(
         name=name,
         title=f"Voxtral: {name}",
@@ -156,9 +188,9 @@ def _is_path(name: str) -> bool:
 
 
 def _folder_spec(path: str) -> ModelSpec:
-    from voxgate.voxtral.checkpoint.directory import open_directory  # noqa: PLC0415 (only folders need it)
+    from voxgate.models.checkpoint import open_checkpoint  # noqa: PLC0415 (only folders need it)
 
-    directory = open_directory(path)
+    directory = open_checkpoint(path)
     return checkpoint_spec(directory, directory.name)
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from voxgate.models.checkpoint import open_checkpoint
+from voxgate.whisper.directory import WhisperDirectory
+from voxgate.whisper.footprint import engine_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,19 +35,19 @@ def memory_by_profile(spec: ModelSpec) -> Mapping[str | None, int]:
     """
     if spec.checkpoint is None:
         return {spec.profile: spec.memory_bytes}
+    checkpoint = open_checkpoint(spec.checkpoint)
+    if isinstance(checkpoint, WhisperDirectory):
+        return {spec.profile: engine_bytes(checkpoint, spec.capabilities.concurrency)}
     try:
         from voxgate.voxtral.quantization.profiles import PROFILES, weight_bytes  # noqa: PLC0415 (it needs an extra)
     except ModuleNotFoundError:
         return {}
-    from voxgate.voxtral.checkpoint.directory import open_directory  # noqa: PLC0415 (it needs an extra)
-
-    directory = open_directory(spec.checkpoint)
-    cache = _cache_bytes(spec, directory.config.decoder)
+    cache = _cache_bytes(spec, checkpoint.config.decoder)
     if spec.device != "cpu":
-        weights = weight_bytes(directory, "exact", spec.device)
+        weights = weight_bytes(checkpoint, "exact", spec.device)
         return {"exact": GPU_RUNTIME_BYTES + cache + weights}
     return {
-        profile: CPU_RUNTIME_BYTES + cache + weight_bytes(directory, profile)
+        profile: CPU_RUNTIME_BYTES + cache + weight_bytes(checkpoint, profile)
         for profile in PROFILES
     }
 

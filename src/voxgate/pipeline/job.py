@@ -101,7 +101,7 @@ class TranscriptionJob:
 
     async def _windows(self) -> AsyncIterator[Window]:
         """Yield the recording's windows, each as soon as its sound is in the spool."""
-        detector, planner = SpeechDetector(self._rules), WindowPlanner(self._rules.longest_s)
+        detector, planner = SpeechDetector(self._rules), self._window_planner()
         async with contextlib.aclosing(self._decode()) as events:
             async for event in events:
                 if isinstance(event, PcmBlock):
@@ -122,8 +122,12 @@ class TranscriptionJob:
             self._notices.append(_growing_source_notice(self._source.name))
         for window in planner.feed(detector.finish(self._spool.samples), self._spool.samples):
             yield window
-        for window in planner.finish():
+        for window in planner.finish(self._spool.samples):
             yield window
+
+    def _window_planner(self) -> WindowPlanner:
+        model = self._provider.capabilities
+        return WindowPlanner(self._rules.longest_s, model.long_pause_s, model.margin_s)
 
     async def _decode(self) -> AsyncGenerator[DecoderEvent]:
         """Yield the decoder's events, and measure the time spent waiting for them."""

@@ -11,6 +11,7 @@ from tests.failures import raises
 from tests.hub import Hub, Repository
 from tests.models.conftest import NAME
 from tests.models.store.checkpoints import write_hf, write_mistral
+from tests.whisper.weights import whisper_folder
 from voxgate.errors import (
     CheckpointError,
     Code,
@@ -20,6 +21,7 @@ from voxgate.errors import (
 )
 from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import find_named_model
+from voxgate.models.store.packaged import WHISPER_BASE
 from voxgate.models.store.progress import StoreProgress
 from voxgate.models.store.pull import pull_model
 from voxgate.models.store.registry import Registry
@@ -69,6 +71,34 @@ def test_a_pulled_model_is_a_plain_folder_that_loads(
 def test_one_layout_is_fetched_never_both(registry: Registry, hub: Hub) -> None:
     pull_model(registry, NAME)
     assert set(hub.fetched()) == HF_FILES
+
+
+@pytest.mark.parametrize("name", ["openai/whisper-base", "Systran/faster-whisper-base"])
+def test_a_whisper_of_ctranslate2_is_fetched(
+    registry: Registry, settings: Settings, hub: Hub, name: str
+) -> None:
+    hub.repositories[WHISPER_BASE.name] = Repository.from_folder(whisper_folder())
+    record = pull_model(registry, name)
+    assert (record.name, record.layout, record.family) == (
+        WHISPER_BASE.name,
+        "ctranslate2",
+        "whisper-base",
+    )
+    assert {file.name: file.sha256 for file in record.files} == {
+        file.name: file.sha256 for file in WHISPER_BASE.files
+    }
+    assert find_named_model("whisper-base", AvailableModels(settings)).revision == record.revision
+
+
+@pytest.mark.parametrize("missing", ["config.json", "tokenizer.json", "vocabulary.txt"])
+def test_half_a_whisper_is_not_fetched(registry: Registry, hub: Hub, missing: str) -> None:
+    repository = Repository.from_folder(whisper_folder())
+    del repository.files[missing]
+    hub.repositories[WHISPER_BASE.name] = repository
+    with pytest.raises(CheckpointError, match=r"without|and no"):
+        pull_model(registry, WHISPER_BASE.name)
+    assert "model.bin" not in hub.fetched()
+    assert nothing_is_here(registry)
 
 
 def test_mistrals_layout_is_fetched_if_it_is_the_only_one(
@@ -145,7 +175,7 @@ def test_progress_is_reported_to_the_last_byte(registry: Registry, hub: Hub) -> 
     assert all(done <= total for _, done, total in seen)
     (line,) = lines
     assert record.revision in line
-    assert "are free. Loaded as it is stored, it will take" in line
+    assert "are free. Loaded as they are stored, its weights take" in line
 
 
 def test_a_broken_connection_is_resumed(registry: Registry, hub: Hub) -> None:

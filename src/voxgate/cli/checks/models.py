@@ -8,12 +8,12 @@ from voxgate.cli.checks.check import Check
 from voxgate.errors import ChangedCheckpointError, CheckpointError, RegistryError
 from voxgate.hardware.memory import format_bytes, free_bytes, total_bytes
 from voxgate.models.catalogue import BUILT_IN_MODELS, checkpoint_spec, why_not_installed
+from voxgate.models.checkpoint import open_checkpoint
 from voxgate.models.footprint import memory_by_profile
 from voxgate.models.placement import place_model
 from voxgate.models.store import verify
 from voxgate.models.store.registry import Registry
 from voxgate.pipeline.session import DEFAULT_MODEL
-from voxgate.voxtral.checkpoint.directory import open_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,7 +48,7 @@ def _check_installed(record: ModelRecord, settings: Settings) -> Check:
     try:
         verify.check_unchanged(record)
         spec = place_model(
-            checkpoint_spec(open_directory(record.folder, record.layout), record.name), settings
+            checkpoint_spec(open_checkpoint(record.folder, record.layout), record.name), settings
         )
         needs = memory_by_profile(spec)
     except ChangedCheckpointError as error:
@@ -67,7 +67,8 @@ def _check_fit(
     device = spec.device
     need, limit = needs[spec.profile], min(settings.engine_memory_bytes, total_bytes(device))
     where = "memory" if device == "cpu" else f"{device}'s memory"
-    takes = f"takes {format_bytes(need)} of {where} as '{spec.profile}'"
+    profile = f" as '{spec.profile}'" if spec.profile else ""
+    takes = f"takes {format_bytes(need)} of {where}{profile}"
     if need > limit:
         found = f"{takes}, and engines can have {format_bytes(limit)} here"
         return Check(

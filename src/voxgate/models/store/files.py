@@ -6,11 +6,13 @@ from hashlib import file_digest, sha1, sha256
 from typing import TYPE_CHECKING
 
 from voxgate.errors import CheckpointError, EngineStartError
+from voxgate.models.checkpoint import Checkpoint, shape_of
 from voxgate.models.store.names import family_of
 from voxgate.models.store.record import FileEntry, ModelRecord, timestamp
 from voxgate.models.store.selection import SIDE_FILES
-from voxgate.voxtral.checkpoint.directory import CONFIG_FILES, INDEX_FILE
+from voxgate.voxtral.checkpoint.directory import CONFIG_FILES, INDEX_FILE, CheckpointDirectory
 from voxgate.voxtral.checkpoint.weight_names import LAYOUTS
+from voxgate.whisper.directory import WhisperDirectory, whisper_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from voxgate.models.store.record import ModelSource
-    from voxgate.voxtral.checkpoint.directory import CheckpointDirectory
 
 OPTIONAL_MODULES = {"encoder.positions", "decoder.embeddings", "decoder.head"}
 """Computed, named otherwise in older files, or the same as the embeddings: the loader decides."""
@@ -28,18 +29,20 @@ def new_record(
     name: str,
     revision: str,
     source: ModelSource,
-    directory: CheckpointDirectory,
+    directory: Checkpoint,
     files: tuple[FileEntry, ...],
 ) -> ModelRecord:
     """Return the record of a model that is installed now."""
-    family = family_of(directory.config, name)
+    family = family_of(shape_of(directory), name)
     return ModelRecord(
         name, revision, source, directory.path, directory.layout, family, files, timestamp()
     )
 
 
-def checkpoint_files(directory: CheckpointDirectory) -> list[str]:
+def checkpoint_files(directory: Checkpoint) -> list[str]:
     """Return the names of a checkpoint's files, without those of another layout beside it."""
+    if isinstance(directory, WhisperDirectory):
+        return whisper_files(directory)
     wanted = {
         CONFIG_FILES[directory.layout],
         directory.tokenizer.name,
@@ -93,13 +96,17 @@ class HashingReader:
         return data
 
 
-def check_tensors(directory: CheckpointDirectory) -> None:
-    """Raise `CheckpointError` for broken, missing or quantized weights.
+def check_tensors(directory: Checkpoint) -> None:
+    """Raise `CheckpointError` for broken, missing or quantized weights of a Voxtral.
+
+    A Whisper's were checked when its folder was opened.
 
     Only headers are read, without torch. `voxtral.checkpoint` compares every shape when a model is
     loaded; this check runs at a pull, an import or an addition, when a truncated or missing file
     can still be fetched again.
     """
+    if isinstance(directory, WhisperDirectory):
+        return
     present: set[str] = set()
     for path in directory.files:
         present |= _tensor_names(path)

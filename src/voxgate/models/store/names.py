@@ -1,8 +1,8 @@
 """Names of models: which are valid, and which installed model a name stands for. Pure functions.
 
-A family is defined by the shape of the decoder: every model with the shape of Voxtral Mini belongs
-to Voxtral Mini, whether it is the official checkpoint or a fine-tuned one. Any other shape is a
-family of its own with the model's name, so that an alias never means another kind of model.
+A family is defined by the shape of its model: every model with the shape of Voxtral Mini belongs to
+Voxtral Mini, whether it is the official checkpoint or a fine-tuned one. Any other shape is a family
+of its own with the model's name, so that an alias never means another kind of model.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from voxgate.models.catalogue import BUILT_IN_MODELS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from voxgate.models.checkpoint import Shape
     from voxgate.models.store.record import ModelRecord
-    from voxgate.voxtral.checkpoint.config import VoxtralConfig
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _NAME = re.compile(rf"{_PART}(/{_PART})?")
+
+SYSTRAN = "Systran/faster-whisper"  # the official conversions to CTranslate2, by size
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,19 @@ class Family:
     name: str
     title: str  # for people
     repository: str  # the official one
-    width: int  # of the decoder
-    layers: int
+    shape: Shape
     aliases: frozenset[str]  # in lower case
+
+
+def _whisper(size: str, repository: str, shape: tuple[int, int, int, int]) -> Family:
+    """Return a family of Whisper. A shape is width, encoder and decoder layers, vocabulary."""
+    return Family(
+        name=f"whisper-{size}",
+        title=f"Whisper {size}",
+        repository=repository,
+        shape=("whisper", *shape),
+        aliases=frozenset({f"openai/whisper-{size}", f"whisper-{size}", repository.lower()}),
+    )
 
 
 FAMILIES = (
@@ -41,8 +53,7 @@ FAMILIES = (
         name="voxtral-mini",
         title="Voxtral Mini",
         repository="mistralai/Voxtral-Mini-3B-2507",
-        width=3072,
-        layers=30,
+        shape=("voxtral", 3072, 30),
         aliases=frozenset(
             {
                 "mistralai/voxtral-mini-transcribe",
@@ -58,8 +69,7 @@ FAMILIES = (
         name="voxtral-small",
         title="Voxtral Small",
         repository="mistralai/Voxtral-Small-24B-2507",
-        width=5120,
-        layers=40,
+        shape=("voxtral", 5120, 40),
         aliases=frozenset(
             {
                 "mistralai/voxtral-small-24b-2507",
@@ -69,6 +79,23 @@ FAMILIES = (
             }
         ),
     ),
+    *(
+        _whisper(size, f"{SYSTRAN}-{size}", shape)
+        for size, shape in (
+            ("tiny", (384, 4, 4, 51865)),
+            ("tiny.en", (384, 4, 4, 51864)),
+            ("base", (512, 6, 6, 51865)),
+            ("base.en", (512, 6, 6, 51864)),
+            ("small", (768, 12, 12, 51865)),
+            ("small.en", (768, 12, 12, 51864)),
+            ("medium", (1024, 24, 24, 51865)),
+            ("medium.en", (1024, 24, 24, 51864)),
+            ("large-v2", (1280, 32, 32, 51865)),
+            ("large-v3", (1280, 32, 32, 51866)),
+        )
+    ),
+    _whisper("large-v3-turbo", "deepdml/faster-whisper-large-v3-turbo-ct2", (1280, 32, 4, 51866)),
+    _whisper("distil-large-v3", "Systran/faster-distil-whisper-large-v3", (1280, 32, 2, 51866)),
 )
 
 
@@ -99,10 +126,9 @@ def family_by_alias(name: str) -> Family | None:
     return next((family for family in FAMILIES if name.lower() in family.aliases), None)
 
 
-def family_of(config: VoxtralConfig, name: str) -> str:
+def family_of(shape: Shape, name: str) -> str:
     """Return the family of a shape; for an unpublished shape, the model's own name."""
-    shape = config.decoder.width, config.decoder.layers
-    return next((f.name for f in FAMILIES if (f.width, f.layers) == shape), name)
+    return next((family.name for family in FAMILIES if family.shape == shape), name)
 
 
 def choose_model(name: str, installed: Sequence[ModelRecord]) -> ModelRecord:

@@ -13,16 +13,16 @@ from voxgate.models.store.files import git_blob_of, sha256_of
 from voxgate.models.store.hub import Hub, Listing
 from voxgate.models.store.names import check_free_name, family_by_alias
 from voxgate.models.store.progress import NO_PROGRESS, StoreProgress
-from voxgate.models.store.record import WEIGHTS_SUFFIX
+from voxgate.models.store.record import WEIGHT_SUFFIXES
 from voxgate.voxtral.checkpoint.directory import INDEX_FILE, read_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from voxgate.models.checkpoint import Layout
     from voxgate.models.store.record import ModelRecord
     from voxgate.models.store.registry import Registry
     from voxgate.models.store.staging import Staging
-    from voxgate.voxtral.checkpoint.directory import Layout
 
 
 def pull_model(
@@ -94,11 +94,11 @@ class _Transfer:
                 f"folder on a larger disk in VOXGATE_HOME.",
                 code="disk_full",
             )
-        memory = sum(files[name].nbytes for name in names if name.endswith(WEIGHTS_SUFFIX))
+        memory = sum(files[name].nbytes for name in names if name.endswith(WEIGHT_SUFFIXES))
         self.progress.on_message(
             f"{repository} at {self.listing.commit}: {format_bytes(needed)} to fetch, "
-            f"{format_bytes(free)} are free. Loaded as it is stored, it will take "
-            f"{format_bytes(memory)} of memory; as balanced, about half."
+            f"{format_bytes(free)} are free. Loaded as they are stored, its weights take "
+            f"{format_bytes(memory)} of memory; with 8 bits, half."
         )
 
     def _fetch_all(self, names: tuple[str, ...]) -> None:

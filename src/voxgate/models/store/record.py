@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import msgspec
 
 from voxgate.errors import RegistryError
-from voxgate.voxtral.checkpoint.directory import Layout  # noqa: TC001 (msgspec reads the annotations)
+from voxgate.models.checkpoint import Layout  # noqa: TC001 (msgspec reads the annotations)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ModelSource: TypeAlias = Literal["pull", "add", "import"]
+ModelSource: TypeAlias = Literal["pull", "add", "import", "package"]
 """How a model was installed. Files of `add` belong to somebody else; the others may be deleted."""
 
 RECORD_VERSION = 1
 WEIGHTS_SUFFIX = ".safetensors"
+WEIGHT_SUFFIXES = (WEIGHTS_SUFFIX, ".bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class ModelRecord:
     @property
     def memory_bytes(self) -> int:
         """The memory of its weights in the type in which they are stored."""
-        return sum(file.nbytes for file in self.files if file.name.endswith(WEIGHTS_SUFFIX))
+        return sum(file.nbytes for file in self.files if file.name.endswith(WEIGHT_SUFFIXES))
 
     def facts(self) -> dict[str, Any]:
         """Return every field and the total bytes, for JSON."""

