@@ -116,3 +116,9 @@ def test_vocabulary_decides_between_spellings() -> None:
     (events,) = recognised(voice_note(), options=Options(vocabulary=("Trayne",)))
     assert done(events).notices == ()
     assert "stopped outside the city" in text(events)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 2.0])
+def test_any_temperature_is_answered(temperature: float) -> None:
+    (events,) = recognised(voice_note(), options=Options(temperature=temperature))
+    assert done(events).tokens > 0

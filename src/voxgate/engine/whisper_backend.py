@@ -104,7 +104,7 @@ class WhisperBackend:
                     f"takes no more. Put the most important first.",
                 )
             )
-        return Done(window.language, tuple(notices), window.generated)
+        return Done(window.language, tuple(notices), len(window.tokens))
 
 
 def _is_silent(pcm16: bytes) -> bool:

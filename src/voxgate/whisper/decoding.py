@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from voxgate.whisper.model import BEAM_SIZE, MAX_PROMPT_TOKENS, MAX_TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Sequence
 
     from voxgate.whisper.model import Encoded, Hypothesis, Whisper
 
@@ -46,7 +46,6 @@ class DecodedWindow:
     language_probability: float | None  # None where the caller chose the language
     log_probability: float
     doubt: str | None  # why the text cannot be trusted, although it was decoded again
-    generated: int  # tokens over all attempts
 
 
 def decode_windows(
@@ -59,8 +58,8 @@ def decode_windows(
         for (language, _), each in zip(languages, options, strict=True)
     ]
     attempts: list[list[_Attempt]] = [[] for _ in options]
-    for temperature in TEMPERATURES:
-        for group in _alike(options, attempts, temperature):
+    for temperature in sorted({*TEMPERATURES, *(each.temperature for each in options)}):
+        for group in _groups(options, prompts, attempts, temperature):
             found = model.generate(
                 encoded[group],
                 [prompts[index] for index in group],
@@ -74,7 +73,7 @@ def decode_windows(
     return [_decoded(tried, *language) for tried, language in zip(attempts, languages, strict=True)]
 
 
-def vocabulary_tokens(model: Whisper, vocabulary: Iterable[str]) -> tuple[list[int], int]:
+def vocabulary_tokens(model: Whisper, vocabulary: Sequence[str]) -> tuple[list[int], int]:
     """Return the tokens of as many words as fit before the text, and how many words did."""
     tokenizer, tokens = model.tokenizer("en"), list[int]()
     for count, word in enumerate(vocabulary):
@@ -82,7 +81,7 @@ def vocabulary_tokens(model: Whisper, vocabulary: Iterable[str]) -> tuple[list[i
         if len(tokens) + len(more) > MAX_PROMPT_TOKENS:
             return tokens, count
         tokens += more
-    return tokens, len(list(vocabulary))
+    return tokens, len(vocabulary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +107,21 @@ def _languages(
     return languages
 
 
-def _alike(
-    options: Sequence[DecodingOptions], attempts: Sequence[Sequence[_Attempt]], temperature: float
+def _groups(
+    options: Sequence[DecodingOptions],
+    prompts: Sequence[Sequence[int]],
+    attempts: Sequence[Sequence[_Attempt]],
+    temperature: float,
 ) -> list[list[int]]:
-    """Return the windows to decode at a temperature, in groups that one call can decode."""
-    groups: dict[int, list[int]] = {}
+    """Return the windows to decode at a temperature, in groups that one call can decode.
+
+    A call limits the prompt and the text together, so the windows of a group agree on both.
+    """
+    groups: dict[tuple[int, int], list[int]] = {}
     for index, (each, tried) in enumerate(zip(options, attempts, strict=True)):
-        first = not tried and temperature >= min(each.temperature, TEMPERATURES[-1])
+        first = not tried and temperature >= each.temperature
         if first or (tried and tried[-1].doubt):
-            groups.setdefault(each.max_tokens, []).append(index)
+            groups.setdefault((each.max_tokens, len(prompts[index])), []).append(index)
     return list(groups.values())
 
 
@@ -151,5 +156,4 @@ def _decoded(
         language_probability=probability,
         log_probability=hypothesis.log_probability,
         doubt=best.doubt,
-        generated=sum(len(attempt.hypothesis.tokens) for attempt in attempts),
     )
