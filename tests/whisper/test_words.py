@@ -40,7 +40,7 @@ def test_words_are_where_they_are_said(whisper: Whisper) -> None:
             seconds = len(sound) / 32_000
             tokens = tokenizer.encode(" " + ", ".join(said.word for said in spoken.said) + ".")
             encoded = whisper.encode([whisper.features(sound)])
-            (alignment,) = whisper.align(encoded, [tokens], [seconds], "en")
+            alignment = whisper.align(encoded, tokens, seconds, "en")
             words = [word for _, word in timed_words(tokenizer, tokens, alignment, sound)]
             times = [time for word in words for time in (word.start, word.end)]
             assert times == sorted(times)

@@ -12,7 +12,7 @@ from voxgate.engine.group_scheduler import GroupScheduler
 from voxgate.errors import CheckpointError, UsageError
 from voxgate.transcript.text import ends_sentence
 from voxgate.transcript.values import Done, Notice, Progress, Segment
-from voxgate.whisper.decoding import DecodingOptions, decode_windows, vocabulary_tokens
+from voxgate.whisper.decoding import DecodingOptions, decode_windows
 from voxgate.whisper.model import MAX_TOKENS, Whisper
 from voxgate.whisper.words import timed_words
 
@@ -34,8 +34,7 @@ def load_whisper(spec: ModelSpec) -> WhisperBackend:
     """Load the model. Raise `CheckpointError`."""
     if spec.checkpoint is None:
         raise CheckpointError(f"{spec.name} has no folder of weights. Name the folder instead.")
-    model = Whisper.load(spec.checkpoint, spec.device)
-    return WhisperBackend(spec.name, spec.capabilities, model)
+    return WhisperBackend(spec.name, spec.capabilities, Whisper.load(spec.checkpoint))
 
 
 class WhisperBackend:
@@ -75,36 +74,37 @@ class WhisperBackend:
                 for segment in self._segments(request.pcm16, encoded[index : index + 1], window):
                     yield request, segment
             yield request, Progress(_seconds(request.pcm16))
-            yield request, self._done(request.options, window)
+            yield request, _done(request.options, window)
 
     def _segments(self, pcm16: bytes, encoded: Encoded, window: DecodedWindow) -> list[Segment]:
         duration_s = _seconds(pcm16)
-        (alignment,) = self._model.align(encoded, [window.tokens], [duration_s], window.language)
+        alignment = self._model.align(encoded, window.tokens, duration_s, window.language)
         tokenizer = self._model.tokenizer(window.language)
         words = timed_words(tokenizer, window.tokens, alignment, pcm16)
         if not words:  # nothing but punctuation
             return []
         return [_segment(group) for group in _divide(words)]
 
-    def _done(self, options: Options, window: DecodedWindow) -> Done:
-        notices = list[Notice]()
-        if window.doubt:
-            notices.append(
-                Notice(
-                    "doubtful_text",
-                    f"'{_clip(window.text)}' may not have been said: the text {window.doubt}.",
-                )
+
+def _done(options: Options, window: DecodedWindow) -> Done:
+    notices = list[Notice]()
+    if window.doubt:
+        notices.append(
+            Notice(
+                "doubtful_text",
+                f"'{_clip(window.text)}' may not have been said: the text {window.doubt}.",
             )
-        _, used = vocabulary_tokens(self._model, options.vocabulary)
-        if used < len(options.vocabulary):
-            notices.append(
-                Notice(
-                    "vocabulary_too_long",
-                    f"{used} of {len(options.vocabulary)} vocabulary words were used: the model "
-                    f"takes no more. Put the most important first.",
-                )
+        )
+    used = window.vocabulary_used
+    if used < len(options.vocabulary):
+        notices.append(
+            Notice(
+                "vocabulary_too_long",
+                f"{used} of {len(options.vocabulary)} vocabulary words were used: the model "
+                f"takes no more. Put the most important first.",
             )
-        return Done(window.language, tuple(notices), len(window.tokens))
+        )
+    return Done(window.language, tuple(notices), len(window.tokens))
 
 
 def _is_silent(pcm16: bytes) -> bool:

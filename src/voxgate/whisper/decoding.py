@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voxgate.whisper.model import BEAM_SIZE, MAX_PROMPT_TOKENS, MAX_TOKENS
+from voxgate.whisper.model import MAX_PROMPT_TOKENS, MAX_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -46,6 +46,7 @@ class DecodedWindow:
     language_probability: float | None  # None where the caller chose the language
     log_probability: float
     doubt: str | None  # why the text cannot be trusted, although it was decoded again
+    vocabulary_used: int  # words of the vocabulary that fitted before the text
 
 
 def decode_windows(
@@ -53,9 +54,10 @@ def decode_windows(
 ) -> Generator[None, None, list[DecodedWindow]]:
     """Decode the windows of a batch; yield after each call of the model, return the texts."""
     languages = yield from _languages(model, encoded, options)
+    vocabularies = [_vocabulary_tokens(model, each.vocabulary) for each in options]
     prompts = [
-        model.prompt(language, "transcribe", vocabulary_tokens(model, each.vocabulary)[0])
-        for (language, _), each in zip(languages, options, strict=True)
+        model.prompt(language, tokens)
+        for (language, _), (tokens, _) in zip(languages, vocabularies, strict=True)
     ]
     attempts: list[list[_Attempt]] = [[] for _ in options]
     for temperature in sorted({*TEMPERATURES, *(each.temperature for each in options)}):
@@ -64,16 +66,18 @@ def decode_windows(
                 encoded[group],
                 [prompts[index] for index in group],
                 temperature=temperature,
-                beam_size=BEAM_SIZE,
                 max_tokens=options[group[0]].max_tokens,
             )
             for index, hypothesis in zip(group, found, strict=True):
                 attempts[index].append(_assess(model, hypothesis, languages[index][0]))
             yield
-    return [_decoded(tried, *language) for tried, language in zip(attempts, languages, strict=True)]
+    return [
+        _decoded(tried, *language, vocabulary_used=used)
+        for tried, language, (_, used) in zip(attempts, languages, vocabularies, strict=True)
+    ]
 
 
-def vocabulary_tokens(model: Whisper, vocabulary: Sequence[str]) -> tuple[list[int], int]:
+def _vocabulary_tokens(model: Whisper, vocabulary: Sequence[str]) -> tuple[list[int], int]:
     """Return the tokens of as many words as fit before the text, and how many words did."""
     tokenizer, tokens = model.tokenizer("en"), list[int]()
     for count, word in enumerate(vocabulary):
@@ -141,7 +145,7 @@ def _compression(text: str) -> float:
 
 
 def _decoded(
-    attempts: Sequence[_Attempt], language: str, probability: float | None
+    attempts: Sequence[_Attempt], language: str, probability: float | None, *, vocabulary_used: int
 ) -> DecodedWindow:
     """Return the attempt that can be trusted; without any, the likeliest that does not repeat."""
     best = attempts[-1]
@@ -156,4 +160,5 @@ def _decoded(
         language_probability=probability,
         log_probability=hypothesis.log_probability,
         doubt=best.doubt,
+        vocabulary_used=vocabulary_used,
     )

