@@ -52,7 +52,12 @@ models_app.command("pull")(transfers.pull_command)
 
 @models_app.command()
 def add(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A Voxtral checkpoint's folder.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="The folder of a Voxtral, or of a Whisper of CTranslate2."
+        ),
+    ],
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Its name; the folder's name by default.")
     ] = None,

@@ -29,7 +29,7 @@ def pull_command(
     repository: Annotated[
         str,
         typer.Argument(
-            metavar="REPO", help="OWNER/NAME on the hub, or an alias of Voxtral Mini or Small."
+            metavar="REPO", help="OWNER/NAME on the hub, or an alias of a Voxtral or Whisper."
         ),
     ],
     revision: Annotated[

@@ -34,8 +34,8 @@ def pull_model(
 ) -> ModelRecord:
     """Fetch a repository's model, unless it is already installed at that commit.
 
-    `name` is a repository, or an alias of Voxtral Mini or Small. An earlier revision is deleted.
-    Raises `UsageError`, `HubError`, `CheckpointError`, `VoxgateError` (`disk_full`) and
+    `name` is a repository, or an alias of a published Voxtral or Whisper. An earlier revision is
+    deleted. Raises `UsageError`, `HubError`, `CheckpointError`, `VoxgateError` (`disk_full`) and
     `RegistryError`. What was fetched until then is kept for the next attempt, unless it is useless.
     """
     family = family_by_alias(name)

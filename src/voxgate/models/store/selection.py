@@ -48,7 +48,10 @@ def choose_layout(repository: str, names: Collection[str]) -> Layout:
     """Return the layout to fetch. Raises `CheckpointError` for a repository without any."""
     if not any(name.endswith(WEIGHTS_SUFFIX) for name in names) and is_whisper(names):
         if WHISPER_CONFIG not in names:
-            raise CheckpointError(f"{repository} has {MODEL_FILE} and no {WHISPER_CONFIG}.")
+            raise CheckpointError(
+                f"{repository} has {MODEL_FILE} and no {WHISPER_CONFIG}. Choose another repository "
+                f"or --revision."
+            )
         return "ctranslate2"
     if not any(name.endswith(WEIGHTS_SUFFIX) for name in names):
         raise CheckpointError(
@@ -62,9 +65,10 @@ def choose_layout(repository: str, names: Collection[str]) -> Layout:
         layout = "mistral"
     else:
         raise CheckpointError(
-            f"{repository} holds no checkpoint of Voxtral. One has {CONFIG_FILES['hf']} with "
-            f"{SINGLE_FILE} or {INDEX_FILE}, or {CONFIG_FILES['mistral']} with "
-            f"{CONSOLIDATED_FILE}."
+            f"{repository} holds no checkpoint of Voxtral or Whisper. A Voxtral has "
+            f"{CONFIG_FILES['hf']} with {SINGLE_FILE} or {INDEX_FILE}, or "
+            f"{CONFIG_FILES['mistral']} with {CONSOLIDATED_FILE}; a Whisper of CTranslate2 has "
+            f"{MODEL_FILE}."
         )
     if TOKENIZER_FILE not in present:
         raise CheckpointError(f"{repository} has no {TOKENIZER_FILE}, the vocabulary of a Voxtral.")
