@@ -8,8 +8,8 @@ import pytest
 
 from tests.engine.material import DEADLINE_S
 from voxgate.engine.app import create_app
+from voxgate.engine.group_scheduler import GroupScheduler, one_by_one
 from voxgate.engine.protocol import Failure, decode
-from voxgate.engine.thread_scheduler import ThreadScheduler
 from voxgate.errors import AudioError
 from voxgate.models.capabilities import Capabilities
 from voxgate.transcript.values import Event, Options, Progress
@@ -24,8 +24,8 @@ class Failing:
     def __init__(self, error: Exception, queue_limit: int) -> None:
         self.error, self.queue_limit = error, queue_limit
 
-    def scheduler(self) -> ThreadScheduler:
-        return ThreadScheduler(self.recognise, 1, self.queue_limit)
+    def scheduler(self) -> GroupScheduler:
+        return GroupScheduler(one_by_one(self.recognise), 1, self.queue_limit)
 
     def recognise(self, _pcm16: bytes, _options: Options) -> Generator[Event, None, None]:
         yield Progress(0.0)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from queue import Queue
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.material import DEADLINE_S
+from tests.engine.material import DEADLINE_S, wait_until
 from tests.failures import raises
 from voxgate.engine.group_scheduler import GroupScheduler
 from voxgate.engine.queue import WindowRequest
@@ -132,6 +133,25 @@ def test_a_step_without_work_grows_old(scheduler: GroupScheduler, recogniser: Re
         assert age is not None
         ages.append(age)
         threading.Event().wait(0.05)
+
+
+def test_a_long_step_is_alive_while_it_computes(recogniser: Recogniser) -> None:
+    enough = threading.Event()
+
+    def recognise(
+        requests: Sequence[WindowRequest],
+    ) -> Generator[tuple[WindowRequest, Event] | None, None, None]:
+        while not enough.is_set():
+            sum(range(1000))
+        yield requests[0], Done()
+
+    scheduler = GroupScheduler(recognise, size=1, long_steps=True)
+    (window,) = add(scheduler, b"long")
+    start = time.monotonic()
+    wait_until(lambda: time.monotonic() - start > 0.5 and scheduler.step_age_s == 0.0)
+    enough.set()
+    assert window.end() is None
+    scheduler.stop(DEADLINE_S)
 
 
 def test_after_stop_nothing_is_taken(scheduler: GroupScheduler, recogniser: Recogniser) -> None:

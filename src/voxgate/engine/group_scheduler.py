@@ -1,4 +1,4 @@
-"""`GroupScheduler`: the windows that wait together are recognised together, a group at a time."""
+"""`GroupScheduler`: the windows that wait are recognised as a group, or one after another."""
 
 from __future__ import annotations
 
@@ -15,30 +15,50 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from voxgate.engine.queue import WindowRequest
-    from voxgate.transcript.values import Event
+    from voxgate.transcript.values import Event, Options
 
+    RecogniseWindow: TypeAlias = Callable[[bytes, Options], Generator[Event, None, None]]
     RecogniseGroup: TypeAlias = Callable[
         [Sequence[WindowRequest]], Generator[tuple[WindowRequest, Event] | None, None, None]
     ]
 
-BUSY_SHARE = 0.1  # of a core: a step that uses less of it for long is stalled
+BUSY_SHARE = 0.1  # of a core: a long step that uses less of it is stalled
 
 logger = logging.getLogger(__name__)
 
 
-class GroupScheduler:
-    """A `Scheduler` for a model that computes several windows in one call.
+def one_by_one(recognise: RecogniseWindow) -> RecogniseGroup:
+    """Return the function of a group for a model that takes one window: its PCM16 and options."""
 
-    `recognise` is given at most `size` windows. It yields each event with its window, and
-    None after a step without an event. It may leave out windows whose request was cancelled. A step
-    is one call into a library and can take long for a large model, so it is not stalled while this
-    process uses the processor.
+    def recognise_group(
+        requests: Sequence[WindowRequest],
+    ) -> Generator[tuple[WindowRequest, Event] | None, None, None]:
+        for request in requests:
+            with closing(recognise(request.pcm16, request.options)) as events:
+                for event in events:
+                    yield request, event
+
+    return recognise_group
+
+
+class GroupScheduler:
+    """A `Scheduler` for a model that is given at most `size` windows at once.
+
+    `recognise` yields each event with its window, and None after a step without an event. After
+    each it can be closed, to stop the group. It may leave out windows that were cancelled. With
+    `long_steps` a step may be one long call into a library, which cannot report progress: it is not
+    stalled while this process uses the processor.
     """
 
     def __init__(
-        self, recognise: RecogniseGroup, size: int, queue_limit: int = QUEUE_LIMIT
+        self,
+        recognise: RecogniseGroup,
+        size: int,
+        queue_limit: int = QUEUE_LIMIT,
+        *,
+        long_steps: bool = False,
     ) -> None:
-        self._recognise, self._size = recognise, size
+        self._recognise, self._size, self._long_steps = recognise, size, long_steps
         self._queue = RequestQueue(queue_limit)
         self._running: list[WindowRequest] = []
         self._stopped = False
@@ -66,7 +86,7 @@ class GroupScheduler:
                 return None if first is None else max(0.0, time.monotonic() - first.last_step)
             now, used = time.monotonic(), time.process_time()
             then, used_then = self._seen
-            if used - used_then > BUSY_SHARE * (now - then):
+            if self._long_steps and used - used_then > BUSY_SHARE * (now - then):
                 self._seen = now, used
                 return 0.0
             return now - then

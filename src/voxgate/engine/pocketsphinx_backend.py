@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from pocketsphinx import Decoder
 
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
-from voxgate.engine.thread_scheduler import ThreadScheduler
+from voxgate.engine.group_scheduler import GroupScheduler, one_by_one
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Done, Event, Options, Progress, Segment, Word
 
@@ -54,9 +54,9 @@ class PocketSphinxBackend:
         self.capabilities = capabilities
         self._decoder: Decoder | None = _create_decoder()
 
-    def scheduler(self) -> ThreadScheduler:
+    def scheduler(self) -> GroupScheduler:
         """Start a scheduler of one window at a time."""
-        return ThreadScheduler(self.recognise, self.capabilities.concurrency)
+        return GroupScheduler(one_by_one(self.recognise), size=1)
 
     def recognise(self, pcm16: bytes, options: Options) -> Generator[Event, None, None]:  # noqa: ARG002 (checked before; the model honours none)
         """Yield `Progress` for each step, then segments, then `Done`.

@@ -47,7 +47,7 @@ class WhisperBackend:
 
     def scheduler(self) -> GroupScheduler:
         """Start a scheduler."""
-        return GroupScheduler(self.recognise, self.capabilities.concurrency)
+        return GroupScheduler(self.recognise, self.capabilities.concurrency, long_steps=True)
 
     def recognise(
         self, requests: Sequence[WindowRequest]

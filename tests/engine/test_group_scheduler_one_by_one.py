@@ -8,8 +8,8 @@ import pytest
 
 from tests.engine.material import DEADLINE_S, wait_until
 from tests.failures import raises
+from voxgate.engine.group_scheduler import GroupScheduler, one_by_one
 from voxgate.engine.queue import WindowRequest
-from voxgate.engine.thread_scheduler import ThreadScheduler
 from voxgate.transcript.values import Done, Event, Options, Progress
 
 REQUESTS: dict[bytes, "ScriptedRequest"] = {}  # by their PCM
@@ -20,8 +20,8 @@ def recognise(pcm16: bytes, _options: Options) -> Generator[Event, None, None]:
 
 
 @pytest.fixture
-def scheduler() -> Iterator[ThreadScheduler]:
-    scheduler = ThreadScheduler(recognise, concurrency=1, queue_limit=2)
+def scheduler() -> Iterator[GroupScheduler]:
+    scheduler = GroupScheduler(one_by_one(recognise), size=1, queue_limit=2)
     yield scheduler
     scheduler.stop(DEADLINE_S)
     REQUESTS.clear()
@@ -51,7 +51,7 @@ class ScriptedRequest:
             self.closed.set()
 
 
-def test_windows_are_served_first_come_first_served(scheduler: ThreadScheduler) -> None:
+def test_windows_are_served_first_come_first_served(scheduler: GroupScheduler) -> None:
     first, second = ScriptedRequest(), ScriptedRequest()
     scheduler.add(first.request)
     scheduler.add(second.request)
@@ -65,7 +65,7 @@ def test_windows_are_served_first_come_first_served(scheduler: ThreadScheduler) 
     assert (scheduler.active, scheduler.queued, scheduler.step_age_s) == (0, 0, None)
 
 
-def test_a_full_queue_refuses(scheduler: ThreadScheduler) -> None:
+def test_a_full_queue_refuses(scheduler: GroupScheduler) -> None:
     running, *waiting = ScriptedRequest(), ScriptedRequest(), ScriptedRequest()
     scheduler.add(running.request)
     wait_until(lambda: scheduler.active == 1)
@@ -78,7 +78,7 @@ def test_a_full_queue_refuses(scheduler: ThreadScheduler) -> None:
     assert waiting[-1].ended.get(timeout=DEADLINE_S) is None
 
 
-def test_a_cancelled_window_stops_at_its_next_step_silently(scheduler: ThreadScheduler) -> None:
+def test_a_cancelled_window_stops_at_its_next_step_silently(scheduler: GroupScheduler) -> None:
     running, waiting, after = ScriptedRequest(), ScriptedRequest(), ScriptedRequest()
     for scripted in (running, waiting):
         scheduler.add(scripted.request)
@@ -98,7 +98,7 @@ def test_a_cancelled_window_stops_at_its_next_step_silently(scheduler: ThreadSch
 
 
 def test_an_error_ends_its_own_window_alone(
-    scheduler: ThreadScheduler, caplog: pytest.LogCaptureFixture
+    scheduler: GroupScheduler, caplog: pytest.LogCaptureFixture
 ) -> None:
     error = OSError("out of luck")
     broken, next_one = ScriptedRequest(error=error), ScriptedRequest()
@@ -110,7 +110,7 @@ def test_an_error_ends_its_own_window_alone(
     assert "out of luck" in caplog.text
 
 
-def test_the_age_of_a_step_grows_until_the_next(scheduler: ThreadScheduler) -> None:
+def test_the_age_of_a_step_grows_until_the_next(scheduler: GroupScheduler) -> None:
     scripted = ScriptedRequest()
     assert scheduler.step_age_s is None
     scheduler.add(scripted.request)
@@ -121,7 +121,7 @@ def test_the_age_of_a_step_grows_until_the_next(scheduler: ThreadScheduler) -> N
     scripted.ended.get(timeout=DEADLINE_S)
 
 
-def test_nothing_is_accepted_after_stop(scheduler: ThreadScheduler) -> None:
+def test_nothing_is_accepted_after_stop(scheduler: GroupScheduler) -> None:
     running, waiting = ScriptedRequest(), ScriptedRequest()
     scheduler.add(running.request)
     scheduler.add(waiting.request)
