@@ -8,7 +8,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import decoding, server, voxtral, whole_path
+from benchmarks import decoding, server, voxtral, whisper, whole_path
 from benchmarks.table import show
 
 
@@ -16,7 +16,7 @@ async def main() -> None:
     """Measure everything and print it. Takes a quarter of an hour."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
-        modules = (decoding, whole_path, server, voxtral)
+        modules = (decoding, whole_path, whisper, server, voxtral)
         show([row for module in modules for row in await module.rows(Path(folder))])
 
 

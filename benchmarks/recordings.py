@@ -36,7 +36,12 @@ def fluent(folder: Path, name: str, seconds: float) -> Path:
 
 def real_recordings() -> list[tuple[Path, str]]:
     """Return the recordings in the folder VOXGATE_AUDIO with their words; none if it is not set."""
-    folder = Path(os.environ.get("VOXGATE_AUDIO", "none")) / "speech"
+    return recordings_of("speech")
+
+
+def recordings_of(kind: str) -> list[tuple[Path, str]]:
+    """Return the recordings in a folder of VOXGATE_AUDIO with their words; none without it."""
+    folder = Path(os.environ.get("VOXGATE_AUDIO", "none")) / kind
     return [
         (sound, words.read_text(encoding="utf-8"))
         for words in sorted(folder.glob("*.txt"))

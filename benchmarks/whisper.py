@@ -1,0 +1,136 @@
+"""Whisper base through the whole path, beside faster-whisper with the same weights and threads.
+
+    VOXGATE_AUDIO=FOLDER python -m benchmarks.whisper
+
+Word error rates are those of all recordings of a folder together, without case and punctuation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jiwer
+import psutil
+from faster_whisper import BatchedInferencePipeline, WhisperModel, decode_audio
+
+from benchmarks.recordings import SAMPLE, recordings_of
+from benchmarks.table import Row, median_s, show
+from benchmarks.whole_path import normalize
+from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
+from voxgate.models.available import AvailableModels
+from voxgate.pipeline.session import Session
+from voxgate.settings import Settings
+from voxgate.whisper.model import Whisper
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+NAME = "openai/whisper-base"
+POLL_S = 0.05
+
+
+async def rows(folder: Path) -> list[Row]:
+    """Measure word error rates, speed, memory, and several windows in one call."""
+    checkpoint = AvailableModels(Settings.read())[NAME].checkpoint
+    assert checkpoint is not None
+    threads = len(os.sched_getaffinity(0))
+    peer = WhisperModel(str(checkpoint), device="cpu", compute_type="int8", cpu_threads=threads)
+    table = list[Row]()
+    async with Session(Settings.read()) as session:
+        for kind in ("speech", "english"):
+            table += await _accuracy(session, peer, kind)
+        if recordings := [path for path, _ in recordings_of("english")]:
+            table += await _speed(session, peer, _joined(recordings, folder / "joined.wav"))
+    return [*table, _batch_row(checkpoint)]
+
+
+async def _accuracy(session: Session, peer: WhisperModel, kind: str) -> list[Row]:
+    """Return the word error rates on a folder of VOXGATE_AUDIO; nothing without the folder."""
+    said, ours, theirs = list[str](), list[str](), list[str]()
+    for path, words in recordings_of(kind):
+        if not normalize(words):
+            continue
+        said.append(normalize(words))
+        ours.append(normalize((await session.transcribe(path, model=NAME)).text))
+        segments, _ = peer.transcribe(str(path))
+        theirs.append(normalize(" ".join(segment.text for segment in segments)))
+    if not said:
+        return []
+    count = sum(len(text.split()) for text in said)
+    figure = f"{jiwer.wer(said, ours):.1%} of {count} words"
+    peers = f"faster-whisper: {jiwer.wer(said, theirs):.1%}"
+    return [Row(f"word error rate on {kind}/, {NAME}", figure, peers)]
+
+
+def _joined(recordings: Sequence[Path], path: Path) -> Path:
+    """Write the recordings one after another: a loop would be taken for the model's own."""
+    pcm16 = bytes(SAMPLE_RATE).join(_pcm16(recording) for recording in recordings)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(SAMPLE_BYTES)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(pcm16)
+    return path
+
+
+async def _speed(session: Session, peer: WhisperModel, path: Path) -> list[Row]:
+    await session.transcribe(SAMPLE, model=NAME)  # start and warm up everything
+    seconds = (await session.transcribe(path, model=NAME)).duration
+    peak, ours_s = await _with_peak(session.transcribe(path, model=NAME))
+    batched = BatchedInferencePipeline(peer)
+    sequential_s = median_s(lambda: list(peer.transcribe(str(path))[0]), 1)
+    batched_s = median_s(lambda: list(batched.transcribe(str(path), batch_size=4)[0]), 1)
+    return [
+        Row(
+            f"{seconds / 60:.1f} minutes of english/, {NAME}",
+            f"{ours_s / seconds:.3f} real-time factor",
+            f"faster-whisper: {sequential_s / seconds:.3f}; batched {batched_s / seconds:.3f}",
+        ),
+        Row(f"peak memory of its engine, {NAME}", f"{peak / 2**20:.0f} MiB"),
+    ]
+
+
+async def _with_peak(work: Coroutine[object, object, object]) -> tuple[int, float]:
+    """Return the most memory of the largest child process, in bytes, and the seconds of `work`."""
+    task, start_s, peak = asyncio.create_task(work), time.perf_counter(), 0
+    while not task.done():
+        for child in psutil.Process().children(recursive=True):
+            try:
+                peak = max(peak, child.memory_info().rss)
+            except psutil.NoSuchProcess:
+                continue  # a decoder has ended
+        await asyncio.wait({task}, timeout=POLL_S)
+    await task
+    return peak, time.perf_counter() - start_s
+
+
+def _batch_row(checkpoint: Path) -> Row:
+    """Measure the voice note as four windows in one call, and one after the other."""
+    model = Whisper.load(checkpoint)
+    features = [model.features(_pcm16(SAMPLE))] * 4
+    prompt = model.prompt("en")
+    together_s = median_s(lambda: model.generate(model.encode(features), [prompt] * 4), 3)
+    alone_s = median_s(
+        lambda: [model.generate(model.encode([each]), [prompt]) for each in features], 3
+    )
+    return Row("four windows in one call", f"{together_s:.2f} s", f"in turn: {alone_s:.2f} s")
+
+
+def _pcm16(path: Path) -> bytes:
+    return bytes((decode_audio(str(path)) * 32767).astype("<i2").tobytes())
+
+
+async def main() -> None:
+    """Print the table. Takes two minutes."""
+    with tempfile.TemporaryDirectory() as folder:
+        show(await rows(Path(folder)))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
