@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.models.store.checkpoints import write_hf
 from tests.whisper.weights import copy_of, whisper_folder
 from voxgate.errors import CheckpointError
 from voxgate.models.checkpoint import open_checkpoint, shape_of
@@ -15,6 +16,8 @@ from voxgate.whisper.languages import languages_by_vocabulary
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from voxgate.models.checkpoint import Layout
 
 
 def test_the_shape_is_read_from_the_weights() -> None:
@@ -67,3 +70,16 @@ def test_languages_follow_the_vocabulary() -> None:
     assert "yue" not in languages_by_vocabulary(51865)
     assert "yue" in languages_by_vocabulary(51866)
     assert "jv" in languages_by_vocabulary(51865)
+
+
+def test_a_voxtral_beside_other_files_is_a_voxtral(tmp_path: Path) -> None:
+    folder = write_hf(tmp_path / "voxtral")
+    (folder / "vocabulary.txt").write_text("of something else")
+    (folder / "model.bin").write_bytes(b"of something else")
+    assert open_checkpoint(folder).layout == "hf"
+
+
+@pytest.mark.parametrize("layout", [None, "ctranslate2"])
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, layout: Layout | None) -> None:
+    with pytest.raises(CheckpointError, match="not a readable folder"):
+        open_checkpoint(tmp_path / "none", layout)

@@ -5,16 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from voxgate.errors import CheckpointError
 from voxgate.voxtral.checkpoint import directory as voxtral
 from voxgate.voxtral.checkpoint.directory import CheckpointDirectory
 from voxgate.whisper.directory import (
-    CONFIG_FILE,
     MODEL_FILE,
-    TOKENIZER_FILE,
     VOCABULARY_FILES,
     WhisperDirectory,
-    is_whisper,
     open_whisper_directory,
 )
 
@@ -32,15 +28,10 @@ def open_checkpoint(path: str | Path, layout: Layout | None = None) -> Checkpoin
     `layout` chooses where several are present; None takes Hugging Face's, then Mistral's. Raises
     `CheckpointError`, which says what is missing or cannot be read.
     """
-    names = _file_names(path)
-    if layout == "ctranslate2" or (layout is None and _is_only_whisper(names)):
+    if layout is None and _is_only_whisper(_file_names(path)):
+        layout = "ctranslate2"
+    if layout == "ctranslate2":
         return open_whisper_directory(Path(path).expanduser().resolve())
-    if layout is None and names.intersection(VOCABULARY_FILES):
-        raise CheckpointError(
-            f"{path} has a Whisper's vocabulary and lacks {MODEL_FILE}, its weights. A Whisper of "
-            f"CTranslate2 is {MODEL_FILE} with {CONFIG_FILE} and {TOKENIZER_FILE}. Get the missing "
-            f"file."
-        )
     return voxtral.open_directory(path, layout)
 
 
@@ -54,9 +45,9 @@ def shape_of(checkpoint: Checkpoint) -> Shape:
 
 
 def _is_only_whisper(names: set[str]) -> bool:
-    """Return whether a folder holds a Whisper and no file of a Voxtral's weights."""
+    """Return whether a folder holds a Whisper, or a part of one, and no weights of a Voxtral."""
     others = {voxtral.SINGLE_FILE, voxtral.INDEX_FILE, voxtral.CONSOLIDATED_FILE}
-    return is_whisper(names) and not names & others
+    return bool(names.intersection((MODEL_FILE, *VOCABULARY_FILES))) and not names & others
 
 
 def _file_names(path: str | Path) -> set[str]:

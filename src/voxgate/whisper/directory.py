@@ -11,7 +11,6 @@ from voxgate.whisper.languages import ENGLISH_ONLY, languages_by_vocabulary
 from voxgate.whisper.model_file import read_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from pathlib import Path
 
 MODEL_FILE, CONFIG_FILE, TOKENIZER_FILE = "model.bin", "config.json", "tokenizer.json"
@@ -55,25 +54,31 @@ class WhisperDirectory:
         return self.languages != ENGLISH_ONLY
 
 
-def is_whisper(names: Collection[str]) -> bool:
-    """Return whether files of these names can be a model in CTranslate2's layout."""
-    return MODEL_FILE in names
-
-
 def open_whisper_directory(path: Path) -> WhisperDirectory:
     """Open a directory without reading weights.
 
     Raises `CheckpointError`, which says what is missing or cannot be read.
     """
-    present = {item.name for item in path.iterdir() if item.is_file()}
-    for name, what in ((CONFIG_FILE, "its configuration"), (TOKENIZER_FILE, "its vocabulary")):
+    try:
+        present = {item.name for item in path.iterdir() if item.is_file()}
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} is not a readable folder ({error.strerror}). Name the folder that contains a "
+            f"model's files."
+        ) from error
+    for name, what in (
+        (MODEL_FILE, "its weights"),
+        (CONFIG_FILE, "its configuration"),
+        (TOKENIZER_FILE, "its vocabulary"),
+    ):
         if name not in present:
             raise CheckpointError(
-                f"{path} has {MODEL_FILE} and no {name}, {what}. Get the file again."
+                f"{path} is a Whisper of CTranslate2 without {name}, {what}. Get the file again."
             )
     if not present.intersection(VOCABULARY_FILES):
         raise CheckpointError(
-            f"{path} has {MODEL_FILE} and neither {' nor '.join(VOCABULARY_FILES)}. Get it again."
+            f"{path} is a Whisper of CTranslate2 without {' or '.join(VOCABULARY_FILES)}. Get the "
+            f"file again."
         )
     model = path / MODEL_FILE
     return WhisperDirectory(path, _shape(model), (model,))

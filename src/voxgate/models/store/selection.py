@@ -27,7 +27,6 @@ from voxgate.whisper.directory import (
     MODEL_FILE,
     PREPROCESSOR_FILE,
     VOCABULARY_FILES,
-    is_whisper,
 )
 from voxgate.whisper.directory import TOKENIZER_FILE as WHISPER_TOKENIZER
 
@@ -46,7 +45,7 @@ SIDE_FILES: dict[Layout, tuple[str, ...]] = {
 
 def choose_layout(repository: str, names: Collection[str]) -> Layout:
     """Return the layout to fetch. Raises `CheckpointError` for a repository without any."""
-    if not any(name.endswith(WEIGHTS_SUFFIX) for name in names) and is_whisper(names):
+    if not any(name.endswith(WEIGHTS_SUFFIX) for name in names) and MODEL_FILE in names:
         if WHISPER_CONFIG not in names:
             raise CheckpointError(
                 f"{repository} has {MODEL_FILE} and no {WHISPER_CONFIG}. Choose another repository "
