@@ -1,6 +1,6 @@
 # One-word targets. Each makes .venv and installs what it needs, from Python, make and the package index.
 #
-#   make demo    transcribe samples/voice-note.flac with the embedded engine
+#   make demo    transcribe samples/voice-note.flac with Whisper base
 #   make serve   the server, on http://127.0.0.1:8000
 #   make test    every test, with branch coverage; WORKERS=4 runs so many at once
 #   make fuzz    10 000 spoilt requests to the server, by another seed each time
@@ -31,7 +31,7 @@ NATIVE := $(if $(shell command -v c++),kernels)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Voxgate needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v[:2])'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable ".[whisper]"
 	@touch $@
 
 # PyTorch by itself and first: what else wants it would fetch the newest with gigabytes of CUDA.
@@ -43,7 +43,6 @@ NATIVE := $(if $(shell command -v c++),kernels)
 
 .venv/test .venv/bench: .venv/%: .venv/voxtral
 	$(BIN)/python -m pip install --quiet --group $*
-	$(BIN)/python -m pip install --quiet --editable ".[whisper]"
 	@touch $@
 
 # Built by what the package index has of CMake and Ninja, in an environment that pip makes for it.

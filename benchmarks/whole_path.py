@@ -14,7 +14,8 @@ import jiwer
 from benchmarks.recordings import SAMPLE, looped, real_recordings
 from benchmarks.table import Row, median_async_s, median_s
 from voxgate.audio.spool import Audio
-from voxgate.pipeline.session import DEFAULT_MODEL, Session
+from voxgate.models.catalogue import DEFAULT_MODEL
+from voxgate.pipeline.session import Session
 from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options

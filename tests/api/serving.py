@@ -99,7 +99,7 @@ async def serving(
     session: Callable[[Settings], Session] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """Serve a scripted provider and the embedded model, or what `session` returns."""
+    """Serve a scripted provider and the built-in model, or what `session` returns."""
     scripted = provider or Scripted()
     spool = folder / "spool"
     chosen = replace(Settings(), home=folder / "home", spool_dir=spool, **settings)

@@ -25,7 +25,7 @@ SCRIPTS = Path(__file__).parents[1] / "clients"
 ENVIRONMENTS = Path(__file__).parents[2] / ".venv" / "clients"
 DEADLINE_S = 300.0  # tells slow from never: tests/processes.py
 
-ENGLISH = "cmusphinx/en-us"
+ENGLISH = "Systran/faster-whisper-base"
 SLOW_S = 20.0
 PATIENCE_S = 5.0  # of OpenRouter's client, by default, without a byte
 TIMES: dict[str, Any] = {
@@ -181,7 +181,7 @@ async def test_openai_reads_text_and_subtitles(tmp_path: Path) -> None:
 async def test_a_generation_is_found_by_its_header(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         heard, refused = await OPENAI.do(
-            OPENAI.transcription(server, name=RAW), OPENAI.transcription(server, language="fr")
+            OPENAI.transcription(server, name=RAW), OPENAI.transcription(server, language="eo")
         )
         id_ = heard["headers"]["x-generation-id"]
         (found,) = await OPENROUTER.do(
@@ -265,12 +265,12 @@ async def test_permanent_errors_are_raised_at_once(tmp_path: Path, client: Clien
     large.write_bytes(SAMPLE.read_bytes() * 100)  # far more than fits into sockets' buffers
     async with serving(tmp_path, max_upload_bytes=2**20) as server:
         answers = await client.do(
-            client.transcription(server, language="fr"),
+            client.transcription(server, language="eo"),
             {**client.transcription(server), "key": "sk-vg-nobody"},
             client.transcription(server, model="scripted/two"),
             client.transcription(server, large),
         )
-    raised(client, answers[0], 400, "does not know the language 'fr'. It knows: en, de.")
+    raised(client, answers[0], 400, "does not know the language 'eo'. It knows: en, de.")
     raised(client, answers[1], 401, "The key is not valid here")
     raised(client, answers[2], 404, "No model is called 'scripted/two'.")
     raised(client, answers[3], 413, "VOXGATE_MAX_UPLOAD_BYTES")

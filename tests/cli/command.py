@@ -17,13 +17,14 @@ from typing import IO, TYPE_CHECKING
 
 from tests.processes import heed_signals
 from tests.sounds import RATE, Pcm, sample
+from tests.whisper.weights import install_links
 
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Iterator
 
 DEADLINE_S = 300.0  # long enough to tell slow from stuck: see tests/processes.py
-MODEL = ("-m", "cmusphinx/en-us")
+MODEL = ("-m", "Systran/faster-whisper-base")
 CLIP_WORDS = "train stopped outside the city"
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 
@@ -111,8 +112,13 @@ class CliRunner:
 
 
 @contextmanager
-def isolated_cli(folder: Path) -> Iterator[CliRunner]:
-    """Yield a runner, then check that its commands left the temporary folder empty."""
+def isolated_cli(folder: Path, *, installed: bool = True) -> Iterator[CliRunner]:
+    """Yield a runner, then check that its commands left the temporary folder empty.
+
+    Its home has the built-in model, unless it is to be empty.
+    """
+    if installed:
+        install_links(folder / "home")
     with tempfile.TemporaryDirectory(prefix="vg-") as temp:
         yield CliRunner(folder, Path(temp))
         wait_until(lambda: not any(Path(temp).iterdir()))

@@ -13,6 +13,13 @@ def cli(tmp_path: Path) -> Iterator[CliRunner]:
         yield runner
 
 
+@pytest.fixture
+def empty_cli(tmp_path: Path) -> Iterator[CliRunner]:
+    """Return a runner whose home is not there yet."""
+    with isolated_cli(tmp_path, installed=False) as runner:
+        yield runner
+
+
 @pytest.fixture(scope="session")
 def spoken() -> Pcm:
     return clip()

@@ -43,7 +43,7 @@ def test_one_profile_alone(cli: CliRunner, digits: Path) -> None:
     ("arguments", "sentence"),
     [
         (("--profile", "int4"), "No profile is called 'int4'. There are exact, balanced, fast."),
-        (("cmusphinx/en-us",), "has no profiles"),
+        (("Systran/faster-whisper-base",), "has no profiles"),
         (("nothing-here",), "nothing-here"),
     ],
 )

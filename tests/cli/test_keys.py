@@ -20,6 +20,12 @@ SECRET = re.compile(r"sk-vg-[A-Za-z0-9_-]{43}\n")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
+@pytest.fixture
+def cli(empty_cli: CliRunner) -> CliRunner:
+    """Without any model: these tests look at everything in the home."""
+    return empty_cli
+
+
 def made(cli: CliRunner, name: str) -> str:
     """A key, made without the command."""
 

@@ -34,6 +34,12 @@ MEGABYTE = 2**20
 
 
 @pytest.fixture
+def cli(empty_cli: CliRunner) -> CliRunner:
+    """Without any model: these tests look at everything in the home."""
+    return empty_cli
+
+
+@pytest.fixture
 def hub() -> Iterator[Hub]:
     with Hub().running() as running:
         running.repositories[NAME] = Repository.from_folder(CHECKPOINT)

@@ -39,6 +39,12 @@ sys.addaudithook(_see)
 
 
 @pytest.fixture
+def cli(empty_cli: CliRunner) -> CliRunner:
+    """Without any model: these tests look at everything in the home."""
+    return empty_cli
+
+
+@pytest.fixture
 def hub(cli: CliRunner) -> Iterator[Hub]:
     with Hub().running() as running:
         running.repositories[NAME] = Repository.from_folder(write_hf(cli.folder / "origin"))

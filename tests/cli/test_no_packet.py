@@ -91,7 +91,6 @@ def test_every_process_blocks_the_network(
 ) -> None:
     write_wav(cli.folder / "a.wav", spoken)
     if how == "file":
-        (cli.folder / "home").mkdir()
         (cli.folder / "home" / "config.toml").write_text("offline = true\n")
     option = ("--offline",) if how == "option" else ()
     done = cli.run(*option, "transcribe", "a.wav", *MODEL, **journal)
@@ -110,7 +109,8 @@ async def test_settings_of_a_program_reach_its_child_processes(
     assert witnessed(cli) == {"voxgate.audio.decoder.server", "voxgate.engine"}
 
 
-def test_a_hub_on_the_loopback_cannot_redirect_to_the_network(cli: CliRunner) -> None:
+def test_a_hub_on_the_loopback_cannot_redirect_to_the_network(empty_cli: CliRunner) -> None:
+    cli = empty_cli
     with Hub().running() as hub:
         hub.repositories["acme/a"] = Repository.from_folder(write_hf(cli.folder / "origin"))
         hub.cdn = NOWHERE

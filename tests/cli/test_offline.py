@@ -126,7 +126,7 @@ def test_every_use_of_the_network_is_refused_before_it_is_tried(
     elif how == "variable":
         settings = {**settings, "VOXGATE_OFFLINE": "yes"}
     else:
-        (cli.folder / "home").mkdir()
+        (cli.folder / "home").mkdir(exist_ok=True)
         (cli.folder / "home" / "config.toml").write_text("offline = true\n", "utf-8")
     done = cli.run(*arguments, **environment(settings | witness))
     assert done.returncode == 1

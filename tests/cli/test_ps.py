@@ -20,7 +20,7 @@ from tests.sounds import encode
 if TYPE_CHECKING:
     from tests.cli.command import CliRunner
 
-MODEL = "cmusphinx/en-us"
+MODEL = "Systran/faster-whisper-base"
 DIGITS = Path(__file__).parents[1] / "data" / "voxtral-digits"
 
 
@@ -107,7 +107,7 @@ async def test_a_model_in_use_is_not_removed(cli: CliRunner) -> None:
     [
         ((), 2, "Name the model to unload, or write --all."),
         (("--all", MODEL), 2, "Name the model to unload, or write --all."),
-        (("cmusphinx/en",), 2, "No model is called 'cmusphinx/en'"),
+        (("Systran/faster-whisper-bass",), 2, "No model is called 'Systran/faster-whisper-bass'"),
         (("voxtral-mini-latest",), 1, "`voxgate models pull mistralai/Voxtral-Mini-3B-2507`"),
         ((MODEL,), 0, f"{MODEL} is not in memory."),
         (("--all",), 0, "no model is in memory."),

@@ -15,7 +15,8 @@ from tests.sounds import Pcm
 from voxgate.transcript.formats import WRITERS
 
 KEY = "sk-vg-0123456789abcdef"
-ONE = http(200, {"data": [{"id": "cmusphinx/en-us"}]})
+NAME = "Systran/faster-whisper-base"
+ONE = http(200, {"data": [{"id": NAME}]})
 WORDS = "train stopped\noutside the city\n"  # of the golden answer, as txt
 NOTE = b"RIFF, to a client as good as any"
 
@@ -82,10 +83,10 @@ def test_the_only_model_is_used_and_named(cli: CliRunner, note: Path) -> None:
     with wire(ONE, http(200, GOLDEN)) as server:
         done = cli.run("transcribe", note, VOXGATE_SERVER=f"{server.url}/api/v1/", VOXGATE_KEY=KEY)
         assert (done.returncode, done.stdout) == (0, WORDS)
-        assert done.stderr == "voxgate: cmusphinx/en-us is used: the server has no other model.\n"
+        assert done.stderr == f"voxgate: {NAME} is used: the server has no other model.\n"
         asked, sent = server.requests
         assert asked.headers["authorization"] == sent.headers["authorization"] == f"Bearer {KEY}"
-        assert sent.json()["model"] == "cmusphinx/en-us"
+        assert sent.json()["model"] == NAME
 
 
 @pytest.mark.parametrize(

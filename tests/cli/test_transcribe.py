@@ -25,11 +25,11 @@ from voxgate.transcript.formats import WRITERS
 def test_only_the_words_go_to_standard_output(cli: CliRunner) -> None:
     done = cli.run("transcribe", SAMPLE)
     assert done.returncode == 0
-    assert done.stdout.count("\n") == 1
+    assert done.stdout.count("\n") == 4  # sentences
     assert CLIP_WORDS in done.stdout
     (line,) = done.stderr.splitlines()
-    assert "no Voxtral model is installed" in line
-    assert "cmusphinx/en-us" in line
+    assert "Systran/faster-whisper-base is used" in line
+    assert "`voxgate models pull mistralai/Voxtral-Mini-3B-2507`" in line
 
 
 def test_figures_follow_the_transcript_and_a_named_model_needs_no_notice(
@@ -45,10 +45,10 @@ def test_figures_follow_the_transcript_and_a_named_model_needs_no_notice(
 
 def test_an_ignored_option_is_a_warning(cli: CliRunner, spoken: Pcm) -> None:
     write_wav(cli.folder / "note.wav", spoken)
-    done = cli.run("transcribe", "note.wav", *MODEL, "--temperature", "0.5", "--seed", "7")
+    done = cli.run("transcribe", "note.wav", *MODEL, "--top-p", "0.5", "--seed", "7")
     assert done.returncode == 0
     assert CLIP_WORDS in done.stdout
-    assert [line.split("'")[1] for line in done.stderr.splitlines()] == ["temperature", "seed"]
+    assert [line.split("'")[1] for line in done.stderr.splitlines()] == ["top_p", "seed"]
 
 
 def test_a_terminal_shows_progress(cli: CliRunner, spoken: Pcm) -> None:

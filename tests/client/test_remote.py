@@ -22,7 +22,7 @@ from voxgate.errors import ServerError, UnusableServerError, UsageError
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options, Transcript
 
-MODEL = "cmusphinx/en-us"
+MODEL = "Systran/faster-whisper-base"
 KEY = "sk-vg-0123456789abcdef"
 JSON = json.dumps(GOLDEN).encode()
 EXPECTED = parse_transcript(GOLDEN, model=MODEL)

@@ -43,7 +43,7 @@ def test_the_response_of_a_voxgate_server() -> None:
             ),
         ),
         duration=2.5,
-        model="cmusphinx/en-us",
+        model="Systran/faster-whisper-base",
         language="en",
         notices=(Notice("clock_jump", "The recording jumps."),),
     )

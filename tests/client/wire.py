@@ -22,7 +22,7 @@ GOLDEN: dict[str, Any] = {
     "duration": 2.5,
     "text": "train stopped outside the city",
     "language": "en",
-    "model": "cmusphinx/en-us",
+    "model": "Systran/faster-whisper-base",
     "usage": {"seconds": 2.5, "cost": 0.0, "prompt_audio_seconds": 3},
     "segments": [
         {

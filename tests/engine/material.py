@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 import wave
+from contextlib import closing
 from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, Any
@@ -18,15 +19,16 @@ from voxgate.engine.queue import WindowRequest
 from voxgate.transcript.values import Done, Event, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Sequence
 
     from voxgate.audio.spool import Audio
     from voxgate.engine.backend import Scheduler
+    from voxgate.engine.group_scheduler import RecogniseGroup
     from voxgate.providers.base import Provider
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-VOICE_NOTE_WORDS = "i am running late because the train stopped outside the city"
-MODEL = "cmusphinx/en-us"
+VOICE_NOTE_WORDS = "I am running late because the train stopped outside the city"
+MODEL = "Systran/faster-whisper-base"
 SECOND = 32_000  # bytes of PCM16 at 16 kHz
 DEADLINE_S = 300.0  # tells slow from never: tests/processes.py
 
@@ -68,6 +70,22 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
+def one_by_one(
+    recognise: Callable[[bytes, Options], Generator[Event, None, None]],
+) -> RecogniseGroup:
+    """The function of a group for a script of one window: its PCM16 and options."""
+
+    def recognise_group(
+        requests: Sequence[WindowRequest],
+    ) -> Generator[tuple[WindowRequest, Event] | None, None, None]:
+        for request in requests:
+            with closing(recognise(request.pcm16, request.options)) as events:
+                for event in events:
+                    yield request, event
+
+    return recognise_group
+
+
 class Caller:
     """Gives a scheduler one window and records its events.
 
@@ -99,8 +117,13 @@ class Caller:
 
 
 async def is_transcribed(engine: Provider, window: Audio) -> bool:
-    """Transcribe a window, and return whether its last event says that it is done, in English."""
-    return [event async for event in engine.transcribe(window, Options())][-1] == Done("en")
+    """Transcribe a window, and return whether its last event says that it is done."""
+    return is_done([event async for event in engine.transcribe(window, Options())][-1])
+
+
+def is_done(event: object) -> bool:
+    """Return whether an event says that a window is done."""
+    return isinstance(event, Done)
 
 
 def entries(folder: Path) -> int:

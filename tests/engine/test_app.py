@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from tests.engine.material import DEADLINE_S
+from tests.engine.material import DEADLINE_S, one_by_one
 from voxgate.engine.app import create_app
-from voxgate.engine.group_scheduler import GroupScheduler, one_by_one
+from voxgate.engine.group_scheduler import GroupScheduler
 from voxgate.engine.protocol import Failure, decode
 from voxgate.errors import AudioError
 from voxgate.models.capabilities import Capabilities

@@ -7,6 +7,6 @@ from voxgate.models.catalogue import BUILT_IN_MODELS
 
 
 def test_a_model_that_is_not_installed_is_not_loaded() -> None:
-    spec = replace(BUILT_IN_MODELS[MODEL], distributions=("pocketsphinx", "no-such-thing"))
+    spec = replace(BUILT_IN_MODELS[MODEL], distributions=("faster-whisper", "no-such-thing"))
     with raises("no_endpoints", match="no-such-thing"):
         load_model(spec)

@@ -6,9 +6,9 @@ from threading import Event as Flag
 
 import pytest
 
-from tests.engine.material import DEADLINE_S, wait_until
+from tests.engine.material import DEADLINE_S, one_by_one, wait_until
 from tests.failures import raises
-from voxgate.engine.group_scheduler import GroupScheduler, one_by_one
+from voxgate.engine.group_scheduler import GroupScheduler
 from voxgate.engine.queue import WindowRequest
 from voxgate.transcript.values import Done, Event, Options, Progress
 

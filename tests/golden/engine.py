@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MODEL = "cmusphinx/en-us"
+MODEL = "Systran/faster-whisper-base"
 UNSTABLE = NUMBERS | {"confidence"}
 HEADER = "Voxgate-Options"
 

@@ -26,13 +26,13 @@ KNOWN = DATA / "home.known.json"
 MODEL = "acme/tiny"
 LEDGER = "ledger.sqlite3"
 POST = "/audio/transcriptions"
-SPHINX = "cmusphinx/en-us"
+WHISPER = "Systran/faster-whisper-base"
 CONFIG = '# Settings of an old home.\nmax_decoders = 3\nwhile_loading = "refuse"\n'
 
 
 def write(folder: Path) -> None:
     """Make a home with the present code and keep it: only when the format is meant to change."""
-    with isolated_cli(folder) as cli:
+    with isolated_cli(folder, installed=False) as cli:
         known = asyncio.run(_lived(cli))
         source = checkpoint.write(folder / "tiny", width=16, texts=64)
         for call in (
@@ -49,7 +49,9 @@ def write(folder: Path) -> None:
         ledger.close()
         (home / "config.toml").write_text(CONFIG, "utf-8")
         shutil.rmtree(HOME, ignore_errors=True)
-        shutil.copytree(home, HOME, ignore=shutil.ignore_patterns("run", ".*", "*-wal", "*-shm"))
+        shutil.copytree(
+            home, HOME, ignore=shutil.ignore_patterns("run", ".*", "*-wal", "*-shm", "Systran")
+        )
         shutil.copyfile(folder / "bundle", BUNDLE)
         KNOWN.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
 
@@ -64,7 +66,7 @@ async def _lived(cli: CliRunner) -> dict[str, Any]:
     ids = []
     async with served(cli) as server:
         for sound in (wav, b"This is a text and no sound."):
-            body = recording(sound, model=SPHINX, user="user", session_id="session")
+            body = recording(sound, model=WHISPER, user="user", session_id="session")
             headers = _bearer(keys["alice"]) | {"HTTP-Referer": "https://a.example"}
             answer = await server.client.post(POST, json=body, headers=headers)
             ids.append(answer.headers["x-generation-id"])
@@ -80,7 +82,7 @@ def collect(folder: Path) -> dict[str, Case]:
     """Open a copy of the old home with the present code, then make a new one beside it."""
     known = json.loads(KNOWN.read_text("utf-8"))
     (folder / "new").mkdir()
-    with isolated_cli(folder) as cli:
+    with isolated_cli(folder, installed=False) as cli:
         _copy(folder / "home")
         found = _listed(cli)
         found |= asyncio.run(_served(cli, known))
@@ -88,7 +90,7 @@ def collect(folder: Path) -> dict[str, Case]:
         removed = cli.run("models", "rm", MODEL)
         left = sorted(path.name for path in (folder / "home" / "models" / "acme").iterdir())
         found["removed"] = case({"code": removed.returncode, "left": left, "prose": removed.stderr})
-    with isolated_cli(folder / "new") as cli:
+    with isolated_cli(folder / "new", installed=False) as cli:
         return found | _fresh(cli)
 
 
@@ -131,7 +133,7 @@ async def _served(cli: CliRunner, known: dict[str, Any]) -> dict[str, Case]:
             answer = await server.client.get("/generation", params={"id": id_}, headers=headers)
             name = f"generation {len(found)}"
             found[name] = case([answer.status_code, answer.json()], numbers=set(), volatile=False)
-        body = recording(b"", model=SPHINX)
+        body = recording(b"", model=WHISPER)
         for name, key in known["keys"].items():
             answer = await server.client.post(POST, json=body, headers=_bearer(key))
             found[f"key of {name}"] = case([answer.status_code, answer.json()])

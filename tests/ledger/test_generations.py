@@ -22,7 +22,7 @@ TEXTS = [
 
 
 def generation(**changes: Any) -> Generation:
-    return replace(Generation("gen-stt-1", None, "cmusphinx/en-us"), **changes)
+    return replace(Generation("gen-stt-1", None, "Systran/faster-whisper-base"), **changes)
 
 
 async def finish(ledger: Ledger, **outcome: Any) -> None:

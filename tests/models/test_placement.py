@@ -69,8 +69,8 @@ def test_a_model_that_returns_from_a_gpu_has_the_windows_of_a_cpu(spec: ModelSpe
 
 
 def test_a_model_without_profiles_is_not_placed() -> None:
-    sphinx = BUILT_IN_MODELS["cmusphinx/en-us"]
-    assert place_model(sphinx, Settings(device="cuda"), lambda: [LARGE]) is sphinx
+    whisper = BUILT_IN_MODELS["Systran/faster-whisper-base"]
+    assert place_model(whisper, Settings(device="cuda"), lambda: [LARGE]) is whisper
 
 
 def test_placement_does_not_import_torch() -> None:

@@ -11,14 +11,15 @@ from tests.engine.material import wait_until
 from voxgate.models.catalogue import BUILT_IN_MODELS
 from voxgate.models.running import EngineRecord, published_record, running_engines
 
-SPEC = BUILT_IN_MODELS["cmusphinx/en-us"]
+SPEC = BUILT_IN_MODELS["Systran/faster-whisper-base"]
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from voxgate.models.catalogue import BUILT_IN_MODELS
 from voxgate.models.running import EngineRecord, published_record
-record = EngineRecord.for_process(BUILT_IN_MODELS["cmusphinx/en-us"], Path("/nowhere/engine"))
+(spec,) = BUILT_IN_MODELS.values()
+record = EngineRecord.for_process(spec, Path("/nowhere/engine"))
 with published_record(record, Path(sys.argv[1])):
     print("published", flush=True)
     sys.stdin.read()

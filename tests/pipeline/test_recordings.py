@@ -1,4 +1,4 @@
-"""Real recordings: the times of words depend on the pipeline, their number on the engine."""
+"""Real recordings: the times of words, and how many are right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.sounds import real_speech
 
 
 async def test_real_recordings_are_transcribed() -> None:
-    """The engine's error rate is poor, and known: twice that would be a fault of the pipeline."""
+    """The engine's error rate is known: half as much again would be a fault of the pipeline."""
     said, heard = list[str](), list[str]()
     async with voxgate.Session(voxgate.Settings()) as session:
         for words in sorted(real_speech().glob("*.txt")):
@@ -25,4 +25,4 @@ async def test_real_recordings_are_transcribed() -> None:
             assert all(a.end <= b.start for a, b in itertools.pairwise(transcript.words))
     rate = jiwer.wer(said, heard)
     print(f"word error rate {rate:.3f}")
-    assert rate < 0.9
+    assert rate < 0.2

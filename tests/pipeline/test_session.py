@@ -1,4 +1,4 @@
-"""The whole product from Python, with the embedded engine."""
+"""The whole product from Python, with the built-in model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def test_a_recording_to_words_in_one_call() -> None:
     transcript = voxgate.transcribe(SAMPLE)
     assert "the train stopped outside the city" in transcript.text
-    assert transcript.model == "cmusphinx/en-us"
+    assert transcript.model == "Systran/faster-whisper-base"
     assert transcript.language == "en"
     assert transcript.duration == len(sample()) / RATE
     words = transcript.words
@@ -37,10 +37,10 @@ def test_a_recording_to_words_in_one_call() -> None:
 
 
 def test_unknown_model_and_language_are_refused_at_once(tmp_path: Path) -> None:
-    with pytest.raises(errors.UnknownModelError, match="cmusphinx/en-us"):
-        voxgate.transcribe(SAMPLE, "cmusphinx/en")
-    with raises("unsupported_language", match="'fr'"):
-        voxgate.transcribe(SAMPLE, language="fr")
+    with pytest.raises(errors.UnknownModelError, match="Systran/faster-whisper-base"):
+        voxgate.transcribe(SAMPLE, "Systran/faster-whisper-bass")
+    with raises("unsupported_language", match="'eo'"):
+        voxgate.transcribe(SAMPLE, language="eo")
     with raises("unreadable_audio"):
         voxgate.transcribe(tmp_path / "none.wav")
 

@@ -15,7 +15,7 @@ async def test_callers_are_refused_while_it_loads(
 ) -> None:
     settings = Settings(home=tmp_path, while_loading="refuse")
     engines.append(engine := LocalEngine(MODEL, settings))
-    with raises("model_loading", match=r"cmusphinx/en-us is being loaded") as refused:
+    with raises("model_loading", match=r"Systran/faster-whisper-base is being loaded") as refused:
         engine.admit()
     assert refused.value.status == 503
     assert isinstance(refused.value, BusyError)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from voxgate.models.catalogue import BUILT_IN_MODELS, why_not_installed
 from voxgate.models.store.packaged import WHISPER_BASE, install_packaged
 from voxgate.models.store.registry import Registry
 from voxgate.settings import Settings
@@ -24,12 +25,29 @@ def _joined_home() -> Path:
     return home
 
 
+def is_packaged() -> bool:
+    """Return whether the packages of the weights, and of the engine, are installed."""
+    return why_not_installed(BUILT_IN_MODELS[WHISPER_BASE.name]) is None
+
+
 def whisper_folder() -> Path:
     """Return the folder of Whisper base; skips where its packages are not installed."""
-    if not WHISPER_BASE.is_available:
+    if not is_packaged():
         pytest.skip(f"{' and '.join(WHISPER_BASE.distributions)} are not installed")
     (record,) = Registry.open(Settings(home=_joined_home())).list()
     return record.folder
+
+
+def install_links(home: Path) -> None:
+    """Install Whisper base in a new home by hard links, so that no test joins it again."""
+    if is_packaged():
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copytree(
+            _joined_home() / "models",
+            home / "models",
+            copy_function=os.link,
+            ignore=shutil.ignore_patterns(".*"),
+        )
 
 
 def copy_of(folder: Path, target: Path, *without: str) -> Path:

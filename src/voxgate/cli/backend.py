@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
     from voxgate.transcript.values import Options, Transcript
 
-FALLBACK_NOTICE = (
-    "no Voxtral model is installed, so {model} is used: small, English only, and rough. "
-    "`voxgate models pull mistralai/Voxtral-Mini-3B-2507` gets a better one."
+BUILT_IN_NOTICE = (
+    "{model} is used, the model that comes with Voxgate; -m names another, and "
+    "`voxgate models pull mistralai/Voxtral-Mini-3B-2507` gets Voxtral."
 )
 NEWEST_NOTICE = "{model} is used, the model that was installed last; -m names another."
 ONLY_MODEL_NOTICE = "{model} is used: the server has no other model."
@@ -134,13 +134,13 @@ class LocalBackend:
 
     def __init__(self, settings: Settings, model: str | None, options: Options) -> None:
         from voxgate.models.available import AvailableModels
-        from voxgate.models.catalogue import find_model
-        from voxgate.pipeline.session import DEFAULT_MODEL
+        from voxgate.models.catalogue import DEFAULT_MODEL, find_model
 
         models = AvailableModels(settings)
-        newest = models.newest() if model is None else None
-        name = model or newest or DEFAULT_MODEL
-        self._notice = None if model else (NEWEST_NOTICE if newest else FALLBACK_NOTICE)
+        name = model or models.default()
+        self._notice = BUILT_IN_NOTICE if name == DEFAULT_MODEL else NEWEST_NOTICE
+        if model:
+            self._notice = ""
         self._settings = settings
         self._spec = find_model(name, models)
         self._spec.capabilities.check(self._spec.name, options)

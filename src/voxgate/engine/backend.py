@@ -1,7 +1,7 @@
 """A loaded model inside an engine's process: the `Backend` and `Scheduler` protocols.
 
-`GroupScheduler` gives the model the windows that wait, together as Whisper allows, or one by one as
-PocketSphinx requires. `BatchScheduler` takes one step for many windows at once, as Voxtral allows.
+`GroupScheduler` gives the model the windows that wait in one call, as Whisper requires.
+`BatchScheduler` takes one step for many windows at once, as Voxtral allows.
 """
 
 from __future__ import annotations

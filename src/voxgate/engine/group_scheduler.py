@@ -1,4 +1,4 @@
-"""`GroupScheduler`: the windows that wait are recognised as a group, or one after another."""
+"""`GroupScheduler`: the windows that wait are recognised as a group."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from voxgate.engine.queue import WindowRequest
-    from voxgate.transcript.values import Event, Options
+    from voxgate.transcript.values import Event
 
-    RecogniseWindow: TypeAlias = Callable[[bytes, Options], Generator[Event, None, None]]
     RecogniseGroup: TypeAlias = Callable[
         [Sequence[WindowRequest]], Generator[tuple[WindowRequest, Event] | None, None, None]
     ]
@@ -25,20 +24,6 @@ if TYPE_CHECKING:
 BUSY_SHARE = 0.1  # of a core: a long step that uses less of it is stalled
 
 logger = logging.getLogger(__name__)
-
-
-def one_by_one(recognise: RecogniseWindow) -> RecogniseGroup:
-    """Return the function of a group for a model that takes one window: its PCM16 and options."""
-
-    def recognise_group(
-        requests: Sequence[WindowRequest],
-    ) -> Generator[tuple[WindowRequest, Event] | None, None, None]:
-        for request in requests:
-            with closing(recognise(request.pcm16, request.options)) as events:
-                for event in events:
-                    yield request, event
-
-    return recognise_group
 
 
 class GroupScheduler:

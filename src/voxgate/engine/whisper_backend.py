@@ -52,7 +52,7 @@ class WhisperBackend:
     def recognise(
         self, requests: Sequence[WindowRequest]
     ) -> Generator[tuple[WindowRequest, Event] | None, None, None]:
-        """Yield every window's segments and `Done`, and None after each other call of the model.
+        """Yield every window's start, segments and `Done`, and None after each call of the model.
 
         Raises `UsageError` for half a sample.
         """
@@ -65,6 +65,8 @@ class WhisperBackend:
         requests = [request for request in requests if request not in silent]
         if not requests:
             return
+        for request in requests:
+            yield request, Progress(0.0)
         encoded = self._model.encode([self._model.features(each.pcm16) for each in requests])
         yield None
         options = [_decoding_options(request.options) for request in requests]

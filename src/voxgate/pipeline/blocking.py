@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from voxgate.errors import UsageError
-from voxgate.pipeline.session import DEFAULT_MODEL, Session
+from voxgate.models.catalogue import DEFAULT_MODEL
+from voxgate.pipeline.session import Session
 from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:

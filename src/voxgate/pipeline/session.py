@@ -12,7 +12,13 @@ from voxgate.audio.source import Source
 from voxgate.errors import EngineStartError, UsageError
 from voxgate.fair_queue import FairQueue
 from voxgate.models.available import AvailableModels
-from voxgate.models.catalogue import ModelSpec, find_model, find_named_model, why_not_installed
+from voxgate.models.catalogue import (
+    DEFAULT_MODEL,
+    ModelSpec,
+    find_model,
+    find_named_model,
+    why_not_installed,
+)
 from voxgate.models.placement import place_model
 from voxgate.pipeline.budget import AcceptedOptions, accept_options
 from voxgate.pipeline.job import JobProgress, TranscriptionJob
@@ -31,9 +37,6 @@ if TYPE_CHECKING:
     from voxgate.pipeline.trace import Trace
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
-
-DEFAULT_MODEL = "cmusphinx/en-us"
-"""The model whose weights come inside its package: it works anywhere, at once, offline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Session:
         self._arbiters = MemoryArbiters(self.settings)
         self._start = start or self._start_local
         self._decoders = DecoderPool(self.settings)
-        # By address and revision: a model may have several names, and a folder may get new files.
+        # By identity: a model may have several names, and a folder may get new files.
         self._slots: dict[tuple[str, str | None], _ProviderSlot] = {}
         self._closed = False
 
@@ -162,14 +165,13 @@ class Session:
         return place_model(spec, self.settings)
 
     def _slot(self, spec: ModelSpec) -> _ProviderSlot:
-        key = spec.address, spec.revision
-        if key not in self._slots:
+        if spec.identity not in self._slots:
             if reason := why_not_installed(spec):
                 raise EngineStartError(reason, code="no_endpoints")
             provider = self._start(spec, self.settings)
             queue = FairQueue(provider.capabilities.concurrency)
-            self._slots[key] = _ProviderSlot(provider, queue)
-        return self._slots[key]
+            self._slots[spec.identity] = _ProviderSlot(provider, queue)
+        return self._slots[spec.identity]
 
     def _slot_of(self, provider: Provider) -> _ProviderSlot:
         for slot in self._slots.values():

@@ -20,7 +20,7 @@ class Provider(Protocol):
 
     @property
     def name(self) -> str:
-        """The model's full name, e.g. `cmusphinx/en-us`."""
+        """The model's full name, e.g. `Systran/faster-whisper-base`."""
 
     @property
     def revision(self) -> str | None:

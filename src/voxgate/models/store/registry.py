@@ -176,6 +176,13 @@ class Registry:
 
         The caller holds its lock. What a killed process has left of its installation is deleted.
         """
+        record = self.get_unchanged(name, revision)
+        if record is not None:
+            self._clean_up(record)
+        return record
+
+    def get_unchanged(self, name: str, revision: str) -> ModelRecord | None:
+        """Return the model if it is installed at that revision with unchanged files, else None."""
         record = self.get(name)
         if record is None or record.revision != revision:
             return None
@@ -183,7 +190,6 @@ class Registry:
             self.check_unchanged(record)
         except ChangedCheckpointError:
             return None
-        self._clean_up(record)
         return record
 
     def check_not_added(self, name: str) -> None:
