@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from voxgate.audio.spool import Audio
     from voxgate.errors import VoxgateError
-    from voxgate.transcript.values import Event, Options, TimeSource
+    from voxgate.transcript.values import Decoding, Event, Options, TimeSource
 
 
 @dataclass
@@ -24,7 +24,8 @@ class Scripted:
 
     `faults` gives, by the window's number of arrival, the errors of its first attempts; `gate` is
     awaited before each answer, with that number; `says` makes the answer of that number and of the
-    options: a text, of which each word is a token. `honours` are options that the model fulfils.
+    options: a text, of which each word is a token. `language` makes the language of that number,
+    and its probability. `honours` are options that the model fulfils.
     """
 
     window_s: float = 30.0
@@ -39,6 +40,10 @@ class Scripted:
     revision: str | None = None
     profile: str | None = None
     vocabulary: bool = False
+    translates: bool = False
+    doubt: str | None = None
+    decoding: Decoding | None = None
+    language: Callable[[int], tuple[str, float | None]] = lambda _: ("en", None)
     windows: list[Audio] = field(default_factory=list)
     options: list[Options] = field(default_factory=list)
     running: int = 0
@@ -59,6 +64,7 @@ class Scripted:
             times=self.times,
             concurrency=self.concurrency,
             options=self.honours,
+            translates=self.translates,
             vocabulary=self.vocabulary,
         )
 
@@ -78,9 +84,20 @@ class Scripted:
             text = f"from {window.start_s:.2f}" if not self.says else self.says(number, options)
             source: TimeSource = "speech_region" if self.times == "none" else "recognised"
             yield Segment(
-                text, 0.0, window.duration_s, confidence=self.confidence, time_source=source
+                text,
+                0.0,
+                window.duration_s,
+                confidence=self.confidence,
+                time_source=source,
+                doubt=self.doubt,
+                decoding=self.decoding,
             )
-            yield Done("en", tokens=len(text.split()) if self.says else 0)
+            language, probability = self.language(number)
+            yield Done(
+                language,
+                tokens=len(text.split()) if self.says else 0,
+                language_probability=probability,
+            )
         finally:
             self.running -= 1
 

@@ -178,6 +178,26 @@ async def test_openai_reads_text_and_subtitles(tmp_path: Path) -> None:
     assert vtt.startswith("WEBVTT")
 
 
+async def test_openai_translates(tmp_path: Path) -> None:
+    name = "audio.translations.create"
+    able = Scripted(translates=True, language=lambda _: ("de", 0.75), says=lambda *_: "A word.")
+    async with serving(tmp_path, able) as server:
+        plain, verbose, srt = await OPENAI.do(
+            OPENAI.transcription(server, name=name),
+            OPENAI.transcription(server, name=name, response_format="verbose_json"),
+            OPENAI.transcription(server, name=name, response_format="srt", prompt="A talk."),
+        )
+    assert [each["type"] for each in (plain, verbose, srt)] == [
+        *("Translation", "TranslationVerbose", "str")
+    ]
+    assert plain["value"]["text"] == verbose["value"]["text"] == "A word."
+    assert verbose["value"]["task"] == "translate"
+    assert verbose["value"]["language"] == "en"
+    assert verbose["value"]["segments"][0]["text"] == "A word."
+    assert srt["value"].startswith("1\n00:00:0")
+    assert {options.task for options in able.options} == {"translate"}
+
+
 async def test_a_generation_is_found_by_its_header(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         heard, refused = await OPENAI.do(

@@ -18,6 +18,7 @@ from tests.processes import until
 from tests.scripted import Scripted
 from tests.sounds import RATE, SAMPLE, encode, sample
 from voxgate import errors
+from voxgate.transcript.values import Decoding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -198,6 +199,59 @@ async def test_vocabulary_reaches_a_model_that_uses_it(tmp_path: Path) -> None:
         assert {options.vocabulary for options in taking.options} == {("Voxgate",)}
         described = (await server.client.get(f"/model/{SCRIPTED}")).json()["data"]
         assert described["voxgate"]["vocabulary"]
+
+
+async def test_a_translation_is_a_path_of_its_own(tmp_path: Path) -> None:
+    able = Scripted(translates=True, language=lambda _: ("de", 0.75))
+    path = "/audio/translations"
+    async with serving(tmp_path, able) as server:
+        plain = await server.client.post(path, data={"model": SCRIPTED}, files=FILE)
+        assert plain.status_code == 200, plain.text
+        assert (plain.json()["language"], plain.json()["source_language"]) == ("en", "de")
+        verbose = await server.client.post(path, json=recording(response_format="verbose_json"))
+        assert verbose.json()["task"] == "translate"
+        assert verbose.json()["language_probability"] == 0.75
+        assert {options.task for options in able.options} == {"translate"}
+        for name in ("text", "srt", "vtt"):
+            answer = await server.client.post(path, json=recording(response_format=name))
+            assert "from" in answer.text
+        transcribed = await server.post(recording(response_format="verbose_json"))
+        assert (transcribed.json()["task"], transcribed.json()["language"]) == ("transcribe", "de")
+        contradiction = await server.post(recording(task="translate"))
+        assert contradiction.status_code == 400
+        assert "/audio/translations" in error_of(contradiction)["message"]
+        described = (await server.client.get(f"/model/{SCRIPTED}")).json()["data"]
+        assert described["voxgate"]["translates"]
+
+
+async def test_a_translation_by_a_model_that_cannot_is_refused(server: Running) -> None:
+    before = len(server.provider.windows)
+    refused = await server.client.post("/audio/translations", json=recording())
+    assert refused.status_code == 400
+    assert error_of(refused)["metadata"]["code"] == "unsupported_option"
+    assert "scripted/one cannot translate." in error_of(refused)["message"]
+    assert len(server.provider.windows) == before
+
+
+async def test_a_doubtful_segment_says_so_with_what_the_model_knows(tmp_path: Path) -> None:
+    doubtful = Scripted(doubt="is unlikely", decoding=Decoding(-1.5, 1.25, 0.5, 0.4))
+    async with serving(tmp_path, doubtful) as server:
+        body = (await server.post(recording(response_format="verbose_json"))).json()
+    for segment in body["segments"]:
+        assert (segment["doubtful"], segment["doubt"]) == (True, "is unlikely")
+        assert (segment["avg_logprob"], segment["compression_ratio"]) == (-1.5, 1.25)
+        assert (segment["no_speech_prob"], segment["temperature"]) == (0.5, 0.4)
+
+
+async def test_ten_thousand_words_of_vocabulary(tmp_path: Path) -> None:
+    words = [f"word{number}" for number in range(10_000)]
+    taking = Scripted(vocabulary=True)
+    async with serving(tmp_path, taking) as server:
+        assert (await server.post(recording(keyterms=words))).status_code == 200
+        refused = await server.post(recording(keyterms=[*words, "more"]))
+        assert refused.status_code == 400
+        assert "'keyterms'" in error_of(refused)["message"]
+    assert {options.vocabulary for options in taking.options} == {tuple(words)}
 
 
 async def test_a_model_without_times_is_timed_by_the_speech(tmp_path: Path) -> None:

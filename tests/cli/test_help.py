@@ -52,6 +52,8 @@ def test_the_version_is_the_packages(cli: CliRunner) -> None:
         (("--temperature", "nan"), "--temperature"),
         (("--top-p", "-1"), "--top-p"),
         (("--seed", "x"), "--seed"),
+        (("--beam-size", "11"), "--beam-size"),
+        (("--task", "sing"), "--task"),
         (("--stop", ""), "'stop'"),
         (("-m", "./none"), "./none is not a readable folder"),
         (("-m", "/"), "contains no Voxtral checkpoint"),

@@ -72,11 +72,13 @@ async def test_the_request_contains_the_file_and_the_options(
 async def test_every_option_is_sent(settings: Settings, note: Path) -> None:
     expected = {"language": "en", "temperature": 0.5, "top_p": 0.9, "seed": 7, "max_tokens": 9}
     expected |= {"stop": ["end", "fin"], "frequency_penalty": 1.0, "presence_penalty": -1.0}
-    expected |= {"keyterms": ["Voxgate"]}
+    expected |= {"keyterms": ["Voxgate"], "prompt": "A talk.", "beam_size": 3}
     options = Options("en", 0.5, 0.9, 7, 9, ("end", "fin"), 1.0, -1.0, ("Voxgate",))
+    options = replace(options, task="translate", prompt="A talk.", beam_size=3)
     with wire(http(200, GOLDEN)) as server:
         await transcribe(server.url, settings, note, options=options)
         (request,) = server.requests
+        assert request.path == "/api/v1/audio/translations"
         assert expected.items() <= request.json().items()
 
 

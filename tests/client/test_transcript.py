@@ -13,7 +13,7 @@ from voxgate.errors import ServerError
 from voxgate.transcript.align import align_to_regions
 from voxgate.transcript.formats import find_writer
 from voxgate.transcript.text import encodable
-from voxgate.transcript.values import Notice, Segment, Transcript, Word
+from voxgate.transcript.values import Decoding, Notice, Segment, Transcript, Word
 
 MILLISECOND = 0.001
 
@@ -217,3 +217,34 @@ def test_word_times_are_exact_to_the_millisecond(written: Transcript) -> None:
     for actual, expected in zip(parsed.words, written.words, strict=True):
         assert actual.start == pytest.approx(expected.start, abs=MILLISECOND)
         assert actual.end == pytest.approx(expected.end, abs=MILLISECOND)
+
+
+def test_a_doubtful_segment_is_still_doubtful() -> None:
+    told = {"avg_logprob": -0.5, "compression_ratio": 2.5, "no_speech_prob": 0.25}
+    segments = [
+        {**GOLDEN["segments"][0], **told, "doubtful": True, "doubt": "repeats\x1b itself"},
+        {**GOLDEN["segments"][1], **told},
+    ]
+    doubtful, other = read(segments=segments).segments
+    assert doubtful.doubt == "repeats itself"
+    assert doubtful.decoding == Decoding(-0.5, 2.5, 0.25, 0.0)
+    assert (other.doubt, other.decoding) == (None, None)  # it has no temperature
+    written = json.loads(find_writer("verbose_json").write(read(segments=segments)))
+    assert written["segments"][0]["doubtful"] is True
+    assert written["segments"][0]["doubt"] == "repeats itself"
+    assert "doubtful" not in written["segments"][1]
+
+
+def test_the_probability_of_the_language_is_kept() -> None:
+    assert read(language_probability=0.75).language_probability == 0.75
+    with pytest.raises(ServerError, match="'language_probability' is not between 0 and 1"):
+        read(language_probability=2)
+
+
+@pytest.mark.parametrize("source", ["de", None])
+def test_a_translation_has_the_language_of_the_speech(source: str | None) -> None:
+    parsed = read(task="translate", language="english", source_language=source)
+    assert (parsed.task, parsed.language) == ("translate", source)
+    written = json.loads(find_writer("verbose_json").write(parsed))
+    assert (written["task"], written["language"]) == ("translate", "en")
+    assert written.get("source_language") == source

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from tests.sounds import real_speech
+from tests.sounds import ffmpeg, real_speech
 from voxgate.engine.queue import WindowRequest
 from voxgate.transcript.values import Done, Event, Options
 
@@ -39,6 +39,12 @@ def recording(name: str) -> bytes:
     with wave.open(str(path)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (16_000, 1, 2)
         return bytes(file.readframes(file.getnframes()))
+
+
+def foreign_recording(name: str) -> bytes:
+    """PCM16 of a real recording in another language; skipped as `recording` is."""
+    (path,) = (real_speech().parent / "languages").glob(f"{name}.flac")
+    return ffmpeg("-i", str(path), "-ar", "16000", "-ac", "1", "-f", "s16le", "out.raw")
 
 
 def voice_note() -> bytes:

@@ -13,7 +13,16 @@ from voxgate.engine.protocol import (
     encode_options,
 )
 from voxgate.errors import EngineError, UsageError, VoxgateError
-from voxgate.transcript.values import Delta, Done, Notice, Options, Progress, Segment, Word
+from voxgate.transcript.values import (
+    Decoding,
+    Delta,
+    Done,
+    Notice,
+    Options,
+    Progress,
+    Segment,
+    Word,
+)
 
 WORD = Word("naïve\n", 0.1, 0.4, 0.5)
 LINES: list[EventLine] = [
@@ -24,6 +33,8 @@ LINES: list[EventLine] = [
     Done(),
     Done("en", (Notice("loop", "A loop was cut."),)),
     Done(tokens=7),
+    Done("de", language_probability=0.75),
+    Segment("a a a", 0, 1, doubt="repeats itself", decoding=Decoding(-0.5, 2.5, 0.25, 0.2)),
     Failure("engine_error", "It broke.", retryable=True),
 ]
 
@@ -46,6 +57,12 @@ WIRE = [
         b'"tokens":0}\n'
     ),
     b'{"type":"done","language":null,"notices":[],"tokens":7}\n',
+    b'{"type":"done","language":"de","notices":[],"tokens":0,"language_probability":0.75}\n',
+    (
+        b'{"type":"segment","text":"a a a","start":0,"end":1,"words":[],"confidence":null,'
+        b'"time_source":"recognised","doubt":"repeats itself","decoding":{"log_probability":-0.5,'
+        b'"compression_ratio":2.5,"no_speech_probability":0.25,"temperature":0.2}}\n'
+    ),
     b'{"type":"error","code":"engine_error","sentence":"It broke.","retryable":true}\n',
 ]
 
@@ -90,6 +107,7 @@ def test_a_line_comes_back_as_it_was(line: EventLine) -> None:
             b'{"type":"error","code":"a","sentence":"b","retryable":1}',
             "Expected `bool`, got `int` - at `$.retryable`",
         ),
+        (b'{"type":"done","language_probability":1.5}', "<= 1.0 - at `$.language_probability`"),
         (
             b'{"type":"segment","text":"a","start":2,"end":1,"time_source":"recognised"}',
             "'end' 1.0 comes before 'start' 2.0",
@@ -121,12 +139,22 @@ def test_every_option_travels() -> None:
         frequency_penalty=-2.0,
         presence_penalty=1.5,
         vocabulary=("Voxgate", "vocabulaire français"),
+        task="translate",
+        prompt="Ä talk.",
+        beam_size=3,
     )
     assert all(options.is_set(field.name) for field in fields(Options))
     assert encode_options(options).isascii()
     assert decode_options(encode_options(options)) == options
     assert decode_options(encode_options(Options())) == Options()
     assert decode_options("{}") == Options()
+
+
+def test_an_option_that_is_younger_than_other_engines_is_sent_only_where_it_is_set() -> None:
+    younger = {"task", "prompt", "beam_size"}
+    assert younger.isdisjoint(json.loads(encode_options(Options())))
+    given = Options(task="translate", prompt="a", beam_size=1)
+    assert younger <= json.loads(encode_options(given)).keys()
 
 
 @pytest.mark.parametrize(
@@ -147,6 +175,8 @@ def test_every_option_travels() -> None:
         ('{"stop":"end"}', "Expected `array`, got `str` - at `$.stop`"),
         ('{"stop":[1]}', "Expected `str`, got `int` - at `$.stop[0]`"),
         ('{"vocabulary":"Voxgate"}', "Expected `array`, got `str` - at `$.vocabulary`"),
+        ('{"task":"summarise"}', "'summarise' - at `$.task`"),
+        ('{"beam_size":2.5}', "got `float` - at `$.beam_size`"),
     ],
 )
 def test_malformed_options_are_refused(text: str, why: str) -> None:
@@ -165,6 +195,7 @@ def test_malformed_options_are_refused(text: str, why: str) -> None:
         '{"stop":[""]}',
         '{"frequency_penalty":-3}',
         '{"presence_penalty":3}',
+        '{"beam_size":11}',
     ],
 )
 def test_options_out_of_range_are_refused_by_their_name(text: str) -> None:

@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.engine.material import SECOND, VOICE_NOTE_WORDS, noise, voice_note
-from tests.whisper.weights import whisper_folder
-from voxgate.engine.queue import WindowRequest
-from voxgate.engine.whisper_backend import WhisperBackend, load_whisper
+from tests.engine.material import (
+    SECOND,
+    VOICE_NOTE_WORDS,
+    foreign_recording,
+    noise,
+    voice_note,
+)
+from tests.whisper.hearing import done, recognised, segments, text
 from voxgate.errors import UsageError
-from voxgate.models.catalogue import find_model
-from voxgate.transcript.values import Done, Event, Options, Segment
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-@cache
-def backend() -> WhisperBackend:
-    return load_whisper(find_model(str(whisper_folder())))
-
-
-def recognised(*windows: bytes, options: Options | None = None) -> list[list[Event]]:
-    """Return the events of windows that are recognised in one group."""
-    requests = [
-        WindowRequest(pcm16, options or Options(), lambda _: None, lambda _: None)
-        for pcm16 in windows
-    ]
-    events: list[list[Event]] = [[] for _ in requests]
-    for found in backend().recognise(requests):
-        if found is not None:
-            events[requests.index(found[0])].append(found[1])
-    return events
-
-
-def segments(events: Sequence[Event]) -> list[Segment]:
-    return [event for event in events if isinstance(event, Segment)]
-
-
-def text(events: Sequence[Event]) -> str:
-    return " ".join(segment.text for segment in segments(events))
-
-
-def done(events: Sequence[Event]) -> Done:
-    assert isinstance(events[-1], Done)
-    return events[-1]
+from voxgate.transcript.values import Options
 
 
 def test_words_with_capitals_and_punctuation() -> None:
@@ -122,3 +88,77 @@ def test_vocabulary_decides_between_spellings() -> None:
 def test_any_temperature_is_answered(temperature: float) -> None:
     (events,) = recognised(voice_note(), options=Options(temperature=temperature))
     assert done(events).tokens > 0
+
+
+def test_the_detected_language_comes_with_its_probability() -> None:
+    (events,) = recognised(voice_note())
+    probability = done(events).language_probability
+    assert probability is not None
+    assert 0.5 < probability <= 1
+    (events,) = recognised(voice_note(), options=Options(language="en"))
+    assert done(events).language_probability is None
+
+
+def test_a_segment_says_how_it_was_decoded() -> None:
+    (events,) = recognised(voice_note())
+    for segment in segments(events):
+        assert segment.decoding is not None
+        assert -1 < segment.decoding.log_probability < 0
+        assert 1 < segment.decoding.compression_ratio < 2.4
+        assert 0 <= segment.decoding.no_speech_probability < 0.6
+        assert segment.decoding.temperature == 0
+        assert segment.doubt is None
+
+
+@pytest.mark.parametrize("beam_size", [1, 10])
+def test_any_beam_size_finds_the_words(beam_size: int) -> None:
+    (events,) = recognised(voice_note(), options=Options(beam_size=beam_size))
+    assert VOICE_NOTE_WORDS in text(events).lower()
+
+
+def test_windows_of_different_options_in_one_group() -> None:
+    asked = [Options(beam_size=1), Options(prompt="Hello."), Options(max_tokens=4), Options()]
+    together = recognised(*[voice_note()] * len(asked), options=asked)
+    alone = [recognised(voice_note(), options=options)[0] for options in asked]
+    assert list(map(text, together)) == list(map(text, alone))
+
+
+def test_a_prompt_decides_about_the_style() -> None:
+    plain = "so this is how i write no capitals and no marks and so it goes on " * 5
+    (events,) = recognised(voice_note(), options=Options(prompt=plain))
+    assert VOICE_NOTE_WORDS in text(events)
+    assert done(events).notices == ()
+
+
+def test_the_end_of_a_long_prompt_is_used_and_that_is_said() -> None:
+    prompt = "Well, hello. " * 5_000  # which is also repeated instead of what is said
+    (events,) = recognised(voice_note(), options=Options(prompt=prompt))
+    assert VOICE_NOTE_WORDS in text(events).lower()
+    assert [notice.code for notice in done(events).notices] == ["prompt_too_long"]
+
+
+@pytest.mark.parametrize(
+    ("recording", "language", "words"),
+    [("de_read_leopard", "de", "room"), ("es_read_leopard", "es", "sand")],
+)
+def test_other_languages_are_translated_into_english(
+    recording: str, language: str, words: str
+) -> None:
+    sound = foreign_recording(recording)
+    (events,) = recognised(sound, options=Options(task="translate"))
+    assert words in text(events).lower()
+    assert done(events).language == language
+    times = [time for segment in segments(events) for time in (segment.start, segment.end)]
+    assert times == sorted(times)
+    assert 0 <= times[0] < times[-1] <= len(sound) / SECOND
+
+
+def test_a_translation_has_times_of_segments_but_not_of_words() -> None:
+    (events,) = recognised(voice_note(), options=Options(task="translate"))
+    assert VOICE_NOTE_WORDS in text(events).lower()
+    assert not any(segment.words for segment in segments(events))
+    for translated, said in zip(
+        segments(events), segments(recognised(voice_note())[0]), strict=True
+    ):
+        assert translated.start == pytest.approx(said.start, abs=0.3)
+        assert translated.end == pytest.approx(said.end, abs=0.3)

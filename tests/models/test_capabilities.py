@@ -5,14 +5,19 @@ from dataclasses import replace
 import pytest
 
 from tests.failures import raises
+from voxgate.client.reply import MAX_SENTENCE
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
+from voxgate.models.catalogue import WHISPER_CAPABILITIES
 from voxgate.transcript.values import Options
+from voxgate.whisper.languages import ENGLISH_ONLY, WITH_CANTONESE
 
 ASKED = {
     "max_tokens": Options(max_tokens=1),
     "stop": Options(stop=("end",)),
     "frequency_penalty": Options(frequency_penalty=0.1),
     "presence_penalty": Options(presence_penalty=-0.1),
+    "beam_size": Options(beam_size=5),
+    "prompt": Options(prompt="A talk of Voxgate."),
     "temperature": Options(temperature=0.1),
     "top_p": Options(top_p=0.9),
     "seed": Options(seed=0),
@@ -24,7 +29,7 @@ def able(*options: str) -> Capabilities:
 
 
 def test_every_option_is_strict_or_a_hint() -> None:
-    assert {"language", "vocabulary", *STRICT_OPTIONS, *HINT_OPTIONS} == set(
+    assert {"language", "vocabulary", "task", *STRICT_OPTIONS, *HINT_OPTIONS} == set(
         Options.__dataclass_fields__
     )
     assert {*STRICT_OPTIONS, *HINT_OPTIONS} == ASKED.keys()
@@ -58,3 +63,19 @@ def test_a_language_that_the_model_lacks_is_refused() -> None:
     able().check("a/b", Options("en"))
     with raises("unsupported_language", match="It knows: en"):
         able().check("a/b", Options("fr"))
+
+
+def test_translation_is_done_or_refused_by_a_model_that_says_so() -> None:
+    asked = Options(task="translate")
+    replace(able(), translates=True).check("a/b", asked)
+    with raises("unsupported_option", match=r"^a/b cannot translate\. Transcribe with it, or"):
+        able(*ASKED).check("a/b", asked)
+
+
+def test_the_languages_of_a_whisper_fit_into_a_sentence() -> None:
+    able = replace(WHISPER_CAPABILITIES, languages=WITH_CANTONESE)
+    with raises("unsupported_language", match="yue. Ask for one of these") as caught:
+        able.check("a/b", Options("tlh"))
+    assert len(caught.value.sentence) < MAX_SENTENCE
+    with raises("unsupported_language", match=r"It knows: en\. Ask"):
+        replace(able, languages=ENGLISH_ONLY).check("a/b", Options("de"))

@@ -18,7 +18,7 @@ from voxgate.audio.source import Source
 from voxgate.pipeline.budget import accept_options
 from voxgate.pipeline.job import JobProgress, TranscriptionJob
 from voxgate.settings import Settings
-from voxgate.transcript.values import Options, Transcript
+from voxgate.transcript.values import Decoding, Options, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -349,3 +349,27 @@ async def test_a_model_without_times_gets_the_times_of_speech_regions(
     assert [word.text for word in transcript.words] == transcript.text.split()
     border = (len(sample()) + RATE / 2) / RATE
     assert not any(s.start < border < s.end for s in transcript.segments)
+
+
+async def test_the_languages_probability_is_the_mean_of_its_windows(decoders: DecoderPool) -> None:
+    languages = [("en", 0.5), ("de", 0.9), ("en", 0.75), ("en", None)]
+    provider = Scripted(language=languages.__getitem__)
+    transcript = await of_four(decoders, provider, Options())
+    assert transcript.language == "en"
+    seconds = [window.duration_s for window in provider.windows]
+    mean = (0.5 * seconds[0] + 0.75 * seconds[2]) / (seconds[0] + seconds[2])
+    assert transcript.language_probability == pytest.approx(mean)
+    chosen = await of_four(decoders, provider, Options(language="en"))
+    assert chosen.language_probability is None
+
+
+async def test_doubt_reaches_the_transcript(decoders: DecoderPool) -> None:
+    decoding = Decoding(-0.5, 2.5, 0.25, 0.2)
+    stopping = frozenset({"stop"})
+    provider = Scripted(
+        doubt="repeats itself", decoding=decoding, translates=True, honours=stopping
+    )
+    transcript = await of_four(decoders, provider, Options(task="translate", stop=("3",)))
+    assert transcript.task == "translate"
+    assert transcript.segments
+    assert {(s.doubt, s.decoding) for s in transcript.segments} == {("repeats itself", decoding)}

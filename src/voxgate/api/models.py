@@ -163,6 +163,7 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
             "languages": list(spec.capabilities.languages),
             "times": spec.capabilities.times,
             "detects_language": spec.capabilities.detects_language,
+            "translates": spec.capabilities.translates,
             "vocabulary": spec.capabilities.vocabulary,
             "speakers": spec.capabilities.speakers,
             "streaming": spec.capabilities.streaming,

@@ -1,4 +1,4 @@
-"""`POST /audio/transcriptions`: from an HTTP request to a job and its response."""
+"""`POST /audio/transcriptions` and `/audio/translations`: from a request to its response."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from voxgate.pipeline.trace import StageTimes
 
 if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
+    from voxgate.transcript.values import Task
 
 ID_ALPHABET = string.ascii_letters + string.digits
 CLIENT_CLOSED_REQUEST = 499  # never read: the caller closed the connection during the body
@@ -44,24 +45,40 @@ OPENAPI_FORM: dict[str, Any] = {
 router = APIRouter()
 
 
+OPENAPI_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/TranscriptionRequest"}},
+            "multipart/form-data": {"schema": OPENAPI_FORM},
+        },
+    }
+}
+
+
 @router.post(
     "/audio/transcriptions",
     summary="Transcribe a recording",
     response_model=None,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": "#/components/schemas/TranscriptionRequest"}
-                },
-                "multipart/form-data": {"schema": OPENAPI_FORM},
-            },
-        }
-    },
+    openapi_extra=OPENAPI_BODY,
 )
 async def transcribe(request: Request) -> Response:
     """The words of one recording, as JSON, text or subtitles."""
+    return await _respond(request, "transcribe")
+
+
+@router.post(
+    "/audio/translations",
+    summary="Translate a recording into English",
+    response_model=None,
+    openapi_extra=OPENAPI_BODY,
+)
+async def translate(request: Request) -> Response:
+    """What one recording says in English. `language` is the one that is spoken."""
+    return await _respond(request, "translate")
+
+
+async def _respond(request: Request, task: Task) -> Response:
     gateway: Gateway = request.app.state.gateway
     id_, start_time, spans = new_id(), time.monotonic(), StageTimes()
     model = None
@@ -72,7 +89,7 @@ async def transcribe(request: Request) -> Response:
             with spans.measure("body"):
                 body = await read_body(request.headers, request.stream(), gateway.settings)
             try:
-                parsed = parse_request(body)
+                parsed = parse_request(body, task)
                 model = parsed.model
                 # Callers must not name folders of this machine.
                 spec = await gateway.session.resolve(model, folders=False)

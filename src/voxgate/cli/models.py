@@ -160,6 +160,7 @@ def _capability_facts(capabilities: Capabilities) -> dict[str, Any]:
         "times": capabilities.times,
         "window_s": capabilities.window_s,
         "detects_language": capabilities.detects_language,
+        "translates": capabilities.translates,
         "vocabulary": capabilities.vocabulary,
         "speakers": capabilities.speakers,
         "streaming": capabilities.streaming,

@@ -12,6 +12,7 @@ from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_error, print_message
 from voxgate.transcript.formats import WRITERS
+from voxgate.transcript.values import Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,6 +122,30 @@ FrequencyPenaltyOption: TypeAlias = Annotated[
 PresencePenaltyOption: TypeAlias = Annotated[
     float, typer.Option(min=-2, max=2, metavar="NUMBER", help="Penalise words that occurred.")
 ]
+TaskOption: TypeAlias = Annotated[
+    Task, typer.Option(help="Write what is said, or translate it into English.")
+]
+PromptOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="TEXT", help="A text that could precede the recording, of its style and spelling."
+    ),
+]
+KeytermOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WORDS", help="A word or phrase that is probably spoken; may be repeated."
+    ),
+]
+BeamSizeOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=10,
+        metavar="NUMBER",
+        help="Compare so many texts, with a Whisper; more is slower.  [default: 5]",
+    ),
+]
 
 
 def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
@@ -130,6 +155,10 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     formats: FormatOption = None,
     output: OutputOption = None,
     language: LanguageOption = None,
+    task: TaskOption = "transcribe",
+    prompt: PromptOption = "",
+    keyterm: KeytermOption = None,
+    beam_size: BeamSizeOption = None,
     temperature: TemperatureOption = 0.0,
     top_p: TopPOption = 1.0,
     seed: SeedOption = None,
@@ -168,6 +197,10 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
         stop=tuple(stop or ()),
         frequency_penalty=frequency_penalty,
         presence_penalty=presence_penalty,
+        vocabulary=tuple(word for word in keyterm or () if word.strip()),
+        task=task,
+        prompt=prompt,
+        beam_size=beam_size,
     )
     declared = PcmDeclaration.parse(pcm) if pcm is not None else None
     backend = _choose_backend(settings, options, model, declared, server, key)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from voxgate.client.reply import Reply
     from voxgate.transcript.values import Transcript
 
-TRANSCRIPTIONS_PATH = "audio/transcriptions"
+PATHS = {"transcribe": "audio/transcriptions", "translate": "audio/translations"}  # by task
 # OpenRouter lists models of transcription only if the query requests them.
 MODELS_PATH = "models?output_modalities=transcription"
 MAX_RETRIES = 5
@@ -88,8 +88,9 @@ class RemoteSession:
         self.check(pcm)
         opened = await asyncio.to_thread(open_upload, source, self.settings, name=name, pcm=pcm)
         with opened:
+            options = options or Options()
             upload = TranscriptionUpload(opened, _request_fields(model, options))
-            reply = await self._request(TRANSCRIPTIONS_PATH, upload)
+            reply = await self._request(PATHS[options.task], upload)
             transcript = parse_transcript(reply.body(), model=model)
             notices = [_growth_notice(opened.name)] if opened.grown() else []
         on_progress(JobProgress(transcript.duration, transcript.duration))
@@ -144,10 +145,10 @@ def _valid_key(key: str | None) -> str | None:
     return stripped
 
 
-def _request_fields(model: str, options: Options | None) -> dict[str, object]:
+def _request_fields(model: str, options: Options) -> dict[str, object]:
     """Return the request without the recording and without options that have their defaults."""
-    options = options or Options()
     given = {f.name: getattr(options, f.name) for f in fields(options) if options.is_set(f.name)}
+    given.pop("task", None)  # the path says it
     if "vocabulary" in given:
         given["keyterms"] = given.pop("vocabulary")  # one of its names on the wire
     return {"model": model, **RESPONSE_FORMAT, **given}

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from voxgate.errors import ServerError
 from voxgate.transcript.merge import join_segments, place_segments
-from voxgate.transcript.values import Notice, Segment, TimeSource, Transcript, Word
+from voxgate.transcript.text import one_line
+from voxgate.transcript.values import Decoding, Notice, Segment, TimeSource, Transcript, Word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -126,6 +127,8 @@ def parse_transcript(members: Mapping[str, Any], *, model: str) -> Transcript:
         ],
         revision=checkpoint.text("revision") if checkpoint.has("revision") else None,
         profile=checkpoint.text("profile") if checkpoint.has("profile") else None,
+        task="translate" if body.members.get("task") == "translate" else "transcribe",
+        language_probability=_probability(body, "language_probability"),
     )
 
 
@@ -144,9 +147,19 @@ def _segment(item: UntrustedObject) -> Segment:
         text=item.text("text"),
         start=item.number("start"),
         end=item.number("end"),
-        confidence=_confidence(item),
+        confidence=_probability(item, "confidence"),
         time_source=_time_source(item),
+        doubt=one_line(item.text("doubt")) if item.has("doubt") else None,
+        decoding=_decoding(item),
     )
+
+
+def _decoding(item: UntrustedObject) -> Decoding | None:
+    """Return Whisper's facts where the server reports all of them."""
+    names = ("avg_logprob", "compression_ratio", "no_speech_prob", "temperature")
+    if not all(item.has(name) for name in names):
+        return None
+    return Decoding(*(item.number(name) for name in names))
 
 
 def _word(item: UntrustedObject) -> Word:
@@ -154,18 +167,18 @@ def _word(item: UntrustedObject) -> Word:
         text=item.text("word"),
         start=item.number("start"),
         end=item.number("end"),
-        confidence=_confidence(item),
+        confidence=_probability(item, "confidence"),
         time_source=_time_source(item),
     )
 
 
-def _confidence(item: UntrustedObject) -> float | None:
-    if not item.has("confidence"):
+def _probability(item: UntrustedObject, name: str) -> float | None:
+    if not item.has(name):
         return None
-    confidence = item.number("confidence")
-    if not 0 <= confidence <= 1:
-        raise item.invalid("confidence", "is not between 0 and 1")
-    return confidence
+    probability = item.number(name)
+    if not 0 <= probability <= 1:
+        raise item.invalid(name, "is not between 0 and 1")
+    return probability
 
 
 def _time_source(item: UntrustedObject) -> TimeSource:
@@ -178,8 +191,12 @@ def _time_source(item: UntrustedObject) -> TimeSource:
 
 
 def _language(body: UntrustedObject) -> str | None:
-    """Return the ISO 639 code; None for a name ("english"), which hosts of Whisper send."""
-    match = _LANGUAGE.fullmatch(body.text("language")) if body.has("language") else None
+    """Return the ISO 639 code; None for a name ("english"), which hosts of Whisper send.
+
+    For a translation it is the language of the speech, if the server tells it.
+    """
+    name = "source_language" if body.members.get("task") == "translate" else "language"
+    match = _LANGUAGE.fullmatch(body.text(name)) if body.has(name) else None
     return match[1].lower() if match else None
 
 

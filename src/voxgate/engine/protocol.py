@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from voxgate.errors import CODES, Code, EngineError, UsageError, VoxgateError, error_from_code
 from voxgate.transcript.values import (
+    Decoding,
     Delta,
     Done,
     Event,
@@ -25,6 +26,7 @@ from voxgate.transcript.values import (
     Options,
     Progress,
     Segment,
+    Task,
     TimeSource,
     Word,
 )
@@ -40,7 +42,7 @@ MAX_SEED = 2**63 - 1  # the largest seed of a random generator
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Seconds: TypeAlias = Annotated[float, Meta(ge=0)]
-Confidence: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+Probability: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Failure(
@@ -109,7 +111,7 @@ def encode(line: EventLine) -> bytes:
     """Return one line of NDJSON, including its newline."""
     if isinstance(line, Failure):
         return _to_json({"type": "error", **msgspec.structs.asdict(line)}) + b"\n"
-    return _to_json({"type": _EVENT_TYPES[type(line)], **asdict(line)}) + b"\n"
+    return _to_json({"type": _EVENT_TYPES[type(line)], **_without_unset(line)}) + b"\n"
 
 
 def decode(line: bytes) -> EventLine:
@@ -121,9 +123,28 @@ def decode(line: bytes) -> EventLine:
     return wire if isinstance(wire, Failure) else wire.to_event()
 
 
+_SENT_IF_SET = {
+    "task": "transcribe",
+    "prompt": "",
+    "beam_size": None,
+    "doubt": None,
+    "decoding": None,
+    "language_probability": None,
+}
+"""Fields, with their defaults, that travel only with another value: many models have none."""
+
+
+def _without_unset(value: Event | Options) -> dict[str, object]:
+    return {
+        name: field
+        for name, field in asdict(value).items()
+        if name not in _SENT_IF_SET or field != _SENT_IF_SET[name]
+    }
+
+
 def encode_options(options: Options) -> str:
     """Return the options as JSON in ASCII, for a header."""
-    return _to_json(asdict(options)).decode("ascii")
+    return _to_json(_without_unset(options)).decode("ascii")
 
 
 def decode_options(text: str) -> Options:
@@ -165,6 +186,9 @@ class _WireOptions(_Wire):
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     vocabulary: tuple[str, ...] = ()
+    task: Task | None = None
+    prompt: str | None = None
+    beam_size: int | None = None
 
 
 class _WireSpan(_Wire):
@@ -174,7 +198,7 @@ class _WireSpan(_Wire):
     start: Seconds
     end: Seconds
     time_source: TimeSource
-    confidence: Confidence | None = None
+    confidence: Probability | None = None
 
     def __post_init__(self) -> None:
         if self.end < self.start:
@@ -186,12 +210,32 @@ class _WireWord(_WireSpan):
         return Word(self.text, self.start, self.end, self.confidence, self.time_source)
 
 
+class _WireDecoding(_Wire):
+    log_probability: float
+    compression_ratio: Annotated[float, Meta(ge=0)]
+    no_speech_probability: Probability
+    temperature: Annotated[float, Meta(ge=0)]
+
+    def to_decoding(self) -> Decoding:
+        return Decoding(**msgspec.structs.asdict(self))
+
+
 class _WireSegment(_WireSpan, tag_field="type", tag="segment"):
     words: tuple[_WireWord, ...] = ()
+    doubt: str | None = None
+    decoding: _WireDecoding | None = None
 
     def to_event(self) -> Segment:
-        words = tuple(word.to_word() for word in self.words)
-        return Segment(self.text, self.start, self.end, words, self.confidence, self.time_source)
+        return Segment(
+            self.text,
+            self.start,
+            self.end,
+            tuple(word.to_word() for word in self.words),
+            self.confidence,
+            self.time_source,
+            self.doubt,
+            self.decoding.to_decoding() if self.decoding else None,
+        )
 
 
 class _WireDelta(_Wire, tag_field="type", tag="delta"):
@@ -217,10 +261,11 @@ class _WireDone(_Wire, tag_field="type", tag="done"):
     language: str | None = None
     notices: tuple[_WireNotice, ...] = ()
     tokens: Count | None = None
+    language_probability: Probability | None = None
 
     def to_event(self) -> Done:
         notices = tuple(Notice(notice.code, notice.sentence) for notice in self.notices)
-        return Done(self.language, notices, self.tokens or 0)
+        return Done(self.language, notices, self.tokens or 0, self.language_probability)
 
 
 _EVENT_TYPES: dict[type[Event], str] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,9 @@ from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.engine.group_scheduler import GroupScheduler
 from voxgate.errors import CheckpointError, UsageError
 from voxgate.transcript.text import ends_sentence
-from voxgate.transcript.values import Done, Notice, Progress, Segment
+from voxgate.transcript.values import Decoding, Done, Notice, Progress, Segment
 from voxgate.whisper.decoding import DecodingOptions, decode_windows
-from voxgate.whisper.model import MAX_TOKENS, Whisper
+from voxgate.whisper.model import BEAM_SIZE, MAX_TOKENS, Whisper
 from voxgate.whisper.words import timed_words
 
 if TYPE_CHECKING:
@@ -72,32 +73,41 @@ class WhisperBackend:
         options = [_decoding_options(request.options) for request in requests]
         windows = yield from decode_windows(self._model, encoded, options)
         for index, (request, window) in enumerate(zip(requests, windows, strict=True)):
+            segments = list[Segment]()
             if window.tokens and not request.cancelled:
-                for segment in self._segments(request.pcm16, encoded[index : index + 1], window):
-                    yield request, segment
+                segments = self._segments(request, encoded[index : index + 1], window)
+            for segment in segments:
+                yield request, segment
             yield request, Progress(_seconds(request.pcm16))
-            yield request, _done(request.options, window)
+            yield request, _done(request.options, window, segments)
 
-    def _segments(self, pcm16: bytes, encoded: Encoded, window: DecodedWindow) -> list[Segment]:
-        duration_s = _seconds(pcm16)
-        alignment = self._model.align(encoded, window.tokens, duration_s, window.language)
-        tokenizer = self._model.tokenizer(window.language)
+    def _segments(
+        self, request: WindowRequest, encoded: Encoded, window: DecodedWindow
+    ) -> list[Segment]:
+        pcm16, task = request.pcm16, request.options.task
+        alignment = self._model.align(
+            encoded, window.tokens, _seconds(pcm16), window.language, task
+        )
+        tokenizer = self._model.tokenizer(window.language if task == "transcribe" else "en")
         words = timed_words(tokenizer, window.tokens, alignment, pcm16)
         if not words:  # nothing but punctuation
             return []
-        return [_segment(group) for group in _divide(words)]
+        segments = [_segment(group, window) for group in _divide(words)]
+        if task == "translate":  # its words have another order than the spoken ones
+            return [replace(segment, words=()) for segment in segments]
+        return segments
 
 
-def _done(options: Options, window: DecodedWindow) -> Done:
+def _done(options: Options, window: DecodedWindow, segments: Sequence[Segment]) -> Done:
     notices = list[Notice]()
-    if window.doubt:
+    if window.doubt and segments:
         notices.append(
             Notice(
                 "doubtful_text",
                 f"'{_clip(window.text)}' may not have been said: the text {window.doubt}.",
             )
         )
-    used = window.vocabulary_used
+    used = window.context.vocabulary_used
     if used < len(options.vocabulary):
         notices.append(
             Notice(
@@ -106,7 +116,14 @@ def _done(options: Options, window: DecodedWindow) -> Done:
                 f"takes no more. Put the most important first.",
             )
         )
-    return Done(window.language, tuple(notices), len(window.tokens))
+    if window.context.prompt_is_cut:
+        notices.append(
+            Notice(
+                "prompt_too_long",
+                "Only the end of the prompt was used: the model takes no more. Shorten it.",
+            )
+        )
+    return Done(window.language, tuple(notices), len(window.tokens), window.language_probability)
 
 
 def _is_silent(pcm16: bytes) -> bool:
@@ -120,6 +137,9 @@ def _decoding_options(options: Options) -> DecodingOptions:
         temperature=options.temperature,
         max_tokens=min(options.max_tokens or MAX_TOKENS, MAX_TOKENS),
         vocabulary=options.vocabulary,
+        task=options.task,
+        prompt=options.prompt,
+        beam_size=options.beam_size or BEAM_SIZE,
     )
 
 
@@ -139,7 +159,7 @@ def _parts(before: tuple[str, Word], after: tuple[str, Word]) -> bool:
     return ends_sentence(before[0].strip(), after[0].strip())
 
 
-def _segment(group: Sequence[tuple[str, Word]]) -> Segment:
+def _segment(group: Sequence[tuple[str, Word]], window: DecodedWindow) -> Segment:
     words = tuple(word for _, word in group)
     return Segment(
         text="".join(text for text, _ in group).strip(),
@@ -147,6 +167,13 @@ def _segment(group: Sequence[tuple[str, Word]]) -> Segment:
         end=words[-1].end,
         words=words,
         confidence=fmean(word.confidence or 0.0 for word in words),
+        doubt=window.doubt,
+        decoding=Decoding(
+            log_probability=window.log_probability,
+            compression_ratio=window.compression_ratio,
+            no_speech_probability=window.no_speech_probability,
+            temperature=window.temperature,
+        ),
     )
 
 

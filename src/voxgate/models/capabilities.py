@@ -12,10 +12,10 @@ from voxgate.transcript.values import Notice
 if TYPE_CHECKING:
     from voxgate.transcript.values import Options
 
-STRICT_OPTIONS = ("max_tokens", "stop", "frequency_penalty", "presence_penalty")
+STRICT_OPTIONS = ("max_tokens", "stop", "frequency_penalty", "presence_penalty", "beam_size")
 """Options that a model honours or refuses."""
 
-HINT_OPTIONS = ("temperature", "top_p", "seed")
+HINT_OPTIONS = ("temperature", "top_p", "seed", "prompt")
 """Options that never fail a call. A model that cannot use one ignores it, and a notice says so."""
 
 
@@ -29,6 +29,7 @@ class Capabilities:
     concurrency: int = 1  # windows that it processes at once
     options: frozenset[str] = frozenset()  # the STRICT_OPTIONS and HINT_OPTIONS that it honours
     detects_language: bool = False  # chooses among its languages when none is requested
+    translates: bool = False  # writes English for speech in its other languages
     vocabulary: bool = False  # accepts a list of expected words
     speakers: bool = False  # distinguishes speakers
     streaming: bool = False  # emits words before it has processed the whole window
@@ -47,6 +48,12 @@ class Capabilities:
                 f"{', '.join(self.languages)}. Ask for one of these, or for another model "
                 f"(`voxgate models` lists what each can do).",
                 code="unsupported_language",
+            )
+        if options.task == "translate" and not self.translates:
+            raise UsageError(
+                f"{model} cannot translate. Transcribe with it, or ask a model that translates: a "
+                f"Whisper of many languages does.",
+                code="unsupported_option",
             )
         for name in self._unsupported(STRICT_OPTIONS, options):
             raise UsageError(

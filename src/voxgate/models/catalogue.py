@@ -72,7 +72,7 @@ VOXTRAL_CAPABILITIES = Capabilities(
     languages=("en", "fr", "es", "pt", "hi", "de", "nl", "it"),  # from the model card
     times="none",
     concurrency=8,  # a step of 8 windows costs little more than a step of 1: decisions/0014
-    options=frozenset({*STRICT_OPTIONS, *HINT_OPTIONS}),
+    options=frozenset({*STRICT_OPTIONS, *HINT_OPTIONS} - {"beam_size", "prompt"}),
     detects_language=True,  # but it does not report which language it detected
     # Its transcription prompt has no field for words or speakers, and it takes a window's audio
     # all at once: voxtral/prompt.py.
@@ -86,7 +86,7 @@ WHISPER_CAPABILITIES = Capabilities(
     languages=(),  # by the vocabulary of the checkpoint
     times="word",
     concurrency=4,  # in one call: more windows take more memory and are hardly faster
-    options=frozenset({"max_tokens", "stop", "temperature"}),
+    options=frozenset({"max_tokens", "stop", "temperature", "beam_size", "prompt"}),
     vocabulary=True,
     long_pause_s=8.0,
     margin_s=5.0,  # the word error rate on real recordings falls by a third with it: docs/log.md
@@ -179,6 +179,7 @@ def checkpoint_spec(
                 WHISPER_CAPABILITIES,
                 languages=directory.languages,
                 detects_language=directory.multilingual,
+                translates=directory.multilingual,
             ),
             loader=WHISPER_LOADER,
             distributions=("faster-whisper",),

@@ -15,7 +15,7 @@ from voxgate.fair_queue import FairQueue
 from voxgate.models.capabilities import unused_option_notice
 from voxgate.pipeline.budget import OptionBudget, draw_seed
 from voxgate.pipeline.trace import Trace
-from voxgate.pipeline.window import place_window, recognise_window
+from voxgate.pipeline.window import main_language, place_window, recognise_window
 from voxgate.transcript.merge import join_segments, truncate_segments
 from voxgate.transcript.values import Notice
 
@@ -75,7 +75,6 @@ class TranscriptionJob:
         self._on_progress = on_progress
         self._declared_s: float | None = None
         self._decoded = False
-        self._language = options.options.language
         self._budget = OptionBudget(draw_seed(options.options, provider.capabilities))
         self._notices = [unused_option_notice(provider.name, name) for name in options.unused]
         self._recognised: list[tuple[RecognisedWindow, tuple[Segment, ...]]] = []
@@ -186,14 +185,17 @@ class TranscriptionJob:
         segments = tuple(segment for _, placed in in_order for segment in placed)
         if self._budget.end is not None:
             segments = truncate_segments(segments, self._budget.end)
-        languages = [window.language for window in windows if window.language]
+        options = self._budget.options
+        language, probability = main_language(windows)
         return join_segments(
             segments,
             duration=self._spool.samples / SAMPLE_RATE,
             model=self._provider.name,
             revision=self._provider.revision,
             profile=self._provider.profile,
-            language=max(set(languages), key=languages.count, default=self._language),
+            language=language or options.language,
+            task=options.task,
+            language_probability=None if options.language else probability,
             notices=[
                 *self._notices,
                 *(notice for window in windows for notice in window.notices),

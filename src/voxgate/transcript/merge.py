@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from voxgate.transcript.spans import Span
-    from voxgate.transcript.values import Notice, Segment, Word
+    from voxgate.transcript.values import Notice, Segment, Task, Word
 
 
 def place_segments(
@@ -43,6 +43,8 @@ def join_segments(
     notices: Iterable[Notice],
     revision: str | None = None,
     profile: str | None = None,
+    task: Task = "transcribe",
+    language_probability: float | None = None,
 ) -> Transcript:
     """Join the segments of all windows, in any order, to one transcript.
 
@@ -61,6 +63,8 @@ def join_segments(
         notices=tuple(dict.fromkeys(notices)),
         revision=revision,
         profile=profile,
+        task=task,
+        language_probability=language_probability,
     )
 
 

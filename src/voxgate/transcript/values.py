@@ -8,12 +8,15 @@ them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from voxgate.errors import UsageError
 
 TimeSource: TypeAlias = Literal["recognised", "speech_region", "interpolated"]
 """The origin of a time: the model, the speech detector, or interpolation between known times."""
+
+Task: TypeAlias = Literal["transcribe", "translate"]
+"""To write what is said in its own language, or in English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +39,22 @@ class Options:
     frequency_penalty: float = 0.0  # -2 to 2, for each occurrence of a token
     presence_penalty: float = 0.0  # -2 to 2, once for a token that has occurred
     vocabulary: tuple[str, ...] = ()  # words and phrases that the recording probably contains
+    task: Task = "transcribe"
+    prompt: str = ""  # a text that could precede the recording: its spelling and style are kept
+    beam_size: int | None = None  # 1 to 10 texts are compared; None is the model's own number
 
     def __post_init__(self) -> None:
         for name, (lowest, highest) in _RANGES.items():
-            value: float = getattr(self, name)
-            if not lowest <= value <= highest:  # also true for NaN
+            value: float | None = getattr(self, name)
+            if value is not None and not lowest <= value <= highest:  # also true for NaN
                 raise UsageError(
                     f"'{name}' is {value:g}, but must be between {lowest:g} and {highest:g}. "
                     f"Correct it, or leave it out."
                 )
+        if self.task not in TASKS:
+            raise UsageError(
+                f"'task' is '{self.task[:60]}', but must be one of: {', '.join(TASKS)}."
+            )
         if self.max_tokens is not None and self.max_tokens < 1:
             raise UsageError(
                 f"'max_tokens' is {self.max_tokens}, but must be at least 1. Correct it, or "
@@ -69,7 +79,9 @@ _RANGES = {
     "top_p": (0.0, 1.0),
     "frequency_penalty": (-2.0, 2.0),
     "presence_penalty": (-2.0, 2.0),
+    "beam_size": (1, 10),
 }
+TASKS: tuple[Task, ...] = get_args(Task)
 _DEFAULTS = Options()
 
 
@@ -85,8 +97,22 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoding:
+    """How the window that a segment comes from was decoded, in the terms of openai/whisper."""
+
+    log_probability: float  # the mean of the tokens; below -1 the text is unlikely
+    compression_ratio: float  # of the text by zlib; above 2.4 it repeats itself
+    no_speech_probability: float
+    temperature: float  # of the attempt that gave this text
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of speech between pauses. `words` is empty when the times of words are unknown."""
+    """A stretch of speech between pauses. `words` is empty when the times of words are unknown.
+
+    A doubtful text is one that the model could not improve on: it stays, and `doubt` says why it
+    may not have been said ("repeats itself", "is unlikely").
+    """
 
     text: str
     start: float  # seconds
@@ -94,6 +120,8 @@ class Segment:
     words: tuple[Word, ...] = ()
     confidence: float | None = None
     time_source: TimeSource = "recognised"
+    doubt: str | None = None  # what is doubtful about the text
+    decoding: Decoding | None = None  # of models that report it
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +145,12 @@ class Transcript:
     segments: tuple[Segment, ...]
     duration: float  # seconds of decoded sound
     model: str  # its own name, even if the request used an alias
-    language: str | None = None  # ISO 639-1
+    language: str | None = None  # ISO 639-1, of the speech
     notices: tuple[Notice, ...] = ()
     revision: str | None = None  # of the model's checkpoint, if it has one
     profile: str | None = None  # the format of its weights, if there is a choice
+    task: Task = "transcribe"  # "translate": the text is English
+    language_probability: float | None = None  # where the model detected the language
 
     @property
     def checkpoint(self) -> dict[str, str]:
@@ -164,6 +194,7 @@ class Done:
     language: str | None = None
     notices: tuple[Notice, ...] = field(default=())
     tokens: int = 0  # generated for this window; 0 for a model without tokens
+    language_probability: float | None = None  # None: not detected, or the model does not say
 
 
 Event: TypeAlias = Delta | Segment | Progress | Done

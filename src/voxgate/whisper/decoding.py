@@ -3,7 +3,9 @@
 Whisper falls into loops and invents text where nobody speaks. The checks and their limits are those
 of openai/whisper's `transcribe`: a text that compresses too well repeats itself, one whose tokens
 are unlikely was guessed. Such a text is decoded again at the next temperature. Where the model also
-believes that nobody speaks, an unlikely text is silence.
+believes that nobody speaks, an unlikely text is silence. A text of nothing but the caller's own
+words is decoded again without them: the model may repeat what it was told to expect, in noise or
+instead of what is said.
 """
 
 from __future__ import annotations
@@ -12,11 +14,16 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voxgate.whisper.model import MAX_PROMPT_TOKENS, MAX_TOKENS
+import numpy as np
+
+from voxgate.whisper.context import build_context
+from voxgate.whisper.model import BEAM_SIZE, MAX_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from voxgate.transcript.values import Task
+    from voxgate.whisper.context import Context
     from voxgate.whisper.model import Encoded, Hypothesis, Whisper
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -34,6 +41,9 @@ class DecodingOptions:
     temperature: float = 0.0  # the first one
     max_tokens: int = MAX_TOKENS
     vocabulary: tuple[str, ...] = ()
+    task: Task = "transcribe"
+    prompt: str = ""
+    beam_size: int = BEAM_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +55,11 @@ class DecodedWindow:
     language: str
     language_probability: float | None  # None where the caller chose the language
     log_probability: float
+    compression_ratio: float
+    no_speech_probability: float
+    temperature: float
     doubt: str | None  # why the text cannot be trusted, although it was decoded again
-    vocabulary_used: int  # words of the vocabulary that fitted before the text
+    context: Context  # what of the caller's words came before the text
 
 
 def decode_windows(
@@ -54,10 +67,10 @@ def decode_windows(
 ) -> Generator[None, None, list[DecodedWindow]]:
     """Decode the windows of a batch; yield after each call of the model, return the texts."""
     languages = yield from _languages(model, encoded, options)
-    vocabularies = [_vocabulary_tokens(model, each.vocabulary) for each in options]
+    contexts = [build_context(model.tokenizer(), o.vocabulary, o.prompt) for o in options]
     prompts = [
-        model.prompt(language, tokens)
-        for (language, _), (tokens, _) in zip(languages, vocabularies, strict=True)
+        model.prompt(language, each.task, context.tokens)
+        for each, (language, _), context in zip(options, languages, contexts, strict=True)
     ]
     attempts: list[list[_Attempt]] = [[] for _ in options]
     for temperature in sorted({*TEMPERATURES, *(each.temperature for each in options)}):
@@ -67,31 +80,30 @@ def decode_windows(
                 [prompts[index] for index in group],
                 temperature=temperature,
                 max_tokens=options[group[0]].max_tokens,
+                beam_size=options[group[0]].beam_size,
             )
             for index, hypothesis in zip(group, found, strict=True):
-                attempts[index].append(_assess(model, hypothesis, languages[index][0]))
+                attempts[index].append(_assess(model, hypothesis, temperature))
             yield
+    best = [_best_attempt(tried) for tried in attempts]
+    for index, (each, context) in enumerate(zip(options, contexts, strict=True)):
+        if not best[index].silent and context.is_echoed_by(best[index].text):
+            alone = _decode_without_context(model, encoded[index], each, languages[index][0])
+            yield
+            if alone.silent or _says_more(alone, best[index]):
+                best[index] = alone
     return [
-        _decoded(tried, *language, vocabulary_used=used)
-        for tried, language, (_, used) in zip(attempts, languages, vocabularies, strict=True)
+        _decoded(attempt, *language, context)
+        for attempt, language, context in zip(best, languages, contexts, strict=True)
     ]
-
-
-def _vocabulary_tokens(model: Whisper, vocabulary: Sequence[str]) -> tuple[list[int], int]:
-    """Return the tokens of as many words as fit before the text, and how many words did."""
-    tokenizer, tokens = model.tokenizer("en"), list[int]()
-    for count, word in enumerate(vocabulary):
-        more = tokenizer.encode(f" {word.strip()}," if tokens else f" {word.strip()}")
-        if len(tokens) + len(more) > MAX_PROMPT_TOKENS:
-            return tokens, count
-        tokens += more
-    return tokens, len(vocabulary)
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     hypothesis: Hypothesis
     text: str
+    temperature: float
+    compression_ratio: float
     doubt: str | None
     silent: bool
 
@@ -119,46 +131,77 @@ def _groups(
 ) -> list[list[int]]:
     """Return the windows to decode at a temperature, in groups that one call can decode.
 
-    A call limits the prompt and the text together, so the windows of a group agree on both.
+    A call has one beam size, and limits the prompt and the text together, so the windows of a group
+    agree on all three.
     """
-    groups: dict[tuple[int, int], list[int]] = {}
+    groups: dict[tuple[int, int, int], list[int]] = {}
     for index, (each, tried) in enumerate(zip(options, attempts, strict=True)):
         first = not tried and temperature >= each.temperature
         if first or (tried and tried[-1].doubt):
-            groups.setdefault((each.max_tokens, len(prompts[index])), []).append(index)
+            key = each.max_tokens, len(prompts[index]), each.beam_size
+            groups.setdefault(key, []).append(index)
     return list(groups.values())
 
 
-def _assess(model: Whisper, hypothesis: Hypothesis, language: str) -> _Attempt:
-    text = model.tokenizer(language).decode(list(hypothesis.tokens)).strip()
+def _assess(model: Whisper, hypothesis: Hypothesis, temperature: float) -> _Attempt:
+    text = model.tokenizer().decode(list(hypothesis.tokens)).strip()
+    ratio = _compression_ratio(text)
     unlikely = hypothesis.log_probability < MIN_LOG_PROBABILITY
     silent = not text or (unlikely and hypothesis.no_speech_probability > MIN_NO_SPEECH)
     doubt = None
     if not silent:
-        doubt = REPEATS if _compression(text) > MAX_COMPRESSION else UNLIKELY if unlikely else None
-    return _Attempt(hypothesis, text, doubt, silent)
+        doubt = REPEATS if ratio > MAX_COMPRESSION else UNLIKELY if unlikely else None
+    return _Attempt(hypothesis, text, temperature, ratio, doubt, silent)
 
 
-def _compression(text: str) -> float:
+def _compression_ratio(text: str) -> float:
     data = text.encode()
     return len(data) / len(zlib.compress(data))
 
 
+def _best_attempt(attempts: Sequence[_Attempt]) -> _Attempt:
+    """Return the attempt that can be trusted; without any, the likeliest that does not repeat.
+
+    Where all repeat, it is the one that repeats least.
+    """
+    if not attempts[-1].doubt:
+        return attempts[-1]
+    if plain := [attempt for attempt in attempts if attempt.doubt != REPEATS]:
+        return max(plain, key=lambda attempt: attempt.hypothesis.log_probability)
+    return min(attempts, key=lambda attempt: attempt.compression_ratio)
+
+
+def _says_more(alone: _Attempt, echo: _Attempt) -> bool:
+    """Return whether an echo lost most of what is heard without the caller's words."""
+    return not alone.doubt and len(alone.text) >= 2 * len(echo.text)
+
+
+def _decode_without_context(
+    model: Whisper, encoded: Encoded, options: DecodingOptions, language: str
+) -> _Attempt:
+    """Decode one window, [1500 frames, width]."""
+    (hypothesis,) = model.generate(
+        encoded[np.newaxis],
+        [model.prompt(language, options.task)],
+        max_tokens=options.max_tokens,
+        beam_size=options.beam_size,
+    )
+    return _assess(model, hypothesis, 0.0)
+
+
 def _decoded(
-    attempts: Sequence[_Attempt], language: str, probability: float | None, *, vocabulary_used: int
+    attempt: _Attempt, language: str, probability: float | None, context: Context
 ) -> DecodedWindow:
-    """Return the attempt that can be trusted; without any, the likeliest that does not repeat."""
-    best = attempts[-1]
-    if best.doubt:
-        plain = [attempt for attempt in attempts if attempt.doubt != REPEATS] or attempts
-        best = max(plain, key=lambda attempt: attempt.hypothesis.log_probability)
-    hypothesis = best.hypothesis
+    hypothesis = attempt.hypothesis
     return DecodedWindow(
-        tokens=() if best.silent else hypothesis.tokens,
-        text="" if best.silent else best.text,
+        tokens=() if attempt.silent else hypothesis.tokens,
+        text="" if attempt.silent else attempt.text,
         language=language,
         language_probability=probability,
         log_probability=hypothesis.log_probability,
-        doubt=best.doubt,
-        vocabulary_used=vocabulary_used,
+        compression_ratio=attempt.compression_ratio,
+        no_speech_probability=hypothesis.no_speech_probability,
+        temperature=attempt.temperature,
+        doubt=attempt.doubt,
+        context=context,
     )

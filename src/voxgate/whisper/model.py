@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from voxgate.transcript.values import Task
+
     Encoded: TypeAlias = NDArray[np.floating[Any]]
     """(windows, 1500 frames of 20 ms, width): the encoder's output."""
 
+TIMESTAMPS = 1501  # tokens at the vocabulary's end: 0.00 to 30.00 s
 FRAME_S = 0.02  # of the encoder's output, and so of an alignment
 MAX_TOKENS = 448  # positions of the decoder: the prompt and the text
-MAX_PROMPT_TOKENS = MAX_TOKENS // 2 - 1  # of the text before, of which vocabulary is the only use
 BEST_OF = 5  # samples at a temperature, of which the likeliest is taken
-BEAM_SIZE = 5
+BEAM_SIZE = 5  # that of openai/whisper's and faster-whisper's command lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,9 @@ class Whisper:
     def __init__(self, model: WhisperModel) -> None:
         self._model = model
         self.multilingual: bool = model.model.is_multilingual
-        self._suppressed = list(get_suppressed_tokens(self.tokenizer("en"), [-1]))
+        tokenizer = self.tokenizer()
+        timestamps = range(tokenizer.timestamp_begin, tokenizer.timestamp_begin + TIMESTAMPS)
+        self._suppressed = [*get_suppressed_tokens(tokenizer, [-1]), *timestamps]
 
     @classmethod
     def load(cls, path: Path) -> Whisper:
@@ -108,13 +112,14 @@ class Whisper:
         *,
         temperature: float = 0.0,
         max_tokens: int = MAX_TOKENS,
+        beam_size: int = BEAM_SIZE,
     ) -> list[Hypothesis]:
         """Return the likeliest text of each window, without timestamps.
 
-        At a temperature above 0 it is the likeliest of `BEST_OF` samples. `max_tokens` are those of
-        the text.
+        At temperature 0 `beam_size` texts are compared at each token, above it the text is the
+        likeliest of `BEST_OF` samples. `max_tokens` are those of the text.
         """
-        search: dict[str, Any] = {"beam_size": BEAM_SIZE}
+        search: dict[str, Any] = {"beam_size": beam_size}
         if temperature > 0:
             search = {
                 "beam_size": 1,
@@ -139,29 +144,35 @@ class Whisper:
         tokens: Sequence[int],
         duration_s: float,
         language: str,
+        task: Task = "transcribe",
     ) -> TokenAlignment:
         """Return where the tokens of a text are in a window, by the decoder's attention.
 
         `encoded` is a batch of one window, and the text is not empty.
         """
         frames = max(2, round(duration_s * 100))  # of the features
-        start = self.tokenizer(language).sot_sequence
+        start = self.tokenizer(language, task).sot_sequence
         (found,) = self._model.model.align(_storage(encoded), start, [list(tokens)], frames)
         return _token_alignment(found, len(tokens), duration_s)
 
-    def tokenizer(self, language: str) -> Tokenizer:
-        """Return the tokenizer with the start sequence of a language."""
+    def tokenizer(self, language: str = "en", task: Task = "transcribe") -> Tokenizer:
+        """Return the tokenizer with the start sequence of a language and a task.
+
+        The tokens of a text are the same for all of them.
+        """
         return Tokenizer(
             self._model.hf_tokenizer,
             self.multilingual,
-            task="transcribe",
+            task=task,
             language=token_of(language),
         )
 
-    def prompt(self, language: str, vocabulary: Sequence[int] = ()) -> list[int]:
-        """Return the tokens before the text. `vocabulary` stands where the text before would."""
-        tokenizer = self.tokenizer(language)
-        before = [tokenizer.sot_prev, *vocabulary] if vocabulary else []
+    def prompt(
+        self, language: str, task: Task = "transcribe", context: Sequence[int] = ()
+    ) -> list[int]:
+        """Return the tokens before the text. `context` stands where the text before would."""
+        tokenizer = self.tokenizer(language, task)
+        before = [tokenizer.sot_prev, *context] if context else []
         return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
 
 

@@ -30,6 +30,8 @@ EVERYTHING: dict[str, Any] = {
     "stop": ["end", "fin"],
     "frequency_penalty": 1,
     "presence_penalty": -1,
+    "beam_size": "3",
+    "prompt": "A talk of Voxgate, by Ada.",
 }
 NOTHING: dict[str, Any] = {
     "temperature": 0,
@@ -40,7 +42,7 @@ NOTHING: dict[str, Any] = {
     "frequency_penalty": 0,
     "presence_penalty": 0.0,
     "structured_outputs": False,
-    "prompt": "",
+    "prompt": " \n",
     "keyterms": [],
     "keywords": [""],
     "context_bias": None,
@@ -55,7 +57,9 @@ def parsed(**fields: Any) -> ParsedRequest:
 
 def test_a_capable_model_gets_all_options() -> None:
     negotiated = negotiate(parsed(**EVERYTHING, provider={"require_parameters": True}), ABLE)
-    assert negotiated.options == Options("en", 0.5, 0.9, -7, 9, ("end", "fin"), 1.0, -1.0)
+    assert negotiated.options == Options(
+        "en", 0.5, 0.9, -7, 9, ("end", "fin"), 1.0, -1.0, prompt=EVERYTHING["prompt"], beam_size=3
+    )
     assert negotiated.hints == ()
 
 
@@ -88,7 +92,6 @@ def test_an_unused_hint_gives_a_notice(name: str) -> None:
 
 
 WORDS: dict[str, Any] = {
-    "prompt": "A talk of Voxgate, by Ada.",
     "keyterms": ["Voxgate", "Ada"],
     "keywords": "Lovelace",
     "context_bias": ["a_b"],
@@ -98,7 +101,7 @@ WORDS: dict[str, Any] = {
 def test_vocabulary_reaches_a_model_that_uses_it() -> None:
     insisting = {"provider": {"require_parameters": True}}
     negotiated = negotiate(parsed(**WORDS, **insisting), replace(UNABLE, vocabulary=True))
-    words = ("A talk of Voxgate, by Ada.", "Voxgate", "Ada", "Lovelace", "a_b")
+    words = ("Voxgate", "Ada", "Lovelace", "a_b")
     assert negotiated.options == Options(vocabulary=words)
     assert negotiated.hints == ()
 
@@ -122,8 +125,29 @@ def test_what_no_model_can_do_is_refused_for_all() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("stop", ""), ("stop", ["a", ""]), ("max_tokens", 0), ("top_p", 2), ("presence_penalty", 3)],
+    [
+        *(("stop", ""), ("stop", ["a", ""]), ("max_tokens", 0), ("top_p", 2)),
+        *(("presence_penalty", 3), ("beam_size", 0), ("beam_size", 11), ("task", "summarise")),
+    ],
 )
 def test_a_value_out_of_range_is_refused_for_all_models(name: str, value: Any) -> None:
     with pytest.raises(UsageError, match=f"'{name}'"):
         parsed(**{name: value})
+
+
+def test_the_path_decides_about_the_task() -> None:
+    able = replace(UNABLE, translates=True)
+    body = RequestBody({"model": "a/b"}, Upload(io.BytesIO(), 0, ""), "form")
+    assert negotiate(parse_request(body, "translate"), able).options == Options(task="translate")
+    assert negotiate(parsed(task="transcribe"), able).options == Options()
+    with pytest.raises(UsageError, match="'translate', but this path is for 'transcribe'"):
+        parsed(task="translate")
+    with raises("unsupported_option", match="cannot translate"):
+        negotiate(parse_request(body, "translate"), UNABLE)
+
+
+def test_ten_thousand_words_are_read() -> None:
+    words = [f"word{number}" for number in range(10_000)]
+    assert parsed(keyterms=words).options.vocabulary == tuple(words)
+    with pytest.raises(UsageError, match=r"'keyterms' .*10000"):
+        parsed(keyterms=[*words, "more"])

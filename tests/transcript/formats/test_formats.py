@@ -74,7 +74,13 @@ JSON = """\
 {
   "text": "Fish & chips, please. a --> b\\tis\\n\\n<b>über</b> 你好",
   "language": "en",
-  "model": "scripted"
+  "model": "scripted",
+  "warnings": [
+    {
+      "code": "truncated_audio",
+      "sentence": "The recording is cut off."
+    }
+  ]
 }
 """
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from voxgate.errors import UsageError
 
 MAX_JSON_DEPTH = 64  # of lists and objects: code that reads the value may recurse
-MAX_VALUES = 10_000  # of all lists and objects together: a few milliseconds of work
+MAX_VALUES = 20_000  # of all lists and objects together: a few milliseconds of work
 
 
 def parse_json(text: bytes | bytearray, what: str = "The body", *, whole: bool = True) -> Any:
@@ -18,7 +18,7 @@ def parse_json(text: bytes | bytearray, what: str = "The body", *, whole: bool =
     `whole` means that positions in `text` are positions in the bytes that the caller sent.
 
     Raises `UsageError`, also for NaN, Infinity and numbers beyond a double, numbers of thousands of
-    digits, half a surrogate pair, more than 10 000 values, and nesting deeper than 64.
+    digits, half a surrogate pair, more than 20 000 values, and nesting deeper than 64.
     """
     check_encoding(text, what)
     if sum(map(text.count, (b",", b"[", b"{"))) > MAX_VALUES:

@@ -20,6 +20,7 @@ from voxgate.transcript.values import Options
 if TYPE_CHECKING:
     from voxgate.api.body.request_body import RequestBody
     from voxgate.api.dialects.wire import ResponseFormat
+    from voxgate.transcript.values import Task
 
 HEADERLESS_FORMATS = PcmDeclaration("s16le", 16_000, 1)
 """What `format: pcm` means (openrouter-api.md 2.1)."""
@@ -31,21 +32,22 @@ UNBUILT_FIELDS = (
 )
 UNBUILT_ROUTING = ("order", "only", "ignore", "sort", "max_price", "quantizations")
 
-VOCABULARY_FIELDS = ("prompt", "keyterms", "keywords", "context_bias")
+VOCABULARY_FIELDS = ("keyterms", "keywords", "context_bias")
 """The fields in which clients name expected words. All of them are one option here."""
 
 
-def parse_request(body: RequestBody) -> ParsedRequest:
-    """Parse the request in a body. Raises `UsageError` of every kind."""
+def parse_request(body: RequestBody, task: Task = "transcribe") -> ParsedRequest:
+    """Parse the request in a body, for the task of its path. Raises `UsageError` of every kind."""
     _refuse_addresses(body.fields)
     request = validate_request(body.fields)
     _refuse(request)
+    _refuse_other_task(request, task)
     _refuse_overlong(body.dropped)
     if body.upload is None:
         raise UsageError(_no_recording(body))
     return ParsedRequest(
         model=request.model,
-        options=_options(request),
+        options=_options(request, task),
         format=_format(request),
         words="word" in request.timestamp_granularities,
         pcm=HEADERLESS_FORMATS if _is_headerless(body, request) else None,
@@ -99,16 +101,27 @@ def _refuse_overlong(dropped: list[str]) -> None:
             raise UsageError(f"'{name[:100]}' is longer than 64 KiB. Shorten it, or leave it out.")
 
 
-def _options(request: TranscriptionRequest) -> Options:
+def _refuse_other_task(request: TranscriptionRequest, task: Task) -> None:
+    if request.task not in {None, task}:
+        raise UsageError(
+            f"'task' is '{request.task}', but this path is for '{task}'. Send the request to "
+            f"/audio/translations to translate, to /audio/transcriptions to transcribe."
+        )
+
+
+def _options(request: TranscriptionRequest, task: Task) -> Options:
     """Return the options for the model. A missing one has its default."""
     given = {name: getattr(request, name) for name in (*STRICT_OPTIONS, *HINT_OPTIONS)}
     if request.stop is not None:
         given["stop"] = tuple(request.stop)
+    if not (request.prompt or "").strip():
+        given["prompt"] = None
     given["vocabulary"] = tuple(
         word for name in _vocabulary_fields(request) for word in _words(request, name)
     )
     return Options(
         language=request.language and request.language.lower().partition("-")[0],
+        task=task,
         **{name: value for name, value in given.items() if value is not None},
     )
 
@@ -118,7 +131,7 @@ def _vocabulary_fields(request: TranscriptionRequest) -> tuple[str, ...]:
 
 
 def _words(request: TranscriptionRequest, name: str) -> tuple[str, ...]:
-    """Return the words or phrases of a field; a prompt is one phrase, however long."""
+    """Return the words or phrases of a field."""
     given: str | list[str] | None = getattr(request, name)
     texts = [given] if isinstance(given, str) else given or []
     return tuple(text for text in texts if text.strip())

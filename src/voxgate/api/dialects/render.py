@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from voxgate.transcript.align import timed_words
 from voxgate.transcript.formats import find_writer
-from voxgate.transcript.formats.json import origin
+from voxgate.transcript.formats.json import judgement, languages, origin, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from voxgate.api.dialects.negotiate import ParsedRequest
-    from voxgate.transcript.values import Notice, Segment, Transcript, Word
+    from voxgate.transcript.values import Segment, Transcript, Word
 
 FORMAT_WRITERS = {"text": "txt", "srt": "srt", "vtt": "vtt"}
 NANODOLLARS = 10**9
@@ -45,17 +45,20 @@ def render_transcript(
     """Return the response's body. Takes seconds for hours of speech: not for the event loop."""
     if not is_json(parsed):
         return find_writer(FORMAT_WRITERS[parsed.format]).write(transcript).encode()
-    body: dict[str, Any] = {"text": transcript.text}
-    if transcript.language is not None:
-        body["language"] = transcript.language
-    elif user_agent.startswith("mistral-client-python"):
-        body["language"] = None
-    body |= {"model": transcript.model, "usage": _usage(transcript, cost_nanodollars)}
-    body |= origin(transcript)
-    if notices := [*transcript.notices, *parsed.hints]:
-        body["warnings"] = [_warning(notice) for notice in notices]
-    parts = _verbose(transcript, parsed) if parsed.format == "verbose_json" else {}
-    return _encode(body, parts)
+    body: dict[str, Any] = {
+        "text": transcript.text,
+        **languages(transcript),
+        "model": transcript.model,
+        "usage": _usage(transcript, cost_nanodollars),
+        **origin(transcript),
+        **warnings([*transcript.notices, *parsed.hints]),
+    }
+    if user_agent.startswith("mistral-client-python"):
+        body.setdefault("language", None)
+    if parsed.format != "verbose_json":
+        return _encode(body, {})
+    verbose = {"task": transcript.task, "duration": body["usage"]["seconds"], **body}
+    return _encode(verbose, _parts(transcript, parsed))
 
 
 def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | int | str]:
@@ -68,10 +71,11 @@ def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | i
     }
 
 
-def _verbose(transcript: Transcript, parsed: ParsedRequest) -> dict[str, Iterator[dict[str, Any]]]:
+def _parts(transcript: Transcript, parsed: ParsedRequest) -> dict[str, Iterator[dict[str, Any]]]:
+    temperature = parsed.options.temperature
     parts: dict[str, Iterator[dict[str, Any]]] = {
         "segments": (
-            {**_segment(index, segment), "temperature": parsed.options.temperature}
+            {**_segment(index, segment), "temperature": temperature, **judgement(segment)}
             for index, segment in enumerate(transcript.segments)
         )
     }
@@ -83,8 +87,6 @@ def _verbose(transcript: Transcript, parsed: ParsedRequest) -> dict[str, Iterato
 
 def _encode(body: dict[str, Any], parts: dict[str, Iterator[dict[str, Any]]]) -> bytes:
     """Encode one object piece by piece: one long call would block all other threads."""
-    if parts:
-        body = {"task": "transcribe", "duration": body["usage"]["seconds"], **body}
     pieces = [json.dumps(body)[:-1]]
     for name, items in parts.items():
         pieces.append(f', "{name}": [{", ".join(map(json.dumps, items))}]')
@@ -119,7 +121,3 @@ def _word(word: Word) -> dict[str, Any]:
 
 def _times(timed: Segment | Word) -> dict[str, float]:
     return {"start": round(timed.start, 3), "end": round(timed.end, 3)}
-
-
-def _warning(notice: Notice) -> dict[str, str]:
-    return {"code": notice.code, "sentence": notice.sentence}

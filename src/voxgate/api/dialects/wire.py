@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from voxgate.errors import UsageError
+from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it)
 
 ResponseFormat: TypeAlias = Literal["json", "verbose_json", "text", "srt", "vtt"]
 
@@ -34,6 +35,9 @@ def _blank_to_none(value: Any) -> Any:
 
 WireText: TypeAlias = Annotated[str, Field(max_length=65_536)]
 WireTexts: TypeAlias = Annotated[list[WireText], BeforeValidator(_to_list), Field(max_length=1000)]
+WireVocabulary: TypeAlias = Annotated[
+    list[WireText], BeforeValidator(_to_list), Field(max_length=10_000)
+]
 WireLanguage: TypeAlias = Annotated[str, Field(max_length=35)]
 WirePenalty: TypeAlias = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 
@@ -84,6 +88,9 @@ class TranscriptionRequest(_WireModel):
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     seed: int | None = None
+    beam_size: Annotated[int, Field(ge=1, le=10)] | None = Field(
+        None, description="How many texts are compared, by models that do that."
+    )
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     stop: WireTexts | None = None
     frequency_penalty: WirePenalty | None = None
@@ -91,10 +98,13 @@ class TranscriptionRequest(_WireModel):
     structured_outputs: bool | None = None
     diarize: bool | None = Field(None, description="Not built yet.")
     stream: bool | None = Field(None, description="Not built yet.")
-    prompt: WireText | None = None
-    keyterms: WireTexts | None = None
-    keywords: WireTexts | None = None
-    context_bias: WireTexts | None = None
+    task: Task | None = Field(None, description="What the path says, if it is given.")
+    prompt: WireText | None = Field(
+        None, description="A text that could precede the recording, of its style and spelling."
+    )
+    keyterms: WireVocabulary | None = None
+    keywords: WireVocabulary | None = None
+    context_bias: WireVocabulary | None = None
     provider: ProviderPreferences | None = None
     session_id: Annotated[str, Field(max_length=256)] | None = None
     user: Annotated[str, Field(max_length=1000)] | None = None

@@ -1,15 +1,16 @@
 """JSON with all known facts, in the shape of `response_format=verbose_json`.
 
-Voxgate's own fields are `time_source` and `confidence` on segments and words, `warnings`, and
-`voxgate`. Unknown fields are left out and never null: OpenAI's and OpenRouter's clients accept a
-missing field where they refuse null. Times are seconds, rounded to milliseconds.
+Voxgate's own fields are `time_source` and `confidence` on segments and words, `doubtful` and
+`doubt` on segments, `language_probability`, `source_language`, `warnings`, and `voxgate`. Unknown
+fields are left out and never null: OpenAI's and OpenRouter's clients accept a missing field where
+they refuse null. Times are seconds, rounded to milliseconds.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voxgate.transcript.formats.json import dumps, origin
+from voxgate.transcript.formats.json import dumps, judgement, languages, origin, warnings
 
 if TYPE_CHECKING:
     from voxgate.transcript.values import Segment, Transcript, Word
@@ -17,16 +18,21 @@ if TYPE_CHECKING:
 
 def write(transcript: Transcript) -> str:
     """Return the whole transcript. Words are written only for segments that have them."""
-    body: dict[str, object] = {"task": "transcribe"}
-    if transcript.language is not None:
-        body["language"] = transcript.language
-    body |= {
+    body: dict[str, object] = {
+        "task": transcript.task,
+        **languages(transcript),
         "duration": _seconds(transcript.duration),
         "model": transcript.model,
         **origin(transcript),
         "text": transcript.text,
         "segments": [
-            {"id": index, **_times(segment), "text": segment.text, **_provenance(segment)}
+            {
+                "id": index,
+                **_times(segment),
+                "text": segment.text,
+                **_provenance(segment),
+                **judgement(segment),
+            }
             for index, segment in enumerate(transcript.segments)
         ],
     }
@@ -34,11 +40,7 @@ def write(transcript: Transcript) -> str:
         body["words"] = [
             {"word": word.text, **_times(word), **_provenance(word)} for word in transcript.words
         ]
-    if transcript.notices:
-        body["warnings"] = [
-            {"code": notice.code, "sentence": notice.sentence} for notice in transcript.notices
-        ]
-    return dumps(body)
+    return dumps({**body, **warnings(transcript.notices)})
 
 
 def _times(timed: Segment | Word) -> dict[str, float]:
