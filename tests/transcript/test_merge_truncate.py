@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from tests.transcript.strategies import patient, transcripts
 from tests.transcript.test_merge import assert_monotone
-from voxgate.transcript.merge import truncate_segments
-from voxgate.transcript.values import Segment, Transcript, Word
+from voxgate.transcript.merge import place_segments, truncate_segments
+from voxgate.transcript.values import Decoding, Segment, Transcript, Word
 
 WORDS = (Word("one", 0.0, 1.0), Word("two", 1.0, 2.0), Word("three", 2.5, 3.0))
 WITH_WORDS = Segment("One, two three.", 0.0, 3.0, WORDS, confidence=0.5)
@@ -54,3 +54,10 @@ def test_the_result_is_the_beginning_of_the_joined_text(
     assert transcript.text.startswith(text)
     assert transcript.text[len(text) : characters].strip() == ""
     assert_monotone(kept, 0.0, transcript.duration)
+
+
+def test_a_shortened_segment_is_as_doubtful_as_before() -> None:
+    doubtful = Segment("a b a b", 0, 2, doubt="repeats itself", decoding=Decoding(-0.5, 2.5, 0, 0))
+    (placed,) = place_segments([doubtful], 1, 3)
+    (cut,) = truncate_segments([placed], 3)
+    assert (cut.text, cut.doubt, cut.decoding) == ("a b", doubtful.doubt, doubtful.decoding)

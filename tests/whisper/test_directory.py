@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.failures import raises
 from tests.models.store.checkpoints import write_hf
 from tests.whisper.weights import copy_of, whisper_folder
 from voxgate.errors import CheckpointError
+from voxgate.models.catalogue import checkpoint_spec
 from voxgate.models.checkpoint import open_checkpoint, shape_of
-from voxgate.whisper.directory import WhisperDirectory
+from voxgate.transcript.values import Options
+from voxgate.whisper.directory import WhisperDirectory, WhisperShape
 from voxgate.whisper.languages import languages_by_vocabulary
 
 if TYPE_CHECKING:
@@ -83,3 +86,14 @@ def test_a_voxtral_beside_other_files_is_a_voxtral(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, layout: Layout | None) -> None:
     with pytest.raises(CheckpointError, match="not a readable folder"):
         open_checkpoint(tmp_path / "none", layout)
+
+
+def test_an_english_only_model_neither_translates_nor_knows_other_languages(tmp_path: Path) -> None:
+    shape = WhisperShape(384, 4, 4, vocabulary=51864, mel_bands=80)  # of tiny.en
+    able = checkpoint_spec(WhisperDirectory(tmp_path, shape, ()), "openai/tiny.en").capabilities
+    assert not able.detects_language
+    able.check("openai/tiny.en", Options("en"))
+    with raises("unsupported_language", match=r"does not know the language 'de'\. It knows: en\."):
+        able.check("openai/tiny.en", Options("de"))
+    with raises("unsupported_option", match=r"^openai/tiny\.en cannot translate\."):
+        able.check("openai/tiny.en", Options(task="translate"))

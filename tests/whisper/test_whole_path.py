@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,8 @@ from voxgate.audio.pcm import PcmDeclaration
 from voxgate.errors import AudioError
 from voxgate.models.store.packaged import WHISPER_BASE
 from voxgate.pipeline.session import Session
+from voxgate.transcript.formats import find_writer
+from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +42,23 @@ def test_the_command_line_installs_it_and_prints_sentences(tmp_path: Path) -> No
         assert WHISPER_BASE.revision in shown.stdout
         listed = cli.run("models", "list")
         assert "99 languages" in listed.stdout
+
+
+async def test_every_option_reaches_the_model() -> None:
+    words = tuple(f"word{number}" for number in range(10_000))
+    options = Options(task="translate", vocabulary=words, prompt="A note.", beam_size=2)
+    async with Session() as session:
+        transcript = await session.transcribe(SAMPLE, model=str(whisper_folder()), options=options)
+    assert "train" in transcript.text
+    assert (transcript.task, transcript.language) == ("translate", "en")
+    assert transcript.language_probability is not None
+    assert transcript.language_probability > 0.5
+    assert [notice.code for notice in transcript.notices] == ["vocabulary_too_long"]
+    assert "of 10000 vocabulary words were used" in transcript.notices[0].sentence
+    written = json.loads(find_writer("verbose_json").write(transcript))
+    assert (written["task"], written["source_language"]) == ("translate", "en")
+    assert written["segments"][0]["avg_logprob"] < 0
+    assert "words" not in written
 
 
 async def test_words_of_real_recordings() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from voxgate.models.capabilities import Capabilities
     from voxgate.models.catalogue import ModelSpec
     from voxgate.transcript.values import Event, Options, Word
+    from voxgate.whisper.context import Context
     from voxgate.whisper.decoding import DecodedWindow
     from voxgate.whisper.model import Encoded
 
@@ -99,31 +100,27 @@ class WhisperBackend:
 
 
 def _done(options: Options, window: DecodedWindow, segments: Sequence[Segment]) -> Done:
-    notices = list[Notice]()
+    notices = _context_notices(options, window.context)
     if window.doubt and segments:
-        notices.append(
-            Notice(
-                "doubtful_text",
-                f"'{_clip(window.text)}' may not have been said: the text {window.doubt}.",
-            )
-        )
-    used = window.context.vocabulary_used
-    if used < len(options.vocabulary):
-        notices.append(
-            Notice(
-                "vocabulary_too_long",
-                f"{used} of {len(options.vocabulary)} vocabulary words were used: the model "
-                f"takes no more. Put the most important first.",
-            )
-        )
-    if window.context.prompt_is_cut:
-        notices.append(
-            Notice(
-                "prompt_too_long",
-                "Only the end of the prompt was used: the model takes no more. Shorten it.",
-            )
-        )
+        sentence = f"'{_clip(window.text)}' may not have been said: the text {window.doubt}."
+        notices.insert(0, Notice("doubtful_text", sentence))
     return Done(window.language, tuple(notices), len(window.tokens), window.language_probability)
+
+
+def _context_notices(options: Options, context: Context) -> list[Notice]:
+    """Return what to say of the caller's words that did not fit before the text."""
+    notices = list[Notice]()
+    used, given = context.vocabulary_used, len(options.vocabulary)
+    if used < given:
+        sentence = (
+            f"{used} of {given} vocabulary words were used: the model takes no more. Put the most "
+            f"important first."
+        )
+        notices.append(Notice("vocabulary_too_long", sentence))
+    if context.prompt_is_cut:
+        sentence = "Only the end of the prompt was used: the model takes no more. Shorten it."
+        notices.append(Notice("prompt_too_long", sentence))
+    return notices
 
 
 def _is_silent(pcm16: bytes) -> bool:

@@ -72,6 +72,27 @@ def decode_windows(
         model.prompt(language, each.task, context.tokens)
         for each, (language, _), context in zip(options, languages, contexts, strict=True)
     ]
+    attempts = yield from _attempts(model, encoded, options, prompts)
+    best = [_best_attempt(tried) for tried in attempts]
+    for index, (each, context) in enumerate(zip(options, contexts, strict=True)):
+        if not best[index].silent and context.is_echoed_by(best[index].text):
+            alone = _decode_without_context(model, encoded[index], each, languages[index][0])
+            yield
+            if alone.silent or _says_more(alone, best[index]):
+                best[index] = alone
+    return [
+        _decoded(attempt, *language, context)
+        for attempt, language, context in zip(best, languages, contexts, strict=True)
+    ]
+
+
+def _attempts(
+    model: Whisper,
+    encoded: Encoded,
+    options: Sequence[DecodingOptions],
+    prompts: Sequence[Sequence[int]],
+) -> Generator[None, None, list[list[_Attempt]]]:
+    """Return the attempts at each window: at one temperature after another, up to a good one."""
     attempts: list[list[_Attempt]] = [[] for _ in options]
     for temperature in sorted({*TEMPERATURES, *(each.temperature for each in options)}):
         for group in _groups(options, prompts, attempts, temperature):
@@ -85,17 +106,7 @@ def decode_windows(
             for index, hypothesis in zip(group, found, strict=True):
                 attempts[index].append(_assess(model, hypothesis, temperature))
             yield
-    best = [_best_attempt(tried) for tried in attempts]
-    for index, (each, context) in enumerate(zip(options, contexts, strict=True)):
-        if not best[index].silent and context.is_echoed_by(best[index].text):
-            alone = _decode_without_context(model, encoded[index], each, languages[index][0])
-            yield
-            if alone.silent or _says_more(alone, best[index]):
-                best[index] = alone
-    return [
-        _decoded(attempt, *language, context)
-        for attempt, language, context in zip(best, languages, contexts, strict=True)
-    ]
+    return attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +171,11 @@ def _compression_ratio(text: str) -> float:
 
 
 def _best_attempt(attempts: Sequence[_Attempt]) -> _Attempt:
-    """Return the attempt that can be trusted; without any, the likeliest that does not repeat.
-
-    Where all repeat, it is the one that repeats least.
-    """
+    """Return the attempt that can be trusted; without any, the likeliest that does not repeat."""
     if not attempts[-1].doubt:
         return attempts[-1]
-    if plain := [attempt for attempt in attempts if attempt.doubt != REPEATS]:
-        return max(plain, key=lambda attempt: attempt.hypothesis.log_probability)
-    return min(attempts, key=lambda attempt: attempt.compression_ratio)
+    plain = [attempt for attempt in attempts if attempt.doubt != REPEATS] or attempts
+    return max(plain, key=lambda attempt: attempt.hypothesis.log_probability)
 
 
 def _says_more(alone: _Attempt, echo: _Attempt) -> bool:

@@ -31,6 +31,8 @@ PLAIN: dict[str, tuple[Any, ...]] = {
     "temperature": (0, 0.5, 2, "0.0"),
     "top_p": (0, 1, 0.3),
     "seed": (0, -7, 2**70, "12"),
+    "task": ("transcribe", "translate", None),
+    "beam_size": (1, 10, "5", None),
     "max_tokens": (None, 1),
     "stop": ([], None, "a", ["a"]),
     "frequency_penalty": (0, 2, -2),
