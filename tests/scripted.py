@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from voxgate.models.capabilities import Capabilities
-from voxgate.transcript.values import Done, Progress, Segment
+from voxgate.transcript.values import Done, Progress, Segment, Word
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -36,6 +36,7 @@ class Scripted:
     honours: frozenset[str] = frozenset()
     times: Literal["word", "segment", "none"] = "segment"
     confidence: float | None = None
+    aligns: bool = False
     name: str = "scripted/one"
     revision: str | None = None
     profile: str | None = None
@@ -46,6 +47,7 @@ class Scripted:
     language: Callable[[int], tuple[str, float | None]] = lambda _: ("en", None)
     windows: list[Audio] = field(default_factory=list)
     options: list[Options] = field(default_factory=list)
+    aligned: list[tuple[str, str | None]] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
     refusals: list[VoxgateError] = field(default_factory=list)
@@ -66,6 +68,7 @@ class Scripted:
             options=self.honours,
             translates=self.translates,
             vocabulary=self.vocabulary,
+            aligns=self.aligns,
         )
 
     async def transcribe(self, window: Audio, options: Options) -> AsyncGenerator[Event]:
@@ -100,6 +103,23 @@ class Scripted:
             )
         finally:
             self.running -= 1
+
+    async def align(self, window: Audio, text: str, language: str | None) -> AsyncGenerator[Event]:
+        """Put the text's words at the window's end, a tenth of a second each."""
+        number = self._numbers.setdefault(window.start, len(self._numbers))
+        self.windows.append(window)
+        self.aligned.append((text, language))
+        await asyncio.sleep(0)
+        if self._left[number]:
+            raise self._left[number].pop(0)
+        written = text.split()
+        start = window.duration_s - len(written) / 10
+        words = tuple(
+            Word(word, start + at / 10, start + (at + 1) / 10, 0.9, "aligned")
+            for at, word in enumerate(written)
+        )
+        yield Segment(text, start, window.duration_s, words, 0.9, "aligned")
+        yield Done(language)
 
     def admit(self) -> None:
         for error in self.refusals[:1]:

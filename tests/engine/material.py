@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from voxgate.providers.base import Provider
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-VOICE_NOTE_WORDS = "I am running late because the train stopped outside the city"
+VOICE_NOTE_WORDS = "am running late because the train stopped outside the city"
 MODEL = "Systran/faster-whisper-base"
 SECOND = 32_000  # bytes of PCM16 at 16 kHz
 DEADLINE_S = 300.0  # tells slow from never: tests/processes.py

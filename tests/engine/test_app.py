@@ -79,3 +79,13 @@ async def test_a_full_queue_is_503() -> None:
     failure = decode(response.content)
     assert isinstance(failure, Failure)
     assert (failure.code, failure.retryable) == ("engine_busy", True)
+
+
+async def test_a_model_that_cannot_align_refuses_a_text() -> None:
+    async with client(RuntimeError()) as http:
+        header = {"Voxgate-Align": '{"text": "hello", "language": "en"}'}
+        response = await http.post("/align", content=b"\0\0", headers=header)
+    assert response.status_code == 400
+    failure = decode(response.content)
+    assert isinstance(failure, Failure)
+    assert (failure.code, failure.retryable) == ("unsupported_option", False)

@@ -4,12 +4,15 @@ from dataclasses import fields
 import pytest
 
 from voxgate.engine.protocol import (
+    MAX_TEXT,
     EventLine,
     Failure,
     Health,
     decode,
+    decode_alignment,
     decode_options,
     encode,
+    encode_alignment,
     encode_options,
 )
 from voxgate.errors import EngineError, UsageError, VoxgateError
@@ -251,3 +254,30 @@ def test_malformed_health_is_an_error(change: dict[str, object]) -> None:
     wire = json.loads(health.encode())
     with pytest.raises(EngineError, match="health"):
         Health.decode(json.dumps(wire | change).encode())
+
+
+@pytest.mark.parametrize("text", ["", "café 你好 👍", 'a "quote"\n\\', "x" * MAX_TEXT])
+def test_a_text_to_align_survives_its_header(text: str) -> None:
+    header = encode_alignment(text, "de")
+    assert header.isascii()
+    assert header.isprintable()
+    assert decode_alignment(header) == (text, "de")
+
+
+def test_a_lone_surrogate_is_replaced_in_a_text_to_align() -> None:
+    assert decode_alignment(encode_alignment("a\ud800b", None)) == ("a\ufffdb", None)
+
+
+@pytest.mark.parametrize(
+    ("header", "fault"),
+    [
+        ("", "malformed"),
+        ("{}", "`text`"),
+        ('{"text": 1}', r"\$\.text"),
+        ('{"text": "a", "colour": 1}', "colour"),
+        ('{"text": "%s"}' % ("x" * (MAX_TEXT + 1)), "16385 characters"),
+    ],
+)
+def test_a_malformed_text_to_align_is_refused(header: str, fault: str) -> None:
+    with pytest.raises(UsageError, match=fault):
+        decode_alignment(header)

@@ -11,9 +11,10 @@ from tests.engine.material import (
     noise,
     voice_note,
 )
-from tests.whisper.hearing import done, recognised, segments, text
+from tests.whisper.hearing import backend, done, recognised, segments, text
+from voxgate.engine.queue import WindowRequest
 from voxgate.errors import UsageError
-from voxgate.transcript.values import Options
+from voxgate.transcript.values import Done, Event, Options, Segment
 
 
 def test_words_with_capitals_and_punctuation() -> None:
@@ -162,3 +163,38 @@ def test_a_translation_has_times_of_segments_but_not_of_words() -> None:
     ):
         assert translated.start == pytest.approx(said.start, abs=0.3)
         assert translated.end == pytest.approx(said.end, abs=0.3)
+
+
+def test_texts_are_aligned_in_one_group_with_windows_to_recognise() -> None:
+    said = "I am running late because the train stopped outside the city."
+    requests = [
+        WindowRequest(voice_note(), Options(language), lambda _: None, lambda _: None, text=given)
+        for given, language in ((said, "en"), (None, None), (said, None), ("", None), (" ?", "en"))
+    ]
+    events: list[list[Event]] = [[] for _ in requests]
+    for found in backend().recognise(requests):
+        if found is not None:
+            events[requests.index(found[0])].append(found[1])
+    assert VOICE_NOTE_WORDS in text(events[1]).lower()
+    assert {word.time_source for each in segments(events[1]) for word in each.words} == {
+        "recognised"
+    }
+    for aligned in (events[0], events[2]):
+        assert text(aligned) == said
+        assert {word.time_source for each in segments(aligned) for word in each.words} == {
+            "aligned"
+        }
+        assert done(aligned).language == "en"
+    assert not segments(events[3])
+    assert not segments(events[4])
+
+
+def test_a_text_for_silence_or_for_no_sound_is_no_error() -> None:
+    for sound, count in ((bytes(SECOND), 1), (b"", 0)):
+        request = WindowRequest(sound, Options("en"), print, print, text="hello there")
+        found = [event for each in backend().recognise([request]) if each for event in each[1:]]
+        assert len(found) == count + 1
+        assert isinstance(found[-1], Done)
+        for segment in found[:-1]:
+            assert isinstance(segment, Segment)
+            assert segment.time_source == "interpolated"

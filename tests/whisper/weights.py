@@ -17,6 +17,12 @@ from voxgate.models.store.registry import Registry
 from voxgate.settings import Settings
 
 
+def whisper_home() -> Path:
+    """Return a home in which Whisper base is installed; skips without its packages."""
+    whisper_folder()
+    return _joined_home()
+
+
 @cache
 def _joined_home() -> Path:
     home = Path(tempfile.mkdtemp(prefix="voxgate-whisper-"))

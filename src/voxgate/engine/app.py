@@ -1,10 +1,11 @@
-"""The engine's HTTP interface: `GET /health` and `POST /transcribe` for one loaded model."""
+"""The engine's HTTP interface for one loaded model: health, transcribe and align."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ from voxgate.engine import protocol
 from voxgate.engine.protocol import NDJSON, Failure, encode
 from voxgate.engine.queue import WindowRequest
 from voxgate.errors import EngineError, UsageError, VoxgateError
+from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from voxgate.engine.backend import Backend, Scheduler
-    from voxgate.transcript.values import Event, Options
+    from voxgate.transcript.values import Event
 
 
 def create_app(backend: Backend, scheduler: Scheduler) -> Starlette:
@@ -34,13 +36,14 @@ def create_app(backend: Backend, scheduler: Scheduler) -> Starlette:
         routes=[
             Route(protocol.HEALTH_ROUTE, service.health, methods=["GET"]),
             Route(protocol.TRANSCRIBE_ROUTE, service.transcribe, methods=["POST"]),
+            Route(protocol.ALIGN_ROUTE, service.align, methods=["POST"]),
         ],
         exception_handlers={VoxgateError: _failure_response, ClientDisconnect: _empty_response},
     )
 
 
 class _Service:
-    """The handlers of both routes."""
+    """The handlers of the routes."""
 
     def __init__(self, backend: Backend, scheduler: Scheduler) -> None:
         self._backend = backend
@@ -67,8 +70,28 @@ class _Service:
         model = self._backend.name
         options = protocol.decode_options(request.headers.get(protocol.OPTIONS_HEADER, "{}"))
         self._backend.capabilities.check(model, options)
+        return await self._stream(request, options)
+
+    async def align(self, request: Request) -> Response:
+        """Answer with the times of a text's words. Refuse where the model cannot align."""
+        model = self._backend.name
+        if not self._backend.capabilities.aligns:
+            raise UsageError(
+                f"{model} cannot align a text with a window. Ask a Whisper.",
+                code="unsupported_option",
+            )
+        text, language = protocol.decode_alignment(request.headers.get(protocol.ALIGN_HEADER, "{}"))
+        options = Options(language)
+        self._backend.capabilities.check(model, options)
+        return await self._stream(request, options, text)
+
+    async def _stream(
+        self, request: Request, options: Options, text: str | None = None
+    ) -> EventStream:
+        """Queue the window in the request's body."""
         pcm16 = await self._read_body(request)
-        stream = EventStream(self._scheduler, model, pcm16, options, self._note_end)
+        window = partial(WindowRequest, pcm16, options, text=text)
+        stream = EventStream(self._scheduler, self._backend.name, window, self._note_end)
         self._window_count += 1
         return stream
 
@@ -117,11 +140,13 @@ class EventStream(Response):
         self,
         scheduler: Scheduler,
         model: str,
-        pcm16: bytes,
-        options: Options,
+        window: Callable[..., WindowRequest],
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
-        """Queue the window. `on_close` is called once, when nothing more will be sent."""
+        """Queue the window, which `window` makes of the callbacks for its events and its end.
+
+        `on_close` is called once, when nothing more will be sent.
+        """
         self.status_code = 200
         self.background = None
         self.init_headers()
@@ -129,7 +154,7 @@ class EventStream(Response):
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._scheduler = scheduler
-        self._request = WindowRequest(pcm16, options, self._put_event, self._put_end)
+        self._request = window(on_event=self._put_event, on_end=self._put_end)
         scheduler.add(self._request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)

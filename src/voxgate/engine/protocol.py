@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from voxgate.errors import CODES, Code, EngineError, UsageError, VoxgateError, error_from_code
+from voxgate.transcript.text import encodable
 from voxgate.transcript.values import (
     Decoding,
     Delta,
@@ -33,11 +34,14 @@ from voxgate.transcript.values import (
 
 HEALTH_ROUTE = "/health"
 TRANSCRIBE_ROUTE = "/transcribe"
+ALIGN_ROUTE = "/align"
 OPTIONS_HEADER = "voxgate-options"  # JSON in ASCII
+ALIGN_HEADER = "voxgate-align"  # JSON in ASCII
 NDJSON = "application/x-ndjson"
 
 HEAD_BYTES = 4 * 2**20  # the longest head of a request: 256 KiB of vocabulary, escaped, fit in it
-LINE_BYTES = 2**20  # the longest line a caller reads: a segment of 10 000 words
+LINE_BYTES = 2 * 2**20  # the longest line a caller reads: a segment of 20 000 words
+MAX_TEXT = 16_384  # characters of a text to align: its words fit in a line, however short
 MAX_SEED = 2**63 - 1  # the largest seed of a random generator
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -165,6 +169,34 @@ def decode_options(text: str) -> Options:
     return Options(**present)
 
 
+def encode_alignment(text: str, language: str | None) -> str:
+    """Return the text to align and its language as JSON in ASCII, for a header.
+
+    A lone surrogate, which is no text, is replaced as in every output.
+    """
+    return _to_json({"text": encodable(text), "language": language}).decode("ascii")
+
+
+def decode_alignment(header: str) -> tuple[str, str | None]:
+    """Invert `encode_alignment`.
+
+    Raises `UsageError`, which names the field, for anything else, and for a text that is too long.
+    """
+    try:
+        wire = msgspec.json.decode(header, type=_WireAlignment)
+    except _MALFORMED as error:
+        raise UsageError(
+            f"The text of this call is malformed: {error}. It is a JSON object in the header "
+            f"{ALIGN_HEADER}, with 'text' and 'language'."
+        ) from error
+    if len(wire.text) > MAX_TEXT:
+        raise UsageError(
+            f"This text has {len(wire.text)} characters, and a window's text has at most "
+            f"{MAX_TEXT}. Cut the window and its text."
+        )
+    return wire.text, wire.language
+
+
 # --- the lines as msgspec decodes them -----------------------------------------------------------
 # Structs beside the dataclasses of `transcript.values`, because msgspec refuses unknown fields of
 # structs only.
@@ -189,6 +221,11 @@ class _WireOptions(_Wire):
     task: Task | None = None
     prompt: str | None = None
     beam_size: int | None = None
+
+
+class _WireAlignment(_Wire):
+    text: str
+    language: str | None = None
 
 
 class _WireSpan(_Wire):

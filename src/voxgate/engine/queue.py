@@ -18,7 +18,7 @@ QUEUE_LIMIT = 32  # waiting windows: 31 MB of sound at 30 s each
 
 @dataclass(eq=False, slots=True)
 class WindowRequest:
-    """One window to recognise, with its callbacks.
+    """One window to recognise or, with a text, to align; with its callbacks.
 
     The callbacks run in a scheduler's thread, and never after the request was cancelled.
     """
@@ -27,6 +27,7 @@ class WindowRequest:
     options: Options
     on_event: Callable[[Event], None]  # called for each event as it happens
     on_end: Callable[[Exception | None], None]  # called once, after the last event
+    text: str | None = None  # to align with the window; None: recognise it
     cancelled: bool = False
     last_step: float = 0.0  # monotonic seconds
 

@@ -1,9 +1,11 @@
-"""Whisper as a `Backend`: groups of windows of PCM16, each to segments with timed words."""
+"""Whisper as a `Backend`: groups of windows of PCM16, each to segments with timed words.
+
+The text of a window is recognised, or comes with it and is aligned.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +13,10 @@ import numpy as np
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.engine.group_scheduler import GroupScheduler
 from voxgate.errors import CheckpointError, UsageError
-from voxgate.transcript.text import ends_sentence
+from voxgate.transcript.division import divide_words
 from voxgate.transcript.values import Decoding, Done, Notice, Progress, Segment
-from voxgate.whisper.decoding import DecodingOptions, decode_windows
+from voxgate.whisper.aligner import align_text
+from voxgate.whisper.decoding import DecodingOptions, decode_windows, detect_unknown
 from voxgate.whisper.model import BEAM_SIZE, MAX_TOKENS, Whisper
 from voxgate.whisper.words import timed_words
 
@@ -23,12 +26,11 @@ if TYPE_CHECKING:
     from voxgate.engine.queue import WindowRequest
     from voxgate.models.capabilities import Capabilities
     from voxgate.models.catalogue import ModelSpec
-    from voxgate.transcript.values import Event, Options, Word
+    from voxgate.transcript.values import Event, Options
     from voxgate.whisper.context import Context
     from voxgate.whisper.decoding import DecodedWindow
     from voxgate.whisper.model import Encoded
 
-PAUSE_S = 0.8  # between words: a segment ends there
 SILENT_PEAK = 10  # of 32 768: a window without a louder sample has nothing to hear
 
 
@@ -61,16 +63,24 @@ class WhisperBackend:
         for request in requests:
             if len(request.pcm16) % SAMPLE_BYTES:
                 raise UsageError(f"{len(request.pcm16)} bytes are not whole 16-bit samples.")
-        silent = [request for request in requests if _is_silent(request.pcm16)]
-        for request in silent:  # the model would invent a word
-            yield request, Done()
-        requests = [request for request in requests if request not in silent]
-        if not requests:
-            return
         for request in requests:
+            if _has_nothing_to_hear(request):  # the model would invent a word
+                yield request, Done()
+        heard = [request for request in requests if not _has_nothing_to_hear(request)]
+        if not heard:
+            return
+        for request in heard:
             yield request, Progress(0.0)
-        encoded = self._model.encode([self._model.features(each.pcm16) for each in requests])
+        encoded = self._model.encode([self._model.features(each.pcm16) for each in heard])
         yield None
+        for work, has_text in ((self._align, True), (self._transcribe, False)):
+            places = [n for n, each in enumerate(heard) if (each.text is not None) == has_text]
+            if places:
+                yield from work([heard[n] for n in places], encoded[places])
+
+    def _transcribe(
+        self, requests: Sequence[WindowRequest], encoded: Encoded
+    ) -> Generator[tuple[WindowRequest, Event] | None, None, None]:
         options = [_decoding_options(request.options) for request in requests]
         windows = yield from decode_windows(self._model, encoded, options)
         for index, (request, window) in enumerate(zip(requests, windows, strict=True)):
@@ -91,12 +101,40 @@ class WhisperBackend:
         )
         tokenizer = self._model.tokenizer(window.language if task == "transcribe" else "en")
         words = timed_words(tokenizer, window.tokens, alignment, pcm16)
-        if not words:  # nothing but punctuation
-            return []
-        segments = [_segment(group, window) for group in _divide(words)]
+        segments = [
+            replace(segment, doubt=window.doubt, decoding=_decoding(window))
+            for segment in divide_words(words)
+        ]
         if task == "translate":  # its words have another order than the spoken ones
             return [replace(segment, words=()) for segment in segments]
         return segments
+
+    def _align(
+        self, requests: Sequence[WindowRequest], encoded: Encoded
+    ) -> Generator[tuple[WindowRequest, Event] | None, None, None]:
+        chosen = [request.options.language for request in requests]
+        languages = yield from detect_unknown(self._model, encoded, chosen)
+        for index, (request, (language, _)) in enumerate(zip(requests, languages, strict=True)):
+            if not request.cancelled:
+                words = align_text(
+                    self._model,
+                    encoded[index : index + 1],
+                    request.pcm16,
+                    request.text or "",
+                    language,
+                )
+                for segment in divide_words(words):
+                    yield request, segment
+            yield request, Done(language)
+
+
+def _decoding(window: DecodedWindow) -> Decoding:
+    return Decoding(
+        log_probability=window.log_probability,
+        compression_ratio=window.compression_ratio,
+        no_speech_probability=window.no_speech_probability,
+        temperature=window.temperature,
+    )
 
 
 def _done(options: Options, window: DecodedWindow, segments: Sequence[Segment]) -> Done:
@@ -123,9 +161,15 @@ def _context_notices(options: Options, context: Context) -> list[Notice]:
     return notices
 
 
-def _is_silent(pcm16: bytes) -> bool:
-    sound = np.frombuffer(pcm16, "<i2")
-    return not sound.size or int(np.abs(sound.astype(np.int32)).max()) < SILENT_PEAK
+def _has_nothing_to_hear(request: WindowRequest) -> bool:
+    """Return whether a window is empty, or is to be recognised and silent.
+
+    A text is aligned with silence too: its words are interpolated.
+    """
+    sound = np.frombuffer(request.pcm16, "<i2")
+    if not sound.size:
+        return True
+    return request.text is None and int(np.abs(sound.astype(np.int32)).max()) < SILENT_PEAK
 
 
 def _decoding_options(options: Options) -> DecodingOptions:
@@ -137,40 +181,6 @@ def _decoding_options(options: Options) -> DecodingOptions:
         task=options.task,
         prompt=options.prompt,
         beam_size=options.beam_size or BEAM_SIZE,
-    )
-
-
-def _divide(words: Sequence[tuple[str, Word]]) -> list[list[tuple[str, Word]]]:
-    """Divide words at pauses and at the ends of sentences."""
-    groups: list[list[tuple[str, Word]]] = []
-    for text, word in words:
-        if not groups or _parts(groups[-1][-1], (text, word)):
-            groups.append([])
-        groups[-1].append((text, word))
-    return groups
-
-
-def _parts(before: tuple[str, Word], after: tuple[str, Word]) -> bool:
-    if after[1].start - before[1].end >= PAUSE_S:
-        return True
-    return ends_sentence(before[0].strip(), after[0].strip())
-
-
-def _segment(group: Sequence[tuple[str, Word]], window: DecodedWindow) -> Segment:
-    words = tuple(word for _, word in group)
-    return Segment(
-        text="".join(text for text, _ in group).strip(),
-        start=words[0].start,
-        end=words[-1].end,
-        words=words,
-        confidence=fmean(word.confidence or 0.0 for word in words),
-        doubt=window.doubt,
-        decoding=Decoding(
-            log_probability=window.log_probability,
-            compression_ratio=window.compression_ratio,
-            no_speech_probability=window.no_speech_probability,
-            temperature=window.temperature,
-        ),
     )
 
 

@@ -88,6 +88,7 @@ WHISPER_CAPABILITIES = Capabilities(
     concurrency=4,  # in one call: more windows take more memory and are hardly faster
     options=frozenset({"max_tokens", "stop", "temperature", "beam_size", "prompt"}),
     vocabulary=True,
+    aligns=True,
     long_pause_s=8.0,
     margin_s=5.0,  # the word error rate on real recordings falls by a third with it: docs/log.md
 )

@@ -42,6 +42,13 @@ class Provider(Protocol):
         may be given again when the error's `retryable` is true.
         """
 
+    def align(self, window: Audio, text: str, language: str | None) -> AsyncIterator[Event]:
+        """Yield the text of a window as segments with timed words, and `Done`.
+
+        Only for a model whose `capabilities.aligns` is true. Without a language it is detected.
+        In all else as `transcribe`.
+        """
+
     def admit(self) -> None:
         """Raise when no new recording should begin now, before any work is done for it.
 

@@ -53,8 +53,24 @@ class EngineClient:
     async def transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:
         """Yield the window's events; `Done` is the last. Closing the iterator cancels it."""
         headers = {protocol.OPTIONS_HEADER: protocol.encode_options(options)}
+        async with aclosing(self._events(protocol.TRANSCRIBE_ROUTE, headers, pcm16)) as events:
+            async for event in events:
+                yield event
+
+    async def align(
+        self, pcm16: bytes, text: str, language: str | None
+    ) -> AsyncGenerator[Event, None]:
+        """Yield the text as segments with timed words; as `transcribe` does in all else."""
+        headers = {protocol.ALIGN_HEADER: protocol.encode_alignment(text, language)}
+        async with aclosing(self._events(protocol.ALIGN_ROUTE, headers, pcm16)) as events:
+            async for event in events:
+                yield event
+
+    async def _events(
+        self, route: str, headers: dict[str, str], pcm16: bytes
+    ) -> AsyncGenerator[Event, None]:
         async with (
-            aclosing(self._call("POST", protocol.TRANSCRIBE_ROUTE, headers, pcm16)) as parts,
+            aclosing(self._call("POST", route, headers, pcm16)) as parts,
             aclosing(_split_lines(parts)) as lines,
         ):
             async for line in lines:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from voxgate.audio.spool import Audio
     from voxgate.providers.base import Capabilities
+    from voxgate.providers.running_engine import EngineCall
     from voxgate.transcript.values import Event, Options
 
 RETIRED_GRACE_S = 36.0  # for an engine that others told to end: its grace, last step and a second
@@ -112,7 +113,16 @@ class LocalEngine:
         window, and `EngineError` (`engine_closed`) after `aclose`.
         """
         pcm16 = window.pcm16()
-        async with self._admitted(), aclosing(self._transcribe(pcm16, options)) as events:
+        async with aclosing(self._send(lambda its: its.transcribe(pcm16, options))) as events:
+            async for event in events:
+                yield event
+
+    async def align(
+        self, window: Audio, text: str, language: str | None
+    ) -> AsyncGenerator[Event, None]:
+        """Yield a text as segments with timed words; raises what `transcribe` raises."""
+        pcm16 = window.pcm16()
+        async with aclosing(self._send(lambda its: its.align(pcm16, text, language))) as events:
             async for event in events:
                 yield event
 
@@ -178,11 +188,17 @@ class LocalEngine:
             self._retire(engine)
             self._idle_stop = asyncio.create_task(engine.stop(STOP_GRACE_S))
 
-    async def _transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:
+    async def _send(self, call: EngineCall) -> AsyncGenerator[Event, None]:
+        """Give a window to the engine, within its memory."""
+        async with self._admitted(), aclosing(self._call_engine(call)) as events:
+            async for event in events:
+                yield event
+
+    async def _call_engine(self, call: EngineCall) -> AsyncGenerator[Event, None]:
         for _ in range(2):  # the first engine may be ending; the second has just started
             engine = await self._running_engine()
             try:
-                async with aclosing(engine.transcribe(pcm16, options)) as events:
+                async with aclosing(engine.send(call)) as events:
                     async for event in events:
                         yield event
             except NotListeningError:  # it has not received the window

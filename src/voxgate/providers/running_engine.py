@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from voxgate.errors import EngineError, VoxgateError
 from voxgate.providers.engine_client import BrokenOffError, EngineClient, NotListeningError
 from voxgate.providers.engine_process import EngineProcess
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from voxgate.models.catalogue import ModelSpec
     from voxgate.settings import Settings
-    from voxgate.transcript.values import Event, Options
+    from voxgate.transcript.values import Event
 
+    EngineCall: TypeAlias = Callable[[EngineClient], AsyncGenerator[Event, None]]
 
 PROCESS_END_S = 5.0  # between the end of a connection and the end of its process
 
@@ -40,11 +41,14 @@ class RunningEngine:
         process = await EngineProcess.start(spec, settings)
         return cls(process, settings.engine_patience_s)
 
-    async def transcribe(self, pcm16: bytes, options: Options) -> AsyncGenerator[Event, None]:
-        """Yield the window's events. Raise `NotListeningError` for an engine that is ending."""
+    async def send(self, call: EngineCall) -> AsyncGenerator[Event, None]:
+        """Yield the events of one window. Raise `NotListeningError` for an engine that is ending.
+
+        `call` is given the engine's client: it transcribes or aligns the window.
+        """
         async with self._watched():
             try:
-                async with aclosing(self._client.transcribe(pcm16, options)) as events:
+                async with aclosing(call(self._client)) as events:
                     async for event in events:
                         self._watchdog.note_progress()
                         yield event

@@ -94,6 +94,11 @@ def chunks(text: str, limit: int) -> list[str]:
     return [*parts, text]
 
 
+def is_spaceless(character: str) -> bool:
+    """Return whether a character belongs to a script without spaces, or to its punctuation."""
+    return _SPACELESS.match(character) is not None
+
+
 def ends_sentence(text: str, following: str) -> bool:
     """Return whether a sentence ends between `text` and `following`.
 

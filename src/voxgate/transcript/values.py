@@ -12,8 +12,9 @@ from typing import Literal, TypeAlias, get_args
 
 from voxgate.errors import UsageError
 
-TimeSource: TypeAlias = Literal["recognised", "speech_region", "interpolated"]
-"""The origin of a time: the model, the speech detector, or interpolation between known times."""
+TimeSource: TypeAlias = Literal["recognised", "aligned", "speech_region", "interpolated"]
+"""The origin of a time: the model, another model that aligned the text with the sound, the speech
+detector, or interpolation between known times."""
 
 Task: TypeAlias = Literal["transcribe", "translate"]
 """To write what is said in its own language, or in English."""

@@ -66,7 +66,7 @@ def decode_windows(
     model: Whisper, encoded: Encoded, options: Sequence[DecodingOptions]
 ) -> Generator[None, None, list[DecodedWindow]]:
     """Decode the windows of a batch; yield after each call of the model, return the texts."""
-    languages = yield from _languages(model, encoded, options)
+    languages = yield from detect_unknown(model, encoded, [each.language for each in options])
     contexts = [build_context(model.tokenizer(), o.vocabulary, o.prompt) for o in options]
     prompts = [
         model.prompt(language, each.task, context.tokens)
@@ -119,13 +119,15 @@ class _Attempt:
     silent: bool
 
 
-def _languages(
-    model: Whisper, encoded: Encoded, options: Sequence[DecodingOptions]
+def detect_unknown(
+    model: Whisper, encoded: Encoded, chosen: Sequence[str | None]
 ) -> Generator[None, None, list[tuple[str, float | None]]]:
-    """Return each window's language: the chosen one, or the detected one with its probability."""
-    unknown = [index for index, each in enumerate(options) if each.language is None]
-    chosen = [(each.language or "en", None) for each in options]
-    languages: list[tuple[str, float | None]] = list(chosen)
+    """Return each window's language: the chosen one, or the detected one with its probability.
+
+    Yield after a call of the model.
+    """
+    unknown = [index for index, language in enumerate(chosen) if language is None]
+    languages: list[tuple[str, float | None]] = [(language or "en", None) for language in chosen]
     if unknown and model.multilingual:
         found = model.detect_languages(encoded[unknown])
         yield

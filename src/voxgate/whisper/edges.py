@@ -54,6 +54,14 @@ class SoundEdges:
             fitted.append((new_start, last_end))
         return fitted
 
+    @property
+    def heard(self) -> Span:
+        """From the first sound to the last; all of the window where there is none."""
+        frames = np.flatnonzero(self._sounds)
+        if not len(frames):
+            return 0.0, self._duration_s
+        return int(frames[0]) * HOP_S, min(self._duration_s, (int(frames[-1]) + 1) * HOP_S)
+
     def _end(self, start: float, end: float, limit: float) -> float:
         """Return where the sound around `end` stops: later if it goes on, earlier if it stopped."""
         first, at, last = _frame(start), _frame(end), _frame(limit)

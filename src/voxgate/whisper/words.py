@@ -50,7 +50,7 @@ def timed_words(
             words.append(piece)
             texts.append(opening + piece.text)
             opening = ""
-        elif texts and not _opens(piece.text):
+        elif texts and not opens(piece.text):
             texts[-1] += piece.text
         else:
             opening += piece.text
@@ -75,7 +75,7 @@ def _pieces(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[_Piece]:
     return pieces
 
 
-def _opens(text: str) -> bool:
+def opens(text: str) -> bool:
     """Return whether punctuation belongs to what follows: `(`, `¿`, or a quote after a space."""
     mark = text.strip()[:1]
     quote = mark in AMBIGUOUS and text[:1].isspace()
