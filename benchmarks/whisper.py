@@ -26,6 +26,7 @@ from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.models.available import AvailableModels
 from voxgate.pipeline.session import Session
 from voxgate.settings import Settings
+from voxgate.whisper.aligner import align_text
 from voxgate.whisper.model import Whisper
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ async def rows(folder: Path) -> list[Row]:
             table += await _accuracy(session, peer, kind)
         if recordings := [path for path, _ in recordings_of("english")]:
             table += await _speed(session, peer, _joined(recordings, folder / "joined.wav"))
-    return [*table, _batch_row(checkpoint)]
+    return [*table, _batch_row(checkpoint), _align_row(checkpoint)]
 
 
 async def _accuracy(session: Session, peer: WhisperModel, kind: str) -> list[Row]:
@@ -120,6 +121,19 @@ def _batch_row(checkpoint: Path) -> Row:
         lambda: [model.generate(model.encode([each]), [prompt]) for each in features], 3
     )
     return Row("four windows in one call", f"{together_s:.2f} s", f"in turn: {alone_s:.2f} s")
+
+
+def _align_row(checkpoint: Path) -> Row:
+    """Measure the times of the voice note's words, for a text that another model wrote."""
+    model, sound = Whisper.load(checkpoint), _pcm16(SAMPLE)
+    text = SAMPLE.with_suffix(".txt").read_text(encoding="utf-8").strip()
+
+    def align() -> None:
+        align_text(model, model.encode([model.features(sound)]), sound, text, "en")
+
+    seconds = len(sound) / SAMPLE_BYTES / SAMPLE_RATE
+    figure = f"{median_s(align, 5) / seconds:.3f} s for a second of sound"
+    return Row(f"aligning {len(text.split())} words of {seconds:.1f} s, {NAME}", figure)
 
 
 def _pcm16(path: Path) -> bytes:

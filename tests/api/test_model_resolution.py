@@ -77,9 +77,9 @@ async def test_a_slow_lookup_does_not_block_the_server(tmp_path: Path) -> None:
 async def test_a_session_resolves_a_name_once(tmp_path: Path) -> None:
     models = CountedModels()
     async with models.session(replace(Settings(), spool_dir=tmp_path)) as session:
-        await session.transcribe(SAMPLE, model=SCRIPTED)
+        await session.transcribe(SAMPLE, model=SCRIPTED, times=False)
         provider = session.provider(await session.resolve(SCRIPTED))
-        await session.transcribe(SAMPLE, model=provider)
+        await session.transcribe(SAMPLE, model=provider, times=False)
     assert len(models.lookups) == 2
 
 

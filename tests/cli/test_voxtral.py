@@ -112,8 +112,7 @@ def test_subtitles_read_as_well_as_those_of_a_model_with_times(cli: CliRunner) -
     assert len(late) <= len(cues) / 10
     body = json.loads((out / "phrases.verbose.json").read_text("utf-8"))
     assert body["voxgate"] == {"checkpoint": CHECKPOINT.name, "profile": "exact"}
-    assert {segment["time_source"] for segment in body["segments"]} == {"speech_region"}
-    assert {word["time_source"] for word in body["words"]} == {"interpolated"}
+    assert {segment["time_source"] for segment in body["segments"]} == {"aligned"}
 
 
 def matched(reference: str, hypothesis: str) -> list[tuple[int, int]]:

@@ -69,6 +69,7 @@ class Door:
                 path,
                 model=str(CHECKPOINT),
                 options=options,
+                times=False,
                 trace=self.trace,
                 on_progress=self.reports.append,
             )

@@ -56,7 +56,8 @@ class Submission:
         jobs, parsed, upload = self._gateway.jobs, self._parsed, self._upload
         # The model's own name, not an alias. Another revision or profile may give another text.
         model = (parsed.model, self._provider.revision, self._provider.profile)
-        key = (self._owner, model, parsed.options, parsed.pcm, upload.sha256, upload.name)
+        options = parsed.options, parsed.pcm, parsed.times
+        key = (self._owner, model, options, upload.sha256, upload.name)
         if job := jobs.find(key):
             upload.close()
             return key, job
@@ -79,6 +80,7 @@ class Submission:
                 options=AcceptedOptions(self._parsed.options),
                 name=upload.name or "the recording",
                 pcm=self._parsed.pcm,
+                times=self._parsed.times,
                 tenant=self._owner,
                 trace=self._trace,
                 on_progress=lambda _: job.decoding.set(),

@@ -129,10 +129,12 @@ class LocalBackend:
 
     Raises `UnknownModelError`, `CheckpointError` for a folder without a checkpoint, and
     `UsageError` (`unsupported_language`) or `UsageError` (`unsupported_option`) for an option that
-    the model does not support.
+    the model does not support. `times` says whether a format of the call has times.
     """
 
-    def __init__(self, settings: Settings, model: str | None, options: Options) -> None:
+    def __init__(
+        self, settings: Settings, model: str | None, options: Options, *, times: bool
+    ) -> None:
         from voxgate.models.available import AvailableModels
         from voxgate.models.catalogue import DEFAULT_MODEL, find_model
 
@@ -141,7 +143,7 @@ class LocalBackend:
         self._notice = BUILT_IN_NOTICE if name == DEFAULT_MODEL else NEWEST_NOTICE
         if model:
             self._notice = ""
-        self._settings = settings
+        self._settings, self._times = settings, times
         self._spec = find_model(name, models)
         self._spec.capabilities.check(self._spec.name, options)
 
@@ -153,11 +155,13 @@ class LocalBackend:
         if self._notice:
             print_message(self._notice.format(model=self._spec.name))
         async with Session(self._settings) as session:
-            yield partial(session.transcribe, model=self._spec)
+            yield partial(session.transcribe, model=self._spec, times=self._times)
 
 
 class ServerBackend:
     """A server and its models: nothing on this machine is started or checked.
+
+    It is asked for times whatever the call's formats are, since txt has a line for each segment.
 
     Raises `UsageError` for a URL, a key or a PCM declaration that no server accepts.
     """

@@ -203,8 +203,9 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
         beam_size=beam_size,
     )
     declared = PcmDeclaration.parse(pcm) if pcm is not None else None
-    backend = _choose_backend(settings, options, model, declared, server, key)
     writers = [find_writer(name) for name in dict.fromkeys(formats or ["txt"])]
+    times = any(writer.has_times for writer in writers)
+    backend = _choose_backend(settings, options, model, declared, server, key, times=times)
     found, errors = collect_inputs(recordings, headerless=declared is not None)
     destination = _choose_output(output, writers, found)
 
@@ -225,11 +226,13 @@ def _choose_backend(  # noqa: PLR0917 (one for each option)
     pcm: PcmDeclaration | None,
     server: str | None,
     key: str | None,
+    *,
+    times: bool,
 ) -> TranscriptionBackend:
     from voxgate.cli.backend import LocalBackend, ServerBackend
 
     if server is None:
-        return LocalBackend(settings, model, options)
+        return LocalBackend(settings, model, options, times=times)
     return ServerBackend(settings, server, key, model, pcm)
 
 

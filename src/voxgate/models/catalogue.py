@@ -105,7 +105,10 @@ BUILT_IN_MODELS: dict[str, ModelSpec] = {
             summary="Whisper base: 99 languages, with punctuation, from packages.",
             licence="MIT",
             capabilities=replace(
-                WHISPER_CAPABILITIES, languages=MULTILINGUAL, detects_language=True
+                WHISPER_CAPABILITIES,
+                languages=MULTILINGUAL,
+                detects_language=True,
+                translates=True,
             ),
             loader=WHISPER_LOADER,
             distributions=("faster-whisper", *WHISPER_BASE.distributions),

@@ -24,12 +24,14 @@ def transcribe(
     language: str | None = None,
     name: str | None = None,
     pcm: PcmDeclaration | None = None,
+    times: bool = True,
     settings: Settings | None = None,
 ) -> Transcript:
     """Transcribe one recording: a path, bytes or an open binary file.
 
     `language` is an ISO 639-1 code that the model must know. `name` is the recording's name in
-    messages. `pcm` declares the format of headerless samples. Raises `VoxgateError`.
+    messages. `pcm` declares the format of headerless samples. `times` says whether times of words
+    are wanted: some models need another model for them. Raises `VoxgateError`.
 
     Every call starts and ends its own processes. For several recordings, or inside an event loop,
     use `voxgate.Session`.
@@ -47,7 +49,7 @@ def transcribe(
     async def run() -> Transcript:
         async with Session(settings) as session:
             return await session.transcribe(
-                source, model=model, options=Options(language), name=name, pcm=pcm
+                source, model=model, options=Options(language), name=name, pcm=pcm, times=times
             )
 
     return asyncio.run(run())

@@ -13,6 +13,7 @@ from voxgate.audio.vad import SpeechDetector, SpeechRules
 from voxgate.audio.windows import WindowPlanner
 from voxgate.fair_queue import FairQueue
 from voxgate.models.capabilities import unused_option_notice
+from voxgate.pipeline.alignment import RecordingAligner
 from voxgate.pipeline.budget import OptionBudget, draw_seed
 from voxgate.pipeline.trace import Trace
 from voxgate.pipeline.window import main_language, place_window, recognise_window
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from voxgate.audio.decoder_process import DecoderEvent
     from voxgate.audio.source import Source
     from voxgate.audio.windows import Window
+    from voxgate.pipeline.alignment import Aligner
     from voxgate.pipeline.budget import AcceptedOptions
     from voxgate.pipeline.window import RecognisedWindow
     from voxgate.providers.base import Provider
@@ -57,13 +59,15 @@ class TranscriptionJob:
         decoders: DecoderPool,
         settings: Settings,
         queue: FairQueue | None = None,
+        aligner: Aligner | None = None,
         tenant: Hashable = None,
         trace: Trace | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
     ) -> None:
         """`queue` is shared by all jobs of one provider, fairly between tenants by seconds.
 
-        `tenant` is the one that this job is for. `on_progress` is first called when the first
+        `aligner` finds the times of the words that the provider recognises. `tenant` is the one
+        that this job is for. `on_progress` is first called when the first
         block of sound is decoded.
         """
         self._source, self._provider = source, provider
@@ -75,6 +79,9 @@ class TranscriptionJob:
         self._on_progress = on_progress
         self._declared_s: float | None = None
         self._decoded = False
+        self._aligner = (
+            None if aligner is None else RecordingAligner(aligner, options.options.language, tenant)
+        )
         self._budget = OptionBudget(draw_seed(options.options, provider.capabilities))
         self._notices = [unused_option_notice(provider.name, name) for name in options.unused]
         self._recognised: list[tuple[RecognisedWindow, tuple[Segment, ...]]] = []
@@ -167,6 +174,9 @@ class TranscriptionJob:
                     on_progress=on_progress,
                     trace=self._trace.attempts,
                 )
+        if self._aligner is not None:
+            with self._trace.spans.measure("align"):
+                recognised = await self._aligner.align(recognised, audio)
         times = self._provider.capabilities.times
         segments = await asyncio.to_thread(place_window, recognised, times, self._rules.pad_s)
         self._budget = self._budget.after(segments, recognised.tokens)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
-from voxgate.errors import EngineStartError, UsageError
+from voxgate.errors import EngineStartError, UnknownModelError, UsageError, VoxgateError
 from voxgate.fair_queue import FairQueue
 from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import (
@@ -20,12 +20,13 @@ from voxgate.models.catalogue import (
     why_not_installed,
 )
 from voxgate.models.placement import place_model
+from voxgate.pipeline.alignment import Aligner, not_aligned
 from voxgate.pipeline.budget import AcceptedOptions, accept_options
 from voxgate.pipeline.job import JobProgress, TranscriptionJob
 from voxgate.providers.local import LocalEngine
 from voxgate.providers.memory_arbiter import MemoryArbiters
 from voxgate.settings import Settings
-from voxgate.transcript.values import Options
+from voxgate.transcript.values import Notice, Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from voxgate.pipeline.trace import Trace
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
+
+ALIGNER = "openai/whisper-base"
+"""The model that finds the times of words for models without times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class Session:
         options: Options | AcceptedOptions | None = None,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
+        times: bool = True,
         tenant: Hashable = None,
         trace: Trace | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
@@ -93,9 +98,11 @@ class Session:
         `model` is a name, the folder of a checkpoint, a spec that `find_model` returned, or a
         provider that `provider` returned; that one is used whatever its name stands for by now.
         `options` are checked here, unless `accept_options` has done that. `name` is the recording's
-        name in messages. `pcm` declares the format of headerless samples. Decoders and engines are
-        shared fairly between tenants. `trace` collects times and attempts. `on_progress` is called
-        as the recording is done.
+        name in messages. `pcm` declares the format of headerless samples. `times` says whether the
+        times of words are wanted: for a model without them `ALIGNER` finds them where it is
+        installed, and otherwise they are estimated. Decoders and engines are shared fairly between
+        tenants. `trace` collects times and attempts. `on_progress` is called as the recording is
+        done.
         Raises `VoxgateError`.
         """
         if self._closed:
@@ -109,6 +116,7 @@ class Session:
         if not isinstance(options, AcceptedOptions):
             provider = slot.provider
             options = accept_options(provider.name, provider.capabilities, options or Options())
+        aligner = await self._find_aligner(slot.provider) if times else None
         opened = await asyncio.to_thread(Source.open, source, self.settings, name=name, pcm=pcm)
         with opened:
             job = TranscriptionJob(
@@ -118,11 +126,15 @@ class Session:
                 decoders=self._decoders,
                 settings=self.settings,
                 queue=slot.queue,
+                aligner=aligner if isinstance(aligner, Aligner) else None,
                 tenant=tenant,
                 trace=trace,
                 on_progress=on_progress,
             )
-            return await job.transcript()
+            transcript = await job.transcript()
+        if isinstance(aligner, Notice):
+            return replace(transcript, notices=(*transcript.notices, aligner))
+        return transcript
 
     async def resolve(self, model: str, *, folders: bool = True) -> ModelSpec:
         """Return the model of this name or, if `folders` is true, in this folder, and its device.
@@ -160,6 +172,22 @@ class Session:
             for slot in self._slots.values():
                 stack.push_async_callback(slot.provider.aclose)
             self._slots = {}
+
+    async def _find_aligner(self, provider: Provider) -> Aligner | Notice | None:
+        """Return what gives times to the words of a model that has none.
+
+        None where nothing need or can: without its packages times are estimated, as always. A
+        notice says why an aligner that is there cannot be used.
+        """
+        if provider.capabilities.times == "word":
+            return None
+        try:
+            slot = self._slot(await self.resolve(ALIGNER, folders=False))
+        except (UnknownModelError, EngineStartError):
+            return None
+        except VoxgateError as error:
+            return not_aligned(error)
+        return Aligner(slot.provider, slot.queue) if slot.provider.capabilities.aligns else None
 
     def _place(self, spec: ModelSpec) -> ModelSpec:
         return place_model(spec, self.settings)

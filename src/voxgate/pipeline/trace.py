@@ -63,8 +63,8 @@ class StageTimes:
 class Trace:
     """Filled while a recording is transcribed. What it holds remains when the recording fails.
 
-    `spans` has the stages `decode` (decoding and speech detection) and `provider`. `attempts` are
-    the attempts at all windows, in the order in which they ended.
+    `spans` has the stages `decode` (decoding and speech detection), `provider` and `align`.
+    `attempts` are the attempts at all windows, in the order in which they ended.
     """
 
     spans: StageTimes = field(default_factory=StageTimes)

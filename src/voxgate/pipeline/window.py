@@ -106,13 +106,14 @@ async def recognise_window(
 def place_window(recognised: RecognisedWindow, times: str, padding_s: float) -> tuple[Segment, ...]:
     """Return the window's segments on the recording's timeline.
 
-    A model whose `times` are "none" returns one segment for the window. It is divided between the
-    speech regions of the window, which have `padding_s` seconds on either side. This may take a
-    second for minutes with hundreds of regions: do not call it on the event loop.
+    A model whose `times` are "none" returns one segment for the window. Unless its words were
+    aligned, it is divided between the speech regions of the window, which have `padding_s` seconds
+    on either side. This may take a second for minutes with hundreds of regions: do not call it on
+    the event loop.
     """
     window = recognised.window
     segments = place_segments(recognised.segments, window.start_s, window.end_s)
-    if times != "none" or len(segments) != 1:
+    if times != "none" or len(segments) != 1 or segments[0].words:
         return segments
     regions = [(region.start / SAMPLE_RATE, region.end / SAMPLE_RATE) for region in window.regions]
     return align_to_regions(segments[0], regions, padding_s)

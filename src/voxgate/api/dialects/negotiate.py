@@ -39,6 +39,11 @@ class ParsedRequest:
     user: str | None = None
 
     @property
+    def times(self) -> bool:
+        """Whether the response has times."""
+        return self.format not in {"json", "text"}
+
+    @property
     def hints(self) -> tuple[Notice, ...]:
         """The notices about the unused fields."""
         notices = [unused_option_notice(self.model, name) for name in self.unused[:MAX_HINTS]]

@@ -27,17 +27,18 @@ class Writer:
     extension: str  # with the dot
     media_type: str
     write: Callable[[Transcript], str]
+    has_times: bool = True
 
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(
     {
         writer.name: writer
         for writer in (
-            Writer("txt", ".txt", "text/plain", txt.write),
+            Writer("txt", ".txt", "text/plain", txt.write, has_times=False),
             Writer("srt", ".srt", "application/x-subrip", srt.write),
             Writer("vtt", ".vtt", "text/vtt", vtt.write),
             Writer("tsv", ".tsv", "text/tab-separated-values", tsv.write),
-            Writer("json", ".json", "application/json", json.write),
+            Writer("json", ".json", "application/json", json.write, has_times=False),
             Writer("verbose_json", ".verbose.json", "application/json", verbose_json.write),
         )
     }
