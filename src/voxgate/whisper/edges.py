@@ -26,7 +26,7 @@ LOUDEST_S = 1.5  # the stretch around a frame with whose loudest sound it is com
 BELOW_PEAK_DB = 35.0  # so much quieter than that is a pause
 ABOVE_FLOOR_DB = 9.0  # unless it is so much louder than the quietest sound of the window
 SHORT_GAP_S = 0.06  # a closure of a consonant (p, t, k) is no pause
-REACH_S = 0.3  # how far a word's end may lie from where the attention sees it
+REACH_S = 0.5  # how far a word's end may lie from where the attention sees it
 
 
 class SoundEdges:
