@@ -25,6 +25,7 @@ class DecodedRecording:
     facts: RecordingFacts
     pcm: Pcm
     speech: tuple[float, ...]
+    levels_db: tuple[float, ...]
     notices: tuple[Notice, ...]
 
     @property
@@ -45,17 +46,19 @@ async def decode(
     if decoders is None:
         async with DecoderPool(settings) as own_pool:
             return await decode(recording, own_pool, settings, name=name, pcm=pcm)
-    facts, sound, speech, notices = None, list[bytes](), list[float](), list[Notice]()
+    facts, sound, notices = None, list[bytes](), list[Notice]()
+    speech, levels_db = list[float](), list[float]()
     with Source.open(recording, settings, name=name, pcm=pcm) as source:
         async for event in decoders.decode(source):
             if isinstance(event, PcmBlock):
                 sound.append(event.pcm16)
             elif isinstance(event, SpeechProbabilities):
                 speech.extend(event.probabilities)
+                levels_db.extend(event.levels_db)
             elif isinstance(event, RecordingFacts):
                 facts = event
             else:
                 notices.append(event)
     assert facts is not None
     samples = np.frombuffer(b"".join(sound), "<i2")
-    return DecodedRecording(facts, samples, tuple(speech), tuple(notices))
+    return DecodedRecording(facts, samples, tuple(speech), tuple(levels_db), tuple(notices))

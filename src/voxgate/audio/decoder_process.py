@@ -43,9 +43,10 @@ class PcmBlock:
 
 @dataclass(frozen=True, slots=True)
 class SpeechProbabilities:
-    """The next probabilities of speech in [0, 1], one for each 512 samples of sound."""
+    """The next probabilities of speech in [0, 1] and levels, one for each 512 samples of sound."""
 
     probabilities: tuple[float, ...]
+    levels_db: tuple[float, ...]  # of full scale, at least -100
 
 
 DecoderEvent: TypeAlias = RecordingFacts | PcmBlock | SpeechProbabilities | Notice
@@ -175,7 +176,8 @@ def _parse_message(kind: bytes, body: bytes) -> DecoderEvent | VoxgateError:
     if kind == messages.SOUND:
         return PcmBlock(body)
     if kind == messages.SPEECH:
-        return SpeechProbabilities(struct.unpack(f"<{len(body) // 4}f", body))
+        pairs = struct.unpack(f"<{len(body) // 8 * 2}f", body)
+        return SpeechProbabilities(pairs[::2], pairs[1::2])
     if kind == messages.NOTICE:
         return Notice(**json.loads(body))
     if kind == messages.ERROR:

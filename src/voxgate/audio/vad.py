@@ -1,8 +1,8 @@
 """Find speech regions in a stream of speech probabilities.
 
 The rules are Silero's: hysteresis, a minimum pause, a minimum utterance, padding. One rule is
-added: a region that reaches the longest duration that a model takes is cut at the chunk with the
-lowest probability in its later half.
+added: longer speech without a pause is divided into regions that touch, where it is quietest. A
+window may then end at any of these places, and is full although nobody paused.
 """
 
 from __future__ import annotations
@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING
 from voxgate.audio.spool import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 VAD_CHUNK = 512  # samples for each probability
 VAD_CHUNK_S = VAD_CHUNK / SAMPLE_RATE
+LONGEST_REGION_S = 3.0
+"""Longer speech is divided: a window is then full to within three seconds."""
+PROBABILITY_DB = 20.0
+"""What certain speech counts in decibels, where the quietest place is looked for. The level finds
+the gap between two words, the probability tells it from a quiet consonant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +30,14 @@ class SpeechRegion:
 
     start: int
     end: int
+    cut_db: float | None = None  # how loud its end is, if it was cut there; None for a pause
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechRules:
     """The rules for where speech begins and ends. Times in seconds."""
 
-    longest_s: float  # of a region, padding included: the model's window
+    longest_s: float = LONGEST_REGION_S  # of a region, padding included
     threshold: float = 0.5  # probability at which speech begins …
     release: float = 0.35  # … and below which it may end
     pause_s: float = 0.3  # a shorter pause is part of the speech
@@ -47,16 +53,22 @@ class SpeechDetector:
         self._pad = round(rules.pad_s * SAMPLE_RATE)
         self._pause = max(1, round(rules.pause_s / VAD_CHUNK_S))
         self._shortest = rules.shortest_s / VAD_CHUNK_S
-        self._longest = max(2, int((rules.longest_s - 2 * rules.pad_s) / VAD_CHUNK_S))
+        self._longest = max(3, int((rules.longest_s - 2 * rules.pad_s) / VAD_CHUNK_S))
         self._chunks = 0  # the number of probabilities so far
-        self._speech: list[float] = []  # the probabilities of the open region
+        self._speech: list[float] = []  # the loudness of the chunks of the open region, dB
         self._quiet_chunks = 0  # at the end of the open region, below `release`
         self._follows_cut = False  # the open region continues one that was cut, without a pause
         self._end = 0  # of the last region, in samples
 
-    def feed(self, probabilities: Iterable[float]) -> list[SpeechRegion]:
-        """Add probabilities in [0, 1], one for each 512 samples. Return the regions that ended."""
-        return [region for p in probabilities if (region := self._step(p)) is not None]
+    def feed(
+        self, probabilities: Iterable[float], levels_db: Iterable[float]
+    ) -> list[SpeechRegion]:
+        """Add probabilities in [0, 1] and levels, one for each 512 samples.
+
+        Return the regions that ended.
+        """
+        chunks = zip(probabilities, levels_db, strict=True)
+        return [region for chunk in chunks if (region := self._step(*chunk)) is not None]
 
     def finish(self, samples: int) -> list[SpeechRegion]:
         """Return the region that is open at the end of the recording, if there is one."""
@@ -70,11 +82,11 @@ class SpeechDetector:
             return self._padded_start(self._chunks - len(self._speech))
         return max(self._end, self._chunks * VAD_CHUNK - self._pad)
 
-    def _step(self, probability: float) -> SpeechRegion | None:
+    def _step(self, probability: float, level_db: float) -> SpeechRegion | None:
         self._chunks += 1
         if not self._speech and probability < self._rules.threshold:
             return None
-        self._speech.append(probability)
+        self._speech.append(level_db + PROBABILITY_DB * probability)
         quiet = probability < self._rules.release
         self._quiet_chunks = self._quiet_chunks + 1 if quiet else 0
         if self._quiet_chunks >= self._pause:
@@ -96,18 +108,32 @@ class SpeechDetector:
         return SpeechRegion(start, self._end) if start < self._end else None
 
     def _cut(self) -> SpeechRegion:
-        """End the open region at the lowest probability of its later half. Open one from there.
+        """End the open region at the quietest place of its later half. Open one from there.
 
         There is no pause between the two regions: they touch, and no padding is added.
         """
         first = self._chunks - len(self._speech)
-        half = len(self._speech) // 2
-        at = min(range(half, len(self._speech)), key=self._speech.__getitem__)
-        start, self._end = self._padded_start(first), (first + at) * VAD_CHUNK
+        at, loudness_db = _quietest(self._speech)
+        start, self._end = self._padded_start(first), (first + at) * VAD_CHUNK + VAD_CHUNK // 2
         self._speech = self._speech[at:]
         self._quiet_chunks = min(self._quiet_chunks, len(self._speech))
         self._follows_cut = True
-        return SpeechRegion(start, self._end)
+        return SpeechRegion(start, self._end, loudness_db)
 
     def _padded_start(self, first: int) -> int:
         return max(self._end, first * VAD_CHUNK - self._pad, 0)
+
+
+def _quietest(loudness_db: Sequence[float]) -> tuple[int, float]:
+    """Return the chunk of the later half in whose middle it is quietest, and how loud it is.
+
+    Three chunks are about 100 ms: a shorter gap is within a word.
+    """
+    half = len(loudness_db) // 2
+    means = {at: _mean_around(loudness_db, at) for at in range(half, len(loudness_db) - 1)}
+    at = min(means, key=means.__getitem__)
+    return at, means[at]
+
+
+def _mean_around(loudness_db: Sequence[float], at: int) -> float:
+    return sum(loudness_db[at - 1 : at + 2]) / 3

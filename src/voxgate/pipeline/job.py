@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.audio.decoder_process import PcmBlock, RecordingFacts, SpeechProbabilities
 from voxgate.audio.spool import SAMPLE_RATE, Audio, Spool
-from voxgate.audio.vad import SpeechDetector, SpeechRules
+from voxgate.audio.vad import LONGEST_REGION_S, SpeechDetector, SpeechRules
 from voxgate.audio.windows import WindowPlanner
 from voxgate.fair_queue import FairQueue
 from voxgate.models.capabilities import unused_option_notice
@@ -73,7 +73,8 @@ class TranscriptionJob:
         self._source, self._provider = source, provider
         self._queue = queue or FairQueue(provider.capabilities.concurrency)
         self._tenant = tenant
-        self._rules = SpeechRules(longest_s=provider.capabilities.window_s)
+        longest_s = min(LONGEST_REGION_S, provider.capabilities.window_s)
+        self._rules = SpeechRules(longest_s)
         self._trace = trace or Trace()
         self._decoders, self._settings = decoders, settings
         self._on_progress = on_progress
@@ -116,7 +117,7 @@ class TranscriptionJob:
                     if first:
                         self._report()
                 elif isinstance(event, SpeechProbabilities):
-                    regions = detector.feed(event.probabilities)
+                    regions = detector.feed(event.probabilities, event.levels_db)
                     for window in planner.feed(regions, detector.settled):
                         yield window
                 elif isinstance(event, RecordingFacts):
@@ -133,7 +134,7 @@ class TranscriptionJob:
 
     def _window_planner(self) -> WindowPlanner:
         model = self._provider.capabilities
-        return WindowPlanner(self._rules.longest_s, model.long_pause_s, model.margin_s)
+        return WindowPlanner(model.window_s, model.long_pause_s, model.margin_s)
 
     async def _decode(self) -> AsyncGenerator[DecoderEvent]:
         """Yield the decoder's events, and measure the time spent waiting for them."""

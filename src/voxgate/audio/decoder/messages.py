@@ -5,7 +5,8 @@ a length and a body:
 
     FACTS     JSON     once, first: the facts in the container's header
     SOUND     PCM16    mono, 16 kHz, little-endian; the continuation of the sound before
-    SPEECH    float32  probabilities of speech, one for each 512 samples from the beginning
+    SPEECH    float32  pairs, one for each 512 samples from the beginning: the probability of speech
+                       in [0, 1], and the level in dB of full scale, at least -100
     NOTICE    JSON     {"code", "sentence"}: a remark about the result
     ERROR     JSON     {"code", "sentence"}: the last message; there is no result
     FINISHED  empty    the last message: everything was decoded

