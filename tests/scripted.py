@@ -86,16 +86,19 @@ class Scripted:
             yield Progress(window.duration_s / 2)
             text = f"from {window.start_s:.2f}" if not self.says else self.says(number, options)
             source: TimeSource = "speech_region" if self.times == "none" else "recognised"
-            yield Segment(
-                text,
-                0.0,
-                window.duration_s,
-                confidence=self.confidence,
-                time_source=source,
-                doubt=self.doubt,
-                decoding=self.decoding,
-            )
+            if text:
+                yield Segment(
+                    text,
+                    0.0,
+                    window.duration_s,
+                    confidence=self.confidence,
+                    time_source=source,
+                    doubt=self.doubt,
+                    decoding=self.decoding,
+                )
             language, probability = self.language(number)
+            if options.language:
+                language, probability = options.language, None
             yield Done(
                 language,
                 tokens=len(text.split()) if self.says else 0,

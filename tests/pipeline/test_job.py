@@ -373,3 +373,47 @@ async def test_doubt_reaches_the_transcript(decoders: DecoderPool) -> None:
     assert transcript.task == "translate"
     assert transcript.segments
     assert {(s.doubt, s.decoding) for s in transcript.segments} == {("repeats itself", decoding)}
+
+
+async def test_a_window_that_strays_in_language_is_recognised_in_that_around_it(
+    decoders: DecoderPool,
+) -> None:
+    provider = Scripted(language=lambda number: ("cy", 0.3) if number == 2 else ("en", 0.99))
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
+    assert [options.language for options in provider.options] == [None] * 4 + ["en"]
+    assert [notice.code for notice in transcript.notices] == ["stray_language"]
+    assert len(transcript.segments) == 4
+
+
+async def test_a_language_that_changes_surely_is_kept(decoders: DecoderPool) -> None:
+    provider = Scripted(language=lambda number: ("de" if number > 1 else "en", 0.99))
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
+    assert len(provider.windows) == 4
+    assert transcript.notices == ()
+
+
+async def test_speech_without_words_is_recognised_once_more(decoders: DecoderPool) -> None:
+    texts = iter(["one", "", "three", "four", "two"])
+    provider = Scripted(says=lambda *_: next(texts))
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
+    assert transcript.text == "one two three four"
+    assert transcript.notices == ()
+
+
+async def test_speech_that_stays_without_words_is_reported(decoders: DecoderPool) -> None:
+    provider = Scripted(says=lambda number, _: "" if number == 1 else "word")
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
+    assert len(provider.windows) == 5
+    (notice,) = transcript.notices
+    assert notice.code == "untranscribed_speech"
+    period = len(FOUR) / 4 / RATE
+    assert f"0:{period:.0f}" in notice.sentence
+
+
+async def test_a_text_with_a_limit_is_not_reviewed(decoders: DecoderPool) -> None:
+    """Its windows run in order: the end of the text would come before the middle."""
+    provider = Scripted(says=lambda *_: "", honours=frozenset({"stop"}))
+    await run(
+        encode(FOUR, "x.wav"), provider, decoders, Settings(), options=Options(stop=("word",))
+    )
+    assert len(provider.windows) == 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from voxgate.audio.decoder_process import PcmBlock, RecordingFacts, SpeechProbabilities
@@ -15,13 +15,22 @@ from voxgate.fair_queue import FairQueue
 from voxgate.models.capabilities import unused_option_notice
 from voxgate.pipeline.alignment import RecordingAligner
 from voxgate.pipeline.budget import OptionBudget, draw_seed
+from voxgate.pipeline.review import (
+    believed,
+    holes,
+    stray_notice,
+    stray_windows,
+    trusted,
+    untranscribed_notice,
+    without_repeats,
+)
 from voxgate.pipeline.trace import Trace
 from voxgate.pipeline.window import main_language, place_window, recognise_window
 from voxgate.transcript.merge import join_segments, truncate_segments
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
 
     from voxgate.audio.decoder_pool import DecoderPool
     from voxgate.audio.decoder_process import DecoderEvent
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from voxgate.audio.windows import Window
     from voxgate.pipeline.alignment import Aligner
     from voxgate.pipeline.budget import AcceptedOptions
+    from voxgate.pipeline.review import Placed
     from voxgate.pipeline.window import RecognisedWindow
     from voxgate.providers.base import Provider
     from voxgate.settings import Settings
@@ -99,6 +109,9 @@ class TranscriptionJob:
                     async for window in self._windows():
                         self._unfinished[window.index] = window.start_s
                         group.create_task(self._finish_window(window, slots))
+                # Whether a window is like its neighbours is known when all are there.
+                if not self._budget.ordered:
+                    await self._review(slots)
             except ExceptionGroup as failures:
                 # When the engine fails, every window fails in the same way: one error is enough.
                 raise failures.exceptions[0] from failures
@@ -153,17 +166,20 @@ class TranscriptionJob:
         # windows of the tenant's long one.
         async with slots:
             if not self._budget.spent:
-                await self._recognise(window)
+                recognised, segments = await self._recognise(window, self._budget.options.language)
+                self._budget = self._budget.after(segments, recognised.tokens)
+                self._recognised.append((recognised, segments))
         del self._unfinished[window.index]
         self._report()
 
-    async def _recognise(self, window: Window) -> None:
+    async def _recognise(self, window: Window, language: str | None) -> Placed:
         """Recognise the window and put its segments on the recording's timeline."""
         audio = Audio(self._spool, window.start, min(window.end, self._spool.samples))
 
         def on_progress(seconds: float) -> None:
-            self._unfinished[window.index] = window.start_s + seconds
-            self._report()
+            if window.index in self._unfinished:
+                self._unfinished[window.index] = window.start_s + seconds
+                self._report()
 
         async with self._queue.slot(self._tenant, audio.duration_s):
             with self._trace.spans.measure("provider"):
@@ -171,7 +187,7 @@ class TranscriptionJob:
                     window,
                     audio,
                     self._provider,
-                    self._budget.window(window.index),
+                    replace(self._budget.window(window.index), language=language),
                     on_progress=on_progress,
                     trace=self._trace.attempts,
                 )
@@ -179,9 +195,46 @@ class TranscriptionJob:
             with self._trace.spans.measure("align"):
                 recognised = await self._aligner.align(recognised, audio)
         times = self._provider.capabilities.times
-        segments = await asyncio.to_thread(place_window, recognised, times, self._rules.pad_s)
-        self._budget = self._budget.after(segments, recognised.tokens)
-        self._recognised.append((recognised, segments))
+        return recognised, await asyncio.to_thread(
+            place_window, recognised, times, self._rules.pad_s
+        )
+
+    async def _review(self, slots: asyncio.Semaphore) -> None:
+        """Recognise windows again that stray in language, and speech that has no words."""
+        self._recognised.sort(key=lambda pair: pair[0].window.index)
+        strays = stray_windows(self._recognised)
+        again = await self._recognise_again(
+            [(self._recognised[index][0].window, language) for index, language in strays.items()],
+            slots,
+        )
+        for (index, language), placed in zip(strays.items(), again, strict=True):
+            if believed(self._recognised[index], placed):
+                self._notices.append(stray_notice(self._recognised[index][0], language))
+                self._recognised[index] = placed
+        await self._fill_holes(slots)
+
+    async def _fill_holes(self, slots: asyncio.Semaphore) -> None:
+        """Recognise stretches of speech without words as windows, and report what stays empty."""
+        known = self._budget.options.language
+        found = holes(self._recognised, self._provider.capabilities.times)
+        again = await self._recognise_again(
+            [(hole.window, known or hole.language) for hole in found], slots
+        )
+        filled = [placed for placed in again if trusted(placed)]
+        self._recognised += [without_repeats(placed, self._recognised) for placed in filled]
+        if empty := [placed[0].window for placed in again if not trusted(placed)]:
+            self._notices.append(untranscribed_notice(empty))
+
+    async def _recognise_again(
+        self, windows: Sequence[tuple[Window, str | None]], slots: asyncio.Semaphore
+    ) -> list[Placed]:
+        async def recognise(window: Window, language: str | None) -> Placed:
+            async with slots:
+                return await self._recognise(window, language)
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(recognise(*each)) for each in windows]
+        return [task.result() for task in tasks]
 
     def _report(self) -> None:
         """Report the progress: everything before the earliest unfinished window is done."""
