@@ -29,6 +29,12 @@ VOLATILE = [
 NUMBERS = {"latency", "generation_time", "pid", "step_age_s", "idle_s", "memory_bytes"}
 """Keys whose numbers differ from run to run; null stays null."""
 
+HEARD = {
+    *("start", "end", "confidence", "language_probability", "avg_logprob", "log_probability"),
+    *("no_speech_prob", "no_speech_probability"),
+}
+"""Keys of a model's numbers, which differ between processors: their 8-bit products do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tests.cli.command import CliRunner, clip, isolated_cli, write_wav
-from tests.golden.cases import Case, case
+from tests.golden.cases import HEARD, Case, case
 from tests.golden.forked import run_all
 from tests.sounds import SAMPLE
 
@@ -137,16 +137,14 @@ def transcripts(cli: CliRunner) -> dict[str, Case]:
     wanted = [argument for name in FORMATS for argument in ("-f", name)]
     found = {"transcribe": run(cli, "transcribe", *MODEL, *wanted, "-o", "out", str(SAMPLE))}
     for path in sorted((cli.folder / "out").iterdir()):
-        written = parsed(path.read_text("utf-8"))
-        found[f"written {path.name}"] = case(written, places(cli), numbers=UNSTABLE)
+        text = path.read_text("utf-8")
+        if path.suffix != ".json":  # the times of a line
+            text = re.sub(r"\d", "0", text)
+        found[f"written {path.name}"] = case(parsed(text), places(cli), numbers=HEARD)
     piped = cli.run(
         "transcribe", *MODEL, "-", stdin=write_wav(cli.folder / "a.wav", clip()).read_bytes()
     )
     return {**found, "piped": outcome(cli, piped)}
-
-
-UNSTABLE = {"confidence", "avg_logprob"}
-"""Numbers whose last digits may differ between processors."""
 
 
 def keys(cli: CliRunner) -> dict[str, Case]:

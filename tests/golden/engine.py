@@ -12,14 +12,14 @@ import httpx2
 
 from tests.cli.command import CliRunner, clip, isolated_cli
 from tests.golden import names
-from tests.golden.cases import NUMBERS, Case, case
+from tests.golden.cases import HEARD, NUMBERS, Case, case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 MODEL = "Systran/faster-whisper-base"
-UNSTABLE = NUMBERS | {"confidence"}
+UNSTABLE = NUMBERS | HEARD
 HEADER = "Voxgate-Options"
 
 REFUSED: dict[str, tuple[dict[str, str], int]] = {  # options, bytes of sound
