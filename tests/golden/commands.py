@@ -138,13 +138,22 @@ def transcripts(cli: CliRunner) -> dict[str, Case]:
     found = {"transcribe": run(cli, "transcribe", *MODEL, *wanted, "-o", "out", str(SAMPLE))}
     for path in sorted((cli.folder / "out").iterdir()):
         text = path.read_text("utf-8")
-        if path.suffix != ".json":  # the times of a line
-            text = re.sub(r"\d", "0", text)
-        found[f"written {path.name}"] = case(parsed(text), places(cli), numbers=HEARD)
+        written = parsed(text) if path.suffix == ".json" else untimed(text)
+        found[f"written {path.name}"] = case(written, places(cli), numbers=HEARD)
     piped = cli.run(
         "transcribe", *MODEL, "-", stdin=write_wav(cli.folder / "a.wav", clip()).read_bytes()
     )
     return {**found, "piped": outcome(cli, piped)}
+
+
+def untimed(text: str) -> list[str]:
+    """Return each line of times once, without its numbers, then the words in one line.
+
+    Where subtitles are divided depends on the times, which differ between processors.
+    """
+    lines = re.sub(r"\d+", "0", text).splitlines()
+    words = [line for line in lines if any(map(str.islower, line))]
+    return [*dict.fromkeys(line for line in lines if line not in words), " ".join(words)]
 
 
 def keys(cli: CliRunner) -> dict[str, Case]:
