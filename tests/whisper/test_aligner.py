@@ -88,6 +88,15 @@ def test_digits_have_the_times_of_their_words() -> None:
     assert sorted(errors_s)[len(errors_s) // 2] <= 0.08
 
 
+def test_every_word_of_a_text_with_numbers_and_signs_has_a_time() -> None:
+    text = (
+        "Send $43,000. to 11 offices: EM3985771, info@voxgate.example 😀 https://voxgate.example/a"
+    )
+    words = aligned(jfk(), text)
+    assert " ".join(word.text for word in words) == text
+    assert all(word.end > word.start for word in words)
+
+
 @pytest.mark.parametrize(
     ("name", "language"),
     [
