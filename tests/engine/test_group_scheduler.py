@@ -93,6 +93,33 @@ def test_windows_that_wait_are_one_group(scheduler: GroupScheduler, recogniser: 
     assert scheduler.step_age_s is None
 
 
+def test_a_group_waits_a_little_for_the_callers_of_the_one_before(recogniser: Recogniser) -> None:
+    scheduler = GroupScheduler(recogniser, size=3, linger_s=DEADLINE_S)
+    first = begin(scheduler, recogniser)
+    recogniser.go.release(4)
+    assert first.end() is None
+    for sound in (b"a", b"b", b"c"):
+        (last,) = add(scheduler, sound)
+    assert last.end() is None
+    scheduler.stop(DEADLINE_S)
+    assert recogniser.groups == [[b"first"], [b"a", b"b", b"c"]]
+
+
+def test_the_scheduler_outlives_windows_that_are_cancelled_while_a_group_waits(
+    recogniser: Recogniser,
+) -> None:
+    scheduler = GroupScheduler(recogniser, size=2, linger_s=0.1)
+    first = begin(scheduler, recogniser)
+    recogniser.go.release(3)
+    assert first.end() is None
+    (gone,) = add(scheduler, b"gone")
+    scheduler.cancel(gone)
+    (last,) = add(scheduler, b"last")
+    assert last.end() is None
+    scheduler.stop(DEADLINE_S)
+    assert b"gone" not in [sound for group in recogniser.groups for sound in group]
+
+
 def test_a_window_that_fails_ends_alone(scheduler: GroupScheduler, recogniser: Recogniser) -> None:
     first = begin(scheduler, recogniser)
     good, bad, better = add(scheduler, b"good", b"bad", b"better")

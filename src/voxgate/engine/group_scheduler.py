@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     ]
 
 BUSY_SHARE = 0.1  # of a core: a long step that uses less of it is stalled
+LINGER_S = 0.03  # after a group: its callers send their next windows within milliseconds
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,11 @@ class GroupScheduler:
         queue_limit: int = QUEUE_LIMIT,
         *,
         long_steps: bool = False,
+        linger_s: float = LINGER_S,
     ) -> None:
+        """`linger_s` is how long after a group the next one waits to become as large as allowed."""
         self._recognise, self._size, self._long_steps = recognise, size, long_steps
+        self._linger_s, self._group_end_s = linger_s, -linger_s  # monotonic
         self._queue = RequestQueue(queue_limit)
         self._running: list[WindowRequest] = []
         self._stopped = False
@@ -113,16 +117,29 @@ class GroupScheduler:
             else:
                 for request in left:
                     self._end(request, error)
+            self._group_end_s = time.monotonic()
 
     def _next_group(self) -> list[WindowRequest]:
         """Wait for windows and take those that are there; return none after `stop`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._stopped)
+            while True:
+                self._changed.wait_for(lambda: self._queue or self._stopped)
+                self._linger()
+                if self._queue or self._stopped:  # else those that came were cancelled
+                    break
             while len(self._running) < self._size and (request := self._queue.first()) is not None:
                 self._queue.remove(request)
                 self._running.append(request)
             self._seen = time.monotonic(), time.process_time()
             return list(self._running)
+
+    def _linger(self) -> None:
+        """Wait for the callers of the last group, if it has just ended."""
+        linger_s = self._group_end_s + self._linger_s - time.monotonic()
+        if linger_s > 0:
+            self._changed.wait_for(
+                lambda: len(self._queue) >= self._size or self._stopped, linger_s
+            )
 
     def _recognise_group(self, group: Sequence[WindowRequest]) -> Exception | None:
         """Recognise the windows that nobody has cancelled."""
