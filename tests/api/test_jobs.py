@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 async def test_a_repost_joins_the_job_that_its_first_caller_left(tmp_path: Path) -> None:
     gate = Gate()
-    provider = Scripted(gate=gate, concurrency=2)
+    provider = Scripted(gate=gate, concurrency=2, times="word")
     async with serving(tmp_path, provider) as server:
         await post_and_disconnect(server, recording(), provider)
         again = asyncio.create_task(server.post(recording()))

@@ -141,7 +141,7 @@ urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), he
 
 
 async def test_a_killed_process_costs_other_requests_nothing(cli: CliRunner) -> None:
-    """50 requests at once; the engine, a decoder and a client are killed in the middle."""
+    """30 requests at once; the engine, a decoder and a client are killed in the middle."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -163,7 +163,7 @@ async def test_a_killed_process_costs_other_requests_nothing(cli: CliRunner) -> 
             *(sys.executable, "-c", CLIENT, server.url + PATH, server.key, str(path)),
             stderr=asyncio.subprocess.DEVNULL,
         )
-        work = [asyncio.create_task(one(number)) for number in range(50)]
+        work = [asyncio.create_task(one(number)) for number in range(30)]
         seen = list[int]()
 
         def caught() -> bool:

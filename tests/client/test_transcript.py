@@ -180,7 +180,7 @@ SEGMENT, WORD = GOLDEN["segments"][0], GOLDEN["words"][0]
         ({"segments": [SEGMENT | {"confidence": 2}]}, "is not between 0 and 1"),
         (
             {"segments": [SEGMENT | {"time_source": "guess"}]},
-            "is not one of recognised, speech_reg",
+            "is not one of recognised, aligned, speech_reg",
         ),
         ({"words": [{"text": "train", "start": 0, "end": 1}]}, r"'words\[0\].word' is missing"),
         ({"words": [WORD | {"end": float("inf")}]}, "is not a finite number"),

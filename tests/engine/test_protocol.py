@@ -54,10 +54,10 @@ WIRE = [
         b'"time_source":"interpolated"}\n'
     ),
     b'{"type":"progress","audio_s":0.0}\n',
-    b'{"type":"done","language":null,"notices":[],"tokens":0,"language_probability":null}\n',
+    b'{"type":"done","language":null,"notices":[],"tokens":0}\n',
     (
         b'{"type":"done","language":"en","notices":[{"code":"loop","sentence":"A loop was cut."}],'
-        b'"tokens":0,"language_probability":null}\n'
+        b'"tokens":0}\n'
     ),
     b'{"type":"done","language":null,"notices":[],"tokens":7}\n',
     b'{"type":"done","language":"de","notices":[],"tokens":0,"language_probability":0.75}\n',

@@ -32,7 +32,10 @@ def heard() -> dict[str, voxgate.Transcript]:
 
     async def transcribe_all() -> dict[str, voxgate.Transcript]:
         async with voxgate.Session(voxgate.Settings()) as session:
-            return {name: await session.transcribe(data) for name, data in files.items()}
+            names = ["x.wav", *IDENTICAL]  # one by one: in a group of windows a time may differ
+            alone = {name: await session.transcribe(files[name]) for name in names}
+            together = [session.transcribe(files[name]) for name in ALL_LOSSY]
+            return alone | dict(zip(ALL_LOSSY, await asyncio.gather(*together), strict=True))
 
     return asyncio.run(transcribe_all())
 

@@ -57,6 +57,7 @@ def languages(*heard: tuple[str, float | None]) -> list[Placed]:
         ([("en", 0.9), ("cy", 0.6), ("en", 0.9)], {1: "en"}),
         ([("en", 0.9), ("de", 0.9), ("en", 0.9)], {}),  # somebody is quoted
         ([("en", 0.9), ("en", 0.3), ("en", 0.9)], {}),
+        ([("en", 0.5), ("de", 0.9), ("en", 0.9), ("en", 0.9)], {}),  # at the edge, in the main one
         ([("en", 0.9), ("en", 0.9), ("de", 0.9), ("de", 0.6)], {}),  # the language changes
         ([("ru", 0.5), ("fr", 0.9), ("fr", 0.9)], {0: "fr"}),
         ([("en", 0.9), ("en", 0.9), ("cy", 0.6), ("de", 0.9)], {2: "en"}),

@@ -56,7 +56,9 @@ class Submission:
         jobs, parsed, upload = self._gateway.jobs, self._parsed, self._upload
         # The model's own name, not an alias. Another revision or profile may give another text.
         model = (parsed.model, self._provider.revision, self._provider.profile)
-        options = parsed.options, parsed.pcm, parsed.times
+        # Whether times are wanted makes another text only for a model without them.
+        times = parsed.times or self._provider.capabilities.times == "word"
+        options = parsed.options, parsed.pcm, times
         key = (self._owner, model, options, upload.sha256, upload.name)
         if job := jobs.find(key):
             upload.close()

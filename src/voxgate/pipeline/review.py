@@ -54,14 +54,18 @@ def stray_windows(placed: Sequence[Placed]) -> dict[int, str]:
 
     `placed` is in order. A window strays when its language is not that of the windows before and
     after it, or of most of the recording where those differ, and was detected with low probability.
+    The first and the last have one neighbour, and do not stray in the language of most.
     """
     spoken = [index for index, (_, segments) in enumerate(placed) if segments]
     languages = {index: placed[index][0].language for index in spoken}
     main, _ = main_language([window for window, segments in placed if segments])
     strays = dict[int, str]()
     for at, index in enumerate(spoken):
-        around = {languages[near] for near in spoken[max(0, at - 1) : at + 2] if near != index}
+        near = [other for other in spoken[max(0, at - 1) : at + 2] if other != index]
+        around = {languages[other] for other in near}
         expected = around.pop() if len(around) == 1 else main
+        if len(near) == 1 and languages[index] == main:
+            continue
         probability = placed[index][0].language_probability
         unsure = probability is not None and probability < SURE_LANGUAGE
         if unsure and expected and expected != languages[index]:
