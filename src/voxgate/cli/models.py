@@ -115,9 +115,19 @@ def rm(
     an added folder is deleted: only its record is. A model that comes in packages is installed
     again at its next use.
     """
+    from voxgate.errors import UnknownModelError
     from voxgate.hardware.memory import format_bytes
+    from voxgate.models.catalogue import BUILT_IN_MODELS
 
-    freed = _registry().remove(name, print_message)
+    try:
+        freed = _registry().remove(name, print_message)
+    except UnknownModelError:
+        if name not in BUILT_IN_MODELS:
+            raise
+        raise UsageError(
+            f"{name} is not installed in the home, so nothing was removed. Its weights are in "
+            f"packages: `pip uninstall {' '.join(BUILT_IN_MODELS[name].distributions[1:])}`."
+        ) from None
     print_message(
         f"removed {name}; "
         + (f"{format_bytes(freed)} were freed." if freed else "no file was deleted.")
