@@ -87,13 +87,15 @@ def test_a_text_that_repeats_itself_is_marked_and_kept() -> None:
     said = np.concatenate([np.concatenate([take, silence(0.1)]) for take in threes * 5])
     sound = soxr.resample(said.astype(np.float32), DIGITS_RATE, RATE)
     pcm16 = np.clip(sound, -32768, 32767).astype("<i2").tobytes()
-    (events,) = recognised(pcm16, options=Options(max_tokens=60))
-    if not segments(events):  # a sample at a high temperature was taken for silence: then it is
-        return  # a hole in the recording, which tests/pipeline/test_review.py sees reported
-    assert "three" in text(events).lower() or "3" in text(events)
-    assert {segment.doubt for segment in segments(events)} == {"repeats itself"}
-    (notice,) = done(events).notices
-    assert notice.sentence.endswith("the text repeats itself.")
+    for _ in range(5):  # the attempts at high temperatures are samples
+        (events,) = recognised(pcm16, options=Options(max_tokens=60))
+        assert "three" in text(events).lower() or "3" in text(events)
+        for segment in segments(events):
+            assert segment.decoding
+            repeats = segment.decoding.compression_ratio > 2.4
+            assert segment.doubt == ("repeats itself" if repeats else None)
+            codes = [notice.code for notice in done(events).notices]
+            assert codes == (["doubtful_text"] if repeats else [])
 
 
 def test_a_doubt_of_one_window_does_not_mark_another() -> None:

@@ -118,6 +118,10 @@ class _Attempt:
     doubt: str | None
     silent: bool
 
+    @property
+    def is_likely(self) -> bool:
+        return self.hypothesis.log_probability >= MIN_LOG_PROBABILITY
+
 
 def detect_unknown(
     model: Whisper, encoded: Encoded, chosen: Sequence[str | None]
@@ -173,11 +177,17 @@ def _compression_ratio(text: str) -> float:
 
 
 def _best_attempt(attempts: Sequence[_Attempt]) -> _Attempt:
-    """Return the attempt that can be trusted; without any, the likeliest that does not repeat."""
-    if not attempts[-1].doubt:
+    """Return the attempt that can be trusted; without any, the likeliest that does not repeat.
+
+    Where all repeat it is the first, of the lowest temperature: how likely a loop is says nothing.
+    An unlikely sample after a likely text does not make the window silent: the text would be lost.
+    """
+    likely = any(attempt.doubt == REPEATS and attempt.is_likely for attempt in attempts)
+    if not attempts[-1].doubt and not (attempts[-1].silent and likely):
         return attempts[-1]
-    plain = [attempt for attempt in attempts if attempt.doubt != REPEATS] or attempts
-    return max(plain, key=lambda attempt: attempt.hypothesis.log_probability)
+    heard = [attempt for attempt in attempts if not attempt.silent]
+    plain = [attempt for attempt in heard if attempt.doubt != REPEATS]
+    return max(plain, key=lambda attempt: attempt.hypothesis.log_probability, default=heard[0])
 
 
 def _says_more(alone: _Attempt, echo: _Attempt) -> bool:
