@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import jiwer
 import numpy as np
 import pytest
 
@@ -116,3 +117,14 @@ def silence(seconds: float) -> Pcm:
 def read(take: Path) -> Pcm:
     with wave.open(str(take), "rb") as file:
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.int16)
+
+
+def matched(said: str, heard: str) -> list[tuple[int, int]]:
+    """The places of equal or mistaken words in both, by the alignment of the error rate."""
+    (alignment,) = jiwer.process_words(said, heard).alignments
+    return [
+        (chunk.ref_start_idx + k, chunk.hyp_start_idx + k)
+        for chunk in alignment
+        if chunk.type in {"equal", "substitute"}
+        for k in range(chunk.ref_end_idx - chunk.ref_start_idx)
+    ]

@@ -110,23 +110,23 @@ async def test_settings_of_a_program_reach_its_child_processes(
 
 
 def test_a_hub_on_the_loopback_cannot_redirect_to_the_network(empty_cli: CliRunner) -> None:
-    cli = empty_cli
     with Hub().running() as hub:
-        hub.repositories["acme/a"] = Repository.from_folder(write_hf(cli.folder / "origin"))
+        hub.repositories["acme/a"] = Repository.from_folder(write_hf(empty_cli.folder / "origin"))
         hub.cdn = NOWHERE
         # Nothing is run in the child before its program: the hub has threads in this process.
         done = subprocess.run(
             [sys.executable, "-m", "voxgate", "--offline", "models", "pull", "acme/a"],
             check=False,
-            env=cli.environment | {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "", "HTTP_PROXY": ""},
-            cwd=cli.folder,
+            env=empty_cli.environment
+            | {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "", "HTTP_PROXY": ""},
+            cwd=empty_cli.folder,
             capture_output=True,
             text=True,
             timeout=DEADLINE_S,
         )
     assert (done.returncode, done.stdout) == (1, "")
     assert f"This would connect to {ELSEWHERE} port 9, " in done.stderr.splitlines()[-1]
-    assert not installed(cli)
+    assert not installed(empty_cli)
 
 
 def installed(cli: CliRunner) -> list[Path]:

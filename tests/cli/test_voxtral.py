@@ -17,7 +17,7 @@ import pytest
 
 from tests.cli.command import CliRunner, write_wav
 from tests.sounds import RATE, Pcm
-from tests.spoken_digits import CHECKPOINT, FILES, Spoken, joined, phrase, takes
+from tests.spoken_digits import CHECKPOINT, FILES, Spoken, joined, matched, phrase, takes
 from tests.transcript.formats.test_formats import parse_srt
 
 SEED = 4
@@ -113,17 +113,6 @@ def test_subtitles_read_as_well_as_those_of_a_model_with_times(cli: CliRunner) -
     body = json.loads((out / "phrases.verbose.json").read_text("utf-8"))
     assert body["voxgate"] == {"checkpoint": CHECKPOINT.name, "profile": "exact"}
     assert {segment["time_source"] for segment in body["segments"]} == {"aligned"}
-
-
-def matched(reference: str, hypothesis: str) -> list[tuple[int, int]]:
-    """The places of words that both have, by the alignment that the error rate is counted on."""
-    (alignment,) = jiwer.process_words(reference, hypothesis).alignments
-    return [
-        (chunk.ref_start_idx + k, chunk.hyp_start_idx + k)
-        for chunk in alignment
-        if chunk.type in {"equal", "substitute"}
-        for k in range(chunk.ref_end_idx - chunk.ref_start_idx)
-    ]
 
 
 def silence() -> Pcm:

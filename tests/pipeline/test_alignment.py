@@ -6,14 +6,13 @@ import random
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import jiwer
 import numpy as np
 import pytest
 
 from tests.pipeline.test_job import FOUR, decoders, run
 from tests.scripted import Scripted
 from tests.sounds import encode
-from tests.spoken_digits import CHECKPOINT, joined, phrase, takes
+from tests.spoken_digits import CHECKPOINT, joined, matched, phrase, takes
 from tests.whisper.weights import whisper_home
 from voxgate import errors
 from voxgate.fair_queue import FairQueue
@@ -135,14 +134,3 @@ async def test_words_of_the_digits_checkpoint_are_where_they_are_said(tmp_path: 
         print(f"{len(errors_s)} words: median {median:.3f} s, 95th percentile {percentile:.3f} s")
         assert median <= 0.08
         assert percentile <= LATEST_S
-
-
-def matched(said: str, heard: str) -> list[tuple[int, int]]:
-    """The places of equal or mistaken words in both, by the alignment of the error rate."""
-    (alignment,) = jiwer.process_words(said, heard).alignments
-    return [
-        (chunk.ref_start_idx + k, chunk.hyp_start_idx + k)
-        for chunk in alignment
-        if chunk.type in {"equal", "substitute"}
-        for k in range(chunk.ref_end_idx - chunk.ref_start_idx)
-    ]

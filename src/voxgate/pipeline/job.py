@@ -77,8 +77,8 @@ class TranscriptionJob:
         """`queue` is shared by all jobs of one provider, fairly between tenants by seconds.
 
         `aligner` finds the times of the words that the provider recognises. `tenant` is the one
-        that this job is for. `on_progress` is first called when the first
-        block of sound is decoded.
+        that this job is for. `on_progress` is first called when the first block of sound is
+        decoded.
         """
         self._source, self._provider = source, provider
         self._queue = queue or FairQueue(provider.capabilities.concurrency)
