@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from voxgate.whisper.directory import WhisperDirectory
 
 RUNTIME_BYTES = 180 * 2**20  # Python, CTranslate2, faster-whisper and its imports
-TEXT_TOKENS = 150  # of a window of fast speech; the cache grows with the text
+POSITIONS = 448  # of the decoder: the cache grows with the prompt and the text
 BEAMS = 5
 FRAMES = 1500
 FLOAT_BYTES = 4
@@ -24,7 +24,7 @@ def engine_bytes(directory: WhisperDirectory, windows: int) -> int:
     position = 2 * shape.width * shape.decoder_layers * FLOAT_BYTES
     heads = shape.width // 64
     attention = heads * FRAMES * FRAMES * FLOAT_BYTES
-    window = position * (BEAMS * TEXT_TOKENS + FRAMES) + attention
+    window = position * (BEAMS * POSITIONS + FRAMES) + attention
     return RUNTIME_BYTES + weight_bytes(directory) + windows * window
 
 
