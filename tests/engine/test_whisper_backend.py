@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.engine.material import (
@@ -14,7 +18,11 @@ from tests.engine.material import (
 from tests.whisper.hearing import backend, done, recognised, segments, text
 from voxgate.engine.queue import WindowRequest
 from voxgate.errors import UsageError
+from voxgate.models.catalogue import BUILT_IN_MODELS, DEFAULT_MODEL
+from voxgate.models.footprint import memory_by_profile
 from voxgate.transcript.values import Done, Event, Options, Progress, Segment
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_words_with_capitals_and_punctuation() -> None:
@@ -199,3 +207,20 @@ def test_a_text_for_silence_or_for_no_sound_is_no_error() -> None:
         for segment in found[:-1]:
             assert isinstance(segment, Segment)
             assert segment.time_source == "interpolated"
+
+
+def test_windows_that_are_sampled_take_no_more_memory_than_the_engine_is_granted() -> None:
+    code = (
+        "import resource\n"
+        "from tests.engine.material import voice_note\n"
+        "from tests.whisper.hearing import recognised\n"
+        "from voxgate.transcript.values import Options\n"
+        "sound = (voice_note() * 3)[:960_000]\n"
+        "recognised(*[sound] * 4, options=[Options(temperature=0.8)] * 4)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    (granted,) = memory_by_profile(BUILT_IN_MODELS[DEFAULT_MODEL]).values()
+    assert int(done.stdout) <= granted

@@ -116,7 +116,7 @@ BUILT_IN_MODELS: dict[str, ModelSpec] = {
             packaged=WHISPER_BASE,
             revision=WHISPER_BASE.revision,
             aliases=("openai/whisper-base", "whisper-base"),
-            memory_bytes=875 * 2**20,
+            memory_bytes=1050 * 2**20,
         ),
     )
 }

@@ -149,13 +149,15 @@ def _groups(
     """Return the windows to decode at a temperature, in groups that one call can decode.
 
     A call has one beam size, and limits the prompt and the text together, so the windows of a group
-    agree on all three.
+    agree on all three. A call that samples copies what it knows of the sound for every sample: it
+    has one window, since four would take twice the engine's memory and hardly less time.
     """
-    groups: dict[tuple[int, int, int], list[int]] = {}
+    groups: dict[tuple[int, int, int, int], list[int]] = {}
     for index, (each, tried) in enumerate(zip(options, attempts, strict=True)):
         first = not tried and temperature >= each.temperature
         if first or (tried and tried[-1].doubt):
-            key = each.max_tokens, len(prompts[index]), each.beam_size
+            alone = index if temperature > 0 else -1
+            key = each.max_tokens, len(prompts[index]), each.beam_size, alone
             groups.setdefault(key, []).append(index)
     return list(groups.values())
 

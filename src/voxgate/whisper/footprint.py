@@ -18,14 +18,15 @@ def engine_bytes(directory: WhisperDirectory, windows: int) -> int:
     """Return the bytes of an engine that takes so many windows in one call, on a CPU.
 
     A window has the keys and values of its text and its sound, and the encoder's attention between
-    its frames.
+    its frames. To align a text, the probabilities of its tokens are computed for all at once.
     """
     shape = directory.config
     position = 2 * shape.width * shape.decoder_layers * FLOAT_BYTES
     heads = shape.width // 64
     attention = heads * FRAMES * FRAMES * FLOAT_BYTES
     window = position * (BEAMS * POSITIONS + FRAMES) + attention
-    return RUNTIME_BYTES + weight_bytes(directory) + windows * window
+    alignment = 2 * POSITIONS * shape.vocabulary * FLOAT_BYTES  # before and after the softmax
+    return RUNTIME_BYTES + weight_bytes(directory) + windows * window + alignment
 
 
 def weight_bytes(directory: WhisperDirectory) -> int:
