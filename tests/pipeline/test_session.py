@@ -63,7 +63,8 @@ def test_importing_voxgate_is_light() -> None:
 
 
 async def test_an_engine_killed_in_the_middle_costs_no_word() -> None:
-    long = encode(np.concatenate([sample(), np.zeros(4 * RATE, np.int16)] * 3), "x.wav")
+    # Windows far apart, since a model takes a text that it hears three times in one for a loop.
+    long = encode(np.concatenate([sample(), np.zeros(20 * RATE, np.int16)] * 3), "x.wav")
     async with voxgate.Session(voxgate.Settings()) as session:
         whole = await session.transcribe(long)
         engines = [pid for pid in children(os.getpid()) if "voxgate.engine" in command(pid)]
@@ -77,7 +78,8 @@ async def test_an_engine_killed_in_the_middle_costs_no_word() -> None:
 
         again = await session.transcribe(long, on_progress=on_progress)
     assert killed
-    assert again == whole
+    # Numbers depend on how many windows are computed at once; words do not.
+    assert [word.text for word in again.words] == [word.text for word in whole.words]
     assert whole.text.count("train stopped") == 3
 
 
