@@ -1,5 +1,6 @@
 """The engine as its callers meet it: a process, a socket, the protocol."""
 
+import contextlib
 import json
 import os
 import signal
@@ -28,6 +29,7 @@ from tests.engine.material import (
 )
 from voxgate.engine.protocol import OPTIONS_HEADER, EventLine, Health, decode, encode_options
 from voxgate.transcript.values import Done, Options, Progress, Segment
+from voxgate.whisper.footprint import CALLS
 
 
 @dataclass
@@ -151,13 +153,16 @@ def test_closing_the_connection_frees_the_engine(engine: Engine) -> None:
 
 
 def test_leaving_while_waiting_takes_the_window_out_of_the_queue(engine: Engine) -> None:
-    with engine.http.stream("POST", "/transcribe", content=noise(30)) as first:
-        lines = first.iter_lines()
-        next(lines)
+    with contextlib.ExitStack() as stack:
+        streams = list[object]()
+        while len(streams) < CALLS:  # each is alone in its call
+            stream = engine.http.stream("POST", "/transcribe", content=noise(30))
+            streams.append(stack.enter_context(stream))
+            wait_until(lambda: engine.health().active == len(streams))
         with engine.http.stream("POST", "/transcribe", content=noise(1)):
             wait_until(lambda: engine.health().queued == 1)
         wait_until(lambda: engine.health().queued == 0)
-        assert engine.health().active == 1
+        assert engine.health().active == CALLS
     wait_until(lambda: engine.health().active == 0)
 
 

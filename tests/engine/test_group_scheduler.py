@@ -105,6 +105,19 @@ def test_a_group_waits_a_little_for_the_callers_of_the_one_before(recogniser: Re
     assert recogniser.groups == [[b"first"], [b"a", b"b", b"c"]]
 
 
+def test_workers_have_groups_at_the_same_time(recogniser: Recogniser) -> None:
+    scheduler = GroupScheduler(recogniser, size=2, workers=2)
+    first = begin(scheduler, recogniser)
+    second = begin(scheduler, recogniser)  # while the first waits
+    rest = add(scheduler, b"a", b"b", b"c")
+    assert (scheduler.active, scheduler.queued) == (2, 3)
+    recogniser.go.release(4)
+    assert [window.end() for window in (first, second, *rest)] == [None] * 5
+    assert sorted(map(len, recogniser.groups)) == [1, 1, 1, 2]
+    scheduler.stop(DEADLINE_S)
+    assert scheduler.step_age_s is None
+
+
 def test_the_scheduler_outlives_windows_that_are_cancelled_while_a_group_waits(
     recogniser: Recogniser,
 ) -> None:

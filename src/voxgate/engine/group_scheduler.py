@@ -1,10 +1,11 @@
-"""`GroupScheduler`: the windows that wait are recognised as a group."""
+"""`GroupScheduler`: the windows that wait are recognised as a group, several groups at once."""
 
 from __future__ import annotations
 
 import logging
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -27,13 +28,22 @@ LINGER_S = 0.03  # after a group: its callers send their next windows within mil
 logger = logging.getLogger(__name__)
 
 
+@dataclass(eq=False, slots=True)
+class _Group:
+    """The windows that one thread has taken and not ended."""
+
+    running: list[WindowRequest]
+    seen: tuple[float, float]  # monotonic seconds of the last sign of work, and CPU seconds then
+
+
 class GroupScheduler:
-    """A `Scheduler` for a model that is given at most `size` windows at once.
+    """A `Scheduler` for a model that is given at most `size` windows at once, by each worker.
 
     `recognise` yields each event with its window, and None after a step without an event. After
     each it can be closed, to stop the group. It may leave out windows that were cancelled. With
-    `long_steps` a step may be one long call into a library, which cannot report progress: it is not
-    stalled while this process uses the processor.
+    more than one worker it is called by several threads at once. With `long_steps` a step may be
+    one long call into a library, which cannot report progress: it is not stalled while this process
+    uses the processor.
     """
 
     def __init__(
@@ -42,24 +52,29 @@ class GroupScheduler:
         size: int,
         queue_limit: int = QUEUE_LIMIT,
         *,
+        workers: int = 1,
         long_steps: bool = False,
         linger_s: float = LINGER_S,
     ) -> None:
-        """`linger_s` is how long after a group the next one waits to become as large as allowed."""
+        """`linger_s` is how long after a group its worker waits for the next to be full."""
         self._recognise, self._size, self._long_steps = recognise, size, long_steps
-        self._linger_s, self._group_end_s = linger_s, -linger_s  # monotonic
+        self._linger_s = linger_s
         self._queue = RequestQueue(queue_limit)
-        self._running: list[WindowRequest] = []
+        self._groups: list[_Group] = []
         self._stopped = False
         self._changed = Condition()
-        self._seen = 0.0, 0.0  # monotonic seconds of the last sign of work, and CPU seconds then
-        self._thread = Thread(target=self._run, name="recogniser", daemon=True)
-        self._thread.start()
+        self._threads = [
+            Thread(target=self._run, name=f"recogniser-{number}", daemon=True)
+            for number in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def active(self) -> int:
         """Windows in progress, including cancelled ones that have not reached their next step."""
-        return len(self._running)
+        with self._changed:
+            return sum(len(group.running) for group in self._groups)
 
     @property
     def queued(self) -> int:
@@ -68,17 +83,23 @@ class GroupScheduler:
 
     @property
     def step_age_s(self) -> float | None:
-        """Seconds since the last sign of work; None when idle."""
+        """Seconds since the last sign of work in the group that waits longest; None when idle.
+
+        A long step that is stalled is noticed when no other group uses the processor.
+        """
         with self._changed:
-            if not self._running:
+            if not self._groups:
                 first = self._queue.first()
                 return None if first is None else max(0.0, time.monotonic() - first.last_step)
-            now, used = time.monotonic(), time.process_time()
-            then, used_then = self._seen
-            if self._long_steps and used - used_then > BUSY_SHARE * (now - then):
-                self._seen = now, used
-                return 0.0
-            return now - then
+            return max(self._age_s(group) for group in self._groups)
+
+    def _age_s(self, group: _Group) -> float:
+        now, used = time.monotonic(), time.process_time()
+        then, used_then = group.seen
+        if self._long_steps and used - used_then > BUSY_SHARE * (now - then):
+            group.seen = now, used
+            return 0.0
+        return now - then
 
     def add(self, request: WindowRequest) -> None:
         """Queue a window.
@@ -88,7 +109,7 @@ class GroupScheduler:
         with self._changed:
             self._queue.add(request)
             request.last_step = time.monotonic()
-            self._changed.notify()
+            self._changed.notify_all()
 
     def cancel(self, request: WindowRequest) -> None:
         """Remove a waiting window, or leave out one in progress from its next step on."""
@@ -97,59 +118,71 @@ class GroupScheduler:
             self._queue.remove(request)
 
     def stop(self, timeout_s: float) -> None:
-        """Cancel all windows and end the thread; wait at most `timeout_s` for it."""
+        """Cancel all windows and end the threads; wait at most `timeout_s` for them."""
         with self._changed:
             self._stopped = True
             self._queue.close()
-            for request in self._running:
-                request.cancelled = True
+            for group in self._groups:
+                for request in group.running:
+                    request.cancelled = True
             self._changed.notify_all()
-        self._thread.join(timeout_s)
+        end_s = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, end_s - time.monotonic()))
 
     def _run(self) -> None:
-        while group := self._next_group():
-            error = self._recognise_group(group)
-            left = list(self._running)
+        linger_end_s = 0.0  # monotonic
+        while group := self._next_group(linger_end_s):
+            error = self._recognise_windows(group, group.running)
+            left = list(group.running)
             if error is not None and len(left) > 1:
                 # One window may have spoilt the call for all: each has a call of its own now.
                 for request in left:
-                    self._end(request, self._recognise_group([request]))
+                    self._end(group, request, self._recognise_windows(group, [request]))
             else:
                 for request in left:
-                    self._end(request, error)
-            self._group_end_s = time.monotonic()
+                    self._end(group, request, error)
+            with self._changed:
+                self._groups.remove(group)
+            linger_end_s = time.monotonic() + self._linger_s
 
-    def _next_group(self) -> list[WindowRequest]:
-        """Wait for windows and take those that are there; return none after `stop`."""
+    def _next_group(self, linger_end_s: float) -> _Group | None:
+        """Wait for windows and take those that are there; return None after `stop`."""
         with self._changed:
             while True:
                 self._changed.wait_for(lambda: self._queue or self._stopped)
-                self._linger()
-                if self._queue or self._stopped:  # else those that came were cancelled
+                self._linger(linger_end_s)
+                if self._stopped:
+                    return None
+                if self._queue:  # else another worker took those that came, or they were cancelled
                     break
-            while len(self._running) < self._size and (request := self._queue.first()) is not None:
+            taken: list[WindowRequest] = []
+            while len(taken) < self._size and (request := self._queue.first()) is not None:
                 self._queue.remove(request)
-                self._running.append(request)
-            self._seen = time.monotonic(), time.process_time()
-            return list(self._running)
+                taken.append(request)
+            group = _Group(taken, (time.monotonic(), time.process_time()))
+            self._groups.append(group)
+            return group
 
-    def _linger(self) -> None:
-        """Wait for the callers of the last group, if it has just ended."""
-        linger_s = self._group_end_s + self._linger_s - time.monotonic()
+    def _linger(self, end_s: float) -> None:
+        """Wait for the callers of the worker's last group, if it has just ended."""
+        linger_s = end_s - time.monotonic()
         if linger_s > 0:
             self._changed.wait_for(
                 lambda: len(self._queue) >= self._size or self._stopped, linger_s
             )
 
-    def _recognise_group(self, group: Sequence[WindowRequest]) -> Exception | None:
-        """Recognise the windows that nobody has cancelled."""
-        waiting = [request for request in group if not request.cancelled]
+    def _recognise_windows(
+        self, group: _Group, windows: Sequence[WindowRequest]
+    ) -> Exception | None:
+        """Recognise those windows of a group that nobody has cancelled, in one call."""
+        waiting = [request for request in windows if not request.cancelled]
         if not waiting:
             return None
         try:
             with closing(self._recognise(waiting)) as events:
                 for event in events:
-                    if not self._report(waiting, event):
+                    if not self._report(group, waiting, event):
                         break
         except Exception as error:
             logger.exception("%d windows failed", len(waiting))
@@ -157,21 +190,24 @@ class GroupScheduler:
         return None
 
     def _report(
-        self, group: Sequence[WindowRequest], event: tuple[WindowRequest, Event] | None
+        self,
+        group: _Group,
+        called: Sequence[WindowRequest],
+        event: tuple[WindowRequest, Event] | None,
     ) -> bool:
-        """Report an event; return False when every window of the group was cancelled."""
+        """Report an event; return False when every window of the call was cancelled."""
         with self._changed:
-            self._seen = time.monotonic(), time.process_time()
+            group.seen = time.monotonic(), time.process_time()
             if event is not None and not event[0].cancelled:
                 event[0].on_event(event[1])
         if event is not None and isinstance(event[1], Done):
-            self._end(event[0], None)  # its caller need not wait for the rest of the group
-        return not all(request.cancelled for request in group)
+            self._end(group, event[0], None)  # its caller need not wait for the rest of the group
+        return not all(request.cancelled for request in called)
 
-    def _end(self, request: WindowRequest, error: Exception | None) -> None:
+    def _end(self, group: _Group, request: WindowRequest, error: Exception | None) -> None:
         """End a window. Do nothing for one that has ended."""
         with self._changed:
-            if request in self._running:
-                self._running.remove(request)
+            if request in group.running:
+                group.running.remove(request)
                 if not request.cancelled:
                     request.on_end(error)

@@ -17,6 +17,7 @@ from voxgate.transcript.division import divide_words
 from voxgate.transcript.values import Decoding, Done, Notice, Progress, Segment
 from voxgate.whisper.aligner import align_text
 from voxgate.whisper.decoding import DecodingOptions, decode_windows, detect_unknown
+from voxgate.whisper.footprint import CALLS
 from voxgate.whisper.model import BEAM_SIZE, MAX_TOKENS, Whisper
 from voxgate.whisper.words import timed_words
 
@@ -38,11 +39,11 @@ def load_whisper(spec: ModelSpec) -> WhisperBackend:
     """Load the model. Raise `CheckpointError`."""
     if spec.checkpoint is None:
         raise CheckpointError(f"{spec.name} has no folder of weights. Name the folder instead.")
-    return WhisperBackend(spec.name, spec.capabilities, Whisper.load(spec.checkpoint))
+    return WhisperBackend(spec.name, spec.capabilities, Whisper.load(spec.checkpoint, CALLS))
 
 
 class WhisperBackend:
-    """Whisper with `capabilities.concurrency` windows in one call."""
+    """Whisper with `capabilities.concurrency` windows at once, in several calls."""
 
     def __init__(self, name: str, capabilities: Capabilities, model: Whisper) -> None:
         self.name = name
@@ -51,7 +52,8 @@ class WhisperBackend:
 
     def scheduler(self) -> GroupScheduler:
         """Start a scheduler."""
-        return GroupScheduler(self.recognise, self.capabilities.concurrency, long_steps=True)
+        size = self.capabilities.concurrency // CALLS
+        return GroupScheduler(self.recognise, size, workers=CALLS, long_steps=True)
 
     def recognise(
         self, requests: Sequence[WindowRequest]

@@ -1,8 +1,13 @@
-"""The types that this machine's processor computes natively. Imports no torch."""
+"""This machine's processor: its cores, and the types that it computes natively.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
+import os
 import platform
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +23,11 @@ REQUIRED_FLAGS = {
 
 Source: oneDNN's table of data types by instruction set. PyTorch gives the same answer at run time.
 """
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def supports_dtype(dtype: str) -> bool:

@@ -85,7 +85,7 @@ WHISPER_CAPABILITIES = Capabilities(
     window_s=30.0,  # one chunk of the encoder
     languages=(),  # by the vocabulary of the checkpoint
     times="word",
-    concurrency=4,  # in one call: more windows take more memory and are hardly faster
+    concurrency=4,  # more windows take more memory and are hardly faster
     options=frozenset({"max_tokens", "stop", "temperature", "beam_size", "prompt"}),
     vocabulary=True,
     aligns=True,
@@ -116,7 +116,7 @@ BUILT_IN_MODELS: dict[str, ModelSpec] = {
             packaged=WHISPER_BASE,
             revision=WHISPER_BASE.revision,
             aliases=("openai/whisper-base", "whisper-base"),
-            memory_bytes=1050 * 2**20,
+            memory_bytes=1230 * 2**20,
         ),
     )
 }

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from voxgate.whisper.directory import WhisperDirectory
 
+CALLS = 2
+"""Of the model at once, each with half the cores: threads within one call wait for each other at
+each of its small steps, so that two calls of two windows take two thirds of the time of one call of
+four (docs/log.md)."""
+
 RUNTIME_BYTES = 180 * 2**20  # Python, CTranslate2, faster-whisper and its imports
 POSITIONS = 448  # of the decoder: the cache grows with the prompt and the text
 BEAMS = 5
@@ -15,7 +20,7 @@ FLOAT_BYTES = 4
 
 
 def engine_bytes(directory: WhisperDirectory, windows: int) -> int:
-    """Return the bytes of an engine that takes so many windows in one call, on a CPU.
+    """Return the bytes of an engine that takes so many windows at once, on a CPU.
 
     A window has the keys and values of its text and its sound, and the encoder's attention between
     its frames. To align a text, the probabilities of its tokens are computed for all at once.
@@ -26,7 +31,7 @@ def engine_bytes(directory: WhisperDirectory, windows: int) -> int:
     attention = heads * FRAMES * FRAMES * FLOAT_BYTES
     window = position * (BEAMS * POSITIONS + FRAMES) + attention
     alignment = 2 * POSITIONS * shape.vocabulary * FLOAT_BYTES  # before and after the softmax
-    return RUNTIME_BYTES + weight_bytes(directory) + windows * window + alignment
+    return RUNTIME_BYTES + weight_bytes(directory) + windows * window + CALLS * alignment
 
 
 def weight_bytes(directory: WhisperDirectory) -> int:

@@ -6,7 +6,6 @@ computes. A window is at most 30 s of sound, and every batch is padded to 30 s.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,6 +16,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from voxgate.errors import CheckpointError
+from voxgate.hardware.cpu import usable_cores
 from voxgate.whisper.directory import open_whisper_directory
 from voxgate.whisper.languages import code_of, token_of
 
@@ -56,7 +56,7 @@ class TokenAlignment:
 
 
 class Whisper:
-    """A loaded model. One thread at a time may call it: CTranslate2 uses all cores for a call."""
+    """A loaded model. As many threads may call it at once as it was loaded for."""
 
     def __init__(self, model: WhisperModel) -> None:
         self._model = model
@@ -66,15 +66,19 @@ class Whisper:
         self._suppressed = [*get_suppressed_tokens(tokenizer, [-1]), *timestamps]
 
     @classmethod
-    def load(cls, path: Path) -> Whisper:
-        """Load a folder on the CPU, with 8-bit weights. Raises `CheckpointError`."""
+    def load(cls, path: Path, calls: int = 1) -> Whisper:
+        """Load a folder on the CPU, with 8-bit weights, for so many calls at once.
+
+        They share the weights, and each has its part of the cores. Raises `CheckpointError`.
+        """
         open_whisper_directory(path)  # which says what is missing, as CTranslate2 does not
         try:
             model = WhisperModel(
                 str(path),
                 device="cpu",
                 compute_type="int8",
-                cpu_threads=len(os.sched_getaffinity(0)),
+                cpu_threads=max(1, usable_cores() // calls),
+                num_workers=calls,
             )
         except (RuntimeError, ValueError) as error:
             raise CheckpointError(

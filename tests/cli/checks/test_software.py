@@ -3,8 +3,8 @@ import os
 import pytest
 import torch
 
-from voxgate.cli.checks.hardware import usable_cores
 from voxgate.cli.checks.software import check_engines
+from voxgate.hardware.cpu import usable_cores
 from voxgate.voxtral.kernels import ops
 
 

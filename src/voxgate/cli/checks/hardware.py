@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.audio.decoder.sandbox import filters_system_calls
 from voxgate.cli.checks.check import Check
-from voxgate.hardware.cpu import cpu_flags, supports_dtype
+from voxgate.hardware.cpu import cpu_flags, supports_dtype, usable_cores
 from voxgate.hardware.gpu import BFLOAT16_CAPABILITY
 from voxgate.hardware.memory import format_bytes, free_bytes, total_bytes
 from voxgate.models.placement import AUTO, is_cpu_profile
@@ -41,11 +41,6 @@ def check_machine() -> Iterator[Check]:
     yield Check("cores", "ok", f"{usable_cores()} usable of {os.cpu_count()}, {platform.machine()}")
     yield _processor()
     yield _sandbox()
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _processor() -> Check:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from voxgate._version import __version__
 from voxgate.cli.checks.check import Check
-from voxgate.cli.checks.hardware import usable_cores
 from voxgate.errors import SettingsError
+from voxgate.hardware.cpu import usable_cores
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
