@@ -2,9 +2,10 @@
 
     python -m benchmarks.endurance [HOURS [PAUSE_S]]
 
-Loops the sample, with a pause after each repetition, and transcribes it on a pseudo-terminal. Reads
-the progress that a user sees, and every process's memory from the kernel. Takes a fifth of the
-speech's length or more.
+Loops ten minutes of VOXGATE_AUDIO, or the sample where there is none, with a pause after each
+repetition, and transcribes it on a pseudo-terminal. Reads the progress that a user sees, and every
+process's memory from the kernel. The sample alone takes longer: a text that is heard three times in
+one window is taken for a loop, and decoded again and again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from pathlib import Path
 import imageio_ffmpeg
 import psutil
 
-SAMPLE = Path(__file__).parent.parent / "samples" / "voice-note.flac"
+from benchmarks.recordings import SAMPLE
+from benchmarks.whisper import english_recordings, ten_minutes
+
 DONE = re.compile(r"((?:\d+:)+\d\d) of ")  # [hours:]minutes:seconds of sound
 
 
@@ -90,11 +93,13 @@ def main() -> None:
 
 
 def loop(path: Path, seconds: float, pause_s: float) -> None:
-    """Write the sample and a pause, repeated for so many seconds."""
+    """Write the recordings and a pause, repeated for so many seconds."""
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
     once = path.with_name("once.flac")
+    recordings = english_recordings()
+    source = ten_minutes(recordings, path.with_name("once.wav")) if recordings else SAMPLE
     pad = ("-af", f"apad=pad_dur={pause_s}") if pause_s else ()
-    subprocess.run([*ffmpeg, "-i", str(SAMPLE), *pad, str(once)], check=True)
+    subprocess.run([*ffmpeg, "-i", str(source), *pad, str(once)], check=True)
     repeat = ("-stream_loop", "-1", "-i", str(once), "-t", str(seconds))
     subprocess.run([*ffmpeg, *repeat, str(path)], check=True)
     once.unlink()

@@ -52,7 +52,7 @@ async def rows(folder: Path) -> list[Row]:
         for kind in ("speech", "english"):
             table += await _accuracy(session, peer, kind)
         if recordings := english_recordings():
-            table += await _speed(session, peer, _joined(recordings, folder / "joined.wav"))
+            table += await _speed(session, peer, ten_minutes(recordings, folder / "joined.wav"))
     return [*table, _batch_row(checkpoint), _align_row(checkpoint)]
 
 
@@ -81,7 +81,7 @@ def english_recordings() -> list[Path]:
     return [path for path in sounds if path.suffix in {".wav", ".flac", ".mp3", ".opus"}]
 
 
-def _joined(recordings: Sequence[Path], path: Path) -> Path:
+def ten_minutes(recordings: Sequence[Path], path: Path) -> Path:
     """Write ten minutes of the recordings, with half a second between two of them.
 
     They are not looped: a loop would be taken for the model's own.
