@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -100,6 +101,41 @@ async def test_a_form_is_as_good_as_json(server: Running) -> None:
 async def test_the_same_routes_are_at_v1(server: Running) -> None:
     response = await server.client.post(f"{server.url}/v1/audio/transcriptions", json=recording())
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize("form", [True, False])
+async def test_channels_are_split_and_tracks_are_chosen(server: Running, form: bool) -> None:
+    stereo = encode(np.stack([sample(), sample()]), "call.flac")
+    fields: dict[str, Any] = {"response_format": "verbose_json", "channels": "split"}
+    words = {"timestamp_granularities": ["word"], "track": "1" if form else 1}
+    if form:
+        files = {"file": ("call.flac", stereo)}
+        data = {**MODEL, **fields, **words}
+        answer = await server.client.post("/audio/transcriptions", data=data, files=files)
+    else:
+        answer = await server.post(recording(stereo, **fields, **words))
+    body = answer.json()
+    assert {segment["channel"] for segment in body["segments"]} == {1, 2}
+    assert {word["channel"] for word in body["words"]} == {1, 2}
+    mixed = (await server.post(recording(stereo, response_format="verbose_json"))).json()
+    assert all("channel" not in segment for segment in mixed["segments"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"track": "7"}, "no track 7. Its sound tracks are: 1."),
+        ({"track": ""}, "'track' is empty"),
+        ({"channels": "separate"}, "'channels' should be 'mix' or 'split'"),
+        ({"channels": "split", "max_tokens": 3}, "split channels have a text each"),
+    ],
+)
+async def test_a_wrong_choice_of_the_sound_is_refused(
+    server: Running, fields: dict[str, Any], says: str
+) -> None:
+    response = await server.post(recording(**fields))
+    assert response.status_code == 400
+    assert says in error_of(response)["message"]
 
 
 async def test_headerless_pcm(server: Running) -> None:

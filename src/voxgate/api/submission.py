@@ -58,7 +58,7 @@ class Submission:
         model = (parsed.model, self._provider.revision, self._provider.profile)
         # Whether times are wanted makes another text only for a model without them.
         times = parsed.times or self._provider.capabilities.times == "word"
-        options = parsed.options, parsed.pcm, times
+        options = parsed.options, parsed.pcm, parsed.choice, times
         key = (self._owner, model, options, upload.sha256, upload.name)
         if job := jobs.find(key):
             upload.close()
@@ -82,6 +82,7 @@ class Submission:
                 options=AcceptedOptions(self._parsed.options),
                 name=upload.name or "the recording",
                 pcm=self._parsed.pcm,
+                choice=self._parsed.choice,
                 times=self._parsed.times,
                 tenant=self._owner,
                 trace=self._trace,

@@ -30,7 +30,7 @@ class RecordingFacts:
     codec: str
     rate: int  # Hz, before resampling
     channels: int  # before the downmix
-    tracks: int  # sound tracks in the container
+    tracks: int  # sound tracks that can be decoded
     declared_s: float | None  # duration in the header, if any: stated, not counted
 
 
@@ -39,6 +39,7 @@ class PcmBlock:
     """The next sound, up to some seconds, which continues the block before."""
 
     pcm16: bytes  # mono, 16 kHz, little-endian
+    channel: int  # from 1, where channels are split; 0 is the mix of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class SpeechProbabilities:
 
     probabilities: tuple[float, ...]
     levels_db: tuple[float, ...]  # of full scale, at least -100
+    channel: int
 
 
 DecoderEvent: TypeAlias = RecordingFacts | PcmBlock | SpeechProbabilities | Notice
@@ -77,6 +79,7 @@ class DecoderProcess:
         self._source, self._settings = source, settings
         self._transport: asyncio.BaseTransport | None = None
         self._waited_s = self._decoded_s = 0.0
+        self._seconds: dict[int, float] = {}  # channel -> decoded
 
     async def events(self) -> AsyncIterator[DecoderEvent]:
         """Yield the decoder's events. Raise its error, or `AudioError` if it fails without one."""
@@ -89,17 +92,23 @@ class DecoderProcess:
             kind, body = await self._read_message(reader)
             if kind == messages.FINISHED:
                 return
-            if kind == messages.SOUND:
-                self._decoded_s += len(body) / 32_000
             try:
                 event = _parse_message(kind, body)
-            except (ValueError, KeyError, TypeError, struct.error) as error:
+            except (ValueError, KeyError, TypeError, IndexError, struct.error) as error:
                 raise self._invalid_data() from error
             if isinstance(event, VoxgateError):
                 raise event
+            if isinstance(event, PcmBlock):
+                self._count(event)
             if self._decoded_s > self._settings.max_duration_s + 1:
                 raise self._invalid_data()
             yield event
+
+    def _count(self, block: PcmBlock) -> None:
+        """Count the seconds of the longest channel."""
+        seconds = self._seconds.get(block.channel, 0.0) + len(block.pcm16) / 32_000
+        self._seconds[block.channel] = seconds
+        self._decoded_s = max(self._decoded_s, seconds)
 
     async def close(self) -> None:
         """End the decoder if it still runs, and wait for its end."""
@@ -172,12 +181,12 @@ class DecoderProcess:
 
 
 def _parse_message(kind: bytes, body: bytes) -> DecoderEvent | VoxgateError:
-    """Parse one message. Raise ValueError, KeyError, TypeError or struct.error if it is invalid."""
+    """Parse one message. It may be invalid: see the caller."""
     if kind == messages.SOUND:
-        return PcmBlock(body)
+        return PcmBlock(body[1:], body[0])
     if kind == messages.SPEECH:
-        pairs = struct.unpack(f"<{len(body) // 8 * 2}f", body)
-        return SpeechProbabilities(pairs[::2], pairs[1::2])
+        pairs = struct.unpack(f"<{len(body) // 8 * 2}f", body[1:])
+        return SpeechProbabilities(pairs[::2], pairs[1::2], body[0])
     if kind == messages.NOTICE:
         return Notice(**json.loads(body))
     if kind == messages.ERROR:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import io
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
+from voxgate.audio.channels import SoundChoice
 from voxgate.audio.spool import nameless_file, spool_full
 from voxgate.errors import AudioError, UsageError
 
@@ -41,6 +42,7 @@ class Source:
     offset: int = 0
     size: int | None = None
     pcm: PcmDeclaration | None = None
+    choice: SoundChoice = field(default_factory=SoundChoice)
 
     @classmethod
     def open(
@@ -50,6 +52,7 @@ class Source:
         *,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
+        choice: SoundChoice | None = None,
     ) -> Source:
         """Open a recording. Refuse it at once if it is empty or too large.
 
@@ -69,7 +72,7 @@ class Source:
                 f"A recording is a path, bytes or an open binary file, not "
                 f"{type(recording).__name__}."
             )
-        source.pcm = pcm
+        source.pcm, source.choice = pcm, choice or SoundChoice()
         source.name = source.name[:MAX_NAME_CHARACTERS]
         try:
             _check_size(source, settings.max_source_bytes)

@@ -32,6 +32,7 @@ class Window:
     start: int
     end: int
     regions: tuple[SpeechRegion, ...]  # the speech in it
+    channel: int = 0  # of the recording, from 1; 0: the mix of all
 
     @property
     def start_s(self) -> float:

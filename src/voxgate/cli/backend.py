@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from voxgate.audio.channels import SoundChoice
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import AudioInput
     from voxgate.cli.inputs import InputRecording
@@ -46,11 +47,12 @@ class BatchRun:
         backend: TranscriptionBackend,
         options: Options,
         pcm: PcmDeclaration | None,
+        choice: SoundChoice,
         output: Output,
     ) -> None:
         self.speed = SpeedSummary()
         self._backend, self._options = backend, options
-        self._pcm, self._output = pcm, output
+        self._pcm, self._choice, self._output = pcm, choice, output
 
     async def run(self, recordings: Sequence[InputRecording]) -> bool:
         """Transcribe and write all recordings, print every error, and return whether none failed.
@@ -80,6 +82,7 @@ class BatchRun:
                 options=self._options,
                 name=recording.name,
                 pcm=self._pcm,
+                choice=self._choice,
                 on_progress=on_progress,
             )
         self.speed.add(transcript.duration, speed)
@@ -112,6 +115,7 @@ class Transcribe(Protocol):
         options: Options | None,
         name: str | None,
         pcm: PcmDeclaration | None,
+        choice: SoundChoice,
         on_progress: Callable[[JobProgress], None],
     ) -> Transcript:
         """Return the transcript of a recording. Raises `VoxgateError`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from voxgate.audio.channels import Channels, SoundChoice
 from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_error, print_message
@@ -61,6 +62,17 @@ OutputOption: TypeAlias = Annotated[
         help="Write one file per recording and format into this folder. It is created if "
         "needed; transcripts of earlier runs are replaced.",
     ),
+]
+TrackOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NUMBER|LANGUAGE",
+        help="Which sound track of a film, e.g. 2 or de.  [default: its main one]",
+    ),
+]
+ChannelsOption: TypeAlias = Annotated[
+    Channels,
+    typer.Option(help="Mix the channels, or recognise each by itself: the parties of a call."),
 ]
 PcmOption: TypeAlias = Annotated[
     str | None,
@@ -166,6 +178,8 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     stop: StopOption = None,
     frequency_penalty: FrequencyPenaltyOption = 0.0,
     presence_penalty: PresencePenaltyOption = 0.0,
+    track: TrackOption = None,
+    channels: ChannelsOption = "mix",
     pcm: PcmOption = None,
     server: ServerOption = None,
     key: KeyOption = None,
@@ -203,6 +217,8 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
         beam_size=beam_size,
     )
     declared = PcmDeclaration.parse(pcm) if pcm is not None else None
+    choice = SoundChoice(track, channels)
+    choice.check(options)
     writers = [find_writer(name) for name in dict.fromkeys(formats or ["txt"])]
     times = any(writer.has_times for writer in writers)
     backend = _choose_backend(settings, options, model, declared, server, key, times=times)
@@ -211,7 +227,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
 
     for error in errors:
         print_error(error)
-    batch = BatchRun(backend, options, declared, destination)
+    batch = BatchRun(backend, options, declared, choice, destination)
     complete = signals.run_until_signal(batch.run(found)) if found else True
     if figures:
         print_message(batch.speed.sentence())

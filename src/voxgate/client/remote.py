@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from voxgate.audio.channels import SoundChoice
 from voxgate.client.address import Address
 from voxgate.client.request import TranscriptionUpload, audio_format, open_upload
 from voxgate.client.transcript import UntrustedObject, parse_transcript
@@ -76,11 +77,13 @@ class RemoteSession:
         options: Options | None = None,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
+        choice: SoundChoice | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
     ) -> Transcript:
         """Send a path, bytes or an open binary file, and return its transcript.
 
-        `name` is the recording's name in messages, and `pcm` declares headerless sound.
+        `name` is the recording's name in messages, `pcm` declares headerless sound, and `choice`
+        names a sound track and splits channels: only Voxgate's servers know it.
         `on_progress` is called only at the end, because a response in JSON does not report
         progress. Raises `VoxgateError`: `ServerError` for every failure of the server or of the
         connection to it.
@@ -89,7 +92,9 @@ class RemoteSession:
         opened = await asyncio.to_thread(open_upload, source, self.settings, name=name, pcm=pcm)
         with opened:
             options = options or Options()
-            upload = TranscriptionUpload(opened, _request_fields(model, options))
+            upload = TranscriptionUpload(
+                opened, _request_fields(model, options, choice or SoundChoice())
+            )
             reply = await self._request(PATHS[options.task], upload)
             transcript = parse_transcript(reply.body(), model=model)
             notices = [_growth_notice(opened.name)] if opened.grown() else []
@@ -145,12 +150,16 @@ def _valid_key(key: str | None) -> str | None:
     return stripped
 
 
-def _request_fields(model: str, options: Options) -> dict[str, object]:
+def _request_fields(model: str, options: Options, choice: SoundChoice) -> dict[str, object]:
     """Return the request without the recording and without options that have their defaults."""
     given = {f.name: getattr(options, f.name) for f in fields(options) if options.is_set(f.name)}
     given.pop("task", None)  # the path says it
     if "vocabulary" in given:
         given["keyterms"] = given.pop("vocabulary")  # one of its names on the wire
+    if choice.track is not None:
+        given["track"] = choice.track
+    if choice.split:
+        given["channels"] = choice.channels
     return {"model": model, **RESPONSE_FORMAT, **given}
 
 

@@ -151,6 +151,7 @@ def _segment(item: UntrustedObject) -> Segment:
         time_source=_time_source(item),
         doubt=one_line(item.text("doubt")) if item.has("doubt") else None,
         decoding=_decoding(item),
+        channel=_channel(item),
     )
 
 
@@ -169,7 +170,14 @@ def _word(item: UntrustedObject) -> Word:
         end=item.number("end"),
         confidence=_probability(item, "confidence"),
         time_source=_time_source(item),
+        channel=_channel(item),
     )
+
+
+def _channel(item: UntrustedObject) -> int | None:
+    """Return the channel; None where the server mixed the channels, or numbers them from 0."""
+    channel = item.members.get("channel")
+    return channel if type(channel) is int and channel > 0 else None
 
 
 def _probability(item: UntrustedObject, name: str) -> float | None:
@@ -210,6 +218,16 @@ def _one_segment(text: str, words: Sequence[Word], duration: float) -> Segment:
 
 def _with_words(segments: Sequence[Segment], words: Sequence[Word]) -> list[Segment]:
     """Return the ordered segments with their words, except interpolated ones (see above)."""
+    placed = dict[int, Segment]()
+    for channel in {segment.channel for segment in segments}:
+        places = [place for place, each in enumerate(segments) if each.channel == channel]
+        spoken = [word for word in words if word.channel == channel]
+        own = _of_one_channel([segments[place] for place in places], spoken)
+        placed |= dict(zip(places, own, strict=True))
+    return [placed[place] for place in range(len(segments))]
+
+
+def _of_one_channel(segments: Sequence[Segment], words: Sequence[Word]) -> list[Segment]:
     words_of: list[list[Word]] = [[] for _ in segments]
     ends = [segment.end for segment in segments]
     for word in words:

@@ -139,11 +139,19 @@ _SENT_IF_SET = {
 
 
 def _without_unset(value: Event | Options) -> dict[str, object]:
-    return {
+    fields = {
         name: field
         for name, field in asdict(value).items()
         if name not in _SENT_IF_SET or field != _SENT_IF_SET[name]
     }
+    if isinstance(value, Segment):  # an engine knows nothing of channels
+        fields |= {"words": [_without_channel(asdict(word)) for word in value.words]}
+        return _without_channel(fields)
+    return fields
+
+
+def _without_channel(fields: dict[str, object]) -> dict[str, object]:
+    return {name: field for name, field in fields.items() if name != "channel"}
 
 
 def encode_options(options: Options) -> str:

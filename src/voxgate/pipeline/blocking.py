@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from voxgate.audio.channels import SoundChoice
 from voxgate.errors import UsageError
 from voxgate.models.catalogue import DEFAULT_MODEL
 from voxgate.pipeline.session import Session
 from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
+    from voxgate.audio.channels import Channels
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import AudioInput
     from voxgate.settings import Settings
@@ -24,14 +26,18 @@ def transcribe(
     language: str | None = None,
     name: str | None = None,
     pcm: PcmDeclaration | None = None,
+    track: str | None = None,
+    channels: Channels = "mix",
     times: bool = True,
     settings: Settings | None = None,
 ) -> Transcript:
     """Transcribe one recording: a path, bytes or an open binary file.
 
     `language` is an ISO 639-1 code that the model must know. `name` is the recording's name in
-    messages. `pcm` declares the format of headerless samples. `times` says whether times of words
-    are wanted: some models need another model for them. Raises `VoxgateError`.
+    messages. `pcm` declares the format of headerless samples. `track` is the number of a sound
+    track, from 1, or its language; `channels="split"` recognises each channel by itself. `times`
+    says whether times of words are wanted: some models need another model for them. Raises
+    `VoxgateError`.
 
     Every call starts and ends its own processes. For several recordings, or inside an event loop,
     use `voxgate.Session`.
@@ -49,7 +55,13 @@ def transcribe(
     async def run() -> Transcript:
         async with Session(settings) as session:
             return await session.transcribe(
-                source, model=model, options=Options(language), name=name, pcm=pcm, times=times
+                source,
+                model=model,
+                options=Options(language),
+                name=name,
+                pcm=pcm,
+                choice=SoundChoice(track, channels),
+                times=times,
             )
 
     return asyncio.run(run())

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from voxgate.audio.decoder_process import PcmBlock, RecordingFacts, SpeechProbabilities
-from voxgate.audio.spool import SAMPLE_RATE, Audio, Spool
-from voxgate.audio.vad import LONGEST_REGION_S, SpeechDetector, SpeechRules
-from voxgate.audio.windows import WindowPlanner
+from voxgate.audio.vad import LONGEST_REGION_S, SpeechRules
 from voxgate.fair_queue import FairQueue
 from voxgate.models.capabilities import unused_option_notice
 from voxgate.pipeline.alignment import RecordingAligner
 from voxgate.pipeline.budget import OptionBudget, draw_seed
+from voxgate.pipeline.channel import ChannelSound
 from voxgate.pipeline.review import (
     believed,
     holes,
@@ -26,7 +26,7 @@ from voxgate.pipeline.review import (
 )
 from voxgate.pipeline.trace import Trace
 from voxgate.pipeline.window import main_language, place_window, recognise_window
-from voxgate.transcript.merge import join_segments, truncate_segments
+from voxgate.transcript.merge import join_segments, of_channel, truncate_segments
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
@@ -97,13 +97,15 @@ class TranscriptionJob:
         self._notices = [unused_option_notice(provider.name, name) for name in options.unused]
         self._recognised: list[tuple[RecognisedWindow, tuple[Segment, ...]]] = []
         self._unfinished: dict[int, float] = {}  # window index -> time up to which it is done, s
+        self._channels: dict[int, ChannelSound] = {}
+        self._window_numbers = itertools.count()
 
     async def transcript(self) -> Transcript:
         """Transcribe the recording. Raises `VoxgateError`."""
         # A semaphore of one admits windows in the order in which they come.
         limit = 1 if self._budget.ordered else self._provider.capabilities.concurrency
         slots = asyncio.Semaphore(limit)
-        with contextlib.closing(Spool(self._settings.spool_dir)) as self._spool:
+        with contextlib.ExitStack() as self._open:
             try:
                 async with asyncio.TaskGroup() as group:
                     async for window in self._windows():
@@ -121,17 +123,15 @@ class TranscriptionJob:
 
     async def _windows(self) -> AsyncIterator[Window]:
         """Yield the recording's windows, each as soon as its sound is in the spool."""
-        detector, planner = SpeechDetector(self._rules), self._window_planner()
         async with contextlib.aclosing(self._decode()) as events:
             async for event in events:
                 if isinstance(event, PcmBlock):
-                    first = not self._spool.samples
-                    self._spool.append(event.pcm16)
+                    first = not self._channels
+                    self._channel(event.channel).append(event)
                     if first:
                         self._report()
                 elif isinstance(event, SpeechProbabilities):
-                    regions = detector.feed(event.probabilities, event.levels_db)
-                    for window in planner.feed(regions, detector.settled):
+                    for window in self._channel(event.channel).listen(event):
                         yield window
                 elif isinstance(event, RecordingFacts):
                     self._declared_s = event.declared_s
@@ -140,14 +140,22 @@ class TranscriptionJob:
         self._decoded = True
         if self._source.grown():
             self._notices.append(_growing_source_notice(self._source.name))
-        for window in planner.feed(detector.finish(self._spool.samples), self._spool.samples):
-            yield window
-        for window in planner.finish(self._spool.samples):
-            yield window
+        for channel in self._channels.values():
+            for window in channel.finish():
+                yield window
 
-    def _window_planner(self) -> WindowPlanner:
-        model = self._provider.capabilities
-        return WindowPlanner(model.window_s, model.long_pause_s, model.margin_s)
+    def _channel(self, number: int) -> ChannelSound:
+        """Return the sound of a channel; a new one at its first event."""
+        if number not in self._channels:
+            sound = ChannelSound(
+                self._settings.spool_dir,
+                self._rules,
+                self._provider.capabilities,
+                self._window_numbers,
+                number,
+            )
+            self._channels[number] = self._open.enter_context(contextlib.closing(sound))
+        return self._channels[number]
 
     async def _decode(self) -> AsyncGenerator[DecoderEvent]:
         """Yield the decoder's events, and measure the time spent waiting for them."""
@@ -174,7 +182,7 @@ class TranscriptionJob:
 
     async def _recognise(self, window: Window, language: str | None) -> Placed:
         """Recognise the window and put its segments on the recording's timeline."""
-        audio = Audio(self._spool, window.start, min(window.end, self._spool.samples))
+        audio = self._channels[window.channel].audio(window)
 
         def on_progress(seconds: float) -> None:
             if window.index in self._unfinished:
@@ -195,35 +203,39 @@ class TranscriptionJob:
             with self._trace.spans.measure("align"):
                 recognised = await self._aligner.align(recognised, audio)
         times = self._provider.capabilities.times
-        return recognised, await asyncio.to_thread(
-            place_window, recognised, times, self._rules.pad_s
-        )
+        segments = await asyncio.to_thread(place_window, recognised, times, self._rules.pad_s)
+        return recognised, of_channel(segments, window.channel or None)
 
     async def _review(self, slots: asyncio.Semaphore) -> None:
         """Recognise windows again that stray in language, and speech that has no words."""
-        self._recognised.sort(key=lambda pair: pair[0].window.index)
-        strays = stray_windows(self._recognised)
-        again = await self._recognise_again(
-            [(self._recognised[index][0].window, language) for index, language in strays.items()],
-            slots,
-        )
-        for (index, language), placed in zip(strays.items(), again, strict=True):
-            if believed(self._recognised[index], placed):
-                self._notices.append(stray_notice(self._recognised[index][0], language))
-                self._recognised[index] = placed
-        await self._fill_holes(slots)
+        recognised, self._recognised = self._recognised, []
+        for channel in self._channels:
+            own = [placed for placed in recognised if placed[0].window.channel == channel]
+            own.sort(key=lambda placed: placed[0].window.index)
+            await self._correct_strays(own, slots)
+            self._recognised += [*own, *await self._fill_holes(own, slots)]
 
-    async def _fill_holes(self, slots: asyncio.Semaphore) -> None:
-        """Recognise stretches of speech without words as windows, and report what stays empty."""
+    async def _correct_strays(self, placed: list[Placed], slots: asyncio.Semaphore) -> None:
+        """Replace windows of a channel that were taken for another language than those around."""
+        strays = stray_windows(placed)
+        again = await self._recognise_again(
+            [(placed[index][0].window, language) for index, language in strays.items()], slots
+        )
+        for (index, language), second in zip(strays.items(), again, strict=True):
+            if believed(placed[index], second):
+                self._notices.append(stray_notice(placed[index][0], language))
+                placed[index] = second
+
+    async def _fill_holes(self, placed: Sequence[Placed], slots: asyncio.Semaphore) -> list[Placed]:
+        """Recognise a channel's stretches of speech without words, and report what stays empty."""
         known = self._budget.options.language
-        found = holes(self._recognised, self._provider.capabilities.times)
+        found = holes(placed, self._provider.capabilities.times)
         again = await self._recognise_again(
             [(hole.window, known or hole.language) for hole in found], slots
         )
-        filled = [placed for placed in again if trusted(placed)]
-        self._recognised += [without_repeats(placed, self._recognised) for placed in filled]
-        if empty := [placed[0].window for placed in again if not trusted(placed)]:
+        if empty := [second[0].window for second in again if not trusted(second)]:
             self._notices.append(untranscribed_notice(empty))
+        return [without_repeats(second, placed) for second in again if trusted(second)]
 
     async def _recognise_again(
         self, windows: Sequence[tuple[Window, str | None]], slots: asyncio.Semaphore
@@ -236,9 +248,14 @@ class TranscriptionJob:
             tasks = [group.create_task(recognise(*each)) for each in windows]
         return [task.result() for task in tasks]
 
+    @property
+    def _seconds(self) -> float:
+        """Seconds of decoded sound."""
+        return max((channel.seconds for channel in self._channels.values()), default=0.0)
+
     def _report(self) -> None:
         """Report the progress: everything before the earliest unfinished window is done."""
-        decoded_s = self._spool.samples / SAMPLE_RATE
+        decoded_s = self._seconds
         total_s = decoded_s if self._decoded else self._declared_s
         done_s = min(self._unfinished.values(), default=decoded_s)
         self._on_progress(JobProgress(done_s, total_s))
@@ -253,7 +270,7 @@ class TranscriptionJob:
         language, probability = main_language(windows)
         return join_segments(
             segments,
-            duration=self._spool.samples / SAMPLE_RATE,
+            duration=self._seconds,
             model=self._provider.name,
             revision=self._provider.revision,
             profile=self._provider.profile,

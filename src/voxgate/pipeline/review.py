@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from voxgate.audio.spool import SAMPLE_RATE
 from voxgate.audio.vad import SpeechRegion
-from voxgate.audio.windows import Window
 from voxgate.pipeline.window import main_language
 from voxgate.transcript.values import Notice, Segment, Word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from voxgate.audio.windows import Window
     from voxgate.pipeline.window import RecognisedWindow
 
 Placed: TypeAlias = tuple["RecognisedWindow", tuple[Segment, ...]]
@@ -88,7 +88,7 @@ def holes(placed: Sequence[Placed], times: str) -> list[Hole]:
             regions = _within(window.regions, start, end)
             speech_s = sum(region.end - region.start for region in regions) / SAMPLE_RATE
             if speech_s >= HOLE_S:
-                hole = Window(window.index, regions[0].start, regions[-1].end, regions)
+                hole = replace(window, start=regions[0].start, end=regions[-1].end, regions=regions)
                 expected = recognised.language if segments else main
                 found.append(Hole(hole, expected if speech_s < DETECTABLE_S else None))
     return found

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from voxgate.audio.channels import SoundChoice
 from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
 from voxgate.errors import EngineStartError, UnknownModelError, UsageError, VoxgateError
@@ -88,6 +89,7 @@ class Session:
         options: Options | AcceptedOptions | None = None,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
+        choice: SoundChoice | None = None,
         times: bool = True,
         tenant: Hashable = None,
         trace: Trace | None = None,
@@ -98,11 +100,11 @@ class Session:
         `model` is a name, the folder of a checkpoint, a spec that `find_model` returned, or a
         provider that `provider` returned; that one is used whatever its name stands for by now.
         `options` are checked here, unless `accept_options` has done that. `name` is the recording's
-        name in messages. `pcm` declares the format of headerless samples. `times` says whether the
-        times of words are wanted: for a model without them `ALIGNER` finds them where it is
-        installed, and otherwise they are estimated. Decoders and engines are shared fairly between
-        tenants. `trace` collects times and attempts. `on_progress` is called as the recording is
-        done.
+        name in messages. `pcm` declares the format of headerless samples. `choice` names a sound
+        track, and splits channels. `times` says whether the times of words are wanted: for a model
+        without them `ALIGNER` finds them where it is installed, and otherwise they are estimated.
+        Decoders and engines are shared fairly between tenants. `trace` collects times and attempts.
+        `on_progress` is called as the recording is done.
         Raises `VoxgateError`.
         """
         if self._closed:
@@ -116,8 +118,12 @@ class Session:
         if not isinstance(options, AcceptedOptions):
             provider = slot.provider
             options = accept_options(provider.name, provider.capabilities, options or Options())
+        choice = replace(choice or SoundChoice(), language=options.options.language)
+        choice.check(options.options)
         aligner = await self._find_aligner(slot.provider) if times else None
-        opened = await asyncio.to_thread(Source.open, source, self.settings, name=name, pcm=pcm)
+        opened = await asyncio.to_thread(
+            Source.open, source, self.settings, name=name, pcm=pcm, choice=choice
+        )
         with opened:
             job = TranscriptionJob(
                 source=opened,

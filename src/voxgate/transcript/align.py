@@ -176,7 +176,7 @@ def timed_words(segment: Segment) -> tuple[Word, ...]:
         return segment.words
     texts = units(segment.text)
     return tuple(
-        Word(text, start, end, time_source="interpolated")
+        Word(text, start, end, time_source="interpolated", channel=segment.channel)
         for text, (start, end) in zip(
             texts, spread_words(texts, segment.start, segment.end), strict=True
         )

@@ -68,10 +68,27 @@ def join_segments(
     )
 
 
+def of_channel(segments: Iterable[Segment], channel: int | None) -> tuple[Segment, ...]:
+    """Return the segments and their words as those of a channel."""
+    return tuple(
+        replace(
+            segment,
+            channel=channel,
+            words=tuple(replace(word, channel=channel) for word in segment.words),
+        )
+        for segment in segments
+    )
+
+
 def _fit_spans(segments: Iterable[Segment], floor: float, ceiling: float) -> tuple[Segment, ...]:
+    """Return the segments in their order, those of each channel without overlaps."""
     kept = [trimmed for segment in segments if (trimmed := _trimmed(segment)).text]
-    spans = monotone([_envelope(segment) for segment in kept], floor, ceiling)
-    return tuple(_retimed(segment, span) for segment, span in zip(kept, spans, strict=True))
+    spans: dict[int, Span] = {}
+    for channel in {segment.channel for segment in kept}:
+        own = [place for place, segment in enumerate(kept) if segment.channel == channel]
+        fitting = monotone([_envelope(kept[place]) for place in own], floor, ceiling)
+        spans |= dict(zip(own, fitting, strict=True))
+    return tuple(_retimed(segment, spans[place]) for place, segment in enumerate(kept))
 
 
 def _moved(segment: Segment, offset_s: float) -> Segment:

@@ -95,6 +95,7 @@ class Word:
     end: float  # seconds, >= start
     confidence: float | None = None
     time_source: TimeSource = "recognised"
+    channel: int | None = None  # of the recording, from 1; None: its channels were mixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class Segment:
     time_source: TimeSource = "recognised"
     doubt: str | None = None  # what is doubtful about the text
     decoding: Decoding | None = None  # of models that report it
+    channel: int | None = None  # of the recording, from 1; None: its channels were mixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class Notice:
 class Transcript:
     """The words of one recording on one timeline.
 
-    Segments are in order, do not overlap, and lie within [0, `duration`].
+    Segments are in order and lie within [0, `duration`]. Those of one channel do not overlap.
     """
 
     segments: tuple[Segment, ...]
@@ -167,8 +169,9 @@ class Transcript:
 
     @property
     def words(self) -> tuple[Word, ...]:
-        """Every word of every segment, in order."""
-        return tuple(word for segment in self.segments for word in segment.words)
+        """Every word of every segment, in the order of their times."""
+        words = (word for segment in self.segments for word in segment.words)
+        return tuple(sorted(words, key=lambda word: word.start))
 
 
 # --- events: what a provider sends while it transcribes one window -------------------------------

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
@@ -95,6 +96,24 @@ def test_lines_are_balanced() -> None:
 
 def test_a_short_caption_is_shown_for_a_second() -> None:
     assert captions_of(Segment("Yes.", 5.0, 5.2)) == (Caption(5.0, 6.0, ("Yes.",)),)
+
+
+def test_a_dash_begins_the_caption_of_another_party() -> None:
+    segments = [
+        Segment("Are you there?", 0, 1, channel=1),
+        Segment("Yes.", 1, 1.4, channel=2),
+        Segment("I am.", 1.5, 2, channel=2),
+        Segment("Good.", 1.8, 2.4, channel=1),
+    ]
+    assert lines(captions_of(*segments)) == [
+        ("- Are you there?",),
+        ("- Yes. I am.",),
+        ("- Good.",),
+    ]
+    alone = [replace(segment, channel=2) for segment in segments]
+    assert not any(
+        line.startswith("-") for caption in lines(captions_of(*alone)) for line in caption
+    )
 
 
 def test_a_short_caption_at_the_end_is_shown_earlier() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from voxgate.audio.channels import SoundChoice
 from voxgate.errors import UsageError
 from voxgate.models.capabilities import unused_option_notice
 from voxgate.pipeline.budget import accept_options
@@ -32,6 +33,7 @@ class ParsedRequest:
     format: ResponseFormat
     words: bool
     pcm: PcmDeclaration | None = None
+    choice: SoundChoice = field(default_factory=SoundChoice)
     vocabulary: tuple[str, ...] = ()  # names of the fields that the options' vocabulary was in
     unused: tuple[str, ...] = ()  # names of the fields that have no effect
     require_all: bool = False  # refuse the request if a field has no effect
@@ -59,6 +61,7 @@ def negotiate(parsed: ParsedRequest, capabilities: Capabilities) -> ParsedReques
     option that the model must fulfil and cannot, and `UsageError` (`unsupported_option`) for the
     first unused field where the caller requires all.
     """
+    parsed.choice.check(parsed.options)
     accepted = accept_options(parsed.model, capabilities, parsed.options)
     unused = [
         field

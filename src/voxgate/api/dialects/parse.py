@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from voxgate.api.dialects.negotiate import ParsedRequest
 from voxgate.api.dialects.wire import TranscriptionRequest, validate_request
+from voxgate.audio.channels import SoundChoice
 from voxgate.audio.pcm import PcmDeclaration
 from voxgate.errors import UsageError
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS
@@ -51,6 +52,7 @@ def parse_request(body: RequestBody, task: Task = "transcribe") -> ParsedRequest
         format=_format(request),
         words="word" in request.timestamp_granularities,
         pcm=HEADERLESS_FORMATS if _is_headerless(body, request) else None,
+        choice=SoundChoice(request.track, request.channels),
         vocabulary=_vocabulary_fields(request),
         unused=_unused(request, body.dropped),
         require_all=bool(request.provider and request.provider.require_parameters),

@@ -81,7 +81,7 @@ def _parts(transcript: Transcript, parsed: ParsedRequest) -> dict[str, Iterator[
     }
     if parsed.words:
         words = (word for segment in transcript.segments for word in timed_words(segment))
-        parts["words"] = map(_word, words)
+        parts["words"] = map(_word, sorted(words, key=lambda word: word.start))
     return parts
 
 
@@ -106,17 +106,23 @@ def _segment(index: int, segment: Segment) -> dict[str, Any]:
     if segment.confidence is not None:
         fields["confidence"] = segment.confidence
         fields["avg_logprob"] = round(math.log(max(segment.confidence, 1e-9)), 4)
+    if segment.channel is not None:
+        fields["channel"] = segment.channel
     return fields
 
 
 def _word(word: Word) -> dict[str, Any]:
-    fields = {
+    fields: dict[str, Any] = {
         "word": word.text,
         **_times(word),
         "type": "word",
         "time_source": word.time_source,
     }
-    return fields if word.confidence is None else {**fields, "confidence": word.confidence}
+    if word.confidence is not None:
+        fields["confidence"] = word.confidence
+    if word.channel is not None:
+        fields["channel"] = word.channel
+    return fields
 
 
 def _times(timed: Segment | Word) -> dict[str, float]:

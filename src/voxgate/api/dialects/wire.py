@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from voxgate.audio.channels import Channels  # noqa: TC001 (pydantic evaluates it)
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it)
 
@@ -27,6 +28,10 @@ def _format_name(value: Any) -> Any:
     if isinstance(value, dict) and value.get("type") in types:
         return "json"
     return value
+
+
+def _to_text(value: Any) -> Any:
+    return str(value) if type(value) is int else value
 
 
 def _blank_to_none(value: Any) -> Any:
@@ -105,6 +110,12 @@ class TranscriptionRequest(_WireModel):
     keyterms: WireVocabulary | None = None
     keywords: WireVocabulary | None = None
     context_bias: WireVocabulary | None = None
+    track: Annotated[str, Field(max_length=100), BeforeValidator(_to_text)] | None = Field(
+        None, description="The sound track: its number, from 1, or its language."
+    )
+    channels: Channels = Field(
+        "mix", description="`split` recognises each channel by itself: the parties of a call."
+    )
     provider: ProviderPreferences | None = None
     session_id: Annotated[str, Field(max_length=256)] | None = None
     user: Annotated[str, Field(max_length=1000)] | None = None

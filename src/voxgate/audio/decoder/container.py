@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import av
@@ -11,11 +12,12 @@ import av.error
 
 from voxgate.audio.decoder.elementary import ElementaryClock
 from voxgate.audio.decoder.file import PipeFile, RegularFile
+from voxgate.audio.decoder.tracks import choose_track
 from voxgate.audio.decoder.wav import WavHeader
 from voxgate.errors import AudioError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
@@ -71,7 +73,7 @@ class ContainerFacts:
     codec: str
     rate: int  # Hz
     channels: int
-    tracks: int  # sound tracks in the container
+    tracks: int  # sound tracks that can be decoded
     declared_s: float | None  # duration in the header; None where it states none
 
 
@@ -83,8 +85,15 @@ class Container:
     """
 
     def __init__(
-        self, file: RegularFile | PipeFile, name: str, pcm: PcmDeclaration | None = None
+        self,
+        file: RegularFile | PipeFile,
+        name: str,
+        pcm: PcmDeclaration | None = None,
+        *,
+        track: str | None = None,
+        language: str | None = None,
     ) -> None:
+        """`track` and `language` choose the sound track: see `choose_track`."""
         self.name = name
         self.damaged_packets = 0  # packets that could not be decoded
         self.incomplete = False  # the container could not be read to its end
@@ -96,7 +105,7 @@ class Container:
             )
         self._wav = WavHeader.parse(self._head)
         self._av = self._open(file, pcm)
-        self.stream = self._choose_stream()
+        self.stream = choose_track(self.tracks, name, track, language)
         # One file, one process, one thread: audio codecs gain nothing from more threads.
         self.stream.codec_context.thread_count = 1
 
@@ -110,7 +119,7 @@ class Container:
             codec=codec.name,
             rate=codec.sample_rate,
             channels=codec.channels,
-            tracks=len(self._av.streams.audio),
+            tracks=len(self.tracks),
             declared_s=None if declared is None else float(declared),
         )
 
@@ -197,11 +206,12 @@ class Container:
         except av.error.FFmpegError as error:
             raise self._open_error() from error
 
-    def _choose_stream(self) -> AudioStream:
+    @cached_property
+    def tracks(self) -> Sequence[AudioStream]:
+        """The sound tracks that can be decoded. Others are read by nothing (spatial audio)."""
         streams = [s for s in self._av.streams.audio if s.codec_context is not None]
-        best = self._av.streams.best("audio")
-        for stream in sorted(streams, key=lambda stream: stream is not best):
-            return stream
+        if streams:
+            return streams
         if self._av.streams.audio:
             raise AudioError(
                 f"The sound track of {self.name} is in a codec that is not supported. Convert it: "

@@ -4,9 +4,11 @@
 a length and a body:
 
     FACTS     JSON     once, first: the facts in the container's header
-    SOUND     PCM16    mono, 16 kHz, little-endian; the continuation of the sound before
-    SPEECH    float32  pairs, one for each 512 samples from the beginning: the probability of speech
-                       in [0, 1], and the level in dB of full scale, at least -100
+    SOUND     PCM16    the channel in one byte (0: the mix of all), then mono, 16 kHz,
+                       little-endian; the continuation of the channel's sound before
+    SPEECH    float32  the channel in one byte, then pairs, one for each 512 samples from the
+                       beginning: the probability of speech in [0, 1], and the level in dB of full
+                       scale, at least -100
     NOTICE    JSON     {"code", "sentence"}: a remark about the result
     ERROR     JSON     {"code", "sentence"}: the last message; there is no result
     FINISHED  empty    the last message: everything was decoded
@@ -55,6 +57,9 @@ class DecoderJob:
     offset: int  # position in the descriptor where the recording begins
     size: int | None  # None: a pipe, which is read to its end
     pcm: PcmDeclaration | None
+    track: str | None  # its number or language; None: the main one
+    language: str | None  # of the speech, if the caller knows it: it may choose the track
+    split: bool  # whether each channel is a sound of its own
     max_source_bytes: int
     max_duration_s: float
     memory_bytes: int
@@ -68,6 +73,9 @@ class DecoderJob:
             offset=source.offset,
             size=source.size,
             pcm=source.pcm,
+            track=source.choice.track,
+            language=source.choice.language,
+            split=source.choice.split,
             max_source_bytes=settings.max_source_bytes,
             max_duration_s=settings.max_duration_s,
             memory_bytes=settings.decoder_memory_bytes,

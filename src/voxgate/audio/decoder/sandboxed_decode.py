@@ -1,7 +1,7 @@
 """What runs in the sandbox: decode one file to its last sample and send it to the caller.
 
 `decode_file` is the decoder's whole task. `FileDecoder` puts the frames onto the timeline, in
-blocks of channels. `PcmSink` turns these blocks into PCM16 at 16 kHz and probabilities of speech.
+blocks of channels. A `Sink` turns these blocks into PCM16 at 16 kHz and probabilities of speech.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 from voxgate.audio.decoder import messages
 from voxgate.audio.decoder.container import Container
 from voxgate.audio.decoder.file import PipeFile, RegularFile
-from voxgate.audio.decoder.resample import Downmix, Resampler
+from voxgate.audio.decoder.sink import MixSink, Sink, SplitSink, audio_too_long
 from voxgate.audio.decoder.timeline import Timeline
-from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
+from voxgate.audio.decoder.tracks import describe_tracks
+from voxgate.audio.spool import SAMPLE_RATE
 from voxgate.errors import AudioError
 
 if TYPE_CHECKING:
@@ -35,17 +36,21 @@ MISSING_S = Fraction(1, 2)  # a smaller difference at the end is padding and rou
 
 
 def decode_file(
-    job: DecoderJob, vad: SileroVad, source_fd: int, scratch_fd: int, out_fd: int
+    job: DecoderJob, vads: Sequence[SileroVad], source_fd: int, scratch_fd: int, out_fd: int
 ) -> None:
-    """Decode the job's file. Send the sound, the notices, and the end or error to `out_fd`."""
+    """Decode the job's file. Send the sound, the notices, and the end or error to `out_fd`.
+
+    `vads` are detectors that nothing has used: one, and `MAX_CHANNELS` for the channels.
+    """
     try:
         file = (
             PipeFile(source_fd, scratch_fd, job.max_source_bytes, job.name)
             if job.size is None
             else RegularFile(source_fd, job.offset, job.size)
         )
-        container = Container(file, job.name, job.pcm)
-        FileDecoder(job, container, PcmSink(vad, out_fd, job)).run()
+        container = Container(file, job.name, job.pcm, track=job.track, language=job.language)
+        sink = (SplitSink if job.split else MixSink)(vads, out_fd, job)
+        FileDecoder(job, container, sink).run()
         messages.send(out_fd, messages.FINISHED)
     except AudioError as error:
         _send_sentence(out_fd, messages.ERROR, error.code, error.sentence)
@@ -68,7 +73,7 @@ def decode_file(
 class FileDecoder:
     """Puts frames onto the timeline, and passes them on in blocks of one rate and layout."""
 
-    def __init__(self, job: DecoderJob, container: Container, sink: PcmSink) -> None:
+    def __init__(self, job: DecoderJob, container: Container, sink: Sink) -> None:
         self._job, self._container, self._sink = job, container, sink
         self._facts = container.facts
         self._timeline = Timeline(
@@ -184,52 +189,17 @@ class FileDecoder:
                 f"The clock of {name} jumps {self._jumps} times. Times after a jump continue from "
                 f"the sound before it.",
             )
-        if self._facts.tracks > 1:
+        if self._facts.tracks > 1 and self._job.track is None:
+            tracks = self._container.tracks
+            number = tracks.index(self._container.stream) + 1
             self._send_notice(
                 "several_tracks",
-                f"{name} has {self._facts.tracks} sound tracks. The main one was transcribed.",
+                f"{name} has {len(tracks)} sound tracks: {describe_tracks(tracks)}. Number "
+                f"{number} was transcribed; `track` chooses another, by number or language.",
             )
 
     def _send_notice(self, code: str, sentence: str) -> None:
         _send_sentence(self._sink.out_fd, messages.NOTICE, code, sentence)
-
-
-class PcmSink:
-    """Blocks of channels in, messages of PCM16 at 16 kHz and of speech probabilities out."""
-
-    def __init__(self, vad: SileroVad, out_fd: int, job: DecoderJob) -> None:
-        self.out_fd = out_fd
-        self._vad, self._job = vad, job
-        self._samples_left = round(job.max_duration_s * SAMPLE_RATE)
-        self._downmix: Downmix | None = None
-        self._resample: Resampler | None = None
-
-    def set_format(self, rate: int, channels: Sequence[str]) -> None:
-        """Set the rate in Hz and the channel names of the blocks that follow."""
-        self._flush_resampler()
-        self._downmix, self._resample = Downmix(rate, channels), Resampler(rate)
-
-    def add(self, block: Samples) -> None:
-        """Send one block, [channels, samples] in the current format."""
-        if self._downmix and self._resample:
-            self._send(self._resample(self._downmix(block)))
-
-    def finish(self) -> None:
-        """Send what remains in the resampler and the speech detector."""
-        self._flush_resampler()
-        messages.send(self.out_fd, messages.SPEECH, self._vad.flush())
-
-    def _flush_resampler(self) -> None:
-        if self._resample:
-            self._send(self._resample.flush())
-
-    def _send(self, pcm16: bytes) -> None:
-        self._samples_left -= len(pcm16) // SAMPLE_BYTES
-        if self._samples_left < 0:
-            raise audio_too_long(self._job.name, self._job.max_duration_s, "more sound follows")
-        if pcm16:
-            messages.send(self.out_fd, messages.SOUND, pcm16)
-            messages.send(self.out_fd, messages.SPEECH, self._vad(pcm16))
 
 
 def to_float32(frame: AudioFrame) -> Samples:
@@ -243,15 +213,6 @@ def to_float32(frame: AudioFrame) -> Samples:
     if kind.kind == "i":
         return samples.astype(np.float32) / np.float32(2 ** (8 * kind.itemsize - 1))
     return samples.astype(np.float32)
-
-
-def audio_too_long(name: str, limit_s: float, reason: str) -> AudioError:
-    """Return the error for sound that is longer than the limit."""
-    return AudioError(
-        f"{name} is longer than {limit_s / 3600:g} h, the configured limit: {reason}. Cut the "
-        f"recording, or raise VOXGATE_MAX_DURATION_S (on a server: VOXGATE_MAX_UPLOAD_S).",
-        code="audio_too_long",
-    )
 
 
 def _send_sentence(out_fd: int, kind: bytes, code: str, sentence: str) -> None:

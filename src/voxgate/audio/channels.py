@@ -1,0 +1,50 @@
+"""`SoundChoice`: the sound track that is transcribed, and whether its channels are mixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from voxgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from voxgate.transcript.values import Options
+
+Channels: TypeAlias = Literal["mix", "split"]
+"""All channels as one sound, or each by itself: the parties of a call."""
+
+CHANNELS: tuple[Channels, ...] = get_args(Channels)
+
+
+@dataclass(frozen=True, slots=True)
+class SoundChoice:
+    """Which of a recording's sounds are transcribed.
+
+    Raises `UsageError` for a value that is none.
+    """
+
+    track: str | None = None  # the number of a sound track, from 1, or its language
+    channels: Channels = "mix"
+    language: str | None = None  # of the speech: its track is read where none is the main one
+
+    @property
+    def split(self) -> bool:
+        """Whether each channel is recognised by itself."""
+        return self.channels == "split"
+
+    def check(self, options: Options) -> None:
+        """Raise `UsageError` (`unsupported_option`) for an option that split texts cannot have."""
+        if self.split and (options.max_tokens or options.stop):
+            raise UsageError(
+                "'max_tokens' and 'stop' end one text, and split channels have a text each. Leave "
+                "them out, or have the channels mixed.",
+                code="unsupported_option",
+            )
+
+    def __post_init__(self) -> None:
+        if self.channels not in CHANNELS:
+            raise UsageError(
+                f"'channels' is '{self.channels[:60]}', but must be one of: {', '.join(CHANNELS)}."
+            )
+        if self.track is not None and not self.track.strip():
+            raise UsageError("'track' is empty: name the number of a sound track, or its language.")
