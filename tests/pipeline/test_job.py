@@ -393,7 +393,7 @@ async def test_a_language_that_changes_surely_is_kept(decoders: DecoderPool) -> 
 
 
 async def test_speech_without_words_is_recognised_once_more(decoders: DecoderPool) -> None:
-    texts = iter(["one", "", "three", "four", "two"])
+    texts = iter(["one", "", "two", "three", "four"])
     provider = Scripted(says=lambda *_: next(texts))
     transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
     assert transcript.text == "one two three four"

@@ -96,20 +96,22 @@ def test_speech_without_a_word_is_a_hole(
     words: list[tuple[float, float]],
     found: list[tuple[float, float]],
 ) -> None:
-    windows = [each.window for each in holes([placed(regions, words)], "word")]
+    windows = [each.window for each in holes(placed(regions, words), "word", None)]
     assert [(window.start_s, window.end_s) for window in windows] == found
     assert all(window.regions for window in windows)
 
 
 def test_a_model_without_times_has_holes_only_where_it_is_silent() -> None:
-    assert holes([placed([(0, 30)], [(0, 1)])], "none") == []
-    assert len(holes([placed([(0, 30)], [])], "none")) == 1
+    assert holes(placed([(0, 30)], [(0, 1)]), "none", None) == []
+    assert len(holes(placed([(0, 30)], []), "none", None)) == 1
 
 
 def test_the_language_of_a_short_hole_is_that_around_it() -> None:
     regions = [(0, 10), (12, 15), (20, 27)]
     spoken, silent = placed(regions, [(0, 10), (16, 17)]), placed([(0, 3)], [], language="nn")
-    assert [hole.language for hole in holes([spoken, silent], "word")] == ["en", None, "en"]
+    assert [hole.language for hole in holes(spoken, "word", "de")] == ["en", None]
+    assert [hole.language for hole in holes(silent, "word", "de")] == ["de"]
+    assert [hole.language for hole in holes(silent, "word", None)] == [None]
 
 
 def test_a_second_text_is_believed_when_it_is_as_likely() -> None:
@@ -135,7 +137,7 @@ def said(start_s: float, *words: tuple[str, float]) -> Placed:
 
 
 def test_the_words_beside_a_hole_are_not_said_twice() -> None:
-    around = [said(0, ("72", 0.5), ("73", 1.0), ("75", 3.9), ("76", 4.2))]
+    around = said(0, ("72", 0.5), ("73", 1.0), ("75", 3.9), ("76", 4.2))
     _, (segment,) = without_repeats(said(2, ("73,", 2.0), ("74,", 2.5), ("75.", 3.5)), around)
     assert (segment.text, segment.start, segment.end) == ("74,", 2.5, 2.7)
     _, (segment,) = without_repeats(said(2, ("74", 2.5), ("one", 3.5)), around)

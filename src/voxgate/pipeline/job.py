@@ -30,7 +30,7 @@ from voxgate.transcript.merge import join_segments, of_channel, truncate_segment
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
 
     from voxgate.audio.decoder_pool import DecoderPool
     from voxgate.audio.decoder_process import DecoderEvent
@@ -39,10 +39,9 @@ if TYPE_CHECKING:
     from voxgate.pipeline.alignment import Aligner
     from voxgate.pipeline.budget import AcceptedOptions
     from voxgate.pipeline.review import Placed
-    from voxgate.pipeline.window import RecognisedWindow
     from voxgate.providers.base import Provider
     from voxgate.settings import Settings
-    from voxgate.transcript.values import Segment, Transcript
+    from voxgate.transcript.values import Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,9 @@ class TranscriptionJob:
         )
         self._budget = OptionBudget(draw_seed(options.options, provider.capabilities))
         self._notices = [unused_option_notice(provider.name, name) for name in options.unused]
-        self._recognised: list[tuple[RecognisedWindow, tuple[Segment, ...]]] = []
+        self._recognised: dict[int, Placed] = {}  # window index -> its text
+        self._filled: dict[int, list[Placed]] = {}  # window index -> texts of its holes
+        self._empty: dict[int, list[Window]] = {}  # window index -> holes that stay without words
         self._unfinished: dict[int, float] = {}  # window index -> time up to which it is done, s
         self._channels: dict[int, ChannelSound] = {}
         self._window_numbers = itertools.count()
@@ -113,7 +114,7 @@ class TranscriptionJob:
                         group.create_task(self._finish_window(window, slots))
                 # Whether a window is like its neighbours is known when all are there.
                 if not self._budget.ordered:
-                    await self._review(slots)
+                    await self._correct_strays(slots)
             except ExceptionGroup as failures:
                 # When the engine fails, every window fails in the same way: one error is enough.
                 raise failures.exceptions[0] from failures
@@ -176,7 +177,9 @@ class TranscriptionJob:
             if not self._budget.spent:
                 recognised, segments = await self._recognise(window, self._budget.options.language)
                 self._budget = self._budget.after(segments, recognised.tokens)
-                self._recognised.append((recognised, segments))
+                self._recognised[window.index] = recognised, segments
+                if not self._budget.ordered:
+                    await self._fill_holes((recognised, segments))
         del self._unfinished[window.index]
         self._report()
 
@@ -186,7 +189,8 @@ class TranscriptionJob:
 
         def on_progress(seconds: float) -> None:
             if window.index in self._unfinished:
-                self._unfinished[window.index] = window.start_s + seconds
+                done_s = window.start_s + seconds  # less, when a part is recognised once more
+                self._unfinished[window.index] = max(self._unfinished[window.index], done_s)
                 self._report()
 
         async with self._queue.slot(self._tenant, audio.duration_s):
@@ -206,47 +210,34 @@ class TranscriptionJob:
         segments = await asyncio.to_thread(place_window, recognised, times, self._rules.pad_s)
         return recognised, of_channel(segments, window.channel or None)
 
-    async def _review(self, slots: asyncio.Semaphore) -> None:
-        """Recognise windows again that stray in language, and speech that has no words."""
-        recognised, self._recognised = self._recognised, []
-        for channel in self._channels:
-            own = [placed for placed in recognised if placed[0].window.channel == channel]
-            own.sort(key=lambda placed: placed[0].window.index)
-            await self._correct_strays(own, slots)
-            self._recognised += [*own, *await self._fill_holes(own, slots)]
+    async def _fill_holes(self, placed: Placed) -> None:
+        """Recognise a window's stretches of speech without words, each as a window of its own."""
+        index, known = placed[0].window.index, self._budget.options.language
+        main, _ = main_language([each for each, segments in self._recognised.values() if segments])
+        self._filled[index], self._empty[index] = [], []
+        for hole in holes(placed, self._provider.capabilities.times, main):
+            again = await self._recognise(hole.window, known or hole.language)
+            if trusted(again):
+                self._filled[index].append(without_repeats(again, placed))
+            else:
+                self._empty[index].append(hole.window)
 
-    async def _correct_strays(self, placed: list[Placed], slots: asyncio.Semaphore) -> None:
-        """Replace windows of a channel that were taken for another language than those around."""
-        strays = stray_windows(placed)
-        again = await self._recognise_again(
-            [(placed[index][0].window, language) for index, language in strays.items()], slots
-        )
-        for (index, language), second in zip(strays.items(), again, strict=True):
-            if believed(placed[index], second):
-                self._notices.append(stray_notice(placed[index][0], language))
-                placed[index] = second
-
-    async def _fill_holes(self, placed: Sequence[Placed], slots: asyncio.Semaphore) -> list[Placed]:
-        """Recognise a channel's stretches of speech without words, and report what stays empty."""
-        known = self._budget.options.language
-        found = holes(placed, self._provider.capabilities.times)
-        again = await self._recognise_again(
-            [(hole.window, known or hole.language) for hole in found], slots
-        )
-        if empty := [second[0].window for second in again if not trusted(second)]:
-            self._notices.append(untranscribed_notice(empty))
-        return [without_repeats(second, placed) for second in again if trusted(second)]
-
-    async def _recognise_again(
-        self, windows: Sequence[tuple[Window, str | None]], slots: asyncio.Semaphore
-    ) -> list[Placed]:
-        async def recognise(window: Window, language: str | None) -> Placed:
-            async with slots:
-                return await self._recognise(window, language)
-
+    async def _correct_strays(self, slots: asyncio.Semaphore) -> None:
+        """Recognise windows again that were taken for another language than those around."""
+        in_order = [placed for _, placed in sorted(self._recognised.items())]
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(recognise(*each)) for each in windows]
-        return [task.result() for task in tasks]
+            for channel in self._channels:
+                own = [placed for placed in in_order if placed[0].window.channel == channel]
+                for place, language in stray_windows(own).items():
+                    group.create_task(self._correct_stray(own[place], language, slots))
+
+    async def _correct_stray(self, first: Placed, language: str, slots: asyncio.Semaphore) -> None:
+        async with slots:
+            second = await self._recognise(first[0].window, language)
+            if believed(first, second):
+                self._notices.append(stray_notice(first[0], language))
+                self._recognised[first[0].window.index] = second
+                await self._fill_holes(second)
 
     @property
     def _seconds(self) -> float:
@@ -261,7 +252,13 @@ class TranscriptionJob:
         self._on_progress(JobProgress(done_s, total_s))
 
     def _join(self) -> Transcript:
-        in_order = sorted(self._recognised, key=lambda pair: pair[0].window.index)
+        in_order = [
+            placed
+            for index, whole in sorted(self._recognised.items())
+            for placed in (whole, *self._filled.get(index, ()))
+        ]
+        if empty := [hole for _, found in sorted(self._empty.items()) for hole in found]:
+            self._notices.append(untranscribed_notice(empty))
         windows = [recognised for recognised, _ in in_order]
         segments = tuple(segment for _, placed in in_order for segment in placed)
         if self._budget.end is not None:

@@ -1,8 +1,8 @@
-"""What is recognised once more when a recording's windows are known: a strange language, and holes.
+"""What is recognised once more: windows in a strange language, and speech that has no words.
 
-A model decides about each window alone. Its neighbours may show that it was wrong: one window in
-another language that was hardly detected, or speech that has no words. Both are decided here by
-values alone; the job recognises again what is named.
+A model decides about each window alone. The detector may show that it left out speech, and the
+window's neighbours that it took it for another language. Both are decided here by values alone; the
+job recognises again what is named.
 """
 
 from __future__ import annotations
@@ -73,24 +73,24 @@ def stray_windows(placed: Sequence[Placed]) -> dict[int, str]:
     return strays
 
 
-def holes(placed: Sequence[Placed], times: str) -> list[Hole]:
-    """Return the stretches in which speech was found and nothing was recognised.
+def holes(placed: Placed, times: str, main: str | None) -> list[Hole]:
+    """Return the stretches of a window in which speech was found and nothing was recognised.
 
-    `times` are those of the model. Without times, only a window without text is a hole.
+    `times` are those of the model. Without times, only a window without text is a hole. `main` is
+    the language of the recording, as far as known.
     """
-    main, _ = main_language([window for window, segments in placed if segments])
+    recognised, segments = placed
+    window = recognised.window
+    spans = [(window.start, window.end)] if times == "none" and segments else _spans(segments)
+    edges = [(window.start, window.start), *spans, (window.end, window.end)]
     found = list[Hole]()
-    for recognised, segments in placed:
-        window = recognised.window
-        spans = [(window.start, window.end)] if times == "none" and segments else _spans(segments)
-        edges = [(window.start, window.start), *spans, (window.end, window.end)]
-        for (_, start), (end, _) in pairwise(edges):
-            regions = _within(window.regions, start, end)
-            speech_s = sum(region.end - region.start for region in regions) / SAMPLE_RATE
-            if speech_s >= HOLE_S:
-                hole = replace(window, start=regions[0].start, end=regions[-1].end, regions=regions)
-                expected = recognised.language if segments else main
-                found.append(Hole(hole, expected if speech_s < DETECTABLE_S else None))
+    for (_, start), (end, _) in pairwise(edges):
+        regions = _within(window.regions, start, end)
+        speech_s = sum(region.end - region.start for region in regions) / SAMPLE_RATE
+        if speech_s >= HOLE_S:
+            hole = replace(window, start=regions[0].start, end=regions[-1].end, regions=regions)
+            expected = recognised.language if segments else main
+            found.append(Hole(hole, expected if speech_s < DETECTABLE_S else None))
     return found
 
 
@@ -105,13 +105,13 @@ def trusted(placed: Placed) -> bool:
     return bool(segments) and all(notice.code != "doubtful_text" for notice in recognised.notices)
 
 
-def without_repeats(again: Placed, placed: Sequence[Placed]) -> Placed:
-    """Return the text of a hole without the words beside the hole, if it repeats them.
+def without_repeats(again: Placed, placed: Placed) -> Placed:
+    """Return the text of a hole without its window's words beside it, if it repeats them.
 
     The time of a word may be wrong, so that its sound lies in the hole: it would be said twice.
     """
     recognised, segments = again
-    words = [word for _, others in placed for segment in others for word in segment.words]
+    words = [word for segment in placed[1] for word in segment.words]
     before = [word for word in words if word.start < recognised.window.start_s]
     after = [word for word in words if word.start >= recognised.window.end_s - REST_S]
     kept = list(segments)
