@@ -31,11 +31,11 @@ DONE = re.compile(r"((?:\d+:)+\d\d) of ")  # [hours:]minutes:seconds of sound
 
 @dataclass
 class Memory:
-    """Resident memory of one process, in bytes: at its start (the first sample) and at its peak."""
+    """Resident memory of one process, in bytes: at its start (the first sample), and peaks."""
 
     name: str
     start: int
-    peak: int = 0
+    peaks: dict[int, int] = field(default_factory=dict)  # hour of the sound that is done -> peak
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Samples:
             except psutil.Error:
                 continue
             memory = self.memory.setdefault(descendant.pid, Memory(" ".join(command[1:4]), size))
-            memory.peak = max(memory.peak, size)
+            hour = int(self.progress[-1].sound_s // 3600)
+            memory.peaks[hour] = max(memory.peaks.get(hour, 0), size)
             used_s += times.user + times.system
         self.processor_s = used_s
 
@@ -88,8 +89,8 @@ def main() -> None:
             f"{last.processor_s - first.processor_s:.0f} s of processors"
         )
     for memory in samples.memory.values():
-        growth = (memory.peak - memory.start) / 1e6
-        print(f"{memory.name:50} start {memory.start / 1e6:4.0f} MB, grew by {growth:4.0f} MB")
+        peaks = ", ".join(f"{peak / 1e6:.0f}" for _, peak in sorted(memory.peaks.items()))
+        print(f"{memory.name:50} start {memory.start / 1e6:4.0f} MB, peak by hours {peaks} MB")
 
 
 def loop(path: Path, seconds: float, pause_s: float) -> None:
