@@ -70,6 +70,7 @@ async def test_a_crash_is_distinguished_from_a_kill(
         with raises("decoder_died", match="signal 11") as caught:
             async for _ in events:
                 pass
+    assert "decoder itself failed" in caught.value.sentence  # it does not blame the file
     assert not caught.value.retryable
     assert caught.value.status == 400
 

@@ -158,8 +158,8 @@ class DecoderProcess:
             )
         how = f"signal {-status}" if status and status < 0 else f"exit status {status}"
         return AudioError(
-            f"The decoder died while it read {name} ({how}). The file is damaged in an unusual "
-            f"way: convert it first (ffmpeg -i INPUT output.flac), and please report it.",
+            f"The decoder itself failed at {name} ({how}), whether the file is whole or damaged. "
+            f"Convert the file first (ffmpeg -i INPUT output.flac), and please report it.",
             code="decoder_died",
         )
 

@@ -12,6 +12,7 @@ import av.error
 
 from voxgate.audio.decoder.elementary import ElementaryClock
 from voxgate.audio.decoder.file import PipeFile, RegularFile
+from voxgate.audio.decoder.frame import ChannelNames
 from voxgate.audio.decoder.tracks import choose_track
 from voxgate.audio.decoder.wav import WavHeader
 from voxgate.errors import AudioError
@@ -106,6 +107,7 @@ class Container:
         self._wav = WavHeader.parse(self._head)
         self._av = self._open(file, pcm)
         self.stream = choose_track(self.tracks, name, track, language)
+        self.channel_names = ChannelNames(self.stream.codec_context)
         # One file, one process, one thread: audio codecs gain nothing from more threads.
         self.stream.codec_context.thread_count = 1
 

@@ -16,6 +16,7 @@ import numpy as np
 from voxgate.audio.decoder import messages
 from voxgate.audio.decoder.container import Container
 from voxgate.audio.decoder.file import PipeFile, RegularFile
+from voxgate.audio.decoder.frame import to_float32
 from voxgate.audio.decoder.sink import MixSink, Sink, SplitSink, audio_too_long
 from voxgate.audio.decoder.timeline import Timeline
 from voxgate.audio.decoder.tracks import describe_tracks
@@ -99,7 +100,7 @@ class FileDecoder:
 
     def _add_frame(self, frame: AudioFrame) -> None:
         """Add one frame at its position, after the silence before it."""
-        frame_format = (frame.sample_rate, tuple(channel.name for channel in frame.layout.channels))
+        frame_format = (frame.sample_rate, self._container.channel_names.of(frame))
         if frame_format != self._format:
             self._change_format(frame_format)
         seconds = None if frame.pts is None else frame.pts * Fraction(frame.time_base or 0)
@@ -200,19 +201,6 @@ class FileDecoder:
 
     def _send_notice(self, code: str, sentence: str) -> None:
         _send_sentence(self._sink.out_fd, messages.NOTICE, code, sentence)
-
-
-def to_float32(frame: AudioFrame) -> Samples:
-    """Convert a frame to [channels, samples], float32 of full scale 1."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, len(frame.layout.channels)).T
-    kind = samples.dtype
-    if kind == np.uint8:
-        return (samples.astype(np.float32) - np.float32(128)) / np.float32(128)
-    if kind.kind == "i":
-        return samples.astype(np.float32) / np.float32(2 ** (8 * kind.itemsize - 1))
-    return samples.astype(np.float32)
 
 
 def _send_sentence(out_fd: int, kind: bytes, code: str, sentence: str) -> None:
