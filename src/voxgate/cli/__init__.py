@@ -7,12 +7,14 @@ when it runs.
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
 
 from voxgate._version import __version__
 from voxgate.cli import bench, keys, models, streams
+from voxgate.cli.arguments import name_command
 from voxgate.cli.doctor import doctor_command
 from voxgate.cli.engine import engine_command
 from voxgate.cli.exit_codes import exit_on_error
@@ -71,4 +73,4 @@ def main() -> None:
     """Run the command in the arguments, and exit with its code."""
     streams.repair_streams()
     with exit_on_error():
-        app(prog_name="voxgate")
+        app(name_command(sys.argv[1:], typer.main.get_group(app).commands), prog_name="voxgate")

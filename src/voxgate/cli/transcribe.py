@@ -50,7 +50,7 @@ FormatOption: TypeAlias = Annotated[
         "-f",
         "--format",
         metavar="FORMAT",
-        help=f"{', '.join(WRITERS)}; may be repeated.  [default: txt]",
+        help=f"{', '.join(WRITERS)}, or all; several with commas.  [default: txt]",
     ),
 ]
 OutputOption: TypeAlias = Annotated[
@@ -195,7 +195,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     from voxgate.cli.backend import BatchRun
     from voxgate.cli.inputs import collect_inputs
     from voxgate.errors import UsageError
-    from voxgate.transcript.formats import find_writer
+    from voxgate.transcript.formats import find_writers
     from voxgate.transcript.values import Options
 
     # Every error in the call is raised before any work is done.
@@ -219,7 +219,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     declared = PcmDeclaration.parse(pcm) if pcm is not None else None
     choice = SoundChoice(track, channels)
     choice.check(options)
-    writers = [find_writer(name) for name in dict.fromkeys(formats or ["txt"])]
+    writers = find_writers(formats or ["txt"])
     times = any(writer.has_times for writer in writers)
     backend = _choose_backend(settings, options, model, declared, server, key, times=times)
     found, errors = collect_inputs(recordings, headerless=declared is not None)

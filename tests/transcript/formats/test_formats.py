@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.failures import raises
 from tests.transcript.strategies import patient, transcripts
 from voxgate.transcript.captions.layout import layout_captions
-from voxgate.transcript.formats import WRITERS, find_writer
+from voxgate.transcript.formats import WRITERS, find_writer, find_writers
 from voxgate.transcript.formats.clock import format_timestamp
 from voxgate.transcript.values import Notice, Segment, Transcript, Word
 
@@ -175,6 +175,27 @@ def test_silence_is_written_verbosely_without_unknown_fields() -> None:
 )
 def test_timestamps_are_rounded_once(seconds: float, expected: str) -> None:
     assert format_timestamp(seconds, ",") == expected
+
+
+@pytest.mark.parametrize(
+    ("lists", "names"),
+    [
+        (("srt,vtt",), ["srt", "vtt"]),
+        (("SRT", "vtt, srt"), ["srt", "vtt"]),
+        (("all",), list(WRITERS)),
+        (("txt", "All"), list(WRITERS)),
+    ],
+)
+def test_formats_are_listed_with_commas_in_any_case(
+    lists: tuple[str, ...], names: list[str]
+) -> None:
+    assert [writer.name for writer in find_writers(lists)] == names
+
+
+@pytest.mark.parametrize("lists", [("srt,",), ("srt,docx",), ("",)])
+def test_an_unknown_format_in_a_list_is_named(lists: tuple[str, ...]) -> None:
+    with raises("unknown_format", match="The formats are: txt, srt"):
+        find_writers(lists)
 
 
 def test_names_and_extensions_of_formats_are_unique() -> None:

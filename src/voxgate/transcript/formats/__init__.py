@@ -14,7 +14,7 @@ from voxgate.errors import UsageError
 from voxgate.transcript.formats import json, srt, tsv, txt, verbose_json, vtt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from voxgate.transcript.values import Transcript
 
@@ -47,13 +47,26 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
 
 
 def find_writer(name: str) -> Writer:
-    """Return the format of that name.
+    """Return the format of that name, in any case.
 
     Raises `UsageError` (`unknown_format`), whose sentence lists the known formats.
     """
-    if name not in WRITERS:
+    writer = WRITERS.get(name.lower())
+    if writer is None:
         raise UsageError(
             f"There is no transcript format '{name}'. The formats are: {', '.join(WRITERS)}.",
             code="unknown_format",
         )
-    return WRITERS[name]
+    return writer
+
+
+def find_writers(lists: Iterable[str]) -> list[Writer]:
+    """Return the formats in lists with commas, each once; `all` is every format.
+
+    Raises `UsageError` (`unknown_format`) as `find_writer` does.
+    """
+    names = [name.strip() for each in lists for name in each.split(",")]
+    if "all" in map(str.lower, names):
+        return list(WRITERS.values())
+    found = [find_writer(name) for name in names]
+    return list({writer.name: writer for writer in found}.values())
