@@ -18,6 +18,7 @@ from voxgate.cli.arguments import name_command
 from voxgate.cli.doctor import doctor_command
 from voxgate.cli.engine import engine_command
 from voxgate.cli.exit_codes import exit_on_error
+from voxgate.cli.peer_options import translate_options
 from voxgate.cli.ps import ps_command, unload_command
 from voxgate.cli.serve import serve_command
 from voxgate.cli.transcribe import transcribe_command
@@ -73,4 +74,5 @@ def main() -> None:
     """Run the command in the arguments, and exit with its code."""
     streams.repair_streams()
     with exit_on_error():
-        app(name_command(sys.argv[1:], typer.main.get_group(app).commands), prog_name="voxgate")
+        arguments = name_command(sys.argv[1:], typer.main.get_group(app).commands)
+        app(translate_options(arguments), prog_name="voxgate")

@@ -34,6 +34,10 @@ class Family:
     repository: str  # the official one
     shape: Shape
     aliases: frozenset[str]  # in lower case
+    sizes: frozenset[str] = frozenset()  # what openai-whisper calls it; a model may be named so
+
+
+_OTHER_SIZES = {"large-v3": ("large",), "large-v3-turbo": ("turbo",)}
 
 
 def _whisper(size: str, repository: str, shape: tuple[int, int, int, int]) -> Family:
@@ -44,6 +48,7 @@ def _whisper(size: str, repository: str, shape: tuple[int, int, int, int]) -> Fa
         repository=repository,
         shape=("whisper", *shape),
         aliases=frozenset({f"openai/whisper-{size}", f"whisper-{size}", repository.lower()}),
+        sizes=frozenset({size, *_OTHER_SIZES.get(size, ())}),
     )
 
 
@@ -115,14 +120,16 @@ def check_name(name: str) -> str:
 def check_free_name(name: str) -> str:
     """Return the name if a new model may have it, else raise `UsageError`."""
     official = {family.repository for family in FAMILIES}
-    if family_by_alias(check_name(name)) and name not in official:
+    taken = any(check_name(name).lower() in family.aliases for family in FAMILIES)
+    if taken and name not in official:
         raise UsageError(f"'{name}' stands for something else already. Choose another name.")
     return name
 
 
 def family_by_alias(name: str) -> Family | None:
-    """Return the family with that alias, in any case; None without one."""
-    return next((family for family in FAMILIES if name.lower() in family.aliases), None)
+    """Return the family with that alias or size, in any case; None without one."""
+    known = (family for family in FAMILIES if name.lower() in family.aliases | family.sizes)
+    return next(known, None)
 
 
 def family_of(shape: Shape, name: str) -> str:
