@@ -1,9 +1,11 @@
 """Which files of a folder are recordings."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
+from tests.failures import raises
 from tests.sounds import Pcm, encode, picture_only
 from voxgate.cli.inputs import collect_inputs
 
@@ -87,3 +89,12 @@ def test_raw_files_count_where_pcm_was_declared(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert found(tmp_path) == ["a.wav"]
     assert found(tmp_path, headerless=True) == ["b.raw"]
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a.mp3?t=1&x=2", "HTTP://example.org/a"])
+def test_an_address_is_answered_with_the_line_that_works(address: str) -> None:
+    with raises("invalid_request", match="reads files and pipes, not addresses") as caught:
+        found(address)
+    _, _, line = caught.value.sentence.partition("Type: ")
+    words = shlex.split(line)
+    assert words == ["curl", "-fL", address, "|", "voxgate", "transcribe", "-"]

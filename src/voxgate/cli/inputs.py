@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,7 @@ SIGNATURES = (
 RIFF_FORMATS = {b"RIFF": (b"WAVE", b"AVI "), b"RF64": (b"WAVE",), b"FORM": (b"AIFF", b"AIFC")}
 IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"avif")  # of ISO files without sound
 SNIFF_BYTES = 20
+ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def collect_inputs(
     """Return the recordings in order, each once, and the errors of the other arguments.
 
     With `headerless` (--pcm) folders are searched for raw files. Raises `UsageError` for an empty
-    name, and for standard input given twice.
+    name, for an address, and for standard input given twice.
     """
     found: dict[tuple[str, Path], InputRecording] = {}
     failures: list[VoxgateError] = []
@@ -72,6 +75,11 @@ def collect_inputs(
 def _expand(argument: str, headerless: bool) -> Iterator[InputRecording | AudioError]:
     if not argument:
         raise UsageError("A recording's name is empty. Was a variable not set?")
+    if ADDRESS.match(argument):
+        raise UsageError(
+            f"voxgate transcribe reads files and pipes, not addresses. Type: "
+            f"curl -fL {shlex.quote(argument)} | voxgate transcribe -"
+        )
     path = Path(argument)
     if argument == "-":
         yield _standard_input()
