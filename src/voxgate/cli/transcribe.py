@@ -102,7 +102,11 @@ FiguresOption: TypeAlias = Annotated[
     bool, typer.Option("--figures", help="Print the speed to standard error.")
 ]
 LanguageOption: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="CODE", help="The language spoken, e.g. en (ISO 639-1).")
+    str | None,
+    typer.Option(
+        metavar="LANGUAGE",
+        help="The language spoken, e.g. en, en-US or English; auto detects it.  [default: auto]",
+    ),
 ]
 TemperatureOption: TypeAlias = Annotated[
     float,
@@ -203,7 +207,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     if server is None and _is_on_command_line(context, "key"):
         raise UsageError("--key is for a server: name it with --server, or leave out --key.")
     options = Options(
-        language=language.lower() if language is not None else None,
+        language=language,
         temperature=temperature,
         top_p=top_p,
         seed=seed,

@@ -33,10 +33,10 @@ def transcribe(
 ) -> Transcript:
     """Transcribe one recording: a path, bytes or an open binary file.
 
-    `language` is an ISO 639-1 code that the model must know. `name` is the recording's name in
-    messages. `pcm` declares the format of headerless samples. `track` is the number of a sound
-    track, from 1, or its language; `channels="split"` recognises each channel by itself. `times`
-    says whether times of words are wanted: some models need another model for them. Raises
+    `language` is one that the model must know, as `en`, `en-US` or `English`. `name` is the
+    recording's name in messages. `pcm` declares the format of headerless samples. `track` is the
+    number of a sound track, from 1, or its language; `channels="split"` recognises each channel by
+    itself. `times` says whether times of words are wanted: some models need another model for them. Raises
     `VoxgateError`.
 
     Every call starts and ends its own processes. For several recordings, or inside an event loop,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
 from voxgate.errors import UsageError
+from voxgate.transcript.language import parse_language
 
 TimeSource: TypeAlias = Literal["recognised", "aligned", "speech_region", "interpolated"]
 """The origin of a time: the model, another model that aligned the text with the sound, the speech
@@ -24,11 +25,11 @@ Task: TypeAlias = Literal["transcribe", "translate"]
 class Options:
     """The caller's options for one transcription. They are always passed as one object.
 
-    `language` is an ISO 639-1 code. If the model does not know it, the request fails. With None the
-    model detects the language. The other options and their ranges are those of openrouter-api.md
-    2.7. For a recording of several windows, `max_tokens` and `stop` apply to the joined text. An
-    option with its default value has no effect. Raises `UsageError`, which names the field, for a
-    value out of its range.
+    `language` is a code, a tag or a name of it, of which the code is kept: see `parse_language`. If
+    the model does not know it, the request fails. With None the model detects the language. The
+    other options and their ranges are those of openrouter-api.md 2.7. For a recording of several
+    windows, `max_tokens` and `stop` apply to the joined text. An option with its default value has
+    no effect. Raises `UsageError`, which names the field, for a value out of its range.
     """
 
     language: str | None = None
@@ -45,6 +46,7 @@ class Options:
     beam_size: int | None = None  # 1 to 10 texts are compared; None is the model's own number
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "language", parse_language(self.language))
         for name, (lowest, highest) in _RANGES.items():
             value: float | None = getattr(self, name)
             if value is not None and not lowest <= value <= highest:  # also true for NaN

@@ -122,7 +122,7 @@ def _options(request: TranscriptionRequest, task: Task) -> Options:
         word for name in _vocabulary_fields(request) for word in _words(request, name)
     )
     return Options(
-        language=request.language and request.language.lower().partition("-")[0],
+        language=request.language,
         task=task,
         **{name: value for name, value in given.items() if value is not None},
     )
