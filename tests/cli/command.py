@@ -70,18 +70,24 @@ class CliRunner:
             process.args, process.returncode, (out or b"").decode(), err.decode()
         )
 
-    def run_on_terminal(self, *arguments: str | Path, **settings: str) -> tuple[int, str, str]:
-        """Run with stderr on a terminal; return the exit code, stdout and the terminal's text."""
+    def run_on_terminal(
+        self, *arguments: str | Path, typed: bytes | None = None, **settings: str
+    ) -> tuple[int, str, str]:
+        """Run with stderr on a terminal; return the exit code, stdout and the terminal's text.
+
+        With `typed` standard input is the terminal too, and that is typed there.
+        """
         screen_end, command_end = pty.openpty()
         process = subprocess.Popen(
             [sys.executable, "-m", "voxgate", *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if typed is None else command_end,
             stdout=subprocess.PIPE,
             stderr=command_end,
             env={**self.environment, "TERM": "xterm", "COLUMNS": "120", **settings},
             cwd=self.folder,
         )
         os.close(command_end)
+        os.write(screen_end, typed or b"")
         with process, os.fdopen(screen_end, "rb", buffering=0) as screen:
             text = b""
             with suppress(OSError):  # EIO: Linux reports so that the other end was closed

@@ -94,7 +94,7 @@ def test_a_full_disk_under_the_output(cli: CliRunner, note: Path) -> None:
     assert done.returncode == 1
     failure, rest = done.stderr.splitlines()
     assert failure.startswith(f"voxgate: {disk}/note.txt cannot be written: {FULL}.")
-    assert rest == "voxgate: 1 of 2 recordings were not begun."
+    assert rest == "voxgate: 2 recordings: 1 failed, 1 not begun."
     assert Path(f"{disk}.list").read_text() == "taken\n"
 
 
@@ -108,9 +108,10 @@ def test_one_transcript_that_cannot_be_written_stops_no_other(cli: CliRunner, no
         *("blocked.wav", long, "zuletzt.wav"),
     )
     assert (done.returncode, done.stdout) == (1, "")
-    blocked, too_long = done.stderr.splitlines()
+    blocked, too_long, summary = done.stderr.splitlines()
     assert "out/blocked.txt cannot be written: Is a directory. Move" in blocked
     assert "File name too long. Choose a shorter name" in too_long
+    assert summary == "voxgate: 3 recordings: 1 transcribed, 2 failed."
     assert "train" in (cli.folder / "out" / "zuletzt.txt").read_text()
 
 

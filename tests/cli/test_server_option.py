@@ -135,10 +135,11 @@ def test_one_failure_stops_no_other_recording(cli: CliRunner, note: Path) -> Non
         )
     assert done.returncode == 1
     assert done.stdout == f"==> late.wav <==\n{WORDS}"
-    refused, gone, warning, figures = done.stderr.splitlines()
+    refused, gone, warning, summary, figures = done.stderr.splitlines()
     assert refused == "voxgate: note.wav: The recording holds no sound."
     assert "no file at gone.wav" in gone
     assert warning == "voxgate: warning: late.wav: The recording jumps."
+    assert summary == "voxgate: 3 recordings: 1 transcribed, 2 failed."
     assert figures.startswith("voxgate: 2.5 s of sound in ")
 
 
@@ -148,7 +149,7 @@ def test_an_unusable_server_is_not_tried_for_every_recording(cli: CliRunner, not
     assert (done.returncode, done.stdout) == (1, "")
     refused, rest = done.stderr.splitlines()
     assert "note.wav: The key is not valid here. Give a key with --key" in refused
-    assert rest == "voxgate: 1 of 2 recordings were not begun."
+    assert rest == "voxgate: 2 recordings: 1 failed, 1 not begun."
     done = cli.run("transcribe", note, "--server", server.url)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()

@@ -18,6 +18,7 @@ from tests.cli.command import (
     write_wav,
 )
 from tests.sounds import SAMPLE, Pcm, encode, picture_only
+from voxgate.cli.source_log import SOURCE_LOG
 from voxgate.cli.streams import printable
 from voxgate.transcript.formats import WRITERS
 
@@ -103,7 +104,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
 def test_every_recording_gets_every_format(folder: Folder) -> None:
     files = {str(path.relative_to(folder.out)) for path in folder.out.rglob("*") if path.is_file()}
     stems = ("talk", "monday/untitled")
-    assert files == {stem + writer.extension for stem in stems for writer in WRITERS.values()}
+    assert files - {SOURCE_LOG} == {
+        stem + writer.extension for stem in stems for writer in WRITERS.values()
+    }
     assert CLIP_WORDS in (folder.out / "talk.txt").read_text()
     assert CLIP_WORDS in (folder.out / "monday/untitled.txt").read_text()
     assert json.loads((folder.out / "talk.json").read_text())
@@ -116,12 +119,14 @@ def test_a_written_file_has_the_permissions_of_any_new_file(folder: Folder) -> N
 
 def test_each_failure_is_one_line(folder: Folder) -> None:
     assert (folder.code, folder.stdout) == (1, "")
-    assert len(folder.errors) == 5, folder.errors
+    *errors, summary = folder.errors
+    assert len(errors) == 5, errors
+    assert summary == "voxgate: 6 recordings: 2 transcribed, 4 failed."
     for name in ("empty", "no-such.wav", "film.mp4", "broken.wav", "locked.wav"):
-        (line,) = (line for line in folder.errors if name in line)
+        (line,) = (line for line in errors if name in line)
         assert line.startswith("voxgate: ")
         assert line.count(name) == 1
-    assert not any("Traceback" in line for line in folder.errors)
+    assert not any("Traceback" in line for line in errors)
 
 
 def test_several_recordings_are_printed_under_their_names(cli: CliRunner, spoken: Pcm) -> None:
@@ -133,9 +138,10 @@ def test_several_recordings_are_printed_under_their_names(cli: CliRunner, spoken
     assert head == "==> a.wav <=="
     assert CLIP_WORDS in words
     assert [gap, *rest] == ["", "==> silence.wav <==", ""]
-    gone, silent = done.stderr.splitlines()
+    gone, silent, summary = done.stderr.splitlines()
     assert "gone.wav" in gone
     assert "no words" in silent
+    assert summary == "voxgate: 3 recordings: 2 transcribed, 1 failed."
 
 
 def test_a_name_cannot_send_control_characters_to_the_terminal(cli: CliRunner, spoken: Pcm) -> None:
@@ -150,9 +156,10 @@ def test_a_name_cannot_send_control_characters_to_the_terminal(cli: CliRunner, s
         f"==> {escaped} <==",
         r"==> \udc9b2J.wav <==",
     ]
-    (line,) = done.stderr.splitlines()
+    line, summary = done.stderr.splitlines()
     assert line.startswith("voxgate: ")
     assert f"no{escaped}" in line
+    assert summary == "voxgate: 3 recordings: 2 transcribed, 1 failed."
     _, _, screen = cli.run_on_terminal("transcribe", *MODEL, evil, "-o", "out")
     assert escaped in screen
     assert "all is well\u202e" not in screen
@@ -170,6 +177,38 @@ def test_standard_input_goes_to_a_file_of_that_name(cli: CliRunner, spoken: Pcm)
         done = cli.run("transcribe", *MODEL, "-", "-o", "out", stdin=file)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert CLIP_WORDS in (cli.folder / "out" / "stdin.txt").read_text()
+
+
+def test_a_second_run_skips_what_is_there(cli: CliRunner, spoken: Pcm) -> None:
+    write_wav(cli.folder / "given" / "a.wav", spoken)
+    first = cli.run("transcribe", *MODEL, "given", "-o", "out", "--name-language")
+    assert (first.returncode, first.stderr) == (0, "")
+    written = cli.folder / "out" / "a.en.txt"
+    before = written.stat()
+    write_wav(cli.folder / "given" / "below" / "b.wav", spoken)
+    options = ("-o", "out", "--name-language", "--skip-existing", "--no-recursive")
+    second = cli.run("transcribe", *MODEL, "given", "given/below/b.wav", *options)
+    assert (second.returncode, second.stdout) == (0, "")
+    assert second.stderr == "voxgate: 2 recordings: 1 transcribed, 1 skipped.\n"
+    assert written.stat() == before
+    assert (cli.folder / "out" / "b.en.txt").exists()
+
+
+@pytest.mark.parametrize(("answer", "replaced"), [(b"n\n", False), (b"y\n", True)])
+def test_a_terminal_is_asked_before_transcripts_are_replaced(
+    cli: CliRunner, spoken: Pcm, answer: bytes, *, replaced: bool
+) -> None:
+    write_wav(cli.folder / "a.wav", spoken)
+    (cli.folder / "out").mkdir()
+    (cli.folder / "out" / "a.txt").write_text("mine")
+    call = ("transcribe", *MODEL, "a.wav", "-o", "out")
+    code, _, screen = cli.run_on_terminal(*call, typed=answer)
+    assert "out has 1 of these transcripts already. Replace them?" in screen
+    assert code == (0 if replaced else 1)
+    assert ((cli.folder / "out" / "a.txt").read_text() != "mine") is replaced
+    code, _, screen = cli.run_on_terminal(*call, "--overwrite", typed=b"")
+    assert (code, "Replace" in screen) == (0, False)
+    assert CLIP_WORDS in (cli.folder / "out" / "a.txt").read_text()
 
 
 def test_a_folder_without_recordings_is_named(cli: CliRunner) -> None:

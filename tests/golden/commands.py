@@ -136,7 +136,7 @@ def transcripts(cli: CliRunner) -> dict[str, Case]:
     """The voice note in every format, in files and on standard output."""
     wanted = [argument for name in FORMATS for argument in ("-f", name)]
     found = {"transcribe": run(cli, "transcribe", *MODEL, *wanted, "-o", "out", str(SAMPLE))}
-    for path in sorted((cli.folder / "out").iterdir()):
+    for path in sorted((cli.folder / "out").glob("[!.]*")):
         text = path.read_text("utf-8")
         written = parsed(text) if path.suffix == ".json" else untimed(text)
         found[f"written {path.name}"] = case(written, places(cli), numbers=HEARD)

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 (a backend imports its modules when it is chosen)
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -36,6 +37,9 @@ BUILT_IN_NOTICE = (
     "`voxgate models pull mistralai/Voxtral-Mini-3B-2507` gets Voxtral."
 )
 NEWEST_NOTICE = "{model} is used, the model that was installed last; -m names another."
+OUTCOMES = ("transcribed", "skipped", "failed", "not begun")
+"""Of recordings, in the order of the summary."""
+
 ONLY_MODEL_NOTICE = "{model} is used: the server has no other model."
 
 
@@ -51,6 +55,7 @@ class BatchRun:
         output: Output,
     ) -> None:
         self.speed = SpeedSummary()
+        self._outcomes = Counter[str]()
         self._backend, self._options = backend, options
         self._pcm, self._choice, self._output = pcm, choice, output
 
@@ -60,21 +65,29 @@ class BatchRun:
         A bad recording does not stop the others, but an error that would recur for each of them
         does. Raises `VoxgateError` if the backend cannot be opened.
         """
-        complete = True
+        self._outcomes["not begun"] = len(recordings)
         async with self._backend.open() as transcribe:
-            for left, recording in zip(range(len(recordings))[::-1], recordings, strict=True):
+            for recording in recordings:
+                self._outcomes["not begun"] -= 1
                 try:
-                    await self._transcribe_one(transcribe, recording)
+                    outcome = await self._transcribe_one(transcribe, recording)
+                    self._outcomes[outcome] += 1
                 except VoxgateError as error:
                     print_error(error, "" if isinstance(error, OutputError) else recording.name)
-                    complete = False
+                    self._outcomes["failed"] += 1
                     if _would_recur(error):
-                        if left:
-                            print_message(f"{left} of {len(recordings)} recordings were not begun.")
                         break
-        return complete
+        return not self._outcomes["failed"]
 
-    async def _transcribe_one(self, transcribe: Transcribe, recording: InputRecording) -> None:
+    def summary(self) -> str:
+        """Return how many recordings were transcribed, skipped, not begun, and how many failed."""
+        counts = [f"{self._outcomes[name]} {name}" for name in OUTCOMES if self._outcomes[name]]
+        return f"{self._outcomes.total()} recordings: {', '.join(counts)}."
+
+    async def _transcribe_one(self, transcribe: Transcribe, recording: InputRecording) -> str:
+        """Transcribe a recording that the output wants, and return its outcome."""
+        if not await self._output.wants(recording):
+            return "skipped"
         speed = TranscriptionSpeed()
         with progress_line(recording.name, speed) as on_progress:
             transcript = await transcribe(
@@ -88,6 +101,7 @@ class BatchRun:
         self.speed.add(transcript.duration, speed)
         _print_notices(recording, transcript)
         await self._output.write(recording, transcript)
+        return "transcribed"
 
 
 def _would_recur(error: VoxgateError) -> bool:

@@ -50,17 +50,18 @@ class InputRecording:
 
 
 def collect_inputs(
-    arguments: Iterable[str], *, headerless: bool
+    arguments: Iterable[str], *, headerless: bool, recursive: bool = True
 ) -> tuple[list[InputRecording], list[VoxgateError]]:
     """Return the recordings in order, each once, and the errors of the other arguments.
 
-    With `headerless` (--pcm) folders are searched for raw files. Raises `UsageError` for an empty
+    With `headerless` (--pcm) folders are searched for raw files, without `recursive` not below
+    themselves. Raises `UsageError` for an empty
     name, for an address, and for standard input given twice.
     """
     found: dict[tuple[str, Path], InputRecording] = {}
     failures: list[VoxgateError] = []
     for argument in arguments:
-        for item in _expand(argument, headerless):
+        for item in _expand(argument, headerless, recursive):
             if not isinstance(item, InputRecording):
                 failures.append(item)
             elif isinstance(item.source, Path):
@@ -72,7 +73,9 @@ def collect_inputs(
     return list(found.values()), failures
 
 
-def _expand(argument: str, headerless: bool) -> Iterator[InputRecording | AudioError]:
+def _expand(
+    argument: str, headerless: bool, recursive: bool
+) -> Iterator[InputRecording | AudioError]:
     if not argument:
         raise UsageError("A recording's name is empty. Was a variable not set?")
     if ADDRESS.match(argument):
@@ -85,7 +88,10 @@ def _expand(argument: str, headerless: bool) -> Iterator[InputRecording | AudioE
         yield _standard_input()
     elif path.is_dir():
         yield from _search_folder(
-            path, HEADERLESS_SUFFIXES if headerless else MEDIA_SUFFIXES, sniff=not headerless
+            path,
+            HEADERLESS_SUFFIXES if headerless else MEDIA_SUFFIXES,
+            sniff=not headerless,
+            recursive=recursive,
         )
     else:
         yield InputRecording(path, argument, Path(path.name))
@@ -105,16 +111,16 @@ def _standard_input() -> InputRecording | AudioError:
 
 
 def _search_folder(
-    folder: Path, extensions: set[str], *, sniff: bool
+    folder: Path, extensions: set[str], *, sniff: bool, recursive: bool
 ) -> Iterator[InputRecording | AudioError]:
-    """Yield the recordings at any depth by name.
+    """Yield the recordings by name, at any depth if it is `recursive`.
 
     Links to folders are not followed, since they may form a loop.
     """
     unreadable: list[OSError] = []
     count = 0
     for at, folders, files in os.walk(folder, onerror=unreadable.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
         for path in (Path(at, name) for name in sorted(files) if not name.startswith(".")):
             if path.is_file() and (
                 path.suffix.lower() in extensions or (sniff and _is_known_signature(path))

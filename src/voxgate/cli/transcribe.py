@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 (a command imports its modules when it runs)
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -11,7 +12,7 @@ import typer
 from voxgate.audio.channels import Channels, SoundChoice
 from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import print_error, print_message
+from voxgate.cli.streams import has_terminal, print_error, print_message, printable
 from voxgate.transcript.formats import WRITERS
 from voxgate.transcript.values import Task
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.cli.backend import TranscriptionBackend
     from voxgate.cli.inputs import InputRecording
+    from voxgate.cli.output_folder import FolderOptions
     from voxgate.cli.outputs import Output
     from voxgate.settings import Settings
     from voxgate.transcript.formats import Writer
@@ -31,8 +33,7 @@ RecordingsArgument: TypeAlias = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE|FOLDER|-",
-        help="Sound or video in any container; folders, searched at every depth; '-' is "
-        "standard input.",
+        help="Sound or video in any container; folders; '-' is standard input.",
     ),
 ]
 ModelOption: TypeAlias = Annotated[
@@ -59,8 +60,7 @@ OutputOption: TypeAlias = Annotated[
         "-o",
         "--output",
         metavar="DIR",
-        help="Write one file per recording and format into this folder. It is created if "
-        "needed; transcripts of earlier runs are replaced.",
+        help="Write one file per recording and format into this folder. It is created if needed.",
     ),
 ]
 TrackOption: TypeAlias = Annotated[
@@ -73,6 +73,29 @@ TrackOption: TypeAlias = Annotated[
 ChannelsOption: TypeAlias = Annotated[
     Channels,
     typer.Option(help="Mix the channels, or recognise each by itself: the parties of a call."),
+]
+SkipExistingOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--skip-existing",
+        help="Leave out recordings that have their transcripts in the folder already. A recording "
+        "that was changed since is transcribed again.",
+    ),
+]
+OverwriteOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace transcripts of earlier runs without a question. Only a terminal is asked.",
+    ),
+]
+NameLanguageOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--name-language", help="Name the language in the files' names: film.en.srt."),
+]
+RecursiveOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--recursive/--no-recursive", help="Search the folders in folders, too."),
 ]
 PcmOption: TypeAlias = Annotated[
     str | None,
@@ -170,6 +193,10 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     model: ModelOption = None,
     formats: FormatOption = None,
     output: OutputOption = None,
+    skip_existing: SkipExistingOption = False,
+    overwrite: OverwriteOption = False,
+    name_language: NameLanguageOption = False,
+    recursive: RecursiveOption = True,
     language: LanguageOption = None,
     task: TaskOption = "transcribe",
     prompt: PromptOption = "",
@@ -198,6 +225,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     from voxgate.cli import signals
     from voxgate.cli.backend import BatchRun
     from voxgate.cli.inputs import collect_inputs
+    from voxgate.cli.output_folder import FolderOptions
     from voxgate.errors import UsageError
     from voxgate.transcript.formats import find_writers
     from voxgate.transcript.values import Options
@@ -226,13 +254,18 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     writers = find_writers(formats or ["txt"])
     times = any(writer.has_times for writer in writers)
     backend = _choose_backend(settings, options, model, declared, server, key, times=times)
-    found, errors = collect_inputs(recordings, headerless=declared is not None)
-    destination = _choose_output(output, writers, found)
+    folder_options = FolderOptions(skip_existing, overwrite, name_language)
+    folder_options.check_folder(output)
+    headerless = declared is not None
+    found, errors = collect_inputs(recordings, headerless=headerless, recursive=recursive)
+    destination = _choose_output(output, writers, found, folder_options)
 
     for error in errors:
         print_error(error)
     batch = BatchRun(backend, options, declared, choice, destination)
     complete = signals.run_until_signal(batch.run(found)) if found else True
+    if len(found) > 1:
+        print_message(batch.summary())
     if figures:
         print_message(batch.speed.sentence())
     if errors or not complete:
@@ -257,13 +290,30 @@ def _choose_backend(  # noqa: PLR0917 (one for each option)
 
 
 def _choose_output(
-    folder: Path | None, writers: Sequence[Writer], recordings: Sequence[InputRecording]
+    folder: Path | None,
+    writers: Sequence[Writer],
+    recordings: Sequence[InputRecording],
+    options: FolderOptions,
 ) -> Output:
-    from voxgate.cli.outputs import OutputFolder, StandardOutput
+    from voxgate.cli.output_folder import OutputFolder
+    from voxgate.cli.outputs import StandardOutput
 
     if folder is None:
         return StandardOutput(writers, recordings)
-    return OutputFolder(folder, writers, recordings)
+    output = OutputFolder(folder, writers, recordings, options)
+    if not options.skip_existing and not options.overwrite:
+        _ask_to_replace(output.existing(), folder)
+    return output
+
+
+def _ask_to_replace(transcripts: Sequence[Path], folder: Path) -> None:
+    """Ask on a terminal before transcripts are replaced. Elsewhere they are, unasked."""
+    if not transcripts or sys.stdin is None or not sys.stdin.isatty() or not has_terminal():
+        return
+    found = f"{folder} has {len(transcripts)} of these transcripts already."
+    if not typer.confirm(f"voxgate: {printable(found)} Replace them?", err=True):
+        print_message("nothing was done. --skip-existing keeps them, -o names another folder.")
+        raise typer.Exit(FAILED)
 
 
 def _is_on_command_line(context: typer.Context, name: str) -> bool:

@@ -1,0 +1,229 @@
+"""`OutputFolder`: one file per recording and format, and what is there already."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
+
+from voxgate.cli.outputs import UnwritableError
+from voxgate.cli.source_log import SourceLog, hash_recording
+from voxgate.cli.streams import has_terminal, print_message
+from voxgate.errors import OutputError, UsageError
+from voxgate.transcript.formats.json import languages
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from voxgate.cli.inputs import InputRecording
+    from voxgate.transcript.formats import Writer
+    from voxgate.transcript.values import Transcript
+
+
+UNKNOWN_LANGUAGE = "und"  # ISO 639-2, in names of files: players know it
+PERSISTENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # the next file would fail as well
+WRITE_ADVICE = {
+    errno.ENOSPC: "Free some space there",
+    errno.EDQUOT: "Free some space there",
+    errno.EACCES: "Give this user write permission",
+    errno.EPERM: "Give this user write permission",
+    errno.ENAMETOOLONG: "Choose a shorter name",
+    errno.EISDIR: "Move away what has its name",
+    errno.EEXIST: "Move away what has its name",
+    errno.ENOTDIR: "Move away what has its name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FolderOptions:
+    """What becomes of the transcripts that are in the folder, and how new ones are called.
+
+    With `skip_existing` a recording is left out whose transcripts exist in every format, unless the
+    folder's log says that they were written from other bytes. With `name_language` the language of
+    the text is a part of each name: `film.en.srt`. Raises `UsageError` for a contradiction.
+    """
+
+    skip_existing: bool = False
+    overwrite: bool = False  # nobody is asked
+    name_language: bool = False
+
+    def __post_init__(self) -> None:
+        if self.skip_existing and self.overwrite:
+            raise UsageError("--skip-existing keeps what --overwrite replaces: leave out one.")
+
+    def check_folder(self, folder: Path | None) -> None:
+        """Raise `UsageError` for an option that has no effect without a folder."""
+        for name in ("skip_existing", "overwrite", "name_language"):
+            if folder is None and getattr(self, name):
+                raise UsageError(f"--{name.replace('_', '-')} is for a folder: add -o DIR.")
+
+
+class OutputFolder:
+    """Files in a folder, each written completely or not at all.
+
+    The constructor raises `OutputError` for a folder that cannot be written, and `UsageError` for
+    recordings with the same output.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        writers: Sequence[Writer],
+        recordings: Sequence[InputRecording],
+        options: FolderOptions = FolderOptions(),
+    ) -> None:
+        self._folder, self._writers, self._options = folder, writers, options
+        self._bases = _bases(folder, writers, recordings)
+        self._inputs = _real_paths(recordings)
+        self._hashes = dict[Path, str | None]()  # of the recordings that are being transcribed
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(_sentence(f"The folder {folder} cannot be made", error)) from error
+        try:
+            _test_write(folder)
+            self._log = SourceLog(folder)
+        except OSError as error:
+            raise OutputError(_sentence(f"Nothing can be written to {folder}", error)) from error
+
+    def existing(self) -> list[Path]:
+        """Return the transcripts of earlier runs that this one may replace."""
+        return [
+            path
+            for base in self._bases.values()
+            for writer in self._writers
+            for path in self._existing(base, writer)
+        ]
+
+    async def wants(self, recording: InputRecording) -> bool:
+        """Hash the recording, and return False if its transcripts are there and of these bytes."""
+        if not isinstance(recording.source, Path):
+            return True
+        try:
+            sha256 = await asyncio.to_thread(hash_recording, recording.source)
+        except OSError:
+            return True  # whoever transcribes it says why it cannot be read
+        self._hashes[recording.relative_path] = sha256
+        base = self._bases[recording.relative_path]
+        return not self._options.skip_existing or not all(
+            any(self._log.source_of(path) in {None, sha256} for path in self._existing(base, each))
+            for each in self._writers
+        )
+
+    async def write(self, recording: InputRecording, transcript: Transcript) -> None:
+        """Write every format, replacing files of earlier runs."""
+        sha256 = self._hashes.pop(recording.relative_path, None)
+        for writer in self._writers:
+            path = self._path(recording, writer, transcript)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _replace(path, writer.write(transcript).encode())
+                if sha256 is not None:
+                    self._log.add(path, sha256)
+            except OSError as error:
+                kind = UnwritableError if self._can_write_others(error) else OutputError
+                raise kind(_sentence(f"{path} cannot be written", error)) from error
+            if has_terminal():
+                print_message(f"wrote {path}")
+
+    def _path(self, recording: InputRecording, writer: Writer, transcript: Transcript) -> Path:
+        base = self._bases[recording.relative_path]
+        if not self._options.name_language:
+            return _path(base, writer)
+        language = languages(transcript).get("language", UNKNOWN_LANGUAGE)
+        path = _path(base.with_name(f"{base.name}.{language}"), writer)
+        if os.path.realpath(path) in self._inputs:
+            raise UnwritableError(
+                f"{path} is a recording of this call, and its transcript would have that name. "
+                f"Name another folder with -o."
+            )
+        return path
+
+    def _existing(self, base: Path, writer: Writer) -> list[Path]:
+        if not self._options.name_language:
+            path = _path(base, writer)
+            return [path] if os.path.isfile(path) else []  # noqa: PTH113 (a name may be too long)
+        ending = re.compile(re.escape(base.name) + r"\.[a-z]{2,3}" + re.escape(writer.extension))
+        return [path for path in base.parent.glob("*") if ending.fullmatch(path.name)]
+
+    def _can_write_others(self, failure: OSError) -> bool:
+        try:
+            _test_write(self._folder)
+        except OSError:
+            return False
+        return failure.errno not in PERSISTENT_ERRORS
+
+
+def _bases(
+    folder: Path, writers: Sequence[Writer], recordings: Sequence[InputRecording]
+) -> dict[Path, Path]:
+    """Return each recording's output path without the format's extension.
+
+    That is the stem, or the full name if the stem collides with another output or an input.
+    """
+    bases = {
+        recording.relative_path: folder / recording.relative_path.with_suffix("")
+        for recording in recordings
+    }
+    inputs = _real_paths(recordings)
+    while True:
+        paths = {key: [_path(base, w) for w in writers] for key, base in bases.items()}
+        counts = Counter(path for some in paths.values() for path in some)
+        clashing = [
+            key
+            for key, some in paths.items()
+            if any(counts[path] > 1 or os.path.realpath(path) in inputs for path in some)
+        ]
+        promoted = [key for key in clashing if bases[key] != folder / key]
+        if not promoted:
+            break
+        bases |= {key: folder / key for key in promoted}
+    if len(bases) < len(recordings) or clashing:
+        raise UsageError(
+            f"Two recordings of the same name cannot both be written to {folder}, nor a transcript "
+            f"over its recording. Use two calls with two folders, or name the folder above them."
+        )
+    return bases
+
+
+def _real_paths(recordings: Sequence[InputRecording]) -> set[str]:
+    sources = [recording.source for recording in recordings if isinstance(recording.source, Path)]
+    return {os.path.realpath(path) for path in sources}
+
+
+def _path(base: Path, writer: Writer) -> Path:
+    return base.with_name(base.name + writer.extension)
+
+
+def _sentence(what: str, error: OSError) -> str:
+    advice = WRITE_ADVICE.get(error.errno or 0)
+    another = "or name another folder with -o" if advice else "Name another folder with -o"
+    return f"{what}: {error.strerror}. {', '.join(filter(None, (advice, another)))}."
+
+
+def _test_write(folder: Path) -> None:
+    with TemporaryFile(dir=folder, prefix=".voxgate-"):
+        pass
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file beside `path`, then rename it, so that nobody reads half a transcript."""
+    beside = path.with_name(f".voxgate-{token_hex(8)}.part")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
