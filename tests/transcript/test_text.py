@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from voxgate.transcript.text import chunks, ends_clause, ends_sentence, joined, one_line, units
+from voxgate.transcript.text import (
+    chunks,
+    columns,
+    ends_clause,
+    ends_sentence,
+    joined,
+    one_line,
+    units,
+)
 
 
 def test_a_line_has_no_line_ends_and_no_control_characters() -> None:
@@ -24,9 +32,12 @@ def test_a_line_can_be_encoded() -> None:
     [
         ("It is  well-known.", ["It", "is", "well-known."]),
         ("你好。「再见」", ["你", "好。", "「再", "见」"]),
-        ("コーヒーをちょっと", ["コー", "ヒー", "を", "ちょっ", "と"]),
+        ("コーヒーをちょっと。", ["コーヒーを", "ちょっと。"]),
         ("我用iPhone打电话", ["我", "用", "iPhone", "打", "电", "话"]),
-        ("ไปเที่ยว", ["ไป", "เที่", "ย", "ว"]),
+        ("ไปเที่ยวครับ", ["ไป", "เที่ยว", "ครับ"]),
+        ("ສະບາຍດີເຈົ້າ", ["ສະບາຍດີ", "ເຈົ້າ"]),
+        ("សួស្តីថ្ងៃនេះ", ["សួស្តី", "ថ្ងៃនេះ"]),
+        ("မြန်မာစာ", ["မြန်မာ", "စာ"]),
         ("안녕하세요 여러분", ["안녕하세요", "여러분"]),
         ("", []),
     ],
@@ -44,8 +55,34 @@ def test_words_are_joined_with_spaces_unless_their_script_has_none() -> None:
 
 def test_a_long_word_is_cut_without_taking_a_mark_from_its_letter() -> None:
     assert chunks("abcdefg", 3) == ["abc", "def", "g"]
-    assert chunks("abce\u0301f", 4) == ["abc", "e\u0301f"]
-    assert [len(part) for part in chunks("\u0301" * 9, 4)] == [4, 4, 1]
+    assert chunks("abce\u0301f", 4) == ["abce\u0301", "f"]
+    assert chunks("\u0301" * 9, 4) == ["\u0301" * 9]
+
+
+def test_a_long_word_is_cut_where_a_line_may_break() -> None:
+    assert chunks("今天我们讨论", 5) == ["今天", "我们", "讨论"]
+    assert chunks("สวัสดีครับวันนี้", 9) == ["สวัสดีครับวัน", "นี้"]
+    assert chunks("abc def", 5) == ["abc", "def"]
+    assert chunks("abc -", 5) == ["abc -"]
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [
+        ("abc", 3),
+        ("日本", 4),
+        ("ＡＢ", 4),  # noqa: RUF001
+        ("ﾃｽﾄ", 3),
+        ("한국", 4),
+        ("e\u0301", 1),
+        ("ที่", 1),
+        ("\u0633\u064e", 1),
+        ("\u200fab", 2),
+        ("👍", 2),
+    ],
+)
+def test_a_wide_character_takes_two_columns_and_a_mark_none(text: str, width: int) -> None:
+    assert columns(text) == width
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,10 @@
-"""Rules of written text: line breaks, sentence ends and spacing.
-
-Lengths are counted in characters (Unicode code points), not in columns: a wide East Asian
-character counts as one.
-"""
+"""Rules of written text: widths, line breaks, sentence ends and spacing."""
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING
-from unicodedata import category
+from unicodedata import category, east_asian_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,18 +22,11 @@ _SPACELESS = re.compile(
     r"\U00020000-\U0003ffff]"
 )
 
-# A line never starts with a mark, closing punctuation, a modifier (the Japanese long-vowel and
-# repetition signs) or small kana. It never ends with opening punctuation, a vowel of Thai or Lao
-# that is written before its consonant, or a stacker of Burmese or Khmer.
-_NOT_FIRST = frozenset({"Mn", "Mc", "Me", "Pe", "Pf", "Po", "Lm", "Cf"})
-_SMALL_KANA = frozenset(
-    "\u3041\u3043\u3045\u3047\u3049\u3063\u3083\u3085\u3087\u308e"
-    "\u30a1\u30a3\u30a5\u30a7\u30a9\u30c3\u30e3\u30e5\u30e7\u30ee"
-)
-_NOT_LAST = frozenset({"Ps", "Pi"})
-_LEADING_VOWELS = frozenset(
-    "\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4\u1039\u17d2"
-)
+# Hiragana and katakana: only Japanese has them, and ICU knows where its phrases end.
+_KANA = re.compile(r"[\u3041-\u30ff\u31f0-\u31ff]")
+_PHRASES, _ANY_LOCALE = "ja@lw=phrase", "und"
+
+_NO_WIDTH = frozenset({"Mn", "Me", "Cf"})  # marks above and below letters, joiners and directions
 
 _CLOSERS = r"[\"'\u2019\u201d\u00bb)\]\u300d\u300f\uff09]*$"
 # . ? ! and the ellipsis; their ideographic, fullwidth and halfwidth forms; Arabic ?; danda
@@ -63,8 +51,17 @@ def encodable(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
+def columns(text: str) -> int:
+    """Return the width of a line: a wide East Asian character takes two columns, a mark none."""
+    return sum(map(_columns, text))
+
+
 def units(text: str) -> list[str]:
-    """Split the text wherever a line may break: at spaces, and within scripts without spaces."""
+    """Split the text wherever a line may break.
+
+    That is at spaces, and in scripts without spaces where ICU finds a word's end (Thai, Lao, Khmer,
+    Burmese), a phrase's end (Japanese), or two characters that may stand on two lines (Chinese).
+    """
     return [unit for word in one_line(text).split(" ") if word for unit in _split_unspaced(word)]
 
 
@@ -82,16 +79,19 @@ def spaced(left: str, right: str) -> bool:
 
 
 def chunks(text: str, limit: int) -> list[str]:
-    """Split a word into parts of at most `limit` characters; marks stay with their letters."""
-    parts = []
-    while len(text) > limit:
-        cut = limit
-        while cut > 1 and category(text[cut]) in {"Mn", "Mc", "Me"}:
-            cut -= 1
-        cut = cut if cut > 1 else limit  # only marks: every cut is equally good
-        parts.append(text[:cut])
-        text = text[cut:]
-    return [*parts, text]
+    """Split a word into parts of at most `limit` columns, if possible where a line may break.
+
+    Marks stay with their letters. `limit` is at least 2.
+    """
+    parts, rest = [""], text
+    for unit in units(text):
+        end = rest.index(unit) + len(unit)  # between two units may be a space
+        longer, rest = parts[-1] + rest[:end], rest[end:]
+        if columns(longer) <= limit:
+            parts[-1] = longer
+        else:
+            parts += _letters(unit, limit)
+    return [part for part in parts if part]
 
 
 def is_spaceless(character: str) -> bool:
@@ -121,18 +121,37 @@ def _single_space(gap: re.Match[str]) -> str:
 
 
 def _split_unspaced(word: str) -> list[str]:
-    parts = [word[0]]
-    for left, right in pairwise(word):
-        if _breakable(left, right):
-            parts.append(right)
+    if not _SPACELESS.search(word):
+        return [word]
+    parts = [""]
+    for segment in _line_segments(word):
+        if parts[-1] and not (_SPACELESS.match(parts[-1][-1]) or _SPACELESS.match(segment)):
+            parts[-1] += segment  # ICU may break at a hyphen of Latin letters as well
         else:
-            parts[-1] += right
+            parts.append(segment)
+    return parts[1:]
+
+
+def _line_segments(text: str) -> Iterable[str]:
+    """Return the parts between which ICU breaks lines (UAX #14, and dictionaries of words)."""
+    from icu4py.breakers import LineBreaker  # noqa: PLC0415 (42 MB are mapped, for few scripts)
+
+    return LineBreaker(text, _PHRASES if _KANA.search(text) else _ANY_LOCALE)
+
+
+def _letters(text: str, limit: int) -> list[str]:
+    """Split one unit into parts of at most `limit` columns; marks follow their letters."""
+    parts = [""]
+    for character in text:
+        if columns(parts[-1] + character) > limit and not category(character).startswith("M"):
+            parts.append("")
+        parts[-1] += character
     return parts
 
 
-def _breakable(left: str, right: str) -> bool:
-    if category(right) in _NOT_FIRST or right in _SMALL_KANA:
-        return False
-    if category(left) in _NOT_LAST or left in _LEADING_VOWELS:
-        return False
-    return bool(_SPACELESS.match(left) or _SPACELESS.match(right))
+def _columns(character: str) -> int:
+    if character.isascii():
+        return 1
+    if category(character) in _NO_WIDTH:
+        return 0
+    return 2 if east_asian_width(character) in {"W", "F"} else 1

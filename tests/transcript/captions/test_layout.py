@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from unicodedata import category
 
+import pytest
 from hypothesis import given
 
 from tests.transcript.strategies import patient, spoken, transcripts
 from voxgate.transcript.align import timed_words
 from voxgate.transcript.captions.layout import Caption, layout_captions
-from voxgate.transcript.text import one_line
+from voxgate.transcript.text import columns, one_line
 from voxgate.transcript.values import Segment, Transcript, Word
 
 
@@ -46,10 +48,8 @@ def test_chinese_sentences_end_captions_too_and_long_ones_are_broken() -> None:
     text = "大家早上好欢迎收听。" + "今天我们来讨论一下人工智能的发展历史" * 3 + "。谢谢大家！"  # noqa: RUF001
     assert lines(captions_of(Segment(text, 0, 8.5))) == [
         ("大家早上好欢迎收听。",),
-        (
-            "今天我们来讨论一下人工智能的发展历史今天我们来讨论一下",
-            "人工智能的发展历史今天我们来讨论一下人工智能的发展历史。",
-        ),
+        ("今天我们来讨论一下人工智能", "的发展历史今天我们来讨论一下"),
+        ("人工智能的发展历史今天我们来", "讨论一下人工智能的发展历史。"),
         ("谢谢大家！",),  # noqa: RUF001
     ]
 
@@ -168,6 +168,85 @@ def test_punctuation_of_the_text_is_shown() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("language", "character", "most"),
+    [("ja", "人", 13), ("zh", "人", 16), ("yue", "人", 16), ("ko", "가", 16), (None, "人", 21)],
+)
+def test_a_line_of_wide_characters_is_full_at_its_width(
+    language: str | None, character: str, most: int
+) -> None:
+    def widths(count: int) -> list[list[int]]:
+        transcript = Transcript((Segment(character * count, 0, 6),), 6, "scripted", language)
+        return [[len(line) for line in cue.lines] for cue in layout_captions(transcript)]
+
+    assert widths(most) == [[most]]
+    assert widths(2 * most) == [[most, most]]
+    assert len(widths(2 * most + 1)) == 2
+
+
+def test_a_line_of_japanese_ends_with_a_phrase() -> None:
+    text = "今日は東京で人工知能について話しますので最後まで聞いてください"
+    transcript = Transcript((Segment(text, 0, 6),), 6, "scripted", "ja")
+    found = [line for cue in layout_captions(transcript) for line in cue.lines]
+    assert "".join(found) == text
+    assert all(line.endswith(("は", "で", "ついて", "ので", "まで", "ください")) for line in found)
+
+
+def test_a_translation_has_lines_of_english() -> None:
+    text = "it was the best of times and it was the worst of times"
+    transcript = Transcript((Segment(text, 0, 6),), 6, "scripted", "ja", task="translate")
+    assert len(layout_captions(transcript)) == 1
+
+
+SPACELESS = {
+    "th": ["วันนี้", "เรา", "จะ", "พูด", "ถึง", "ปัญญา", "ประดิษฐ์", "และ", "เทคโนโลยี", "สมัย", "ใหม่"] * 3,
+    "lo": ["ສະບາຍດີ", "ມື້ນີ້", "ເຮົາ", "ຈະ", "ເວົ້າ", "ກ່ຽວກັບ"] * 6,
+    "km": ["ថ្ងៃនេះ", "យើង", "នឹង", "និយាយ", "អំពី"] * 6,
+    "my": ["ဒီ", "နေ့", "နည်း", "ပညာ", "အကြောင်း", "ပြော"] * 6,
+}
+"""Sentences without spaces, by their words."""
+
+
+@pytest.mark.parametrize("language", SPACELESS)
+@pytest.mark.parametrize("timed", [False, True])
+def test_no_caption_and_no_line_ends_within_a_word(language: str, *, timed: bool) -> None:
+    """A model has times for tokens, which are less than words: here for every three characters."""
+    given = SPACELESS[language]
+    text = "".join(given)
+    tokens = [text[at : at + 3] for at in range(0, len(text), 3)] if timed else []
+    segment = Segment(text, 0, 30, words(*tokens, each=0.2) if timed else ())
+    found = [line for cue in captions_of(segment) for line in cue.lines]
+    assert "".join(found) == text
+    assert len(found) > 2
+    ends = set(accumulate(map(len, given)))
+    assert set(accumulate(map(len, found))) <= ends
+
+
+ARABIC = "مَرْحَبًا بِكُم، كَيْفَ حَالُكُم؟"
+HEBREW = "שָׁלוֹם, מַה שְּׁלוֹמְךָ?"
+
+
+@pytest.mark.parametrize("text", [ARABIC, HEBREW])
+def test_marks_and_punctuation_stay_at_their_letters(text: str) -> None:
+    bare = tuple(word.rstrip("،؟,?") for word in text.split())
+    cues = captions_of(Segment(text, 0, 4, words(*bare)))
+    assert " ".join(line for cue in cues for line in cue.lines) == text
+    long = captions_of(Segment(" ".join([text] * 6), 0, 30))
+    assert all(category(line[0])[0] != "M" for cue in long for line in cue.lines)
+    whole = "".join(text.split()) * 3  # one word, longer than a line
+    parts = [line for cue in captions_of(Segment(whole, 0, 9)) for line in cue.lines]
+    assert "".join(parts) == whole
+    assert all(category(part[0])[0] != "M" for part in parts)
+
+
+def test_a_line_from_right_to_left_that_begins_with_latin_letters_says_its_direction() -> None:
+    mixed = "iPhone هو هاتف جديد."
+    assert lines(captions_of(Segment(mixed, 0, 3))) == [("\u200f" + mixed,)]
+    assert lines(captions_of(Segment(ARABIC, 0, 3))) == [(ARABIC,)]
+    latin = "The word سلام means peace."
+    assert lines(captions_of(Segment(latin, 0, 3))) == [(latin,)]
+
+
 @given(transcripts())
 @patient
 def test_the_hard_limits_hold_for_any_transcript(transcript: Transcript) -> None:
@@ -175,7 +254,7 @@ def test_the_hard_limits_hold_for_any_transcript(transcript: Transcript) -> None
 
     for cue in cues:
         assert 1 <= len(cue.lines) <= 2
-        assert all(1 <= len(line) <= 42 for line in cue.lines)
+        assert all(line and columns(line) <= 42 for line in cue.lines)
         assert all(one_line(line) == line for line in cue.lines)
         assert 0 <= cue.start <= cue.end <= transcript.duration
         assert cue.end - cue.start <= 7 + 1e-9

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from voxgate.transcript.text import ends_clause, ends_sentence
+from voxgate.transcript.text import columns, ends_clause, ends_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ _TURN_INSIDE = 1e6
 class CaptionLimits:
     """The limits of one caption. It has at most two lines."""
 
-    line_chars: int
+    line_columns: int  # a wide character takes two
     shortest_s: float
     longest_s: float
 
@@ -52,19 +52,19 @@ def cut_captions(
 ) -> list[Sequence[CaptionPiece]]:
     """Divide the pieces into captions, each with at least one piece.
 
-    A piece must have at most `line_chars` characters. A caption fits in two lines, and lasts at
+    A piece must have at most `line_columns` columns. A caption fits in two lines, and lasts at
     most `longest_s` seconds unless it is a single piece. The last one must end by `duration`, the
     recording's length in seconds.
     """
     count = len(pieces)
-    edges = [0, *accumulate(len(piece.text) + piece.spaced for piece in pieces)]
-    reach = _reach(pieces, edges, limits.line_chars)
+    edges = [0, *accumulate(columns(piece.text) + piece.spaced for piece in pieces)]
+    reach = _reach(pieces, edges, limits.line_columns)
     cut_costs, kept_costs = _break_costs(pieces)
     kept = list(
         accumulate(kept_costs)
     )  # kept[j] - kept[i]: the cost of no cut at all breaks i < k <= j
     starts = [*(piece.start for piece in pieces), duration]
-    full = 2 * limits.line_chars
+    full = 2 * limits.line_columns
 
     cheapest = [0.0] + [float("inf")] * count  # cost of any division of the first k pieces
     previous = [0] * (count + 1)  # where the last caption of that division begins
@@ -86,7 +86,7 @@ def cut_captions(
     return [pieces[i:j] for i, j in pairwise(reversed(ends))]
 
 
-def _reach(pieces: Sequence[CaptionPiece], edges: Sequence[int], line_chars: int) -> list[int]:
+def _reach(pieces: Sequence[CaptionPiece], edges: Sequence[int], line_columns: int) -> list[int]:
     """Return for each piece the end of the longest run from it that fits in two lines.
 
     The lines are filled greedily.
@@ -94,7 +94,7 @@ def _reach(pieces: Sequence[CaptionPiece], edges: Sequence[int], line_chars: int
     line_ends = []
     end = 0
     for i, piece in enumerate(pieces):
-        while end < len(pieces) and edges[end + 1] - edges[i] - piece.spaced <= line_chars:
+        while end < len(pieces) and edges[end + 1] - edges[i] - piece.spaced <= line_columns:
             end += 1
         line_ends.append(end)
     line_ends.append(len(pieces))

@@ -1,10 +1,15 @@
 """The layout of captions: easily readable subtitles from the transcript of any model.
 
-A caption has at most 2 lines of 42 characters and lasts 1 to 7 seconds, close to what Netflix's
-Timed Text Style Guide requires (42 characters, 5/6 to 7 s). Characters are counted, not
-columns: a wide East Asian one counts as one. Captions end where sentences end, else at pauses, else
-at commas, else so that their lengths are equal. They never overlap, lie inside the recording, and
-contain every word once and in order.
+A caption has at most 2 lines of 42 columns and lasts 1 to 7 seconds, close to what Netflix's Timed
+Text Style Guides require (42 characters, 5/6 to 7 s). A wide East Asian character takes two
+columns; a line has at most 13 of them in Japanese, 16 in Chinese and Korean, as the guides for
+these languages say, and 21 where the language is not known. Captions end where sentences end, else
+at pauses, else at commas, else so that their lengths are equal. They never overlap, lie inside the
+recording, and contain every word once and in order.
+
+A line of a caption that is mostly written from right to left begins with a character of that
+direction. Else a player that takes the direction from the line's first letter would show its
+punctuation at the wrong end where a line begins with a Latin word.
 
 When the limits contradict each other, only the shortest time is violated. If there is less than a
 second for each caption, the captions share the available time: for 200 characters in a recording of
@@ -14,12 +19,13 @@ shown for its first 7 s.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from unicodedata import bidirectional
 
 from voxgate.transcript.captions.cuts import CaptionLimits, cut_captions
 from voxgate.transcript.captions.pieces import caption_pieces
-from voxgate.transcript.text import ends_clause
+from voxgate.transcript.text import columns, ends_clause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +33,12 @@ if TYPE_CHECKING:
     from voxgate.transcript.captions.pieces import CaptionPiece
     from voxgate.transcript.values import Transcript
 
-CAPTION_LIMITS = CaptionLimits(line_chars=42, shortest_s=1.0, longest_s=7.0)
+CAPTION_LIMITS = CaptionLimits(line_columns=42, shortest_s=1.0, longest_s=7.0)
+LINE_COLUMNS = {"ja": 26, "zh": 32, "yue": 32, "ko": 32}
+"""Of languages whose lines are shorter."""
 
-_CLAUSE_CHARS = 12  # a break at a comma is worth this difference of line lengths
+_CLAUSE_COLUMNS = 12  # a break at a comma is worth this difference of line lengths
+_RIGHT_TO_LEFT_MARK = "\u200f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +52,14 @@ class Caption:
 
 def layout_captions(transcript: Transcript) -> tuple[Caption, ...]:
     """Return the transcript's captions in order; none for a transcript without words."""
-    cues = cut_captions(
-        caption_pieces(transcript, CAPTION_LIMITS.line_chars), transcript.duration, CAPTION_LIMITS
-    )
+    written = "en" if transcript.task == "translate" else transcript.language or ""
+    width = LINE_COLUMNS.get(written, CAPTION_LIMITS.line_columns)
+    limits = replace(CAPTION_LIMITS, line_columns=width)
+    cues = cut_captions(caption_pieces(transcript, width), transcript.duration, limits)
     starts = _starts([cue[0].start for cue in cues], transcript.duration)
     until = [*starts, transcript.duration][1:]
     return tuple(
-        Caption(start, _end(cue[-1].end, start, limit), _lines(cue))
+        Caption(start, _end(cue[-1].end, start, limit), _directed(_lines(cue, width)))
         for cue, start, limit in zip(cues, starts, until, strict=True)
     )
 
@@ -96,25 +106,39 @@ def _end(spoken: float, start: float, limit: float) -> float:
     )
 
 
-def _lines(cue: Sequence[CaptionPiece]) -> tuple[str, ...]:
-    """Return one line, or else two of similar length, split at a space if possible."""
+def _lines(cue: Sequence[CaptionPiece], width: int) -> tuple[str, ...]:
+    """Return one line, or else two of similar width, split at a space if possible."""
     line = _line(cue)
-    if len(line) <= CAPTION_LIMITS.line_chars:
+    if columns(line) <= width:
         return (line,)
-    fitting = [index for index in range(1, len(cue)) if _fits(cue, index)]
+    fitting = [index for index in range(1, len(cue)) if _fits(cue, index, width)]
     best = min(fitting, key=lambda index: (not cue[index].spaced, _imbalance(cue, index)))
     return _line(cue[:best]), _line(cue[best:])
 
 
-def _fits(cue: Sequence[CaptionPiece], index: int) -> bool:
-    return max(len(_line(cue[:index])), len(_line(cue[index:]))) <= CAPTION_LIMITS.line_chars
+def _fits(cue: Sequence[CaptionPiece], index: int, width: int) -> bool:
+    return max(columns(_line(cue[:index])), columns(_line(cue[index:]))) <= width
 
 
 def _imbalance(cue: Sequence[CaptionPiece], index: int) -> int:
-    difference = abs(len(_line(cue[:index])) - len(_line(cue[index:])))
-    return difference - _CLAUSE_CHARS * ends_clause(cue[index - 1].text)
+    difference = abs(columns(_line(cue[:index])) - columns(_line(cue[index:])))
+    return difference - _CLAUSE_COLUMNS * ends_clause(cue[index - 1].text)
 
 
 def _line(run: Sequence[CaptionPiece]) -> str:
     text = "".join(f" {piece.text}" if piece.spaced else piece.text for piece in run)
     return text.strip()
+
+
+def _directed(lines: tuple[str, ...]) -> tuple[str, ...]:
+    directions = [bidirectional(character) for character in "".join(lines)]
+    leftwards = sum(each in {"R", "AL"} for each in directions)
+    if leftwards <= directions.count("L"):
+        return lines
+    return tuple(line if _is_leftwards(line) else _RIGHT_TO_LEFT_MARK + line for line in lines)
+
+
+def _is_leftwards(line: str) -> bool:
+    """Return whether the first letter is written from right to left: rule P2 of UAX #9."""
+    strong = (each for each in map(bidirectional, line) if each in {"L", "R", "AL"})
+    return next(strong, "L") != "L"

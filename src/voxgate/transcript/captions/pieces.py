@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from voxgate.transcript.align import spread_words, timed_words
 from voxgate.transcript.spans import monotone
-from voxgate.transcript.text import chunks, one_line, spaced
+from voxgate.transcript.text import chunks, one_line, spaced, units
 from voxgate.transcript.turns import TURN, turn_starts
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CaptionPiece:
-    """A word with its punctuation, or a part of a word that is longer than a line."""
+    """What stays on one line: a word with its punctuation, or a part of one longer than a line."""
 
     text: str
     start: float  # seconds
@@ -30,7 +31,7 @@ class CaptionPiece:
 
 
 def caption_pieces(transcript: Transcript, limit: int) -> list[CaptionPiece]:
-    """Return every word once and in order, in pieces of at most `limit` characters.
+    """Return every word once and in order, in pieces of at most `limit` columns.
 
     The times are monotone and inside the recording, even if those of the transcript are not.
     """
@@ -59,8 +60,44 @@ def _segment_pieces(segment: Segment) -> Iterator[CaptionPiece]:
     texts = [one_line(word.text) for word in words]
     written = _with_punctuation(texts, one_line(segment.text)) or _with_spaces(texts)
     in_region = segment.time_source == "speech_region"
-    for index, (word, (text, space)) in enumerate(zip(words, written, strict=True)):
-        yield CaptionPiece(text, word.start, word.end, space, index == 0, in_region)
+    pieces = [
+        CaptionPiece(text, word.start, word.end, space, index == 0, in_region)
+        for index, (word, (text, space)) in enumerate(zip(words, written, strict=True))
+    ]
+    yield from _whole_units(pieces)
+
+
+def _whole_units(pieces: Sequence[CaptionPiece]) -> Iterator[CaptionPiece]:
+    """Join pieces between which a line may not break.
+
+    What a model has times for may be less than a word: in scripts without spaces it is a token.
+    """
+    run = list[CaptionPiece]()
+    for piece in pieces:
+        if piece.spaced and run:
+            yield from _joined_run(run)
+            run = []
+        run.append(piece)
+    yield from _joined_run(run)
+
+
+def _joined_run(run: Sequence[CaptionPiece]) -> Iterator[CaptionPiece]:
+    """Yield the pieces of a run without spaces, joined unless one ends where a line may break."""
+    breaks = set(accumulate(map(len, units("".join(piece.text for piece in run)))))
+    end = 0
+    whole: CaptionPiece | None = None
+    for piece in run:
+        end += len(piece.text.replace(" ", ""))
+        whole = (
+            piece
+            if whole is None
+            else replace(whole, text=whole.text + piece.text, end=max(whole.end, piece.end))
+        )
+        if end in breaks:
+            yield whole
+            whole = None
+    if whole is not None:
+        yield whole
 
 
 def _marked(pieces: list[CaptionPiece], *, turn: bool) -> list[CaptionPiece]:
