@@ -138,6 +138,46 @@ async def test_a_wrong_choice_of_the_sound_is_refused(
     assert says in error_of(response)["message"]
 
 
+@pytest.mark.parametrize("path", ["/audio/transcriptions/", "/audio/transcriptions//"])
+async def test_a_slash_at_the_end_changes_nothing(server: Running, path: str) -> None:
+    """It is never a redirect, which would send the key to the host in 'Host'."""
+    answer = await server.client.post(path, json=recording(), headers={"Host": "evil.example"})
+    assert answer.status_code == 200
+    assert answer.json()["text"]
+    for page in (f"/models/{SCRIPTED}/", "/models/", f"/models/{SCRIPTED}/endpoints/"):
+        assert (await server.client.get(page)).status_code == 200
+
+
+@pytest.mark.parametrize("text", ["word,segment", " word , segment", '["word", "segment"]', "word"])
+async def test_a_list_may_be_one_field_of_a_form(server: Running, text: str) -> None:
+    data = {**MODEL, "response_format": "verbose_json", "timestamp_granularities": text}
+    answer = await server.client.post("/audio/transcriptions", data=data, files=FILE)
+    assert answer.json()["words"]
+
+
+async def test_vocabulary_in_one_field_of_a_form(tmp_path: Path) -> None:
+    able = Scripted(vocabulary=True)
+    async with serving(tmp_path, able) as server:
+        for text in ("Grüße, Ada Lovelace,Kyiv,", '["Grüße", "Ada Lovelace", "Kyiv"]'):
+            data = {**MODEL, "context_bias": text}
+            answer = await server.client.post("/audio/transcriptions", data=data, files=FILE)
+            assert answer.status_code == 200
+            assert able.options[-1].vocabulary == ("Grüße", "Ada Lovelace", "Kyiv")
+
+
+async def test_an_empty_field_is_one_that_was_left_out(server: Running) -> None:
+    empty = {"response_format": "", "temperature": "", "language": "", "prompt": "", "x": ""}
+    answer = await server.client.post("/audio/transcriptions", data={**MODEL, **empty}, files=FILE)
+    assert answer.status_code == 200
+    assert answer.json()["text"]
+    assert "warnings" not in answer.json()
+    verbose = {**MODEL, "response_format": "", "timestamp_granularities": "word"}
+    answer = await server.client.post("/audio/transcriptions", data=verbose, files=FILE)
+    assert answer.json()["words"]
+    missing = await server.client.post("/audio/transcriptions", data={"model": ""}, files=FILE)
+    assert "no 'model'" in error_of(missing)["message"]
+
+
 async def test_headerless_pcm(server: Running) -> None:
     body = recording(sample().tobytes())
     body["input_audio"]["format"] = "pcm"
@@ -451,8 +491,6 @@ async def test_the_frameworks_errors_have_the_same_shape(server: Running) -> Non
     wrong = await server.client.get("/audio/transcriptions")
     assert (wrong.status_code, error_of(wrong)["code"]) == (405, 405)
     assert wrong.headers["allow"] == "POST"
-    slash = await server.client.post("/audio/transcriptions/", headers={"Host": "evil.example"})
-    assert (slash.status_code, error_of(slash)["code"]) == (404, 404)
     query = await server.client.get("/models", params={"limit": "many"})
     assert (query.status_code, error_of(query)["code"]) == (400, 400)
     assert "'limit'" in error_of(query)["message"]

@@ -17,6 +17,7 @@ from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from voxgate.api.gateway import Gateway
 
@@ -34,6 +35,7 @@ def application(gateway: Gateway) -> FastAPI:
         openapi_url=f"{BASE}/openapi.json",
         redirect_slashes=False,  # a redirect would send the client's key to the host in 'Host'
     )
+    app.add_middleware(TrailingSlash)
     app.state.gateway = gateway
     error_responses.install_error_handlers(app)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -43,6 +45,19 @@ def application(gateway: Gateway) -> FastAPI:
         app.include_router(module.router, prefix=ALIAS, include_in_schema=False)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # the way that FastAPI documents
     return app
+
+
+class TrailingSlash:
+    """Middleware that takes a path with a slash at its end for the path without it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Route the request by its path without the slash."""
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope["path"] = scope["path"].rstrip("/") or "/"
+        await self._app(scope, receive, send)
 
 
 _health = APIRouter()

@@ -63,8 +63,9 @@ def test_a_capable_model_gets_all_options() -> None:
     assert negotiated.hints == ()
 
 
-def test_a_stop_may_be_a_single_string() -> None:
-    assert negotiate(parsed(stop="end"), ABLE).options == Options(stop=("end",))
+@pytest.mark.parametrize("text", ["end", "[end", "the end, my friend", "[" * 30_000])
+def test_a_stop_may_be_a_single_string(text: str) -> None:
+    assert negotiate(parsed(stop=text), ABLE).options == Options(stop=(text,))
 
 
 def test_values_without_effect_are_accepted_for_all_models() -> None:
@@ -126,7 +127,7 @@ def test_what_no_model_can_do_is_refused_for_all() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("stop", ""), ("stop", ["a", ""]), ("max_tokens", 0), ("top_p", 2)),
+        *(("stop", [""]), ("stop", ["a", ""]), ("max_tokens", 0), ("top_p", 2)),
         *(("presence_penalty", 3), ("beam_size", 0), ("beam_size", 11), ("task", "summarise")),
     ],
 )

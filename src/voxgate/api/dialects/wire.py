@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from voxgate.audio.channels import Channels  # noqa: TC001 (pydantic evaluates it)
+from voxgate.api.body.strict_json import parse_json
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it)
 
@@ -19,7 +20,21 @@ ResponseFormat: TypeAlias = Literal["json", "verbose_json", "text", "srt", "vtt"
 
 
 def _to_list(value: Any) -> Any:
+    """Return a single value as a list. Some clients write a list into a form as JSON text."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return parse_json(value.encode())
+        except UsageError:
+            return [value]  # a text that begins with a bracket
     return [value] if isinstance(value, (str, int, float)) else value
+
+
+def _split(value: Any) -> Any:
+    """Return a text as a list, divided at its commas; Mistral's documentation writes words so."""
+    listed = _to_list(value)
+    if isinstance(value, str) and listed == [value]:
+        return [part.strip() for part in value.split(",")]
+    return listed
 
 
 def _format_name(value: Any) -> Any:
@@ -41,7 +56,7 @@ def _blank_to_none(value: Any) -> Any:
 WireText: TypeAlias = Annotated[str, Field(max_length=65_536)]
 WireTexts: TypeAlias = Annotated[list[WireText], BeforeValidator(_to_list), Field(max_length=1000)]
 WireVocabulary: TypeAlias = Annotated[
-    list[WireText], BeforeValidator(_to_list), Field(max_length=10_000)
+    list[WireText], BeforeValidator(_split), Field(max_length=10_000)
 ]
 WireLanguage: TypeAlias = Annotated[str, Field(max_length=35)]
 WirePenalty: TypeAlias = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
@@ -88,7 +103,7 @@ class TranscriptionRequest(_WireModel):
     )
     response_format: Annotated[ResponseFormat, BeforeValidator(_format_name)] = "json"
     timestamp_granularities: Annotated[
-        list[Literal["word", "segment"]], BeforeValidator(_to_list)
+        list[Literal["word", "segment"]], BeforeValidator(_split)
     ] = Field(default_factory=list, description="`word` adds `words` to verbose_json.")
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
@@ -122,11 +137,11 @@ class TranscriptionRequest(_WireModel):
 
 
 def validate_request(fields: dict[str, Any]) -> TranscriptionRequest:
-    """Validate the fields of a request. Null means that a field was left out.
+    """Validate the fields of a request. Null and an empty text mean that a field was left out.
 
     Raises `UsageError`, which names the first invalid field.
     """
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = {name: value for name, value in fields.items() if value not in (None, "")}
     try:
         return TranscriptionRequest.model_validate(given)
     except ValidationError as error:
