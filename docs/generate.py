@@ -91,8 +91,8 @@ def _field_documentation(settings: type) -> dict[str, str]:
 def _format_default(name: str, value: object) -> str:
     if name in MACHINE_DEFAULTS:
         return MACHINE_DEFAULTS[name]
-    if value == UNLIMITED:
-        return "no limit"
+    if value in ((), UNLIMITED):
+        return "no limit" if value else "none"
     if isinstance(value, bool):
         return f"`{value:d}`"
     if isinstance(value, float):

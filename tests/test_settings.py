@@ -44,6 +44,10 @@ def test_an_empty_value_is_not_set(tmp_path: Path) -> None:
         ("VOXGATE_XYZZY", "1", "is not a setting"),
         ("VOXGATE_DEVICE", "gpu", "must be auto, cpu, cuda or cuda:N"),
         ("VOXGATE_DEVICE", "cuda:", "must be auto, cpu, cuda or cuda:N"),
+        ("VOXGATE_CORS_ORIGINS", "example.org", "without a path or a slash at the end"),
+        ("VOXGATE_CORS_ORIGINS", "https://example.org/", "'https://example.org/'"),
+        ("VOXGATE_MODEL_ALIASES", "whisper-1", "'whisper-1'"),
+        ("VOXGATE_MODEL_ALIASES", "whisper-1 =", "pairs as 'whisper-1 = openai/whisper-base'"),
         ("VOXGATE_PROFILE", "exakt", "must be 'auto', 'exact', 'balanced' or 'fast'"),
     ],
 )
@@ -92,3 +96,36 @@ def test_a_cpu_profile_on_a_gpu_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"'balanced'.*'cuda'.*VOXGATE_DEVICE=cpu"):
         Settings.read(environ)
     assert Settings.read(environ | {"VOXGATE_PROFILE": "exact"}).device == "cuda"
+
+
+def test_aliases_are_a_text_or_a_table(tmp_path: Path) -> None:
+    home = {"VOXGATE_HOME": str(tmp_path)}
+    pairs = (("whisper-1", "openai/whisper-base"), ("a/b", "c"))
+    text = "whisper-1 = openai/whisper-base, a/b=c,"
+    assert Settings.read(home | {"VOXGATE_MODEL_ALIASES": text}).model_aliases == pairs
+    table = '[model_aliases]\nwhisper-1 = "openai/whisper-base"\n"a/b" = "c"\n'
+    (tmp_path / "config.toml").write_text(table)
+    assert Settings.read(home).model_aliases == pairs
+
+
+@pytest.mark.parametrize("value", ["3", '["whisper-1"]', "{a = 1}"])
+def test_a_file_with_other_aliases_is_refused(value: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f"model_aliases = {value}\n")
+    with pytest.raises(SettingsError, match=r"config\.toml: 'model_aliases' must be pairs"):
+        Settings.read({"VOXGATE_HOME": str(tmp_path)})
+
+
+def test_sites_are_a_text_or_a_list(tmp_path: Path) -> None:
+    home = {"VOXGATE_HOME": str(tmp_path)}
+    sites = ("https://example.org", "http://localhost:3000")
+    text = "https://Example.org, http://localhost:3000"
+    assert Settings.read(home | {"VOXGATE_CORS_ORIGINS": text}).cors_origins == sites
+    (tmp_path / "config.toml").write_text(f"cors_origins = {list(sites)}\n")
+    assert Settings.read(home).cors_origins == sites
+
+
+def test_every_site_without_keys_is_refused(tmp_path: Path) -> None:
+    environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_CORS_ORIGINS": "*", "VOXGATE_AUTH": "off"}
+    with pytest.raises(SettingsError, match="Name the sites"):
+        Settings.read(environ)
+    assert Settings.read(environ | {"VOXGATE_AUTH": "keys"}).cors_origins == ("*",)

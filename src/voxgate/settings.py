@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_PREFIX = "VOXGATE_"
 DEFAULT_HOME = user_data_path("voxgate")
+ORIGIN_PATTERN = re.compile(r"https?://[^/\s@?#]+")
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
 FOREIGN_VARIABLES = {
     "VOXGATE_AUDIO",  # the tests' and benchmarks' folder of recordings
@@ -104,6 +105,14 @@ class Settings:
     auth: str = "keys"
     """Whether the server requires keys: `keys` or, on the loopback only, `off`."""
 
+    cors_origins: tuple[str, ...] = ()
+    """The web sites whose pages may call the server from a browser, as `https://example.org`, with
+    commas between; `*` is every site. A page still needs a key, and no cookies are used."""
+
+    model_aliases: tuple[tuple[str, str], ...] = ()
+    """Further names of models, as `whisper-1 = openai/whisper-base`, with commas between; in the
+    file, a table."""
+
     max_upload_bytes: int = 2**30
     """The largest recording that the server accepts."""
 
@@ -133,6 +142,11 @@ class Settings:
             raise SettingsError(
                 f"'profile' is '{self.profile}', which only a CPU supports, but 'device' is "
                 f"'{self.device}'. Leave VOXGATE_PROFILE out, or set VOXGATE_DEVICE=cpu."
+            )
+        if self.auth == "off" and "*" in self.cors_origins:
+            raise SettingsError(
+                "'cors_origins' is '*' and 'auth' is 'off': every web page that is opened on this "
+                "machine could read transcripts. Name the sites, or let the server ask for keys."
             )
 
     @classmethod
@@ -201,6 +215,8 @@ def _parse(name: str, value: Any, origin: str) -> Any:
         raise SettingsError(f"{origin}: '{name}' must be {choices}: {value!r}.")
     if name == "device" and not DEVICE_PATTERN.fullmatch(str(value)):
         raise SettingsError(f"{origin}: 'device' must be auto, cpu, cuda or cuda:N: {value!r}.")
+    if name in _LISTS:
+        return _LISTS[name](value, origin)
     if kind is bool:
         return _flag(name, value, origin)
     try:
@@ -226,3 +242,42 @@ def _flag(name: str, value: Any, origin: str) -> bool:
         return flags[str(value).lower()]
     except KeyError:
         raise SettingsError(f"{origin}: '{name}' must be 1 or 0: {value!r}.") from None
+
+
+def _origins(value: Any, origin: str) -> tuple[str, ...]:
+    """Return the sites in a text or a list. An origin has no path: a browser sends none."""
+    listed = value if isinstance(value, list) else str(value).split(",")
+    sites = tuple(str(site).strip().lower() for site in listed if str(site).strip())
+    for site in sites:
+        if site != "*" and not ORIGIN_PATTERN.fullmatch(site):
+            raise SettingsError(
+                f"{origin}: 'cors_origins' must be '*', or sites as https://example.org, without a "
+                f"path or a slash at the end: {site!r}."
+            )
+    return sites
+
+
+def _aliases(value: Any, origin: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of an alias and a model's name in a text or a table."""
+    if isinstance(value, str):
+        value = dict(_pair(text, origin) for text in value.split(",") if text.strip())
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
+        raise _not_aliases(value, origin)
+    return tuple(value.items())
+
+
+def _pair(text: str, origin: str) -> tuple[str, str]:
+    alias, _, name = (part.strip() for part in text.partition("="))
+    if not (alias and name):
+        raise _not_aliases(text, origin)
+    return alias, name
+
+
+def _not_aliases(value: object, origin: str) -> SettingsError:
+    return SettingsError(
+        f"{origin}: 'model_aliases' must be pairs as 'whisper-1 = openai/whisper-base', with "
+        f"commas between: {value!r}."
+    )
+
+
+_LISTS = {"cors_origins": _origins, "model_aliases": _aliases}

@@ -20,6 +20,7 @@ from tests.processes import until
 from tests.scripted import Scripted
 from tests.sounds import RATE, SAMPLE, sample
 from voxgate import errors
+from voxgate.pipeline.session import Session
 
 SCRIPTS = Path(__file__).parents[1] / "clients"
 ENVIRONMENTS = Path(__file__).parents[2] / ".venv" / "clients"
@@ -212,6 +213,15 @@ async def test_a_generation_is_found_by_its_header(tmp_path: Path) -> None:
     assert found["value"]["data"]["model"] == SCRIPTED
     assert found["value"]["data"]["provider_responses"][0]["status"] == 200
     assert refused["request_id"].startswith("gen-stt-")
+
+
+async def test_openai_asks_for_its_own_model_by_an_alias(tmp_path: Path) -> None:
+    """The alias is of the settings, and the real session resolves it."""
+    aliases = (("whisper-1", "openai/whisper-base"),)
+    async with serving(tmp_path, session=Session, model_aliases=aliases) as server:
+        (answer,) = await OPENAI.do(OPENAI.transcription(server, model="whisper-1", **TIMES))
+    assert answer["type"] == "TranscriptionVerbose"
+    assert CLIP_WORDS in answer["value"]["text"]
 
 
 async def test_all_clients_read_which_model_an_alias_meant(tmp_path: Path) -> None:

@@ -82,6 +82,11 @@ async def test_preloading_has_the_engine_there_first(cli: CliRunner) -> None:
         (("--preload", "Systran/faster-whisper-bass"), {}, "Systran/faster-whisper-base"),
         (("--host", "192.0.2.1"), {}, "address"),
         (("--host", "0.0.0.0"), {"VOXGATE_AUTH": "off"}, "loopback"),  # noqa: S104
+        (
+            (),
+            {"VOXGATE_MODEL_ALIASES": "whisper-1 = whisper-bass"},
+            "'whisper-1' is 'whisper-bass'",
+        ),
         ((), {"VOXGATE_AUTH": "of"}, "'keys' or 'off'"),
     ],
 )

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,24 @@ def test_installed_models_are_listed_after_built_in_ones(
 def test_an_alias_without_a_model_names_the_pull_command(settings: Settings) -> None:
     with raises("no_endpoints", match="voxgate models pull mistralai/Voxtral-Mini-3B-2507"):
         find_named_model("voxtral-mini-latest", AvailableModels(settings))
+
+
+def test_an_alias_of_the_settings_stands_for_its_model(
+    registry: Registry, settings: Settings, checkpoint: Path
+) -> None:
+    base = "Systran/faster-whisper-base"
+    pairs = (("Whisper-1", "openai/whisper-base"), ("tiny", "acme/tiny"), ("twice", "whisper-1"))
+    models = AvailableModels(replace(settings, model_aliases=pairs))
+    registry.add(checkpoint, "acme/tiny")
+    assert models["whisper-1"].name == models["WHISPER-1"].name == base
+    assert "whisper-1" in models[base].aliases
+    assert models["tiny"].aliases == ("tiny",)
+    assert list(models) == [base, "acme/tiny"]
+    with pytest.raises(UnknownModelError, match="'twice' is 'whisper-1' by 'model_aliases'"):
+        find_named_model("twice", models)
+    with pytest.raises(UnknownModelError, match="'twice'"):
+        models.check_aliases()
+    AvailableModels(replace(settings, model_aliases=(("x", "whisper-small"),))).check_aliases()
 
 
 def test_a_changed_model_is_refused_and_not_listed(

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from voxgate._version import __version__
 from voxgate.api import error_responses, generations, models, transcriptions
@@ -25,6 +28,25 @@ BASE = "/api/v1"
 ALIAS = "/v1"
 """The same routes, where OpenAI's and Mistral's clients expect them by default."""
 
+EXPOSED_HEADERS = (
+    *("X-Generation-Id", "X-Request-Id", "X-Voxgate-Model", "X-Voxgate-Warning"),
+    *("Server-Timing", "Retry-After"),
+)
+"""The headers of a response that a page of another site may read."""
+
+WELCOME = f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Voxgate</title>
+<h1>Voxgate {__version__}</h1>
+<p>This server turns speech into text. It has no page for people yet: programs call it.</p>
+<p><a href="/docs">Its API, to read and to try</a></p>
+<p>Clients of OpenRouter and OpenAI use the address <code>{BASE}</code> here, that of Mistral
+<code>/api</code>, each with a key that <code>voxgate keys create --name NAME</code> made.</p>
+</html>
+"""
+
 
 def application(gateway: Gateway) -> FastAPI:
     """Return the application on an open gateway. `/docs` works without a network."""
@@ -36,10 +58,19 @@ def application(gateway: Gateway) -> FastAPI:
         redirect_slashes=False,  # a redirect would send the client's key to the host in 'Host'
     )
     app.add_middleware(TrailingSlash)
+    if gateway.settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=gateway.settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
+            allow_credentials=False,  # keys come in a header, which a page must have been given
+        )
     app.state.gateway = gateway
     error_responses.install_error_handlers(app)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.include_router(_health)
+    app.include_router(_pages)
     for module in (transcriptions, models, generations):
         app.include_router(module.router, prefix=BASE)
         app.include_router(module.router, prefix=ALIAS, include_in_schema=False)
@@ -60,15 +91,23 @@ class TrailingSlash:
         await self._app(scope, receive, send)
 
 
-_health = APIRouter()
+_pages = APIRouter()
 
 
-@_health.get("/healthz", summary="Whether the server takes work", response_model=None)
+@_pages.get("/healthz", summary="Whether the server takes work", response_model=None)
 async def healthz(request: Request) -> Response:
     """200 while it takes work, 503 when it is about to stop."""
     closed = request.app.state.gateway.jobs.closed
     body = {"status": "stopping" if closed else "ok", "version": __version__}
     return error_responses.json_response(json.dumps(body).encode(), 503 if closed else 200)
+
+
+@_pages.get("/", include_in_schema=False, response_model=None)
+async def welcome(request: Request) -> Response:
+    """What this is, for somebody who opens the server's address in a browser."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise HTTPException(404)
+    return HTMLResponse(WELCOME, headers={"Content-Security-Policy": "default-src 'none'"})
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

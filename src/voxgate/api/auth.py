@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from voxgate.errors import SettingsError, VoxgateError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from voxgate.ledger.keys import Key, Keys
     from voxgate.settings import Settings
@@ -21,11 +21,11 @@ async def caller(headers: Mapping[str, str], keys: Keys, settings: Settings) -> 
     """Return the key that a request carries, or None where keys are off.
 
     Raises `VoxgateError` (`authentication`). Where keys are off, raises `VoxgateError`
-    (`permission_denied`) for a page of another site that is open in a browser on this machine: it
-    could read all transcripts through the loopback.
+    (`permission_denied`) for a page of another site that is open in a browser on this machine and
+    is not in `cors_origins`: it could read all transcripts through the loopback.
     """
     if settings.auth == "off":
-        _check_local_page(headers)
+        _check_local_page(headers, settings.cors_origins)
         return None
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
@@ -64,13 +64,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _check_local_page(headers: Mapping[str, str]) -> None:
+def _check_local_page(headers: Mapping[str, str], allowed: Collection[str]) -> None:
     origin = headers.get("origin")
-    same_machine = origin is None or is_loopback(_host(origin))
+    same_machine = origin is None or origin in allowed or is_loopback(_host(origin))
     if not (is_loopback(_host(f"//{headers.get('host', '')}")) and same_machine):
         raise VoxgateError(
             "This server asks for no keys, so it answers to this machine alone: use "
-            "http://127.0.0.1 or http://localhost, and no page of another site.",
+            "http://127.0.0.1 or http://localhost, and no page of a site that VOXGATE_CORS_ORIGINS "
+            "does not name.",
             code="permission_denied",
         )
 

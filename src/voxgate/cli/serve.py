@@ -43,7 +43,9 @@ def serve_command(
     from voxgate.models.catalogue import find_named_model
 
     settings = apply_settings()
-    models = [find_named_model(name, AvailableModels(settings)).name for name in preload or ()]
+    available = AvailableModels(settings)
+    available.check_aliases()
+    models = [find_named_model(name, available).name for name in preload or ()]
     log_to_standard_error()
     server = ApiServer(settings, host=host, port=port, preload=models)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 class AvailableModels(Mapping[str, ModelSpec]):
     """A mapping of names to models, which also looks up aliases: see `names.choose_model`.
 
+    An alias of the settings has precedence over all others, in any case of its letters.
+
     It reads the disk at every call, so a running server finds a model that was just pulled. An
     installed model has precedence over the built-in one that its name or alias stands for. A
     look-up raises `EngineStartError` (`no_endpoints`) for an alias of a family with no model,
-    `ChangedCheckpointError` for files that changed after the installation, and KeyError for any
-    other unknown name.
+    `ChangedCheckpointError` for files that changed after the installation, `UnknownModelError` for
+    an alias of the settings that names no model, and KeyError for any other unknown name.
     """
 
     def __init__(
@@ -39,8 +42,27 @@ class AvailableModels(Mapping[str, ModelSpec]):
     ) -> None:
         self._registry = Registry.open(settings)
         self._built_in = built_in
+        self._aliases = {alias.lower(): name for alias, name in settings.model_aliases}
 
     def __getitem__(self, name: str) -> ModelSpec:
+        target = self._aliases.get(name.lower())
+        if target is None:
+            return self._with_aliases(self._find(name))
+        try:
+            return self._with_aliases(self._find(target))
+        except KeyError:
+            unknown = UnknownModelError.for_name(target, self)
+            raise UnknownModelError(
+                f"'{name}' is '{target}' by 'model_aliases'. {unknown}"
+            ) from None
+
+    def check_aliases(self) -> None:
+        """Raise `UnknownModelError` for an alias of the settings that names no known model."""
+        for alias in self._aliases:
+            with suppress(EngineStartError):  # it is known, and may be installed later
+                self[alias]
+
+    def _find(self, name: str) -> ModelSpec:
         installed = self._registry.list()  # one snapshot, so that record and aliases agree
         try:
             record = names.choose_model(name, installed)
@@ -79,6 +101,12 @@ class AvailableModels(Mapping[str, ModelSpec]):
         chosen = (record for record in usable if record.source != "package")
         newest = max(chosen, key=lambda record: (record.installed_at, record.name), default=None)
         return DEFAULT_MODEL if newest is None else newest.name
+
+    def _with_aliases(self, spec: ModelSpec) -> ModelSpec:
+        """Return the model with the aliases of the settings that stand for it."""
+        known = {spec.name, *spec.aliases}
+        own = (alias for alias, name in self._aliases.items() if known & {name, name.lower()})
+        return replace(spec, aliases=(*spec.aliases, *own))
 
     def _find_built_in(self, name: str) -> ModelSpec | None:
         """Return the built-in model that a name or an alias of its family stands for."""

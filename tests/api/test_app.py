@@ -1,0 +1,68 @@
+"""Browsers at the server: its first page, and pages of other sites."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.api.serving import error_of, recording, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SITE = "https://app.example"
+PREFLIGHT = {
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "authorization,content-type",
+}
+
+
+async def test_a_browser_is_shown_where_the_documentation_is(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        html = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        page = await server.client.get(f"{server.url}/", headers=html)
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+        assert 'href="/docs"' in page.text
+        assert (await server.client.get(f"{server.url}/docs")).status_code == 200
+        program = await server.client.get(f"{server.url}/")
+        assert "/docs" in error_of(program)["message"]
+
+
+async def test_no_page_of_another_site_calls_the_server_by_default(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        answer = await server.post(recording(), headers={"Origin": SITE})
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def test_pages_of_an_allowed_site_call_the_server(tmp_path: Path) -> None:
+    async with serving(tmp_path, cors_origins=(SITE,)) as server:
+        path, origin = "/audio/transcriptions", {"Origin": SITE}
+        asked = await server.client.options(path, headers=origin | PREFLIGHT)
+        assert asked.status_code == 200
+        assert asked.headers["access-control-allow-origin"] == SITE
+        assert "authorization" in asked.headers["access-control-allow-headers"]
+        answer = await server.post(recording(), headers=origin)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == SITE
+        assert "x-generation-id" in answer.headers["access-control-expose-headers"].lower()
+        refused = await server.post({}, headers=origin | {"Authorization": "Bearer nobody"})
+        assert error_of(refused)["code"] == 401
+        assert refused.headers["access-control-allow-origin"] == SITE  # the page reads the error
+        other = await server.client.options(path, headers={"Origin": "https://a.b"} | PREFLIGHT)
+        assert other.status_code == 400
+        assert "access-control-allow-origin" not in other.headers
+
+
+async def test_every_site_is_allowed_without_cookies(tmp_path: Path) -> None:
+    async with serving(tmp_path, cors_origins=("*",)) as server:
+        cookie = {"Origin": SITE, "Cookie": "a=b"}
+        answer = await server.post(recording(), headers=cookie)
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+async def test_without_keys_only_a_named_site_is_served(tmp_path: Path) -> None:
+    async with serving(tmp_path, auth="off", cors_origins=(SITE,)) as server:
+        assert (await server.post(recording(), headers={"Origin": SITE})).status_code == 200
+        other = await server.post(recording(), headers={"Origin": "https://evil.example"})
+        assert error_of(other)["code"] == 403
