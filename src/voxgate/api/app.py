@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from voxgate._version import __version__
 from voxgate.api import error_responses, generations, models, transcriptions
 from voxgate.api.dialects.wire import TranscriptionRequest
+from voxgate.api.request_log import RequestLog
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,8 +49,13 @@ WELCOME = f"""<!doctype html>
 """
 
 
-def application(gateway: Gateway) -> FastAPI:
+def application(gateway: Gateway) -> ASGIApp:
     """Return the application on an open gateway. `/docs` works without a network."""
+    # Around the whole framework, which answers a bug outside its own middleware.
+    return RequestLog(_routes(gateway))
+
+
+def _routes(gateway: Gateway) -> FastAPI:
     app = FastAPIOffline(
         title="Voxgate",
         version=__version__,
@@ -110,14 +116,14 @@ async def welcome(request: Request) -> Response:
     return HTMLResponse(WELCOME, headers={"Content-Security-Policy": "default-src 'none'"})
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     """Answer an invalid query with 400: clients have no error class for 422."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 (it is registered for this class)
     first = error.errors()[0]
     name = str(first["loc"][-1])[:100]
     reason = str(first["msg"]).removeprefix("Input ")
     return error_responses.error_response(
-        UsageError(f"'{name}' in the address: {reason}. Correct it.")
+        request, UsageError(f"'{name}' in the address: {reason}. Correct it.")
     )
 
 

@@ -6,24 +6,30 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from voxgate.api.request_log import RequestEntry
 from voxgate.errors import SettingsError, VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from voxgate.ledger.keys import Key, Keys
+    from starlette.requests import Request
+
+    from voxgate.api.gateway import Gateway
+    from voxgate.ledger.keys import Key
     from voxgate.settings import Settings
 
 MAX_KEY = 200  # characters; a key of this server has 49
 
 
-async def caller(headers: Mapping[str, str], keys: Keys, settings: Settings) -> Key | None:
-    """Return the key that a request carries, or None where keys are off.
+async def caller(request: Request) -> Key | None:
+    """Return the key that a request carries, or None where keys are off. The log gets its name.
 
     Raises `VoxgateError` (`authentication`). Where keys are off, raises `VoxgateError`
     (`permission_denied`) for a page of another site that is open in a browser on this machine and
     is not in `cors_origins`: it could read all transcripts through the loopback.
     """
+    gateway: Gateway = request.app.state.gateway
+    headers, settings = request.headers, gateway.settings
     if settings.auth == "off":
         _check_local_page(headers, settings.cors_origins)
         return None
@@ -34,13 +40,14 @@ async def caller(headers: Mapping[str, str], keys: Keys, settings: Settings) -> 
             "keys create --name NAME` on the server makes one.",
             code="authentication",
         )
-    key = await keys.authenticate(secret.strip()) if len(secret) <= MAX_KEY else None
+    key = await gateway.ledger.keys.authenticate(secret.strip()) if len(secret) <= MAX_KEY else None
     if key is None:
         raise VoxgateError(
             "The key is not valid here: unknown, or revoked. `voxgate keys list` on the server "
             "says which are, `voxgate keys create --name NAME` makes a new one.",
             code="authentication",
         )
+    RequestEntry.of(request.scope).key_name = key.name
     return key
 
 

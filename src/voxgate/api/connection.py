@@ -16,6 +16,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from voxgate.api.error_responses import error_body
+from voxgate.api.request_log import NOTHING, RequestEntry
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class Connection(H11Protocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's own sentence)
         """Answer bytes that are not HTTP, unless a response has begun already."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            address = self.client[0] if self.client else NOTHING
+            RequestEntry(address, code=NOT_HTTP.code).write(NOT_HTTP.status)
             self._socket_transport.write(_BAD_REQUEST)
         if self.cycle:  # its body stays incomplete, and no more of its response can be read
             self.cycle.disconnected, self.cycle.waiting_for_100_continue = True, False

@@ -9,13 +9,13 @@
 from __future__ import annotations
 
 import json
-import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from voxgate.api.request_log import RequestEntry
 from voxgate.errors import BusyError, VoxgateError
 
 if TYPE_CHECKING:
@@ -46,16 +46,15 @@ AVAILABILITY_CODES: dict[Code, str] = {
 }
 """OpenRouter's codes for models that are not available, by ours."""
 
-log = logging.getLogger(__name__)
-
 
 def error_body(error: VoxgateError, model: str | None = None) -> bytes:
     """Return the error as a JSON body, in ASCII."""
     return _body(error.status, error.sentence, error.code, _availability(error, model))
 
 
-def error_response(error: VoxgateError, model: str | None = None) -> Response:
-    """Return the error as a response with its status and headers."""
+def error_response(request: Request, error: VoxgateError, model: str | None = None) -> Response:
+    """Return the error as a response with its status and headers; the log gets its code."""
+    RequestEntry.of(request.scope).code = error.code
     return json_response(error_body(error, model), error.status, error_headers(error))
 
 
@@ -88,9 +87,9 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _bug)
 
 
-async def _voxgate(_: Request, error: Exception) -> Response:
+async def _voxgate(request: Request, error: Exception) -> Response:
     assert isinstance(error, VoxgateError)  # noqa: S101 (for the type checker: it is registered for this class)
-    return error_response(error)
+    return error_response(request, error)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -102,12 +101,13 @@ async def _http(request: Request, error: Exception) -> Response:
     else:
         sentence = str(error.detail)
     name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    RequestEntry.of(request.scope).code = name
     body = _body(error.status_code, sentence, name, None)
     return json_response(body, error.status_code, dict(error.headers or {}))
 
 
 async def _bug(request: Request, _: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path)  # uvicorn logs the traceback
+    RequestEntry.of(request.scope).code = "internal_error"  # uvicorn logs the traceback
     sentence = "The server failed. Its log says why: please report it."
     return json_response(_body(500, sentence, "internal_error", None), 500)
 

@@ -36,7 +36,7 @@ router = APIRouter()
 async def generation(request: Request, id: str) -> Response:  # noqa: A002 (the name on the wire)
     """Status, seconds, cost and attempts of one request that the same key sent."""
     gateway: Gateway = request.app.state.gateway
-    key = await caller(request.headers, gateway.ledger.keys, gateway.settings)
+    key = await caller(request)
     found = await gateway.ledger.generations.find(id, key.hash if key else None)
     if found is None:
         raise VoxgateError(

@@ -77,7 +77,7 @@ async def endpoints(request: Request, model: str) -> Response:
     try:
         spec = await _session(request).resolve(model, folders=False)
     except VoxgateError as error:
-        return error_response(error, model)
+        return error_response(request, error, model)
     fields = ("id", "name", "created", "description", "architecture")
     described = {name: value for name, value in _model(spec).items() if name in fields}
     serving = [] if why_not_installed(spec) else [_endpoint(spec)]
@@ -100,7 +100,7 @@ async def _one(request: Request, name: str, *, wrapped: bool) -> Response:
     try:
         described = _model(await _session(request).resolve(name, folders=False))
     except VoxgateError as error:
-        return error_response(error, name)
+        return error_response(request, error, name)
     return _json({"data": described} if wrapped else described)
 
 

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from voxgate.api.dialects.render import is_json, media_type, render_transcript
 from voxgate.api.disconnect import run_until_disconnect
 from voxgate.api.error_responses import error_body, error_headers
+from voxgate.api.request_log import RequestEntry
 from voxgate.errors import VoxgateError
 
 if TYPE_CHECKING:
@@ -65,16 +66,17 @@ class TranscriptionResponse(Response):
         self._user_agent, self._model = user_agent, _model_header(provider)
         self._started = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the job and send its outcome; stop waiting when the client disconnects."""
         with self._waiting() as deliver:
-            if await run_until_disconnect(self._respond(send), receive):
+            if await run_until_disconnect(self._respond(RequestEntry.of(scope), send), receive):
                 deliver()
 
-    async def _respond(self, send: Send) -> None:
+    async def _respond(self, entry: RequestEntry, send: Send) -> None:
         if self._sends_filler:
             await self._send_filler(send)
         await self._job.done.wait()
+        entry.code = self._job.error.code if self._job.error else entry.code
         with self._spans.measure("render"):
             body, status, content_type, headers = await self._outcome()
         if not self._started:

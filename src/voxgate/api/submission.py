@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from voxgate.api.body.request_body import Upload
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.gateway import Gateway
+    from voxgate.api.request_log import RequestEntry
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
 
@@ -36,14 +37,14 @@ class Submission:
         self,
         gateway: Gateway,
         *,
-        id_: str,
+        entry: RequestEntry,
         owner: str | None,
         parsed: ParsedRequest,
         provider: Provider,
         upload: Upload,
         headers: Mapping[str, str],
     ) -> None:
-        self._gateway, self._id, self._owner = gateway, id_, owner
+        self._gateway, self._entry, self._owner = gateway, entry, owner
         self._parsed, self._upload, self._headers = parsed, upload, headers
         self._provider, self._trace = provider, Trace()
 
@@ -63,10 +64,11 @@ class Submission:
         if job := jobs.find(key):
             upload.close()
             return key, job
-        job = Job(self._id, self._owner, self._trace.spans)
+        job = Job(self._entry.id, self._owner, self._trace.spans)
         try:
             self._provider.admit()  # not for an existing job, which goes on in any case
             jobs.add(key, job, self._transcribe, self._record)
+            self._entry.has_job = True
         except BaseException:
             upload.close()
             raise
@@ -93,14 +95,10 @@ class Submission:
         """Record the outcome. If the ledger fails here, the caller still gets the transcript."""
         error, transcript = job.error, job.transcript
         status = error.status if error else 200
-        log.info(
-            "%s %d %s %s in %.1f s",
-            job.id,
-            status,
-            self._parsed.model,
-            error.code if error else f"{transcript.duration:.1f} s of sound" if transcript else "",
-            job.seconds,
-        )
+        if error:
+            self._entry.code = error.code
+        sound = f"{transcript.duration:.1f} s of sound " if transcript else ""
+        self._entry.write(status, f"{self._parsed.model} {sound}in {job.seconds:.1f} s")
         try:
             await self._gateway.ledger.generations.finish(
                 job.id,
@@ -119,7 +117,7 @@ class Submission:
     def _generation(self) -> Generation:
         headers = self._headers
         return Generation(
-            id=self._id,
+            id=self._entry.id,
             key_hash=self._owner,
             model=self._parsed.model,
             revision=self._provider.revision,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from voxgate.api.dialects.negotiate import negotiate
 from voxgate.api.dialects.parse import parse_request
 from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.api.error_responses import error_response
+from voxgate.api.request_log import RequestEntry
 from voxgate.api.response import TranscriptionResponse
 from voxgate.api.submission import Submission
 from voxgate.errors import VoxgateError
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
     from voxgate.transcript.values import Task
 
-ID_ALPHABET = string.ascii_letters + string.digits
 CLIENT_CLOSED_REQUEST = 499  # never read: the caller closed the connection during the body
 
 OPENAPI_FORM: dict[str, Any] = {
@@ -80,10 +78,10 @@ async def translate(request: Request) -> Response:
 
 async def _respond(request: Request, task: Task) -> Response:
     gateway: Gateway = request.app.state.gateway
-    id_, start_time, spans = new_id(), time.monotonic(), StageTimes()
+    entry, start_time, spans = RequestEntry.of(request.scope), time.monotonic(), StageTimes()
     model = None
     try:
-        key = await caller(request.headers, gateway.ledger.keys, gateway.settings)
+        key = await caller(request)
         owner = key.hash if key else None
         async with gateway.jobs.uploading(owner):
             with spans.measure("body"):
@@ -102,7 +100,7 @@ async def _respond(request: Request, task: Task) -> Response:
         assert body.upload is not None  # noqa: S101 (`parse_request` raises without one)
         submission = Submission(
             gateway,
-            id_=id_,
+            entry=entry,
             owner=owner,
             parsed=parsed,
             provider=provider,
@@ -111,11 +109,10 @@ async def _respond(request: Request, task: Task) -> Response:
         )
         job_key, job = submission.submit()
     except ClientDisconnect:
+        entry.code = "abandoned"
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     except VoxgateError as error:
-        response = error_response(error, model)
-        response.headers["x-request-id"] = id_
-        return response
+        return error_response(request, error, model)
     return TranscriptionResponse(
         jobs=gateway.jobs,
         key=job_key,
@@ -128,12 +125,3 @@ async def _respond(request: Request, task: Task) -> Response:
         spans=spans,
         start_time=start_time,
     )
-
-
-def new_id() -> str:
-    """Return a new generation's id as OpenRouter writes it.
-
-    `gen-stt-<unix seconds>-<20 alphanumerics>`.
-    """
-    letters = "".join(secrets.choice(ID_ALPHABET) for _ in range(20))
-    return f"gen-stt-{int(time.time())}-{letters}"

@@ -1,0 +1,91 @@
+"""`RequestEntry`, the line that the server logs for a request, and `RequestLog`, which writes it.
+
+    ID ADDRESS KEY-NAME METHOD PATH STATUS CODE [MODEL SECONDS]
+
+A transcription is logged when its job ends, which may be after its caller has left. Every other
+request is logged only if it is refused, with its response. A part that a request does not have is
+"-". A line has no speech, no key, and nothing of a query.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import string
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from starlette.datastructures import MutableHeaders
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ID_ALPHABET = string.ascii_letters + string.digits
+REFUSED = 400  # the lowest status of a refusal
+NOTHING = "-"  # stands for a part of a line that a request does not have
+
+log = logging.getLogger(__name__)
+
+
+def new_id() -> str:
+    """Return a new request's id as OpenRouter writes it.
+
+    `gen-stt-<unix seconds>-<20 alphanumerics>`.
+    """
+    letters = "".join(secrets.choice(ID_ALPHABET) for _ in range(20))
+    return f"gen-stt-{int(time.time())}-{letters}"
+
+
+@dataclass(slots=True)
+class RequestEntry:
+    """What is logged of one request. Those who find out its parts set them."""
+
+    address: str = NOTHING
+    method: str = NOTHING
+    path: str = NOTHING
+    id: str = field(default_factory=new_id)
+    key_name: str = NOTHING
+    code: str = NOTHING  # of the error
+    has_job: bool = False  # its job logs it
+
+    @classmethod
+    def create(cls, scope: Scope) -> RequestEntry:
+        """Create the entry of a request, and keep it in the request's state."""
+        address = scope["client"][0] if scope.get("client") else NOTHING
+        # Quoted, because a path may hold line ends.
+        entry = cls(address, scope["method"], quote(scope["path"][:200]))
+        scope.setdefault("state", {})["log_entry"] = entry
+        return entry
+
+    @classmethod
+    def of(cls, scope: Scope) -> RequestEntry:
+        """Return the entry of a request."""
+        entry: RequestEntry = scope["state"]["log_entry"]
+        return entry
+
+    def write(self, status: int, details: str = "") -> None:
+        """Log the request."""
+        parts = (self.id, self.address, self.key_name, self.method, self.path, str(status))
+        log.info("%s", " ".join([*parts, self.code, details]).rstrip())
+
+
+class RequestLog:
+    """Middleware around all others: logs refused requests, and gives their responses their id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request."""
+        entry = RequestEntry.create(scope)
+
+        async def send_and_log(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= REFUSED:
+                MutableHeaders(scope=message).setdefault("x-request-id", entry.id)
+                if not entry.has_job:
+                    entry.write(message["status"])
+            await send(message)
+
+        await self._app(scope, receive, send_and_log)
