@@ -5,6 +5,8 @@
     transcript = voxgate.transcribe("meeting.m4a")
     print(transcript.text)
 
+Where an event loop runs, as in a notebook: `await voxgate.transcribe_async("meeting.m4a")`.
+
 A name is loaded when it is first used, so `import voxgate` alone imports no large library.
 """
 
@@ -18,7 +20,7 @@ from voxgate._version import __version__
 if TYPE_CHECKING:
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.errors import VoxgateError
-    from voxgate.pipeline.blocking import transcribe
+    from voxgate.pipeline.blocking import transcribe, transcribe_async
     from voxgate.pipeline.session import Session
     from voxgate.settings import Settings
     from voxgate.transcript.values import Notice, Options, Segment, Transcript, Word
@@ -35,12 +37,13 @@ __all__ = [
     "Word",
     "__version__",
     "transcribe",
+    "transcribe_async",
 ]
 
 _MODULES = {
     "voxgate.audio.pcm": ("PcmDeclaration",),
     "voxgate.errors": ("VoxgateError",),
-    "voxgate.pipeline.blocking": ("transcribe",),
+    "voxgate.pipeline.blocking": ("transcribe", "transcribe_async"),
     "voxgate.pipeline.session": ("Session",),
     "voxgate.settings": ("Settings",),
     "voxgate.transcript.values": ("Notice", "Options", "Segment", "Transcript", "Word"),

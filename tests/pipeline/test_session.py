@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +21,7 @@ from tests.processes import children, descendants, until
 from tests.sounds import RATE, SAMPLE, encode, sample
 from voxgate import errors
 
-if TYPE_CHECKING:
-    from pathlib import Path
+README = Path(__file__).parents[2] / "README.md"
 
 
 def test_a_recording_to_words_in_one_call() -> None:
@@ -46,8 +47,32 @@ def test_unknown_model_and_language_are_refused_at_once(tmp_path: Path) -> None:
 
 
 async def test_the_blocking_call_is_refused_inside_a_loop() -> None:
-    with pytest.raises(errors.UsageError, match="Session"):
+    with pytest.raises(errors.UsageError, match=r"await voxgate\.transcribe_async"):
         voxgate.transcribe(SAMPLE)
+
+
+def test_the_snippet_for_notebooks_works_where_a_loop_is_running(tmp_path: Path) -> None:
+    """It is typed into `python -m asyncio`, which runs `await` in its loop as Jupyter does."""
+    snippets = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    (snippet,) = (each for each in snippets if "await" in each)
+    shutil.copy(SAMPLE, tmp_path / "meeting.m4a")  # the bytes decide
+    result = subprocess.run(
+        [sys.executable, "-m", "asyncio"],
+        input=snippet,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert "the train stopped outside the city" in result.stdout, result.stderr
+    assert "Error" not in result.stderr
+
+
+async def test_a_call_inside_a_loop_leaves_no_process() -> None:
+    before = set(children(os.getpid()))
+    transcript = await voxgate.transcribe_async(SAMPLE, language="en", times=False)
+    assert "the train stopped outside the city" in transcript.text
+    await until(lambda: set(children(os.getpid())) <= before, "the end of its processes")
 
 
 def test_importing_voxgate_is_light() -> None:
