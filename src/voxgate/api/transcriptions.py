@@ -15,10 +15,11 @@ from voxgate.api.dialects.negotiate import negotiate
 from voxgate.api.dialects.parse import parse_request
 from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.api.error_responses import error_response
+from voxgate.api.models import why_unavailable
 from voxgate.api.request_log import RequestEntry
 from voxgate.api.response import TranscriptionResponse
 from voxgate.api.submission import Submission
-from voxgate.errors import VoxgateError
+from voxgate.errors import EngineStartError, VoxgateError
 from voxgate.pipeline.trace import StageTimes
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ async def _respond(request: Request, task: Task) -> Response:
                 model = parsed.model
                 # Callers must not name folders of this machine.
                 spec = await gateway.session.resolve(model, folders=False)
+                if reason := why_unavailable(spec):
+                    raise EngineStartError(reason, code="no_endpoints")
                 provider = gateway.session.provider(spec)
                 parsed = replace(negotiate(parsed, provider.capabilities), model=provider.name)
             except BaseException:

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Options, Transcript
 
 BUILT_IN_NOTICE = (
-    "{model} is used, the model that comes with Voxgate; -m names another, and "
-    "`voxgate models pull mistralai/Voxtral-Mini-3B-2507` gets Voxtral."
+    "{model} is used, the model that comes with Voxgate; -m names another, and {pull} gets Voxtral."
 )
 NEWEST_NOTICE = "{model} is used, the model that was installed last; -m names another."
 OUTCOMES = ("transcribed", "skipped", "failed", "not begun")
@@ -168,10 +167,12 @@ class LocalBackend:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Transcribe]:
         """Open a session, which starts engines and decoders when they are needed."""
+        from voxgate.models.store.names import pull_advice
         from voxgate.pipeline.session import Session
 
         if self._notice:
-            print_message(self._notice.format(model=self._spec.name))
+            pull = pull_advice("voxtral-mini")
+            print_message(self._notice.format(model=self._spec.name, pull=pull))
         async with Session(self._settings) as session:
             yield partial(session.transcribe, model=self._spec, times=self._times)
 

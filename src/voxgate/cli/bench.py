@@ -16,6 +16,7 @@ import typer
 from voxgate.cli import tables
 from voxgate.cli.streams import print_message, write_output
 from voxgate.errors import EngineError, EngineStartError, UsageError
+from voxgate.installation import Installation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,8 @@ def bench_engine(
         from voxgate.benchmarking.roofline import measure_roofline, roofline_rtf
     except ModuleNotFoundError as error:
         raise EngineStartError(
-            f'Voxtral runs on {error.name}, not installed here: pip install "voxgate[voxtral]".',
+            f"Voxtral runs on {error.name}, not installed here: "
+            f"`{Installation.find().install_extra('voxtral')}`.",
             code="no_endpoints",
         ) from error
     from voxgate.voxtral.checkpoint.directory import open_directory

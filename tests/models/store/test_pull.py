@@ -396,7 +396,7 @@ def test_without_the_client_the_sentence_says_what_to_install(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with raises("no_endpoints", match=r'pip install "voxgate\[voxtral\]"'):
+    with raises("no_endpoints", match=r"pip install 'huggingface-hub<3,>=2\.4'"):
         pull_model(registry, NAME)
 
 

@@ -320,5 +320,5 @@ def test_without_safetensors_the_sentence_says_what_to_install(
     monkeypatch.delitem(
         sys.modules, "voxgate.voxtral.checkpoint.safetensors_file", raising=False
     )  # if it was imported
-    with raises("no_endpoints", match=r'pip install "voxgate\[voxtral\]"'):
+    with raises("no_endpoints", match=r"pip install -e '.*\[voxtral\]'"):
         registry.add(folder)

