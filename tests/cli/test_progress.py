@@ -1,5 +1,5 @@
 from voxgate.cli.progress import SpeedSummary, TranscriptionSpeed, format_clock
-from voxgate.pipeline.job import JobProgress
+from voxgate.pipeline.job import JobPhase, JobProgress
 
 
 def test_clock() -> None:
@@ -13,14 +13,31 @@ def test_clock() -> None:
 def test_a_speed_needs_two_updates() -> None:
     speed = TranscriptionSpeed()
     assert speed.times_real_time is None
-    speed.update(3.0)
+    speed.update(JobProgress(3.0, None))
     assert speed.times_real_time is None
-    assert speed.line(JobProgress(3.0, None)) == "0:03"
-    speed.update(9.0)
+    speed.update(JobProgress(9.0, 60.0))
     assert speed.sound_s == 6.0
-    line = speed.line(JobProgress(9.0, 60.0))
-    assert line.startswith("0:09 of 1:00, ")
-    assert line.endswith(" left")
+    assert speed.line().startswith("0:09 of 1:00, ")
+    assert speed.line().endswith(" left")
+
+
+def test_before_there_is_a_speed_the_phase_and_its_time_are_shown() -> None:
+    speed = TranscriptionSpeed()
+    assert speed.line() == "starting 0:00"
+    said = []
+    phases: tuple[JobPhase, ...] = ("decoding", "loading", "recognising")
+    for phase in phases:
+        speed.update(JobProgress(0.0, 60.0, phase))
+        said.append(speed.line())
+    assert said == ["decoding 0:00", "loading the model 0:00", "recognising 0:00"]
+
+
+def test_loading_is_no_part_of_the_speed() -> None:
+    speed = TranscriptionSpeed()
+    speed.update(JobProgress(0.0, 60.0, "loading"))
+    assert speed.times_real_time is None
+    speed.update(JobProgress(5.0, 60.0))
+    assert speed.sound_s == 0.0  # counted from here
 
 
 def test_the_summary_without_recognition_covers_the_whole_command() -> None:

@@ -200,6 +200,7 @@ def test_a_terminal_shows_that_work_is_in_progress(cli: CliRunner, note: Path) -
         code, out, shown = cli.run_on_terminal("transcribe", *MODEL, note, "--server", server.url)
     assert (code, out) == (0, WORDS)
     assert "note.wav" in shown
+    assert "waiting for the server 0:00" in shown
 
 
 def test_neither_way_loads_what_the_other_needs(cli: CliRunner, note: Path, spoken: Pcm) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -157,6 +158,8 @@ async def test_progress_grows_to_the_whole(decoders: DecoderPool) -> None:
     await run(encode(FOUR, "x.wav"), Scripted(), decoders, Settings(), on_progress=seen.append)
     done = [status.done_s for status in seen]
     assert done == sorted(done)
+    phases = [phase for phase, _ in groupby(status.phase for status in seen)]
+    assert phases == ["decoding", "loading", "recognising"]
     assert seen[-1] == JobProgress(len(FOUR) / RATE, len(FOUR) / RATE)
 
 

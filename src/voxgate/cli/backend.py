@@ -87,7 +87,7 @@ class BatchRun:
         """Transcribe a recording that the output wants, and return its outcome."""
         if not await self._output.wants(recording):
             return "skipped"
-        speed = TranscriptionSpeed()
+        speed = TranscriptionSpeed(self._backend.first_phase)
         with progress_line(recording.name, speed) as on_progress:
             transcript = await transcribe(
                 recording.source,
@@ -135,7 +135,12 @@ class Transcribe(Protocol):
 
 
 class TranscriptionBackend(Protocol):
-    """Where recordings are transcribed. Its constructor raises for a call that it cannot serve."""
+    """Where recordings are transcribed. Its constructor raises for a call that it cannot serve.
+
+    `first_phase` is what a recording waits for before its first progress.
+    """
+
+    first_phase: str
 
     def open(self) -> AbstractAsyncContextManager[Transcribe]:
         """Return a context manager of a function that transcribes one recording."""
@@ -148,6 +153,8 @@ class LocalBackend:
     `UsageError` (`unsupported_language`) or `UsageError` (`unsupported_option`) for an option that
     the model does not support. `times` says whether a format of the call has times.
     """
+
+    first_phase = "starting"
 
     def __init__(
         self, settings: Settings, model: str | None, options: Options, *, times: bool
@@ -184,6 +191,8 @@ class ServerBackend:
 
     Raises `UsageError` for a URL, a key or a PCM declaration that no server accepts.
     """
+
+    first_phase = "waiting for the server"
 
     def __init__(
         self,

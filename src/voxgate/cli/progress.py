@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate.cli.streams import has_terminal, printable
@@ -14,39 +15,54 @@ if TYPE_CHECKING:
 
     from voxgate.pipeline.job import JobProgress
 
+NAME_WIDTH = 20  # leaves room for the bar and the line in 80 columns
+
+PHASES = {"loading": "loading the model"}
+"""How phases are written, where not by their names."""
+
 
 class TranscriptionSpeed:
-    """The speed of one recording since its first progress, so that start-up is not counted."""
+    """The state of one recording, and its speed since the model began, without start-up."""
 
-    def __init__(self) -> None:
+    def __init__(self, phase: str = "starting") -> None:
+        """`phase` is what a recording waits for before its first progress."""
+        self._phase, self._phase_began = phase, time.monotonic()
         self._first: tuple[float, float] | None = None  # seconds of sound, clock
-        self.sound_s = 0.0  # recognised since the first progress
-        self.wall_s = 0.0  # elapsed since the first progress
+        self._status: JobProgress | None = None
+        self.sound_s = 0.0  # recognised since the model began
+        self.wall_s = 0.0  # elapsed since the model began
 
-    def update(self, done_s: float) -> None:
-        """Record that `done_s` seconds of the recording are done now."""
+    def update(self, status: JobProgress) -> None:
+        """Record how much of the recording is done now."""
         now = time.monotonic()
+        self._status = status
+        if status.phase != self._phase:
+            self._phase, self._phase_began = status.phase, now
+        if status.phase != "recognising":
+            return
         if self._first is None:
-            self._first = done_s, now
-        self.sound_s, self.wall_s = done_s - self._first[0], now - self._first[1]
+            self._first = status.done_s, now
+        self.sound_s, self.wall_s = status.done_s - self._first[0], now - self._first[1]
 
     @property
     def times_real_time(self) -> float | None:
         """Seconds of sound per second; None until it is known."""
         return self.sound_s / self.wall_s if self.sound_s > 0 and self.wall_s > 0 else None
 
-    def line(self, status: JobProgress) -> str:
-        """Return the position, the speed and the remaining time."""
-        speed, total_s = self.times_real_time, status.total_s
-        parts = [
-            format_clock(status.done_s)
-            + (f" of {format_clock(total_s)}" if total_s is not None else "")
-        ]
-        if speed is not None:
-            parts.append(f"{speed:.1f} x real time")
-            if total_s is not None:
-                parts.append(f"{format_clock(max(0.0, total_s - status.done_s) / speed)} left")
-        return ", ".join(parts)
+    def line(self) -> str:
+        """Return the position, the speed and the remaining time.
+
+        Before a speed is known, it is the phase and its time: a position would not move.
+        """
+        speed, status = self.times_real_time, self._status
+        if status is None or speed is None:
+            waited = format_clock(time.monotonic() - self._phase_began)
+            return f"{PHASES.get(self._phase, self._phase)} {waited}"
+        position, total_s = format_clock(status.done_s), status.total_s
+        if total_s is None:
+            return f"{position}, {speed:.1f} x real time"
+        left = format_clock(max(0.0, total_s - status.done_s) / speed)
+        return f"{position} of {format_clock(total_s)}, {speed:.1f} x, {left} left"
 
 
 class SpeedSummary:
@@ -85,29 +101,38 @@ def format_clock(seconds: float) -> str:
 def progress_line(name: str, speed: TranscriptionSpeed) -> Iterator[Callable[[JobProgress], None]]:
     """Yield the callback for every `JobProgress`, which draws a progress line on a terminal."""
     if not has_terminal():
-        yield lambda status: speed.update(status.done_s)
+        yield speed.update
         return
 
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
     from rich.table import Column
+    from rich.text import Text
+
+    class LineColumn(ProgressColumn):
+        """The state at each refresh, since a phase may take long without any progress."""
+
+        def render(self, task: Task) -> Text:  # noqa: ARG002 (there is one)
+            return Text(speed.line(), no_wrap=True)
 
     with Progress(
-        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[line]}", markup=False, table_column=Column(no_wrap=True)),
+        SpinnerColumn(),
+        TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH),
+        ),
+        BarColumn(bar_width=14),
+        LineColumn(),
         console=Console(stderr=True),
         transient=True,
     ) as progress:
-        task = progress.add_task(printable(name), total=None, line="starting")
+        task = progress.add_task(printable(Path(name).name or name), total=None)
 
         def on_progress(status: JobProgress) -> None:
-            speed.update(status.done_s)
-            progress.update(
-                task,
-                completed=status.done_s,
-                total=status.total_s,
-                line=speed.line(status),
-            )
+            speed.update(status)
+            # Without a total the bar moves back and forth, as it should before there is a speed.
+            total_s = None if speed.times_real_time is None else status.total_s
+            progress.update(task, completed=status.done_s, total=total_s)
 
         yield on_progress

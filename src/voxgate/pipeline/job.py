@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from voxgate.audio.decoder_process import PcmBlock, RecordingFacts, SpeechProbabilities
 from voxgate.audio.vad import LONGEST_REGION_S, SpeechRules
@@ -44,12 +44,17 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Transcript
 
 
+JobPhase: TypeAlias = Literal["decoding", "loading", "recognising"]
+"""What a recording waits for: its first window; the model, until it begins that window; words."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobProgress:
     """How much of a recording is transcribed, in seconds of its timeline."""
 
     done_s: float  # recognised, or known to contain no speech
     total_s: float | None  # from the header until all is decoded; None where it has no duration
+    phase: JobPhase = "recognising"
 
 
 class TranscriptionJob:
@@ -89,6 +94,7 @@ class TranscriptionJob:
         self._on_progress = on_progress
         self._declared_s: float | None = None
         self._decoded = False
+        self._phase: JobPhase = "decoding"
         self._aligner = (
             None if aligner is None else RecordingAligner(aligner, options.options.language, tenant)
         )
@@ -111,6 +117,9 @@ class TranscriptionJob:
                 async with asyncio.TaskGroup() as group:
                     async for window in self._windows():
                         self._unfinished[window.index] = window.start_s
+                        if self._phase == "decoding":
+                            self._phase = "loading"
+                            self._report()
                         group.create_task(self._finish_window(window, slots))
                 # Whether a window is like its neighbours is known when all are there.
                 if not self._budget.ordered:
@@ -118,6 +127,7 @@ class TranscriptionJob:
             except ExceptionGroup as failures:
                 # When the engine fails, every window fails in the same way: one error is enough.
                 raise failures.exceptions[0] from failures
+            self._phase = "recognising"
             self._report()
             # Hours of speech have 100 000 words: joining them takes seconds.
             return await asyncio.to_thread(self._join)
@@ -181,6 +191,7 @@ class TranscriptionJob:
                 if not self._budget.ordered:
                     await self._fill_holes((recognised, segments))
         del self._unfinished[window.index]
+        self._phase = "recognising"
         self._report()
 
     async def _recognise(self, window: Window, language: str | None) -> Placed:
@@ -188,6 +199,7 @@ class TranscriptionJob:
         audio = self._channels[window.channel].audio(window)
 
         def on_progress(seconds: float) -> None:
+            self._phase = "recognising"
             if window.index in self._unfinished:
                 done_s = window.start_s + seconds  # less, when a part is recognised once more
                 self._unfinished[window.index] = max(self._unfinished[window.index], done_s)
@@ -248,8 +260,9 @@ class TranscriptionJob:
         """Report the progress: everything before the earliest unfinished window is done."""
         decoded_s = self._seconds
         total_s = decoded_s if self._decoded else self._declared_s
-        done_s = min(self._unfinished.values(), default=decoded_s)
-        self._on_progress(JobProgress(done_s, total_s))
+        decoding = self._phase == "decoding"  # whether there was speech until now is not known
+        done_s = 0.0 if decoding else min(self._unfinished.values(), default=decoded_s)
+        self._on_progress(JobProgress(done_s, total_s, self._phase))
 
     def _join(self) -> Transcript:
         in_order = [
