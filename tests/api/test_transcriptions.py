@@ -125,7 +125,6 @@ async def test_channels_are_split_and_tracks_are_chosen(server: Running, form: b
     ("fields", "says"),
     [
         ({"track": "7"}, "no track 7. Its sound tracks are: 1."),
-        ({"track": ""}, "'track' is empty"),
         ({"channels": "separate"}, "'channels' should be 'mix' or 'split'"),
         ({"channels": "split", "max_tokens": 3}, "split channels have a text each"),
     ],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from voxgate.errors import UsageError
+from voxgate.transcript.language import parse_language
 
 if TYPE_CHECKING:
     from voxgate.transcript.values import Options
@@ -31,6 +32,13 @@ class SoundChoice:
     def split(self) -> bool:
         """Whether each channel is recognised by itself."""
         return self.channels == "split"
+
+    @property
+    def track_key(self) -> str | None:
+        """The number of the track, or the code of its language."""
+        if self.track is None or self.track.strip().isdecimal():
+            return self.track and self.track.strip()
+        return parse_language(self.track)
 
     def check(self, options: Options) -> None:
         """Raise `UsageError` (`unsupported_option`) for an option that split texts cannot have."""

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from voxgate.audio.channels import Channels  # noqa: TC001 (pydantic evaluates it)
 from voxgate.api.body.strict_json import parse_json
+from voxgate.audio.channels import Channels  # noqa: TC001 (pydantic evaluates it)
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it)
 

@@ -73,7 +73,7 @@ class DecoderJob:
             offset=source.offset,
             size=source.size,
             pcm=source.pcm,
-            track=source.choice.track,
+            track=source.choice.track_key,
             language=source.choice.language,
             split=source.choice.split,
             max_source_bytes=settings.max_source_bytes,
