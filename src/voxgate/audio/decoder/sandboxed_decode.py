@@ -21,7 +21,7 @@ from voxgate.audio.decoder.sink import MixSink, Sink, SplitSink, audio_too_long
 from voxgate.audio.decoder.timeline import Timeline
 from voxgate.audio.decoder.tracks import describe_tracks
 from voxgate.audio.spool import SAMPLE_RATE
-from voxgate.errors import AudioError
+from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def decode_file(
         sink = (SplitSink if job.split else MixSink)(vads, out_fd, job)
         FileDecoder(job, container, sink).run()
         messages.send(out_fd, messages.FINISHED)
-    except AudioError as error:
+    except (AudioError, UsageError) as error:
         _send_sentence(out_fd, messages.ERROR, error.code, error.sentence)
     except MemoryError:  # av.error.MemoryError is a subclass
         died = AudioError(

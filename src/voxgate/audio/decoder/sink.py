@@ -15,7 +15,7 @@ import numpy as np
 from voxgate.audio.decoder import messages
 from voxgate.audio.decoder.resample import Downmix, Resampler
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
-from voxgate.errors import AudioError
+from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +129,7 @@ class SplitSink(Sink):
         """Set the rate in Hz and the channel names of the blocks that follow."""
         self._flush_resamplers()
         if len(channels) > MAX_CHANNELS:
-            raise AudioError(
+            raise UsageError(
                 f"{self._job.name} has {len(channels)} channels, and at most {MAX_CHANNELS} can be "
                 f"recognised each for itself. Have them mixed, or extract those that matter.",
                 code="unsupported_option",
