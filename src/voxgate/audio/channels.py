@@ -26,7 +26,6 @@ class SoundChoice:
 
     track: str | None = None  # the number of a sound track, from 1, or its language
     channels: Channels = "mix"
-    language: str | None = None  # of the speech: its track is read where none is the main one
 
     @property
     def split(self) -> bool:

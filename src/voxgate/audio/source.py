@@ -43,6 +43,7 @@ class Source:
     size: int | None = None
     pcm: PcmDeclaration | None = None
     choice: SoundChoice = field(default_factory=SoundChoice)
+    language: str | None = None  # of the speech: its track is read where none is the main one
 
     @classmethod
     def open(
@@ -53,6 +54,7 @@ class Source:
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
         choice: SoundChoice | None = None,
+        language: str | None = None,
     ) -> Source:
         """Open a recording. Refuse it at once if it is empty or too large.
 
@@ -73,6 +75,7 @@ class Source:
                 f"{type(recording).__name__}."
             )
         source.pcm, source.choice = pcm, choice or SoundChoice()
+        source.language = language
         source.name = source.name[:MAX_NAME_CHARACTERS]
         try:
             _check_size(source, settings.max_source_bytes)

@@ -118,11 +118,17 @@ class Session:
         if not isinstance(options, AcceptedOptions):
             provider = slot.provider
             options = accept_options(provider.name, provider.capabilities, options or Options())
-        choice = replace(choice or SoundChoice(), language=options.options.language)
+        choice = choice or SoundChoice()
         choice.check(options.options)
         aligner = await self._find_aligner(slot.provider) if times else None
         opened = await asyncio.to_thread(
-            Source.open, source, self.settings, name=name, pcm=pcm, choice=choice
+            Source.open,
+            source,
+            self.settings,
+            name=name,
+            pcm=pcm,
+            choice=choice,
+            language=options.options.language,
         )
         with opened:
             job = TranscriptionJob(

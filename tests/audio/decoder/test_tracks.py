@@ -33,11 +33,14 @@ def film(name: str, languages: list[str], *, default: int | None = None) -> byte
 
 
 async def heard(
-    data: bytes, decoders: DecoderPool, choice: SoundChoice | None = None
+    data: bytes,
+    decoders: DecoderPool,
+    choice: SoundChoice | None = None,
+    language: str | None = None,
 ) -> tuple[int, list[Notice]]:
     """Return the number of the track whose tone is decoded, and the notices."""
     pcm16, notices = b"", list[Notice]()
-    with Source.open(data, Settings(), name="film", choice=choice) as source:
+    with Source.open(data, Settings(), name="film", choice=choice, language=language) as source:
         async for event in decoders.decode(source):
             if isinstance(event, PcmBlock):
                 pcm16 += event.pcm16
@@ -76,7 +79,7 @@ async def test_without_a_flag_it_is_that_of_the_language_else_the_first(
 ) -> None:
     data = film("x.mkv", ["eng", "ger", "fra"])
     for language, number in (("fr", 3), ("de", 2), ("sv", 1), (None, 1)):
-        found, _ = await heard(data, decoders, SoundChoice(language=language))
+        found, _ = await heard(data, decoders, language=language)
         assert found == number
 
 

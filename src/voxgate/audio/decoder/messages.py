@@ -74,7 +74,7 @@ class DecoderJob:
             size=source.size,
             pcm=source.pcm,
             track=source.choice.track_key,
-            language=source.choice.language,
+            language=source.language,
             split=source.choice.split,
             max_source_bytes=settings.max_source_bytes,
             max_duration_s=settings.max_duration_s,
