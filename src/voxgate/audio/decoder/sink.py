@@ -75,8 +75,8 @@ class MixSink(Sink):
     def set_format(self, rate: int, channels: Sequence[str]) -> None:
         """Set the rate in Hz and the channel names of the blocks that follow."""
         self._flush_resamplers()
-        voices = [place for place, name in enumerate(channels) if name != LOW_FREQUENCIES]
-        self._listened = voices[:MAX_CHANNELS] if len(voices) > 1 else []
+        spoken = [place for place, name in enumerate(channels) if name != LOW_FREQUENCIES]
+        self._listened = spoken[:MAX_CHANNELS] if len(spoken) > 1 else []
         self._differ = False
         for vad in self._vads[1:]:
             vad.follow(self._vads[0])
@@ -85,9 +85,9 @@ class MixSink(Sink):
 
     def add(self, block: Samples) -> None:
         """Send one block, [channels, samples] in the current format."""
-        voices = block[self._listened]
-        self._differ = self._differ or differ(voices)
-        sounds = [self._downmix(block), *voices]
+        channels = block[self._listened]
+        self._differ = self._differ or differ(channels)
+        sounds = [self._downmix(block), *channels]
         self._deliver([r(sound) for r, sound in zip(self._resamplers, sounds, strict=True)])
 
     def finish(self) -> None:
@@ -95,7 +95,9 @@ class MixSink(Sink):
         self._flush_resamplers()
         heard = self._vads[0].flush()
         if self._differ:
-            heard = _any([heard, *(vad.flush() for vad in self._vads[1 : 1 + len(self._listened)])])
+            heard = _highest(
+                [heard, *(vad.flush() for vad in self._vads[1 : 1 + len(self._listened)])]
+            )
         self._send(0, self._sent, b"", heard)
 
     def _flush_resamplers(self) -> None:
@@ -110,7 +112,7 @@ class MixSink(Sink):
                 heard.append(vad(sound))
             else:
                 vad.skip(sound)
-        self._send(0, self._sent, sounds[0], _any(heard))
+        self._send(0, self._sent, sounds[0], _highest(heard))
         self._sent += len(sounds[0]) // SAMPLE_BYTES
 
 
@@ -176,7 +178,7 @@ def differ(channels: Samples) -> bool:
     return bool(np.einsum("cs,cs->c", difference, difference).max() > DIFFERENT * energy.max())
 
 
-def _any(heard: Sequence[Heard]) -> Heard:
+def _highest(heard: Sequence[Heard]) -> Heard:
     """Return the mix's levels with the highest of all probabilities."""
     levels_db = heard[0][:, 1]
     return np.stack([np.max([each[:, 0] for each in heard], axis=0), levels_db], axis=1)
