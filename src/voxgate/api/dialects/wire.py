@@ -49,10 +49,6 @@ def _to_text(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
 
-def _blank_to_none(value: Any) -> Any:
-    return None if isinstance(value, str) and value.strip().lower() in {"", "auto"} else value
-
-
 WireText: TypeAlias = Annotated[str, Field(max_length=65_536)]
 WireTexts: TypeAlias = Annotated[list[WireText], BeforeValidator(_to_list), Field(max_length=1000)]
 WireVocabulary: TypeAlias = Annotated[
@@ -98,8 +94,9 @@ class TranscriptionRequest(_WireModel):
 
     model: Annotated[str, Field(min_length=1, max_length=256)]
     input_audio: InputAudio | None = None
-    language: Annotated[WireLanguage | None, BeforeValidator(_blank_to_none)] = Field(
-        None, description="ISO 639-1, e.g. `en`; left to the model when absent."
+    language: WireLanguage | None = Field(
+        None,
+        description="As `en`, `en-US` or `English`; the model detects it without, or by `auto`.",
     )
     response_format: Annotated[ResponseFormat, BeforeValidator(_format_name)] = "json"
     timestamp_granularities: Annotated[
