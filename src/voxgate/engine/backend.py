@@ -1,6 +1,6 @@
 """A loaded model inside an engine's process: the `Backend` and `Scheduler` protocols.
 
-`GroupScheduler` gives the model the windows that wait in one call, as Whisper requires.
+`GroupScheduler` gives the model groups of waiting windows, each in one call, as Whisper requires.
 `BatchScheduler` takes one step for many windows at once, as Voxtral allows.
 """
 
