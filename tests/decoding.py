@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,3 +64,19 @@ async def decode(
     assert facts is not None
     samples = np.frombuffer(b"".join(sound), "<i2")
     return DecodedRecording(facts, samples, tuple(speech), tuple(levels_db), tuple(notices))
+
+
+async def decode_piped(data: bytes, decoders: DecoderPool) -> DecodedRecording:
+    """Decode bytes that arrive through a pipe."""
+    read_fd, write_fd = os.pipe()
+    writer = threading.Thread(target=_fill, args=(write_fd, data))
+    writer.start()
+    with os.fdopen(read_fd, "rb") as pipe:
+        decoded = await decode(pipe, decoders)
+    writer.join()
+    return decoded
+
+
+def _fill(fd: int, data: bytes) -> None:
+    with os.fdopen(fd, "wb") as pipe:
+        pipe.write(data)

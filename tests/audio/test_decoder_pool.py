@@ -290,13 +290,6 @@ async def test_joined_streams_whose_clocks_differ_follow_each_other(decoders: De
         assert "clock_jump" in decoded.codes
 
 
-async def test_a_chain_that_cannot_be_read_further_gives_a_notice(decoders: DecoderPool) -> None:
-    stereo = encode(np.stack([sample(), sample()]), "b.ogg", "-c:a", "libvorbis", "-ar", "44100")
-    decoded = await decode(encode(sample(), "a.ogg", "-c:a", "libvorbis") + stereo, decoders)
-    assert len(decoded.pcm) / RATE == pytest.approx(len(sample()) / RATE, abs=0.1)
-    assert decoded.codes == {"truncated_audio"}
-
-
 async def test_chained_streams_of_different_rates_follow_each_other(decoders: DecoderPool) -> None:
     bare = ("-write_xing", "0", "-id3v2_version", "0")
     data = encode(sample(), "a.mp3", "-ar", "16000", "-b:a", "64k", *bare) + encode(
@@ -305,12 +298,6 @@ async def test_chained_streams_of_different_rates_follow_each_other(decoders: De
     decoded = await decode(data, decoders)
     assert len(decoded.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.2)
     assert lag(decoded.pcm[len(sample()) :], sample()) == pytest.approx(0, abs=0.2)
-
-
-async def test_a_chained_ogg_is_one_recording(decoders: DecoderPool) -> None:
-    data = encode(sample(), "a.ogg", "-c:a", "libvorbis", "-b:a", "48k")
-    decoded = await decode(data + data, decoders)
-    assert len(decoded.pcm) / RATE == pytest.approx(2 * len(sample()) / RATE, abs=0.1)
 
 
 # --- the downmix ---------------------------------------------------------------------------------

@@ -60,8 +60,16 @@ def test_an_overlap_is_kept_once() -> None:
 def test_after_a_clock_reset_frames_follow_each_other() -> None:
     line = timeline()
     line.place(Fraction(0), 100 * RATE)
-    assert line.place(Fraction(0), RATE) == Placement(jumped=True)
-    assert line.place(Fraction(1), RATE) == Placement()
+    assert line.place(Fraction(50), RATE) == Placement(jumped=True)
+    assert line.place(Fraction(51), RATE) == Placement()
+    assert line.position == 102 * RATE
+
+
+def test_a_clock_that_begins_anew_is_another_recording_and_no_jump() -> None:
+    line = timeline(origin=7)
+    line.place(Fraction(7), 100 * RATE)
+    assert line.place(Fraction(7), RATE) == Placement()
+    assert line.place(Fraction(8), RATE) == Placement()
     assert line.position == 102 * RATE
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import struct
 from fractions import Fraction
 
 import pytest
@@ -20,7 +19,17 @@ def test_other_bytes_are_not_a_wav_header(head: bytes) -> None:
     assert WavHeader.parse(head) is None
 
 
-def test_a_header_with_a_rate_of_zero_states_no_duration() -> None:
+@pytest.mark.parametrize(("at", "name"), [(24, "rate"), (32, "block align")])
+def test_a_header_with_a_zero_states_no_duration(at: int, name: str) -> None:
     data = bytearray(encode(sample(), "x.wav", "-bitexact")[:100])
-    data[28:32] = struct.pack("<I", 0)
-    assert WavHeader.parse(bytes(data)) is None
+    data[at : at + 2] = bytes(2)
+    header = WavHeader.parse(bytes(data))
+    assert header is not None
+    assert header.seconds is None, name
+
+
+@pytest.mark.parametrize("name", ["x.w64", "x.wav"])
+def test_sizes_of_64_bits_are_read(name: str) -> None:
+    header = WavHeader.parse(encode(sample(), name, "-rf64", "always")[:4096])
+    assert header is not None
+    assert header.seconds == Fraction(len(sample()), 16_000)

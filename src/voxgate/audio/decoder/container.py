@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import av
 import av.error
 
+from voxgate.audio.decoder.beginning import beginnings
+from voxgate.audio.decoder.duration import (
+    ISO_MEDIA,
+    MATROSKA,
+    container_duration,
+    stated_duration,
+)
 from voxgate.audio.decoder.elementary import ElementaryClock
+from voxgate.audio.decoder.extent import missing_bytes
 from voxgate.audio.decoder.file import PipeFile, RegularFile
 from voxgate.audio.decoder.frame import ChannelNames
 from voxgate.audio.decoder.tracks import choose_track
@@ -39,7 +47,7 @@ FORMATS: Final = (
 """Demuxers that read one file and open nothing else: no playlist, no concat script, no image list,
 no network. FFmpeg refuses any other demuxer that its probe finds."""
 
-ZERO_BASED: Final = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"}
+ZERO_BASED: Final = {ISO_MEDIA, MATROSKA, "avi"}
 """Containers whose timestamps start at zero. In other containers they may start anywhere."""
 
 LIVE_CLOCK_S: Final = 600
@@ -48,10 +56,8 @@ LIVE_CLOCK_S: Final = 600
 ELEMENTARY_STREAMS: Final = {"mp3", "aac", "ac3", "eac3", "loas"}
 """Streams without timestamps. FFmpeg counts packets, so lost packets shift everything after."""
 
-STATES_DURATION: Final = {"wav", "w64", "aiff", "au", "caf", "flac", "wv", "ape", "tta", "avi"} | (
-    ZERO_BASED - {"avi"}
-)
-"""Formats whose header states the duration. FFmpeg guesses the others' from the bit rate."""
+RAW_STREAMS: Final = ELEMENTARY_STREAMS | {"flac", "amr", "dts"}
+"""Streams that FFmpeg reads to the file's end, through the header of another recording."""
 
 FLAC_MIN_BYTES_PER_S: Final = 2
 """A frame of silence takes about 14 bytes, and lasts at most 4 s at 16 kHz."""
@@ -59,11 +65,23 @@ FLAC_MIN_BYTES_PER_S: Final = 2
 HEAD_BYTES: Final = 4096
 """Bytes from the beginning that are examined in addition to FFmpeg's own probe."""
 
+LONG_HEAD_BYTES: Final = 1 << 20
+"""Bytes of a WAV in which its sound must begin, for the size in the header to be examined."""
+
 OPTIONS: Final = {
     "format_whitelist": ",".join(FORMATS),
     "protocol_whitelist": "none",
     "probesize": str(5 << 20),
 }
+
+
+READ_ERRORS: Final = (
+    *(av.error.InvalidDataError, av.error.EOFError, av.error.PatchWelcomeError),
+    av.error.ArgumentError,  # a chained Ogg changes its codec
+)
+
+LOOK_BACK_BYTES: Final = 1 << 16
+"""Of a beginning before a damaged packet: a parser or codec may read over it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,44 +116,25 @@ class Container:
         self.name = name
         self.damaged_packets = 0  # packets that could not be decoded
         self.incomplete = False  # the container could not be read to its end
+        self.end = 0  # position in the file after the last packet that was read
+        self.missing_bytes = 0  # of the container, where it states its size
+        self.rest_bytes = 0  # of sound after the end that a WAV header states, in a pipe
         self._file = file
         self._head = file.head(HEAD_BYTES)
         if not self._head:  # a pipe or device: the size of a file was checked before
             raise AudioError(
                 f"{name} is empty: it ended before its first byte.", code="empty_audio"
             )
-        self._wav = WavHeader.parse(self._head)
+        self._wav = WavHeader.parse(self._head) or self._late_wav_header()
         self._av = self._open(file, pcm)
         self.stream = choose_track(self.tracks, name, track, language)
         self.channel_names = ChannelNames(self.stream.codec_context)
+        self.declared_duration = (  # seconds, the delay included; None where none is stated
+            self._wav.seconds if self._wav else stated_duration(self._av, self.stream, file)
+        )
+        self.facts = self._read_facts()
         # One file, one process, one thread: audio codecs gain nothing from more threads.
         self.stream.codec_context.thread_count = 1
-
-    @property
-    def facts(self) -> ContainerFacts:
-        """The header's facts. A stream may change its rate and channels after the first frame."""
-        codec = self.stream.codec_context
-        declared = self.declared_duration
-        return ContainerFacts(
-            container=self._av.format.name,
-            codec=codec.name,
-            rate=codec.sample_rate,
-            channels=codec.channels,
-            tracks=len(self.tracks),
-            declared_s=None if declared is None else float(declared),
-        )
-
-    @property
-    def declared_duration(self) -> Fraction | None:
-        """The duration in the header, in seconds. None where FFmpeg would only guess it."""
-        if self._wav:
-            return self._wav.seconds
-        name = self._av.format.name
-        if name not in STATES_DURATION and not (name == "mp3" and self._has_xing_tag()):
-            return None
-        if self.stream.duration is not None and self.stream.time_base is not None:
-            return self.stream.duration * self.stream.time_base
-        return None if self._av.duration is None else Fraction(self._av.duration, av.time_base)
 
     def can_hold(self, seconds: float) -> bool:
         """Return whether the file is large enough for sound of this duration.
@@ -148,7 +147,8 @@ class Container:
         if size is None:
             return True
         if self._wav:
-            return size >= seconds * self._wav.bytes_per_second
+            rate = self._wav.bytes_per_second
+            return rate is not None and size >= seconds * rate
         return self._av.format.name != "flac" or size >= seconds * FLAC_MIN_BYTES_PER_S
 
     @property
@@ -168,6 +168,7 @@ class Container:
         `on_lost` is called with the seconds of sound that are missing and that later timestamps do
         not account for.
         """
+        raw = self._av.format.name in RAW_STREAMS
         elementary = self._av.format.name in ELEMENTARY_STREAMS
         clock = ElementaryClock(self._file) if elementary else None
         for packet in self._packets():
@@ -176,6 +177,8 @@ class Container:
             except av.error.MemoryError:
                 raise
             except av.error.FFmpegError:  # for damage, codecs return arbitrary error numbers
+                if raw and self._next_begins_in(packet):
+                    return
                 self.damaged_packets += 1
                 if clock:
                     clock.add_damaged(packet)
@@ -184,6 +187,16 @@ class Container:
                 on_lost(clock.add_decoded(packet))
             yield from frames
 
+    def examine_end(self, whole: RegularFile) -> None:
+        """Compare the file's own size with those that the container states.
+
+        `whole` is the file from this recording's beginning, now that a pipe has ended.
+        """
+        self.missing_bytes = missing_bytes(whole)
+        if self._wav and self._wav.end and isinstance(self._file, PipeFile):
+            exceeded = self._wav.is_exceeded_by(whole)
+            self.rest_bytes = whole.size - self._wav.end if exceeded else 0
+
     def close(self) -> None:
         """Free FFmpeg's resources."""
         self._av.close()
@@ -191,9 +204,22 @@ class Container:
     def _packets(self) -> Iterator[Packet]:
         """Yield the sound track's packets, to the end or to the first one that is unreadable."""
         try:
-            yield from self._av.demux(self.stream)
-        except (av.error.InvalidDataError, av.error.EOFError, av.error.PatchWelcomeError):
+            for packet in self._av.demux(self.stream):
+                self.end = max(self.end, (packet.pos or 0) + packet.size)
+                yield packet
+        except READ_ERRORS:
             self.incomplete = True
+
+    def _next_begins_in(self, packet: Packet) -> bool:
+        """Return whether a packet is damaged because another recording begins there.
+
+        If so, this recording ends before it.
+        """
+        at = packet.pos or 0
+        for position in beginnings(self._file, max(1, at - LOOK_BACK_BYTES), at + packet.size):
+            self.end = position
+            return True
+        return False
 
     def _open(self, file: RegularFile | PipeFile, pcm: PcmDeclaration | None) -> InputContainer:
         options, format_name = dict(OPTIONS), None
@@ -201,12 +227,47 @@ class Container:
             format_name = pcm.encoding
             options["format_whitelist"] = pcm.encoding
             options |= {"sample_rate": str(pcm.rate), "ch_layout": f"{pcm.channels}C"}
-        elif self._wav and isinstance(file, RegularFile) and self._wav.is_exceeded_by(file):
-            options["ignore_length"] = "1"
+        elif self._wav:
+            file = self._sound_of_wav(file, self._wav, options)
         try:
             return av.open(file, "r", format=format_name, options=options, metadata_errors="ignore")
         except av.error.FFmpegError as error:
             raise self._open_error() from error
+
+    def _read_facts(self) -> ContainerFacts:
+        """Return the header's facts. A stream may change its rate and channels later."""
+        codec, declared = self.stream.codec_context, self.declared_duration
+        if declared is None and self._av.format.name in {MATROSKA, "avi"}:  # of the longest track
+            declared = container_duration(self._av)
+        return ContainerFacts(
+            container=self._av.format.name,
+            codec=codec.name,
+            rate=codec.sample_rate,
+            channels=codec.channels,
+            tracks=len(self.tracks),
+            declared_s=None if declared is None else float(declared),
+        )
+
+    def _late_wav_header(self) -> WavHeader | None:
+        """Parse a WAV header whose sound begins after a picture or other metadata."""
+        is_wav = self._head[8:12] == b"WAVE"
+        return WavHeader.parse(self._file.head(LONG_HEAD_BYTES)) if is_wav else None
+
+    def _sound_of_wav(
+        self, file: RegularFile | PipeFile, wav: WavHeader, options: dict[str, str]
+    ) -> RegularFile | PipeFile:
+        """Return the part of the file with the header and all the sound.
+
+        FFmpeg must not look for chunks after the sound: where digital silence follows, it would
+        take each eight zeros for an empty chunk, and read for minutes before the first packet.
+        """
+        exceeded = isinstance(file, RegularFile) and wav.is_exceeded_by(file)
+        if exceeded or wav.end is None:
+            options["ignore_length"] = "1"
+        if wav.is_w64 or not isinstance(file, RegularFile):
+            return file
+        end = file.size if exceeded or wav.end is None else wav.end
+        return file.part(0, end, seekable=False)
 
     @cached_property
     def tracks(self) -> Sequence[AudioStream]:
@@ -257,16 +318,3 @@ class Container:
             if error.start < 500:  # a later error may be a character that is cut at byte 512
                 return unknown
         return unknown if b"\0" in self._head[:512] else "it is text"
-
-    def _has_xing_tag(self) -> bool:
-        """Return whether an MP3's first frame contains the number of frames instead of sound.
-
-        The position of the tag is after the frame's side information, whose size depends on version
-        and channels: http://gabriel.mp3-tech.org/mp3infotag.html. For VBRI it is 36.
-        """
-        start = 0
-        if self._head[:3] == b"ID3":  # the tag's size is in four bytes of seven bits each
-            bits = self._head[6:10]
-            start = 10 + (bits[0] << 21 | bits[1] << 14 | bits[2] << 7 | bits[3])
-        frame = self._file.read_at(start, 40)
-        return any(frame[at : at + 4] in {b"Xing", b"Info", b"VBRI"} for at in (13, 21, 36))

@@ -41,6 +41,10 @@ class _PositionedFile(ABC):
         return None
 
     @abstractmethod
+    def whole(self) -> RegularFile:
+        """Return all bytes as a regular file."""
+
+    @abstractmethod
     def read_at(self, position: int, count: int) -> bytes:
         """Return at most `count` bytes from `position`; no bytes outside of the file."""
 
@@ -52,9 +56,22 @@ class RegularFile(_PositionedFile):
     descriptor may be shared with a caller that reads the same file.
     """
 
-    def __init__(self, fd: int, offset: int, size: int) -> None:
-        self._fd, self._offset = fd, offset
+    def __init__(self, fd: int, offset: int, size: int, *, seekable: bool = True) -> None:
+        self._fd, self._offset, self._seekable = fd, offset, seekable
         self.size: int = size
+
+    def part(self, start: int, end: int, *, seekable: bool = True) -> RegularFile:
+        """Return the bytes [start, end) as a file of their own."""
+        size = min(end, self.size) - start
+        return RegularFile(self._fd, self._offset + start, size, seekable=seekable)
+
+    def whole(self) -> RegularFile:
+        """Return this file."""
+        return self
+
+    def seekable(self) -> bool:
+        """Return whether FFmpeg may seek. If not, it reads straight on, and looks for no footer."""
+        return self._seekable
 
     def read(self, count: int) -> bytes:
         """Return at most `count` bytes; no bytes at the end, or where the file has shrunk."""
@@ -114,6 +131,12 @@ class PipeFile(_PositionedFile):
         """Return at most `count` bytes from `position`, of those that were read from the pipe."""
         count = min(count, self._copied - position)
         return os.pread(self._scratch, count, position) if count > 0 else b""
+
+    def whole(self) -> RegularFile:
+        """Return all bytes of the pipe as a regular file. Wait for the end of the pipe."""
+        while not self._ended:
+            self._copy_block()
+        return RegularFile(self._scratch, 0, self._copied)
 
     def head(self, count: int) -> bytes:
         """Return the first `count` bytes. Wait for all of them, or for the end of the pipe."""

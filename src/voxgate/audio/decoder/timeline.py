@@ -24,6 +24,9 @@ LONGEST_GAP_S = Fraction(600)
 """The longest gap that is believed without a declared end: in joined streams the clock jumps by
 hours."""
 
+RESTART_S = Fraction(1)
+"""A clock that jumps to within this of its origin has begun anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -75,7 +78,8 @@ class Timeline:
         if -OVERLAP_S * self.rate <= gap < 0:
             return Placement(skip=min(-gap, samples))
         self._shift -= gap
-        return Placement(jumped=True)
+        # A clock that begins anew is no error: another recording was appended to the first.
+        return Placement(jumped=abs(timestamp - self.origin) > RESTART_S)
 
     def _is_plausible(self, gap: int) -> bool:
         if self.end is None:
