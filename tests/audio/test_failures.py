@@ -290,3 +290,53 @@ async def test_an_index_that_needs_too_much_memory_is_refused() -> None:
     with pytest.raises(errors.AudioError) as caught:
         await decode(bytes(data), None, settings, name="bad.bin")
     assert caught.value.status in {400, 422}
+
+
+# --- what a sentence names -----------------------------------------------------------------------
+
+
+async def test_encrypted_sound_is_said_to_be_encrypted(decoders: DecoderPool) -> None:
+    key = "00112233445566778899aabbccddeeff"
+    scheme = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", key, "-encryption_kid", key)
+    data = encode(sample(), "x.mp4", "-c:a", "aac", *scheme)
+    assert "is encrypted" in await refusal(data, "not_audio", decoders)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "beginning"),
+    [
+        ("x.webm", ("-c:a", "libopus", "-cluster_time_limit", "1000"), b"\x1f\x43\xb6\x75"),
+        ("x.mp4", ("-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"), b"moof"),
+        ("x.ogg", ("-c:a", "libopus"), b"OggS"),
+    ],
+)
+async def test_a_later_piece_of_a_browsers_recording(
+    name: str, arguments: tuple[str, ...], beginning: bytes, decoders: DecoderPool
+) -> None:
+    data = encode(sample(), name, *arguments)
+    at = data.find(beginning, 4000 if name != "x.mp4" else 0) - 4 * (name == "x.mp4")
+    assert "beginning" in await refusal(data[at:], "truncated_audio", decoders)
+
+
+@pytest.mark.parametrize("before", [b"", b"\x02"])
+async def test_silk_is_named(before: bytes, decoders: DecoderPool) -> None:
+    data = before + b"#!SILK_V3" + bytes(range(256)) * 4
+    assert "Silk" in await refusal(data, "not_audio", decoders, name="bad.bin.amr")
+
+
+async def test_an_mp4_with_a_damaged_index_is_not_said_to_lack_one(decoders: DecoderPool) -> None:
+    data = bytearray(encode(sample(), "x.mp4", "-c:a", "aac"))
+    at = data.find(b"stsd")
+    data[at - 4 : at] = b"\0\0\0\x09"  # the size of a box: smaller than its content
+    assert "index is damaged" in await refusal(bytes(data), "truncated_audio", decoders)
+
+
+async def test_a_nist_sphere_file_is_read(decoders: DecoderPool) -> None:
+    """The format of old speech corpora."""
+    fields = (
+        f"NIST_1A\n   1024\nchannel_count -i 1\nsample_rate -i {RATE}\nsample_n_bytes -i 2\n"
+        f"sample_byte_format -s2 01\nsample_coding -s3 pcm\nsample_count -i {len(sample())}\n"
+        "end_head\n"
+    )
+    decoded = await decode(fields.encode().ljust(1024) + sample().tobytes(), decoders)
+    assert np.array_equal(decoded.pcm, sample())

@@ -21,6 +21,7 @@ from voxgate.audio.decoder.elementary import ElementaryClock
 from voxgate.audio.decoder.extent import missing_bytes
 from voxgate.audio.decoder.file import PipeFile, RegularFile
 from voxgate.audio.decoder.frame import ChannelNames
+from voxgate.audio.decoder.refusal import is_later_piece, later_piece_error, open_error
 from voxgate.audio.decoder.tracks import choose_track
 from voxgate.audio.decoder.wav import WavHeader
 from voxgate.errors import AudioError
@@ -38,11 +39,12 @@ if TYPE_CHECKING:
     Packet: TypeAlias = AnyPacket[AudioStream]
 
 FORMATS: Final = (
-    *("wav", "w64", "aiff", "au", "caf", "voc", "dsf"),
-    *("flac", "wv", "ape", "tta", "tak", "mpc", "mpc8"),
-    *("mp3", "aac", "ac3", "eac3", "dts", "loas", "latm", "amr", "amrnb", "amrwb", "gsm", "spx"),
-    *("ogg", "matroska", "webm", "mov", "mp4", "m4a", "3gp", "3g2", "mj2"),
-    *("avi", "flv", "asf", "mpegts", "mpeg"),
+    *("wav", "w64", "aiff", "au", "caf", "voc", "dsf", "nistsphere", "ircam", "iff", "sox", "pvf"),
+    *("flac", "wv", "ape", "tta", "tak", "mpc", "mpc8", "shn", "qoa", "osq", "mlp", "truehd"),
+    *("mp3", "aac", "ac3", "eac3", "dts", "dtshd", "loas", "latm", "amr", "amrnb", "amrwb", "gsm"),
+    *("spx", "qcp", "act", "dss", "oma", "vqf", "xwma"),
+    *("ogg", "matroska", "webm", "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "nut"),
+    *("avi", "flv", "kux", "asf", "rm", "mxf", "wtv", "mpegts", "mpeg"),
 )
 """Demuxers that read one file and open nothing else: no playlist, no concat script, no image list,
 no network. FFmpeg refuses any other demuxer that its probe finds."""
@@ -114,12 +116,13 @@ class Container:
     ) -> None:
         """`track` and `language` choose the sound track: see `choose_track`."""
         self.name = name
+        self.encrypted_packets = 0
         self.damaged_packets = 0  # packets that could not be decoded
         self.incomplete = False  # the container could not be read to its end
         self.end = 0  # position in the file after the last packet that was read
         self.missing_bytes = 0  # of the container, where it states its size
         self.rest_bytes = 0  # of sound after the end that a WAV header states, in a pipe
-        self._file = file
+        self.file = file
         self._head = file.head(HEAD_BYTES)
         if not self._head:  # a pipe or device: the size of a file was checked before
             raise AudioError(
@@ -143,7 +146,7 @@ class Container:
         one flipped bit can make it a day longer. Where the duration comes from an index, the index
         must be present, and no check is needed.
         """
-        size = self._file.size
+        size = self.file.size
         if size is None:
             return True
         if self._wav:
@@ -170,8 +173,11 @@ class Container:
         """
         raw = self._av.format.name in RAW_STREAMS
         elementary = self._av.format.name in ELEMENTARY_STREAMS
-        clock = ElementaryClock(self._file) if elementary else None
+        clock = ElementaryClock(self.file) if elementary else None
         for packet in self._packets():
+            if packet.has_sidedata("encryption_info"):
+                self.encrypted_packets += 1
+                continue
             try:
                 frames = self.stream.decode(packet)
             except av.error.MemoryError:
@@ -193,7 +199,7 @@ class Container:
         `whole` is the file from this recording's beginning, now that a pipe has ended.
         """
         self.missing_bytes = missing_bytes(whole)
-        if self._wav and self._wav.end and isinstance(self._file, PipeFile):
+        if self._wav and self._wav.end and isinstance(self.file, PipeFile):
             exceeded = self._wav.is_exceeded_by(whole)
             self.rest_bytes = whole.size - self._wav.end if exceeded else 0
 
@@ -216,7 +222,7 @@ class Container:
         If so, this recording ends before it.
         """
         at = packet.pos or 0
-        for position in beginnings(self._file, max(1, at - LOOK_BACK_BYTES), at + packet.size):
+        for position in beginnings(self.file, max(1, at - LOOK_BACK_BYTES), at + packet.size):
             self.end = position
             return True
         return False
@@ -232,7 +238,7 @@ class Container:
         try:
             return av.open(file, "r", format=format_name, options=options, metadata_errors="ignore")
         except av.error.FFmpegError as error:
-            raise self._open_error() from error
+            raise open_error(file, self.name) from error
 
     def _read_facts(self) -> ContainerFacts:
         """Return the header's facts. A stream may change its rate and channels later."""
@@ -251,7 +257,7 @@ class Container:
     def _late_wav_header(self) -> WavHeader | None:
         """Parse a WAV header whose sound begins after a picture or other metadata."""
         is_wav = self._head[8:12] == b"WAVE"
-        return WavHeader.parse(self._file.head(LONG_HEAD_BYTES)) if is_wav else None
+        return WavHeader.parse(self.file.head(LONG_HEAD_BYTES)) if is_wav else None
 
     def _sound_of_wav(
         self, file: RegularFile | PipeFile, wav: WavHeader, options: dict[str, str]
@@ -281,40 +287,11 @@ class Container:
                 f"ffmpeg -i INPUT output.flac",
                 code="not_audio",
             )
+        if is_later_piece(self._head):
+            raise later_piece_error(self.name)
         kinds = ", ".join(sorted({s.type for s in self._av.streams})) or "nothing"
         raise AudioError(
             f"{self.name} has no sound track: it contains {kinds} only. Was the microphone "
             f"recorded?",
             code="no_sound_track",
         )
-
-    def _open_error(self) -> AudioError:
-        if self._head[4:8] == b"ftyp":
-            return AudioError(
-                f"{self.name} is cut off before its index (an MP4 without its 'moov' box), so "
-                f"nothing in it can be decoded. Copy or download it again.",
-                code="truncated_audio",
-            )
-        if self._head[:4] in {b"RIFF", b"OggS", b"fLaC", b"\x1aE\xdf\xa3", b"FORM", b"caff"}:
-            return AudioError(
-                f"{self.name} starts like a recording, but its header is damaged or cut off. "
-                f"Copy or download it again.",
-                code="truncated_audio",
-            )
-        return AudioError(
-            f"{self.name} is not a recording in a supported format: {self._describe_bytes()}. "
-            f"Supported are WAV, MP3, FLAC, M4A, Ogg, Opus, WebM, MP4, MKV, AMR and others; "
-            f"headerless PCM must be declared (--pcm s16le:16000:1).",
-            code="not_audio",
-        )
-
-    def _describe_bytes(self) -> str:
-        if self._head.lstrip().startswith((b"#EXTM3U", b"ffconcat", b"[playlist]")):
-            return "it is a playlist (transcribe the recordings in it instead)"
-        unknown = "its bytes match no known container"
-        try:
-            self._head[:512].decode("utf-8", "strict")
-        except UnicodeDecodeError as error:
-            if error.start < 500:  # a later error may be a character that is cut at byte 512
-                return unknown
-        return unknown if b"\0" in self._head[:512] else "it is text"

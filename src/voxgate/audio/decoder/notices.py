@@ -49,6 +49,12 @@ def part_notices(job: DecoderJob, part: DecodedPart) -> Iterator[tuple[str, str]
                 f"bytes were not read. Give it as a file, not as a pipe."
             ),
         )
+    if container.encrypted_packets:
+        encrypted = counted(container.encrypted_packets, "packet")
+        yield (
+            "damaged_audio",
+            f"{encrypted} of {name} could not be decoded: a part of it is encrypted.",
+        )
     if container.damaged_packets:
         damaged = counted(container.damaged_packets, "damaged packet")
         yield (

@@ -18,6 +18,7 @@ from voxgate.audio.decoder.chain import recordings
 from voxgate.audio.decoder.file import PipeFile, RegularFile
 from voxgate.audio.decoder.frame import to_float32
 from voxgate.audio.decoder.notices import DecodedPart, part_notices
+from voxgate.audio.decoder.refusal import no_sound_error
 from voxgate.audio.decoder.sink import MixSink, Sink, SplitSink, audio_too_long
 from voxgate.audio.decoder.timeline import Timeline
 from voxgate.audio.spool import SAMPLE_RATE
@@ -95,7 +96,7 @@ class FileDecoder:
             start_s += parts[-1].decoded_s
         self._sink.finish()
         if not self._decoded:
-            raise self._no_sound_error(parts[0].container)
+            raise no_sound_error(parts[0].container)
         for part in parts:
             for code, sentence in part_notices(self._job, part):
                 _send_sentence(self._sink.out_fd, messages.NOTICE, code, sentence)
@@ -155,20 +156,6 @@ class FileDecoder:
             raise audio_too_long(
                 self._job.name, limit, f"its header states {declared / 3600:.1f} h"
             )
-
-    def _no_sound_error(self, container: Container) -> AudioError:
-        facts = container.facts
-        if container.damaged_packets:
-            return AudioError(
-                f"Nothing in {self._job.name} can be decoded: all of its {facts.codec} "
-                f"packets are damaged. Copy or download it again.",
-                code="empty_audio",
-            )
-        return AudioError(
-            f"{self._job.name} contains no sound: its {facts.container} header is valid, but "
-            f"no samples follow it. Was the recording stopped immediately?",
-            code="empty_audio",
-        )
 
 
 def _send_sentence(out_fd: int, kind: bytes, code: str, sentence: str) -> None:
