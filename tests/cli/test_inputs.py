@@ -33,7 +33,7 @@ CONTAINERS = {
 
 
 def found(*arguments: Path | str, headerless: bool = False) -> list[str]:
-    recordings, _ = collect_inputs(map(str, arguments), headerless=headerless)
+    recordings = collect_inputs(map(str, arguments), headerless=headerless).recordings
     return [str(recording.relative_path) for recording in recordings]
 
 
@@ -61,7 +61,8 @@ def test_a_recording_is_recognised_by_its_first_bytes(
 )
 def test_other_files_are_skipped(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "thing").write_bytes(data)
-    recordings, failures = collect_inputs([str(tmp_path)], headerless=False)
+    recordings, failures, unread = collect_inputs([str(tmp_path)], headerless=False)
+    assert not unread
     assert not recordings
     assert str(tmp_path) in failures[0].sentence
 
@@ -103,3 +104,35 @@ def test_an_address_is_answered_with_the_line_that_works(address: str) -> None:
     _, _, line = caught.value.sentence.partition("Type: ")
     words = shlex.split(line)
     assert words == ["curl", "-fL", address, "|", "voxgate", "transcribe", "-"]
+
+
+def test_what_looks_like_sound_and_is_not_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    reasons = {
+        "b.pcm": "--pcm s16le",
+        "c.m3u8": "playlist",
+        "d.MID": "notes",
+        "e.aup3": "export its sound",
+        "f.aax": "encrypted",
+        "g.ds2": "dictation machine",
+        "h.3gpp": "no container that is read",
+    }
+    for name in (*reasons, "notes.txt", "cover.jpg", ".i.pcm"):
+        (tmp_path / name).write_bytes(b"some bytes")
+    recordings, failures, unread = collect_inputs([str(tmp_path)], headerless=False)
+    assert [recording.relative_path.name for recording in recordings] == ["a.wav"]
+    assert not failures
+    assert len(unread) == len(reasons)
+    for sentence, (name, reason) in zip(unread, reasons.items(), strict=True):
+        assert f"{tmp_path / name} was not read: " in sentence
+        assert reason in sentence
+
+
+def test_with_pcm_a_file_with_a_header_is_named(tmp_path: Path) -> None:
+    for name in ("a.raw", "b.mp3", "c.txt"):
+        (tmp_path / name).touch()
+    recordings, _, unread = collect_inputs([str(tmp_path)], headerless=True)
+    assert [recording.relative_path.name for recording in recordings] == ["a.raw"]
+    assert unread == [
+        f"{tmp_path / 'b.mp3'} was not read: it has a header: transcribe it without --pcm."
+    ]

@@ -90,6 +90,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
     (given / "monday").mkdir()
     (given / "monday" / "untitled").write_bytes(encode(clip(), "a.ogg"))
     (given / "readme.md").write_text("no recording\n")
+    (given / "tape.pcm").write_bytes(bytes(100))
     (given / "film.mp4").write_bytes(picture_only())
     (given / "broken.wav").write_bytes(b"RIFF\0\0\0\0WAVEnothing that makes sense")
     (given / "locked.wav").write_bytes((given / "talk.wav").read_bytes())
@@ -122,8 +123,9 @@ def test_a_written_file_has_the_permissions_of_any_new_file(folder: Folder) -> N
 
 def test_each_failure_is_one_line(folder: Folder) -> None:
     assert (folder.code, folder.stdout) == (1, "")
-    *errors, summary = folder.errors
+    *errors, unread, summary = folder.errors
     assert len(errors) == 5, errors
+    assert "tape.pcm was not read" in unread
     assert summary == "voxgate: 6 recordings: 2 transcribed, 4 failed."
     for name in ("empty", "no-such.wav", "film.mp4", "broken.wav", "locked.wav"):
         (line,) = (line for line in errors if name in line)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import mimetypes
 import os
 import re
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from voxgate.errors import AudioError, UsageError
 
@@ -19,22 +20,45 @@ if TYPE_CHECKING:
     from voxgate.errors import VoxgateError
 
 MEDIA_SUFFIXES = {
-    *(".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".awb", ".caf", ".dsf"),
-    *(".dts", ".eac3", ".flac", ".gsm", ".m4a", ".m4b", ".mka", ".mp2", ".mp3", ".mpc", ".oga"),
-    *(".ogg", ".opus", ".snd", ".spx", ".tak", ".tta", ".voc", ".w64", ".wav", ".wave", ".weba"),
+    *(".aac", ".ac3", ".act", ".adts", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".awb"),
+    *(".caf", ".dsf", ".dss", ".dts", ".dtshd", ".eac3", ".f4a", ".flac", ".gsm", ".m4a", ".m4b"),
+    *(".m4p", ".m4r", ".mka", ".mlp", ".mp2", ".mp3", ".mpa", ".mpc", ".mpga", ".nist", ".oga"),
+    *(".ogg", ".oma", ".opus", ".osq", ".qcp", ".qoa", ".ra", ".shn", ".silk", ".slk", ".snd"),
+    *(".sph", ".spx", ".tak", ".thd", ".tta", ".voc", ".vqf", ".w64", ".wav", ".wave", ".weba"),
     *(".wma", ".wv"),
-    *(".3g2", ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg"),
-    *(".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"),
+    *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2t", ".m2ts", ".m4v", ".mkv"),
+    *(".mod", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm", ".ogv", ".ogx"),
+    *(".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm", ".wmv", ".wtv"),
 }
 HEADERLESS_SUFFIXES = {*(".alaw", ".pcm", ".raw", ".s16", ".s16le", ".ulaw")}
 """Used only with --pcm."""
+
+UNREAD = {
+    **dict.fromkeys(HEADERLESS_SUFFIXES, "it is headerless: declare it, e.g. --pcm s16le:16000:1"),
+    **dict.fromkeys((".m3u", ".m3u8", ".pls", ".cue", ".xspf", ".asx"), "it is a playlist"),
+    **dict.fromkeys((".mid", ".midi", ".kar", ".rmi"), "it holds notes, not sound"),
+    **dict.fromkeys(
+        (".aup", ".aup3", ".sesx", ".rpp", ".als", ".cpr", ".ptx", ".flp"),
+        "it is the project of a sound editor: export its sound",
+    ),
+    **dict.fromkeys((".aax", ".aaxc", ".aa"), "it is an encrypted audiobook"),
+    **dict.fromkeys((".ds2", ".msv", ".dvf"), "a dictation machine's own codec is not supported"),
+}
+"""Suffixes of what looks like sound in a folder and is not read, with the reason."""
 
 SIGNATURES = (
     *(b"OggS", b"fLaC", b"ID3", b"\x1a\x45\xdf\xa3", b"#!AMR", b"caff", b".snd", b"wvpk", b"MAC "),
     *(b"FLV\x01", b"TTA1", b"tBaK", b"MPCK", b"MP+", b"DSD ", b"riff\x2e\x91\xcf\x11"),
     *(b"Creative Voice File", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x00\x00\x01\xba"),
+    *(b"NIST_1A", b"ajkg", b"qoaf", b"\x02dss", b".RMF\0", b"#!SILK", b"\x02#!SILK"),
+    *(b"\x06\x0e\x2b\x34\x02\x05\x01\x01", b"\xb7\xd8\x00\x20\x37\x49\xda\x11"),
 )
-RIFF_FORMATS = {b"RIFF": (b"WAVE", b"AVI "), b"RF64": (b"WAVE",), b"FORM": (b"AIFF", b"AIFC")}
+RIFF_FORMATS = {
+    b"RIFF": (b"WAVE", b"AVI ", b"QLCM"),
+    b"RF64": (b"WAVE",),
+    b"BW64": (b"WAVE",),
+    b"FORM": (b"AIFF", b"AIFC", b"8SVX"),
+}
 IMAGE_BRANDS = (b"heic", b"heix", b"mif1", b"avif")  # of ISO files without sound
 SNIFF_BYTES = 20
 ADDRESS = re.compile(r"https?://", re.IGNORECASE)
@@ -49,10 +73,24 @@ class InputRecording:
     relative_path: Path  # in an output folder: "note.mp3", or "monday/note.mp3" from a folder
 
 
-def collect_inputs(
-    arguments: Iterable[str], *, headerless: bool, recursive: bool = True
-) -> tuple[list[InputRecording], list[VoxgateError]]:
-    """Return the recordings in order, each once, and the errors of the other arguments.
+class Inputs(NamedTuple):
+    """The recordings in order, each once, and what is none."""
+
+    recordings: list[InputRecording]
+    failures: list[VoxgateError]
+    unread: list[str]  # a sentence for each file in a folder that looks like sound and is not read
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadFile:
+    """A file in a folder that looks like sound and is not read."""
+
+    path: Path
+    reason: str
+
+
+def collect_inputs(arguments: Iterable[str], *, headerless: bool, recursive: bool = True) -> Inputs:
+    """Return the recordings, the errors of the other arguments, and the files that are not read.
 
     With `headerless` (--pcm) folders are searched for raw files, without `recursive` not below
     themselves. Raises `UsageError` for an empty
@@ -60,9 +98,12 @@ def collect_inputs(
     """
     found: dict[tuple[str, Path], InputRecording] = {}
     failures: list[VoxgateError] = []
+    unread: dict[Path, str] = {}
     for argument in arguments:
         for item in _expand(argument, headerless, recursive):
-            if not isinstance(item, InputRecording):
+            if isinstance(item, UnreadFile):
+                unread[item.path] = f"{item.path} was not read: {item.reason}."
+            elif not isinstance(item, InputRecording):
                 failures.append(item)
             elif isinstance(item.source, Path):
                 found.setdefault((os.path.realpath(item.source), item.relative_path), item)
@@ -70,12 +111,12 @@ def collect_inputs(
                 raise UsageError("Standard input can be read once: give '-' once.")
             else:
                 found["-", item.relative_path] = item
-    return list(found.values()), failures
+    return Inputs(list(found.values()), failures, list(unread.values()))
 
 
 def _expand(
     argument: str, headerless: bool, recursive: bool
-) -> Iterator[InputRecording | AudioError]:
+) -> Iterator[InputRecording | UnreadFile | AudioError]:
     if not argument:
         raise UsageError("A recording's name is empty. Was a variable not set?")
     if ADDRESS.match(argument):
@@ -87,12 +128,7 @@ def _expand(
     if argument == "-":
         yield _standard_input()
     elif path.is_dir():
-        yield from _search_folder(
-            path,
-            HEADERLESS_SUFFIXES if headerless else MEDIA_SUFFIXES,
-            sniff=not headerless,
-            recursive=recursive,
-        )
+        yield from _search_folder(path, headerless=headerless, recursive=recursive)
     else:
         yield InputRecording(path, argument, Path(path.name))
 
@@ -111,9 +147,9 @@ def _standard_input() -> InputRecording | AudioError:
 
 
 def _search_folder(
-    folder: Path, extensions: set[str], *, sniff: bool, recursive: bool
-) -> Iterator[InputRecording | AudioError]:
-    """Yield the recordings by name, at any depth if it is `recursive`.
+    folder: Path, *, headerless: bool, recursive: bool
+) -> Iterator[InputRecording | UnreadFile | AudioError]:
+    """Yield the recordings by name, at any depth if it is `recursive`, and what looks like one.
 
     Links to folders are not followed, since they may form a loop.
     """
@@ -122,11 +158,13 @@ def _search_folder(
     for at, folders, files in os.walk(folder, onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
         for path in (Path(at, name) for name in sorted(files) if not name.startswith(".")):
-            if path.is_file() and (
-                path.suffix.lower() in extensions or (sniff and _is_known_signature(path))
-            ):
+            if not path.is_file():
+                continue
+            if _is_recording(path, headerless=headerless):
                 count += 1
                 yield InputRecording(path, str(path), path.relative_to(folder))
+            elif reason := _reason_to_skip(path, headerless=headerless):
+                yield UnreadFile(path, reason)
     for error in unreadable:
         yield AudioError(
             f"The folder {error.filename} cannot be read ({error.strerror}). Give its user read "
@@ -139,6 +177,25 @@ def _search_folder(
             f"file to have it decoded whatever it looks like.",
             code="unreadable_audio",
         )
+
+
+def _is_recording(path: Path, *, headerless: bool) -> bool:
+    suffix = path.suffix.lower()
+    if headerless:
+        return suffix in HEADERLESS_SUFFIXES
+    return suffix in MEDIA_SUFFIXES or (suffix not in UNREAD and _is_known_signature(path))
+
+
+def _reason_to_skip(path: Path, *, headerless: bool) -> str | None:
+    """Return why a file is not read that looks like sound, or None if it does not look so."""
+    suffix = path.suffix.lower()
+    if headerless:
+        has_header = suffix in MEDIA_SUFFIXES
+        return "it has a header: transcribe it without --pcm" if has_header else None
+    kind, _ = mimetypes.guess_type(path.name)
+    looks_like_sound = kind is not None and kind.startswith(("audio/", "video/"))
+    unknown = "its bytes match no container that is read" if looks_like_sound else None
+    return UNREAD.get(suffix, unknown)
 
 
 def _is_known_signature(path: Path) -> bool:

@@ -257,13 +257,15 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     folder_options = FolderOptions(skip_existing, overwrite, name_language)
     folder_options.check_folder(output)
     headerless = declared is not None
-    found, errors = collect_inputs(recordings, headerless=headerless, recursive=recursive)
+    found, errors, unread = collect_inputs(recordings, headerless=headerless, recursive=recursive)
     destination = _choose_output(output, writers, found, folder_options)
 
     for error in errors:
         print_error(error)
     batch = BatchRun(backend, options, declared, choice, destination)
     complete = signals.run_until_signal(batch.run(found)) if found else True
+    for sentence in unread:
+        print_message(sentence)
     if len(found) > 1:
         print_message(batch.summary())
     if figures:
