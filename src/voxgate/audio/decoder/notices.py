@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 MISSING_S = Fraction(1, 2)  # a smaller difference at the end is padding and rounding
 
 
+@dataclass(slots=True)
+class DamagedSpan:
+    """From the first damaged packet of a recording to the last one, in seconds from its start."""
+
+    packets: int = 0
+    start_s: Fraction = Fraction(0)
+    end_s: Fraction = Fraction(0)
+
+    def extend(self, packets: int, start_s: Fraction, end_s: Fraction) -> None:
+        """Extend the span if there are more damaged packets than before, all in this silence."""
+        if packets > self.packets:
+            self.start_s = self.start_s if self.packets else start_s
+            self.packets, self.end_s = packets, end_s
+
+
 @dataclass(frozen=True, slots=True)
 class DecodedPart:
     """A recording that was decoded to its end. Times are in seconds."""
@@ -25,6 +40,7 @@ class DecodedPart:
     start_s: Fraction  # in the file: what the recordings before it lasted
     decoded_s: Fraction
     jumps: int  # of the clock
+    damage: DamagedSpan
 
 
 def part_notices(job: DecoderJob, part: DecodedPart) -> Iterator[tuple[str, str]]:
@@ -55,11 +71,15 @@ def part_notices(job: DecoderJob, part: DecodedPart) -> Iterator[tuple[str, str]
             "damaged_audio",
             f"{encrypted} of {name} could not be decoded: a part of it is encrypted.",
         )
-    if container.damaged_packets:
-        damaged = counted(container.damaged_packets, "damaged packet")
+    if part.damage.packets:
+        start, end = (
+            f"{float(part.start_s + at):.1f} s" for at in (part.damage.start_s, part.damage.end_s)
+        )
+        where = f"at {start}" if start == end else f"between {start} and {end}"
+        damaged = counted(part.damage.packets, "damaged packet")
         yield (
             "damaged_audio",
-            (f"{damaged} of {name} could not be decoded and became silence."),
+            f"{damaged} of {name} could not be decoded and became silence, {where}.",
         )
     if part.jumps:
         yield (

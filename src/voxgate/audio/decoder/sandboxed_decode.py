@@ -17,7 +17,7 @@ from voxgate.audio.decoder import messages
 from voxgate.audio.decoder.chain import recordings
 from voxgate.audio.decoder.file import PipeFile, RegularFile
 from voxgate.audio.decoder.frame import to_float32
-from voxgate.audio.decoder.notices import DecodedPart, part_notices
+from voxgate.audio.decoder.notices import DamagedSpan, DecodedPart, part_notices
 from voxgate.audio.decoder.refusal import no_sound_error
 from voxgate.audio.decoder.sink import MixSink, Sink, SplitSink, audio_too_long
 from voxgate.audio.decoder.timeline import Timeline
@@ -81,6 +81,7 @@ class FileDecoder:
         self._block_samples = 0
         self._format: tuple[int, tuple[str, ...]] | None = None  # rate, channel names
         self._jumps = 0
+        self._damage = DamagedSpan()
         self._decoded = 0  # samples
 
     def run(self, containers: Iterator[Container]) -> None:
@@ -106,12 +107,13 @@ class FileDecoder:
         self._timeline = timeline = Timeline(
             container.facts.rate or SAMPLE_RATE, container.origin, container.declared_duration
         )
-        self._format, self._jumps = None, 0
+        self._format, self._jumps, self._damage = None, 0, DamagedSpan()
         for frame in container.frames(timeline.add_lost):
             self._add_frame(frame, container)
         self._flush()
         decoded_s = Fraction(timeline.position, timeline.rate)
-        return DecodedPart(container, start_s, decoded_s, self._jumps)
+        self._damage.extend(container.damaged_packets, decoded_s, decoded_s)
+        return DecodedPart(container, start_s, decoded_s, self._jumps, self._damage)
 
     def _add_frame(self, frame: AudioFrame, container: Container) -> None:
         """Add one frame at its position, after the silence before it."""
@@ -119,7 +121,13 @@ class FileDecoder:
         if frame_format != self._format:
             self._change_format(frame_format)
         seconds = None if frame.pts is None else frame.pts * Fraction(frame.time_base or 0)
+        before = self._timeline.position
         placement = self._timeline.place(seconds, frame.samples)
+        after = before + placement.silence
+        rate = self._timeline.rate
+        self._damage.extend(
+            container.damaged_packets, Fraction(before, rate), Fraction(after, rate)
+        )
         self._jumps += placement.jumped
         self._decoded += frame.samples
         self._add_silence(placement.silence, len(frame_format[1]))
