@@ -57,7 +57,7 @@ async def test_a_track_that_starts_before_zero_is_not_shifted(decoders: DecoderP
 async def test_flipped_bytes_stop_nothing_and_shift_nothing(
     name: str, codec: str, share: float, decoders: DecoderPool
 ) -> None:
-    """The decoder goes on, the clock is kept, and a warning that names damage names its time."""
+    """The decoder goes on, the clock is kept, and one warning names the damage and its time."""
     data = bytearray(encode(np.tile(sample(), 3), name, "-c:a", codec, "-b:a", "64k"))
     seed = 7
     print(f"seed {seed}")
@@ -68,11 +68,13 @@ async def test_flipped_bytes_stop_nothing_and_shift_nothing(
     assert len(decoded.pcm) / RATE == pytest.approx(3 * LENGTH, abs=0.3)
     third = 0 if share > 0.5 else 2 * len(sample())
     assert lag(decoded.pcm[third : third + len(sample())], sample()) == pytest.approx(0, abs=0.3)
-    for notice in decoded.notices:
-        if notice.code == "damaged_audio":
-            times = [float(time) for time in re.findall(r"([\d.]+) s\b", notice.sentence)]
-            assert all(abs(time - share * 3 * LENGTH) < 2 for time in times), notice.sentence
-            assert times
+    if name == "x.aac" and not decoded.notices:  # FFmpeg passed over one frame of the raw stream
+        return
+    (notice,) = decoded.notices
+    assert notice.code == "damaged_audio"
+    times = [float(time) for time in re.findall(r"([\d.]+) s\b", notice.sentence)]
+    assert times
+    assert abs(times[0] - share * 3 * LENGTH) < 2
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -249,6 +249,7 @@ async def test_a_gap_between_packets_becomes_silence(name: str, decoders: Decode
     after = decoded.pcm[round((second + 3) * RATE) :]
     assert len(decoded.pcm) / RATE == pytest.approx(2 * second + 4, abs=0.1)
     assert lag(after, sample()) == pytest.approx(1.0, abs=0.06)
+    assert decoded.notices == ()  # a recorder may have paused: nothing in the file is damaged
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,10 @@ READ_ERRORS: Final = (
     av.error.ArgumentError,  # a chained Ogg changes its codec
 )
 
+PAUSELESS: Final = {"ogg", "flac"}
+MAX_OVERHEAD_BYTES: Final = 1 << 9
+"""Headers between two packets; a damaged stretch is longer."""
+
 LOOK_BACK_BYTES: Final = 1 << 16
 """Of a beginning before a damaged packet: a parser or codec may read over it."""
 
@@ -122,6 +126,7 @@ class Container:
         self.end = 0  # position in the file after the last packet that was read
         self.missing_bytes = 0  # of the container, where it states its size
         self.rest_bytes = 0  # of sound after the end that a WAV header states, in a pipe
+        self._skipped_bytes = 0  # the most between two packets, since the last gap
         self.file = file
         self._head = file.head(HEAD_BYTES)
         if not self._head:  # a pipe or device: the size of a file was checked before
@@ -193,6 +198,17 @@ class Container:
                 on_lost(clock.add_decoded(packet))
             yield from frames
 
+    def count_gap(self) -> None:
+        """Count a gap between two frames as damage, unless the recorder may have paused there.
+
+        Ogg and FLAC have no pauses. In others the bytes of the gap were skipped, which can be told
+        where no other track lies between.
+        """
+        name, only_track = self._av.format.name, len(self._av.streams) == 1
+        if name in PAUSELESS or (only_track and self._skipped_bytes > MAX_OVERHEAD_BYTES):
+            self.damaged_packets += 1
+        self._skipped_bytes = 0
+
     def examine_end(self, whole: RegularFile) -> None:
         """Compare the file's own size with those that the container states.
 
@@ -211,6 +227,8 @@ class Container:
         """Yield the sound track's packets, to the end or to the first one that is unreadable."""
         try:
             for packet in self._av.demux(self.stream):
+                if self.end:
+                    self._skipped_bytes = max(self._skipped_bytes, (packet.pos or 0) - self.end)
                 self.end = max(self.end, (packet.pos or 0) + packet.size)
                 yield packet
         except READ_ERRORS:

@@ -123,6 +123,8 @@ class FileDecoder:
         seconds = None if frame.pts is None else frame.pts * Fraction(frame.time_base or 0)
         before = self._timeline.position
         placement = self._timeline.place(seconds, frame.samples)
+        if placement.silence and before:
+            container.count_gap()
         after = before + placement.silence
         rate = self._timeline.rate
         self._damage.extend(
