@@ -31,6 +31,13 @@ def test_help_imports_nothing_heavy(cli: CliRunner) -> None:
     assert loaded.isdisjoint(HEAVY)
 
 
+@pytest.mark.parametrize("group", [(), ("models",), ("keys",), ("bench",)])
+def test_help_cuts_no_sentence(cli: CliRunner, group: tuple[str, ...]) -> None:
+    page = cli.run(*group, "-h").stdout
+    assert "..." not in page.partition("\n")[2]
+    assert max(map(len, page.splitlines())) <= 80
+
+
 def test_the_version_is_the_packages(cli: CliRunner) -> None:
     done = cli.run("--version")
     assert (done.returncode, done.stdout) == (0, f"voxgate {__version__}\n")

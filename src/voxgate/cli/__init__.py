@@ -18,12 +18,14 @@ from voxgate.cli.arguments import name_command
 from voxgate.cli.doctor import doctor_command
 from voxgate.cli.engine import engine_command
 from voxgate.cli.exit_codes import exit_on_error
+from voxgate.cli.group import CommandGroup
 from voxgate.cli.peer_options import translate_options
 from voxgate.cli.ps import ps_command, unload_command
 from voxgate.cli.serve import serve_command
 from voxgate.cli.transcribe import transcribe_command
 
 app = typer.Typer(
+    cls=CommandGroup,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # plain help needs no rich, and reads the same in a pipe

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxgate.cli import tables
+from voxgate.cli.group import CommandGroup
 from voxgate.cli.streams import print_message, write_output
 from voxgate.errors import EngineError, EngineStartError, UsageError
 from voxgate.installation import Installation
@@ -35,7 +36,7 @@ FIGURES = ("rtf", "encode_s", "prefill_s", "ms_per_token", "peak_rss_bytes", "lo
 
 SYNTHETIC_MARKER = ".made-for-a-benchmark"  # in a checkpoint that is deleted after the benchmark
 
-bench_app = typer.Typer(name="bench", no_args_is_help=True, rich_markup_mode=None)
+bench_app = typer.Typer(name="bench", cls=CommandGroup, no_args_is_help=True, rich_markup_mode=None)
 
 
 @bench_app.callback()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxgate.cli import signals, tables
+from voxgate.cli.group import CommandGroup
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_message, standard_output, write_output
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 KEY_HEADINGS = ("name", "label", "created", "last used", "state")
 
-keys_app = typer.Typer(name="keys", no_args_is_help=True, rich_markup_mode=None)
+keys_app = typer.Typer(name="keys", cls=CommandGroup, no_args_is_help=True, rich_markup_mode=None)
 
 
 @keys_app.callback()

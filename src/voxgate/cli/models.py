@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxgate.cli import tables, transfers
+from voxgate.cli.group import CommandGroup
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_message, write_output
 from voxgate.errors import ChangedCheckpointError, UsageError
@@ -33,7 +34,7 @@ ModelName = Annotated[
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
-models_app = typer.Typer(name="models", rich_markup_mode=None)
+models_app = typer.Typer(name="models", cls=CommandGroup, rich_markup_mode=None)
 
 
 @models_app.callback(invoke_without_command=True)
