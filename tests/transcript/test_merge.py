@@ -83,6 +83,14 @@ def test_a_transcript_ends_within_the_recording() -> None:
     assert transcript.words[0].end == 60.0
 
 
+def test_times_are_whole_milliseconds_and_lie_in_the_recording() -> None:
+    heard = (Word("a", 1.23456, 1.9999999), Word("b", 2.00049, 2.3456875))
+    transcript = joined(Segment("a b", 1.23456, 2.3456875, heard), duration=2.3456875)
+    assert [(word.start, word.end) for word in transcript.words] == [(1.235, 2.0), (2.0, 2.345)]
+    assert (transcript.segments[0].start, transcript.segments[0].end) == (1.235, 2.345)
+    assert transcript.duration == 2.3456875
+
+
 def test_a_notice_is_kept_once() -> None:
     twice, once = Notice("clock_jump", "The clock jumped."), Notice("loop", "A loop was cut.")
     transcript = join_segments(
@@ -112,6 +120,9 @@ def test_a_joined_transcript_is_monotone_and_joining_it_again_changes_nothing(
     transcript: Transcript,
 ) -> None:
     assert_monotone(transcript.segments, 0.0, transcript.duration)
+    timed_parts: list[Segment | Word] = [*transcript.segments, *transcript.words]
+    for timed in timed_parts:
+        assert (timed.start, timed.end) == (round(timed.start, 3), round(timed.end, 3))
     again = join_segments(
         transcript.segments,
         duration=transcript.duration,

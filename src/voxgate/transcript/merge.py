@@ -7,7 +7,7 @@ the window and the recording. No word is lost, even if its time is unusable.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from voxgate.transcript.align import timed_words
 from voxgate.transcript.spans import monotone
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from voxgate.transcript.spans import Span
     from voxgate.transcript.values import Notice, Segment, Task, Word
+
+
+Timed = TypeVar("Timed", "Segment", "Word")
 
 
 def place_segments(
@@ -48,7 +51,8 @@ def join_segments(
 ) -> Transcript:
     """Join the segments of all windows, in any order, to one transcript.
 
-    The segments come from `place_segments`. `duration` is in seconds of decoded sound. `model`,
+    The segments come from `place_segments`; their times are rounded to milliseconds here, where
+    nothing is computed from them any more. `duration` is in seconds of decoded sound. `model`,
     `revision` and `profile` describe the model that produced them. A notice of several windows is
     kept once.
     """
@@ -56,7 +60,9 @@ def join_segments(
     # window starts. The sort by end puts it first.
     in_order = sorted(segments, key=lambda segment: (segment.start, segment.end))
     return Transcript(
-        segments=_fit_spans(in_order, 0.0, duration),
+        segments=tuple(
+            _rounded(segment, duration) for segment in _fit_spans(in_order, 0.0, duration)
+        ),
         duration=duration,
         model=model,
         language=language,
@@ -125,6 +131,18 @@ def _retimed(segment: Segment, span: Span) -> Segment:
         for word, time in zip(segment.words, times, strict=True)
     )
     return replace(segment, start=start, end=end, words=words)
+
+
+def _rounded(segment: Segment, duration: float) -> Segment:
+    """Round all times to milliseconds, the last ones down: they lie within the recording."""
+    last = round(duration, 3)
+    last = last if last <= duration else round(last - 0.001, 3)
+
+    def milliseconds(timed: Timed) -> Timed:
+        start, end = min(round(timed.start, 3), last), min(round(timed.end, 3), last)
+        return replace(timed, start=start, end=end)
+
+    return replace(milliseconds(segment), words=tuple(map(milliseconds, segment.words)))
 
 
 def truncate_segments(segments: Iterable[Segment], characters: int) -> tuple[Segment, ...]:

@@ -144,7 +144,8 @@ class Notice:
 class Transcript:
     """The words of one recording on one timeline.
 
-    Segments are in order and lie within [0, `duration`]. Those of one channel do not overlap.
+    Segments are in order and lie within [0, `duration`]. Those of one channel do not overlap. Their
+    times and those of their words are whole milliseconds; `duration` is that of the samples.
     """
 
     segments: tuple[Segment, ...]
