@@ -51,7 +51,7 @@ def test_a_narrow_terminal_has_a_line_for_each_value() -> None:
 
 
 def test_facts_are_a_list_and_a_path_is_whole() -> None:
-    folder = "/home/somebody" * 8
+    folder = f"{'/home/somebody' * 5}/model@{COMMIT}"
     sha256 = COMMIT[:32] * 2
     drawn = draw_table(("of the model", "value"), [("folder", folder), ("a.bin", sha256)], 80)
     assert drawn.splitlines() == [f"folder  {folder}", f"a.bin   {sha256[:12]}"]

@@ -198,23 +198,43 @@ def test_a_second_run_skips_what_is_there(cli: CliRunner, spoken: Pcm) -> None:
     assert second.stderr == "voxgate: 2 recordings: 1 transcribed, 1 skipped.\n"
     assert written.stat() == before
     assert (cli.folder / "out" / "b.en.txt").exists()
+    third = cli.run("transcribe", *MODEL, "given/a.wav", *options)
+    assert (third.returncode, third.stderr) == (0, "voxgate: 1 recording: 1 skipped.\n")
 
 
-@pytest.mark.parametrize(("answer", "replaced"), [(b"n\n", False), (b"y\n", True)])
-def test_a_terminal_is_asked_before_transcripts_are_replaced(
-    cli: CliRunner, spoken: Pcm, answer: bytes, *, replaced: bool
-) -> None:
-    write_wav(cli.folder / "a.wav", spoken)
+def test_a_call_of_openai_whisper_is_a_call_of_voxgate(cli: CliRunner, spoken: Pcm) -> None:
+    write_wav(cli.folder / "talk.wav", spoken)
+    done = cli.run(
+        *("talk.wav", "--model", "base", "--language", "English", "--task", "transcribe"),
+        *("--output_dir", "out", "--output_format", "all", "--word_timestamps", "True"),
+        *("--condition_on_previous_text", "False", "--beam_size", "2", "--vad_filter=True"),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    extensions = {writer.extension for writer in WRITERS.values()}
+    assert {path.name for path in (cli.folder / "out").glob("talk*")} == {
+        f"talk{extension}" for extension in extensions
+    }
+    written = json.loads((cli.folder / "out" / "talk.verbose.json").read_text())
+    assert written["language"] == "en"
+    assert "language_probability" not in written  # it was not detected, but named
+    assert len(written["words"]) > 3
+
+
+def test_a_terminal_is_asked_before_transcripts_are_replaced(cli: CliRunner) -> None:
+    """The recording is not there: whoever is allowed to replace its transcript finds that out."""
     (cli.folder / "out").mkdir()
-    (cli.folder / "out" / "a.txt").write_text("mine")
-    call = ("transcribe", *MODEL, "a.wav", "-o", "out")
-    code, _, screen = cli.run_on_terminal(*call, typed=answer)
-    assert "out has 1 of these transcripts already. Replace them?" in screen
-    assert code == (0 if replaced else 1)
-    assert ((cli.folder / "out" / "a.txt").read_text() != "mine") is replaced
-    code, _, screen = cli.run_on_terminal(*call, "--overwrite", typed=b"")
-    assert (code, "Replace" in screen) == (0, False)
-    assert CLIP_WORDS in (cli.folder / "out" / "a.txt").read_text()
+    (cli.folder / "out" / "gone.txt").write_text("mine")
+    call = ("transcribe", *MODEL, "gone.wav", "-o", "out")
+    question = "out has 1 of these transcripts already. Replace them?"
+    for answer, tried in ((b"n\n", False), (b"y\n", True)):
+        code, _, screen = cli.run_on_terminal(*call, typed=answer)
+        assert question in screen
+        assert (code, "no file at gone.wav" in screen) == (1, tried)
+    _, _, screen = cli.run_on_terminal(*call, "--overwrite", typed=b"")
+    assert ("no file at gone.wav" in screen, question in screen) == (True, False)
+    piped = cli.run(*call)
+    assert "no file at gone.wav" in piped.stderr
+    assert question not in piped.stderr
 
 
 def test_a_folder_without_recordings_is_named(cli: CliRunner) -> None:

@@ -81,7 +81,13 @@ class BatchRun:
     def summary(self) -> str:
         """Return how many recordings were transcribed, skipped, not begun, and how many failed."""
         counts = [f"{self._outcomes[name]} {name}" for name in OUTCOMES if self._outcomes[name]]
-        return f"{self._outcomes.total()} recordings: {', '.join(counts)}."
+        noun = "recording" if self._outcomes.total() == 1 else "recordings"
+        return f"{self._outcomes.total()} {noun}: {', '.join(counts)}."
+
+    @property
+    def skipped(self) -> bool:
+        """Whether a recording was skipped."""
+        return self._outcomes["skipped"] > 0
 
     async def _transcribe_one(self, transcribe: Transcribe, recording: InputRecording) -> str:
         """Transcribe a recording that the output wants, and return its outcome."""

@@ -17,7 +17,7 @@ from voxgate.cli.streams import write_output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")  # a terminal shows its first digits
+HASH = re.compile(r"(?<!\S)([0-9a-f]{12})[0-9a-f]{20,}(?!\S)")  # a whole word: not in a path
 COLUMN_FRAME, TABLE_FRAME = 3, 1  # the space around a column and a table, in characters
 GAP = "  "  # between a heading and its value
 

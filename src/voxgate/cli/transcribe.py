@@ -266,7 +266,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     complete = signals.run_until_signal(batch.run(found)) if found else True
     for sentence in unread:
         print_message(sentence)
-    if len(found) > 1:
+    if len(found) > 1 or batch.skipped:
         print_message(batch.summary())
     if figures:
         print_message(batch.speed.sentence())

@@ -55,6 +55,11 @@ def parsed(**fields: Any) -> ParsedRequest:
     )
 
 
+@pytest.mark.parametrize("language", ["en", "EN", "eng", "en-US", "en_US", "English"])
+def test_a_language_is_named_in_any_spelling(language: str) -> None:
+    assert parsed(language=language).options == Options("en")
+
+
 def test_a_capable_model_gets_all_options() -> None:
     negotiated = negotiate(parsed(**EVERYTHING, provider={"require_parameters": True}), ABLE)
     assert negotiated.options == Options(

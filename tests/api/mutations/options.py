@@ -25,7 +25,7 @@ ODD: tuple[Any, ...] = (
 )
 
 PLAIN: dict[str, tuple[Any, ...]] = {
-    "language": ("en", "de", "en-US", "EN", "auto", "", None),
+    "language": ("en", "de", "en-US", "en_US", "EN", "eng", "English", "auto", "", None),
     "response_format": ("json", "verbose_json", "text", "srt", "vtt", {"type": "text"}),
     "timestamp_granularities": (["word"], ["segment", "word"], [], "word"),
     "temperature": (0, 0.5, 2, "0.0"),
