@@ -21,6 +21,8 @@ COMMANDS = {"transcribe", "models"}
         ("-", "--pcm", "s16le:16000"),
         ("note.pcm", "--pcm", "s16le:16000"),
         ("here",),
+        ("-f", "srt", "meeting.m4a"),
+        ("--offline", "--model", "base", "meeting.m4a"),
     ],
 )
 def test_a_path_without_a_command_is_transcribed(
@@ -34,7 +36,17 @@ def test_a_path_without_a_command_is_transcribed(
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--help",), ("models",), ("transcrib", "a.wav"), ("",), ("models.list",)]
+    "arguments",
+    [
+        (),
+        ("--help",),
+        ("models",),
+        ("--frob", "transcribe", "a.wav"),
+        ("transcrib", "a.wav"),
+        ("",),
+        ("models.list",),
+        ("--frob", "x"),
+    ],
 )
 def test_anything_else_stays_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
