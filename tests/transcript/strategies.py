@@ -26,7 +26,16 @@ _OTHER = [
     "สวัสดีครับ",
     "안녕하세요",
 ]
-_ODD = ["x" * 43, "-->", "<i>", "a&b", "👩\u200d👩\u200d👧", "e\u0301" * 50, "a\u00a0" * 3 + "b"]
+_ODD = [
+    "x" * 43,
+    "-->",
+    "<i>",
+    "a&b",
+    "👩\u200d👩\u200d👧",
+    "e\u0301" * 50,
+    "\u0939\u093f" * 30,
+    "a\u00a0" * 3 + "b",
+]
 _WRITTEN = st.sampled_from([*_LATIN, *_OTHER, *_ODD])
 _HOSTILE = st.text(max_size=120) | st.text(
     "a\n\r\t\x00\x0b\x1c\x85\u2028\u00a0\ud800 \u0301-><", max_size=90

@@ -57,6 +57,9 @@ def test_a_long_word_is_cut_without_taking_a_mark_from_its_letter() -> None:
     assert chunks("abcdefg", 3) == ["abc", "def", "g"]
     assert chunks("abce\u0301f", 4) == ["abce\u0301", "f"]
     assert chunks("\u0301" * 9, 4) == ["\u0301" * 9]
+    assert chunks("\u0939\u093f" * 3, 3) == ["\u0939\u093f"] * 3  # a mark with a width
+    assert "".join(chunks("\u093f" * 100, 42)) == "\u093f" * 100
+    assert max(map(columns, chunks("\u093f" * 100, 42))) <= 42
 
 
 def test_a_long_word_is_cut_where_a_line_may_break() -> None:

@@ -140,13 +140,26 @@ def _line_segments(text: str) -> Iterable[str]:
 
 
 def _letters(text: str, limit: int) -> list[str]:
-    """Split one unit into parts of at most `limit` columns; marks follow their letters."""
-    parts = [""]
-    for character in text:
-        if columns(parts[-1] + character) > limit and not category(character).startswith("M"):
+    """Split one unit into parts of at most `limit` columns; marks stay with their letters."""
+    parts, width = [""], 0
+    for letter in _with_marks(text, limit):
+        if width + columns(letter) > limit:
             parts.append("")
-        parts[-1] += character
+            width = 0
+        parts[-1] += letter
+        width += columns(letter)
     return parts
+
+
+def _with_marks(text: str, limit: int) -> list[str]:
+    """Return the letters of a text, each with its marks, of which it has fewer than `limit`."""
+    letters: list[str] = []
+    for character in text:
+        if letters and category(character).startswith("M") and len(letters[-1]) + 1 < limit:
+            letters[-1] += character
+        else:
+            letters.append(character)
+    return letters
 
 
 def _columns(character: str) -> int:
