@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_data_path
 
 from voxgate.errors import SettingsError
+from voxgate.setting_lists import parse_aliases, parse_origins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT_PREFIX = "VOXGATE_"
 DEFAULT_HOME = user_data_path("voxgate")
-ORIGIN_PATTERN = re.compile(r"https?://[^/\s@?#]+")
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
 FOREIGN_VARIABLES = {
     "VOXGATE_AUDIO",  # the tests' and benchmarks' folder of recordings
@@ -173,6 +173,9 @@ _CHOICES = {
 }
 
 
+_LISTS = {"cors_origins": parse_origins, "model_aliases": parse_aliases}
+
+
 def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -242,42 +245,3 @@ def _flag(name: str, value: Any, origin: str) -> bool:
         return flags[str(value).lower()]
     except KeyError:
         raise SettingsError(f"{origin}: '{name}' must be 1 or 0: {value!r}.") from None
-
-
-def _origins(value: Any, origin: str) -> tuple[str, ...]:
-    """Return the sites in a text or a list. An origin has no path: a browser sends none."""
-    listed = value if isinstance(value, list) else str(value).split(",")
-    sites = tuple(str(site).strip().lower() for site in listed if str(site).strip())
-    for site in sites:
-        if site != "*" and not ORIGIN_PATTERN.fullmatch(site):
-            raise SettingsError(
-                f"{origin}: 'cors_origins' must be '*', or sites as https://example.org, without a "
-                f"path or a slash at the end: {site!r}."
-            )
-    return sites
-
-
-def _aliases(value: Any, origin: str) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of an alias and a model's name in a text or a table."""
-    if isinstance(value, str):
-        value = dict(_pair(text, origin) for text in value.split(",") if text.strip())
-    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
-        raise _not_aliases(value, origin)
-    return tuple(value.items())
-
-
-def _pair(text: str, origin: str) -> tuple[str, str]:
-    alias, _, name = (part.strip() for part in text.partition("="))
-    if not (alias and name):
-        raise _not_aliases(text, origin)
-    return alias, name
-
-
-def _not_aliases(value: object, origin: str) -> SettingsError:
-    return SettingsError(
-        f"{origin}: 'model_aliases' must be pairs as 'whisper-1 = openai/whisper-base', with "
-        f"commas between: {value!r}."
-    )
-
-
-_LISTS = {"cors_origins": _origins, "model_aliases": _aliases}

@@ -42,7 +42,7 @@ def test_installed_models_are_listed_after_built_in_ones(
 
 
 def test_an_alias_without_a_model_names_the_pull_command(settings: Settings) -> None:
-    with raises("no_endpoints", match="voxgate models pull mistralai/Voxtral-Mini-3B-2507"):
+    with raises("no_endpoints", match=r"pull mistralai/Voxtral-Mini-3B-2507` \(9\.4 GB\)"):
         find_named_model("voxtral-mini-latest", AvailableModels(settings))
 
 

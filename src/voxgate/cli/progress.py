@@ -27,6 +27,7 @@ class TranscriptionSpeed:
     def __init__(self, phase: str = "starting") -> None:
         """`phase` is what a recording waits for before its first progress."""
         self._phase, self._phase_began = phase, time.monotonic()
+        self._moved = self._phase_began  # when the position last changed
         self._first: tuple[float, float] | None = None  # seconds of sound, clock
         self._status: JobProgress | None = None
         self.sound_s = 0.0  # recognised since the model began
@@ -35,6 +36,8 @@ class TranscriptionSpeed:
     def update(self, status: JobProgress) -> None:
         """Record how much of the recording is done now."""
         now = time.monotonic()
+        if self._status is None or status.done_s > self._status.done_s:
+            self._moved = now
         self._status = status
         if status.phase != self._phase:
             self._phase, self._phase_began = status.phase, now
@@ -61,7 +64,9 @@ class TranscriptionSpeed:
         position, total_s = format_clock(status.done_s), status.total_s
         if total_s is None:
             return f"{position}, {speed:.1f} x real time"
-        left = format_clock(max(0.0, total_s - status.done_s) / speed)
+        # A batch of windows may take minutes: the time that is left runs on meanwhile.
+        left_s = max(0.0, total_s - status.done_s) / speed - (time.monotonic() - self._moved)
+        left = format_clock(max(0.0, left_s))
         return f"{position} of {format_clock(total_s)}, {speed:.1f} x, {left} left"
 
 

@@ -1,0 +1,55 @@
+"""The settings that are lists: from a text with commas, or from a list or table in the file.
+
+`origin` is the variable or the file that a value comes from, for messages.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from voxgate.errors import SettingsError
+
+ORIGIN_PATTERN = re.compile(r"https?://[^/\s@?#]+")
+
+
+def parse_origins(value: Any, origin: str) -> tuple[str, ...]:
+    """Return the sites in a text or a list. An origin has no path: a browser sends none.
+
+    Raises `SettingsError`.
+    """
+    listed = value if isinstance(value, list) else str(value).split(",")
+    sites = tuple(str(site).strip().lower() for site in listed if str(site).strip())
+    for site in sites:
+        if site != "*" and not ORIGIN_PATTERN.fullmatch(site):
+            raise SettingsError(
+                f"{origin}: 'cors_origins' must be '*', or sites as https://example.org, without a "
+                f"path or a slash at the end: {site!r}."
+            )
+    return sites
+
+
+def parse_aliases(value: Any, origin: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of an alias and a model's name in a text or a table.
+
+    Raises `SettingsError`.
+    """
+    if isinstance(value, str):
+        value = dict(_pair(text, origin) for text in value.split(",") if text.strip())
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
+        raise _not_aliases(value, origin)
+    return tuple(value.items())
+
+
+def _pair(text: str, origin: str) -> tuple[str, str]:
+    alias, _, name = (part.strip() for part in text.partition("="))
+    if not (alias and name):
+        raise _not_aliases(text, origin)
+    return alias, name
+
+
+def _not_aliases(value: object, origin: str) -> SettingsError:
+    return SettingsError(
+        f"{origin}: 'model_aliases' must be pairs as 'whisper-1 = openai/whisper-base', with "
+        f"commas between: {value!r}."
+    )
