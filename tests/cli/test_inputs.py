@@ -74,7 +74,7 @@ def test_a_folder_is_searched_at_every_depth_in_order_without_loops(tmp_path: Pa
     (tmp_path / "x" / "round").symlink_to(tmp_path)
     (tmp_path / "broken.wav").symlink_to("nowhere")
     assert found(tmp_path) == ["a.WAV", "b.mp3", "x/c.mp4", "x/y/d.ogg"]
-    shallow, _ = collect_inputs([str(tmp_path)], headerless=False, recursive=False)
+    shallow = collect_inputs([str(tmp_path)], headerless=False, recursive=False).recordings
     assert [recording.name for recording in shallow] == [
         str(tmp_path / "a.WAV"),
         str(tmp_path / "b.mp3"),
