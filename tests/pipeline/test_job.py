@@ -420,3 +420,43 @@ async def test_a_text_with_a_limit_is_not_reviewed(decoders: DecoderPool) -> Non
         encode(FOUR, "x.wav"), provider, decoders, Settings(), options=Options(stop=("word",))
     )
     assert len(provider.windows) == 4
+
+
+LOOP = "thank you " * 8
+
+
+@pytest.mark.parametrize("stays", [False, True])
+async def test_a_loop_is_recognised_once_more_and_marked_if_it_stays(
+    stays: bool, decoders: DecoderPool
+) -> None:
+    def says(number: int, options: Options) -> str:
+        return LOOP if number == 1 and (stays or not options.temperature) else f"window {number}"
+
+    provider = Scripted(says=says, honours=frozenset({"temperature", "seed"}))
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
+    assert [options.temperature for options in provider.options] == [0, 0, 0.4, 0, 0]
+    doubts = [segment.doubt for segment in transcript.segments]
+    codes = [notice.code for notice in transcript.notices]
+    if stays:
+        assert transcript.segments[1].text == LOOP.strip()
+        assert doubts == [None, "repeats itself", None, None]
+        assert codes == ["doubtful_text"]
+        assert "'thank you' again and again" in transcript.notices[0].sentence
+    else:
+        assert transcript.text == "window 0 window 1 window 2 window 3"
+        assert (doubts, codes) == ([None] * 4, [])
+
+
+@pytest.mark.parametrize("limit", [None, 1000])
+async def test_a_loop_that_cannot_be_recognised_otherwise_is_marked(
+    limit: int | None, decoders: DecoderPool
+) -> None:
+    """The model takes no temperature, or the order of the windows counts."""
+    honours = {"max_tokens", "temperature"} if limit else set()
+    provider = Scripted(says=lambda *_: LOOP, honours=frozenset(honours))
+    options = Options(max_tokens=limit)
+    data = encode(FOUR[: len(FOUR) // 4], "x.wav")
+    transcript = await run(data, provider, decoders, Settings(), options=options)
+    assert len(provider.options) == 1
+    assert [segment.doubt for segment in transcript.segments] == ["repeats itself"]
+    assert [notice.code for notice in transcript.notices] == ["doubtful_text"]

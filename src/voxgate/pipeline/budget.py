@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Options, Segment
 
 SEED_BITS = 63
+WARMER = 0.4  # temperature, added where a text went round in a loop: Whisper's own third step
+MAX_TEMPERATURE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,18 @@ def draw_seed(options: Options, capabilities: Capabilities) -> Options:
     if not options.temperature or options.seed is not None or "seed" not in capabilities.options:
         return options
     return replace(options, seed=secrets.randbits(SEED_BITS))
+
+
+def warmer(options: Options, capabilities: Capabilities) -> Options | None:
+    """Return a window's options with more randomness: the same every time, where a seed is taken.
+
+    None where the model takes no temperature: it would write the same again.
+    """
+    if "temperature" not in capabilities.options:
+        return None
+    temperature = min(MAX_TEMPERATURE, options.temperature + WARMER)
+    seed = (options.seed or 0) if "seed" in capabilities.options else None
+    return replace(options, temperature=temperature, seed=seed)
 
 
 def window_seed(seed: int, index: int) -> int:

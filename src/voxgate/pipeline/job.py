@@ -13,11 +13,13 @@ from voxgate.audio.vad import LONGEST_REGION_S, SpeechRules
 from voxgate.fair_queue import FairQueue
 from voxgate.models.capabilities import unused_option_notice
 from voxgate.pipeline.alignment import RecordingAligner
-from voxgate.pipeline.budget import OptionBudget, draw_seed
+from voxgate.pipeline.budget import OptionBudget, draw_seed, warmer
 from voxgate.pipeline.channel import ChannelSound
 from voxgate.pipeline.review import (
     believed,
     holes,
+    loop,
+    marked_loop,
     stray_notice,
     stray_windows,
     trusted,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from voxgate.pipeline.review import Placed
     from voxgate.providers.base import Provider
     from voxgate.settings import Settings
-    from voxgate.transcript.values import Transcript
+    from voxgate.transcript.values import Options, Transcript
 
 
 JobPhase: TypeAlias = Literal["decoding", "loading", "recognising"]
@@ -185,7 +187,8 @@ class TranscriptionJob:
         # windows of the tenant's long one.
         async with slots:
             if not self._budget.spent:
-                recognised, segments = await self._recognise(window, self._budget.options.language)
+                placed = await self._recognise(window, self._budget.options.language)
+                recognised, segments = await self._without_loop(placed)
                 self._budget = self._budget.after(segments, recognised.tokens)
                 self._recognised[window.index] = recognised, segments
                 if not self._budget.ordered:
@@ -194,8 +197,13 @@ class TranscriptionJob:
         self._phase = "recognising"
         self._report()
 
-    async def _recognise(self, window: Window, language: str | None) -> Placed:
-        """Recognise the window and put its segments on the recording's timeline."""
+    async def _recognise(
+        self, window: Window, language: str | None, options: Options | None = None
+    ) -> Placed:
+        """Recognise the window and put its segments on the recording's timeline.
+
+        `options` are others than the budget's.
+        """
         audio = self._channels[window.channel].audio(window)
 
         def on_progress(seconds: float) -> None:
@@ -211,7 +219,7 @@ class TranscriptionJob:
                     window,
                     audio,
                     self._provider,
-                    replace(self._budget.window(window.index), language=language),
+                    replace(options or self._budget.window(window.index), language=language),
                     on_progress=on_progress,
                     trace=self._trace.attempts,
                 )
@@ -221,6 +229,18 @@ class TranscriptionJob:
         times = self._provider.capabilities.times
         segments = await asyncio.to_thread(place_window, recognised, times, self._rules.pad_s)
         return recognised, of_channel(segments, window.channel or None)
+
+    async def _without_loop(self, first: Placed) -> Placed:
+        """Recognise a window whose text goes round in a loop once more; mark it if it stays so."""
+        if (unit := loop(first)) is None:
+            return first
+        window = first[0].window
+        options = warmer(self._budget.window(window.index), self._provider.capabilities)
+        if options is not None and not self._budget.ordered:
+            again = await self._recognise(window, self._budget.options.language, options)
+            if again[1] and loop(again) is None:
+                return again
+        return marked_loop(first, unit)
 
     async def _fill_holes(self, placed: Placed) -> None:
         """Recognise a window's stretches of speech without words, each as a window of its own."""

@@ -1,8 +1,8 @@
-"""What is recognised once more: windows in a strange language, and speech that has no words.
+"""What is recognised once more: loops, windows in a strange language, speech that has no words.
 
-A model decides about each window alone. The detector may show that it left out speech, and the
-window's neighbours that it took it for another language. Both are decided here by values alone; the
-job recognises again what is named.
+A model decides about each window alone. Its text may go round in a loop; the detector may show that
+it left out speech, and the window's neighbours that it took it for another language. All is decided
+here by values alone; the job recognises again what is named.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from voxgate.audio.spool import SAMPLE_RATE
 from voxgate.audio.vad import SpeechRegion
 from voxgate.pipeline.window import main_language
-from voxgate.transcript.values import Notice, Segment, Word
+from voxgate.transcript.repetition import repeated
+from voxgate.transcript.values import REPEATS, Notice, Segment, Word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +93,30 @@ def holes(placed: Placed, times: str, main: str | None) -> list[Hole]:
             expected = recognised.language if segments else main
             found.append(Hole(hole, expected if speech_s < DETECTABLE_S else None))
     return found
+
+
+def loop(placed: Placed) -> str | None:
+    """Return what a window's text says again and again (see `repeated`), or None.
+
+    A text that its engine doubts was decoded again there, in every way that the model has.
+    """
+    _, segments = placed
+    if any(segment.doubt for segment in segments):
+        return None
+    return repeated(" ".join(segment.text for segment in segments))
+
+
+def marked_loop(placed: Placed, unit: str) -> Placed:
+    """Return the window with its text marked as a loop, in which `unit` comes again and again."""
+    recognised, segments = placed
+    what = f"'{unit}' again and again" if unit else "much the same again and again"
+    sentence = (
+        f"From {_clock(recognised.window.start_s)} to {_clock(recognised.window.end_s)} the text "
+        f"says {what}, which may not have been said. Listen there."
+    )
+    notices = (*recognised.notices, Notice("doubtful_text", sentence))
+    marked = tuple(replace(segment, doubt=REPEATS) for segment in segments)
+    return replace(recognised, notices=notices), marked
 
 
 def believed(first: Placed, again: Placed) -> bool:

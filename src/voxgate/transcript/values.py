@@ -110,12 +110,16 @@ class Decoding:
     temperature: float  # of the attempt that gave this text
 
 
+REPEATS, UNLIKELY = "repeats itself", "is unlikely"
+"""Why a text is doubtful."""
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of speech between pauses. `words` is empty when the times of words are unknown.
 
     A doubtful text is one that the model could not improve on: it stays, and `doubt` says why it
-    may not have been said ("repeats itself", "is unlikely").
+    may not have been said, `REPEATS` or `UNLIKELY`.
     """
 
     text: str

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from voxgate.transcript.repetition import MAX_COMPRESSION
+from voxgate.transcript.values import REPEATS, UNLIKELY
 from voxgate.whisper.context import build_context
 from voxgate.whisper.model import BEAM_SIZE, MAX_TOKENS
 
@@ -27,10 +29,8 @@ if TYPE_CHECKING:
     from voxgate.whisper.model import Encoded, Hypothesis, Whisper
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-MAX_COMPRESSION = 2.4  # of the text by zlib; ordinary text of a window has 1.0 to 2.0
 MIN_LOG_PROBABILITY = -1.0  # mean of the tokens
 MIN_NO_SPEECH = 0.6  # the probability from which an unlikely text is silence
-REPEATS, UNLIKELY = "repeats itself", "is unlikely"
 
 
 @dataclass(frozen=True, slots=True)
