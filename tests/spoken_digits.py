@@ -30,6 +30,8 @@ FILES = tuple(  # an engine may have left its quantised weights beside them
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 RATE = 8_000
 HELD_OUT = range(5)  # takes
+BLOCK = 80  # samples: 10 ms
+ROOM_DB = 40  # below a word's loudest 10 ms: quieter than its consonants
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,22 @@ def phrase(
         take = rng.choice(takes)
         if number:
             parts.append(silence(rng.uniform(*gap_s)))
-        start = sum(map(len, parts))
+        at = sum(map(len, parts))
         parts.append(read(take))
-        word = WORDS[int(take.name[0])]
-        said.append(Said(word, start / RATE, (start + len(parts[-1])) / RATE))
+        start, end = heard_in(parts[-1])
+        said.append(Said(WORDS[int(take.name[0])], (at + start) / RATE, (at + end) / RATE))
     return Spoken(np.concatenate([*parts, silence(0.3)]), tuple(said))
+
+
+def heard_in(take: Pcm) -> tuple[int, int]:
+    """Return the samples between which the word of a take is heard.
+
+    Those of some speakers have up to 0.3 s of their room before it: no place of the word.
+    """
+    blocks = take[: len(take) // BLOCK * BLOCK].reshape(-1, BLOCK).astype(np.float64)
+    energy_db = 10 * np.log10(np.square(blocks).mean(axis=1) + 1)
+    loud = np.flatnonzero(energy_db > energy_db.max() - ROOM_DB)
+    return int(loud[0]) * BLOCK, (int(loud[-1]) + 1) * BLOCK
 
 
 def joined(phrases: list[Spoken], pauses_s: list[float]) -> Spoken:
