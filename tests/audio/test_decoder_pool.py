@@ -332,12 +332,11 @@ async def test_speech_is_detected_at_its_position(decoders: DecoderPool) -> None
     assert np.mean(decoded.speech[edge : -edge + 1]) > 0.8
 
 
-@pytest.mark.parametrize("seconds", [600, pytest.param(10_800, marks=pytest.mark.long)])
-async def test_every_sample_of_hours_is_decoded(
-    decoders: DecoderPool, tmp_path: Path, seconds: int
+async def test_every_sample_of_ten_minutes_is_decoded(
+    decoders: DecoderPool, tmp_path: Path
 ) -> None:
-    """All of the decoder runs, with the speech detector."""
-    path = tmp_path / "long.flac"
+    """All of the decoder runs, with the speech detector. Ten hours: tests/pipeline/test_memory."""
+    path, seconds = tmp_path / "long.flac", 600
     subprocess.run(
         [FFMPEG, "-v", "error", "-stream_loop", "-1", "-i", str(SAMPLE), "-t", str(seconds),
          "-c:a", "flac", str(path)],

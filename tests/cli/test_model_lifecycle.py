@@ -185,7 +185,7 @@ async def test_requests_are_refused_until_the_model_is_loaded(
         assert response.json()["text"].split() == spoken.text.split()
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [2, pytest.param(6, marks=pytest.mark.long)])
 async def test_unloading_frees_the_memory(
     cli: CliRunner, model: str, spoken: Spoken, times: int
 ) -> None:

@@ -33,7 +33,7 @@ def corpus(seed: int) -> list[Spoken]:
     return [phrase(rng, speakers[n % len(speakers)], size) for n, size in enumerate(sizes)]
 
 
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [4, pytest.param(2, marks=pytest.mark.long)])
 def test_held_out_digits_and_strings_of_them(cli: CliRunner, every: int) -> None:
     spoken, out = corpus(SEED)[::every], cli.folder / "out"
     for number, each in enumerate(spoken):
