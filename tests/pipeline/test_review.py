@@ -1,4 +1,4 @@
-"""What is recognised once more: windows that stray in language, and speech without words."""
+"""Speech without words, which is recognised once more."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import pytest
 from voxgate.audio.vad import SpeechRegion
 from voxgate.audio.windows import Window
 from voxgate.pipeline.review import (
-    believed,
     holes,
-    stray_windows,
     trusted,
     untranscribed_notice,
     without_repeats,
@@ -45,37 +43,6 @@ def placed(
     timed = tuple(Word("word", start, end) for start, end in words)
     segments = (Segment("word", 0, 30, timed, confidence),) if timed else ()
     return RecognisedWindow(window, (), segments, language, probability, notices, 0), segments
-
-
-def languages(*heard: tuple[str, float | None]) -> list[Placed]:
-    return [placed(language=language, probability=probability) for language, probability in heard]
-
-
-@pytest.mark.parametrize(
-    ("heard", "strays"),
-    [
-        ([("en", 0.9), ("cy", 0.6), ("en", 0.9)], {1: "en"}),
-        ([("en", 0.9), ("de", 0.9), ("en", 0.9)], {}),  # somebody is quoted
-        ([("en", 0.9), ("en", 0.3), ("en", 0.9)], {}),
-        ([("en", 0.5), ("de", 0.9), ("en", 0.9), ("en", 0.9)], {}),  # at the edge, in the main one
-        ([("en", 0.9), ("en", 0.9), ("de", 0.9), ("de", 0.6)], {}),  # the language changes
-        ([("ru", 0.5), ("fr", 0.9), ("fr", 0.9)], {0: "fr"}),
-        ([("en", 0.9), ("en", 0.9), ("cy", 0.6), ("de", 0.9)], {2: "en"}),
-        ([("en", None), ("cy", None), ("en", None)], {}),  # the caller chose, or nothing is known
-        ([("cy", 0.2)], {}),
-        ([], {}),
-    ],
-)
-def test_a_window_strays_when_it_was_hardly_detected_and_its_neighbours_differ(
-    heard: list[tuple[str, float | None]], strays: dict[int, str]
-) -> None:
-    assert stray_windows(languages(*heard)) == strays
-
-
-def test_a_window_without_words_does_not_stray_and_is_no_neighbour() -> None:
-    silent = placed(words=(), language="nn", probability=0.2)
-    windows = [*languages(("en", 0.9)), silent, *languages(("cy", 0.5), ("en", 0.9))]
-    assert stray_windows(windows) == {2: "en"}
 
 
 @pytest.mark.parametrize(
@@ -112,13 +79,6 @@ def test_the_language_of_a_short_hole_is_that_around_it() -> None:
     assert [hole.language for hole in holes(spoken, "word", "de")] == ["en", None]
     assert [hole.language for hole in holes(silent, "word", "de")] == ["de"]
     assert [hole.language for hole in holes(silent, "word", None)] == [None]
-
-
-def test_a_second_text_is_believed_when_it_is_as_likely() -> None:
-    first = placed(confidence=0.6)
-    assert believed(first, placed(confidence=0.7))
-    assert not believed(first, placed(confidence=0.5))
-    assert not believed(first, placed(words=()))
 
 
 def test_a_text_that_the_model_doubts_fills_no_hole() -> None:

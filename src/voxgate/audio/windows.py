@@ -81,6 +81,11 @@ class WindowPlanner:
         if self._regions and settled - self._regions[-1].end > self._long_pause:
             yield self._close(settled)
 
+    def next_start(self, settled: int) -> int:
+        """Return the sample before which no further window begins; `settled` is as in `feed`."""
+        first = self._regions[0].start if self._regions else settled
+        return max(self._end, first - self._margin)
+
     def finish(self, samples: int) -> Iterator[Window]:
         """Yield the last window of a recording of so many samples, if one is open."""
         if self._regions:

@@ -43,6 +43,11 @@ class ChannelSound:
         """Seconds of decoded sound."""
         return self._spool.samples / SAMPLE_RATE
 
+    @property
+    def next_start_s(self) -> float:
+        """The time before which no further window begins; without meaning after `finish`."""
+        return self._planner.next_start(self._detector.settled) / SAMPLE_RATE
+
     def append(self, block: PcmBlock) -> None:
         """Add decoded sound. Raises `SpoolFullError`."""
         self._spool.append(block.pcm16)

@@ -3,47 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from voxgate.audio.decoder_process import PcmBlock, RecordingFacts, SpeechProbabilities
 from voxgate.audio.vad import LONGEST_REGION_S, SpeechRules
 from voxgate.fair_queue import FairQueue
 from voxgate.models.capabilities import unused_option_notice
+from voxgate.pipeline.agreement import believed, stray_notice
 from voxgate.pipeline.alignment import RecordingAligner
-from voxgate.pipeline.budget import OptionBudget, draw_seed, warmer
-from voxgate.pipeline.channel import ChannelSound
-from voxgate.pipeline.review import (
-    believed,
-    holes,
-    loop,
-    marked_loop,
-    stray_notice,
-    stray_windows,
-    trusted,
-    untranscribed_notice,
-    without_repeats,
-)
+from voxgate.pipeline.budget import OptionBudget, draw_seed
+from voxgate.pipeline.final_segments import FinalSegments
+from voxgate.pipeline.recogniser import WindowRecogniser
+from voxgate.pipeline.recording import RecordingSound
+from voxgate.pipeline.review import untranscribed_notice
 from voxgate.pipeline.trace import Trace
-from voxgate.pipeline.window import main_language, place_window, recognise_window
-from voxgate.transcript.merge import join_segments, of_channel, truncate_segments
-from voxgate.transcript.values import Notice
+from voxgate.pipeline.window import main_language
+from voxgate.pipeline.window_order import WindowOrder
+from voxgate.transcript.values import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
+    from collections.abc import Callable, Hashable
 
     from voxgate.audio.decoder_pool import DecoderPool
-    from voxgate.audio.decoder_process import DecoderEvent
     from voxgate.audio.source import Source
     from voxgate.audio.windows import Window
     from voxgate.pipeline.alignment import Aligner
     from voxgate.pipeline.budget import AcceptedOptions
+    from voxgate.pipeline.recogniser import WindowText
     from voxgate.pipeline.review import Placed
     from voxgate.providers.base import Provider
     from voxgate.settings import Settings
-    from voxgate.transcript.values import Options, Transcript
+    from voxgate.transcript.values import Notice, Segment
 
 
 JobPhase: TypeAlias = Literal["decoding", "loading", "recognising"]
@@ -59,11 +50,24 @@ class JobProgress:
     phase: JobPhase = "recognising"
 
 
+@dataclass(frozen=True, slots=True)
+class FinalPiece:
+    """The next segments of a transcript: nothing changes them any more.
+
+    `language` is the one that was asked for, or else the one of the first words, where it was
+    detected.
+    """
+
+    segments: tuple[Segment, ...]
+    language: str | None
+
+
 class TranscriptionJob:
     """One recording's way through the pipeline. Create it once and await `transcript` once.
 
     The decoder runs ahead of the provider: the first window is recognised while the rest is still
-    being decoded. Decoded sound is kept in the spool on disk, not in memory.
+    being decoded. Decoded sound is kept in the spool on disk, not in memory. A window's segments
+    are given out when nothing can change them any more; the transcript is all that was given out.
     """
 
     def __init__(
@@ -79,133 +83,121 @@ class TranscriptionJob:
         tenant: Hashable = None,
         trace: Trace | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
+        on_final: Callable[[FinalPiece], None] = lambda _: None,
     ) -> None:
         """`queue` is shared by all jobs of one provider, fairly between tenants by seconds.
 
         `aligner` finds the times of the words that the provider recognises. `tenant` is the one
         that this job is for. `on_progress` is first called when the first block of sound is
-        decoded.
+        decoded. `on_final` is called with the transcript's segments, in order, each once.
         """
-        self._source, self._provider = source, provider
-        self._queue = queue or FairQueue(provider.capabilities.concurrency)
-        self._tenant = tenant
-        longest_s = min(LONGEST_REGION_S, provider.capabilities.window_s)
-        self._rules = SpeechRules(longest_s)
-        self._trace = trace or Trace()
-        self._decoders, self._settings = decoders, settings
-        self._on_progress = on_progress
-        self._declared_s: float | None = None
-        self._decoded = False
-        self._phase: JobPhase = "decoding"
-        self._aligner = (
-            None if aligner is None else RecordingAligner(aligner, options.options.language, tenant)
+        self._provider = provider
+        self._on_progress, self._on_final = on_progress, on_final
+        rules = SpeechRules(min(LONGEST_REGION_S, provider.capabilities.window_s))
+        trace = trace or Trace()
+        self._sound = RecordingSound(
+            source,
+            decoders,
+            folder=settings.spool_dir,
+            rules=rules,
+            model=provider.capabilities,
+            tenant=tenant,
+            trace=trace,
+            on_sound=self._report,
+        )
+        language = options.options.language
+        self._recogniser = WindowRecogniser(
+            provider,
+            queue=queue or FairQueue(provider.capabilities.concurrency),
+            aligner=RecordingAligner(aligner, language, tenant) if aligner else None,
+            audio=self._sound.audio,
+            padding_s=rules.pad_s,
+            tenant=tenant,
+            trace=trace,
         )
         self._budget = OptionBudget(draw_seed(options.options, provider.capabilities))
-        self._notices = [unused_option_notice(provider.name, name) for name in options.unused]
-        self._recognised: dict[int, Placed] = {}  # window index -> its text
-        self._filled: dict[int, list[Placed]] = {}  # window index -> texts of its holes
-        self._empty: dict[int, list[Window]] = {}  # window index -> holes that stay without words
+        # A semaphore of one admits windows in the order in which they come.
+        limit = 1 if self._budget.ordered else provider.capabilities.concurrency
+        self._slots = asyncio.Semaphore(limit)
+        self._phase: JobPhase = "decoding"
         self._unfinished: dict[int, float] = {}  # window index -> time up to which it is done, s
-        self._channels: dict[int, ChannelSound] = {}
-        self._window_numbers = itertools.count()
+        self._texts: dict[int, WindowText] = {}  # window index -> its text, the newest
+        self._strays: dict[int, Notice] = {}  # window index -> that its language was changed
+        self._orders = defaultdict[int, WindowOrder](WindowOrder)  # by channel
+        self._final = FinalSegments(self._budget.options.stop)
+        self._language = language  # of what is given out
+        self._unused = [unused_option_notice(provider.name, name) for name in options.unused]
 
     async def transcript(self) -> Transcript:
         """Transcribe the recording. Raises `VoxgateError`."""
-        # A semaphore of one admits windows in the order in which they come.
-        limit = 1 if self._budget.ordered else self._provider.capabilities.concurrency
-        slots = asyncio.Semaphore(limit)
-        with contextlib.ExitStack() as self._open:
+        with self._sound:
             try:
-                async with asyncio.TaskGroup() as group:
-                    async for window in self._windows():
-                        self._unfinished[window.index] = window.start_s
-                        if self._phase == "decoding":
-                            self._phase = "loading"
-                            self._report()
-                        group.create_task(self._finish_window(window, slots))
-                # Whether a window is like its neighbours is known when all are there.
-                if not self._budget.ordered:
-                    await self._correct_strays(slots)
+                async with asyncio.TaskGroup() as self._tasks:
+                    async for window in self._sound.windows():
+                        self._begin(window)
+                    self._advance()
             except ExceptionGroup as failures:
                 # When the engine fails, every window fails in the same way: one error is enough.
                 raise failures.exceptions[0] from failures
             self._phase = "recognising"
             self._report()
-            # Hours of speech have 100 000 words: joining them takes seconds.
             return await asyncio.to_thread(self._join)
 
-    async def _windows(self) -> AsyncIterator[Window]:
-        """Yield the recording's windows, each as soon as its sound is in the spool."""
-        async with contextlib.aclosing(self._decode()) as events:
-            async for event in events:
-                if isinstance(event, PcmBlock):
-                    first = not self._channels
-                    self._channel(event.channel).append(event)
-                    if first:
-                        self._report()
-                elif isinstance(event, SpeechProbabilities):
-                    for window in self._channel(event.channel).listen(event):
-                        yield window
-                elif isinstance(event, RecordingFacts):
-                    self._declared_s = event.declared_s
-                else:
-                    self._notices.append(event)
-        self._decoded = True
-        if self._source.grown():
-            self._notices.append(_growing_source_notice(self._source.name))
-        for channel in self._channels.values():
-            for window in channel.finish():
-                yield window
+    def _begin(self, window: Window) -> None:
+        self._unfinished[window.index] = window.start_s
+        self._orders[window.channel].expect(window)
+        if self._phase == "decoding":
+            self._phase = "loading"
+            self._report()
+        self._tasks.create_task(self._finish_window(window))
 
-    def _channel(self, number: int) -> ChannelSound:
-        """Return the sound of a channel; a new one at its first event."""
-        if number not in self._channels:
-            sound = ChannelSound(
-                self._settings.spool_dir,
-                self._rules,
-                self._provider.capabilities,
-                self._window_numbers,
-                number,
-            )
-            self._channels[number] = self._open.enter_context(contextlib.closing(sound))
-        return self._channels[number]
-
-    async def _decode(self) -> AsyncGenerator[DecoderEvent]:
-        """Yield the decoder's events, and measure the time spent waiting for them."""
-        decoding = self._decoders.decode(self._source, self._tenant)
-        async with contextlib.aclosing(decoding) as events:
-            while True:
-                with self._trace.spans.measure("decode"):
-                    event = await anext(events, None)
-                if event is None:
-                    return
-                yield event
-
-    async def _finish_window(self, window: Window, slots: asyncio.Semaphore) -> None:
+    async def _finish_window(self, window: Window) -> None:
         # A job has no more windows in the queue than the provider takes at once. The queue is
         # first in, first out for one tenant: otherwise a short recording would wait for all
         # windows of the tenant's long one.
-        async with slots:
-            if not self._budget.spent:
-                placed = await self._recognise(window, self._budget.options.language)
-                recognised, segments = await self._without_loop(placed)
-                self._budget = self._budget.after(segments, recognised.tokens)
-                self._recognised[window.index] = recognised, segments
-                if not self._budget.ordered:
-                    await self._fill_holes((recognised, segments))
+        async with self._slots:
+            if self._budget.spent:
+                self._orders[window.channel].settle(window.index, None)
+            else:
+                await self._add_text(window)
         del self._unfinished[window.index]
         self._phase = "recognising"
         self._report()
+        self._advance()
 
-    async def _recognise(
-        self, window: Window, language: str | None, options: Options | None = None
-    ) -> Placed:
-        """Recognise the window and put its segments on the recording's timeline.
+    async def _add_text(self, window: Window) -> None:
+        """Recognise a window for the first time."""
+        order = self._orders[window.channel]
+        language = self._budget.options.language
+        first = await self._recognise(window, language)
+        placed = await self._recogniser.without_loop(
+            first,
+            replace(self._budget.window(window.index), language=language),
+            self._window_progress(window),
+            once_more=not self._budget.ordered,
+        )
+        self._budget = self._budget.after(placed[1], placed[0].tokens)
+        if self._budget.ordered:  # the end of the text would come before what is filled in
+            self._texts[window.index] = await self._recogniser.complete(placed)
+            order.settle(window.index, self._texts[window.index])
+        else:
+            self._texts[window.index] = await self._fill_holes(placed)
+            order.add(self._texts[window.index])
 
-        `options` are others than the budget's.
-        """
-        audio = self._channels[window.channel].audio(window)
+    async def _recognise(self, window: Window, language: str | None) -> Placed:
+        options = replace(self._budget.window(window.index), language=language)
+        return await self._recogniser.recognise(window, options, self._window_progress(window))
 
+    async def _fill_holes(self, placed: Placed) -> WindowText:
+        """Return the window's text with what was left out of it at first."""
+        window = placed[0].window
+        known = [*(text.first for text in self._texts.values()), placed]
+        main, _ = main_language([each for each, segments in known if segments])
+        return await self._recogniser.fill_holes(
+            placed, self._budget.window(window.index), main, self._window_progress(window)
+        )
+
+    def _window_progress(self, window: Window) -> Callable[[float], None]:
         def on_progress(seconds: float) -> None:
             self._phase = "recognising"
             if window.index in self._unfinished:
@@ -213,110 +205,70 @@ class TranscriptionJob:
                 self._unfinished[window.index] = max(self._unfinished[window.index], done_s)
                 self._report()
 
-        async with self._queue.slot(self._tenant, audio.duration_s):
-            with self._trace.spans.measure("provider"):
-                recognised = await recognise_window(
-                    window,
-                    audio,
-                    self._provider,
-                    replace(options or self._budget.window(window.index), language=language),
-                    on_progress=on_progress,
-                    trace=self._trace.attempts,
-                )
-        if self._aligner is not None:
-            with self._trace.spans.measure("align"):
-                recognised = await self._aligner.align(recognised, audio)
-        times = self._provider.capabilities.times
-        segments = await asyncio.to_thread(place_window, recognised, times, self._rules.pad_s)
-        return recognised, of_channel(segments, window.channel or None)
+        return on_progress
 
-    async def _without_loop(self, first: Placed) -> Placed:
-        """Recognise a window whose text goes round in a loop once more; mark it if it stays so."""
-        if (unit := loop(first)) is None:
-            return first
-        window = first[0].window
-        options = warmer(self._budget.window(window.index), self._provider.capabilities)
-        if options is not None and not self._budget.ordered:
-            again = await self._recognise(window, self._budget.options.language, options)
-            if again[1] and loop(again) is None:
-                return again
-        return marked_loop(first, unit)
+    def _advance(self) -> None:
+        """Give out what is final, and recognise windows again that stray in language."""
+        for order in self._orders.values():
+            for text, language in order.strays(complete=self._sound.divided):
+                self._tasks.create_task(self._correct_stray(order, text, language))
+        for order in self._orders.values():
+            for text in order.take():
+                self._final.add(text)
+                self._texts[text.window.index] = replace(text, segments=())  # once is enough
+                if text.segments and self._language is None:
+                    self._language = text.first[0].language
+        awaited = {number: order.start_s for number, order in self._orders.items()}
+        frontiers = self._sound.next_starts_s | {
+            number: start_s for number, start_s in awaited.items() if start_s is not None
+        }
+        given = self._final.give(
+            frontiers,
+            self._sound.seconds,
+            end=self._budget.end,
+            ended=self._budget.spent or (self._sound.divided and not self._unfinished),
+        )
+        if given:
+            self._on_final(FinalPiece(given, self._language))
 
-    async def _fill_holes(self, placed: Placed) -> None:
-        """Recognise a window's stretches of speech without words, each as a window of its own."""
-        index, known = placed[0].window.index, self._budget.options.language
-        main, _ = main_language([each for each, segments in self._recognised.values() if segments])
-        self._filled[index], self._empty[index] = [], []
-        for hole in holes(placed, self._provider.capabilities.times, main):
-            again = await self._recognise(hole.window, known or hole.language)
-            if trusted(again):
-                self._filled[index].append(without_repeats(again, placed))
-            else:
-                self._empty[index].append(hole.window)
-
-    async def _correct_strays(self, slots: asyncio.Semaphore) -> None:
-        """Recognise windows again that were taken for another language than those around."""
-        in_order = [placed for _, placed in sorted(self._recognised.items())]
-        async with asyncio.TaskGroup() as group:
-            for channel in self._channels:
-                own = [placed for placed in in_order if placed[0].window.channel == channel]
-                for place, language in stray_windows(own).items():
-                    group.create_task(self._correct_stray(own[place], language, slots))
-
-    async def _correct_stray(self, first: Placed, language: str, slots: asyncio.Semaphore) -> None:
-        async with slots:
-            second = await self._recognise(first[0].window, language)
-            if believed(first, second):
-                self._notices.append(stray_notice(first[0], language))
-                self._recognised[first[0].window.index] = second
-                await self._fill_holes(second)
-
-    @property
-    def _seconds(self) -> float:
-        """Seconds of decoded sound."""
-        return max((channel.seconds for channel in self._channels.values()), default=0.0)
+    async def _correct_stray(self, order: WindowOrder, first: WindowText, language: str) -> None:
+        """Recognise a window again that was taken for another language than those around."""
+        index = first.window.index
+        async with self._slots:
+            second = await self._recognise(first.window, language)
+            if believed(first.first, second):
+                self._strays[index] = stray_notice(first.first[0], language)
+                self._texts[index] = await self._fill_holes(second)
+        order.settle(index, self._texts[index])
+        self._advance()
 
     def _report(self) -> None:
         """Report the progress: everything before the earliest unfinished window is done."""
-        decoded_s = self._seconds
-        total_s = decoded_s if self._decoded else self._declared_s
         decoding = self._phase == "decoding"  # whether there was speech until now is not known
-        done_s = 0.0 if decoding else min(self._unfinished.values(), default=decoded_s)
-        self._on_progress(JobProgress(done_s, total_s, self._phase))
+        done_s = 0.0 if decoding else min(self._unfinished.values(), default=self._sound.seconds)
+        self._on_progress(JobProgress(done_s, self._sound.total_s, self._phase))
 
     def _join(self) -> Transcript:
-        in_order = [
-            placed
-            for index, whole in sorted(self._recognised.items())
-            for placed in (whole, *self._filled.get(index, ()))
+        texts = [text for _, text in sorted(self._texts.items())]
+        notices = [
+            *self._unused,
+            *self._sound.notices,
+            *(notice for _, notice in sorted(self._strays.items())),
         ]
-        if empty := [hole for _, found in sorted(self._empty.items()) for hole in found]:
-            self._notices.append(untranscribed_notice(empty))
-        windows = [recognised for recognised, _ in in_order]
-        segments = tuple(segment for _, placed in in_order for segment in placed)
-        if self._budget.end is not None:
-            segments = truncate_segments(segments, self._budget.end)
+        if empty := [hole for text in texts for hole in text.empty]:
+            notices.append(untranscribed_notice(empty))
+        windows = [recognised for text in texts for recognised in text.recognised]
+        notices += [notice for window in windows for notice in window.notices]
         options = self._budget.options
         language, probability = main_language(windows)
-        return join_segments(
-            segments,
-            duration=self._seconds,
+        return Transcript(
+            segments=self._final.segments,
+            duration=self._sound.seconds,
             model=self._provider.name,
             revision=self._provider.revision,
             profile=self._provider.profile,
             language=language or options.language,
             task=options.task,
             language_probability=None if options.language else probability,
-            notices=[
-                *self._notices,
-                *(notice for window in windows for notice in window.notices),
-            ],
+            notices=tuple(dict.fromkeys(notices)),
         )
-
-
-def _growing_source_notice(name: str) -> Notice:
-    return Notice(
-        "growing_source",
-        f"{name} grew while it was read. It was transcribed as it was at the beginning; run again "
-        f"when the recording has ended.",
-    )

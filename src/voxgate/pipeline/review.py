@@ -1,8 +1,7 @@
-"""What is recognised once more: loops, windows in a strange language, speech that has no words.
+"""Speech that was left without words, and is recognised once more.
 
-A model decides about each window alone. Its text may go round in a loop; the detector may show that
-it left out speech, and the window's neighbours that it took it for another language. All is decided
-here by values alone; the job recognises again what is named.
+A model decides about each window alone, and the detector may show that it left out speech. That is
+decided here by values alone; the recogniser recognises again what is named.
 """
 
 from __future__ import annotations
@@ -13,9 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from voxgate.audio.spool import SAMPLE_RATE
 from voxgate.audio.vad import SpeechRegion
-from voxgate.pipeline.window import main_language
-from voxgate.transcript.repetition import repeated
-from voxgate.transcript.values import REPEATS, Notice, Segment, Word
+from voxgate.transcript.values import Notice, Segment, Word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,10 +22,6 @@ if TYPE_CHECKING:
 
 Placed: TypeAlias = tuple["RecognisedWindow", tuple[Segment, ...]]
 """A window, and its segments on the recording's timeline."""
-
-SURE_LANGUAGE = 0.7
-"""The probability from which a window's language is believed against its neighbours. On recordings
-of one language, windows of speech have 0.9 and more; those detected wrongly had 0.14 to 0.62."""
 
 HOLE_S = 1.5
 """Speech without a word, padding included. A hesitation is shorter."""
@@ -50,30 +43,6 @@ class Hole:
     language: str | None  # None: detect it
 
 
-def stray_windows(placed: Sequence[Placed]) -> dict[int, str]:
-    """Return the place of each window that strays in language, and the language to expect there.
-
-    `placed` is in order. A window strays when its language is not that of the windows before and
-    after it, or of most of the recording where those differ, and was detected with low probability.
-    The first and the last have one neighbour, and do not stray in the language of most.
-    """
-    spoken = [index for index, (_, segments) in enumerate(placed) if segments]
-    languages = {index: placed[index][0].language for index in spoken}
-    main, _ = main_language([window for window, segments in placed if segments])
-    strays = dict[int, str]()
-    for at, index in enumerate(spoken):
-        near = [other for other in spoken[max(0, at - 1) : at + 2] if other != index]
-        around = {languages[other] for other in near}
-        expected = around.pop() if len(around) == 1 else main
-        if len(near) == 1 and languages[index] == main:
-            continue
-        probability = placed[index][0].language_probability
-        unsure = probability is not None and probability < SURE_LANGUAGE
-        if unsure and expected and expected != languages[index]:
-            strays[index] = expected
-    return strays
-
-
 def holes(placed: Placed, times: str, main: str | None) -> list[Hole]:
     """Return the stretches of a window in which speech was found and nothing was recognised.
 
@@ -93,35 +62,6 @@ def holes(placed: Placed, times: str, main: str | None) -> list[Hole]:
             expected = recognised.language if segments else main
             found.append(Hole(hole, expected if speech_s < DETECTABLE_S else None))
     return found
-
-
-def loop(placed: Placed) -> str | None:
-    """Return what a window's text says again and again (see `repeated`), or None.
-
-    A text that its engine doubts was decoded again there, in every way that the model has.
-    """
-    _, segments = placed
-    if any(segment.doubt for segment in segments):
-        return None
-    return repeated(" ".join(segment.text for segment in segments))
-
-
-def marked_loop(placed: Placed, unit: str) -> Placed:
-    """Return the window with its text marked as a loop, in which `unit` comes again and again."""
-    recognised, segments = placed
-    what = f"'{unit}' again and again" if unit else "much the same again and again"
-    sentence = (
-        f"From {_clock(recognised.window.start_s)} to {_clock(recognised.window.end_s)} the text "
-        f"says {what}, which may not have been said. Listen there."
-    )
-    notices = (*recognised.notices, Notice("doubtful_text", sentence))
-    marked = tuple(replace(segment, doubt=REPEATS) for segment in segments)
-    return replace(recognised, notices=notices), marked
-
-
-def believed(first: Placed, again: Placed) -> bool:
-    """Return whether a window's second text, in another language, is as likely as its first."""
-    return bool(again[1]) and _confidence(again[1]) >= _confidence(first[1])
 
 
 def trusted(placed: Placed) -> bool:
@@ -147,19 +87,9 @@ def without_repeats(again: Placed, placed: Placed) -> Placed:
     return recognised, tuple(segment for segment in kept if segment.text)
 
 
-def stray_notice(first: RecognisedWindow, expected: str) -> Notice:
-    """Return the notice for a window that was recognised in the language of its neighbours."""
-    return Notice(
-        "stray_language",
-        f"From {_clock(first.window.start_s)} to {_clock(first.window.end_s)} the language was "
-        f"taken for '{expected}', as around it; alone it sounds like '{first.language}'. Name the "
-        f"language if it is another.",
-    )
-
-
 def untranscribed_notice(windows: Sequence[Window]) -> Notice:
     """Return the notice for stretches of speech, at least one, that stay without words."""
-    told = [f"{_clock(each.start_s)} to {_clock(each.end_s)}" for each in windows[:TIMES_TOLD]]
+    told = [f"{clock(each.start_s)} to {clock(each.end_s)}" for each in windows[:TIMES_TOLD]]
     more = f" and {len(windows) - TIMES_TOLD} more times" if len(windows) > TIMES_TOLD else ""
     return Notice(
         "untranscribed_speech",
@@ -199,12 +129,7 @@ def _without_last(segment: Segment) -> Segment:
     return replace(segment, text=text, words=segment.words[:-1], end=end)
 
 
-def _confidence(segments: Sequence[Segment]) -> float:
-    """Return the mean confidence of the words' time."""
-    weights = [(segment.end - segment.start, segment.confidence or 0.0) for segment in segments]
-    return sum(w * c for w, c in weights) / max(sum(w for w, _ in weights), 1e-9)
-
-
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return a time as sentences for people name it: `1:02.5`."""
     minutes, rest = divmod(seconds, 60)
     return f"{int(minutes)}:{rest:04.1f}"

@@ -23,7 +23,7 @@ from voxgate.models.catalogue import (
 from voxgate.models.placement import place_model
 from voxgate.pipeline.alignment import Aligner, not_aligned
 from voxgate.pipeline.budget import AcceptedOptions, accept_options
-from voxgate.pipeline.job import JobProgress, TranscriptionJob
+from voxgate.pipeline.job import FinalPiece, JobProgress, TranscriptionJob
 from voxgate.providers.local import LocalEngine
 from voxgate.providers.memory_arbiter import MemoryArbiters
 from voxgate.settings import Settings
@@ -94,6 +94,7 @@ class Session:
         tenant: Hashable = None,
         trace: Trace | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
+        on_final: Callable[[FinalPiece], None] = lambda _: None,
     ) -> Transcript:
         """Transcribe a path, bytes or an open binary file.
 
@@ -104,7 +105,8 @@ class Session:
         track, and splits channels. `times` says whether the times of words are wanted: for a model
         without them `ALIGNER` finds them where it is installed, and otherwise they are estimated.
         Decoders and engines are shared fairly between tenants. `trace` collects times and attempts.
-        `on_progress` is called as the recording is done.
+        `on_progress` is called as the recording is done, `on_final` with the next segments of the
+        transcript as soon as nothing can change them.
         Raises `VoxgateError`.
         """
         if self._closed:
@@ -142,6 +144,7 @@ class Session:
                 tenant=tenant,
                 trace=trace,
                 on_progress=on_progress,
+                on_final=on_final,
             )
             transcript = await job.transcript()
         if isinstance(aligner, Notice):

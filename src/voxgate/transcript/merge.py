@@ -34,7 +34,7 @@ def place_segments(
     one ends. A segment is widened to include its words before it is clipped, so that its words
     always lie inside it. Segments with neither text nor words are left out.
     """
-    return _fit_spans([_moved(segment, start_s) for segment in segments], start_s, end_s)
+    return fit_segments([_moved(segment, start_s) for segment in segments], start_s, end_s)
 
 
 def join_segments(
@@ -61,7 +61,7 @@ def join_segments(
     in_order = sorted(segments, key=lambda segment: (segment.start, segment.end))
     return Transcript(
         segments=tuple(
-            _rounded(segment, duration) for segment in _fit_spans(in_order, 0.0, duration)
+            round_times(segment, duration) for segment in fit_segments(in_order, 0.0, duration)
         ),
         duration=duration,
         model=model,
@@ -86,8 +86,11 @@ def of_channel(segments: Iterable[Segment], channel: int | None) -> tuple[Segmen
     )
 
 
-def _fit_spans(segments: Iterable[Segment], floor: float, ceiling: float) -> tuple[Segment, ...]:
-    """Return the segments in their order, those of each channel without overlaps."""
+def fit_segments(segments: Iterable[Segment], floor: float, ceiling: float) -> tuple[Segment, ...]:
+    """Return the segments in their order within [floor, ceiling], in seconds.
+
+    Those of each channel do not overlap. Segments with neither text nor words are left out.
+    """
     kept = [trimmed for segment in segments if (trimmed := _trimmed(segment)).text]
     spans: dict[int, Span] = {}
     for channel in {segment.channel for segment in kept}:
@@ -133,8 +136,11 @@ def _retimed(segment: Segment, span: Span) -> Segment:
     return replace(segment, start=start, end=end, words=words)
 
 
-def _rounded(segment: Segment, duration: float) -> Segment:
-    """Round all times to milliseconds, the last ones down: they lie within the recording."""
+def round_times(segment: Segment, duration: float) -> Segment:
+    """Round all times to milliseconds, the last ones down: they lie within the recording.
+
+    `duration` is in seconds.
+    """
     last = round(duration, 3)
     last = last if last <= duration else round(last - 0.001, 3)
 

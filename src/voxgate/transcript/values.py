@@ -113,6 +113,9 @@ class Decoding:
 REPEATS, UNLIKELY = "repeats itself", "is unlikely"
 """Why a text is doubtful."""
 
+JOINT = " "
+"""What stands between the texts of two segments in a transcript's text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -172,7 +175,7 @@ class Transcript:
     @property
     def text(self) -> str:
         """The segments' texts joined by single spaces; empty for a recording without speech."""
-        return " ".join(segment.text for segment in self.segments if segment.text)
+        return JOINT.join(segment.text for segment in self.segments if segment.text)
 
     @property
     def words(self) -> tuple[Word, ...]:

@@ -1,0 +1,150 @@
+"""`WindowRecogniser`: from a window's sound to its text, with what was first left out."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from voxgate.pipeline.budget import warmer
+from voxgate.pipeline.loops import loop, marked_loop
+from voxgate.pipeline.review import holes, trusted, without_repeats
+from voxgate.pipeline.window import place_window, recognise_window
+from voxgate.transcript.merge import fit_segments, of_channel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from voxgate.audio.spool import Audio
+    from voxgate.audio.windows import Window
+    from voxgate.fair_queue import FairQueue
+    from voxgate.pipeline.alignment import RecordingAligner
+    from voxgate.pipeline.review import Placed
+    from voxgate.pipeline.trace import Trace
+    from voxgate.pipeline.window import RecognisedWindow
+    from voxgate.providers.base import Provider
+    from voxgate.transcript.values import Options, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class WindowText:
+    """The text of a window, and of the holes in it that were recognised once more."""
+
+    first: Placed
+    filled: tuple[Placed, ...]  # the texts of its holes
+    empty: tuple[Window, ...]  # the holes that stay without words
+    segments: tuple[Segment, ...]  # of all, in order
+
+    @property
+    def window(self) -> Window:
+        """The window itself."""
+        return self.first[0].window
+
+    @property
+    def recognised(self) -> tuple[RecognisedWindow, ...]:
+        """The window and those of its holes that have words."""
+        return tuple(recognised for recognised, _ in (self.first, *self.filled))
+
+
+class WindowRecogniser:
+    """Recognises the windows of one recording, in the queue that all jobs of a provider share."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        queue: FairQueue,
+        aligner: RecordingAligner | None,
+        audio: Callable[[Window], Audio],
+        padding_s: float,
+        tenant: Hashable,
+        trace: Trace,
+    ) -> None:
+        """`padding_s` is the sound around a region of speech; `audio` returns a window's sound."""
+        self._provider, self._queue, self._aligner = provider, queue, aligner
+        self._audio, self._padding_s = audio, padding_s
+        self._tenant, self._trace = tenant, trace
+
+    async def recognise(
+        self, window: Window, options: Options, on_progress: Callable[[float], None]
+    ) -> Placed:
+        """Recognise the window and put its segments on the recording's timeline.
+
+        `on_progress` is called with the seconds of the window that are recognised. Raises
+        `VoxgateError`.
+        """
+        audio = self._audio(window)
+        async with self._queue.slot(self._tenant, audio.duration_s):
+            with self._trace.spans.measure("provider"):
+                recognised = await recognise_window(
+                    window,
+                    audio,
+                    self._provider,
+                    options,
+                    on_progress=on_progress,
+                    trace=self._trace.attempts,
+                )
+        if self._aligner is not None:
+            with self._trace.spans.measure("align"):
+                recognised = await self._aligner.align(recognised, audio)
+        times = self._provider.capabilities.times
+        segments = await asyncio.to_thread(place_window, recognised, times, self._padding_s)
+        return recognised, of_channel(segments, window.channel or None)
+
+    async def without_loop(
+        self,
+        first: Placed,
+        options: Options,
+        on_progress: Callable[[float], None],
+        *,
+        once_more: bool,
+    ) -> Placed:
+        """Recognise a window whose text goes round in a loop once more; mark it if it stays so.
+
+        Without `once_more`, and by a model that would write the same again, it is only marked.
+        """
+        if (unit := loop(first)) is None:
+            return first
+        warm = warmer(options, self._provider.capabilities)
+        if warm is not None and once_more:
+            again = await self.recognise(first[0].window, warm, on_progress)
+            if again[1] and loop(again) is None:
+                return again
+        return marked_loop(first, unit)
+
+    async def fill_holes(
+        self,
+        placed: Placed,
+        options: Options,
+        main: str | None,
+        on_progress: Callable[[float], None],
+    ) -> WindowText:
+        """Recognise a window's stretches of speech without words, each as a window of its own.
+
+        `main` is the language of the recording, as far as known. Raises `VoxgateError`.
+        """
+        filled: list[Placed] = []
+        empty: list[Window] = []
+        for hole in holes(placed, self._provider.capabilities.times, main):
+            own = replace(options, language=options.language or hole.language)
+            again = await self.recognise(hole.window, own, on_progress)
+            if trusted(again):
+                filled.append(without_repeats(again, placed))
+            else:
+                empty.append(hole.window)
+        return await self.complete(placed, filled, empty)
+
+    async def complete(
+        self, placed: Placed, filled: Sequence[Placed] = (), empty: Sequence[Window] = ()
+    ) -> WindowText:
+        """Return the window's text with its segments and those of its holes in one order."""
+        # In a thread: a window of minutes has a thousand words.
+        segments = await asyncio.to_thread(_in_order, placed, filled)
+        return WindowText(placed, tuple(filled), tuple(empty), segments)
+
+
+def _in_order(placed: Placed, filled: Sequence[Placed]) -> tuple[Segment, ...]:
+    window = placed[0].window
+    segments = [segment for _, part in (placed, *filled) for segment in part]
+    in_order = sorted(segments, key=lambda segment: (segment.start, segment.end))
+    return fit_segments(in_order, window.start_s, window.end_s)
