@@ -25,7 +25,8 @@ from tests.scripted import Scripted
 from tests.sounds import SAMPLE
 from voxgate import errors
 from voxgate.api import jobs
-from voxgate.api.jobs import LONGEST_S, UNKNOWN_S, CompletionRate, Job, Jobs
+from voxgate.api.job import Job
+from voxgate.api.jobs import LONGEST_S, UNKNOWN_S, CompletionRate, Jobs
 from voxgate.ledger.ledger import Ledger
 from voxgate.pipeline.trace import StageTimes
 from voxgate.settings import Settings

@@ -8,24 +8,19 @@ it. Then the job is cancelled, and no longer counts against its key's limit.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from voxgate.errors import BusyError, VoxgateError
+from voxgate.api.job import AbandonedError
+from voxgate.errors import BusyError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
-    from typing import TypeAlias
+    from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 
-    from voxgate.pipeline.trace import StageTimes
+    from voxgate.api.job import FinishedCallback, Job, JobFunction
     from voxgate.settings import Settings
-    from voxgate.transcript.values import Transcript
-
-    JobFunction: TypeAlias = Callable[["Job"], Awaitable[Transcript]]
-    FinishedCallback: TypeAlias = Callable[["Job"], Awaitable[None]]
 
 LINGER_S = 10.0
 """How long a job goes on, or its result is kept, while no caller waits for it."""
@@ -33,65 +28,6 @@ LINGER_S = 10.0
 UNKNOWN_S = 5  # `Retry-After` before any job has finished
 LONGEST_S = 300  # the largest `Retry-After`
 SMOOTHING = 0.2  # weight of a new interval in the mean, which so covers about ten jobs
-
-log = logging.getLogger(__name__)
-
-
-class AbandonedError(VoxgateError):
-    """No caller waited any more. Only the ledger shows it."""
-
-    default_code = "abandoned"
-
-
-class Job:
-    """The work for one or several equal requests.
-
-    `done` is set when `transcript` or `error` is set. `decoding` is set when the first sound is
-    decoded: from then on failures are rare.
-    """
-
-    def __init__(self, id_: str, owner: str | None, spans: StageTimes) -> None:
-        self.id, self.owner, self.spans = id_, owner, spans
-        self._started = time.monotonic()
-        self.decoding, self.done = asyncio.Event(), asyncio.Event()
-        self.transcript: Transcript | None = None
-        self.error: VoxgateError | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._cancel_error: VoxgateError | None = None
-
-    @property
-    def seconds(self) -> float:
-        """The time since the job was created."""
-        return time.monotonic() - self._started
-
-    def start(self, function: JobFunction, on_finished: FinishedCallback) -> asyncio.Task[None]:
-        """Start the work. `on_finished` is awaited however it ends, before `done` is set."""
-        self._task = asyncio.create_task(self._run(function, on_finished), name=self.id)
-        return self._task
-
-    def cancel(self, error: VoxgateError) -> None:
-        """Cancel the work. `error` becomes the job's error."""
-        if self._task is not None and self._cancel_error is None:
-            self._cancel_error = error
-            self._task.cancel()
-
-    async def _run(self, function: JobFunction, on_finished: FinishedCallback) -> None:
-        try:
-            self.transcript = await function(self)
-        except VoxgateError as error:
-            self.error = error
-        except asyncio.CancelledError:
-            stopped = BusyError("The server was stopped. Try again.", code="shutting_down")
-            self.error = self._cancel_error or stopped
-        except Exception:  # the one place where a bug in the server becomes a response
-            log.exception("%s failed", self.id)
-            self.error = VoxgateError(
-                f"The server failed at {self.id}. Its log says why: please report it."
-            )
-        try:
-            await on_finished(self)
-        finally:
-            self.done.set()
 
 
 class Jobs:

@@ -10,7 +10,6 @@ status is 200.
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -25,12 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from contextlib import AbstractContextManager
 
-    from starlette.types import Message, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
     from voxgate.api.dialects.negotiate import ParsedRequest
-    from voxgate.api.jobs import Job, Jobs
+    from voxgate.api.job import Job
+    from voxgate.api.jobs import Jobs
+    from voxgate.api.response_head import ResponseHead
     from voxgate.pipeline.trace import StageTimes
-    from voxgate.providers.base import Provider
 
 FILLER_EVERY_S = 2.0
 
@@ -48,22 +48,18 @@ class TranscriptionResponse(Response):
         accepts_filler: bool,
         filler_after_s: float,
         user_agent: str,
-        provider: Provider,
         spans: StageTimes,
-        start_time: float,
+        head: ResponseHead,
     ) -> None:
-        """`accepts_filler` means that the caller may be sent white space.
-
-        `start_time` is when the request arrived, in monotonic seconds.
-        """
+        """`accepts_filler` means that the caller may be sent white space."""
         super().__init__(media_type="application/json")
         self._waiting: Callable[[], AbstractContextManager[Callable[[], None]]] = lambda: (
             jobs.waiting(key, job)
         )
-        self._job, self._parsed, self._spans, self._start_time = job, parsed, spans, start_time
+        self._job, self._parsed, self._spans, self._head = job, parsed, spans, head
         self._sends_filler = accepts_filler and is_json(parsed)
         self._filler_after_s = filler_after_s
-        self._user_agent, self._model = user_agent, _model_header(provider)
+        self._user_agent = user_agent
         self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +76,7 @@ class TranscriptionResponse(Response):
         with self._spans.measure("render"):
             body, status, content_type, headers = await self._outcome()
         if not self._started:
-            await send(self._start(status, content_type, headers))
+            await send(self._head.message(status, content_type, headers))
         await send({"type": "http.response.body", "body": body})
 
     async def _send_filler(self, send: Send) -> None:
@@ -97,7 +93,7 @@ class TranscriptionResponse(Response):
         while not self._job.done.is_set():
             if not self._started:
                 self._started = True
-                await send(self._start(200, "application/json", {}))
+                await send(self._head.message(200, "application/json", {}))
             await send({"type": "http.response.body", "body": b" ", "more_body": True})
             await _set_within(self._job.done, FILLER_EVERY_S)
 
@@ -115,45 +111,6 @@ class TranscriptionResponse(Response):
         codes = dict.fromkeys(n.code for n in (*transcript.notices, *self._parsed.hints))
         headers = {"X-Voxgate-Warning": ", ".join(codes)} if codes else {}
         return body, 200, media_type(self._parsed), headers
-
-    def _start(self, status: int, content_type: str, headers: dict[str, str]) -> Message:
-        """Return the start of the response, with the times that were measured until now."""
-        if content_type.startswith("text/") or "subrip" in content_type:
-            content_type += "; charset=utf-8"
-        fields = {
-            "content-type": content_type,
-            "x-generation-id": self._job.id,
-            "x-request-id": self._job.id,
-            "x-voxgate-model": self._model,
-            "server-timing": self._server_timing(),
-            **{name.lower(): value for name, value in headers.items()},
-        }
-        return {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
-        }
-
-    def _server_timing(self) -> str:
-        """Return the value of `Server-Timing`, https://www.w3.org/TR/server-timing/, in ms.
-
-        `work` is the time in which sound was decoded or recognised, or both. `total` minus `work`
-        is the server's own overhead.
-        """
-        job_spans = self._job.spans
-        entries = {
-            **{name: self._spans.seconds(name) for name in self._spans.names},
-            **{name: job_spans.seconds(name) for name in job_spans.names},
-            "work": job_spans.seconds("decode", "provider"),
-            "total": time.monotonic() - self._start_time,
-        }
-        return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in entries.items())
-
-
-def _model_header(provider: Provider) -> str:
-    """Return `NAME@REVISION; profile=PROFILE`, without what the provider does not have."""
-    name = f"{provider.name}@{provider.revision}" if provider.revision else provider.name
-    return f"{name}; profile={provider.profile}" if provider.profile else name
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from voxgate.api.jobs import AbandonedError, Job
+from voxgate.api.job import AbandonedError, Job
 from voxgate.errors import CODES, VoxgateError
 from voxgate.ledger.generations import Generation, RecordedAttempt
 from voxgate.pipeline.budget import AcceptedOptions

@@ -18,6 +18,7 @@ from voxgate.api.error_responses import error_response
 from voxgate.api.models import why_unavailable
 from voxgate.api.request_log import RequestEntry
 from voxgate.api.response import TranscriptionResponse
+from voxgate.api.response_head import ResponseHead
 from voxgate.api.submission import Submission
 from voxgate.errors import EngineStartError, VoxgateError
 from voxgate.pipeline.trace import StageTimes
@@ -124,7 +125,6 @@ async def _respond(request: Request, task: Task) -> Response:
         accepts_filler=body.kind == "json",
         filler_after_s=gateway.settings.filler_after_s,
         user_agent=request.headers.get("user-agent", ""),
-        provider=provider,
         spans=spans,
-        start_time=start_time,
+        head=ResponseHead(job, provider, spans, start_time),
     )

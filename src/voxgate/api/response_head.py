@@ -1,0 +1,63 @@
+"""`ResponseHead`: the status and headers of every response to a transcription request."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Message
+
+    from voxgate.api.job import Job
+    from voxgate.pipeline.trace import StageTimes
+    from voxgate.providers.base import Provider
+
+
+class ResponseHead:
+    """The head of the response to one of the callers that wait for a job."""
+
+    def __init__(self, job: Job, provider: Provider, spans: StageTimes, start_time: float) -> None:
+        """`spans` are those of this request. `start_time` is its arrival, in monotonic seconds."""
+        self._job, self._model = job, _model_header(provider)
+        self._spans, self._start_time = spans, start_time
+
+    def message(self, status: int, content_type: str, headers: Mapping[str, str]) -> Message:
+        """Return the start of the response, with the times that were measured until now."""
+        if content_type.startswith("text/") or "subrip" in content_type:
+            content_type += "; charset=utf-8"
+        fields = {
+            "content-type": content_type,
+            "x-generation-id": self._job.id,
+            "x-request-id": self._job.id,
+            "x-voxgate-model": self._model,
+            "server-timing": self._server_timing(),
+            **{name.lower(): value for name, value in headers.items()},
+        }
+        return {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
+        }
+
+    def _server_timing(self) -> str:
+        """Return the value of `Server-Timing`, https://www.w3.org/TR/server-timing/, in ms.
+
+        `work` is the time in which sound was decoded or recognised, or both. `total` minus `work`
+        is the server's own overhead.
+        """
+        job_spans = self._job.spans
+        entries = {
+            **{name: self._spans.seconds(name) for name in self._spans.names},
+            **{name: job_spans.seconds(name) for name in job_spans.names},
+            "work": job_spans.seconds("decode", "provider"),
+            "total": time.monotonic() - self._start_time,
+        }
+        return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in entries.items())
+
+
+def _model_header(provider: Provider) -> str:
+    """Return `NAME@REVISION; profile=PROFILE`, without what the provider does not have."""
+    name = f"{provider.name}@{provider.revision}" if provider.revision else provider.name
+    return f"{name}; profile={provider.profile}" if provider.profile else name
