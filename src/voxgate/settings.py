@@ -122,6 +122,9 @@ class Settings:
     body_patience_s: float = 30.0
     """How long a request's body may go without a byte."""
 
+    reader_patience_s: float = 60.0
+    """How long a caller may read nothing of a response that is more than the buffers hold."""
+
     max_flights: int = 256
     """How many recordings the server processes at once; the next request gets 503."""
 

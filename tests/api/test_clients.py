@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.api.serving import ALIAS, SCRIPTED, Running, recording, serving
 from tests.cli.command import CLIP_WORDS
 from tests.processes import until
 from tests.scripted import Scripted
-from tests.sounds import RATE, SAMPLE, sample
+from tests.sounds import RATE, SAMPLE, encode, sample
 from voxgate import errors
 from voxgate.pipeline.session import Session
 
@@ -380,3 +381,60 @@ async def test_a_failure_after_white_space_is_no_transcript(tmp_path: Path) -> N
     assert answer["raised"] == "ResponseValidationError"
     assert stalled.sentence in answer["body"]
     assert answer["requests"] == 1
+
+
+STREAM = "audio.transcriptions.stream"  # of Mistral's client, which also knows `complete`
+PIECES = ("One, two.", "three 日本語", "four")
+
+
+def four_windows(folder: Path) -> Path:
+    path = folder / "four.flac"
+    silence = np.zeros(5 * RATE, np.int16)
+    path.write_bytes(encode(np.concatenate([sample(), silence] * len(PIECES)), "x.flac"))
+    return path
+
+
+async def test_the_streams_of_openai_and_mistral_are_read_by_their_clients(tmp_path: Path) -> None:
+    file = four_windows(tmp_path)
+    provider = Scripted(says=lambda number, _: PIECES[number], concurrency=2)
+    async with serving(tmp_path, provider) as server:
+        plain, openai, (refused, ignored) = (
+            await OPENAI.do(OPENAI.transcription(server, file)),
+            await OPENAI.do(OPENAI.transcription(server, file, stream=True)),
+            await OPENAI.do(
+                OPENAI.transcription(server, file, stream=True, response_format="srt"),
+                OPENAI.transcription(server, file, stream=False),
+            ),
+        )
+        bare, timed, wrong = await MISTRAL.do(
+            MISTRAL.transcription(server, file, name=STREAM),
+            MISTRAL.transcription(server, file, name=STREAM, timestamp_granularities=["segment"]),
+            MISTRAL.transcription(server, file, name=STREAM, language="eo"),
+        )
+    text = " ".join(PIECES)
+    assert plain[0]["value"]["text"] == ignored["value"]["text"] == text
+    *deltas, done = openai[0]["value"]
+    assert [event["type"] for event in deltas] == ["transcript.text.delta"] * 3
+    assert "".join(event["delta"] for event in deltas) == done["text"] == text
+    assert (done["type"], done["usage"]["type"]) == ("transcript.text.done", "duration")
+    raised(OPENAI, refused, 400, "'srt' cannot be streamed")
+    for answer in (bare, timed):
+        events = [event["data"] for event in answer["value"]]
+        assert events[0]["audio_language"] == "en"
+        told = [each["text"] for each in events if each["type"] == "transcription.text.delta"]
+        assert "".join(told) == events[-1]["text"] == text
+        assert events[-1]["type"] == "transcription.done"
+    segments = [each for each in events if each["type"] == "transcription.segment"]
+    assert [each["text"] for each in segments] == list(PIECES)
+    assert [each["text"] for each in events[-1]["segments"]] == list(PIECES)
+    raised(MISTRAL, wrong, 400, "does not know the language 'eo'")
+
+
+async def test_a_failure_in_a_stream_reaches_the_callers_of_both_clients(tmp_path: Path) -> None:
+    file = four_windows(tmp_path)
+    stalled = errors.EngineError("The engine stalled. Try again.", code="engine_stalled")
+    async with serving(tmp_path, Scripted(faults={1: [stalled] * 6})) as server:
+        (openai,) = await OPENAI.do(OPENAI.transcription(server, file, stream=True))
+        (mistral,) = await MISTRAL.do(MISTRAL.transcription(server, file, name=STREAM))
+    assert (openai["raised"], openai["message"]) == ("APIError", stalled.sentence)
+    assert mistral["raised"] == "RemoteProtocolError"  # Mistral's events have none for errors

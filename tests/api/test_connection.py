@@ -240,11 +240,8 @@ class Wordy(Scripted):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-async def test_a_response_that_is_not_read_is_aborted(
-    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.3)
-    async with serving(tmp_path, Wordy()) as running:
+async def test_a_response_that_is_not_read_is_aborted(count: int, tmp_path: Path) -> None:
+    async with serving(tmp_path, Wordy(), reader_patience_s=0.3) as running:
         asked = message(running, json.dumps(recording()).encode())
         before = open_files()
         with socket.socket() as caller:
@@ -254,12 +251,12 @@ async def test_a_response_that_is_not_read_is_aborted(
             await until(lambda: open_files() <= before + 1, "the end of the server's")
 
 
-@pytest.mark.parametrize("keep_alive_s", [0.6, 30.0])
+@pytest.mark.parametrize("patience_s", [0.6, 30.0])
 async def test_a_slow_reader_gets_all_of_a_response(
-    keep_alive_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    patience_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "KEEP_ALIVE_S", keep_alive_s)
-    async with serving(tmp_path, Wordy()) as running:
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", patience_s)
+    async with serving(tmp_path, Wordy(), reader_patience_s=patience_s) as running:
         asked = message(running, json.dumps(recording()).encode())
         async with connected(running, asked, kept_bytes=1 << 16) as (reader, _):
             heard = bytearray(await reader.readuntil(b"\r\n\r\n"))

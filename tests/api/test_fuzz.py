@@ -119,6 +119,9 @@ def check(raw: RawResponse) -> None:
     elif response.headers["content-type"] == "application/json":
         body = json.loads(raw.body)
         assert "text" in body or 400 <= error_of(response)["code"] < 500  # behind white space
+    elif response.headers["content-type"].startswith("text/event-stream"):
+        assert b'.done", "text": "' in raw.body
+        assert raw.body.endswith(b"}\n\n") or raw.body.endswith(b"[DONE]\n\n")
 
 
 def sent(one: Case, folder: Path) -> str:

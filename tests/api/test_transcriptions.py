@@ -369,7 +369,7 @@ BAD: list[tuple[str, Any, int, str]] = [
     ("a language", recording(language="tlh"), 400, "en, de"),
     ("temperature", recording(temperature=99), 400, "'temperature'"),
     ("granularity", recording(timestamp_granularities=["day"]), 400, "timestamp_granularities"),
-    ("stream", recording(stream=True), 400, "'stream' is not built yet"),
+    ("stream", recording(stream=True, response_format="srt"), 400, "'srt' cannot be streamed"),
     ("diarize", recording(diarize=True), 400, "'diarize' is not built yet"),
     ("an address", with_data(None, url="https://e.com/a"), 400, "input_audio.url' is not built"),
     ("models", recording(models=["a/b"]), 400, "'models' is not built yet"),

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 from mistralai.client import Mistral
 from mistralai.client.errors import MistralError
+from mistralai.client.utils.eventstreaming import EventStream
 
 
 def result(asked: dict[str, Any]) -> dict[str, Any]:
@@ -21,6 +22,10 @@ def result(asked: dict[str, Any]) -> dict[str, Any]:
     ):
         file = {"content": content, "file_name": Path(asked["file"]).name}
         value = attrgetter(asked["call"])(client)(file=file, **asked["options"])
+        if isinstance(value, EventStream):
+            with value:
+                events = [event.model_dump(mode="json") for event in value]
+            return {"type": "EventStream", "value": events}
     return {"type": type(value).__name__, "value": value.model_dump(mode="json")}
 
 

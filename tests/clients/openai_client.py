@@ -9,7 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from openai import APIError, OpenAI
+from openai import APIError, OpenAI, Stream
 
 
 def result(asked: dict[str, Any]) -> dict[str, Any]:
@@ -21,6 +21,8 @@ def result(asked: dict[str, Any]) -> dict[str, Any]:
                 value = call(file=file, **options)
         else:
             value = call(**options)
+        if isinstance(value, Stream):  # read while its client is open
+            return {"type": "Stream", "value": [each.model_dump(mode="json") for each in value]}
         told = {}
         if "with_raw_response" in asked["call"]:
             told = {"headers": dict(value.headers), "requests": 1 + value.retries_taken}

@@ -25,6 +25,7 @@ POST = "/audio/transcriptions"
 TEXT = "Alpha beta, gamma delta. Epsilon"
 DROPPED = {"date", "content-length"}  # the length follows the sentences
 MISTRAL = {"User-Agent": "mistral-client-python/3.7.0"}
+EVENTS = {"Accept": "text/event-stream"}
 WORDS = {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]}
 FORM_WORDS: dict[str, Any] = {
     "response_format": "verbose_json",
@@ -83,6 +84,11 @@ def answers(wav: bytes) -> dict[str, Ask]:
         "openai language": as_form(wav, language="de-AT"),
         "mistral default": as_form(wav, MISTRAL),
         "mistral granularities": as_form(wav, MISTRAL, timestamp_granularities="segment"),
+        "openai stream": as_form(wav, stream="true"),
+        "mistral stream": as_form(wav, MISTRAL | EVENTS, stream="true"),
+        "mistral stream segments": as_form(
+            wav, MISTRAL | EVENTS, stream="true", timestamp_granularities="segment"
+        ),
         "mistral bias": as_form(wav, MISTRAL, context_bias=["Voxgate", "Mistral"]),
     }  # fmt: skip
 
@@ -122,7 +128,8 @@ def errors(wav: bytes) -> dict[str, Ask]:
         "400 language": as_json(wav, language="tlh"),
         "400 temperature": as_json(wav, temperature=99),
         "400 granularity": as_json(wav, timestamp_granularities=["day"]),
-        "400 stream": as_json(wav, stream=True),
+        "400 stream": as_json(wav, stream=True, response_format="srt"),
+        "400 stream of times": as_json(wav, stream=True, **WORDS),
         "400 diarize": as_json(wav, diarize=True),
         "400 models": as_json(wav, models=["a/b"]),
         "400 routing": as_json(wav, provider={"only": ["mistral"]}),

@@ -28,6 +28,9 @@ NOT_HTTP = UsageError(
     "write the request, its framing included, by itself."
 )
 
+BREAK_OFF = "voxgate.break_off"
+"""The ASGI extension whose `close` closes the connection, in the middle of a response too."""
+
 _BODY = error_body(NOT_HTTP)
 _BAD_REQUEST = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -40,10 +43,16 @@ class Connection(H11Protocol):
 
     The next request must be complete up to its body within `timeout_keep_alive` seconds of the
     connection's start or of the last response; single bytes do not extend that. A response waits
-    as long for its reader. While a request is being answered, nothing is limited here.
+    `reader_patience_s` for its reader. While a request is being answered, nothing is limited here.
     """
 
+    reader_patience_s = 60.0
     _discards_input = False
+
+    @classmethod
+    def patient(cls, reader_patience_s: float) -> type[Connection]:
+        """Return the class of connections that wait so long for a caller to read."""
+        return type(cls.__name__, (cls,), {"reader_patience_s": reader_patience_s})
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for a request."""
@@ -57,6 +66,12 @@ class Connection(H11Protocol):
         if not self._discards_input:
             super().data_received(data)
             self._await_request()
+
+    def handle_events(self) -> None:
+        """Take what has arrived, and let an application break off the response to it."""
+        super().handle_events()
+        if self.scope is not None:  # its application has not begun yet
+            self.scope.setdefault("extensions", {})[BREAK_OFF] = {"close": self._close}
 
     def on_response_complete(self) -> None:
         """Start to wait for the next request."""
@@ -126,7 +141,7 @@ class Connection(H11Protocol):
         if left and left >= unread:
             self._socket_transport.abort()
             return
-        self._read_timer.start(self.timeout_keep_alive, lambda: self._await_reader(left))
+        self._read_timer.start(self.reader_patience_s, lambda: self._await_reader(left))
 
 
 class _TransportProxy:

@@ -52,6 +52,11 @@ def error_body(error: VoxgateError, model: str | None = None) -> bytes:
     return _body(error.status, error.sentence, error.code, _availability(error, model))
 
 
+def error_object(error: VoxgateError) -> dict[str, Any]:
+    """Return what `error_body` has under `error`, for events."""
+    return _object(error.status, error.sentence, error.code)
+
+
 def error_response(request: Request, error: VoxgateError, model: str | None = None) -> Response:
     """Return the error as a response with its status and headers; the log gets its code."""
     RequestEntry.of(request.scope).code = error.code
@@ -126,12 +131,16 @@ def _availability(error: VoxgateError, model: str | None) -> dict[str, Any] | No
 
 
 def _body(status: int, sentence: str, name: str, availability: dict[str, Any] | None) -> bytes:
+    error = _object(status, sentence, name)
+    if availability is not None:
+        error["availability"] = availability
+    return json.dumps({"error": error}).encode()
+
+
+def _object(status: int, sentence: str, name: str) -> dict[str, Any]:
     kind = ERROR_TYPES.get(status, "invalid_request" if status < 500 else "server")
-    error: dict[str, Any] = {
+    return {
         "code": status,
         "message": sentence,
         "metadata": {"error_type": kind, "code": name},
     }
-    if availability is not None:
-        error["availability"] = availability
-    return json.dumps({"error": error}).encode()

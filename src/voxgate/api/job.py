@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
+    from voxgate.pipeline.job import FinalPiece
     from voxgate.pipeline.trace import StageTimes
-    from voxgate.transcript.values import Transcript
+    from voxgate.transcript.values import Segment, Transcript
 
     JobFunction: TypeAlias = Callable[["Job"], Awaitable[Transcript]]
     FinishedCallback: TypeAlias = Callable[["Job"], Awaitable[None]]
@@ -32,15 +33,19 @@ class Job:
     """The work for one or several equal requests.
 
     `done` is set when `transcript` or `error` is set. `decoding` is set when the first sound is
-    decoded: from then on failures are rare.
+    decoded: from then on failures are rare. `segments` are those of the transcript that are final
+    so far, and stay those of the transcript; `language` is the one in which they begin.
     """
 
     def __init__(self, id_: str, owner: str | None, spans: StageTimes) -> None:
         self.id, self.owner, self.spans = id_, owner, spans
         self._started = time.monotonic()
         self.decoding, self.done = asyncio.Event(), asyncio.Event()
+        self.segments: list[Segment] = []
+        self.language: str | None = None
         self.transcript: Transcript | None = None
         self.error: VoxgateError | None = None
+        self._news = asyncio.Event()  # a new one after each
         self._task: asyncio.Task[None] | None = None
         self._cancel_error: VoxgateError | None = None
 
@@ -60,6 +65,22 @@ class Job:
             self._cancel_error = error
             self._task.cancel()
 
+    def give(self, piece: FinalPiece) -> None:
+        """Add segments that are final, for those who read the transcript while it is made."""
+        self.segments += piece.segments
+        self.language = piece.language
+        self._announce()
+
+    async def more(self, seen: int) -> bool:
+        """Wait for segments after the first `seen`. Return False where the job ended without."""
+        while len(self.segments) <= seen and not self.done.is_set():
+            await self._news.wait()
+        return len(self.segments) > seen
+
+    def _announce(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
     async def _run(self, function: JobFunction, on_finished: FinishedCallback) -> None:
         try:
             self.transcript = await function(self)
@@ -77,3 +98,4 @@ class Job:
             await on_finished(self)
         finally:
             self.done.set()
+            self._announce()

@@ -90,8 +90,13 @@ class Jobs:
             self._check(owner)
 
     @contextmanager
-    def waiting(self, key: Hashable, job: Job) -> Iterator[Callable[[], None]]:
-        """Wait for a job inside the context. Call the value when its result is delivered."""
+    def waiting(
+        self, key: Hashable, job: Job, *, linger_s: float = LINGER_S
+    ) -> Iterator[Callable[[], None]]:
+        """Wait for a job inside the context. Call the value when its result is delivered.
+
+        `linger_s` is how long the job goes on if it is not, and nobody else waits.
+        """
         delivered = False
 
         def deliver() -> None:
@@ -107,7 +112,7 @@ class Jobs:
             self._waiters[job] -= 1
             if not self._waiters[job]:
                 del self._waiters[job]
-                self._linger(key, job, LINGER_S if not delivered else 0.0)
+                self._linger(key, job, 0.0 if delivered else linger_s)
 
     async def drain(self) -> None:
         """Refuse new work, wait up to `drain_s` for unfinished jobs, then cancel them."""

@@ -94,7 +94,9 @@ class ApiServer:
         self._uvicorn = _UvicornServer(
             uvicorn.Config(
                 application(gateway),
-                http=Connection,  # not the one that uvicorn would choose
+                http=Connection.patient(
+                    self._settings.reader_patience_s
+                ),  # not the one that uvicorn would choose
                 ws="none",
                 log_config=None,
                 access_log=False,

@@ -89,6 +89,7 @@ class Submission:
                 tenant=self._owner,
                 trace=self._trace,
                 on_progress=lambda _: job.decoding.set(),
+                on_final=job.give,
             )
 
     async def _record(self, job: Job) -> None:

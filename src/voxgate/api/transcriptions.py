@@ -19,6 +19,7 @@ from voxgate.api.models import why_unavailable
 from voxgate.api.request_log import RequestEntry
 from voxgate.api.response import TranscriptionResponse
 from voxgate.api.response_head import ResponseHead
+from voxgate.api.stream import TranscriptStream
 from voxgate.api.submission import Submission
 from voxgate.errors import EngineStartError, VoxgateError
 from voxgate.pipeline.trace import StageTimes
@@ -89,7 +90,8 @@ async def _respond(request: Request, task: Task) -> Response:
             with spans.measure("body"):
                 body = await read_body(request.headers, request.stream(), gateway.settings)
             try:
-                parsed = parse_request(body, task)
+                accept = request.headers.get("accept", "")
+                parsed = parse_request(body, task, accept=accept)
                 model = parsed.model
                 # Callers must not name folders of this machine.
                 spec = await gateway.session.resolve(model, folders=False)
@@ -117,6 +119,9 @@ async def _respond(request: Request, task: Task) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     except VoxgateError as error:
         return error_response(request, error, model)
+    head = ResponseHead(job, provider, spans, start_time)
+    if parsed.events:
+        return TranscriptStream(jobs=gateway.jobs, key=job_key, job=job, parsed=parsed, head=head)
     return TranscriptionResponse(
         jobs=gateway.jobs,
         key=job_key,
@@ -126,5 +131,5 @@ async def _respond(request: Request, task: Task) -> Response:
         filler_after_s=gateway.settings.filler_after_s,
         user_agent=request.headers.get("user-agent", ""),
         spans=spans,
-        head=ResponseHead(job, provider, spans, start_time),
+        head=head,
     )

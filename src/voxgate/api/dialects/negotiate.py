@@ -12,6 +12,7 @@ from voxgate.pipeline.budget import accept_options
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
+    from voxgate.api.dialects.streaming import EventDialect
     from voxgate.api.dialects.wire import ResponseFormat
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.models.capabilities import Capabilities
@@ -32,6 +33,7 @@ class ParsedRequest:
     options: Options
     format: ResponseFormat
     words: bool
+    events: EventDialect | None = None  # None: one response at the end
     pcm: PcmDeclaration | None = None
     choice: SoundChoice = field(default_factory=SoundChoice)
     vocabulary: tuple[str, ...] = ()  # names of the fields that the options' vocabulary was in

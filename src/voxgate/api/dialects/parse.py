@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from voxgate.api.dialects.negotiate import ParsedRequest
+from voxgate.api.dialects.streaming import choose_events
 from voxgate.api.dialects.wire import TranscriptionRequest, validate_request
 from voxgate.audio.channels import SoundChoice
 from voxgate.audio.pcm import PcmDeclaration
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 HEADERLESS_FORMATS = PcmDeclaration("s16le", 16_000, 1)
 """What `format: pcm` means (openrouter-api.md 2.1)."""
 
-UNBUILT_OPTIONS: dict[str, tuple[Any, ...]] = {"diarize": (False,), "stream": (False,)}
+UNBUILT_OPTIONS: dict[str, tuple[Any, ...]] = {"diarize": (False,)}
 UNBUILT_FIELDS = (
     *("file_url", "file_id", "models", "include", "known_speaker_names"),
     *("known_speaker_references", "speaker_references"),
@@ -37,8 +38,13 @@ VOCABULARY_FIELDS = ("keyterms", "keywords", "context_bias")
 """The fields in which clients name expected words. All of them are one option here."""
 
 
-def parse_request(body: RequestBody, task: Task = "transcribe") -> ParsedRequest:
-    """Parse the request in a body, for the task of its path. Raises `UsageError` of every kind."""
+def parse_request(
+    body: RequestBody, task: Task = "transcribe", *, accept: str = ""
+) -> ParsedRequest:
+    """Parse the request in a body, for the task of its path. Raises `UsageError` of every kind.
+
+    `accept` is the header of this name, which tells whose events a stream has.
+    """
     _refuse_addresses(body.fields)
     request = validate_request(body.fields)
     _refuse(request)
@@ -46,10 +52,12 @@ def parse_request(body: RequestBody, task: Task = "transcribe") -> ParsedRequest
     _refuse_overlong(body.dropped)
     if body.upload is None:
         raise UsageError(_no_recording(body))
+    format_ = _format(request)
     return ParsedRequest(
         model=request.model,
         options=_options(request, task),
-        format=_format(request),
+        format=format_,
+        events=choose_events(accept, format_) if request.stream else None,
         words="word" in request.timestamp_granularities,
         pcm=HEADERLESS_FORMATS if _is_headerless(body, request) else None,
         choice=SoundChoice(request.track, request.channels),

@@ -45,20 +45,26 @@ def render_transcript(
     """Return the response's body. Takes seconds for hours of speech: not for the event loop."""
     if not is_json(parsed):
         return find_writer(FORMAT_WRITERS[parsed.format]).write(transcript).encode()
-    body: dict[str, Any] = {
-        "text": transcript.text,
-        **languages(transcript),
-        "model": transcript.model,
-        "usage": _usage(transcript, cost_nanodollars),
-        **origin(transcript),
-        **warnings([*transcript.notices, *parsed.hints]),
-    }
+    body = {"text": transcript.text, **facts(transcript, parsed, cost_nanodollars)}
     if user_agent.startswith("mistral-client-python"):
         body.setdefault("language", None)
     if parsed.format != "verbose_json":
         return _encode(body, {})
     verbose = {"task": transcript.task, "duration": body["usage"]["seconds"], **body}
     return _encode(verbose, _parts(transcript, parsed))
+
+
+def facts(
+    transcript: Transcript, parsed: ParsedRequest, cost_nanodollars: int = 0
+) -> dict[str, Any]:
+    """Return what every JSON response and the last event of a stream have beside the text."""
+    return {
+        **languages(transcript),
+        "model": transcript.model,
+        "usage": _usage(transcript, cost_nanodollars),
+        **origin(transcript),
+        **warnings([*transcript.notices, *parsed.hints]),
+    }
 
 
 def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | int | str]:

@@ -114,7 +114,9 @@ class TranscriptionRequest(_WireModel):
     presence_penalty: WirePenalty | None = None
     structured_outputs: bool | None = None
     diarize: bool | None = Field(None, description="Not built yet.")
-    stream: bool | None = Field(None, description="Not built yet.")
+    stream: bool | None = Field(
+        None, description="Send the text as events, each part when nothing changes it any more."
+    )
     task: Task | None = Field(None, description="What the path says, if it is given.")
     prompt: WireText | None = Field(
         None, description="A text that could precede the recording, of its style and spelling."
