@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -12,12 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from tests.api.serving import PATH, Served, error_of, recording, served
 from tests.cli.command import CLIP_WORDS, clip
 from tests.processes import DEADLINE_S, alive, children, descendants, until
-from tests.sounds import encode
+from tests.sounds import RATE, encode
 from voxgate.providers.inspection import inspect_engines
 from voxgate.settings import Settings
 
@@ -215,3 +217,26 @@ async def test_command_line_and_server_give_equal_words(cli: CliRunner) -> None:
             assert local.returncode == remote.returncode == 0, remote.stderr
             assert remote.stdout == local.stdout
             assert f'"text": "{answer.json()["text"]}"' in local.stdout
+
+
+async def test_a_stream_goes_on_when_its_engine_is_killed(cli: CliRunner) -> None:
+    """Five windows of a real model: what was sent stays, and all of it is the whole text."""
+    utterance = np.concatenate([clip(), np.zeros(5 * RATE, np.int16)])
+    body = recording(encode(np.concatenate([utterance] * 17), "x.flac"), model=MODEL, language="en")
+    deltas, done, killed = list[str](), "", False
+    async with served(cli) as server:
+        plain = (await server.client.post("/audio/transcriptions", json=body)).json()["text"]
+        streamed = {**body, "stream": True}
+        async with server.client.stream("POST", "/audio/transcriptions", json=streamed) as response:
+            async for line in response.aiter_lines():
+                if line.startswith("data: {"):
+                    event = json.loads(line.removeprefix("data: "))
+                    deltas.append(event.get("delta", ""))
+                    done = event.get("text", "")
+                if deltas and not killed:
+                    os.kill(running(server, ENGINE)[0], signal.SIGKILL)
+                    killed = True
+        assert await server.end() == 0
+    assert CLIP_WORDS in plain
+    assert plain == "".join(deltas) == done
+    assert len(list(filter(None, deltas))) >= 5

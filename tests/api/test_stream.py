@@ -302,6 +302,25 @@ async def test_a_reader_who_leaves_frees_the_engine(tmp_path: Path) -> None:
         await until(lambda: not spool_files(server), "the end of the job")
 
 
+async def test_who_lost_patience_finds_the_job_though_a_reader_of_its_stream_left(
+    tmp_path: Path,
+) -> None:
+    gate = asyncio.Event()
+    provider = texts(gate=lambda number: gate.wait() if number else None)
+    async with serving(tmp_path, provider) as server:
+        impatient = asyncio.create_task(server.post(recording(TWO)))
+        await until(lambda: len(provider.windows) == 2, "the second window")
+        impatient.cancel()
+        async with streamed(server, TWO) as response:
+            assert TEXTS[0] in await anext(lines(response))
+        again = asyncio.create_task(server.post(recording(TWO)))
+        async with streamed(server, TWO) as response:
+            assert TEXTS[0] in await anext(lines(response))
+            gate.set()
+            assert (await again).json()["text"] == " ".join(TEXTS[:2])
+    assert len(provider.windows) == 2
+
+
 async def test_equal_requests_read_one_job_each_from_its_beginning(tmp_path: Path) -> None:
     gate = asyncio.Event()
     provider = texts(gate=lambda number: gate.wait() if number == 3 else None)

@@ -39,6 +39,7 @@ class Jobs:
         self._joinable: dict[Hashable, Job] = {}
         self._unfinished: set[Job] = set()
         self._waiters: dict[Job, int] = {}
+        self._may_return: dict[Job, float] = {}  # until when one of the callers who left may
         self._lingering: dict[Job, asyncio.TimerHandle] = {}
         self._rate = CompletionRate()
         self._closed = False
@@ -95,7 +96,8 @@ class Jobs:
     ) -> Iterator[Callable[[], None]]:
         """Wait for a job inside the context. Call the value when its result is delivered.
 
-        `linger_s` is how long the job goes on if it is not, and nobody else waits.
+        `linger_s` is how long this caller may come back for it, if it is not, and the job goes on
+        while nobody waits.
         """
         delivered = False
 
@@ -109,10 +111,13 @@ class Jobs:
         try:
             yield deliver
         finally:
+            now = asyncio.get_running_loop().time()
+            if not delivered:
+                self._may_return[job] = max(self._may_return.get(job, now), now + linger_s)
             self._waiters[job] -= 1
             if not self._waiters[job]:
                 del self._waiters[job]
-                self._linger(key, job, 0.0 if delivered else linger_s)
+                self._linger(key, job, 0.0 if delivered else self._may_return[job] - now)
 
     async def drain(self) -> None:
         """Refuse new work, wait up to `drain_s` for unfinished jobs, then cancel them."""
@@ -180,11 +185,12 @@ class Jobs:
 
         def forget() -> None:
             self._lingering.pop(job, None)
+            self._may_return.pop(job, None)
             if self._joinable.get(key) is job:
                 del self._joinable[key]
             job.cancel(AbandonedError("The caller left and did not come back."))
 
-        if seconds and not self._closed:
+        if seconds > 0 and not self._closed:
             self._lingering[job] = asyncio.get_running_loop().call_later(seconds, forget)
         else:
             forget()
