@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.body.reading import thorough
-from voxgate.api.body.form_fields import FormPart, base_name, nest_fields
+from voxgate.api.body.form_fields import FormPart, nest_fields
 from voxgate.errors import UsageError
 
 
@@ -85,33 +85,6 @@ def flat(value: Any, name: str) -> list[tuple[str, str]]:
 def test_what_a_client_flattened(fields: dict[str, Any]) -> None:
     pairs = [pair for key, value in fields.items() for pair in flat(value, key)]
     assert nest_fields(pairs) == fields
-
-
-@pytest.mark.parametrize(
-    ("given", "name"),
-    [
-        ("a.wav", "a.wav"),
-        ("/home/me/a.wav", "a.wav"),
-        ("C:\\Users\\me\\a.wav", "a.wav"),
-        ("../../etc/passwd", "passwd"),
-        ("..\\..\\a.mp3", "a.mp3"),
-        ("mixed/of\\both.ogg", "both.ogg"),
-        ("a\x00b\x1b[31m\n.wav", "ab[31m.wav"),
-        ("a\ud800b.wav", "ab.wav"),
-        ("\u202evaw.txt", "vaw.txt"),
-        ("日本\u3000語.wav", "日本\u3000語.wav"),
-        ("  a.wav ", "a.wav"),
-        ("x" * 300 + ".wav", "x" * 251 + ".wav"),
-        ("", None),
-        ("/", None),
-        ("/home/me/", None),
-        ("..", None),
-        ("a/..", None),
-        ("\x00", None),
-    ],
-)
-def test_base_name(given: str, name: str | None) -> None:
-    assert base_name(given) == name
 
 
 def headers(disposition: bytes, **more: bytes) -> dict[bytes, bytes]:

@@ -7,15 +7,14 @@ as `a[b][c]`. Values are not converted: most of them are text, and the request's
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import unquote
 
 from python_multipart.multipart import parse_options_header
 
 from voxgate.api.body.request_body import ContentType
 from voxgate.errors import UsageError
+from voxgate.file_names import base_name, extended_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,10 +26,6 @@ _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _INNER = re.compile(r"\[([^\[\]]*)\]")
 
 RECORDING_FIELD = "file"  # the field's name in every dialect
-MAX_PART_NAME = 255  # characters, as file systems have it
-
-_EXTENDED_NAME = re.compile(r";\s*filename\*\s*=\s*utf-8'[^']*'([^;\s]+)", re.IGNORECASE)
-_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format, surrogate, line and paragraph ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +72,6 @@ class FormPart:
         return False
 
 
-def base_name(name: str) -> str | None:
-    """Return the last part of a path of any system, without invisible characters.
-
-    A long name keeps its end. Returns None where nothing visible is left.
-    """
-    last = re.split(r"[/\\]", name)[-1]
-    visible = "".join(c for c in last if unicodedata.category(c) not in _INVISIBLE).strip()
-    return visible[-MAX_PART_NAME:] if visible.strip(".") else None
-
-
 def _field_name(raw: bytes) -> str:
     if not raw:
         raise UsageError(
@@ -112,10 +97,7 @@ def _check_encoding(raw: bytes, name: str) -> None:
 
 def _file_name(plain: bytes | None, disposition: bytes) -> str | None:
     """Return the file's name. Some clients send non-ASCII names only as RFC 5987 extends them."""
-    if plain is not None:
-        return plain.decode(errors="replace")
-    extended = _EXTENDED_NAME.search(disposition.decode("latin-1"))
-    return unquote(extended[1], errors="replace") if extended else None
+    return plain.decode(errors="replace") if plain is not None else extended_name(disposition)
 
 
 @dataclass(slots=True)

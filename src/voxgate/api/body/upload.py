@@ -4,55 +4,30 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import string
 from typing import TYPE_CHECKING
 
 import pybase64
 
 from voxgate.api.body.request_body import Upload, recording_too_large
-from voxgate.audio.spool import nameless_file, spool_full
+from voxgate.audio.spooled_file import SpooledFile
 
 if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 
-class UploadWriter:
-    """Writes and hashes a recording. Call `write`, then `upload` or `close`.
+class UploadWriter(SpooledFile):
+    """Writes and hashes an upload. Call `write`, then `upload` or `close`.
 
-    The constructor and `write` raise `SpoolFullError`.
+    `write` raises `VoxgateError` (`payload_too_large`) beyond the limit on recordings.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.size = 0
-        self._folder = settings.spool_dir
-        self._limit = settings.max_upload_bytes
-        self._hash = hashlib.sha256()
-        self._file = nameless_file(self._folder, "upload-")
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Append bytes.
-
-        Raises `VoxgateError` (`payload_too_large`) beyond the limit on recordings.
-        """
-        view = memoryview(data)
-        self.size += len(view)
-        if self.size > self._limit:
-            raise recording_too_large(self._limit)
-        self._hash.update(view)
-        try:
-            while view:  # an unbuffered file may write less than all
-                view = view[self._file.write(view) :]
-        except OSError as error:
-            raise spool_full(self._folder, error) from error
+        super().__init__(settings.spool_dir, settings.max_upload_bytes, recording_too_large)
 
     def upload(self, name: str | None = None, media_type: str | None = None) -> Upload:
         """Return the recording, which the caller closes from now on."""
-        return Upload(self._file, self.size, self._hash.hexdigest(), name, media_type)
-
-    def close(self) -> None:
-        """Delete the recording. May be called again."""
-        self._file.close()
+        return Upload(self.file, self.size, self.sha256, name, media_type)
 
 
 BASE64_ALPHABET = (string.ascii_letters + string.digits + "+/").encode()
