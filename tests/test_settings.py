@@ -48,6 +48,14 @@ def test_an_empty_value_is_not_set(tmp_path: Path) -> None:
         ("VOXGATE_CORS_ORIGINS", "https://example.org/", "'https://example.org/'"),
         ("VOXGATE_MODEL_ALIASES", "whisper-1", "'whisper-1'"),
         ("VOXGATE_MODEL_ALIASES", "whisper-1 =", "pairs as 'whisper-1 = openai/whisper-base'"),
+        (
+            "VOXGATE_URL_ALLOW",
+            "https://nas.lan",
+            "names of hosts without a port, numbers or networks",
+        ),
+        ("VOXGATE_URL_ALLOW", "nas.lan, 10.0.0.1/8", "'10.0.0.1/8'"),
+        ("VOXGATE_URL_ALLOW", "nas.lan:80", "'nas.lan:80'"),
+        ("VOXGATE_URL_FIRST_BYTE_S", "0", "a number above zero"),
         ("VOXGATE_PROFILE", "exakt", "must be 'auto', 'exact', 'balanced' or 'fast'"),
     ],
 )
@@ -122,6 +130,15 @@ def test_sites_are_a_text_or_a_list(tmp_path: Path) -> None:
     assert Settings.read(home | {"VOXGATE_CORS_ORIGINS": text}).cors_origins == sites
     (tmp_path / "config.toml").write_text(f"cors_origins = {list(sites)}\n")
     assert Settings.read(home).cors_origins == sites
+
+
+def test_servers_to_fetch_from_are_names_numbers_and_networks(tmp_path: Path) -> None:
+    servers = ("public", "nas.lan", "10.0.0.0/8", "192.168.1.7", "fd00::/8")
+    home = {"VOXGATE_HOME": str(tmp_path)}
+    text = "public, NAS.lan.,10.0.0.0/8, 192.168.1.7 ,, FD00::/8"
+    assert Settings.read(home | {"VOXGATE_URL_ALLOW": text}).url_allow == servers
+    (tmp_path / "config.toml").write_text(f"url_allow = {list(servers)}\n")
+    assert Settings.read(home).url_allow == servers
 
 
 def test_every_site_without_keys_is_refused(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ Code: TypeAlias = Literal[  # the stable names of failures, for programs
     "internal_error", "abandoned", "invalid_audio", "unreadable_audio", "not_audio",
     "no_sound_track", "empty_audio", "truncated_audio", "audio_too_long", "audio_too_large",
     "decoder_died", "decoder_killed", "decoder_too_slow", "invalid_request", "unsupported_option",
-    "unsupported_language", "unknown_format", "not_built", "model_not_found", "authentication",
+    "unsupported_language", "unknown_format", "not_built", "url_refused", "fetch_failed",
+    "model_not_found", "authentication",
     "permission_denied", "offline", "not_found", "request_timeout", "payload_too_large",
     "unsupported_media_type", "rate_limit_exceeded", "model_loading", "shutting_down",
     "server_failed", "ledger_failed", "invalid_settings", "spool_full", "output_failed",
@@ -206,6 +207,8 @@ CODES: dict[Code, ErrorCode] = {
     "unsupported_language": ErrorCode(UsageError, 400, False, "The model does not know the requested language."),
     "unknown_format": ErrorCode(UsageError, 400, False, "No transcript format has that name."),
     "not_built": ErrorCode(UsageError, 400, False, "The API defines it, and this version does not implement it."),
+    "url_refused": ErrorCode(UsageError, 400, False, "A recording is not fetched from its address: a setting or the address itself forbids it."),
+    "fetch_failed": ErrorCode(AudioError, 400, False, "The server at a recording's address cannot be reached, or sent no recording."),  # not 5xx: clients repeat those for an hour
     "model_not_found": ErrorCode(UnknownModelError, 404, False, "No model has that name."),
     "authentication": ErrorCode(VoxgateError, 401, False, "The request has no key, or an invalid one."),
     "permission_denied": ErrorCode(VoxgateError, 403, False, "The caller is not allowed to do this."),

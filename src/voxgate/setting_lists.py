@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from typing import Any
 
 from voxgate.errors import SettingsError
 
 ORIGIN_PATTERN = re.compile(r"https?://[^/\s@?#]+")
+HOST_PATTERN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 def parse_origins(value: Any, origin: str) -> tuple[str, ...]:
@@ -29,6 +31,23 @@ def parse_origins(value: Any, origin: str) -> tuple[str, ...]:
     return sites
 
 
+def parse_servers(value: Any, origin: str) -> tuple[str, ...]:
+    """Return the names, numbers and networks in a text or a list, in lower case.
+
+    Raises `SettingsError`.
+    """
+    listed = value if isinstance(value, list) else str(value).split(",")
+    entries = tuple(str(entry).strip().lower().rstrip(".") for entry in listed)
+    entries = tuple(filter(None, entries))
+    for entry in entries:
+        if not (_is_network(entry) or HOST_PATTERN.fullmatch(entry)):
+            raise SettingsError(
+                f"{origin}: 'url_allow' must be 'public', names of hosts without a port, numbers "
+                f"or networks, as 'public, nas.lan, 10.0.0.0/8': {entry!r}."
+            )
+    return entries
+
+
 def parse_aliases(value: Any, origin: str) -> tuple[tuple[str, str], ...]:
     """Return the pairs of an alias and a model's name in a text or a table.
 
@@ -39,6 +58,14 @@ def parse_aliases(value: Any, origin: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
         raise _not_aliases(value, origin)
     return tuple(value.items())
+
+
+def _is_network(entry: str) -> bool:
+    try:
+        ip_network(entry)
+    except ValueError:
+        return False
+    return True
 
 
 def _pair(text: str, origin: str) -> tuple[str, str]:

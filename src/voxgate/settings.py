@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_data_path
 
 from voxgate.errors import SettingsError
-from voxgate.setting_lists import parse_aliases, parse_origins
+from voxgate.setting_lists import parse_aliases, parse_origins, parse_servers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,6 +125,17 @@ class Settings:
     reader_patience_s: float = 60.0
     """How long a caller may read nothing of a response that is more than the buffers hold."""
 
+    url_allow: tuple[str, ...] = ()
+    """From where the server fetches recordings that a request names by their address: `public` is
+    the internet, other entries are names of hosts, numbers and networks (`nas.lan`, `10.0.0.0/8`),
+    with commas between. By default such requests are refused."""
+
+    url_first_byte_s: float = 30.0
+    """How long a recording that is fetched may take to its first byte, and go without a byte."""
+
+    url_deadline_s: float = 900.0
+    """How long a recording that is fetched may take as a whole."""
+
     max_flights: int = 256
     """How many recordings the server processes at once; the next request gets 503."""
 
@@ -176,7 +187,11 @@ _CHOICES = {
 }
 
 
-_LISTS = {"cors_origins": parse_origins, "model_aliases": parse_aliases}
+_LISTS = {
+    "cors_origins": parse_origins,
+    "model_aliases": parse_aliases,
+    "url_allow": parse_servers,
+}
 
 
 def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
