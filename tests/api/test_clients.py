@@ -20,6 +20,7 @@ from tests.cli.command import CLIP_WORDS
 from tests.processes import until
 from tests.scripted import Scripted
 from tests.sounds import RATE, SAMPLE, encode, sample
+from tests.web import PUBLIC_HOST, response, web
 from voxgate import errors
 from voxgate.pipeline.session import Session
 
@@ -165,6 +166,27 @@ def has_times(value: dict[str, Any], duration_s: float) -> None:
     assert " ".join(word["word"] for word in value["words"]) == value["text"]
     for timed in (*value["segments"], *value["words"]):
         assert 0 <= timed["start"] <= timed["end"] <= value["duration"]
+
+
+async def test_a_recording_by_its_address(tmp_path: Path) -> None:
+    audio: dict[str, Any] = {"model": SCRIPTED}
+    async with web() as site, serving(tmp_path, url_allow=(PUBLIC_HOST,)) as server:
+        site.answers["/note.flac"] = response(200, SAMPLE.read_bytes())
+        url, gone = site.url("/note.flac"), site.url("/gone.flac")
+        said = await asyncio.gather(
+            OPENROUTER.do(
+                OPENROUTER.call(server, OPENROUTER.transcribe, input_audio={"url": url}, **audio),
+                OPENROUTER.call(server, OPENROUTER.transcribe, input_audio={"url": gone}, **audio),
+            ),
+            MISTRAL.do(
+                MISTRAL.call(server, MISTRAL.transcribe, file_url=url, **audio),
+                MISTRAL.call(server, MISTRAL.transcribe, file_url=gone, **audio),
+            ),
+        )
+    for client, (found, missing) in zip((OPENROUTER, MISTRAL), said, strict=True):
+        assert found["value"]["text"].startswith("from 0."), found
+        assert missing["raised"] == client.classes[400]
+        assert "127.0.0.2 answered 404 (Not Found)" in missing["message"]
 
 
 async def test_openai_reads_text_and_subtitles(tmp_path: Path) -> None:

@@ -108,7 +108,9 @@ async def test_health_and_pages(server: Running) -> None:
     assert "https://" not in page.text  # it works without a network
     schema = (await server.client.get(f"{server.url}/api/v1/openapi.json")).json()
     request = schema["paths"]["/api/v1/audio/transcriptions"]["post"]["requestBody"]
-    assert set(request["content"]) == {"application/json", "multipart/form-data"}
+    assert set(request["content"]) == {
+        *("application/json", "multipart/form-data", "application/x-www-form-urlencoded")
+    }
     fields = schema["components"]["schemas"]["TranscriptionRequest"]["properties"]
     assert {"model", "input_audio", "response_format"} <= fields.keys()
 

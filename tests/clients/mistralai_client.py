@@ -16,12 +16,12 @@ from mistralai.client.utils.eventstreaming import EventStream
 
 
 def result(asked: dict[str, Any]) -> dict[str, Any]:
-    with (
-        Mistral(api_key=asked["key"], server_url=asked["url"], **asked["client"]) as client,
-        Path(asked["file"]).open("rb") as content,
-    ):
-        file = {"content": content, "file_name": Path(asked["file"]).name}
-        value = attrgetter(asked["call"])(client)(file=file, **asked["options"])
+    options = asked["options"]
+    if "file" in asked:
+        path = Path(asked["file"])
+        options["file"] = {"content": path.read_bytes(), "file_name": path.name}
+    with Mistral(api_key=asked["key"], server_url=asked["url"], **asked["client"]) as client:
+        value = attrgetter(asked["call"])(client)(**options)
         if isinstance(value, EventStream):
             with value:
                 events = [event.model_dump(mode="json") for event in value]

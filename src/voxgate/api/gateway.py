@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from voxgate.api.body.request_body import recording_too_large
 from voxgate.api.jobs import Jobs
 from voxgate.ledger.ledger import LEDGER_FILE, Ledger
 from voxgate.pipeline.session import Session
+from voxgate.remote.address_policy import AddressPolicy
+from voxgate.remote.fetcher import Fetcher
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -18,12 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The settings, the session with engines and decoders, the ledger, and the jobs."""
+    """The settings, the session with engines and decoders, the ledger, the jobs, the fetcher."""
 
     settings: Settings
     session: Session
     ledger: Ledger
     jobs: Jobs
+    fetcher: Fetcher
 
     @classmethod
     @asynccontextmanager
@@ -43,4 +47,14 @@ class Gateway:
             await Ledger.open(settings.home / LEDGER_FILE) as ledger,
             session(limited) as opened,
         ):
-            yield cls(settings, opened, ledger, Jobs(settings))
+            yield cls(settings, opened, ledger, Jobs(settings), _fetcher(settings))
+
+
+def _fetcher(settings: Settings) -> Fetcher:
+    """Return what fetches recordings for callers: from the operator's list, as large as uploads."""
+    return Fetcher(
+        settings,
+        AddressPolicy.listed(settings.url_allow),
+        limit=settings.max_upload_bytes,
+        too_large=recording_too_large,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,9 @@ from voxgate.pipeline.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    from voxgate.api.body.request_body import Upload
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.gateway import Gateway
+    from voxgate.api.recording import Recording
     from voxgate.api.request_log import RequestEntry
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
@@ -41,28 +42,28 @@ class Submission:
         owner: str | None,
         parsed: ParsedRequest,
         provider: Provider,
-        upload: Upload,
+        recording: Recording,
         headers: Mapping[str, str],
     ) -> None:
         self._gateway, self._entry, self._owner = gateway, entry, owner
-        self._parsed, self._upload, self._headers = parsed, upload, headers
+        self._parsed, self._recording, self._headers = parsed, recording, headers
         self._provider, self._trace = provider, Trace()
 
     def submit(self) -> tuple[Hashable, Job]:
         """Return the job for this request and its key: an equal one that exists, or a new one.
 
-        Raises `BusyError` of every kind, and what `Provider.admit` raises. The upload is closed
+        Raises `BusyError` of every kind, and what `Provider.admit` raises. The recording is closed
         when it is no longer needed.
         """
-        jobs, parsed, upload = self._gateway.jobs, self._parsed, self._upload
+        jobs, parsed, recording = self._gateway.jobs, self._parsed, self._recording
         # The model's own name, not an alias. Another revision or profile may give another text.
         model = (parsed.model, self._provider.revision, self._provider.profile)
         # Whether times are wanted makes another text only for a model without them.
         times = parsed.times or self._provider.capabilities.times == "word"
         options = parsed.options, parsed.pcm, parsed.choice, times
-        key = (self._owner, model, options, upload.sha256, upload.name)
+        key = (self._owner, model, options, recording.identity)
         if job := jobs.find(key):
-            upload.close()
+            recording.close()
             return key, job
         job = Job(self._entry.id, self._owner, self._trace.spans)
         try:
@@ -70,19 +71,18 @@ class Submission:
             jobs.add(key, job, self._transcribe, self._record)
             self._entry.has_job = True
         except BaseException:
-            upload.close()
+            recording.close()
             raise
         return key, job
 
     async def _transcribe(self, job: Job) -> Transcript:
-        with self._upload as upload:
+        with closing(self._recording) as recording:
             await self._gateway.ledger.generations.begin(self._generation())
-            upload.file.seek(0)
             return await self._gateway.session.transcribe(
-                upload.file,
+                await recording.open(self._trace.spans),
                 model=self._provider,
                 options=AcceptedOptions(self._parsed.options),
-                name=upload.name or "the recording",
+                name=recording.name or "the recording",
                 pcm=self._parsed.pcm,
                 choice=self._parsed.choice,
                 times=self._parsed.times,
@@ -99,7 +99,8 @@ class Submission:
         if error:
             self._entry.code = error.code
         sound = f"{transcript.duration:.1f} s of sound " if transcript else ""
-        self._entry.write(status, f"{self._parsed.model} {sound}in {job.seconds:.1f} s")
+        origin = f"from {self._recording.origin} " if self._recording.origin else ""
+        self._entry.write(status, f"{self._parsed.model} {sound}{origin}in {job.seconds:.1f} s")
         try:
             await self._gateway.ledger.generations.finish(
                 job.id,

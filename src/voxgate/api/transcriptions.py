@@ -16,6 +16,7 @@ from voxgate.api.dialects.parse import parse_request
 from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.api.error_responses import error_response
 from voxgate.api.models import why_unavailable
+from voxgate.api.recording import RemoteRecording
 from voxgate.api.request_log import RequestEntry
 from voxgate.api.response import TranscriptionResponse
 from voxgate.api.response_head import ResponseHead
@@ -25,14 +26,18 @@ from voxgate.errors import EngineStartError, VoxgateError
 from voxgate.pipeline.trace import StageTimes
 
 if TYPE_CHECKING:
+    from voxgate.api.body.request_body import RequestBody
+    from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.gateway import Gateway
+    from voxgate.api.recording import Recording
     from voxgate.transcript.values import Task
 
 CLIENT_CLOSED_REQUEST = 499  # never read: the caller closed the connection during the body
 
 OPENAPI_FORM: dict[str, Any] = {
     "type": "object",
-    "required": ["model", "file"],
+    "required": ["model"],
+    "anyOf": [{"required": ["file"]}, {"required": ["file_url"]}],
     "properties": {
         "file": {"type": "string", "format": "binary"},
         **{
@@ -43,6 +48,15 @@ OPENAPI_FORM: dict[str, Any] = {
     },
 }
 
+OPENAPI_FIELDS: dict[str, Any] = {
+    "type": "object",
+    "required": ["model", "file_url"],
+    "properties": {
+        name: schema for name, schema in OPENAPI_FORM["properties"].items() if name != "file"
+    },
+}
+"""A form without a file, as Mistral's client writes it for an address."""
+
 router = APIRouter()
 
 
@@ -52,6 +66,7 @@ OPENAPI_BODY: dict[str, Any] = {
         "content": {
             "application/json": {"schema": {"$ref": "#/components/schemas/TranscriptionRequest"}},
             "multipart/form-data": {"schema": OPENAPI_FORM},
+            "application/x-www-form-urlencoded": {"schema": OPENAPI_FIELDS},
         },
     }
 }
@@ -99,18 +114,18 @@ async def _respond(request: Request, task: Task) -> Response:
                     raise EngineStartError(reason, code="no_endpoints")
                 provider = gateway.session.provider(spec)
                 parsed = replace(negotiate(parsed, provider.capabilities), model=provider.name)
+                recording = _recording(body, parsed, gateway)
             except BaseException:
                 if body.upload:
                     body.upload.close()
                 raise
-        assert body.upload is not None  # noqa: S101 (`parse_request` raises without one)
         submission = Submission(
             gateway,
             entry=entry,
             owner=owner,
             parsed=parsed,
             provider=provider,
-            upload=body.upload,
+            recording=recording,
             headers=request.headers,
         )
         job_key, job = submission.submit()
@@ -133,3 +148,14 @@ async def _respond(request: Request, task: Task) -> Response:
         spans=spans,
         head=head,
     )
+
+
+def _recording(body: RequestBody, parsed: ParsedRequest, gateway: Gateway) -> Recording:
+    """Return the upload, or what the job fetches. Raises what `Fetcher.admit` raises."""
+    if parsed.url is None:
+        assert body.upload is not None  # noqa: S101 (`parse_request` raises without both)
+        return body.upload
+    remote = RemoteRecording(parsed.url, gateway.fetcher)
+    if body.upload:  # without a byte, beside the address
+        body.upload.close()
+    return remote

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import IO, Any, Literal, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 from python_multipart.multipart import parse_options_header
 
 from voxgate.errors import UsageError, VoxgateError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from voxgate.pipeline.trace import StageTimes
 
 BodyKind: TypeAlias = Literal["json", "form", "urlencoded"]
 
 
 @dataclass(slots=True)
 class Upload:
-    """The caller's recording, byte for byte. Close it, or use it as a context, to delete it.
+    """The caller's recording, byte for byte: a `Recording` of `voxgate.api.recording`.
+
+    Close it, or use it as a context, to delete it.
 
     `file` is unbuffered and has a real descriptor; its position is undefined. `size` is in bytes,
     `sha256` is hexadecimal. `name` is the last part of the form's file name, for messages and for
@@ -37,6 +44,21 @@ class Upload:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def identity(self) -> Hashable:
+        """The hash and the name, which messages have."""
+        return self.sha256, self.name
+
+    @property
+    def origin(self) -> str | None:
+        """None: it is fetched from nowhere."""
+        return None
+
+    async def open(self, _spans: StageTimes) -> IO[bytes]:
+        """Return the file at its beginning."""
+        self.file.seek(0)
+        return self.file
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from voxgate.api.dialects.wire import ResponseFormat
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.models.capabilities import Capabilities
+    from voxgate.remote.recording_url import RecordingUrl
     from voxgate.transcript.values import Options
 
 
@@ -34,6 +35,7 @@ class ParsedRequest:
     format: ResponseFormat
     words: bool
     events: EventDialect | None = None  # None: one response at the end
+    url: RecordingUrl | None = None  # of a recording that is not in the body
     pcm: PcmDeclaration | None = None
     choice: SoundChoice = field(default_factory=SoundChoice)
     vocabulary: tuple[str, ...] = ()  # names of the fields that the options' vocabulary was in

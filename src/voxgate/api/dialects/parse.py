@@ -17,6 +17,7 @@ from voxgate.audio.channels import SoundChoice
 from voxgate.audio.pcm import PcmDeclaration
 from voxgate.errors import UsageError
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS
+from voxgate.remote.recording_url import RecordingUrl
 from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ HEADERLESS_FORMATS = PcmDeclaration("s16le", 16_000, 1)
 
 UNBUILT_OPTIONS: dict[str, tuple[Any, ...]] = {"diarize": (False,)}
 UNBUILT_FIELDS = (
-    *("file_url", "file_id", "models", "include", "known_speaker_names"),
-    *("known_speaker_references", "speaker_references"),
+    *("models", "include", "known_speaker_names", "known_speaker_references"),
+    "speaker_references",
 )
 UNBUILT_ROUTING = ("order", "only", "ignore", "sort", "max_price", "quantizations")
 
@@ -45,13 +46,13 @@ def parse_request(
 
     `accept` is the header of this name, which tells whose events a stream has.
     """
-    _refuse_addresses(body.fields)
+    if body.fields.get("file_id"):  # first, as the body then has no recording
+        raise _not_built("file_id", "send the recording itself as 'file'")
     request = validate_request(body.fields)
     _refuse(request)
     _refuse_other_task(request, task)
     _refuse_overlong(body.dropped)
-    if body.upload is None:
-        raise UsageError(_no_recording(body))
+    url = _only_address(body, request)
     format_ = _format(request)
     return ParsedRequest(
         model=request.model,
@@ -59,7 +60,8 @@ def parse_request(
         format=format_,
         events=choose_events(accept, format_) if request.stream else None,
         words="word" in request.timestamp_granularities,
-        pcm=HEADERLESS_FORMATS if _is_headerless(body, request) else None,
+        url=url,
+        pcm=HEADERLESS_FORMATS if _is_headerless(body, request, url) else None,
         choice=SoundChoice(request.track, request.channels),
         vocabulary=_vocabulary_fields(request),
         unused=_unused(request, body.dropped),
@@ -67,16 +69,6 @@ def parse_request(
         session_id=request.session_id,
         user=request.user,
     )
-
-
-def _refuse_addresses(fields: dict[str, Any]) -> None:
-    """Raise for a recording given by address: checked first, as the body then has no recording."""
-    audio = fields.get("input_audio")
-    if isinstance(audio, dict) and audio.get("url") is not None:
-        raise _not_built("input_audio.url", "send the recording itself as input_audio.data")
-    for name in ("file_url", "file_id"):
-        if fields.get(name):
-            raise _not_built(name, "send the recording itself as 'file'")
 
 
 def _refuse(request: TranscriptionRequest) -> None:
@@ -180,14 +172,44 @@ def _no_recording(body: RequestBody) -> str:
     if body.kind == "json":
         return (
             "The request has no recording: 'input_audio' must be an object with 'data', the base64 "
-            'of the file, as in {"input_audio": {"data": "UklGR...", "format": "wav"}}.'
+            'of the file, as in {"input_audio": {"data": "UklGR...", "format": "wav"}}; or with '
+            "'url', its address."
         )
-    return "The form has no recording: send it as the part 'file', with a file name."
+    return (
+        "The form has no recording: send it as the part 'file', with a file name, or its address "
+        "as 'file_url'."
+    )
 
 
-def _is_headerless(body: RequestBody, request: TranscriptionRequest) -> bool:
-    if request.input_audio is not None:
-        return (request.input_audio.format or "").lower() == "pcm"
-    upload = body.upload
-    named = upload is not None and (upload.name or "").lower().endswith(".pcm")
-    return named or (upload is not None and upload.media_type == "audio/pcm")
+def _only_address(body: RequestBody, request: TranscriptionRequest) -> RecordingUrl | None:
+    """Return the recording's address, or None where the body has the recording.
+
+    An upload without a byte, beside an address, counts as left out.
+    """
+    addresses = {
+        "input_audio.url": (request.input_audio and request.input_audio.url) or "",
+        "file_url": request.file_url or "",
+    }
+    given = [name for name, text in addresses.items() if text]
+    uploaded = body.upload is not None and (body.upload.size > 0 or not given)
+    sources = ["input_audio.data" if body.kind == "json" else "file"] * uploaded + given
+    if len(sources) > 1:
+        raise UsageError(
+            f"The request has {len(sources)} recordings: {', '.join(map(repr, sources))}. Send "
+            f"one a request."
+        )
+    if not sources:
+        raise UsageError(_no_recording(body))
+    return RecordingUrl.parse(addresses[given[0]]) if given else None
+
+
+def _is_headerless(
+    body: RequestBody, request: TranscriptionRequest, url: RecordingUrl | None
+) -> bool:
+    """Return whether the format says so; where there is none, whether the file's name does."""
+    audio, upload = request.input_audio, body.upload
+    if audio is not None and (audio.format or not url):
+        return (audio.format or "").lower() == "pcm"
+    name = url.file_name if url else upload and upload.name
+    typed = upload is not None and upload.media_type == "audio/pcm"
+    return typed or (name or "").lower().endswith(".pcm")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from voxgate.api.body.strict_json import parse_json
 from voxgate.audio.channels import Channels  # noqa: TC001 (pydantic evaluates it)
 from voxgate.errors import UsageError
+from voxgate.remote.recording_url import MAX_URL_CHARACTERS
 from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it)
 
 ResponseFormat: TypeAlias = Literal["json", "verbose_json", "text", "srt", "vtt"]
@@ -50,6 +51,7 @@ def _to_text(value: Any) -> Any:
 
 
 WireText: TypeAlias = Annotated[str, Field(max_length=65_536)]
+WireUrl: TypeAlias = Annotated[str, Field(max_length=MAX_URL_CHARACTERS)]
 WireTexts: TypeAlias = Annotated[list[WireText], BeforeValidator(_to_list), Field(max_length=1000)]
 WireVocabulary: TypeAlias = Annotated[
     list[WireText], BeforeValidator(_split), Field(max_length=10_000)
@@ -74,7 +76,11 @@ class InputAudio(_WireModel):
     format: Annotated[str, Field(max_length=100)] | None = Field(
         None, description="A hint: the bytes are looked at. `pcm` is headerless s16le mono 16 kHz."
     )
-    url: str | None = Field(None, description="Not built yet.")
+    url: WireUrl | None = Field(
+        None,
+        description="The address of the file, in the place of `data`: http or https, and a server "
+        "that this one's operator allows.",
+    )
 
 
 class ProviderPreferences(_WireModel):
@@ -94,6 +100,9 @@ class TranscriptionRequest(_WireModel):
 
     model: Annotated[str, Field(min_length=1, max_length=256)]
     input_audio: InputAudio | None = None
+    file_url: WireUrl | None = Field(
+        None, description="The same as `input_audio.url`, as Mistral's client names it."
+    )
     language: WireLanguage | None = Field(
         None,
         description="As `en`, `en-US` or `English`; the model detects it without, or by `auto`.",
