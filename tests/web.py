@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import socket
 import sys
+import threading
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tests.processes import DEADLINE_S
 
 if TYPE_CHECKING:
     import ssl
@@ -89,6 +93,27 @@ async def web(context: ssl.SSLContext | None = None) -> AsyncIterator[Web]:
         for server in servers:
             server.close()
         await running.end()
+
+
+@contextmanager
+def web_beside() -> Iterator[Web]:
+    """Serve in a thread, beside a test that blocks."""
+    started = queue.SimpleQueue[tuple[Web, asyncio.AbstractEventLoop, asyncio.Event]]()
+
+    async def serve() -> None:
+        end = asyncio.Event()
+        async with web() as running:
+            started.put((running, asyncio.get_running_loop(), end))
+            await end.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    running, loop, end = started.get(timeout=DEADLINE_S)
+    try:
+        yield running
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join(DEADLINE_S)
 
 
 def response(status: int, body: bytes = b"", **headers: Any) -> bytes:

@@ -1,13 +1,20 @@
-"""Which files of a folder are recordings."""
+"""Which files of a folder are recordings, and which arguments."""
 
-import shlex
-from pathlib import Path
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.failures import raises
 from tests.sounds import Pcm, encode, picture_only
 from voxgate.cli.inputs import collect_inputs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from voxgate.errors import Code
 
 CONTAINERS = {
     "wav": (),
@@ -97,13 +104,30 @@ def test_raw_files_count_where_pcm_was_declared(tmp_path: Path) -> None:
     assert found(tmp_path, headerless=True) == ["b.raw"]
 
 
-@pytest.mark.parametrize("address", ["https://example.org/a.mp3?t=1&x=2", "HTTP://example.org/a"])
-def test_an_address_is_answered_with_the_line_that_works(address: str) -> None:
-    with raises("invalid_request", match="reads files and pipes, not addresses") as caught:
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("https://example.org/a.mp3?t=1&x=2", "a.mp3"),
+        ("HTTP://Example.org/%C3%BC.ogg", "ü.ogg"),
+        ("http://192.168.1.7:8000", "192.168.1.7"),
+    ],
+)
+def test_an_address_is_a_recording_once(address: str, name: str) -> None:
+    assert found(address, address) == [name]
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "says"),
+    [
+        ("ftp://example.org/a.mp3", "invalid_request", "does not begin with http:// or https://"),
+        ("file:///tmp/a.mp3", "invalid_request", "does not begin with http:// or https://"),
+        ("https://me:pw@example.org/a.mp3", "invalid_request", "a user name or a password"),
+        ("https://youtu.be/a", "url_refused", "yt-dlp -f bestaudio -o - https://youtu.be/a | vox"),
+    ],
+)
+def test_what_cannot_be_fetched_is_refused(address: str, code: Code, says: str) -> None:
+    with raises(code, match=re.escape(says)):
         found(address)
-    _, _, line = caught.value.sentence.partition("Type: ")
-    words = shlex.split(line)
-    assert words == ["curl", "-fL", address, "|", "voxgate", "transcribe", "-"]
 
 
 def test_what_looks_like_sound_and_is_not_read_is_named_with_the_reason(tmp_path: Path) -> None:

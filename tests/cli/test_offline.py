@@ -110,6 +110,12 @@ def environment(settings: dict[str, str]) -> dict[str, Any]:
             {"VOXGATE_KEY": "sk-vg-1"},
             "This would connect to the server http://somewhere.invalid/api/v1",
         ),
+        (
+            ("transcribe", f"http://{ELSEWHERE}/a.wav"),
+            {},
+            f"This would fetch a recording from {ELSEWHERE}",
+        ),
+        (("transcribe", "https://somewhere.invalid/a"), {}, "fetch a recording from somewhere.inv"),
         (("serve", "--host", "0.0.0.0", "--port", "0"), {}, "Other machines could reach 0.0.0.0"),  # noqa: S104
     ],
 )

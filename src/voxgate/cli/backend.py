@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from voxgate.cli.fetching import opened_input
 from voxgate.cli.outputs import UnwritableError
 from voxgate.cli.progress import SpeedSummary, TranscriptionSpeed, progress_line
 from voxgate.cli.streams import print_error, print_message
@@ -53,11 +54,14 @@ class BatchRun:
         pcm: PcmDeclaration | None,
         choice: SoundChoice,
         output: Output,
+        *,
+        settings: Settings,
     ) -> None:
         self.speed = SpeedSummary()
         self._outcomes = Counter[str]()
         self._backend, self._options = backend, options
         self._pcm, self._choice, self._output = pcm, choice, output
+        self._settings = settings
 
     async def run(self, recordings: Sequence[InputRecording]) -> bool:
         """Transcribe and write all recordings, print every error, and return whether none failed.
@@ -70,7 +74,8 @@ class BatchRun:
             for recording in recordings:
                 self._outcomes["not begun"] -= 1
                 try:
-                    outcome = await self._transcribe_one(transcribe, recording)
+                    async with opened_input(recording, self._settings) as opened:
+                        outcome = await self._transcribe_one(transcribe, opened)
                     self._outcomes[outcome] += 1
                 except VoxgateError as error:
                     print_error(error, "" if isinstance(error, OutputError) else recording.name)

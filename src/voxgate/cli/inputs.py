@@ -1,14 +1,13 @@
-"""Resolve the arguments (files, folders, standard input) to a list of recordings."""
+"""Resolve the arguments (files, folders, addresses, standard input) to a list of recordings."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from voxgate.cli.file_kinds import is_recording, reason_to_skip
 from voxgate.errors import AudioError, UsageError
@@ -19,16 +18,17 @@ if TYPE_CHECKING:
 
     from voxgate.errors import VoxgateError
 
-ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class InputRecording:
     """One recording to transcribe."""
 
-    source: Path | BinaryIO
+    source: Path | IO[bytes] | str  # a text is an address, which is fetched in its turn
     name: str  # in messages
     relative_path: Path  # in an output folder: "note.mp3", or "monday/note.mp3" from a folder
+    sha256: str | None = None  # of a recording that was fetched
 
 
 class Inputs(NamedTuple):
@@ -51,8 +51,8 @@ def collect_inputs(arguments: Iterable[str], *, headerless: bool, recursive: boo
     """Return the recordings, the errors of the other arguments, and the files that are not read.
 
     With `headerless` (--pcm) folders are searched for raw files, without `recursive` not below
-    themselves. Raises `UsageError` for an empty name, for an address, and for standard input given
-    twice.
+    themselves. Raises `UsageError` for an empty name, for an address that is none or belongs to a
+    page, and for standard input given twice.
     """
     found: dict[tuple[str, Path], InputRecording] = {}
     failures: list[VoxgateError] = []
@@ -65,6 +65,8 @@ def collect_inputs(arguments: Iterable[str], *, headerless: bool, recursive: boo
                 failures.append(item)
             elif isinstance(item.source, Path):
                 found.setdefault((os.path.realpath(item.source), item.relative_path), item)
+            elif isinstance(item.source, str):
+                found.setdefault((item.source, item.relative_path), item)
             elif ("-", item.relative_path) in found:
                 raise UsageError("Standard input can be read once: give '-' once.")
             else:
@@ -77,18 +79,23 @@ def _expand(
 ) -> Iterator[InputRecording | UnreadFile | AudioError]:
     if not argument:
         raise UsageError("A recording's name is empty. Was a variable not set?")
-    if ADDRESS.match(argument):
-        raise UsageError(
-            f"voxgate transcribe reads files and pipes, not addresses. Type: "
-            f"curl -fL {shlex.quote(argument)} | voxgate transcribe -"
-        )
     path = Path(argument)
-    if argument == "-":
+    if ADDRESS.match(argument):
+        yield _at_address(argument)
+    elif argument == "-":
         yield _standard_input()
     elif path.is_dir():
         yield from _search_folder(path, headerless=headerless, recursive=recursive)
     else:
         yield InputRecording(path, argument, Path(path.name))
+
+
+def _at_address(text: str) -> InputRecording:
+    from voxgate.remote.recording_url import RecordingUrl  # noqa: PLC0415 (it needs httpx2)
+
+    url = RecordingUrl.parse(text)
+    name = url.file_name or url.host  # until it is fetched
+    return InputRecording(str(url), name, Path(name))
 
 
 def _standard_input() -> InputRecording | AudioError:

@@ -79,9 +79,17 @@ class OutputFolder:
         writers: Sequence[Writer],
         recordings: Sequence[InputRecording],
         options: FolderOptions = FolderOptions(),
+        *,
+        keeps_unasked: bool = False,
     ) -> None:
+        """`keeps_unasked` means that nothing is replaced but what `existing` returned.
+
+        Transcripts of recordings with an address are not among that: their names come with them.
+        """
         self._folder, self._writers, self._options = folder, writers, options
-        self._bases = _bases(folder, writers, recordings)
+        self._keeps_unasked = keeps_unasked
+        local = [each for each in recordings if not isinstance(each.source, str)]
+        self._bases = _bases(folder, writers, local)
         self._inputs = _real_paths(recordings)
         self._hashes = dict[Path, str | None]()  # of the recordings that are being transcribed
         try:
@@ -104,13 +112,20 @@ class OutputFolder:
         ]
 
     async def wants(self, recording: InputRecording) -> bool:
-        """Hash the recording, and return False if its transcripts are there and of these bytes."""
-        if not isinstance(recording.source, Path):
+        """Hash the recording, and return False if its transcripts are there and of these bytes.
+
+        Raises `UnwritableError` for one that was fetched, and whose name another one has.
+        """
+        sha256 = recording.sha256
+        if sha256 is not None:
+            self._add(recording)
+        elif not isinstance(recording.source, Path):
             return True
-        try:
-            sha256 = await asyncio.to_thread(hash_recording, recording.source)
-        except OSError:
-            return True  # whoever transcribes it says why it cannot be read
+        else:
+            try:
+                sha256 = await asyncio.to_thread(hash_recording, recording.source)
+            except OSError:
+                return True  # whoever transcribes it says why it cannot be read
         self._hashes[recording.relative_path] = sha256
         base = self._bases[recording.relative_path]
         return not self._options.skip_existing or not all(
@@ -133,6 +148,28 @@ class OutputFolder:
                 raise kind(_sentence(f"{path} cannot be written", error)) from error
             if has_terminal():
                 print_message(f"wrote {path}")
+
+    def _add(self, recording: InputRecording) -> None:
+        """Choose the path of a recording that was fetched, as `_bases` does for those of files."""
+        name = recording.relative_path
+        taken = {_path(base, writer) for base in self._bases.values() for writer in self._writers}
+        for base in (self._folder / name.with_suffix(""), self._folder / name):
+            paths = {_path(base, writer) for writer in self._writers}
+            written_over = self._inputs.intersection(map(os.path.realpath, paths))
+            if name not in self._bases and not (paths & taken or written_over):
+                break
+        else:
+            raise UnwritableError(
+                f"{self._folder} gets the transcript of another recording called {name} in this "
+                f"call. Use another call with another folder."
+            )
+        for path in (path for writer in self._writers for path in self._existing(base, writer)):
+            if self._keeps_unasked:
+                raise UnwritableError(
+                    f"{path} is there already, and its recording's name came only with the "
+                    f"recording. --overwrite replaces it, --skip-existing keeps it."
+                )
+        self._bases[name] = base
 
     def _path(self, recording: InputRecording, writer: Writer, transcript: Transcript) -> Path:
         base = self._bases[recording.relative_path]

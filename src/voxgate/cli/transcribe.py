@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 RecordingsArgument: TypeAlias = Annotated[
     list[str],
     typer.Argument(
-        metavar="FILE|FOLDER|-",
-        help="Sound or video in any container; folders; '-' is standard input.",
+        metavar="FILE|FOLDER|URL|-",
+        help="Sound or video in any container; folders; addresses (https://...); '-' is standard "
+        "input.",
     ),
 ]
 ModelOption: TypeAlias = Annotated[
@@ -224,6 +225,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.cli import signals
     from voxgate.cli.backend import BatchRun
+    from voxgate.cli.fetching import check_addresses
     from voxgate.cli.inputs import collect_inputs
     from voxgate.cli.output_folder import FolderOptions
     from voxgate.errors import UsageError
@@ -258,11 +260,12 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     folder_options.check_folder(output)
     headerless = declared is not None
     found, errors, unread = collect_inputs(recordings, headerless=headerless, recursive=recursive)
+    check_addresses(found, settings)
     destination = _choose_output(output, writers, found, folder_options)
 
     for error in errors:
         print_error(error)
-    batch = BatchRun(backend, options, declared, choice, destination)
+    batch = BatchRun(backend, options, declared, choice, destination, settings=settings)
     complete = signals.run_until_signal(batch.run(found)) if found else True
     for sentence in unread:
         print_message(sentence)
@@ -302,16 +305,19 @@ def _choose_output(
 
     if folder is None:
         return StandardOutput(writers, recordings)
-    output = OutputFolder(folder, writers, recordings, options)
-    if not options.skip_existing and not options.overwrite:
-        _ask_to_replace(output.existing(), folder)
+    asks = not options.skip_existing and not options.overwrite and _can_ask()
+    output = OutputFolder(folder, writers, recordings, options, keeps_unasked=asks)
+    if asks and (transcripts := output.existing()):
+        _ask_to_replace(transcripts, folder)
     return output
 
 
+def _can_ask() -> bool:
+    """Return whether somebody at a terminal can answer. Elsewhere transcripts are replaced."""
+    return sys.stdin is not None and sys.stdin.isatty() and has_terminal()
+
+
 def _ask_to_replace(transcripts: Sequence[Path], folder: Path) -> None:
-    """Ask on a terminal before transcripts are replaced. Elsewhere they are, unasked."""
-    if not transcripts or sys.stdin is None or not sys.stdin.isatty() or not has_terminal():
-        return
     found = f"{folder} has {len(transcripts)} of these transcripts already."
     if not typer.confirm(f"voxgate: {printable(found)} Replace them?", err=True):
         print_message("nothing was done. --skip-existing keeps them, -o names another folder.")
