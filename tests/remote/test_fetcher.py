@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import socket
+import tracemalloc
+from contextlib import ExitStack
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +16,9 @@ import pytest_asyncio
 
 from tests.failures import raises
 from tests.processes import open_files, until
-from tests.remote.fetching import LIMIT, fetcher
-from tests.web import Web, chunked, dripping, redirect, response, silence, web
+from tests.remote.fetching import LIMIT, POLICY, fetcher
+from tests.web import PUBLIC_HOST, Web, chunked, dripping, redirect, response, silence, web
+from voxgate.remote import checked_network
 from voxgate.remote.address_policy import AddressPolicy
 from voxgate.remote.recording_url import RecordingUrl
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.web import Send
+    from voxgate.errors import Code
     from voxgate.remote.address_policy import IPAddress
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -206,6 +211,27 @@ async def test_a_recording_beyond_the_limit_is_not_read_on(
     assert sent < LIMIT + 50_000_000  # and what the kernel's buffers hold
 
 
+async def test_a_large_recording_is_never_in_memory(site: Web, tmp_path: Path) -> None:
+    block, blocks = bytes(65_536), 800
+
+    async def large(writer: asyncio.StreamWriter) -> None:
+        writer.write(response(200, content_length=len(block) * blocks))
+        for _ in range(blocks):
+            writer.write(block)
+            await writer.drain()
+
+    site.answers["/large.wav"] = large
+    fetching = fetcher(tmp_path, limit=10**9).fetch(RecordingUrl.parse(site.url("/large.wav")))
+    tracemalloc.start()
+    try:
+        with await fetching as recording:
+            _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert recording.size == len(block) * blocks
+    assert peak < 4_000_000
+
+
 async def slow_head(writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\n")
     while True:
@@ -260,6 +286,44 @@ async def test_nobody_listens(tmp_path: Path) -> None:
         url = RecordingUrl.parse(gone.url("/a.wav", "public.example"))
     with raises("fetch_failed", match=r"public\.example refused the connection\. Check"):
         await fetcher(tmp_path).fetch(url)
+
+
+async def test_a_network_that_leads_nowhere(tmp_path: Path) -> None:
+    async def broadcast(_host: str, _port: int) -> list[IPAddress]:
+        return [ip_address("255.255.255.255")]  # TCP refuses it at once
+
+    anything = fetcher(tmp_path, AddressPolicy(everything=True), broadcast)
+    with raises("fetch_failed", match=r"lan\.example cannot be reached\. Check the address"):
+        await anything.fetch(RecordingUrl.parse("http://lan.example/a.wav"))
+
+
+async def test_a_host_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checked_network, "ATTEMPT_S", 0.2)
+    with socket.create_server((PUBLIC_HOST, 0), backlog=0) as deaf, ExitStack() as waiting:
+        for _ in range(4):  # as many as its queue takes, and more: the kernel drops the next
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(deaf.getsockname())
+        url = RecordingUrl.parse(f"http://public.example:{deaf.getsockname()[1]}/")
+        with raises("fetch_failed", match=r"public\.example did not answer\. Check the address"):
+            await fetcher(tmp_path).fetch(url)
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "says"),
+    [
+        (POLICY, "url_refused", "gone.example has no address that this server may fetch from"),
+        (AddressPolicy(everything=True), "fetch_failed", "The name 'gone.example' has no address"),
+    ],
+)
+async def test_a_name_that_nobody_knows(
+    tmp_path: Path, policy: AddressPolicy, code: Code, says: str
+) -> None:
+    async def unknown(_host: str, _port: int) -> list[IPAddress]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with raises(code, match=says):
+        await fetcher(tmp_path, policy, unknown).fetch(RecordingUrl.parse("http://gone.example/"))
 
 
 async def test_the_next_of_a_hosts_numbers_is_tried(site: Web, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -27,10 +29,14 @@ ATTEMPT_S = 10.0
 """How long one of a name's addresses may take to answer before the next one is tried."""
 
 
+LOOKUPS = ThreadPoolExecutor(4, thread_name_prefix="lookup")
+"""Threads of their own: a name server that is slow must not hold up the work of other threads."""
+
+
 async def resolve(host: str, port: int) -> Sequence[IPAddress]:
     """Return the addresses of a name or number, in the system's order. Raises `OSError`."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    lookup = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(LOOKUPS, lookup)
     numbers = (str(address[0]).partition("%")[0] for *_, address in found)
     return [ip_address(number) for number in dict.fromkeys(numbers)]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 from urllib.parse import unquote
 
 import httpx2
@@ -117,9 +116,6 @@ def _problem(url: httpx2.URL) -> str | None:
 
 
 def _is_host(host: str) -> bool:
-    if ":" not in host:
-        return _NAME.fullmatch(host) is not None
-    try:
-        return IPv6Address(host).scope_id is None  # a zone is this machine's own matter
-    except ValueError:
-        return False
+    if ":" in host:  # httpx2 has checked the number; a zone is this machine's own matter
+        return "%" not in host
+    return _NAME.fullmatch(host) is not None
