@@ -5,8 +5,12 @@ from __future__ import annotations
 import shlex
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.api.body.reading import thorough
 from tests.failures import raises
+from voxgate.errors import UsageError
 from voxgate.remote.recording_url import PAGE_SITES, RecordingUrl
 
 
@@ -61,3 +65,20 @@ def test_a_page_of_a_site_is_answered_with_the_line_that_works(site: str) -> Non
         *("yt-dlp", "-f", "bestaudio", "-o", "-", address, "|", "voxgate", "transcribe", "-")
     ]
     assert RecordingUrl.parse(f"https://not{site}/a.mp3").host == f"not{site}"
+
+
+@thorough
+@given(
+    st.sampled_from(("http://", "https://", "HTTP:", "", "//", "http://a.example/")),
+    st.text() | st.text("abc.:/\\@[]%#?&= 019xX-_\u3002\uff0e\ud800\0é", max_size=60),
+)
+def test_any_text_is_an_address_or_refused(scheme: str, rest: str) -> None:
+    try:
+        url = RecordingUrl.parse(scheme + rest)
+        url = url.redirected(rest)
+    except UsageError:
+        return
+    assert url.host.isascii()
+    assert url.host == url.host.lower() != ""
+    assert not {"@", "/", "%", " "} & set(url.host)
+    assert "/" not in (url.file_name or "")

@@ -16,6 +16,8 @@ MAX_URL_CHARACTERS = 8192  # what servers take at most; signed addresses have ab
 MAX_PORT = 65_535
 EXAMPLE = "https://example.org/talk.mp3"
 
+MALFORMED = (httpx2.InvalidURL, ValueError)  # ValueError: what cannot be encoded
+
 PAGE_SITES = (
     *("youtube.com", "youtu.be", "youtube-nocookie.com", "vimeo.com", "dailymotion.com"),
     *("soundcloud.com", "bandcamp.com", "mixcloud.com", "twitch.tv", "bilibili.com"),
@@ -51,7 +53,7 @@ class RecordingUrl:
         try:
             url = _without_last_dot(httpx2.URL(text.strip()))
             problem = _problem(url)
-        except httpx2.InvalidURL:
+        except MALFORMED:
             url, problem = httpx2.URL(), "is malformed"
         if problem:
             raise UsageError(f"The address of the recording {problem}. Write it as {EXAMPLE}.")
@@ -64,7 +66,7 @@ class RecordingUrl:
         try:
             url = _without_last_dot(self.url.join(location))
             problem = _problem(url)
-        except httpx2.InvalidURL:
+        except MALFORMED:
             url, problem = self.url, "is malformed"
         if problem:
             raise UsageError(

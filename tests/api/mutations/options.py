@@ -46,6 +46,7 @@ PLAIN: dict[str, tuple[Any, ...]] = {
     "context_bias": (["a"], "a,b"),
     "provider": ({}, {"zdr": True}, {"data_collection": "deny"}, {"options": {"groq": {"a": 1}}}),
     "session_id": ("s", "é😀", "x" * 256),
+    "file_url": ("https://example.org/a.mp3", "http://[::1]/", "a.mp3", "http://a@b/", "", None),
     "user": ("u", "\0", "x" * 1000),
 }
 

@@ -30,8 +30,8 @@ HEADERLESS_FORMATS = PcmDeclaration("s16le", 16_000, 1)
 
 UNBUILT_OPTIONS: dict[str, tuple[Any, ...]] = {"diarize": (False,)}
 UNBUILT_FIELDS = (
-    *("models", "include", "known_speaker_names", "known_speaker_references"),
-    "speaker_references",
+    *("file_id", "models", "include", "known_speaker_names"),
+    *("known_speaker_references", "speaker_references"),
 )
 UNBUILT_ROUTING = ("order", "only", "ignore", "sort", "max_price", "quantizations")
 
