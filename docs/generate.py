@@ -1,7 +1,7 @@
 """Write the generated pages: `python -m docs.generate`.
 
 `cli.md` is the help of every command at 80 columns. `settings.md` is every setting with its default
-and the documentation of its field in `Settings`.
+and the documentation of its field in `Settings`. `fields.md` is every field of a request.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import typer
 
+from voxgate.api.dialects.fields import FIELDS
 from voxgate.cli import app
 from voxgate.hardware.memory import format_bytes
 from voxgate.settings import ENVIRONMENT_PREFIX, Settings
@@ -36,6 +37,22 @@ name is an error. Names end in their unit: `_s` is seconds, `_bytes` is bytes.
 | setting | environment variable | default | what it does |
 |---|---|---|---|
 """
+FIELDS_PAGE = Path(__file__).parent / "fields.md"
+FIELDS_HEAD = """\
+# The fields of a request
+
+Written by `make docs` from the table by which requests are parsed, `voxgate.api.dialects.fields`.
+[api.md](api.md) says more of each.
+
+A *promise* is fulfilled, or the request is a 400 with a sentence that says why. A *hint* never
+fails a request: one without effect is named in `warnings`, and with `provider.require_parameters`
+it is a promise. A *default* is what happens anyway. *Needs* is what a model must be able to do, as
+`GET /models` names it. A field that is not here is a hint without effect.
+
+| field | documented by | kind | needs | what happens |
+|---|---|---|---|---|
+"""
+
 MACHINE_DEFAULTS = {
     "home": "the user's data folder, `~/.local/share/voxgate` on Linux",
     "spool_dir": "the system's temporary folder",
@@ -59,6 +76,16 @@ def settings_page() -> str:
         for name, text in _field_documentation(Settings).items()
     )
     return SETTINGS_HEAD + "".join(rows)
+
+
+def fields_page() -> str:
+    """Return the page on the fields of a request, in the order of their table."""
+    rows = (
+        f"| `{field.name}` | {', '.join(field.dialects)} | {field.kind} "
+        f"| {f'`{field.needs}`' if field.needs else ''} | {field.effect} |\n"
+        for field in FIELDS
+    )
+    return FIELDS_HEAD + "".join(rows)
 
 
 def _with_subcommands(context: typer.Context) -> list[typer.Context]:
@@ -105,3 +132,4 @@ def _format_default(name: str, value: object) -> str:
 if __name__ == "__main__":
     CLI_PAGE.write_text(cli_page(), encoding="utf-8")
     SETTINGS_PAGE.write_text(settings_page(), encoding="utf-8")
+    FIELDS_PAGE.write_text(fields_page(), encoding="utf-8")

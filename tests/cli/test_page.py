@@ -5,15 +5,22 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from docs.generate import CLI_PAGE, SETTINGS_PAGE, cli_page, settings_page
+from docs.generate import (
+    CLI_PAGE,
+    FIELDS_PAGE,
+    SETTINGS_PAGE,
+    cli_page,
+    fields_page,
+    settings_page,
+)
 
 from voxgate.settings import Settings
 
 
 @pytest.mark.parametrize(
     ("path", "page"),
-    [(CLI_PAGE, cli_page), (SETTINGS_PAGE, settings_page)],
-    ids=["cli", "settings"],
+    [(CLI_PAGE, cli_page), (SETTINGS_PAGE, settings_page), (FIELDS_PAGE, fields_page)],
+    ids=["cli", "settings", "fields"],
 )
 def test_a_generated_page_is_current(path: Path, page: Callable[[], str]) -> None:
     assert path.read_text(encoding="utf-8") == page(), "run `make docs`"

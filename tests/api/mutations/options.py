@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from voxgate.api.dialects.parse import UNBUILT_FIELDS, UNBUILT_ROUTING
+from voxgate.api.dialects.fields import FIELDS
 from voxgate.api.dialects.wire import TranscriptionRequest
 
 if TYPE_CHECKING:
     import random
 
 KNOWN = tuple(TranscriptionRequest.model_fields)
-FOREIGN = (*UNBUILT_FIELDS, "file", "input", "n", "xyzzy", "", "model ", "MODEL", "é", "a.b", "\0")
+DOCUMENTED = tuple(field.name for field in FIELDS if "." not in field.name)
+ROUTING = tuple(field.name.split(".")[1] for field in FIELDS if field.name.startswith("provider."))
+FOREIGN = (*DOCUMENTED, "file", "input", "n", "xyzzy", "", "model ", "MODEL", "é", "a.b", "\0")
 
 ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2, 0.5, -0.0, 1e308, -1e308, 5e-324),
@@ -44,7 +46,19 @@ PLAIN: dict[str, tuple[Any, ...]] = {
     "keyterms": ([], ["Voxgate"], "one", ["é"] * 999),
     "keywords": ([], ["a", "b"]),
     "context_bias": (["a"], "a,b"),
-    "provider": ({}, {"zdr": True}, {"data_collection": "deny"}, {"options": {"groq": {"a": 1}}}),
+    "languages": (["en"], ["en", "de"], "en,de", []),
+    "hotwords": ("Voxgate", ["a", "b"]),
+    "chunking_strategy": ("auto", {"type": "server_vad", "threshold": 0.5}, {"type": "x"}, 7),
+    "include": ([], ["logprobs"], "logprobs"),
+    "known_speaker_names": ([], ["a"]),
+    "trace": ({"trace_id": "1"},),
+    "provider": (
+        {},
+        {"zdr": True},
+        {"options": {"local": {"prompt": "a", "seed": [], "x": 1}}},
+        {"data_collection": "deny"},
+        {"options": {"groq": {"a": 1}}},
+    ),
     "session_id": ("s", "é😀", "x" * 256),
     "file_url": ("https://example.org/a.mp3", "http://[::1]/", "a.mp3", "http://a@b/", "", None),
     "user": ("u", "\0", "x" * 1000),
@@ -79,8 +93,7 @@ def many_foreign_fields(chance: random.Random, fields: Fields) -> Fields:
 
 
 def odd_routing(chance: random.Random, fields: Fields) -> Fields:
-    names = ("zdr", "options", "data_collection", "require_parameters", *UNBUILT_ROUTING)
-    return {**fields, "provider": {chance.choice(names): chance.choice(ODD)}}
+    return {**fields, "provider": {chance.choice(ROUTING): chance.choice(ODD)}}
 
 
 def odd_model(chance: random.Random, fields: Fields) -> Fields:

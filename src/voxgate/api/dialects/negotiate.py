@@ -38,6 +38,7 @@ class ParsedRequest:
     url: RecordingUrl | None = None  # of a recording that is not in the body
     pcm: PcmDeclaration | None = None
     choice: SoundChoice = field(default_factory=SoundChoice)
+    speakers: str | None = None  # the name of a field that asks who speaks
     vocabulary: tuple[str, ...] = ()  # names of the fields that the options' vocabulary was in
     unused: tuple[str, ...] = ()  # names of the fields that have no effect
     require_all: bool = False  # refuse the request if a field has no effect
@@ -65,6 +66,12 @@ def negotiate(parsed: ParsedRequest, capabilities: Capabilities) -> ParsedReques
     option that the model must fulfil and cannot, and `UsageError` (`unsupported_option`) for the
     first unused field where the caller requires all.
     """
+    if parsed.speakers and not capabilities.speakers:
+        raise UsageError(
+            f"{parsed.model} cannot fulfil '{parsed.speakers}': it does not tell speakers apart. "
+            f"Leave it out; where each speaker has a channel, 'channels=split' tells them apart.",
+            code="unsupported_option",
+        )
     parsed.choice.check(parsed.options)
     accepted = accept_options(parsed.model, capabilities, parsed.options)
     unused = [

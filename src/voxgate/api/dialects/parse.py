@@ -2,15 +2,23 @@
 
 Strict options are fulfilled or refused. Hints never fail a request: an unused one gives a warning,
 and is refused only where the caller sets `provider.require_parameters`. Values that clients always
-send, and that change nothing, are accepted. What no model can do, or is not built yet, is refused
-here by its name. What only some models can do is checked by `negotiate`.
+send, and that change nothing, are accepted. What no model can do is refused here by its name, what
+only some models can do by `negotiate`. The table of all fields is in `fields`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from voxgate.api.dialects.fields import HINTS, ROUTING_DEFAULTS, SPEAKER_FIELDS, VOCABULARY_FIELDS
 from voxgate.api.dialects.negotiate import ParsedRequest
+from voxgate.api.dialects.refusals import (
+    OWN_SLUG,
+    asked_speakers,
+    chunking_hints,
+    refuse_impossible,
+    refuse_kept_file,
+)
 from voxgate.api.dialects.streaming import choose_events
 from voxgate.api.dialects.wire import TranscriptionRequest, validate_request
 from voxgate.audio.channels import SoundChoice
@@ -28,15 +36,15 @@ if TYPE_CHECKING:
 HEADERLESS_FORMATS = PcmDeclaration("s16le", 16_000, 1)
 """What `format: pcm` means (openrouter-api.md 2.1)."""
 
-UNBUILT_OPTIONS: dict[str, tuple[Any, ...]] = {"diarize": (False,)}
-UNBUILT_FIELDS = (
-    *("file_id", "models", "include", "known_speaker_names"),
-    *("known_speaker_references", "speaker_references"),
-)
-UNBUILT_ROUTING = ("order", "only", "ignore", "sort", "max_price", "quantizations")
+OWN_OPTIONS = frozenset(TranscriptionRequest.model_fields) - {
+    *("model", "input_audio", "file_url", "provider"),
+}
+"""The fields that may be below `provider.options.local` as well."""
 
-VOCABULARY_FIELDS = ("keyterms", "keywords", "context_bias")
-"""The fields in which clients name expected words. All of them are one option here."""
+NOT_UNUSED = {*SPEAKER_FIELDS, "include", "chunking_strategy"}
+"""Fields without a type of their own that are checked elsewhere."""
+
+ROUTING = {*ROUTING_DEFAULTS, "only", "ignore", "quantizations"}
 
 
 def parse_request(
@@ -46,10 +54,9 @@ def parse_request(
 
     `accept` is the header of this name, which tells whose events a stream has.
     """
-    if body.fields.get("file_id"):  # first, as the body then has no recording
-        raise _not_built("file_id", "send the recording itself as 'file'")
-    request = validate_request(body.fields)
-    _refuse(request)
+    refuse_kept_file(body.fields)
+    request = validate_request(_with_own_options(body.fields))
+    refuse_impossible(request)
     _refuse_other_task(request, task)
     _refuse_overlong(body.dropped)
     url = _only_address(body, request)
@@ -63,6 +70,7 @@ def parse_request(
         url=url,
         pcm=HEADERLESS_FORMATS if _is_headerless(body, request, url) else None,
         choice=SoundChoice(request.track, request.channels),
+        speakers=asked_speakers(request, body.dropped),
         vocabulary=_vocabulary_fields(request),
         unused=_unused(request, body.dropped),
         require_all=bool(request.provider and request.provider.require_parameters),
@@ -71,35 +79,22 @@ def parse_request(
     )
 
 
-def _refuse(request: TranscriptionRequest) -> None:
-    for name, harmless in UNBUILT_OPTIONS.items():
-        if _has_effect(getattr(request, name), harmless):
-            raise _not_built(name, "leave it out")
-    for name in UNBUILT_FIELDS:
-        if (request.model_extra or {}).get(name):
-            raise _not_built(name, "leave it out")
-    routing = (request.provider and request.provider.model_extra) or {}
-    for name in UNBUILT_ROUTING:
-        if routing.get(name):
-            raise _not_built(
-                f"provider.{name}", "leave it out: there is one endpoint for each model"
-            )
-    if request.structured_outputs:
-        raise UsageError(
-            f"{request.model} cannot fulfil 'structured_outputs'. Leave it out, or ask another "
-            f"model.",
-            code="unsupported_option",
-        )
+def _with_own_options(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with those that the caller put below our own provider's name."""
+    provider = fields.get("provider")
+    options = provider.get("options") if isinstance(provider, dict) else None
+    own = options.get(OWN_SLUG) if isinstance(options, dict) else None
+    if not isinstance(own, dict):
+        return fields
+    known = {name: value for name, value in own.items() if name in OWN_OPTIONS}
+    return {**known, **fields}
 
 
 def _refuse_overlong(dropped: list[str]) -> None:
     """Raise for a field that was dropped for its length, unless it is a hint."""
     for name in dropped:
         field = name.replace("[", ".").partition(".")[0]
-        if field in TranscriptionRequest.model_fields and field not in {
-            *VOCABULARY_FIELDS,
-            *HINT_OPTIONS,
-        }:
+        if field in TranscriptionRequest.model_fields and field not in HINTS:
             raise UsageError(f"'{name[:100]}' is longer than 64 KiB. Shorten it, or leave it out.")
 
 
@@ -122,10 +117,16 @@ def _options(request: TranscriptionRequest, task: Task) -> Options:
         word for name in _vocabulary_fields(request) for word in _words(request, name)
     )
     return Options(
-        language=request.language,
+        language=request.language or _single_language(request),
         task=task,
         **{name: value for name, value in given.items() if value is not None},
     )
+
+
+def _single_language(request: TranscriptionRequest) -> str | None:
+    """Return the one language of `languages`; of several nobody can say which is spoken."""
+    languages = dict.fromkeys(request.languages or ())
+    return next(iter(languages)) if len(languages) == 1 else None
 
 
 def _vocabulary_fields(request: TranscriptionRequest) -> tuple[str, ...]:
@@ -141,21 +142,20 @@ def _words(request: TranscriptionRequest, name: str) -> tuple[str, ...]:
 
 def _unused(request: TranscriptionRequest, dropped: list[str]) -> tuple[str, ...]:
     """Return the names of the fields that no model uses."""
-    unused = request.unknown + dropped
+    unused = [name for name in request.unknown if name not in NOT_UNUSED] + dropped
+    unused += chunking_hints(request)
+    if request.languages and (request.language or _single_language(request) is None):
+        unused.append("languages")
     if request.provider:
-        unused += [f"provider.{name}" for name in request.provider.unknown]
-        unused += [f"provider.options.{name}" for name in request.provider.options or ()]
+        unused += [f"provider.{n}" for n in request.provider.unknown if n not in ROUTING]
+        for slug, options in (request.provider.options or {}).items():
+            if slug != OWN_SLUG:
+                unused.append(f"provider.options.{slug}")
+            else:
+                unused += [f"provider.options.{slug}.{n}" for n in options if n not in OWN_OPTIONS]
     if request.input_audio:
         unused += [f"input_audio.{name}" for name in request.input_audio.unknown]
     return tuple(unused)
-
-
-def _has_effect(value: Any, harmless: tuple[Any, ...]) -> bool:
-    return value is not None and value not in harmless
-
-
-def _not_built(name: str, next_step: str) -> UsageError:
-    return UsageError(f"'{name}' is not built yet in this version: {next_step}.", code="not_built")
 
 
 def _format(request: TranscriptionRequest) -> ResponseFormat:
@@ -164,6 +164,8 @@ def _format(request: TranscriptionRequest) -> ResponseFormat:
     Mistral's client can request granularities, and has no `response_format`.
     """
     if request.timestamp_granularities and "response_format" not in request.model_fields_set:
+        return "verbose_json"
+    if request.response_format == "diarized_json":  # `asked_speakers` has seen it
         return "verbose_json"
     return request.response_format
 

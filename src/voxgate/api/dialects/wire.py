@@ -18,6 +18,7 @@ from voxgate.remote.recording_url import MAX_URL_CHARACTERS
 from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it)
 
 ResponseFormat: TypeAlias = Literal["json", "verbose_json", "text", "srt", "vtt"]
+WireFormat: TypeAlias = ResponseFormat | Literal["diarized_json"]
 
 
 def _to_list(value: Any) -> Any:
@@ -107,7 +108,10 @@ class TranscriptionRequest(_WireModel):
         None,
         description="As `en`, `en-US` or `English`; the model detects it without, or by `auto`.",
     )
-    response_format: Annotated[ResponseFormat, BeforeValidator(_format_name)] = "json"
+    languages: Annotated[list[WireLanguage], BeforeValidator(_split)] | None = Field(
+        None, description="A single one is `language`; of several, none is used."
+    )
+    response_format: Annotated[WireFormat, BeforeValidator(_format_name)] = "json"
     timestamp_granularities: Annotated[
         list[Literal["word", "segment"]], BeforeValidator(_split)
     ] = Field(default_factory=list, description="`word` adds `words` to verbose_json.")
@@ -122,7 +126,7 @@ class TranscriptionRequest(_WireModel):
     frequency_penalty: WirePenalty | None = None
     presence_penalty: WirePenalty | None = None
     structured_outputs: bool | None = None
-    diarize: bool | None = Field(None, description="Not built yet.")
+    diarize: bool | None = Field(None, description="Who speaks; by models with `speakers`.")
     stream: bool | None = Field(
         None, description="Send the text as events, each part when nothing changes it any more."
     )
@@ -133,6 +137,7 @@ class TranscriptionRequest(_WireModel):
     keyterms: WireVocabulary | None = None
     keywords: WireVocabulary | None = None
     context_bias: WireVocabulary | None = None
+    hotwords: WireVocabulary | None = None
     track: Annotated[str, Field(max_length=100), BeforeValidator(_to_text)] | None = Field(
         None, description="The sound track: its number, from 1, or its language."
     )

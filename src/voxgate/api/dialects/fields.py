@@ -1,0 +1,112 @@
+"""Every field of the three dialects: what it is here, and what a model must be able to do for it.
+
+`docs/fields.md` is written from this table, and requests are parsed by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+Kind: TypeAlias = Literal["promise", "hint", "default"]
+"""A promise is fulfilled, or the request is a 400. A hint never fails one: without effect it is
+named in a warning. A default is what happens anyway."""
+
+Dialect: TypeAlias = Literal["OpenRouter", "OpenAI", "Mistral", "others"]
+ALL: Final[tuple[Dialect, ...]] = ("OpenRouter", "OpenAI", "Mistral")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a request, with dots where it lies in objects."""
+
+    name: str
+    dialects: tuple[Dialect, ...]  # in whose documentation it is
+    kind: Kind
+    effect: str
+    needs: str = ""  # of a model, as in its `voxgate` object or `supported_parameters`
+
+
+FIELDS: Final = (
+    Field("model", ALL, "promise", "An installed model by its name, or an alias."),
+    Field("file", ("OpenRouter", "OpenAI", "Mistral"), "promise", "The recording, in a form."),
+    Field("input_audio.data", ("OpenRouter",), "promise", "The recording, in base64."),
+    Field("input_audio.format", ("OpenRouter",), "hint", "`pcm` is headerless."),
+    Field("input_audio.url", ("OpenRouter",), "promise", "Fetched, where the operator allows it."),
+    Field("file_url", ("Mistral",), "promise", "Fetched, where the operator allows it."),
+    Field("file_id", ("Mistral",), "promise", "Refused: the server keeps no files."),
+    Field("language", ALL, "promise", "The language spoken, by code or name.", "languages"),
+    Field("languages", ("OpenAI",), "hint", "A single one is `language`."),
+    Field("task", ("others",), "promise", "What the path says; the other one is refused."),
+    Field(
+        "response_format",
+        ALL,
+        "promise",
+        "`json`, `verbose_json`, `text`, `srt`, `vtt`; `diarized_json` needs speakers.",
+    ),
+    Field("timestamp_granularities", ALL, "promise", "`word` adds words to `verbose_json`."),
+    Field("stream", ("OpenAI", "Mistral"), "promise", "Events, while the text is made."),
+    Field("temperature", ALL, "hint", "0 to 2; another number is refused.", "temperature"),
+    Field("top_p", ("others",), "hint", "0 to 1; another number is refused.", "top_p"),
+    Field("seed", ("others",), "hint", "The same text again.", "seed"),
+    Field("prompt", ("OpenAI",), "hint", "A text that could precede the recording.", "prompt"),
+    Field("keyterms", ("OpenRouter",), "hint", "Words that are likely.", "vocabulary"),
+    Field("keywords", ("OpenAI",), "hint", "The same as `keyterms`.", "vocabulary"),
+    Field("context_bias", ("Mistral",), "hint", "The same as `keyterms`.", "vocabulary"),
+    Field("hotwords", ("others",), "hint", "The same as `keyterms`.", "vocabulary"),
+    Field("beam_size", ("others",), "promise", "How many texts are compared.", "beam_size"),
+    Field("max_tokens", ("others",), "promise", "The whole text ends there.", "max_tokens"),
+    Field("stop", ("others",), "promise", "The whole text ends before it.", "stop"),
+    Field("frequency_penalty", ("others",), "promise", "-2 to 2.", "frequency_penalty"),
+    Field("presence_penalty", ("others",), "promise", "-2 to 2.", "presence_penalty"),
+    Field("include", ("OpenAI",), "promise", "Refused: no model gives its tokens' probabilities."),
+    Field("structured_outputs", ("others",), "promise", "Refused: no model fulfils it."),
+    Field(
+        "chunking_strategy",
+        ("OpenAI",),
+        "default",
+        "`auto` and `server_vad`: speech is detected anyway; its numbers are hints without effect.",
+    ),
+    Field("diarize", ("OpenRouter", "Mistral"), "promise", "Who speaks.", "speakers"),
+    Field("known_speaker_names", ("OpenAI",), "promise", "Names of speakers.", "speakers"),
+    Field("known_speaker_references", ("OpenAI",), "promise", "Their voices.", "speakers"),
+    Field("speaker_references", ("Mistral",), "promise", "Names and voices.", "speakers"),
+    Field("track", ("others",), "promise", "The sound track, by number or language."),
+    Field("channels", ("others",), "promise", "`split`: each channel by itself."),
+    Field("provider.options.local", ("OpenRouter",), "promise", "Fields of this table."),
+    Field("provider.options", ("OpenRouter",), "hint", "Those of other providers have no effect."),
+    Field("provider.only", ("OpenRouter",), "promise", "Refused without `local` in it."),
+    Field("provider.ignore", ("OpenRouter",), "promise", "Refused with `local` in it."),
+    Field("provider.order", ("OpenRouter",), "default", "There is one provider."),
+    Field("provider.sort", ("OpenRouter",), "default", "There is one provider."),
+    Field("provider.allow_fallbacks", ("OpenRouter",), "default", "There is one provider."),
+    Field("provider.max_price", ("OpenRouter",), "default", "Local models cost nothing."),
+    Field(
+        "provider.quantizations",
+        ("OpenRouter",),
+        "promise",
+        "Refused: a model has one, which `/models` names.",
+    ),
+    Field("provider.zdr", ("OpenRouter",), "default", "No recording and no text is kept."),
+    Field("provider.data_collection", ("OpenRouter",), "default", "Nothing is collected."),
+    Field("provider.require_parameters", ("OpenRouter",), "promise", "Hints become promises."),
+    Field("session_id", ("OpenRouter",), "promise", "Stored with the generation."),
+    Field("user", ("OpenRouter",), "promise", "Stored with the generation."),
+    Field("trace", ("OpenRouter",), "hint", "Not stored."),
+    Field("metadata", ("others",), "hint", "Not stored."),
+    Field("models", ("others",), "hint", "No other model is tried."),
+)
+
+BY_NAME: Final = {field.name: field for field in FIELDS}
+HINTS: Final = frozenset(field.name for field in FIELDS if field.kind == "hint")
+ROUTING_DEFAULTS: Final = frozenset(
+    field.name.removeprefix("provider.")
+    for field in FIELDS
+    if field.kind == "default" and field.name.startswith("provider.")
+)
+
+VOCABULARY_FIELDS: Final = tuple(each.name for each in FIELDS if each.needs == "vocabulary")
+"""The fields in which clients name expected words. All of them are one option here."""
+
+SPEAKER_FIELDS: Final = tuple(each.name for each in FIELDS if each.needs == "speakers")
+"""The fields that ask who speaks."""

@@ -1,0 +1,101 @@
+"""The promises that no model here keeps, each refused with the next step (see `fields`).
+
+What only some models can do is checked by `negotiate`, when the model is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from voxgate.api.dialects.fields import SPEAKER_FIELDS
+from voxgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from voxgate.api.dialects.wire import ProviderPreferences, TranscriptionRequest
+
+OWN_SLUG: Final = "local"
+"""The name of the one provider, in `provider.only`, `ignore` and `options`."""
+
+
+def refuse_kept_file(fields: dict[str, Any]) -> None:
+    """Raise for a recording that was sent before. Checked first: the body then has none."""
+    if fields.get("file_id"):
+        raise _unsupported(
+            "This server keeps no files, so 'file_id' names none. Send the recording itself as "
+            "'file', or its address as 'file_url'."
+        )
+
+
+def refuse_impossible(request: TranscriptionRequest) -> None:
+    """Raise for what no model can do."""
+    extra = request.model_extra or {}
+    if extra.get("include"):
+        raise _unsupported(
+            f"{request.model} cannot fulfil 'include': it gives no probabilities of tokens. Leave "
+            f"it out; 'verbose_json' has the confidence of each word."
+        )
+    if request.structured_outputs:
+        raise _unsupported(
+            f"{request.model} cannot fulfil 'structured_outputs'. Leave it out, or ask another "
+            f"model."
+        )
+    if request.provider is not None:
+        _refuse_routing(request.provider)
+
+
+def asked_speakers(request: TranscriptionRequest, dropped: Sequence[str]) -> str | None:
+    """Return the first field that asks who speaks, or None."""
+    if request.response_format == "diarized_json":
+        return "response_format"
+    extra = request.model_extra or {}
+    given = {name.replace("[", ".").partition(".")[0] for name in dropped}
+    asked = (
+        name
+        for name in SPEAKER_FIELDS
+        if name in given or extra.get(name) or getattr(request, name, None)
+    )
+    return next(asked, None)
+
+
+def chunking_hints(request: TranscriptionRequest) -> list[str]:
+    """Return the parts of a `chunking_strategy` without effect. Raises `UsageError` for no such."""
+    given = (request.model_extra or {}).get("chunking_strategy")
+    if given in (None, "", "auto"):
+        return []
+    if isinstance(given, dict) and given.get("type") == "server_vad":
+        return [f"chunking_strategy.{name}" for name in sorted(given) if name != "type"]
+    raise UsageError(
+        "'chunking_strategy' must be 'auto', or an object with the type 'server_vad'. Correct it, "
+        "or leave it out."
+    )
+
+
+def _refuse_routing(provider: ProviderPreferences) -> None:
+    routing = provider.model_extra or {}
+    only, ignored = _slugs(routing.get("only")), _slugs(routing.get("ignore"))
+    if only and OWN_SLUG not in only:
+        raise _only_local("provider.only")
+    if OWN_SLUG in ignored:
+        raise _only_local("provider.ignore")
+    if routing.get("quantizations"):
+        raise _unsupported(
+            "'provider.quantizations' cannot choose here: each model has one, which GET /models "
+            "names. Leave it out."
+        )
+
+
+def _slugs(given: Any) -> list[str]:
+    listed = given if isinstance(given, list) else [given]
+    return [each.lower() for each in listed if isinstance(each, str)]
+
+
+def _only_local(name: str) -> UsageError:
+    return _unsupported(
+        f"'{name}' leaves no provider: there is one, '{OWN_SLUG}'. Correct it, or leave it out."
+    )
+
+
+def _unsupported(sentence: str) -> UsageError:
+    return UsageError(sentence, code="unsupported_option")
