@@ -34,14 +34,14 @@ def recordings(file: RegularFile | PipeFile, job: DecoderJob) -> Iterator[Contai
     while job.pcm is None:  # headerless sound has no beginning and no end
         whole = file.whole()
         container.examine_end(whole.part(start, whole.size))
-        end = start + max(1, container.end)  # never this recording again
+        end = start + max(1, container.packets.end)  # never this recording again
         following = _open_next(whole, end, job)
         container.close()
         if following is None:
             return
         next_container, start = following
         if start - end < NEAR_BYTES:
-            container.incomplete = False
+            container.packets.incomplete = False
         container = next_container
         yield container
 

@@ -1,11 +1,11 @@
-"""Open a container: the accepted formats, the facts in the header, and the frames in order."""
+"""An open container: the facts in its header, its sound tracks, and the frames of one in order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import av
 import av.error
@@ -19,11 +19,12 @@ from voxgate.audio.decoder.duration import (
 )
 from voxgate.audio.decoder.elementary import ElementaryClock
 from voxgate.audio.decoder.extent import missing_bytes
-from voxgate.audio.decoder.file import PipeFile, RegularFile
+from voxgate.audio.decoder.file import PipeFile
 from voxgate.audio.decoder.frame import ChannelNames
-from voxgate.audio.decoder.refusal import is_later_piece, later_piece_error, open_error
+from voxgate.audio.decoder.opening import open_container, wav_header
+from voxgate.audio.decoder.packets import PacketReader
+from voxgate.audio.decoder.refusal import is_later_piece, later_piece_error
 from voxgate.audio.decoder.tracks import choose_track
-from voxgate.audio.decoder.wav import WavHeader
 from voxgate.errors import AudioError
 
 if TYPE_CHECKING:
@@ -31,23 +32,10 @@ if TYPE_CHECKING:
 
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
-    from av.container import InputContainer
-    from av.packet import Packet as AnyPacket
 
+    from voxgate.audio.decoder.file import RegularFile
+    from voxgate.audio.decoder.packets import Packet
     from voxgate.audio.pcm import PcmDeclaration
-
-    Packet: TypeAlias = AnyPacket[AudioStream]
-
-FORMATS: Final = (
-    *("wav", "w64", "aiff", "au", "caf", "voc", "dsf", "nistsphere", "ircam", "iff", "sox", "pvf"),
-    *("flac", "wv", "ape", "tta", "tak", "mpc", "mpc8", "shn", "qoa", "osq", "mlp", "truehd"),
-    *("mp3", "aac", "ac3", "eac3", "dts", "dtshd", "loas", "latm", "amr", "amrnb", "amrwb", "gsm"),
-    *("spx", "qcp", "act", "dss", "oma", "vqf", "xwma"),
-    *("ogg", "matroska", "webm", "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "nut"),
-    *("avi", "flv", "kux", "asf", "rm", "mxf", "wtv", "mpegts", "mpeg"),
-)
-"""Demuxers that read one file and open nothing else: no playlist, no concat script, no image list,
-no network. FFmpeg refuses any other demuxer that its probe finds."""
 
 ZERO_BASED: Final = {ISO_MEDIA, MATROSKA, "avi"}
 """Containers whose timestamps start at zero. In other containers they may start anywhere."""
@@ -66,25 +54,6 @@ FLAC_MIN_BYTES_PER_S: Final = 2
 
 HEAD_BYTES: Final = 4096
 """Bytes from the beginning that are examined in addition to FFmpeg's own probe."""
-
-LONG_HEAD_BYTES: Final = 1 << 20
-"""Bytes of a WAV in which its sound must begin, for the size in the header to be examined."""
-
-OPTIONS: Final = {
-    "format_whitelist": ",".join(FORMATS),
-    "protocol_whitelist": "none",
-    "probesize": str(5 << 20),
-}
-
-
-READ_ERRORS: Final = (
-    *(av.error.InvalidDataError, av.error.EOFError, av.error.PatchWelcomeError),
-    av.error.ArgumentError,  # a chained Ogg changes its codec
-)
-
-PAUSELESS: Final = {"ogg", "flac"}
-MAX_OVERHEAD_BYTES: Final = 1 << 9
-"""Headers between two packets; a damaged stretch is longer."""
 
 LOOK_BACK_BYTES: Final = 1 << 16
 """Of a beginning before a damaged packet: a parser or codec may read over it."""
@@ -122,20 +91,18 @@ class Container:
         self.name = name
         self.encrypted_packets = 0
         self.damaged_packets = 0  # packets that could not be decoded
-        self.incomplete = False  # the container could not be read to its end
-        self.end = 0  # position in the file after the last packet that was read
         self.missing_bytes = 0  # of the container, where it states its size
         self.rest_bytes = 0  # of sound after the end that a WAV header states, in a pipe
-        self._skipped_bytes = 0  # the most between two packets, since the last gap
         self.file = file
         self._head = file.head(HEAD_BYTES)
         if not self._head:  # a pipe or device: the size of a file was checked before
             raise AudioError(
                 f"{name} is empty: it ended before its first byte.", code="empty_audio"
             )
-        self._wav = WavHeader.parse(self._head) or self._late_wav_header()
-        self._av = self._open(file, pcm)
+        self._wav = wav_header(file, self._head)
+        self._av = open_container(file, name, pcm, self._wav)
         self.stream = choose_track(self.tracks, name, track, language)
+        self.packets = PacketReader(self._av, self.stream)
         self.channel_names = ChannelNames(self.stream.codec_context)
         self.declared_duration = (  # seconds, the delay included; None where none is stated
             self._wav.seconds if self._wav else stated_duration(self._av, self.stream, file)
@@ -179,7 +146,7 @@ class Container:
         raw = self._av.format.name in RAW_STREAMS
         elementary = self._av.format.name in ELEMENTARY_STREAMS
         clock = ElementaryClock(self.file) if elementary else None
-        for packet in self._packets():
+        for packet in self.packets:
             if packet.has_sidedata("encryption_info"):
                 self.encrypted_packets += 1
                 continue
@@ -199,15 +166,9 @@ class Container:
             yield from frames
 
     def count_gap(self) -> None:
-        """Count a gap between two frames as damage, unless the recorder may have paused there.
-
-        Ogg and FLAC have no pauses. In others the bytes of the gap were skipped, which can be told
-        where no other track lies between.
-        """
-        name, only_track = self._av.format.name, len(self._av.streams) == 1
-        if name in PAUSELESS or (only_track and self._skipped_bytes > MAX_OVERHEAD_BYTES):
+        """Count a gap between two frames as damage, unless the recorder may have paused there."""
+        if self.packets.gap_is_damage():
             self.damaged_packets += 1
-        self._skipped_bytes = 0
 
     def examine_end(self, whole: RegularFile) -> None:
         """Compare the file's own size with those that the container states.
@@ -223,17 +184,6 @@ class Container:
         """Free FFmpeg's resources."""
         self._av.close()
 
-    def _packets(self) -> Iterator[Packet]:
-        """Yield the sound track's packets, to the end or to the first one that is unreadable."""
-        try:
-            for packet in self._av.demux(self.stream):
-                if self.end:
-                    self._skipped_bytes = max(self._skipped_bytes, (packet.pos or 0) - self.end)
-                self.end = max(self.end, (packet.pos or 0) + packet.size)
-                yield packet
-        except READ_ERRORS:
-            self.incomplete = True
-
     def _next_begins_in(self, packet: Packet) -> bool:
         """Return whether a packet is damaged because another recording begins there.
 
@@ -241,22 +191,9 @@ class Container:
         """
         at = packet.pos or 0
         for position in beginnings(self.file, max(1, at - LOOK_BACK_BYTES), at + packet.size):
-            self.end = position
+            self.packets.end = position
             return True
         return False
-
-    def _open(self, file: RegularFile | PipeFile, pcm: PcmDeclaration | None) -> InputContainer:
-        options, format_name = dict(OPTIONS), None
-        if pcm:
-            format_name = pcm.encoding
-            options["format_whitelist"] = pcm.encoding
-            options |= {"sample_rate": str(pcm.rate), "ch_layout": f"{pcm.channels}C"}
-        elif self._wav:
-            file = self._sound_of_wav(file, self._wav, options)
-        try:
-            return av.open(file, "r", format=format_name, options=options, metadata_errors="ignore")
-        except av.error.FFmpegError as error:
-            raise open_error(file, self.name) from error
 
     def _read_facts(self) -> ContainerFacts:
         """Return the header's facts. A stream may change its rate and channels later."""
@@ -271,27 +208,6 @@ class Container:
             tracks=len(self.tracks),
             declared_s=None if declared is None else float(declared),
         )
-
-    def _late_wav_header(self) -> WavHeader | None:
-        """Parse a WAV header whose sound begins after a picture or other metadata."""
-        is_wav = self._head[8:12] == b"WAVE"
-        return WavHeader.parse(self.file.head(LONG_HEAD_BYTES)) if is_wav else None
-
-    def _sound_of_wav(
-        self, file: RegularFile | PipeFile, wav: WavHeader, options: dict[str, str]
-    ) -> RegularFile | PipeFile:
-        """Return the part of the file with the header and all the sound.
-
-        FFmpeg must not look for chunks after the sound: where digital silence follows, it would
-        take each eight zeros for an empty chunk, and read for minutes before the first packet.
-        """
-        exceeded = isinstance(file, RegularFile) and wav.is_exceeded_by(file)
-        if exceeded or wav.end is None:
-            options["ignore_length"] = "1"
-        if wav.is_w64 or not isinstance(file, RegularFile):
-            return file
-        end = file.size if exceeded or wav.end is None else wav.end
-        return file.part(0, end, seekable=False)
 
     @cached_property
     def tracks(self) -> Sequence[AudioStream]:

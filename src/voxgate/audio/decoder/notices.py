@@ -48,7 +48,7 @@ def part_notices(job: DecoderJob, part: DecodedPart) -> Iterator[tuple[str, str]
     name = job.name
     container, lasts = part.container, f"{float(part.decoded_s):.1f} s"
     yield from _length_notices(name, part)
-    if container.incomplete:
+    if container.packets.incomplete:
         end = f"{float(part.start_s + part.decoded_s):.1f} s"
         yield (
             "truncated_audio",
