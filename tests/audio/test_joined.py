@@ -79,6 +79,19 @@ async def test_two_recordings_that_differ(
     assert decoded.codes <= HARMLESS
 
 
+async def test_a_header_that_is_repeated_within_a_recording_begins_no_other(
+    decoders: DecoderPool,
+) -> None:
+    """A player writes the first header again where a stream goes on after a break."""
+    flags = "frag_keyframe+empty_moov+default_base_moof"
+    pieces = ("-movflags", flags, "-frag_duration", "2000000")
+    data = encode(sample(), "x.mp4", "-c:a", "aac", *pieces)
+    first, middle = data.find(b"moof") - 4, data.find(b"moof", len(data) // 2) - 4
+    decoded = await decode(data[:middle] + data[:first] + data[middle:], decoders)
+    assert len(decoded.pcm) / RATE == pytest.approx(LENGTH, abs=0.25)
+    assert lag(decoded.pcm, sample()) == pytest.approx(0, abs=0.1)
+
+
 async def test_two_recordings_in_a_pipe(decoders: DecoderPool) -> None:
     data = 2 * encode(sample(), "x.wav")
     decoded = await decode_piped(data, decoders)

@@ -38,6 +38,7 @@ def recordings(file: RegularFile | PipeFile, job: DecoderJob) -> Iterator[Contai
         following = _open_next(whole, end, job)
         container.close()
         if following is None:
+            container.examine_rest(whole.part(start, whole.size))
             return
         next_container, start = following
         if start - end < NEAR_BYTES:

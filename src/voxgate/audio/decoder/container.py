@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import av
 import av.error
 
+from voxgate.audio.decoder import amr
 from voxgate.audio.decoder.beginning import beginnings
 from voxgate.audio.decoder.duration import (
     ISO_MEDIA,
@@ -18,7 +19,7 @@ from voxgate.audio.decoder.duration import (
     stated_duration,
 )
 from voxgate.audio.decoder.elementary import ElementaryClock
-from voxgate.audio.decoder.extent import missing_bytes
+from voxgate.audio.decoder.extent import is_unread, missing_bytes
 from voxgate.audio.decoder.file import PipeFile
 from voxgate.audio.decoder.frame import ChannelNames
 from voxgate.audio.decoder.opening import open_container, wav_header
@@ -43,10 +44,12 @@ ZERO_BASED: Final = {ISO_MEDIA, MATROSKA, "avi"}
 LIVE_CLOCK_S: Final = 600
 """A zero-based file whose sound begins later than this was cut from a live stream."""
 
-ELEMENTARY_STREAMS: Final = {"mp3", "aac", "ac3", "eac3", "loas"}
+ELEMENTARY_STREAMS: Final = {
+    *("mp3", "aac", "ac3", "eac3", "loas", "dts", "dtshd", "mlp", "truehd", "amr"),
+}
 """Streams without timestamps. FFmpeg counts packets, so lost packets shift everything after."""
 
-RAW_STREAMS: Final = ELEMENTARY_STREAMS | {"flac", "amr", "dts"}
+RAW_STREAMS: Final = ELEMENTARY_STREAMS | {"flac", "nut", "rm"}
 """Streams that FFmpeg reads to the file's end, through the header of another recording."""
 
 FLAC_MIN_BYTES_PER_S: Final = 2
@@ -108,6 +111,8 @@ class Container:
             self._wav.seconds if self._wav else stated_duration(self._av, self.stream, file)
         )
         self.facts = self._read_facts()
+        if self.stream.codec_context.name == "tta":  # FFmpeg looks at its checksums only if asked
+            self.stream.codec_context.options = {"err_detect": "crccheck+explode"}
         # One file, one process, one thread: audio codecs gain nothing from more threads.
         self.stream.codec_context.thread_count = 1
 
@@ -143,19 +148,17 @@ class Container:
         `on_lost` is called with the seconds of sound that are missing and that later timestamps do
         not account for.
         """
-        raw = self._av.format.name in RAW_STREAMS
-        elementary = self._av.format.name in ELEMENTARY_STREAMS
-        clock = ElementaryClock(self.file) if elementary else None
-        for packet in self.packets:
+        name, codec = self._av.format.name, self.stream.codec_context.name
+        clock = ElementaryClock(self.file, name) if name in ELEMENTARY_STREAMS else None
+        is_amr = codec in amr.FRAME_BYTES
+        packets = amr.checked(self.packets, codec) if is_amr else ((p, True) for p in self.packets)
+        for packet, is_sound in packets:
             if packet.has_sidedata("encryption_info"):
                 self.encrypted_packets += 1
                 continue
-            try:
-                frames = self.stream.decode(packet)
-            except av.error.MemoryError:
-                raise
-            except av.error.FFmpegError:  # for damage, codecs return arbitrary error numbers
-                if raw and self._next_begins_in(packet):
+            frames = self._decode(packet) if is_sound else None
+            if frames is None:
+                if name in RAW_STREAMS and self._next_begins_in(packet):
                     return
                 self.damaged_packets += 1
                 if clock:
@@ -163,6 +166,7 @@ class Container:
                 continue
             if clock and frames:
                 on_lost(clock.add_decoded(packet))
+                self.damaged_packets += clock.skipped_silently
             yield from frames
 
     def count_gap(self) -> None:
@@ -180,9 +184,23 @@ class Container:
             exceeded = self._wav.is_exceeded_by(whole)
             self.rest_bytes = whole.size - self._wav.end if exceeded else 0
 
+    def examine_rest(self, whole: RegularFile) -> None:
+        """Record whether sound may follow the last packet. No recording begins there."""
+        if is_unread(whole, self.packets.end, self._av.format.name):
+            self.packets.incomplete = True
+
     def close(self) -> None:
         """Free FFmpeg's resources."""
         self._av.close()
+
+    def _decode(self, packet: Packet) -> list[AudioFrame] | None:
+        """Return the frames of a packet, or None if it is damaged."""
+        try:
+            return self.stream.decode(packet)
+        except av.error.MemoryError:
+            raise
+        except av.error.FFmpegError:  # for damage, codecs return arbitrary error numbers
+            return None
 
     def _next_begins_in(self, packet: Packet) -> bool:
         """Return whether a packet is damaged because another recording begins there.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ISO_MEDIA: Final = "mov,mp4,m4a,3gp,3g2,mj2"
 MATROSKA: Final = "matroska,webm"
-STATES_DURATION: Final = {"aiff", "au", "flac", "wv", "ape", "tta", "caf", ISO_MEDIA}
+STATES_DURATION: Final = {"aiff", "au", "flac", "wv", "ape", "tta", "caf", "rm", "mxf", ISO_MEDIA}
 """Formats whose header states each track's duration. WAV has a module of its own."""
 
 MPEG_SAMPLES: Final = {3: 1152, 2: 576, 0: 576}  # of a frame of layer 3, by the version's two bits

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 
 PATTERN_BYTES = 64  # of a packet, searched for in the file: compressed sound does not repeat itself
 
+WITHOUT_SYNC_WORDS = {"amr"}  # a damaged stretch has any number of packets, but positions
+CONTIGUOUS = {"mlp", "truehd"}  # nothing is between packets; the parser passes over what is damaged
+
 
 class ElementaryClock:
     """A count of the seconds that were lost between good packets."""
 
-    def __init__(self, file: RegularFile | PipeFile) -> None:
+    def __init__(self, file: RegularFile | PipeFile, container: str) -> None:
+        self._has_sync_words = container not in WITHOUT_SYNC_WORDS
+        self._is_contiguous = container in CONTIGUOUS
+        self.skipped_silently = False  # before the last packet, FFmpeg passed over damaged bytes
         self._file = file
         self._end = 0  # position in the file where the last good packet ended
         self._bytes = 0  # of all good packets
@@ -38,7 +44,12 @@ class ElementaryClock:
         self._counted += _seconds(packet)
 
     def add_decoded(self, packet: Packet) -> Fraction:
-        """Record a decoded packet. Return the lost seconds before it that FFmpeg did not count."""
+        """Record a decoded packet. Return the lost seconds before it that FFmpeg did not count.
+
+        They are negative where it counted more than there were.
+        """
+        self.skipped_silently = self._is_contiguous and not self._follows(packet)
+        self._damaged = self._damaged or self.skipped_silently
         lost = self._lost_before(packet) if self._damaged else Fraction(0)
         self._damaged, self._counted = False, Fraction(0)
         self._end = (self._end if self._bytes else packet.pos or 0) + packet.size
@@ -46,14 +57,26 @@ class ElementaryClock:
         self._seconds += _seconds(packet)
         return lost
 
+    def _follows(self, packet: Packet) -> bool:
+        """Return whether a packet lies where the last good one ended."""
+        if self._damaged or not self._bytes:
+            return True
+        beginning = bytes(packet)[:PATTERN_BYTES]
+        return self._file.read_at(self._end, len(beginning)) == beginning
+
     def _lost_before(self, packet: Packet) -> Fraction:
         """Find the packet in the file, and return the seconds that the bytes before it lasted."""
-        position = self._file.find(bytes(packet)[:PATTERN_BYTES], self._end)
+        position = (
+            self._file.find(bytes(packet)[:PATTERN_BYTES], self._end)
+            if self._has_sync_words
+            else packet.pos
+        )
         if position is None or not self._bytes:
             return Fraction(0)
         missing = (position - self._end) * self._seconds / self._bytes
         self._end = position
-        return max(Fraction(0), missing - self._counted)
+        uncounted = missing - self._counted
+        return max(Fraction(0), uncounted) if self._has_sync_words else uncounted
 
 
 def _seconds(packet: Packet) -> Fraction:

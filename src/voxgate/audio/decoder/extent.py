@@ -1,9 +1,15 @@
-"""How many bytes a file lacks of those that its own container states: a copy that broke off."""
+"""How a file's size differs from its content: bytes that are missing, or that nothing has read.
+
+Bytes are missing where the container states more: a copy that broke off. They are unread where
+FFmpeg ends at damage, or at a length in the header, without an error.
+"""
 
 from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING, Final
+
+from voxgate.audio.decoder.wav import is_chunk_name
 
 if TYPE_CHECKING:
     from voxgate.audio.decoder.file import RegularFile
@@ -15,7 +21,27 @@ EBML: Final = b"\x1a\x45\xdf\xa3"
 SEGMENT: Final = b"\x18\x53\x80\x67"
 ASF_HEADER: Final = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"
 ASF_PROPERTIES: Final = b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65"
+VOC: Final = b"Creative Voice File\x1a"
 FLV_SIZE: Final = b"\0\x08filesize\0"  # in the metadata: a name, then a double
+
+READ_TO_END: Final = {"voc", "nut", "wtv"}
+"""Containers whose last packet is near the file's end."""
+
+CHUNK_ALIGNMENT: Final = {"aiff": 2, "caf": 1, "w64": 8}
+"""Containers in which nothing but chunks may follow the sound, each at a multiple of bytes."""
+
+MAX_TAIL_BYTES: Final = 1 << 15  # of an index, or of padding
+
+
+def is_unread(file: RegularFile, end: int, container: str) -> bool:
+    """Return whether there may be sound after the last packet, which ends at a position."""
+    alignment = CHUNK_ALIGNMENT.get(container, 1)
+    at = end + -end % alignment
+    if container in CHUNK_ALIGNMENT:
+        passed_over = not is_chunk_name(file.read_at(at, 4))
+    else:
+        passed_over = container in READ_TO_END
+    return passed_over and file.size - at > MAX_TAIL_BYTES
 
 
 def missing_bytes(file: RegularFile) -> int:
@@ -23,12 +49,17 @@ def missing_bytes(file: RegularFile) -> int:
     head = file.head(HEAD_BYTES)
     if head[:4] == b"OggS":
         return _missing_of_last_page(file)
+    if head.startswith(VOC):
+        return _missing_of_last_block(file)
     return max(0, _stated_size(head) - file.size)
 
 
 def _stated_size(head: bytes) -> int:
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return 8 + int.from_bytes(head[4:8], "little")
+    if head[:4] == b".SoX" and len(head) >= 16:
+        header, samples = struct.unpack_from("<IQ", head, 4)
+        return int(4 + header + 4 * samples)
     if head[:4] == EBML:
         return _matroska_size(head)
     if head[:8] == ASF_HEADER:
@@ -55,6 +86,14 @@ def _asf_size(head: bytes) -> int:
     if at < 0 or len(properties) < 92 or properties[88] & 1:  # 1: a broadcast of unknown size
         return 0
     return int.from_bytes(properties[40:48], "little")
+
+
+def _missing_of_last_block(file: RegularFile) -> int:
+    """Walk over the blocks of a VOC: a kind, and a size of three bytes. Kind 0 is the end."""
+    at = int.from_bytes(file.read_at(len(VOC), 2), "little")
+    while len(header := file.read_at(at, 4)) == 4 and header[0]:
+        at += 4 + int.from_bytes(header[1:], "little")
+    return max(0, at - file.size)
 
 
 def _missing_of_last_page(file: RegularFile) -> int:

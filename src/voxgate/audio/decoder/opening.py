@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import av
 import av.error
 
+from voxgate.audio.decoder.boundary import first_end
 from voxgate.audio.decoder.file import PipeFile, RegularFile
 from voxgate.audio.decoder.refusal import open_error
 from voxgate.audio.decoder.wav import WavHeader
@@ -48,6 +49,8 @@ def open_container(
         options |= {"sample_rate": str(pcm.rate), "ch_layout": f"{pcm.channels}C"}
     elif wav:
         file = _sound_of_wav(file, wav, options)
+    elif isinstance(file, RegularFile):
+        file = file.part(0, first_end(file))
     try:
         return av.open(file, "r", format=format_name, options=options, metadata_errors="ignore")
     except av.error.FFmpegError as error:

@@ -19,7 +19,17 @@ WEBM_PIECE: Final = re.compile(rb"\x1f\x43\xb6\x75|\xa3(?:[\x81-\xff]|[\x40-\x7f
 
 MP4_PIECES: Final = {b"moof", b"styp", b"sidx"}
 MP4_BOXES: Final = {b"ftyp", b"mdat"}
-HEADERS: Final = {b"RIFF", b"OggS", b"fLaC", b"\x1aE\xdf\xa3", b"FORM", b"caff"}
+HEADERS: Final = {
+    b"RIFF",
+    b"OggS",
+    b"fLaC",
+    b"\x1aE\xdf\xa3",
+    b"FORM",
+    b"caff",
+    b"TTA1",
+    b".RMF",
+    b"\xb7\xd8\0\x20",
+}
 PLAYLISTS: Final = (b"#EXTM3U", b"ffconcat", b"[playlist]")
 
 ENCRYPTED_TRACKS: Final = (b"enca", b"drms", b"aavd")  # of MP4: DASH, iTunes, Audible

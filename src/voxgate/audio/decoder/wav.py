@@ -88,7 +88,7 @@ class WavHeader:
         if self.end is None or self.is_w64:
             return False
         at = self.end + self.end % 2
-        while _is_name((head := file.read_at(at, OVERLAP_BYTES))[:4]):
+        while is_chunk_name((head := file.read_at(at, OVERLAP_BYTES))[:4]):
             if BEGINNING.match(head):
                 return False
             after = at + 8 + int.from_bytes(head[4:8], "little")
@@ -121,7 +121,8 @@ def _known(size: int) -> int | None:
     return None if size == 0 or near_placeholder else size
 
 
-def _is_name(kind: bytes) -> bool:
+def is_chunk_name(kind: bytes) -> bool:
+    """Return whether four bytes can be the name of a chunk: printable characters."""
     return (
         len(kind) == 4 and kind.isascii() and kind.replace(b" ", b"").replace(b"_", b"").isalnum()
     )
