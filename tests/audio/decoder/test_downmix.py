@@ -75,3 +75,9 @@ def test_independent_channels_are_averaged() -> None:
 
 def test_silence_remains_silence() -> None:
     assert not mix(np.zeros((2, RATE), np.float32), ["FL", "FR"]).any()
+
+
+@pytest.mark.parametrize("name", ["LFE", "LFE2"])
+def test_channels_of_low_frequencies_are_left_out(name: str) -> None:
+    rumble = np.full_like(VOICE, 0.5)
+    assert np.allclose(mix(np.stack([VOICE, rumble]), ["FC", name]), VOICE, atol=1e-6)

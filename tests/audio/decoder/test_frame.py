@@ -60,3 +60,17 @@ async def test_every_number_of_channels_without_names(decoders: DecoderPool) -> 
         decoded = await decode(encode(np.tile(sound, (count, 1)), "x.wv"), decoders)
         assert decoded.facts.channels == count
         assert np.abs(decoded.pcm.astype(int) - sound).max() <= 1, count
+
+
+@pytest.mark.parametrize("count", [3, 6])
+@pytest.mark.parametrize("name", ["x.tta", "x.au"])
+async def test_without_a_stated_layout_no_channel_is_left_out(
+    name: str, count: int, decoders: DecoderPool
+) -> None:
+    """FFmpeg takes three channels for 2.1, and six for 5.1: the microphone there would be lost."""
+    sound = sample()[RATE : RATE * 2]
+    for speaker in range(count):
+        channels = np.zeros((count, len(sound)), np.int16)
+        channels[speaker] = sound
+        decoded = await decode(encode(channels, name), decoders)
+        assert np.abs(decoded.pcm.astype(int) - sound).max() <= 1, speaker

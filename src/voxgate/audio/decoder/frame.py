@@ -26,6 +26,9 @@ SAMPLE_TYPES: Final = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt":
 
 UNNAMED: Final = "NONE"  # FFmpeg's name of a channel without a position
 
+STATES_NO_LAYOUT: Final = {"tta"}
+"""Codecs for which FFmpeg makes a layout up: the third of three microphones would be an LFE."""
+
 
 class ChannelNames:
     """The names of the channels of one codec's frames (`FL`, `LFE` …).
@@ -37,12 +40,15 @@ class ChannelNames:
     def __init__(self, codec: AudioCodecContext) -> None:
         layout = codec.layout
         self._names = tuple(channel.name for channel in layout.channels)
+        self._guessed = codec.name in STATES_NO_LAYOUT
         if self._names:
             codec.layout = f"{len(self._names)} channels"
 
     def of(self, frame: AudioFrame) -> tuple[str, ...]:
         """Return the frame's own names, or else the container's if their number is the same."""
         names = tuple(channel.name for channel in frame.layout.channels)
+        if self._guessed:
+            return (UNNAMED,) * len(names)
         unnamed = all(name == UNNAMED for name in names)
         return self._names if unnamed and len(names) == len(self._names) else names
 

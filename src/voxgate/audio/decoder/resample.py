@@ -24,6 +24,7 @@ INVERT_BELOW = -0.6  # correlation below which a channel is inverted …
 RESTORE_ABOVE = -0.2  # … and above which it is restored; the sign does not flutter in between
 ACTIVE = 1e-4  # of the loudest channel's energy (-40 dB): less is hiss and crosstalk, not a source
 AUDIBLE = 1e-9  # mean square (-90 dBFS): quieter sound has no reliable phase
+LOW_FREQUENCIES = {"LFE", "LFE2"}  # FFmpeg's names of channels of effects: nobody speaks there
 RAMP_S = 0.01  # duration of a change of weights: a sudden change would click
 
 
@@ -31,13 +32,13 @@ class Downmix:
     """A stateful mean of channels, block by block (some tenths of a second each).
 
     Every channel is part of the mix from its beginning to its end. What changes are its sign and
-    the common gain 1/n, where n is the number of channels that have been active so far. LFE is left
-    out.
+    the common gain 1/n, where n is the number of channels that have been active so far. Channels of
+    low frequencies are left out.
     """
 
     def __init__(self, rate: int, channels: Sequence[str]) -> None:
         self._ramp = max(1, round(RAMP_S * rate))
-        self._mixed = np.array([name != "LFE" for name in channels])
+        self._mixed = np.array([name not in LOW_FREQUENCIES for name in channels])
         self._sign = np.where(self._mixed, np.float32(1), np.float32(0))
         self._active = np.zeros(len(channels), bool)
         self._reference: int | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxgate.audio.decoder import messages
-from voxgate.audio.decoder.resample import Downmix, Resampler
+from voxgate.audio.decoder.resample import LOW_FREQUENCIES, Downmix, Resampler
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.errors import AudioError, UsageError
 
@@ -29,8 +29,6 @@ MAX_CHANNELS = 8
 
 DIFFERENT = 1e-4
 """Of the loudest channel's energy (-40 dB): a smaller difference is hiss, not another voice."""
-
-LOW_FREQUENCIES = "LFE"  # a channel of effects, in which nobody speaks
 
 
 class Sink(ABC):
@@ -75,7 +73,7 @@ class MixSink(Sink):
     def set_format(self, rate: int, channels: Sequence[str]) -> None:
         """Set the rate in Hz and the channel names of the blocks that follow."""
         self._flush_resamplers()
-        spoken = [place for place, name in enumerate(channels) if name != LOW_FREQUENCIES]
+        spoken = [place for place, name in enumerate(channels) if name not in LOW_FREQUENCIES]
         self._listened = spoken[:MAX_CHANNELS] if len(spoken) > 1 else []
         self._differ = False
         for vad in self._vads[1:]:
@@ -136,7 +134,7 @@ class SplitSink(Sink):
                 f"recognised each for itself. Have them mixed, or extract those that matter.",
                 code="unsupported_option",
             )
-        numbers = [place for place, name in enumerate(channels, 1) if name != LOW_FREQUENCIES]
+        numbers = [place for place, name in enumerate(channels, 1) if name not in LOW_FREQUENCIES]
         self._resamplers = {number: Resampler(rate) for number in numbers}
         self._fill([*self._sent, *numbers])
 
