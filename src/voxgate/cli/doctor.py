@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -14,12 +15,13 @@ import typer
 
 from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import write_output
+from voxgate.cli.streams import folded, write_output
 
 if TYPE_CHECKING:
     from voxgate.cli.checks.check import Check
 
 COLOURS = {"ok": typer.colors.GREEN, "note": typer.colors.YELLOW, "problem": typer.colors.RED}
+STATE, NAME = 8, 16  # the width of their columns
 
 
 def doctor_command(
@@ -50,14 +52,16 @@ def doctor_command(
 
 
 def _lines(check: Check) -> str:
-    line = f"{_coloured(f'{check.state:8}', check.state)} {check.name:16} {check.found}\n"
-    return line + (f"{'':25} -> {check.mend}\n" if check.mend else "")
-
-
-def _coloured(text: str, state: str) -> str:
-    terminal = sys.stdout is not None and sys.stdout.isatty()
-    wanted = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    return typer.style(text, fg=COLOURS[state]) if wanted else text
+    lines = f"{check.state:{STATE}} {check.name:{NAME}} {check.found}\n"
+    if check.mend:
+        lines += f"{'':{STATE + NAME + 1}} -> {check.mend}\n"
+    if sys.stdout is None or not sys.stdout.isatty():
+        return lines
+    width, indent = shutil.get_terminal_size().columns, " " * (STATE + NAME + 2)
+    lines = "".join(f"{folded(line, width, indent)}\n" for line in lines.splitlines())
+    if "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
+        return lines
+    return typer.style(lines[:STATE], fg=COLOURS[check.state]) + lines[STATE:]
 
 
 def _verdict(problems: int) -> str:

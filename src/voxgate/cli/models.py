@@ -259,6 +259,7 @@ def _languages(codes: Sequence[str]) -> str:
 def _lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, str]]:
     from voxgate.hardware.memory import format_bytes
 
+    weights = (f"{format_bytes(n)} {name}" for name, n in facts["profiles"].items())
     return [
         ("name", record.name),
         ("also called", ", ".join(facts["also_called"])),
@@ -269,7 +270,7 @@ def _lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("layout", record.layout),
         ("family", record.family),
         ("size", format_bytes(record.nbytes)),
-        ("memory", ", ".join(f"{format_bytes(n)} {name}" for name, n in facts["profiles"].items())),
+        ("weights", f"{', '.join(weights)}, in memory"),
         ("state", facts["missing"] or "installed"),
         *((file.name, f"{file.nbytes} B, SHA-256 {file.sha256}") for file in record.files),
     ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from voxgate.errors import VoxgateError
 
 HARMLESS = "\u00a0\u202f\u3000\u200c\u200d"  # spaces and joiners, not printable to Python
+GLUE = "\x1f"  # for a space that is no place to break; `printable` leaves none in a text
 BROKEN_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
 
 
@@ -71,9 +74,29 @@ def printable(text: str) -> str:
 
 
 def print_message(line: str) -> None:
-    """Write one line to standard error; ignore a closed stream."""
+    """Write one line to standard error, folded on a terminal; ignore a closed stream."""
+    text = f"voxgate: {printable(line)}"
     with suppress(OSError):
-        print(f"voxgate: {printable(line)}", file=sys.stderr, flush=True)  # noqa: T201 (the command line prints)
+        if sys.stderr.isatty():
+            text = folded(text, shutil.get_terminal_size().columns)
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 (the command line prints)
+
+
+def folded(text: str, width: int, indent: str = "  ") -> str:
+    """Return the text in lines of at most `width` characters, all but the first indented.
+
+    Neither a word nor what is in backticks is broken: it is to be typed, and may be longer.
+    """
+    parts = text.split("`")
+    parts[1::2] = [part.replace(" ", GLUE) for part in parts[1::2]]
+    lines = textwrap.wrap(
+        "`".join(parts),
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines).replace(GLUE, " ")
 
 
 def print_error(error: VoxgateError, name: str = "") -> None:
