@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.decoding import DecodedRecording, decode
+from tests.real_files import MEMORY_BYTES, TRUE_SENTENCES, real_files
 from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.errors import AudioError
 from voxgate.settings import Settings
 
-MEMORY_BYTES = 300 << 20  # a decoder that takes more is refused by the kernel: `decoder_died`
-TRUE_SENTENCES = {"empty_audio", "not_audio", "no_sound_track", "truncated_audio"}
-NOT_RECORDINGS = {".txt", ".keywords", ".md"}
-
-
-def real_files(folder: str) -> list[Path]:
-    """Return the recordings of a folder. Skip the test without one."""
-    root = os.environ.get("VOXGATE_AUDIO", "")
-    if not root or not Path(root, folder).is_dir():
-        pytest.skip("VOXGATE_AUDIO names no folder of recordings")
-    return sorted(p for p in Path(root, folder).iterdir() if p.suffix not in NOT_RECORDINGS)
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 async def outcome(path: Path, decoders: DecoderPool) -> DecodedRecording | AudioError:
