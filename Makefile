@@ -72,7 +72,7 @@ demo: .venv/core
 	@$(BIN)/voxgate transcribe samples/voice-note.flac --figures
 
 test: .venv/test clients $(NATIVE)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 fuzz: .venv/test
 	FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} FUZZ_CASES=$${FUZZ_CASES:-10000} \
