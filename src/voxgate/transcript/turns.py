@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voxgate.transcript.values import Segment
-
 TURN = "- "
 """What a line begins with where another party speaks, as in subtitles."""
 
 
-def turn_starts(segments: Sequence[Segment]) -> list[bool]:
-    """Return for each segment whether another channel speaks than before.
+def turn_starts(channels: Sequence[int | None]) -> list[bool]:
+    """Return for each line, by the channels of all, whether another one speaks than before.
 
     The first does, too. None does where all are of one channel.
     """
-    if len({segment.channel for segment in segments}) < 2:
-        return [False] * len(segments)
-    changes = [before.channel != after.channel for before, after in pairwise(segments)]
+    if len(set(channels)) < 2:
+        return [False] * len(channels)
+    changes = [before != after for before, after in pairwise(channels)]
     return [True, *changes]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from unicodedata import category
@@ -114,6 +115,28 @@ def test_a_dash_begins_the_caption_of_another_party() -> None:
     assert not any(
         line.startswith("-") for caption in lines(captions_of(*alone)) for line in caption
     )
+
+
+def test_captions_of_parties_who_speak_at_once_are_shown_at_once() -> None:
+    first = words("So.", "Well.", "Right.", "Now.", each=0.5, gap=0.6)
+    second = words("I", "said", "no.", start=0.3, each=0.5, gap=0.1)
+    cues = captions_of(
+        Segment("", 0, 4.4, first, channel=1), Segment("", 0.3, 2.1, second, channel=2)
+    )
+    assert cues == (
+        Caption(0.0, 1.0, ("- So.",), 1),
+        Caption(0.3, second[-1].end, ("- I said no.",), 2),
+        Caption(first[1].start, first[1].start + 1, ("- Well.",), 1),
+        Caption(first[2].start, first[2].start + 1, ("Right.",), 1),
+        Caption(first[3].start, first[3].start + 1, ("Now.",), 1),
+    )
+
+
+def test_a_line_with_a_dash_is_no_longer_than_others() -> None:
+    text = "it was the best of times and it was the worst of times in all of the old town " * 3
+    cues = captions_of(Segment(text, 0, 20, channel=1), Segment("Yes.", 3, 4, channel=2))
+    assert sum(cue.lines[0].startswith("- ") for cue in cues) == 3
+    assert max(columns(line) for cue in cues for line in cue.lines) <= 42
 
 
 def test_a_short_caption_at_the_end_is_shown_earlier() -> None:
@@ -272,6 +295,30 @@ def test_every_word_is_shown_once_and_in_order(transcript: Transcript) -> None:
     assert caption_letters == letters(
         "".join(word.text for segment in transcript.segments for word in timed_words(segment))
     )
+
+
+@given(transcripts(), transcripts())
+@patient
+def test_a_channel_has_the_captions_that_it_has_alone(
+    first: Transcript, second: Transcript
+) -> None:
+    """But for the dashes, and for the length of lines, which leaves space for them."""
+    duration = max(first.duration, second.duration)
+    parties = [
+        [replace(segment, channel=channel) for segment in each.segments]
+        for channel, each in enumerate((first, second), start=1)
+    ]
+    both = sorted(itertools.chain(*parties), key=lambda segment: segment.start)
+    cues = captions_of(*both, duration=duration)
+    assert all(left.start <= right.start for left, right in pairwise(cues))
+    assert all(columns(line) <= 42 for cue in cues for line in cue.lines)
+    for channel, party in enumerate(parties, start=1):
+        own = [cue for cue in cues if cue.channel == channel]
+        alone = captions_of(*party, duration=duration)
+        assert all(left.end <= right.start for left, right in pairwise(own))
+        assert letters("".join(line for cue in own for line in cue.lines)) == letters(
+            "".join(line for cue in alone for line in cue.lines)
+        )
 
 
 @given(spoken())

@@ -34,8 +34,6 @@ _REGION_PAUSE_S = 0.3  # the least that padding removes from the pause between t
 # a pause of a second inside a caption, so that short answers share a caption, but less than that of
 # a pause of several seconds.
 _TOO_SHORT = 10.0
-# The cost of two parties in one caption. It is more than that of any captions without it.
-_TURN_INSIDE = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ def _break_costs(pieces: Sequence[CaptionPiece]) -> tuple[list[float], list[floa
     for left, right in pairwise(pieces):
         pause_s = _pause_s(left, right)
         sentence = ends_sentence(left.text, right.text)
-        if sentence or right.turn:
+        if sentence:
             cut_costs.append(0.0)
         elif pause_s >= _PAUSE_S:
             cut_costs.append(_CUT_AT_PAUSE)
@@ -116,8 +114,7 @@ def _break_costs(pieces: Sequence[CaptionPiece]) -> tuple[list[float], list[floa
         else:
             cut_costs.append(_CUT_ELSEWHERE if right.spaced else _CUT_IN_WORD)
         pause_cost = _PAUSE_INSIDE * pause_s if pause_s >= _PAUSE_S else 0.0
-        turn_cost = _TURN_INSIDE * right.turn
-        kept_costs.append(pause_cost + _SENTENCE_INSIDE * sentence + turn_cost)
+        kept_costs.append(pause_cost + _SENTENCE_INSIDE * sentence)
     return [*cut_costs, 0.0], [*kept_costs, 0.0]
 
 

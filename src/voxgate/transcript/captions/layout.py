@@ -7,6 +7,9 @@ these languages say, and 21 where the language is not known. Captions end where 
 at pauses, else at commas, else so that their lengths are equal. They never overlap, lie inside the
 recording, and contain every word once and in order.
 
+Each channel that is recognised by itself has captions of its own. Only those of different channels
+may overlap: players show both. A dash begins the captions of another party than before.
+
 A line of a caption that is mostly written from right to left begins with a character of that
 direction. Else a player that takes the direction from the line's first letter would show its
 punctuation at the wrong end where a line begins with a Latin word.
@@ -26,9 +29,10 @@ from unicodedata import bidirectional
 from voxgate.transcript.captions.cuts import CaptionLimits, cut_captions
 from voxgate.transcript.captions.pieces import caption_pieces
 from voxgate.transcript.text import columns, ends_clause
+from voxgate.transcript.turns import TURN, turn_starts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from voxgate.transcript.captions.pieces import CaptionPiece
     from voxgate.transcript.values import Transcript
@@ -48,20 +52,41 @@ class Caption:
     start: float  # seconds
     end: float  # seconds, >= start
     lines: tuple[str, ...]
+    channel: int | None = None  # of the recording, from 1; None: its channels were mixed
 
 
 def layout_captions(transcript: Transcript) -> tuple[Caption, ...]:
-    """Return the transcript's captions in order; none for a transcript without words."""
+    """Return the captions in the order of their starts; none for a transcript without words."""
     written = "en" if transcript.task == "translate" else transcript.language or ""
     width = LINE_COLUMNS.get(written, CAPTION_LIMITS.line_columns)
+    channels = dict.fromkeys(segment.channel for segment in transcript.segments)
+    if len(channels) > 1:
+        width -= len(TURN)
+    captions = [
+        caption for channel in channels for caption in _channel_captions(transcript, channel, width)
+    ]
+    captions.sort(key=lambda caption: caption.start)
+    turns = turn_starts([caption.channel for caption in captions])
+    return tuple(_marked(caption, turn=turn) for caption, turn in zip(captions, turns, strict=True))
+
+
+def _channel_captions(transcript: Transcript, channel: int | None, width: int) -> Iterator[Caption]:
+    """Yield the captions of one channel, which do not overlap, in order."""
+    duration = transcript.duration
+    segments = [segment for segment in transcript.segments if segment.channel == channel]
     limits = replace(CAPTION_LIMITS, line_columns=width)
-    cues = cut_captions(caption_pieces(transcript, width), transcript.duration, limits)
-    starts = _starts([cue[0].start for cue in cues], transcript.duration)
-    until = [*starts, transcript.duration][1:]
-    return tuple(
-        Caption(start, _end(cue[-1].end, start, limit), _directed(_lines(cue, width)))
-        for cue, start, limit in zip(cues, starts, until, strict=True)
-    )
+    cues = cut_captions(caption_pieces(segments, duration, width), duration, limits)
+    starts = _starts([cue[0].start for cue in cues], duration)
+    until = [*starts, duration][1:]
+    for cue, start, limit in zip(cues, starts, until, strict=True):
+        yield Caption(start, _end(cue[-1].end, start, limit), _lines(cue, width), channel)
+
+
+def _marked(caption: Caption, *, turn: bool) -> Caption:
+    """Return a caption with its marks: the dash of another party, and its lines' direction."""
+    first, *others = caption.lines
+    lines = (TURN + first if turn else first, *others)
+    return replace(caption, lines=_directed(lines))
 
 
 def _starts(spoken: Sequence[float], duration: float) -> list[float]:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from voxgate.transcript.align import spread_words, timed_words
 from voxgate.transcript.spans import monotone
 from voxgate.transcript.text import chunks, one_line, spaced, units
-from voxgate.transcript.turns import TURN, turn_starts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from voxgate.transcript.values import Segment, Transcript
+    from voxgate.transcript.values import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +26,17 @@ class CaptionPiece:
     spaced: bool  # a space precedes it, unless it starts a line
     opens: bool = False  # it is the first piece of its segment
     in_region: bool = False  # its segment is a detected region of speech with padding
-    turn: bool = False  # another party begins to speak with it
 
 
-def caption_pieces(transcript: Transcript, limit: int) -> list[CaptionPiece]:
+def caption_pieces(segments: Iterable[Segment], duration: float, limit: int) -> list[CaptionPiece]:
     """Return every word once and in order, in pieces of at most `limit` columns.
 
-    The times are monotone and inside the recording, even if those of the transcript are not.
+    The times are monotone and inside the recording of `duration` seconds, even if those of the
+    segments are not.
     """
-    turns = turn_starts(transcript.segments)
-    whole = [
-        piece
-        for segment, turn in zip(transcript.segments, turns, strict=True)
-        for piece in _marked(list(_segment_pieces(segment)), turn=turn)
-    ]
+    whole = [piece for segment in segments for piece in _segment_pieces(segment)]
     parts = [part for piece in whole for part in _split_piece(piece, limit)]
-    times = monotone([(part.start, part.end) for part in parts], 0.0, transcript.duration)
+    times = monotone([(part.start, part.end) for part in parts], 0.0, duration)
     texts = ["", *(part.text for part in parts)]
     return [
         replace(
@@ -100,13 +94,6 @@ def _joined_run(run: Sequence[CaptionPiece]) -> Iterator[CaptionPiece]:
         yield whole
 
 
-def _marked(pieces: list[CaptionPiece], *, turn: bool) -> list[CaptionPiece]:
-    """Return a segment's pieces, with a dash before the first where another party speaks."""
-    if turn and pieces:
-        pieces[0] = replace(pieces[0], text=TURN + pieces[0].text, turn=True)
-    return pieces
-
-
 def _with_punctuation(words: Sequence[str], text: str) -> list[tuple[str, bool]] | None:
     """Return each word with its punctuation in the text, and whether a space precedes it.
 
@@ -148,7 +135,6 @@ def _split_piece(piece: CaptionPiece, limit: int) -> list[CaptionPiece]:
             end=end,
             spaced=piece.spaced and index == 0,
             opens=piece.opens and index == 0,
-            turn=piece.turn and index == 0,
         )
         for index, (text, (start, end)) in enumerate(
             zip(texts, spread_words(texts, piece.start, piece.end), strict=True)

@@ -16,7 +16,7 @@ def write(transcript: Transcript) -> str:
 
     Where another channel speaks, the line begins with a dash.
     """
-    turns = turn_starts(transcript.segments)
+    turns = turn_starts([segment.channel for segment in transcript.segments])
     lines = [
         (TURN if turn else "") + line
         for segment, turn in zip(transcript.segments, turns, strict=True)
