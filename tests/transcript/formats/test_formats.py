@@ -139,6 +139,13 @@ def test_a_talk_is_written_verbosely() -> None:
     assert "你好" in written
 
 
+def test_a_table_of_split_channels_says_the_channel() -> None:
+    parties = (Segment("Are you\tthere?", 0, 1, channel=1), Segment("Yes.", 0.5, 1.4, channel=2))
+    assert find_writer("tsv").write(Transcript(parties, 3.0, "scripted")) == (
+        "start\tend\ttext\tchannel\n0\t1000\tAre you there?\t1\n500\t1400\tYes.\t2\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
