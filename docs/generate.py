@@ -15,7 +15,8 @@ import typer
 from voxgate.api.dialects.fields import FIELDS
 from voxgate.cli import app
 from voxgate.hardware.memory import format_bytes
-from voxgate.settings import ENVIRONMENT_PREFIX, Settings
+from voxgate.setting_names import ENVIRONMENT_PREFIX
+from voxgate.settings import Settings
 
 CLI_PAGE = Path(__file__).parent / "cli.md"
 CLI_HEAD = """\
@@ -32,7 +33,8 @@ Written by `make docs` from `voxgate.settings.Settings`.
 
 A setting is read from its environment variable, else from `config.toml` in `VOXGATE_HOME`
 (`engine_idle_s = 600`), else it has its default. An empty value counts as not set. An unknown
-name is an error. Names end in their unit: `_s` is seconds, `_bytes` is bytes.
+name is an error, except the variables that Kubernetes sets beside a service `voxgate`. Names end in
+their unit: `_s` is seconds, `_bytes` is bytes.
 
 | setting | environment variable | default | what it does |
 |---|---|---|---|

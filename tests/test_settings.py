@@ -36,12 +36,14 @@ def test_an_empty_value_is_not_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("VOXGATE_MAX_DURATON_S", "60", "max_duration_s"),
+        ("VOXGATE_MAX_DURATON_S", "60", "Nearest: VOXGATE_MAX_DURATION_S, VOXGATE_MAX_"),
         ("VOXGATE_MAX_DURATION_S", "long", "a number above zero"),
         ("VOXGATE_MAX_DURATION_S", "-1", "above zero"),
         ("VOXGATE_MAX_DURATION_S", "nan", "above zero"),
         ("VOXGATE_MAX_SOURCE_BYTES", "1.5", "a whole number"),
-        ("VOXGATE_XYZZY", "1", "is not a setting"),
+        ("VOXGATE_XYZZY", "1", r"XYZZY in the environment is not a setting. docs/settings\.md "),
+        ("VOXGATE_PORT", "8000", "`voxgate serve --port` chooses the port"),
+        ("VOXGATE_HOST", "0.0.0.0", "`voxgate serve --host` chooses the address"),  # noqa: S104
         ("VOXGATE_DEVICE", "gpu", "must be auto, cpu, cuda or cuda:N"),
         ("VOXGATE_DEVICE", "cuda:", "must be auto, cpu, cuda or cuda:N"),
         ("VOXGATE_CORS_ORIGINS", "example.org", "without a path or a slash at the end"),
@@ -64,6 +66,26 @@ def test_an_invalid_value_is_reported_by_name(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         Settings.read({"VOXGATE_HOME": str(tmp_path), name: value})
+
+
+def test_what_kubernetes_says_of_a_service_beside_is_not_a_setting(tmp_path: Path) -> None:
+    """The names are those of Kubernetes' documentation, for `voxgate` and `voxgate-web`."""
+    address = "10.0.0.1"
+    service = {
+        "SERVICE_HOST": address,
+        "SERVICE_PORT": "80",
+        "SERVICE_PORT_HTTP": "80",
+        "PORT": f"tcp://{address}:80",
+        "PORT_80_TCP": f"tcp://{address}:80",
+        "PORT_80_TCP_PROTO": "tcp",
+        "PORT_80_TCP_PORT": "80",
+        "PORT_80_TCP_ADDR": address,
+        "PORT_53_UDP": f"udp://{address}:53",
+    }
+    environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_MAX_DECODERS": "3"}
+    for prefix in ("VOXGATE_", "VOXGATE_WEB_"):
+        environ |= {prefix + name: value for name, value in service.items()}
+    assert Settings.read(environ) == Settings(home=tmp_path, max_decoders=3)
 
 
 @pytest.mark.parametrize("text", ["max_duration_s = ", "max_hours = 1", "max_duration_s = 'x'"])

@@ -2,7 +2,7 @@
 
 `VOXGATE_<NAME>` in the environment overrides `config.toml` in `VOXGATE_HOME`, which overrides the
 default. An empty value counts as not set. An unknown name is an error, because a misspelt limit
-would otherwise have no effect.
+would otherwise have no effect: see `setting_names`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import re
 import tempfile
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +19,13 @@ from platformdirs import user_data_path
 
 from voxgate.errors import SettingsError
 from voxgate.setting_lists import parse_aliases, parse_origins, parse_servers
+from voxgate.setting_names import ENVIRONMENT_PREFIX, is_foreign, unknown_name, unknown_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ENVIRONMENT_PREFIX = "VOXGATE_"
 DEFAULT_HOME = user_data_path("voxgate")
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
-FOREIGN_VARIABLES = {
-    "VOXGATE_AUDIO",  # the tests' and benchmarks' folder of recordings
-    "VOXGATE_SERVER",  # this and the next one are options of the command line
-    "VOXGATE_KEY",
-}
-"""Voxgate's environment variables that are not settings."""
 
 
 def _temporary_folder() -> Path:
@@ -201,31 +194,23 @@ def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error}.") from error
-    return {
-        _known(name, str(path)): (value, str(path)) for name, value in table.items() if value != ""
-    }
+    given = {name: (value, str(path)) for name, value in table.items() if value != ""}
+    for name in given:
+        if name not in _KINDS:
+            raise unknown_name(name, str(path), _KINDS)
+    return given
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
-    names = [
-        key
-        for key in environ
-        if key.startswith(ENVIRONMENT_PREFIX) and key not in FOREIGN_VARIABLES
-    ]
-    return {
-        _known(key.removeprefix(ENVIRONMENT_PREFIX).lower(), "the environment"): (environ[key], key)
-        for key in names
-        if environ[key]
-    }
-
-
-def _known(name: str, origin: str) -> str:
-    """Return the name. Raises `SettingsError` if there is no such setting."""
-    if name in _KINDS:
-        return name
-    near = get_close_matches(name, _KINDS, n=1)
-    hint = f"Did you mean '{near[0]}'?" if near else f"The settings are: {', '.join(_KINDS)}."
-    raise SettingsError(f"'{name}' in {origin} is not a setting. {hint}")
+    given: dict[str, tuple[Any, str]] = {}
+    for variable, value in environ.items():
+        if not value or is_foreign(variable, value):
+            continue
+        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if name not in _KINDS:
+            raise unknown_variable(variable, _KINDS)
+        given[name] = (value, variable)
+    return given
 
 
 def _parse(name: str, value: Any, origin: str) -> Any:

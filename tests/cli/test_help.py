@@ -87,4 +87,4 @@ def test_wrong_usage_is_reported_before_any_work(
 def test_a_misspelt_setting_is_wrong_usage(cli: CliRunner) -> None:
     done = cli.run("transcribe", "a.wav", VOXGATE_SPOOL_DIRR="/tmp")
     assert done.returncode == 2
-    assert "'spool_dir'" in done.stderr
+    assert "Nearest: VOXGATE_SPOOL_DIR." in done.stderr

@@ -1,0 +1,72 @@
+"""The names of settings: which variables are settings, and what an unknown name is near to.
+
+Kubernetes describes every service to the pods beside it: for a service `voxgate` by variables such
+as `VOXGATE_SERVICE_HOST`, for a service `voxgate-web` by `VOXGATE_WEB_SERVICE_HOST`. See
+https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from voxgate.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ENVIRONMENT_PREFIX = "VOXGATE_"
+FOREIGN_VARIABLES = {
+    "VOXGATE_AUDIO",  # the tests' and benchmarks' folder of recordings
+    "VOXGATE_SERVER",  # this and the next one are options of the command line
+    "VOXGATE_KEY",
+}
+"""Voxgate's environment variables that are not settings."""
+
+SERVE_OPTIONS = {
+    "host": "`voxgate serve --host` chooses the address to listen on",
+    "port": "`voxgate serve --port` chooses the port",
+}
+"""What is chosen for each server when it starts, by the name that a setting would have."""
+
+_SERVICE_VARIABLE = re.compile(
+    r"VOXGATE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_SERVICE_PORT = re.compile(r"VOXGATE_(\w+_)?PORT")
+_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
+
+
+def is_foreign(variable: str, value: str) -> bool:
+    """Return whether an environment variable has another purpose than a setting.
+
+    A `VOXGATE_PORT` is one of Kubernetes only if its value says so, as `tcp://10.0.0.1:80` does.
+    """
+    if not variable.startswith(ENVIRONMENT_PREFIX) or variable in FOREIGN_VARIABLES:
+        return True
+    if _SERVICE_VARIABLE.fullmatch(variable):
+        return True
+    return bool(_SERVICE_PORT.fullmatch(variable) and _SERVICE_ADDRESS.match(value))
+
+
+def unknown_variable(variable: str, known: Iterable[str]) -> SettingsError:
+    """Return the error for an environment variable that is not a setting."""
+    name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+    near = [ENVIRONMENT_PREFIX + each.upper() for each in _nearest(name, known)]
+    return _unknown(f"{variable} in the environment", name, near)
+
+
+def unknown_name(name: str, path: str, known: Iterable[str]) -> SettingsError:
+    """Return the error for a name in the settings file that is not a setting."""
+    return _unknown(f"'{name}' in {path}", name, [f"'{each}'" for each in _nearest(name, known)])
+
+
+def _nearest(name: str, known: Iterable[str]) -> list[str]:
+    return get_close_matches(name, list(known), n=3)
+
+
+def _unknown(place: str, name: str, near: list[str]) -> SettingsError:
+    if name in SERVE_OPTIONS:
+        return SettingsError(f"{place} is not a setting: {SERVE_OPTIONS[name]}.")
+    hint = f"Nearest: {', '.join(near)}. " if near else ""
+    return SettingsError(f"{place} is not a setting. {hint}docs/settings.md lists them all.")
