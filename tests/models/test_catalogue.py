@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,12 +9,14 @@ import pytest
 from tests.engine.folders import weightless
 from tests.engine.material import MODEL
 from voxgate.errors import CheckpointError, UnknownModelError
+from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import (
     BUILT_IN_MODELS,
     find_model,
     find_named_model,
     why_not_installed,
 )
+from voxgate.settings import Settings
 
 
 def test_models_are_keyed_by_their_names() -> None:
@@ -24,6 +27,23 @@ def test_models_are_keyed_by_their_names() -> None:
 def test_an_unknown_name_raises_with_the_nearest() -> None:
     with pytest.raises(UnknownModelError, match=f"Nearest: {MODEL}"):
         find_model("Systran/faster-whisper-basic")
+
+
+def test_the_name_that_a_client_has_built_in_can_be_given_to_a_model(tmp_path: Path) -> None:
+    """As the sentence says."""
+    home = {"VOXGATE_HOME": str(tmp_path)}
+    with pytest.raises(UnknownModelError) as caught:
+        find_named_model("whisper-1", AvailableModels(Settings.read(home)))
+    setting = re.search(r'VOXGATE_MODEL_ALIASES="(whisper-1 = .*)"\.$', str(caught.value))
+    assert setting is not None
+    settings = Settings.read(home | {"VOXGATE_MODEL_ALIASES": setting[1]})
+    assert find_named_model("whisper-1", AvailableModels(settings)).name == MODEL
+
+
+@pytest.mark.parametrize("name", ["openai/whisper-1", "a, b = c", '"', ""])
+def test_a_name_that_no_client_has_built_in_is_not_given_to_a_model(name: str) -> None:
+    with pytest.raises(UnknownModelError, match=r"lists them all\.$"):
+        find_named_model(name)
 
 
 def test_missing_packages_are_named() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib import metadata
@@ -127,6 +128,8 @@ BUILT_IN_MODELS: dict[str, ModelSpec] = {
 DEFAULT_MODEL = WHISPER_BASE.name
 """The model that works anywhere at once, offline: its weights come with the installation."""
 
+ALIAS_PATTERN = re.compile(r"[\w.:-]+")  # a name without an owner
+
 
 def find_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> ModelSpec:
     """Return the model of that name, or the checkpoint in that folder.
@@ -146,12 +149,19 @@ def find_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> 
 def find_named_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> ModelSpec:
     """Return the model of that name, never a folder: for names that come over the network.
 
-    Raises `UnknownModelError`, which names the nearest models.
+    Raises `UnknownModelError`, which names the nearest models. Clients have names without an owner
+    built in, so for these it says how a model gets that name, too.
     """
     try:
         return models[name]
     except KeyError:
-        raise UnknownModelError.for_name(name, models) from None
+        unknown = UnknownModelError.for_name(name, models)
+        if not ALIAS_PATTERN.fullmatch(name):
+            raise unknown from None
+        raise UnknownModelError(
+            f"{unknown} The server's operator can give a model this name: "
+            f'VOXGATE_MODEL_ALIASES="{name} = openai/whisper-base".'
+        ) from None
 
 
 def why_not_installed(spec: ModelSpec) -> str | None:
