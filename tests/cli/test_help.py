@@ -39,6 +39,11 @@ def test_help_cuts_no_sentence(cli: CliRunner, group: tuple[str, ...]) -> None:
     assert max(map(len, page.splitlines())) <= 80
 
 
+def test_the_help_says_which_json_has_times(cli: CliRunner) -> None:
+    page = " ".join(cli.run("transcribe", "-h").stdout.split())
+    assert "json (the text), verbose_json (with the times of segments and words), or all;" in page
+
+
 def test_the_version_is_the_packages(cli: CliRunner) -> None:
     done = cli.run("--version")
     assert (done.returncode, done.stdout) == (0, f"voxgate {__version__}\n")

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Options
 
 
+def _listed(writer: Writer) -> str:
+    return f"{writer.name} ({writer.content})" if writer.content else writer.name
+
+
 RecordingsArgument: TypeAlias = Annotated[
     list[str],
     typer.Argument(
@@ -52,7 +56,8 @@ FormatOption: TypeAlias = Annotated[
         "-f",
         "--format",
         metavar="FORMAT",
-        help=f"{', '.join(WRITERS)}, or all; several with commas.  [default: txt]",
+        help=f"{', '.join(map(_listed, WRITERS.values()))}, or all; several with commas.  "
+        "[default: txt]",
     ),
 ]
 OutputOption: TypeAlias = Annotated[

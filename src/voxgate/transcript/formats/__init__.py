@@ -28,6 +28,7 @@ class Writer:
     media_type: str
     write: Callable[[Transcript], str]
     has_times: bool = True
+    content: str = ""  # for users, where the name does not say it
 
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(
@@ -38,8 +39,16 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
             Writer("srt", ".srt", "application/x-subrip", srt.write),
             Writer("vtt", ".vtt", "text/vtt", vtt.write),
             Writer("tsv", ".tsv", "text/tab-separated-values", tsv.write),
-            Writer("json", ".json", "application/json", json.write, has_times=False),
-            Writer("verbose_json", ".verbose.json", "application/json", verbose_json.write),
+            Writer(
+                "json", ".json", "application/json", json.write, has_times=False, content="the text"
+            ),
+            Writer(
+                "verbose_json",
+                ".verbose.json",
+                "application/json",
+                verbose_json.write,
+                content="with the times of segments and words",
+            ),
         )
     }
 )
