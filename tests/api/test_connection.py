@@ -136,6 +136,28 @@ async def test_bytes_that_are_not_http_get_the_shape_of_every_error(
         assert "HTTP client" in str(error["message"])
 
 
+@pytest.mark.parametrize(
+    ("framing", "named"),
+    [
+        (b"Content-Length: 5\r\nTransfer-Encoding: chunked", "Content-Length"),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 5", "Content-Length"),
+        (b"Content-Length: 5\r\nContent-Length: 6", "framing"),
+        (b"Transfer-Encoding: chunked, chunked", "framing"),
+        (b"Transfer-Encoding: xchunked", "framing"),
+    ],
+)
+async def test_a_request_with_two_framings_is_refused(
+    framing: bytes, named: str, tmp_path: Path
+) -> None:
+    async with serving(tmp_path) as running:
+        first = HEAD + JSON + key(running) + framing + b"\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n"
+        async with connected(running, first) as (reader, _):
+            answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert answer.count(b"\r\n\r\n") == 1  # what follows is no request
+    assert named in str(error_in(answer)["message"])
+
+
 async def test_a_refused_caller_that_does_not_close_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,13 +3,15 @@
 uvicorn waits without a limit for a first request, for the rest of a request's head, for the rest of
 a body that was answered before it was complete, and for a caller to read a response. It closes
 connections whose caller still sends, which can destroy the response on its way. It answers bytes
-that are not HTTP in plain text, and fails on them where a response has begun already.
+that are not HTTP in plain text, and fails on them where a response has begun already. It takes
+requests with two framings, whose end a proxy in front may see elsewhere.
 """
 
 from __future__ import annotations
 
 import math
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import h11
@@ -23,19 +25,21 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from uvicorn.config import Config
+
+    from voxgate.errors import VoxgateError
+
 NOT_HTTP = UsageError(
     "What came is no HTTP/1.1 request, or its headers have more than 16 KiB. Let your HTTP client "
+    "write the request, its framing included, by itself."
+)
+FRAMED_TWICE = UsageError(
+    "The request has both headers, Content-Length and Transfer-Encoding. Let your HTTP client "
     "write the request, its framing included, by itself."
 )
 
 BREAK_OFF = "voxgate.break_off"
 """The ASGI extension whose `close` closes the connection, in the middle of a response too."""
-
-_BODY = error_body(NOT_HTTP)
-_BAD_REQUEST = (
-    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    b"Content-Length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
-)
 
 
 class Connection(H11Protocol):
@@ -48,6 +52,11 @@ class Connection(H11Protocol):
 
     reader_patience_s = 60.0
     _discards_input = False
+    conn: _Requests
+
+    def __init__(self, config: Config, *arguments: Any, **options: Any) -> None:
+        super().__init__(config, *arguments, **options)
+        self.conn = _Requests(h11.SERVER)
 
     @classmethod
     def patient(cls, reader_patience_s: float) -> type[Connection]:
@@ -98,13 +107,17 @@ class Connection(H11Protocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's own sentence)
         """Answer bytes that are not HTTP, unless a response has begun already."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            address = self.client[0] if self.client else NOTHING
-            RequestEntry(address, code=NOT_HTTP.code).write(NOT_HTTP.status)
-            self._socket_transport.write(_BAD_REQUEST)
+            self._refuse(self.conn.refusal)
         if self.cycle:  # its body stays incomplete, and no more of its response can be read
             self.cycle.disconnected, self.cycle.waiting_for_100_continue = True, False
             self.cycle.message_event.set()
         self._close_lingering()
+
+    def _refuse(self, error: VoxgateError) -> None:
+        """Answer without the application, and log it."""
+        address = self.client[0] if self.client else NOTHING
+        RequestEntry(address, code=error.code).write(error.status)
+        self._socket_transport.write(_refusal(error))
 
     def _close(self) -> None:
         """Close, but give a caller that still sends the time to read the response."""
@@ -142,6 +155,35 @@ class Connection(H11Protocol):
             self._socket_transport.abort()
             return
         self._read_timer.start(self.reader_patience_s, lambda: self._await_reader(left))
+
+
+def _refusal(error: VoxgateError) -> bytes:
+    """Return a complete response that ends its connection."""
+    body = error_body(error)
+    return (
+        b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        b"Content-Length: %d\r\n\r\n%b"
+        % (error.status, HTTPStatus(error.status).phrase.encode(), len(body), body)
+    )
+
+
+class _Requests(h11.Connection):
+    """h11's parser, stricter with a request's head; `refusal` says what is wrong with one."""
+
+    refusal = NOT_HTTP
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
+        """Return the next event. Raises `h11.RemoteProtocolError`."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._check_framing(event)
+        return event
+
+    def _check_framing(self, request: h11.Request) -> None:
+        """Refuse two framings, which is how requests are smuggled: RFC 9112, 6.3."""
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
+            self.refusal = FRAMED_TWICE
+            raise h11.RemoteProtocolError(FRAMED_TWICE.sentence)
 
 
 class _TransportProxy:
