@@ -16,7 +16,7 @@ from tests.api.serving import PATH, Running, recording, serving
 from tests.processes import open_files, until
 from tests.scripted import Scripted
 from voxgate.api import server
-from voxgate.api.connection import Connection
+from voxgate.api.connection import HEAD_BYTES, Connection
 from voxgate.transcript.values import Done, Segment
 
 if TYPE_CHECKING:
@@ -134,6 +134,19 @@ async def test_bytes_that_are_not_http_get_the_shape_of_every_error(
             error = error_in(await reader.read())
         assert error["code"] == 400
         assert "HTTP client" in str(error["message"])
+
+
+@pytest.mark.parametrize(("spare", "status"), [(0, b"401"), (-1, b"400")])
+@pytest.mark.parametrize("padding", [b"X: y\r\n", b"X:" + b" " * 1000 + b"y\r\n"])
+async def test_a_head_has_at_most_16_kib(
+    padding: bytes, spare: int, status: bytes, tmp_path: Path
+) -> None:
+    end = b"Content-Length: 0\r\n\r\n"
+    left = HEAD_BYTES - spare - len(HEAD + end + b"Y: \r\n")
+    many, rest = divmod(left, len(padding))
+    head = HEAD + padding * many + b"Y: " + b"z" * rest + b"\r\n" + end
+    async with serving(tmp_path) as running, connected(running, head) as (reader, _):
+        assert (await reader.readline()).split()[1] == status
 
 
 @pytest.mark.parametrize(

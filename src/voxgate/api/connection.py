@@ -4,7 +4,8 @@ uvicorn waits without a limit for a first request, for the rest of a request's h
 a body that was answered before it was complete, and for a caller to read a response. It closes
 connections whose caller still sends, which can destroy the response on its way. It answers bytes
 that are not HTTP in plain text, and fails on them where a response has begun already. It takes
-requests with two framings, whose end a proxy in front may see elsewhere.
+requests with two framings, whose end a proxy in front may see elsewhere, and any head that comes in
+one piece.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from voxgate.errors import VoxgateError
 
+HEAD_BYTES = 16 * 1024
 NOT_HTTP = UsageError(
     "What came is no HTTP/1.1 request, or its headers have more than 16 KiB. Let your HTTP client "
     "write the request, its framing included, by itself."
@@ -56,7 +58,7 @@ class Connection(H11Protocol):
 
     def __init__(self, config: Config, *arguments: Any, **options: Any) -> None:
         super().__init__(config, *arguments, **options)
-        self.conn = _Requests(h11.SERVER)
+        self.conn = _Requests(h11.SERVER, HEAD_BYTES)
 
     @classmethod
     def patient(cls, reader_patience_s: float) -> type[Connection]:
@@ -174,8 +176,11 @@ class _Requests(h11.Connection):
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
         """Return the next event. Raises `h11.RemoteProtocolError`."""
+        begins = self.their_state is h11.IDLE
+        before = len(self.trailing_data[0]) if begins else 0
         event = super().next_event()
         if isinstance(event, h11.Request):
+            _check_length(before - len(self.trailing_data[0]))
             self._check_framing(event)
         return event
 
@@ -184,6 +189,12 @@ class _Requests(h11.Connection):
         if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
             self.refusal = FRAMED_TWICE
             raise h11.RemoteProtocolError(FRAMED_TWICE.sentence)
+
+
+def _check_length(head_bytes: int) -> None:
+    """Refuse a long head: h11 counts only those that are not complete yet."""
+    if head_bytes > HEAD_BYTES:
+        raise h11.RemoteProtocolError(NOT_HTTP.sentence)
 
 
 class _TransportProxy:
