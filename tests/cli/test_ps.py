@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
 import shutil
 import signal
 from pathlib import Path
@@ -33,6 +34,19 @@ async def listed(cli: CliRunner) -> list[dict[str, Any]]:
     assert done.returncode == 0, done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
+
+
+def test_nothing_in_memory_is_a_sentence_for_people_and_a_heading_for_programs(
+    cli: CliRunner,
+) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        done = cli.run("ps", stdout=theirs)
+        os.close(theirs)
+        shown = screen.read(1 << 16).decode()
+    assert (done.returncode, shown) == (0, "No model is in memory.\r\n")
+    (headings,) = cli.run("ps").stdout.splitlines()
+    assert headings.split("\t")[0] == "model"
 
 
 async def test_a_servers_engine_is_listed_and_unloaded(cli: CliRunner) -> None:

@@ -40,6 +40,9 @@ def ps_command(
     if as_json:
         write_output(json.dumps([_facts(engine) for engine in found], indent=2) + "\n")
         return
+    if not found and tables.are_drawn():
+        write_output("No model is in memory.\n")
+        return
     tables.print_table(ENGINE_HEADINGS, [_row(engine) for engine in found])
 
 

@@ -24,10 +24,15 @@ GAP = "  "  # between a heading and its value
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write the rows to standard output under their headings."""
-    if sys.stdout is not None and sys.stdout.isatty():
+    if are_drawn():
         write_output(draw_table(headings, rows, shutil.get_terminal_size().columns))
     else:
         write_output("".join("\t".join(row) + "\n" for row in (headings, *rows)))
+
+
+def are_drawn() -> bool:
+    """Return whether standard output is a terminal, for people. Programs read it elsewhere."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def draw_table(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
