@@ -71,14 +71,14 @@ def test_every_option_reaches_the_server(cli: CliRunner, note: Path) -> None:
             *("--top-p", "0.9", "--seed", "-7", "--max-tokens", "9", "--stop", "end"),
             *("--stop", "fin", "--frequency-penalty", "-1", "--presence-penalty", "1"),
             *("--task", "translate", "--prompt", "A talk.", "--beam-size", "3"),
-            *("--keyterm", "Voxgate", "--keyterm", "Ada Lovelace", "--track", "de"),
+            *("--keyterm", "Voxgate", "--keyterm", "Lovelace, Ada", "--track", "de"),
         )
         assert done.returncode == 0
         (request,) = server.requests
         wanted: dict[str, object] = {"temperature": 0.5, "top_p": 0.9, "seed": -7}
         wanted |= {"max_tokens": 9, "stop": ["end", "fin"]}
         wanted |= {"frequency_penalty": -1.0, "presence_penalty": 1.0, "beam_size": 3}
-        wanted |= {"prompt": "A talk.", "keyterms": ["Voxgate", "Ada Lovelace"], "track": "de"}
+        wanted |= {"prompt": "A talk.", "keyterms": ["Voxgate", "Lovelace, Ada"], "track": "de"}
         assert request.path.endswith("/audio/translations")
         assert wanted.items() <= request.json().items()
 

@@ -179,7 +179,8 @@ PromptOption: TypeAlias = Annotated[
 KeytermOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="WORDS", help="A word or phrase that is probably spoken; may be repeated."
+        metavar="WORDS",
+        help="A word or phrase that is probably spoken; may be repeated. Commas do not divide it.",
     ),
 ]
 BeamSizeOption: TypeAlias = Annotated[
