@@ -18,7 +18,7 @@ from voxgate.remote.recording_url import MAX_URL_CHARACTERS
 from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it)
 
 ResponseFormat: TypeAlias = Literal["json", "verbose_json", "text", "srt", "vtt"]
-WireFormat: TypeAlias = ResponseFormat | Literal["diarized_json"]
+WireFormat: TypeAlias = Literal[ResponseFormat, "diarized_json"]
 
 
 def _to_list(value: Any) -> Any:
