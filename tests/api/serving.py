@@ -194,8 +194,13 @@ class Served:
 
 
 @asynccontextmanager
-async def served(cli: CliRunner, *arguments: str, **settings: str) -> AsyncIterator[Served]:
-    """Start the command, and kill it at the end if it still runs."""
+async def served(
+    cli: CliRunner, *arguments: str, before: Callable[[], None] = heed_signals, **settings: str
+) -> AsyncIterator[Served]:
+    """Start the command, and kill it at the end if it still runs.
+
+    `before` is called in its process before its program.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "voxgate", "serve", "--port", "0", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
@@ -203,7 +208,7 @@ async def served(cli: CliRunner, *arguments: str, **settings: str) -> AsyncItera
         env=cli.environment | settings,
         cwd=cli.folder,
         start_new_session=True,
-        preexec_fn=heed_signals,
+        preexec_fn=before,
     )
     said = list[str]()
     reading = asyncio.create_task(_read(process, said))

@@ -165,7 +165,8 @@ async def test_the_command_with_its_engine(cli: CliRunner, tmp_path: Path) -> No
         "VOXGATE_BODY_PATIENCE_S": f"{PATIENCE_S}",
         "VOXGATE_SPOOL_DIR": str(tmp_path / "spool"),
     }
-    async with served(cli, "--preload", MODEL, **limits) as server:
+    cli.settings.update(limits)
+    async with served(cli, "--preload", MODEL) as server:
         fuzz = Fuzz(server.url, server.key, server.process.pid, MODEL)
         await fuzz.run(cases(MODEL, real=True), tmp_path / "failed")
         assert not list((tmp_path / "spool").iterdir())

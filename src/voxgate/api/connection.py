@@ -1,7 +1,8 @@
-"""`Connection`: uvicorn's HTTP/1.1 protocol, with a time limit for callers that do not take part.
+"""`Connection`: uvicorn's HTTP/1.1 protocol, with limits for callers that do not take part.
 
 uvicorn waits without a limit for a first request, for the rest of a request's head, for the rest of
-a body that was answered before it was complete, and for a caller to read a response. It closes
+a body that was answered before it was complete, and for a caller to read a response. It accepts
+connections until no file can be opened any more. It closes
 connections whose caller still sends, which can destroy the response on its way. It answers bytes
 that are not HTTP in plain text, and fails on them where a response has begun already. It takes
 requests with two framings, whose end a proxy in front may see elsewhere, and any head that comes in
@@ -13,14 +14,15 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from voxgate.api.error_responses import error_body
+from voxgate.api.error_responses import error_body, error_headers
 from voxgate.api.request_log import NOTHING, RequestEntry
-from voxgate.errors import UsageError
+from voxgate.errors import BusyError, UsageError
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,6 +42,11 @@ FRAMED_TWICE = UsageError(
     "write the request, its framing included, by itself."
 )
 
+TOO_MANY = BusyError(
+    "The server is answering as many connections as it may have. Send the request again soon.",
+    code="too_many_connections",
+)
+
 BREAK_OFF = "voxgate.break_off"
 """The ASGI extension whose `close` closes the connection, in the middle of a response too."""
 
@@ -53,6 +60,8 @@ class Connection(H11Protocol):
     """
 
     reader_patience_s = 60.0
+    most = math.inf
+    waiting: ClassVar[dict[Connection, None]] = {}  # for a request, the longest wait first
     _discards_input = False
     conn: _Requests
 
@@ -61,9 +70,14 @@ class Connection(H11Protocol):
         self.conn = _Requests(h11.SERVER, HEAD_BYTES)
 
     @classmethod
-    def patient(cls, reader_patience_s: float) -> type[Connection]:
-        """Return the class of connections that wait so long for a caller to read."""
-        return type(cls.__name__, (cls,), {"reader_patience_s": reader_patience_s})
+    def limited(cls, reader_patience_s: float, most: int) -> type[Connection]:
+        """Return the class of one server's connections.
+
+        They wait so long for a caller to read. Where more than `most` are open, the one that has
+        waited longest for its request is closed; where none waits, the new one is refused.
+        """
+        limits = {"reader_patience_s": reader_patience_s, "most": most, "waiting": {}}
+        return type(cls.__name__, (cls,), limits)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for a request."""
@@ -71,6 +85,7 @@ class Connection(H11Protocol):
         self._request_timer, self._read_timer = _Timer(self.loop), _Timer(self.loop)
         super().connection_made(cast("asyncio.Transport", _TransportProxy(transport, self._close)))
         self._await_request()
+        self._make_room()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; discard them after the last response."""
@@ -102,7 +117,7 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop both timers."""
-        self._request_timer.stop()
+        self._stop_waiting()
         self._read_timer.stop()
         super().connection_lost(exc)
 
@@ -135,16 +150,46 @@ class Connection(H11Protocol):
         self.flow.resume_reading()
         with suppress(OSError):  # the caller has disconnected
             self._socket_transport.write_eof()
-        self._request_timer.start(self.timeout_keep_alive, self._time_out)
+        self._wait()
 
     def _await_request(self) -> None:
         """Start the timer for the next request, or stop it where a request is being answered."""
         if self._discards_input:
             return
         if self.cycle and not self.cycle.response_complete:
-            self._request_timer.stop()
+            self._stop_waiting()
         elif not self._request_timer.running:
-            self._request_timer.start(self.timeout_keep_alive, self._time_out)
+            self._wait()
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self.waiting[self] = None
+        self._request_timer.start(self.timeout_keep_alive, self._time_out)
+
+    def _stop_waiting(self) -> None:
+        self.waiting.pop(self, None)
+        self._request_timer.stop()
+
+    @property
+    def has_sent_all(self) -> bool:
+        """Whether the system has taken all that was written."""
+        return not self._socket_transport.get_write_buffer_size()
+
+    def give_way(self) -> None:
+        """Close for a newer connection, and count no more: the event loop closes it later."""
+        self._socket_transport.close()
+        self._stop_waiting()
+        self.connections.discard(self)
+
+    def _make_room(self) -> None:
+        """Close the connection that has waited longest where there are too many, or refuse this."""
+        if len(self.connections) > self.most:
+            idle = (other for other in self.waiting if other is not self and other.has_sent_all)
+            for longest in islice(idle, 1):
+                longest.give_way()
+        if len(self.connections) > self.most:
+            self._refuse(TOO_MANY)
+            self._close_lingering()
 
     def _time_out(self) -> None:
         self._socket_transport.close()
@@ -162,11 +207,15 @@ class Connection(H11Protocol):
 def _refusal(error: VoxgateError) -> bytes:
     """Return a complete response that ends its connection."""
     body = error_body(error)
-    return (
-        b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nConnection: close\r\n"
-        b"Content-Length: %d\r\n\r\n%b"
-        % (error.status, HTTPStatus(error.status).phrase.encode(), len(body), body)
-    )
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        **error_headers(error),
+        "Connection": "close",
+    }
+    lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class _Requests(h11.Connection):

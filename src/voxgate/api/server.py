@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from voxgate.api import open_files
 from voxgate.api.app import application
 from voxgate.api.auth import check_host
 from voxgate.api.connection import Connection
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from voxgate.api.jobs import Jobs
     from voxgate.settings import Settings
 
-BACKLOG = 1024
 KEEP_ALIVE_S = 75  # longer than the idle limit of usual proxies in front (60 s)
 SHUTDOWN_S = 5  # for responses that are still being sent when all jobs have ended
 
@@ -94,9 +94,10 @@ class ApiServer:
         self._uvicorn = _UvicornServer(
             uvicorn.Config(
                 application(gateway),
-                http=Connection.patient(
-                    self._settings.reader_patience_s
+                http=Connection.limited(
+                    self._settings.reader_patience_s, open_files.most_connections()
                 ),  # not the one that uvicorn would choose
+                backlog=open_files.backlog(),
                 ws="none",
                 log_config=None,
                 access_log=False,
@@ -109,7 +110,7 @@ class ApiServer:
         )
         self._jobs = gateway.jobs
         try:
-            with _handle_signals(self.stop):
+            with _handle_signals(self.stop), open_files.failed_accepts_logged():
                 await self._uvicorn.serve([self._socket])
         finally:
             if self._draining:
@@ -170,7 +171,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(BACKLOG)
+        listener.listen(open_files.backlog())
     except OSError as error:
         listener.close()
         next_step = {

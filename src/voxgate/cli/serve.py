@@ -38,6 +38,7 @@ def serve_command(
     """
     import asyncio
 
+    from voxgate.api.open_files import raise_limit
     from voxgate.api.server import ApiServer
     from voxgate.models.available import AvailableModels
     from voxgate.models.catalogue import find_named_model
@@ -47,6 +48,7 @@ def serve_command(
     available.check_aliases()
     models = [find_named_model(name, available).name for name in preload or ()]
     log_to_standard_error()
+    raise_limit()
     server = ApiServer(settings, host=host, port=port, preload=models)
 
     def ready() -> None:
