@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from tests.cli.command import CliRunner
 
-FOLDERS = ("devices", "short", "broken")  # the long ones are decoded: tests/audio
+FOLDERS = ("devices", "short", "long", "broken")
 SHORT_S = 0.7  # a lone word of less is at times too short for the model, which is said then
 
 
 @pytest.mark.long
 def test_every_file_gives_words_or_one_true_sentence(cli: CliRunner, tmp_path: Path) -> None:
-    """One command over three folders, with the built-in model."""
+    """One command over the folders, with the built-in model."""
     files = [path for folder in FOLDERS for path in real_files(folder)]
     out = tmp_path / "out"
     folders = dict.fromkeys(str(path.parent) for path in files)
