@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from contextlib import asynccontextmanager, suppress
@@ -169,6 +170,17 @@ async def test_a_request_with_two_framings_is_refused(
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert answer.count(b"\r\n\r\n") == 1  # what follows is no request
     assert named in str(error_in(answer)["message"])
+
+
+async def test_a_refused_caller_does_not_disturb_the_servers_end(tmp_path: Path) -> None:
+    """It keeps its connection open, of which h11 expects a response still."""
+    framing = b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with contextlib.AsyncExitStack() as callers:
+        async with serving(tmp_path) as running:
+            request = HEAD + JSON + key(running) + framing
+            reader, _ = await callers.enter_async_context(connected(running, request))
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert await reader.read() == b""
 
 
 async def test_a_refused_caller_that_does_not_close_is_closed(

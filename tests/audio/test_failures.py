@@ -51,7 +51,12 @@ async def test_random_bytes_are_not_audio(decoders: DecoderPool) -> None:
     assert "no known container" in await refusal(data, "not_audio", decoders)
 
 
-@pytest.mark.parametrize("data", [b"\0", b"\0" * 100_000, b"RIFF", b"ID3", b"\xff\xfb\x90\x00"])
+MXF = b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02"
+
+
+@pytest.mark.parametrize(
+    "data", [b"\0", b"\0" * 100_000, b"RIFF", b"ID3", b"\xff\xfb\x90\x00", MXF, MXF + b"\0\0"]
+)
 async def test_files_of_a_few_bytes_or_zeros_are_refused(
     data: bytes, decoders: DecoderPool
 ) -> None:

@@ -160,3 +160,13 @@ async def test_a_pipe_with_sound_behind_the_end_that_its_header_states(
     assert [str(len(data) - 44 - 2 * RATE) in notice.sentence for notice in decoded.notices] == [
         True
     ]
+
+
+@pytest.mark.parametrize("size", [float("inf"), float("nan"), -1.0])
+async def test_a_size_that_is_no_number_of_bytes_costs_nothing(
+    size: float, decoders: DecoderPool
+) -> None:
+    data = ffmpeg("-i", str(SAMPLE), "-c:a", "aac", "-ar", "44100", "x.flv")
+    at = data.index(b"\0\x08filesize\0") + 11
+    decoded = await decode(data[:at] + struct.pack(">d", size) + data[at + 8 :], decoders)
+    assert len(decoded.pcm) / RATE == pytest.approx(LENGTH, abs=0.2)

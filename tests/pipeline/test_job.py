@@ -460,3 +460,18 @@ async def test_a_loop_that_cannot_be_recognised_otherwise_is_marked(
     assert len(provider.options) == 1
     assert [segment.doubt for segment in transcript.segments] == ["repeats itself"]
     assert [notice.code for notice in transcript.notices] == ["doubtful_text"]
+
+
+@pytest.mark.parametrize("looped", [False, True])
+async def test_a_stray_window_that_loops_in_the_other_language_keeps_its_text(
+    looped: bool, decoders: DecoderPool
+) -> None:
+    def says(number: int, options: Options) -> str:
+        return LOOP if looped and options.language else f"window {number} in {options.language}"
+
+    provider = Scripted(says=says, language=lambda n: ("de", 0.4) if n == 1 else ("en", 0.99))
+    transcript = await run(encode(FOUR, "x.wav"), provider, decoders, Settings())
+    second = "window 1 in None" if looped else "window 1 in en"
+    assert transcript.text == f"window 0 in None {second} window 2 in None window 3 in None"
+    codes = [notice.code for notice in transcript.notices]
+    assert codes == ([] if looped else ["stray_language"])

@@ -84,3 +84,19 @@ async def test_a_redirect_to_tls(site: Web, tmp_path: Path) -> None:
         url = RecordingUrl.parse(plain.url("/a", "public.example"))
         with await fetcher(tmp_path).fetch(url) as fetched:
             assert (fetched.size, fetched.name) == (4, "a.wav")
+
+
+@pytest.mark.usefixtures("_trusted")
+async def test_a_server_that_wants_a_certificate_of_the_client(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    """By TLS 1.3 its alert comes after the handshake, or the end of the connection before it."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("public.example").configure_cert(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    async with web(context) as strict:
+        url = RecordingUrl.parse(strict.url("/a.wav", "public.example", "https"))
+        with raises(
+            "fetch_failed", match=r"public.example (refused the TLS connection|does not answer)"
+        ):
+            await fetcher(tmp_path).fetch(url)

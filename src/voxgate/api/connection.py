@@ -97,7 +97,14 @@ class Connection(H11Protocol):
         """Take what has arrived, and let an application break off the response to it."""
         super().handle_events()
         if self.scope is not None:  # its application has not begun yet
-            self.scope.setdefault("extensions", {})[BREAK_OFF] = {"close": self._close}
+            self.scope.setdefault("extensions", {})[BREAK_OFF] = {"close": self._break_off}
+
+    def shutdown(self) -> None:
+        """Close when the server stops. h11 knows of no response to what was refused here."""
+        if self._discards_input:
+            self._socket_transport.close()
+        else:
+            super().shutdown()
 
     def on_response_complete(self) -> None:
         """Start to wait for the next request."""
@@ -144,8 +151,14 @@ class Connection(H11Protocol):
         else:
             self._socket_transport.close()
 
+    def _break_off(self) -> None:
+        """Close in the middle of a response; what is written of it must be read in time."""
+        self._close()
+        self._await_reader()
+
     def _close_lingering(self) -> None:
         """Send nothing more and discard what arrives, for a limited time: RFC 9112, 9.6."""
+        self._unset_keepalive_if_required()
         self._discards_input = True
         self.flow.resume_reading()
         with suppress(OSError):  # the caller has disconnected

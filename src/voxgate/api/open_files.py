@@ -9,7 +9,7 @@ import asyncio
 import errno
 import logging
 import resource
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_OPEN_FILES = 65_536  # macOS has no hard limit, and refuses to have none
+COMMON_LIMIT = 10_240  # what every macOS allows
 MAX_CONNECTIONS = 10_000
 MAX_BACKLOG = 1024
 REPORT_S = 60.0
@@ -28,8 +29,11 @@ def raise_limit() -> None:
     """Raise the soft limit to the hard one, which later children inherit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = hard if 0 <= hard < MAX_OPEN_FILES else MAX_OPEN_FILES
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    for limit in (wanted, COMMON_LIMIT):
+        if 0 <= soft < limit <= wanted:
+            with suppress(ValueError, OSError):  # macOS may refuse a limit below its hard one
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+                return
 
 
 def most_connections() -> int:

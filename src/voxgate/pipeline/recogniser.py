@@ -128,7 +128,7 @@ class WindowRecogniser:
         for hole in holes(placed, self._provider.capabilities.times, main):
             own = replace(options, language=options.language or hole.language)
             again = await self.recognise(hole.window, own, on_progress)
-            if trusted(again):
+            if trusted(again) and loop(again) is None:
                 filled.append(without_repeats(again, placed))
             else:
                 empty.append(hole.window)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HTTP_ERRORS = (
+    ssl.SSLError,  # httpcore translates it in the handshake only
     httpcore2.NetworkError,
     httpcore2.ProtocolError,
     httpcore2.TimeoutException,
@@ -31,6 +32,11 @@ def _sentence(error: Exception, host: str, received: int) -> str:
         return _connect_sentence(error, host)
     if isinstance(error, httpcore2.TimeoutException):
         return f"{host} stopped sending after {received:,} bytes. Try again later."
+    if isinstance(error, ssl.SSLError) and not received:
+        return (
+            f"{host} refused the TLS connection: it may want a certificate of the client. Send the "
+            f"recording itself."
+        )
     if isinstance(error, httpcore2.ProtocolError) and not received:
         return f"{host} does not answer as a web server does. Check the address and its port."
     return f"{host} broke off after {received:,} bytes of the recording. Try again later."

@@ -172,7 +172,12 @@ class Fetcher:
         patience = {"read": self._settings.url_first_byte_s}
         async with (
             httpcore2.AsyncConnectionPool(context, network_backend=self._network) as pool,
-            pool.stream("GET", url, headers=HEADERS, extensions={"timeout": patience}) as response,
+            pool.stream(
+                "GET",
+                url,
+                headers=[(b"Host", at.url.netloc), *HEADERS],  # an IPv6 number has brackets here
+                extensions={"timeout": patience},
+            ) as response,
         ):
             yield response
 

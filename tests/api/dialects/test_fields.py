@@ -105,3 +105,20 @@ def test_options_below_the_providers_own_name_count_as_the_requests() -> None:
     assert (request.options.prompt, request.options.language) == ("A talk.", "en")
     assert request.options.vocabulary == ("Voxgate",)
     assert request.unused == ("provider.options.local.file_id", "provider.options.local.x")
+
+
+def test_what_is_null_beside_them_counts_as_left_out() -> None:
+    request = parsed(provider={"options": {"local": {"language": "de"}}}, language=None)
+    assert request.options.language == "de"
+
+
+def test_promises_below_the_providers_own_name_are_promises() -> None:
+    own = {"known_speaker_names": ["A"]}
+    with raises("unsupported_option", match="'known_speaker_names'"):
+        unused(provider={"options": {"local": own}})
+
+
+def test_a_chunking_strategy_in_a_form_may_be_json_text() -> None:
+    assert unused(chunking_strategy='{"type": "server_vad"}') == ()
+    with raises("invalid_request", match="'chunking_strategy'"):
+        unused(chunking_strategy='{"type": ')

@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 HEADERLESS_FORMATS = PcmDeclaration("s16le", 16_000, 1)
 """What `format: pcm` means (openrouter-api.md 2.1)."""
 
-OWN_OPTIONS = frozenset(TranscriptionRequest.model_fields) - {
+NOT_UNUSED = frozenset({*SPEAKER_FIELDS, "include", "chunking_strategy"})
+"""Fields without a type of their own that are checked elsewhere."""
+
+OWN_OPTIONS = (frozenset(TranscriptionRequest.model_fields) | NOT_UNUSED) - {
     *("model", "input_audio", "file_url", "provider"),
 }
 """The fields that may be below `provider.options.local` as well."""
-
-NOT_UNUSED = {*SPEAKER_FIELDS, "include", "chunking_strategy"}
-"""Fields without a type of their own that are checked elsewhere."""
 
 ROUTING = {*ROUTING_DEFAULTS, "only", "ignore", "quantizations"}
 
@@ -87,7 +87,7 @@ def _with_own_options(fields: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(own, dict):
         return fields
     known = {name: value for name, value in own.items() if name in OWN_OPTIONS}
-    return {**known, **fields}
+    return {**known, **{name: value for name, value in fields.items() if value not in (None, "")}}
 
 
 def _refuse_overlong(dropped: list[str]) -> None:

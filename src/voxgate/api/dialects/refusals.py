@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from voxgate.api.body.strict_json import parse_json
 from voxgate.api.dialects.fields import SPEAKER_FIELDS
 from voxgate.errors import UsageError
 
@@ -62,6 +63,8 @@ def asked_speakers(request: TranscriptionRequest, dropped: Sequence[str]) -> str
 def chunking_hints(request: TranscriptionRequest) -> list[str]:
     """Return the parts of a `chunking_strategy` without effect. Raises `UsageError` for no such."""
     given = (request.model_extra or {}).get("chunking_strategy")
+    if isinstance(given, str) and given.lstrip().startswith("{"):  # in a form
+        given = parse_json(given.encode("utf-8", "surrogatepass"), "'chunking_strategy'")
     if given in (None, "", "auto"):
         return []
     if isinstance(given, dict) and given.get("type") == "server_vad":

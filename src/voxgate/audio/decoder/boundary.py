@@ -24,7 +24,7 @@ def first_end(file: RegularFile) -> int:
     head = file.head(HEAD_BYTES)
     if head[4:8] == b"ftyp":
         return _mp4_end(file)
-    if head.startswith(MXF):
+    if head.startswith(MXF) and len(head) == HEAD_BYTES:
         return _mxf_end(file, head)
     return file.size
 
@@ -47,9 +47,8 @@ def _continues(file: RegularFile, at: int) -> bool:
     """Return whether the pieces after a repeated header go on with the clock of those before it."""
     beginning = file.read_at(at, PIECE_BYTES)
     clock = beginning.find(b"tfdt")
-    return clock >= 0 and any(
-        beginning[clock + 8 : clock + 16 if beginning[clock + 4] else clock + 12]
-    )
+    wide = any(beginning[clock + 4 : clock + 5])  # the version: 0 or 1
+    return clock >= 0 and any(beginning[clock + 8 : clock + 16 if wide else clock + 12])
 
 
 def _mxf_end(file: RegularFile, head: bytes) -> int:

@@ -6,6 +6,7 @@ FFmpeg ends at damage, or at a length in the header, without an error.
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import TYPE_CHECKING, Final
 
@@ -66,7 +67,8 @@ def _stated_size(head: bytes) -> int:
         return _asf_size(head)
     if head[:3] == b"FLV" and (at := head.find(FLV_SIZE)) > 0:
         number = head[at + len(FLV_SIZE) :][:8]
-        return int(struct.unpack(">d", number)[0]) if len(number) == 8 else 0
+        size = struct.unpack(">d", number)[0] if len(number) == 8 else 0.0
+        return int(size) if math.isfinite(size) else 0
     return 0
 
 
