@@ -29,7 +29,7 @@ class Field:
 
 FIELDS: Final = (
     Field("model", ALL, "promise", "An installed model by its name, or an alias."),
-    Field("file", ("OpenRouter", "OpenAI", "Mistral"), "promise", "The recording, in a form."),
+    Field("file", ALL, "promise", "The recording, in a form."),
     Field("input_audio.data", ("OpenRouter",), "promise", "The recording, in base64."),
     Field("input_audio.format", ("OpenRouter",), "hint", "`pcm` is headerless."),
     Field("input_audio.url", ("OpenRouter",), "promise", "Fetched, where the operator allows it."),
@@ -97,13 +97,15 @@ FIELDS: Final = (
     Field("models", ("others",), "hint", "No other model is tried."),
 )
 
-BY_NAME: Final = {field.name: field for field in FIELDS}
 HINTS: Final = frozenset(field.name for field in FIELDS if field.kind == "hint")
-ROUTING_DEFAULTS: Final = frozenset(
-    field.name.removeprefix("provider.")
-    for field in FIELDS
-    if field.kind == "default" and field.name.startswith("provider.")
+KEPT: Final = frozenset(field.name for field in FIELDS if field.kind != "hint")
+"""The fields that are fulfilled or refused: none of them is ever named as unused."""
+
+RECORDING_FIELDS: Final = frozenset({"model", "file", "file_url", "file_id"})
+OWN_OPTIONS: Final = frozenset(
+    field.name for field in FIELDS if "." not in field.name and field.name not in RECORDING_FIELDS
 )
+"""The fields that may be below `provider.options.local` as well."""
 
 VOCABULARY_FIELDS: Final = tuple(each.name for each in FIELDS if each.needs == "vocabulary")
 """The fields in which clients name expected words. All of them are one option here."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from voxgate.api.dialects.fields import HINTS, ROUTING_DEFAULTS, SPEAKER_FIELDS, VOCABULARY_FIELDS
+from voxgate.api.dialects.fields import HINTS, KEPT, OWN_OPTIONS, VOCABULARY_FIELDS
 from voxgate.api.dialects.negotiate import ParsedRequest
 from voxgate.api.dialects.refusals import (
     OWN_SLUG,
@@ -35,16 +35,6 @@ if TYPE_CHECKING:
 
 HEADERLESS_FORMATS = PcmDeclaration("s16le", 16_000, 1)
 """What `format: pcm` means (openrouter-api.md 2.1)."""
-
-NOT_UNUSED = frozenset({*SPEAKER_FIELDS, "include", "chunking_strategy"})
-"""Fields without a type of their own that are checked elsewhere."""
-
-OWN_OPTIONS = (frozenset(TranscriptionRequest.model_fields) | NOT_UNUSED) - {
-    *("model", "input_audio", "file_url", "provider"),
-}
-"""The fields that may be below `provider.options.local` as well."""
-
-ROUTING = {*ROUTING_DEFAULTS, "only", "ignore", "quantizations"}
 
 
 def parse_request(
@@ -142,20 +132,23 @@ def _words(request: TranscriptionRequest, name: str) -> tuple[str, ...]:
 
 def _unused(request: TranscriptionRequest, dropped: list[str]) -> tuple[str, ...]:
     """Return the names of the fields that no model uses."""
-    unused = [name for name in request.unknown if name not in NOT_UNUSED] + dropped
+    unused = request.unknown + dropped
     unused += chunking_hints(request)
     if request.languages and (request.language or _single_language(request) is None):
         unused.append("languages")
     if request.provider:
-        unused += [f"provider.{n}" for n in request.provider.unknown if n not in ROUTING]
-        for slug, options in (request.provider.options or {}).items():
-            if slug != OWN_SLUG:
-                unused.append(f"provider.options.{slug}")
-            else:
-                unused += [f"provider.options.{slug}.{n}" for n in options if n not in OWN_OPTIONS]
+        unused += [f"provider.{name}" for name in request.provider.unknown]
+        unused += _unused_options(request.provider.options or {})
     if request.input_audio:
         unused += [f"input_audio.{name}" for name in request.input_audio.unknown]
-    return tuple(unused)
+    return tuple(name for name in unused if name not in KEPT)
+
+
+def _unused_options(options: dict[str, dict[str, Any]]) -> list[str]:
+    """Return what has no effect of `provider.options`: other providers', and unknown fields."""
+    others = [f"provider.options.{slug}" for slug in options if slug != OWN_SLUG]
+    own = (name for name in options.get(OWN_SLUG, {}) if name not in OWN_OPTIONS)
+    return others + [f"provider.options.{OWN_SLUG}.{name}" for name in own]
 
 
 def _format(request: TranscriptionRequest) -> ResponseFormat:
