@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.pipeline.test_review import placed
 from tests.transcript.strategies import patient
-from voxgate.pipeline.agreement import WITNESSES, believed, decidable, stray_language
+from voxgate.pipeline.agreement import DECIDING_WINDOWS, believed, decidable, stray_language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def test_a_sure_window_is_decided_about_at_once_and_a_doubtful_one_by_its_neighb
     assert not decidable(languages(("en", 0.9), ("cy", 0.3)), 1)
     assert decidable(languages(("en", 0.9), ("cy", 0.3), ("en", 0.9)), 1)
     assert decidable(languages(("en", 0.3), ("en", 0.9)), 0)
-    beginning = languages(("cy", 0.3), *[("en", 0.9)] * (WITNESSES - 1))
+    beginning = languages(("cy", 0.3), *[("en", 0.9)] * (DECIDING_WINDOWS - 1))
     assert not decidable(beginning, 0)
     assert decidable([*beginning, *languages(("en", 0.9))], 0)
 

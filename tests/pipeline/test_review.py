@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from voxgate.audio.vad import SpeechRegion
 from voxgate.audio.windows import Window
+from voxgate.pipeline.loops import trusted
 from voxgate.pipeline.review import (
     holes,
-    trusted,
     untranscribed_notice,
     without_repeats,
 )
@@ -85,6 +86,9 @@ def test_a_text_that_the_model_doubts_fills_no_hole() -> None:
     assert trusted(placed())
     assert not trusted(placed(words=()))
     assert not trusted(placed(notices=(Notice("doubtful_text", "It repeats itself."),)))
+    recognised, (segment,) = placed()
+    assert not trusted((recognised, (replace(segment, doubt="is unlikely"),)))
+    assert not trusted((recognised, (replace(segment, text="thank you " * 8),)))
 
 
 def said(start_s: float, *words: tuple[str, float]) -> Placed:

@@ -24,7 +24,7 @@ SURE_LANGUAGE = 0.7
 """The probability from which a window's language is believed against its neighbours. On recordings
 of one language, windows of speech have 0.9 and more; those detected wrongly had 0.14 to 0.62."""
 
-WITNESSES = 4
+DECIDING_WINDOWS = 4
 """Windows of speech after a doubtful one that decide about it, with all that are before it: two
 minutes of a Whisper. No text waits for more."""
 
@@ -47,16 +47,16 @@ def decidable(placed: Sequence[Placed], place: int) -> bool:
     agreed = bool(after) and len({placed[other][0].language for other in near}) == 1
     at_start = len(near) == 1
     same = agreed and placed[near[0]][0].language == placed[place][0].language
-    return len(after) >= WITNESSES or (agreed and (same or not at_start))
+    return len(after) >= DECIDING_WINDOWS or (agreed and (same or not at_start))
 
 
 def stray_language(placed: Sequence[Placed], place: int) -> str | None:
     """Return the language to expect in the window at this place, or None if it does not stray.
 
-    A window strays when its language is not that of the windows before and after it, or of most of
-    the recording up to `WITNESSES` windows later where those differ, and was detected with low
-    probability. The first and the last have one neighbour, and do not stray in the language of
-    most. `placed` is in order; windows without words are no neighbours.
+    A window strays when its language is not that of the windows before and after it, or, where
+    those differ, of most of the recording up to `DECIDING_WINDOWS` windows later, and was detected
+    with low probability. The first and the last have one neighbour, and do not stray in the
+    language of most. `placed` is in order; windows without words are no neighbours.
     """
     if not may_stray(placed[place]):
         return None
@@ -98,7 +98,7 @@ def _neighbours(placed: Sequence[Placed], place: int) -> list[int]:
 
 def _main_language(placed: Sequence[Placed], place: int) -> str | None:
     """Return the language of most of the sound up to the last witness of this place."""
-    witnesses = _spoken(placed, range(place + 1, len(placed)))[:WITNESSES]
+    witnesses = _spoken(placed, range(place + 1, len(placed)))[:DECIDING_WINDOWS]
     last = max(witnesses, default=place)
     language, _ = main_language([window for window, words in placed[: last + 1] if words])
     return language

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Options, Segment
 
 SEED_BITS = 63
-WARMER = 0.4  # temperature, added where a text went round in a loop: Whisper's own third step
+TEMPERATURE_STEP = 0.4  # added where a text went round in a loop
 MAX_TEMPERATURE = 2.0
 
 
@@ -100,14 +100,14 @@ def draw_seed(options: Options, capabilities: Capabilities) -> Options:
     return replace(options, seed=secrets.randbits(SEED_BITS))
 
 
-def warmer(options: Options, capabilities: Capabilities) -> Options | None:
+def with_more_randomness(options: Options, capabilities: Capabilities) -> Options | None:
     """Return a window's options with more randomness: the same every time, where a seed is taken.
 
     None where the model takes no temperature: it would write the same again.
     """
     if "temperature" not in capabilities.options:
         return None
-    temperature = min(MAX_TEMPERATURE, options.temperature + WARMER)
+    temperature = min(MAX_TEMPERATURE, options.temperature + TEMPERATURE_STEP)
     seed = (options.seed or 0) if "seed" in capabilities.options else None
     return replace(options, temperature=temperature, seed=seed)
 

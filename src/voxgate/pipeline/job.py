@@ -14,7 +14,7 @@ from voxgate.pipeline.agreement import believed, stray_notice
 from voxgate.pipeline.alignment import RecordingAligner
 from voxgate.pipeline.budget import OptionBudget, draw_seed
 from voxgate.pipeline.final_segments import FinalSegments
-from voxgate.pipeline.loops import loop
+from voxgate.pipeline.loops import trusted
 from voxgate.pipeline.recogniser import WindowRecogniser
 from voxgate.pipeline.recording import RecordingSound
 from voxgate.pipeline.review import untranscribed_notice
@@ -237,8 +237,7 @@ class TranscriptionJob:
         index = first.window.index
         async with self._slots:
             second = await self._recognise(first.window, language)
-            doubtful = loop(second) is not None or any(each.doubt for each in second[1])
-            if believed(first.first, second) and not doubtful:
+            if trusted(second) and believed(first.first, second):
                 self._strays[index] = stray_notice(first.first[0], language)
                 self._texts[index] = await self._fill_holes(second)
         order.settle(index, self._texts[index])

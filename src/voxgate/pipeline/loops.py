@@ -1,6 +1,7 @@
 """A window whose text goes round in a loop: found, and marked if it cannot be recognised otherwise.
 
-Decided here by values alone; the recogniser recognises again.
+Decided here by values alone; the recogniser recognises again. A second text may replace a first one
+or fill its holes only if it is trusted.
 """
 
 from __future__ import annotations
@@ -25,6 +26,15 @@ def loop(placed: Placed) -> str | None:
     if any(segment.doubt for segment in segments):
         return None
     return repeated(" ".join(segment.text for segment in segments))
+
+
+def trusted(placed: Placed) -> bool:
+    """Return whether a second text has words, of which neither its engine nor we doubt any."""
+    recognised, segments = placed
+    doubted = any(segment.doubt for segment in segments) or any(
+        notice.code == "doubtful_text" for notice in recognised.notices
+    )
+    return bool(segments) and not doubted and loop(placed) is None
 
 
 def marked_loop(placed: Placed, unit: str) -> Placed:

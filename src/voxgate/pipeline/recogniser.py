@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from voxgate.pipeline.budget import warmer
-from voxgate.pipeline.loops import loop, marked_loop
-from voxgate.pipeline.review import holes, trusted, without_repeats
+from voxgate.pipeline.budget import with_more_randomness
+from voxgate.pipeline.loops import loop, marked_loop, trusted
+from voxgate.pipeline.review import holes, without_repeats
 from voxgate.pipeline.window import place_window, recognise_window
 from voxgate.transcript.merge import fit_segments, of_channel
 
@@ -105,9 +105,9 @@ class WindowRecogniser:
         """
         if (unit := loop(first)) is None:
             return first
-        warm = warmer(options, self._provider.capabilities)
-        if warm is not None and once_more:
-            again = await self.recognise(first[0].window, warm, on_progress)
+        otherwise = with_more_randomness(options, self._provider.capabilities)
+        if otherwise is not None and once_more:
+            again = await self.recognise(first[0].window, otherwise, on_progress)
             if again[1] and loop(again) is None:
                 return again
         return marked_loop(first, unit)
@@ -128,7 +128,7 @@ class WindowRecogniser:
         for hole in holes(placed, self._provider.capabilities.times, main):
             own = replace(options, language=options.language or hole.language)
             again = await self.recognise(hole.window, own, on_progress)
-            if trusted(again) and loop(again) is None:
+            if trusted(again):
                 filled.append(without_repeats(again, placed))
             else:
                 empty.append(hole.window)

@@ -64,12 +64,6 @@ def holes(placed: Placed, times: str, main: str | None) -> list[Hole]:
     return found
 
 
-def trusted(placed: Placed) -> bool:
-    """Return whether the text of a hole is one that the model itself does not doubt."""
-    recognised, segments = placed
-    return bool(segments) and all(notice.code != "doubtful_text" for notice in recognised.notices)
-
-
 def without_repeats(again: Placed, placed: Placed) -> Placed:
     """Return the text of a hole without its window's words beside it, if it repeats them.
 
