@@ -109,3 +109,15 @@ async def test_a_single_track_needs_no_warning(decoders: DecoderPool) -> None:
     assert await heard(
         ffmpeg("-f", "lavfi", "-i", "sine=frequency=400:duration=1", "x.m4a"), decoders
     ) == (1, [])
+
+
+async def test_a_recording_that_follows_without_the_track_is_reported(
+    decoders: DecoderPool,
+) -> None:
+    data = film("x.mkv", ["eng", "ger"]) + film("x.mkv", ["eng"])
+    number, (notice,) = await heard(data, decoders, SoundChoice("de"))
+    assert number == 2
+    assert notice.code == "truncated_audio"
+    assert "goes on with 1 recording without the sound track 'de'" in notice.sentence
+    _, notices = await heard(data, decoders, SoundChoice("en"))
+    assert notices == []

@@ -1,7 +1,8 @@
 """Where the first of several recordings ends, in formats in which FFmpeg reads on into the next.
 
 In a fragmented MP4 it takes the second one's pieces for the first one's, at their own times. In MXF
-it drops the sound that is later than the first one's length.
+it drops the sound that is later than the first one's length. In Matroska it takes the second one's
+tracks for those of the first one with the same numbers.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from voxgate.audio.decoder.beginning import beginnings
+from voxgate.audio.decoder.extent import EBML, matroska_size
 
 if TYPE_CHECKING:
     from voxgate.audio.decoder.file import RegularFile
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 MXF: Final = b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02"
 HEAD_BYTES: Final = 64
 PIECE_BYTES: Final = 1 << 16  # of an MP4, up to the time at which its first piece begins
+SEGMENT_BYTES: Final = 4096  # of a Matroska, in which its segment begins
 SEARCH_BYTES: Final = 64 << 20  # after the last part of an MXF, which has its index
 
 
@@ -26,6 +29,8 @@ def first_end(file: RegularFile) -> int:
         return _mp4_end(file)
     if head.startswith(MXF) and len(head) == HEAD_BYTES:
         return _mxf_end(file, head)
+    if head.startswith(EBML):
+        return _matroska_end(file)
     return file.size
 
 
@@ -58,3 +63,9 @@ def _mxf_end(file: RegularFile, head: bytes) -> int:
     if not 0 < footer < file.size:
         return file.size
     return next(beginnings(file, footer, min(footer + SEARCH_BYTES, file.size)), file.size)
+
+
+def _matroska_end(file: RegularFile) -> int:
+    """Return where the segment ends, if a header follows. A live recording states no size."""
+    end = matroska_size(file.head(SEGMENT_BYTES))
+    return end if 0 < end < file.size and file.read_at(end, 4) == EBML else file.size

@@ -35,7 +35,7 @@ def recordings(file: RegularFile | PipeFile, job: DecoderJob) -> Iterator[Contai
         whole = file.whole()
         container.examine_end(whole.part(start, whole.size))
         end = start + max(1, container.packets.end)  # never this recording again
-        following = _open_next(whole, end, job)
+        following = _open_next(whole, end, job, container)
         container.close()
         if following is None:
             container.examine_rest(whole.part(start, whole.size))
@@ -47,14 +47,19 @@ def recordings(file: RegularFile | PipeFile, job: DecoderJob) -> Iterator[Contai
         yield container
 
 
-def _open_next(file: RegularFile, after: int, job: DecoderJob) -> tuple[Container, int] | None:
-    """Open the first recording that begins after a position. Return it with its own position."""
+def _open_next(
+    file: RegularFile, after: int, job: DecoderJob, before: Container
+) -> tuple[Container, int] | None:
+    """Open the first recording that begins after a position. Return it with its own position.
+
+    One without the track that is asked for is left out, which `before` then says.
+    """
     found = beginnings(file, after, min(after + SEARCH_BYTES, file.size))
     for start in islice(found, MAX_ATTEMPTS):
         try:
             return _open(file.part(start, file.size), job), start
-        except AudioError:  # only its first bytes look like a recording
-            continue
+        except AudioError as error:  # mostly, only its first bytes look like a recording
+            before.lacks_track += job.track is not None and error.code == "no_sound_track"
     return None
 
 

@@ -95,6 +95,7 @@ class Container:
         self.encrypted_packets = 0
         self.damaged_packets = 0  # packets that could not be decoded
         self.missing_bytes = 0  # of the container, where it states its size
+        self.lacks_track = 0  # recordings after this one without the track that is asked for
         self.rest_bytes = 0  # of sound after the end that a WAV header states, in a pipe
         self.file = file
         self._head = file.head(HEAD_BYTES)

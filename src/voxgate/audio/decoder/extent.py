@@ -62,7 +62,7 @@ def _stated_size(head: bytes) -> int:
         header, samples = struct.unpack_from("<IQ", head, 4)
         return int(4 + header + 4 * samples)
     if head[:4] == EBML:
-        return _matroska_size(head)
+        return matroska_size(head)
     if head[:8] == ASF_HEADER:
         return _asf_size(head)
     if head[:3] == b"FLV" and (at := head.find(FLV_SIZE)) > 0:
@@ -72,7 +72,7 @@ def _stated_size(head: bytes) -> int:
     return 0
 
 
-def _matroska_size(head: bytes) -> int:
+def matroska_size(head: bytes) -> int:
     """Return where the segment ends. A live recording states no size: all bits are ones."""
     at = head.find(SEGMENT) + len(SEGMENT)
     first = head[at] if len(SEGMENT) <= at < len(head) else 0

@@ -65,6 +65,15 @@ def part_notices(job: DecoderJob, part: DecodedPart) -> Iterator[tuple[str, str]
                 f"bytes were not read. Give it as a file, not as a pipe."
             ),
         )
+    if container.lacks_track:
+        left_out = counted(container.lacks_track, "recording")
+        yield (
+            "truncated_audio",
+            (
+                f"{name} goes on with {left_out} without the sound track '{job.track}' after the "
+                f"{lasts}: left out. Split the file to transcribe it by itself."
+            ),
+        )
     if container.encrypted_packets:
         encrypted = counted(container.encrypted_packets, "packet")
         yield (
