@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voxgate.cli.byte_bar import byte_bar
 from voxgate.cli.inputs import InputRecording
 from voxgate.cli.streams import has_terminal, printable
 
@@ -69,17 +70,6 @@ def _progress_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
         yield lambda _done, _total: None
         return
 
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-    from rich.table import Column
-
-    with Progress(
-        TextColumn("fetching {task.description}", markup=False, table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=14),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
-        task = bar.add_task(printable(name), total=None)
+    with byte_bar() as bar:
+        task = bar.add_task(f"fetching {printable(name)}", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import typer
 
 from voxgate.cli import signals
+from voxgate.cli.byte_bar import byte_bar
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import has_terminal, print_message, printable
 
@@ -125,18 +126,7 @@ def _progress_bar() -> Iterator[StoreProgress]:
         yield StoreProgress(on_message=print_message)
         return
 
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-    from rich.table import Column
-
-    with Progress(
-        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=24),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
+    with byte_bar() as bar:
         task = bar.add_task("asking the hub", total=None)
 
         def on_bytes(file: str, done: int, total: int) -> None:
