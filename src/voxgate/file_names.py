@@ -6,6 +6,8 @@ import re
 import unicodedata
 from urllib.parse import unquote
 
+from python_multipart.multipart import parse_options_header
+
 MAX_NAME = 255  # characters, as file systems have it
 
 _EXTENDED_NAME = re.compile(r";\s*filename\*\s*=\s*utf-8'[^']*'([^;\s]+)", re.IGNORECASE)
@@ -20,6 +22,12 @@ def base_name(name: str) -> str | None:
     last = re.split(r"[/\\]", name)[-1]
     visible = "".join(c for c in last if unicodedata.category(c) not in _INVISIBLE).strip()
     return visible[-MAX_NAME:] if visible.strip(".") else None
+
+
+def disposition_name(header: bytes) -> str | None:
+    """Return the file's name in a Content-Disposition; the extended one counts first, RFC 6266."""
+    plain = parse_options_header(header)[1].get(b"filename", b"").decode(errors="replace")
+    return base_name(extended_name(header) or plain)
 
 
 def extended_name(disposition: bytes) -> str | None:

@@ -109,7 +109,8 @@ async def test_health_and_pages(server: Running) -> None:
     schema = (await server.client.get(f"{server.url}/api/v1/openapi.json")).json()
     request = schema["paths"]["/api/v1/audio/transcriptions"]["post"]["requestBody"]
     assert set(request["content"]) == {
-        *("application/json", "multipart/form-data", "application/x-www-form-urlencoded")
+        *("application/json", "multipart/form-data", "application/x-www-form-urlencoded"),
+        *("audio/*", "video/*", "application/octet-stream"),
     }
     fields = schema["components"]["schemas"]["TranscriptionRequest"]["properties"]
     assert {"model", "input_audio", "response_format"} <= fields.keys()

@@ -435,7 +435,7 @@ async def test_bad_forms(server: Running) -> None:
 
 async def test_other_content_types(server: Running) -> None:
     response = await server.client.post(
-        "/audio/transcriptions", content=b"RIFF", headers={"Content-Type": "audio/wav"}
+        "/audio/transcriptions", content=b"RIFF", headers={"Content-Type": "image/png"}
     )
     assert response.status_code == 415
     assert "multipart/form-data" in error_of(response)["message"]

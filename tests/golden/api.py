@@ -62,6 +62,12 @@ def raw(content: bytes, kind: str = "application/json") -> Ask:
     return Ask(POST, "POST", {"Content-Type": kind}, {"content": content})
 
 
+def as_raw(wav: bytes, **fields: Any) -> Ask:
+    """The recording as the body, as curl sends it."""
+    options = {"params": {"model": SCRIPTED} | fields, "content": wav}
+    return Ask(POST, "POST", {"Content-Type": "audio/wav"}, options)
+
+
 def with_data(data: Any, **fields: Any) -> Ask:
     return Ask(
         POST, "POST", body={"json": recording(b"") | {"input_audio": {"data": data, **fields}}}
@@ -89,6 +95,8 @@ def answers(wav: bytes) -> dict[str, Ask]:
         "mistral stream segments": as_form(
             wav, MISTRAL | EVENTS, stream="true", timestamp_granularities="segment"
         ),
+        "raw": as_raw(wav, response_format="srt"),
+        "raw words": as_raw(wav, timestamp_granularities=["word"]),
         "mistral bias": as_form(wav, MISTRAL, context_bias=["Voxgate", "Mistral"]),
     }  # fmt: skip
 
@@ -152,7 +160,9 @@ def errors(wav: bytes) -> dict[str, Ask]:
         "404 path": query("/nothing"),
         "404 slash": Ask(f"{POST}/", "POST"),
         "405 method": query(POST),
-        "415 type": raw(b"RIFF", "audio/wav"),
+        "415 type": raw(b"RIFF", "image/png"),
+        "400 raw without model": raw(b"RIFF", "audio/wav"),
+        "raw as a form": raw(wav, "application/x-www-form-urlencoded"),
     }  # fmt: skip
 
 

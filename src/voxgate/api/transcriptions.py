@@ -48,6 +48,18 @@ OPENAPI_FORM: dict[str, Any] = {
     },
 }
 
+OPENAPI_QUERY: list[dict[str, Any]] = [
+    {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": "Only beside a recording that is the whole body.",
+        "schema": {key: value for key, value in schema.items() if key not in {"title", "default"}},
+    }
+    for name, schema in OPENAPI_FORM["properties"].items()
+    if name != "file"
+]
+
 OPENAPI_FIELDS: dict[str, Any] = {
     "type": "object",
     "required": ["model", "file_url"],
@@ -60,15 +72,21 @@ OPENAPI_FIELDS: dict[str, Any] = {
 router = APIRouter()
 
 
+OPENAPI_RAW: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+
 OPENAPI_BODY: dict[str, Any] = {
+    "parameters": OPENAPI_QUERY,
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {"schema": {"$ref": "#/components/schemas/TranscriptionRequest"}},
             "multipart/form-data": {"schema": OPENAPI_FORM},
             "application/x-www-form-urlencoded": {"schema": OPENAPI_FIELDS},
+            "audio/*": OPENAPI_RAW,
+            "video/*": OPENAPI_RAW,
+            "application/octet-stream": OPENAPI_RAW,
         },
-    }
+    },
 }
 
 
@@ -103,7 +121,12 @@ async def _respond(request: Request, task: Task) -> Response:
         owner = key.hash if key else None
         async with gateway.jobs.uploading(owner):
             with spans.measure("body"):
-                body = await read_body(request.headers, request.stream(), gateway.settings)
+                body = await read_body(
+                    request.headers,
+                    request.stream(),
+                    gateway.settings,
+                    query=request.scope["query_string"],
+                )
             try:
                 accept = request.headers.get("accept", "")
                 parsed = parse_request(body, task, accept=accept)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from python_multipart.multipart import parse_options_header
-
 from voxgate.errors import AudioError
-from voxgate.file_names import base_name, extended_name
+from voxgate.file_names import disposition_name
 
 if TYPE_CHECKING:
     import httpcore2
@@ -79,7 +77,7 @@ class ResponseHead:
         """
         named = [url.file_name for url in urls]
         candidates = [
-            _disposition_name(self.headers.get(b"content-disposition", b"")),
+            disposition_name(self.headers.get(b"content-disposition", b"")),
             *(name for name in named if name and "." in name.strip(".")),
             *named,
         ]
@@ -88,12 +86,6 @@ class ResponseHead:
 
     def _text(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1").strip().lower()
-
-
-def _disposition_name(header: bytes) -> str | None:
-    """Return the name in a Content-Disposition; the extended one counts first, RFC 6266."""
-    plain = parse_options_header(header)[1].get(b"filename", b"").decode(errors="replace")
-    return base_name(extended_name(header) or plain)
 
 
 def _shortened(name: str) -> str:

@@ -49,13 +49,14 @@ def read_all(
     body: bytes,
     limits: Settings,
     sizes: Iterable[int] = (65536,),
+    query: bytes = b"",
     **more: str,
 ) -> RequestBody:
     """Read one body; headers in `more` have '_' for '-'."""
     headers = {name.replace("_", "-"): value for name, value in more.items()}
     if content_type is not None:
         headers["content-type"] = content_type
-    return asyncio.run(read_body(headers, arriving(cut(body, sizes)), limits))
+    return asyncio.run(read_body(headers, arriving(cut(body, sizes)), limits, query=query))
 
 
 def recording(upload: Upload | None) -> bytes | None:

@@ -19,15 +19,17 @@ KINDS = {
     "openai": ("sound", "options", "form", "message", "line"),
     "mistral": ("sound", "options", "form", "message", "line"),
     "urlencoded": ("options", "text", "message", "line"),
+    "raw": ("sound", "options", "message", "line"),
 }
 """The layers of a request that can be mutated, by the kind of its body."""
 
-WEIGHTS = (5, 3, 2, 1)
+WEIGHTS = (5, 3, 2, 1, 2)
 AGENTS = {
     "json": b"speakeasy-sdk/python",
     "openai": b"OpenAI/Python 2.0",
     "mistral": b"mistral-client-python/3.7.0",
     "urlencoded": b"curl/8",
+    "raw": b"curl/8",
 }
 
 
@@ -61,7 +63,9 @@ def case(seed: int, number: int, model: str) -> Case:
     data = layers("sound", sound.MUTATIONS, data)
     fields = layers("options", options.MUTATIONS, {"model": model})
     content_type, body = _body(layers, kind, fields, name, data)
-    sent = layers("message", message.MUTATIONS, Message.of(content_type, body, AGENTS[kind]))
+    query = form.urlencoded(fields) if kind == "raw" else b""
+    whole = Message.of(content_type, body, AGENTS[kind], query)
+    sent = layers("message", message.MUTATIONS, whole)
     travels = layers("line", line.MUTATIONS, Line((sent.raw_head() + sent.body,)))
     return Case(seed, number, kind, tuple(layers.applied), travels)
 
@@ -78,6 +82,8 @@ def _body(
         written = json.dumps(tree, ensure_ascii=layers.chance.random() < 0.5)
         raw = written.encode("utf-8", "surrogatepass")
         return b"application/json", layers("text", json_text.TEXT, raw)
+    if kind == "raw":
+        return b"application/octet-stream", data
     if kind == "urlencoded":
         raw = layers("text", form.URLENCODED, form.urlencoded(fields))
         return b"application/x-www-form-urlencoded", raw

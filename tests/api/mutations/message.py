@@ -74,7 +74,7 @@ class Message:
     line: bytes = b"POST " + PATH + b" HTTP/1.1"
 
     @classmethod
-    def of(cls, content_type: bytes, body: bytes, agent: bytes) -> Message:
+    def of(cls, content_type: bytes, body: bytes, agent: bytes, query: bytes = b"") -> Message:
         headers = (
             (b"Host", b"127.0.0.1"),
             (b"Authorization", b"Bearer " + KEY),
@@ -82,7 +82,8 @@ class Message:
             (b"User-Agent", agent),
             (b"Content-Length", b"%d" % len(body)),
         )
-        return cls(headers, body)
+        path = PATH + b"?" * bool(query) + query
+        return cls(headers, body, b"POST " + path + b" HTTP/1.1")
 
     def raw_head(self) -> bytes:
         lines = [self.line, *(name + b": " + value for name, value in self.headers)]

@@ -20,7 +20,12 @@ from voxgate.api.body.form_fields import (
     quote_field,
     too_many_fields,
 )
-from voxgate.api.body.request_body import TEXT_BYTES, RequestBody, text_too_large
+from voxgate.api.body.request_body import (
+    TEXT_BYTES,
+    RequestBody,
+    body_too_large,
+    text_too_large,
+)
 from voxgate.api.body.strict_json import parse_json
 from voxgate.api.body.upload import UploadWriter
 from voxgate.errors import UsageError
@@ -28,6 +33,7 @@ from voxgate.errors import UsageError
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
+    from voxgate.errors import VoxgateError
     from voxgate.settings import Settings
 
 
@@ -80,6 +86,10 @@ class FormBody:
             upload = self._writer.upload(self._recording.file_name, self._recording.media_type)
             self._writer = None
         return RequestBody(fields, upload, "form")
+
+    def too_large(self) -> VoxgateError:
+        """Return the error for more than `max_bytes`."""
+        return body_too_large(self.max_bytes, self._settings.max_upload_bytes)
 
     def close(self) -> None:
         """Delete the recording, unless `finish` has returned it. May be called again."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from python_multipart.multipart import parse_options_header
 
-from voxgate.api.body.request_body import ContentType
+from voxgate.api.body.request_body import ContentType, is_binary
 from voxgate.errors import UsageError
 from voxgate.file_names import base_name, extended_name
 
@@ -56,8 +56,7 @@ class FormPart:
     @property
     def is_binary(self) -> bool:
         """Whether the type is audio, video or unspecified bytes."""
-        kind = self.media_type or ""
-        return kind.startswith(("audio/", "video/")) or kind == "application/octet-stream"
+        return is_binary(self.media_type or "")
 
     @property
     def is_recording(self) -> bool:

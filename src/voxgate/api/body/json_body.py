@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from voxgate.api.body.json_scanner import LONG_BYTES, JsonScanner, LongStringReader
-from voxgate.api.body.request_body import TEXT_BYTES, RequestBody, Upload
+from voxgate.api.body.request_body import TEXT_BYTES, RequestBody, Upload, body_too_large
 from voxgate.api.body.strict_json import check_encoding, parse_json
 from voxgate.api.body.upload import Base64Decoder, UploadWriter
 from voxgate.errors import UsageError
@@ -17,6 +17,7 @@ from voxgate.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
+    from voxgate.errors import VoxgateError
     from voxgate.settings import Settings
 
 
@@ -51,6 +52,10 @@ class JsonBody:
             _drop(fields, "", self._scanner.long_strings) if self._scanner.long_strings else ()
         )
         return RequestBody(fields, upload, "json", list(dropped))
+
+    def too_large(self) -> VoxgateError:
+        """Return the error for more than `max_bytes`."""
+        return body_too_large(self.max_bytes, self._settings.max_upload_bytes)
 
     def close(self) -> None:
         """Delete all recordings that `finish` has not returned. May be called again."""

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from voxgate.api.body.form_body import FormBody
 from voxgate.api.body.json_body import JsonBody
-from voxgate.api.body.request_body import (
-    JSON_TYPE,
-    KNOWN_TYPES,
-    TEXT_BYTES,
-    ContentType,
-    body_too_large,
-    text_too_large,
-)
+from voxgate.api.body.raw_body import RawBody
+from voxgate.api.body.request_body import JSON_TYPE, KNOWN_TYPES, ContentType
 from voxgate.api.body.urlencoded_body import UrlencodedBody
 from voxgate.errors import UsageError, VoxgateError
 
@@ -46,16 +40,24 @@ class BodyParser(Protocol):
     def finish(self) -> RequestBody:
         """Return the parsed body."""
 
+    def too_large(self) -> VoxgateError:
+        """Return the error for more than `max_bytes`."""
+
     def close(self) -> None:
         """Free what `finish` has not returned."""
 
 
 async def read_body(
-    headers: Mapping[str, str], chunks: AsyncIterator[bytes], settings: Settings
+    headers: Mapping[str, str],
+    chunks: AsyncIterator[bytes],
+    settings: Settings,
+    *,
+    query: bytes = b"",
 ) -> RequestBody:
     """Read a body of the kind that its content type declares. The caller closes the upload.
 
-    `headers` has lower case names, or ignores case. Raises `UsageError`, `VoxgateError`
+    `headers` has lower case names, or ignores case. `query` has the fields beside a raw recording.
+    Raises `UsageError`, `VoxgateError`
     (`unsupported_media_type`), `VoxgateError` (`payload_too_large`), `VoxgateError`
     (`request_timeout`), `SpoolFullError`, and what `chunks` raises. Then, and when it is cancelled,
     no file stays open.
@@ -66,13 +68,13 @@ async def read_body(
         content_type = ContentType.parse(header)
     else:
         content_type = await incoming.sniff()
-    with closing(_parser(content_type, settings)) as parser:
-        _check_length(headers.get("content-length"), parser, settings)
+    with closing(_parser(content_type, headers, query, settings)) as parser:
+        _check_length(headers.get("content-length"), parser)
         count = 0
         while chunk := await incoming.next():
             count += len(chunk)
             if count > parser.max_bytes:
-                raise _too_large(parser, settings)
+                raise parser.too_large()
             for start in range(0, len(chunk), parser.slice_bytes):
                 parser.feed(chunk[start : start + parser.slice_bytes])
                 await asyncio.sleep(0)
@@ -134,10 +136,15 @@ def _begins_object(head: bytes) -> bool:
     return head.removeprefix(codecs.BOM_UTF8).lstrip(_WHITE).startswith(b"{")
 
 
-def _parser(content_type: ContentType, settings: Settings) -> BodyParser:
+def _parser(
+    content_type: ContentType, headers: Mapping[str, str], query: bytes, settings: Settings
+) -> BodyParser:
     kind = content_type.kind()
     if kind == "form":
         return FormBody(content_type.boundary, settings)
+    if kind == "raw":
+        disposition = headers.get("content-disposition", "")
+        return RawBody(content_type.media_type, disposition, query, settings)
     return JsonBody(settings) if kind == "json" else UrlencodedBody()
 
 
@@ -150,16 +157,10 @@ def _check_encoding(encoding: str) -> None:
         )
 
 
-def _check_length(length: str | None, parser: BodyParser, settings: Settings) -> None:
+def _check_length(length: str | None, parser: BodyParser) -> None:
     if length is None:
         return
     if not (length.isascii() and length.isdigit() and len(length) < 20):
         raise UsageError(f"The header Content-Length is no number of bytes: {length[:60]!r}.")
     if int(length) > parser.max_bytes:
-        raise _too_large(parser, settings)
-
-
-def _too_large(parser: BodyParser, settings: Settings) -> VoxgateError:
-    if parser.max_bytes <= TEXT_BYTES:
-        return text_too_large()
-    return body_too_large(parser.max_bytes, settings.max_upload_bytes)
+        raise parser.too_large()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from voxgate.pipeline.trace import StageTimes
 
-BodyKind: TypeAlias = Literal["json", "form", "urlencoded"]
+BodyKind: TypeAlias = Literal["json", "form", "urlencoded", "raw"]
 
 
 @dataclass(slots=True)
@@ -24,9 +24,9 @@ class Upload:
     Close it, or use it as a context, to delete it.
 
     `file` is unbuffered and has a real descriptor; its position is undefined. `size` is in bytes,
-    `sha256` is hexadecimal. `name` is the last part of the form's file name, for messages and for
-    its extension, and never a path; JSON has none. `media_type` is the form's, in lower case and
-    without parameters.
+    `sha256` is hexadecimal. `name` is the last part of the file name that the caller gave, for
+    messages and for its extension, and never a path; JSON has none. `media_type` is that of the
+    form's part or of the body, in lower case and without parameters.
     """
 
     file: IO[bytes]
@@ -65,9 +65,10 @@ class Upload:
 class RequestBody:
     """The body of one request.
 
-    `fields` is the JSON object without `input_audio.data`, or the form's fields, nested, with text
-    as values. `dropped` has the paths (`prompt`, `keyterms[2]`) of strings that were removed: those
-    of more than 64 KiB that are not the recording.
+    `fields` is the JSON object without `input_audio.data`; or the fields of the form or, beside a
+    raw recording, of the query, nested, with text as values. `dropped` has the paths (`prompt`,
+    `keyterms[2]`) of strings that were removed: those of more than 64 KiB that are not the
+    recording.
     """
 
     fields: dict[str, Any]
@@ -79,7 +80,14 @@ class RequestBody:
 JSON_TYPE = "application/json"
 FORM_TYPE = "multipart/form-data"
 URLENCODED_TYPE = "application/x-www-form-urlencoded"
-KNOWN_TYPES = f"Send {JSON_TYPE}, {FORM_TYPE} or {URLENCODED_TYPE}"
+RAW_TYPE = "application/octet-stream"
+RAW_HINT = "A recording as the whole body needs a type of its own: -H 'Content-Type: audio/mpeg'"
+KNOWN_TYPES = f"Send {JSON_TYPE}, {FORM_TYPE} or {URLENCODED_TYPE}. {RAW_HINT}"
+
+
+def is_binary(media_type: str) -> bool:
+    """Return whether a type is that of sound, of a film or of unspecified bytes."""
+    return media_type.startswith(("audio/", "video/")) or media_type == RAW_TYPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,8 @@ class ContentType:
                     f"the header itself."
                 )
             return "form"
+        if is_binary(self.media_type):
+            return "raw"
         if self.charset not in ("", "utf-8", "utf8", "us-ascii"):
             raise VoxgateError(
                 f"The body's charset is {self.charset!r}. Send it as UTF-8.",

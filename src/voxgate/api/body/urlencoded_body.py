@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 from voxgate.api.body.form_fields import MAX_FIELDS, nest_fields, too_many_fields
-from voxgate.api.body.request_body import TEXT_BYTES, RequestBody
+from voxgate.api.body.request_body import RAW_HINT, TEXT_BYTES, RequestBody
 from voxgate.errors import UsageError, VoxgateError
 
 FIELD_BYTES = 64 * 1024  # of one field: unquoting is slow, and cannot be interrupted within a field
@@ -35,6 +35,10 @@ class UrlencodedBody:
         self._add([self._rest])
         return RequestBody(nest_fields(self._pairs), None, "urlencoded")
 
+    def too_large(self) -> VoxgateError:
+        """Return the error for more than `max_bytes`."""
+        return _larger("The form", TEXT_BYTES)
+
     def close(self) -> None:
         """Do nothing: there is no recording to delete."""
 
@@ -44,25 +48,33 @@ class UrlencodedBody:
             raise too_many_fields()
         for field in fields:
             _check_length(field)
-            self._pairs += _parse_pair(field)
+            self._pairs += parse_pairs(field, "The form", RAW_HINT)
 
 
-def _parse_pair(field: bytes) -> list[tuple[str, str]]:
+def parse_pairs(fields: bytes, where: str, hint: str) -> list[tuple[str, str]]:
+    """Return names and values of urlencoded fields.
+
+    Raises `UsageError`: a sentence about `where` they were, and `hint`.
+    """
     try:
-        text = field.decode()
+        text = fields.decode()
         return parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict")
     except UnicodeDecodeError as error:
-        raise UsageError("The form is not UTF-8. Send its text as UTF-8.") from error
+        raise UsageError(f"{where} is not UTF-8. Send its text as UTF-8. {hint}.") from error
     except ValueError as error:
         raise UsageError(
-            "The form is not urlencoded: each field is name=value, with '&' between two."
+            f"{where} is not urlencoded: each field is name=value, with '&' between two. {hint}."
         ) from error
 
 
 def _check_length(field: bytes) -> None:
     if len(field) > FIELD_BYTES:
-        raise VoxgateError(
-            f"A field of the form is larger than {FIELD_BYTES // 1024} KiB, the limit for one. A "
-            f"recording goes into a multipart form or into JSON.",
-            code="payload_too_large",
-        )
+        raise _larger("A field of the form", FIELD_BYTES)
+
+
+def _larger(what: str, limit: int) -> VoxgateError:
+    return VoxgateError(
+        f"{what} is larger than {limit // 1024} KiB, its limit. {RAW_HINT}; or send it in a "
+        f"multipart form or in JSON.",
+        code="payload_too_large",
+    )

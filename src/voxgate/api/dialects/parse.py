@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 HEADERLESS_FORMATS = PcmDeclaration("s16le", 16_000, 1)
 """What `format: pcm` means (openrouter-api.md 2.1)."""
 
+RECORDING_NAMES = {"json": "input_audio.data", "raw": "the body"}
+"""What messages call the recording in a body; in a form it is `file`."""
+
 
 def parse_request(
     body: RequestBody, task: Task = "transcribe", *, accept: str = ""
@@ -187,7 +190,9 @@ def _only_address(body: RequestBody, request: TranscriptionRequest) -> Recording
     }
     given = [name for name, text in addresses.items() if text]
     uploaded = body.upload is not None and (body.upload.size > 0 or not given)
-    sources = ["input_audio.data" if body.kind == "json" else "file"] * uploaded + given
+    sources = [RECORDING_NAMES.get(body.kind, "file")] * uploaded + given
+    if uploaded and body.kind != "form" and body.fields.get("file"):
+        sources.append("file")
     if len(sources) > 1:
         raise UsageError(
             f"The request has {len(sources)} recordings: {', '.join(map(repr, sources))}. Send "
