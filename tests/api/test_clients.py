@@ -305,6 +305,32 @@ async def test_the_catalogue_is_read_by_openai(tmp_path: Path) -> None:
     assert absent["raised"] == OPENAI.classes[404]
 
 
+async def test_the_catalogue_is_read_by_mistral(tmp_path: Path) -> None:
+    async with serving(tmp_path, Scripted(vocabulary=True)) as server:
+        listed, one, absent = await MISTRAL.do(
+            MISTRAL.call(server, "models.list"),
+            MISTRAL.call(server, "models.retrieve", model_id=SCRIPTED),
+            MISTRAL.call(server, "models.retrieve", model_id="scripted/two"),
+        )
+    assert ENGLISH in [model["id"] for model in listed["value"]["data"]]
+    assert {model["type"] for model in listed["value"]["data"]} == {"base"}
+    assert (one["type"], one["value"]["id"]) == ("BaseModelCard", SCRIPTED)
+    assert one["value"]["capabilities"]["audio_transcription"]
+    assert one["value"]["audio_transcription_capabilities"]["context_bias"]
+    assert absent["raised"] == MISTRAL.classes[404]
+
+
+@pytest.mark.parametrize("client", EVERYBODY, ids=lambda client: client.name)
+async def test_a_default_list_tests_the_connection(tmp_path: Path, client: Client) -> None:
+    """It has our models, which OpenRouter's own leaves out, and refuses a wrong key."""
+    async with serving(tmp_path) as server:
+        listing = client.call(server, "models.list")
+        listed, refused = await client.do(listing, {**listing, "key": "sk-vg-nobody"})
+    assert SCRIPTED in [model["id"] for model in listed["value"]["data"]]
+    assert refused["status"] == 401  # OpenRouter's client has no class for it here
+    assert "The key is not valid here" in refused["message"]
+
+
 def raised(client: Client, answer: dict[str, Any], status: int, sentence: str) -> None:
     """Look at what a client made of a failure: its class for it, with our sentence in it."""
     assert answer["raised"] == client.classes[status], answer

@@ -101,6 +101,23 @@ async def test_an_unknown_model(anyone: httpx2.AsyncClient, path: str) -> None:
     assert error_of(answer)["availability"]["code"] == "model_not_found"
 
 
+async def test_a_key_that_is_given_is_checked(server: Running, anyone: httpx2.AsyncClient) -> None:
+    """Clients test their key here."""
+    for path in ("/models", "/models/count", f"/models/{SCRIPTED}", f"/model/{SCRIPTED}"):
+        for wrong in ("Bearer sk-vg-nobody", f"Basic {server.key}", server.key):
+            answer = await anyone.get(path, headers={"Authorization": wrong})
+            assert error_of(answer)["code"] == 401
+        for right in (f"Bearer {server.key}", f"bearer  {server.key}", "", "Bearer"):
+            answer = await anyone.get(path, headers={"Authorization": right})
+            assert answer.status_code == 200, right
+
+
+async def test_without_keys_none_is_checked(tmp_path: Path) -> None:
+    async with serving(tmp_path, auth="off") as server:
+        answer = await server.client.get("/models", headers={"Authorization": "Bearer unused"})
+        assert answer.status_code == 200
+
+
 async def test_health_and_pages(server: Running) -> None:
     assert (await server.client.get(f"{server.url}/healthz")).json()["status"] == "ok"
     page = await server.client.get(f"{server.url}/docs")

@@ -500,7 +500,7 @@ async def test_the_frameworks_errors_have_the_same_shape(server: Running) -> Non
     assert (missing.status_code, error_of(missing)["code"]) == (404, 404)
     wrong = await server.client.get("/audio/transcriptions")
     assert (wrong.status_code, error_of(wrong)["code"]) == (405, 405)
-    assert wrong.headers["allow"] == "POST"
+    assert wrong.headers["allow"] == "POST, OPTIONS"
     query = await server.client.get("/models", params={"limit": "many"})
     assert (query.status_code, error_of(query)["code"]) == (400, 400)
     assert "'limit'" in error_of(query)["message"]

@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from voxgate._version import __version__
 from voxgate.api import error_responses, generations, models, transcriptions
 from voxgate.api.dialects.wire import TranscriptionRequest
+from voxgate.api.methods import Methods
 from voxgate.api.request_log import RequestLog
 from voxgate.errors import UsageError
 
@@ -63,12 +64,13 @@ def _routes(gateway: Gateway) -> FastAPI:
         openapi_url=f"{BASE}/openapi.json",
         redirect_slashes=False,  # a redirect would send the client's key to the host in 'Host'
     )
-    app.add_middleware(TrailingSlash)
+    app.add_middleware(Methods)
+    app.add_middleware(TrailingSlash)  # around the first one, which looks for the routes of a path
     if gateway.settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=gateway.settings.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
             allow_credentials=False,  # keys come in a header, which a page must have been given

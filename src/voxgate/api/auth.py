@@ -6,13 +6,13 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from starlette.requests import Request  # noqa: TC002 (FastAPI evaluates it)
+
 from voxgate.api.request_log import RequestEntry
 from voxgate.errors import SettingsError, VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-
-    from starlette.requests import Request
 
     from voxgate.api.gateway import Gateway
     from voxgate.ledger.keys import Key
@@ -49,6 +49,14 @@ async def caller(request: Request) -> Key | None:
         )
     RequestEntry.of(request.scope).key_name = key.name
     return key
+
+
+async def check_given_key(request: Request) -> None:
+    """Check the key of a request that needs none, if it has one. Raises what `caller` raises."""
+    gateway: Gateway = request.app.state.gateway
+    given = request.headers.get("authorization", "").strip()
+    if gateway.settings.auth != "off" and given.lower() not in {"", "bearer"}:
+        await caller(request)
 
 
 def check_host(host: str, settings: Settings) -> None:

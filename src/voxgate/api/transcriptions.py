@@ -15,7 +15,7 @@ from voxgate.api.dialects.negotiate import negotiate
 from voxgate.api.dialects.parse import parse_request
 from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.api.error_responses import error_response
-from voxgate.api.models import why_unavailable
+from voxgate.api.model_card import why_unavailable
 from voxgate.api.recording import RemoteRecording
 from voxgate.api.request_log import RequestEntry
 from voxgate.api.response import TranscriptionResponse
