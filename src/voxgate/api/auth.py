@@ -24,7 +24,8 @@ MAX_KEY = 200  # characters; a key of this server has 49
 async def caller(request: Request) -> Key | None:
     """Return the key that a request carries, or None where keys are off. The log gets its name.
 
-    Raises `VoxgateError` (`authentication`). Where keys are off, raises `VoxgateError`
+    Raises `VoxgateError` (`authentication`), and `BusyError` for the last of too many wrong keys
+    from one address. Where keys are off, raises `VoxgateError`
     (`permission_denied`) for a page of another site that is open in a browser on this machine and
     is not in `cors_origins`: it could read all transcripts through the loopback.
     """
@@ -42,6 +43,7 @@ async def caller(request: Request) -> Key | None:
         )
     key = await gateway.ledger.keys.authenticate(secret.strip()) if len(secret) <= MAX_KEY else None
     if key is None:
+        gateway.wrong_keys.add(request.client.host if request.client else "")
         raise VoxgateError(
             "The key is not valid here: unknown, or revoked. `voxgate keys list` on the server "
             "says which are, `voxgate keys create --name NAME` makes a new one.",

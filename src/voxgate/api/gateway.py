@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.api.body.request_body import recording_too_large
 from voxgate.api.jobs import Jobs
+from voxgate.api.wrong_keys import WrongKeys
 from voxgate.ledger.ledger import LEDGER_FILE, Ledger
 from voxgate.pipeline.session import Session
 from voxgate.remote.address_policy import AddressPolicy
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The settings, the session with engines and decoders, the ledger, the jobs, the fetcher."""
+    """What all requests share: settings, engines and decoders (the session), ledger, jobs."""
 
     settings: Settings
     session: Session
     ledger: Ledger
     jobs: Jobs
     fetcher: Fetcher
+    wrong_keys: WrongKeys
 
     @classmethod
     @asynccontextmanager
@@ -47,7 +49,7 @@ class Gateway:
             await Ledger.open(settings.home / LEDGER_FILE) as ledger,
             session(limited) as opened,
         ):
-            yield cls(settings, opened, ledger, Jobs(settings), _fetcher(settings))
+            yield cls(settings, opened, ledger, Jobs(settings), _fetcher(settings), WrongKeys())
 
 
 def _fetcher(settings: Settings) -> Fetcher:
