@@ -129,6 +129,15 @@ class Settings:
     url_deadline_s: float = 900.0
     """How long a recording that is fetched may take as a whole."""
 
+    keep_files: bool = False
+    """Whether callers may keep recordings on the server, as files below `home`."""
+
+    kept_bytes: int = 16 * 2**30
+    """The bytes of the files that one key may keep."""
+
+    kept_s: float = 24 * 3600.0
+    """How long a file is kept, unless it is deleted or its caller chose less."""
+
     max_flights: int = 256
     """How many recordings the server processes at once; the next request gets 503."""
 

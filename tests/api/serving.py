@@ -170,10 +170,15 @@ async def post_and_disconnect(server: Running, body: dict[str, Any], provider: S
 
 def spool_files(server: Running) -> int:
     """Return how many files the server has open in its spool: recordings and decoded sound."""
+    return open_below(server.settings.spool_dir)
+
+
+def open_below(folder: Path) -> int:
+    """Return how many files of a folder this process has open."""
     count = 0
     for link in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):  # the descriptor of the listing
-            count += str(server.settings.spool_dir) in str(link.readlink())
+            count += str(folder) in str(link.readlink())
     return count
 
 

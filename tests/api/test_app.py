@@ -53,6 +53,16 @@ async def test_pages_of_an_allowed_site_call_the_server(tmp_path: Path) -> None:
         assert "access-control-allow-origin" not in other.headers
 
 
+async def test_pages_of_an_allowed_site_may_use_every_method(tmp_path: Path) -> None:
+    async with serving(tmp_path, cors_origins=(SITE,)) as server:
+        for method in ("GET", "HEAD", "POST", "DELETE"):
+            asking = {"Origin": SITE, "Access-Control-Request-Method": method}
+            assert (await server.client.options("/files/a", headers=asking)).status_code == 200
+        plain = await server.client.options("/files/a", headers={"Origin": SITE})
+        assert plain.headers["allow"] == "GET, DELETE, HEAD, OPTIONS"
+        assert plain.headers["access-control-allow-origin"] == SITE
+
+
 async def test_every_site_is_allowed_without_cookies(tmp_path: Path) -> None:
     async with serving(tmp_path, cors_origins=("*",)) as server:
         cookie = {"Origin": SITE, "Cookie": "a=b"}

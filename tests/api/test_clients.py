@@ -189,6 +189,49 @@ async def test_a_recording_by_its_address(tmp_path: Path) -> None:
         assert "127.0.0.2 answered 404 (Not Found)" in missing["message"]
 
 
+async def test_mistral_keeps_a_file_and_transcribes_it(tmp_path: Path) -> None:
+    def call(name: str, **options: Any) -> dict[str, Any]:
+        return MISTRAL.call(server, name, **options)
+
+    async with serving(tmp_path, keep_files=True) as server:
+        upload = {**call("files.upload", purpose="audio"), "file": str(SAMPLE)}
+        kept, wrong, typed = await MISTRAL.do(
+            upload,
+            {**call("files.upload", purpose="batch"), "file": str(SAMPLE)},
+            {**call("files.upload", expiry=1, visibility="user"), "file": str(SAMPLE)},
+        )
+        id_ = kept["value"]["id"]
+        listed, one, signed, content, plain = await MISTRAL.do(
+            call("files.list", purpose="audio", search="note", page_size=1),
+            call("files.retrieve", file_id=id_),
+            call("files.get_signed_url", file_id=id_),
+            call("files.download", file_id=id_),
+            call(MISTRAL.transcribe, model=SCRIPTED, file_id=id_),
+        )
+        url = signed["value"]["url"]
+        by_url, events, deleted, gone, absent = await MISTRAL.do(
+            call(MISTRAL.transcribe, model=SCRIPTED, file_url=url),
+            call(STREAM, model=SCRIPTED, file_id=id_),
+            call("files.delete", file_id=id_),
+            call(MISTRAL.transcribe, model=SCRIPTED, file_id=id_),
+            call("files.retrieve", file_id=id_),
+        )
+    assert (kept["type"], kept["value"]["bytes"]) == (
+        "CreateFileResponse",
+        len(SAMPLE.read_bytes()),
+    )
+    raised(MISTRAL, wrong, 400, "'purpose' should be 'audio'")
+    assert typed["value"]["expires_at"] - typed["value"]["created_at"] == 3600
+    assert (listed["value"]["total"], len(listed["value"]["data"])) == (2, 1)
+    assert (one["type"], one["value"]["deleted"]) == ("GetFileResponse", False)
+    assert bytes.fromhex(content["value"]) == SAMPLE.read_bytes()
+    assert plain["value"]["text"].startswith("from 0.")
+    assert by_url["value"]["text"] == events["value"][-1]["data"]["text"] == plain["value"]["text"]
+    assert deleted["value"] == {"id": id_, "object": "file", "deleted": True}
+    for answer in (gone, absent):
+        raised(MISTRAL, answer, 404, f"No file of this key has the id '{id_}'")
+
+
 async def test_openai_reads_text_and_subtitles(tmp_path: Path) -> None:
     formats = ("text", "srt", "vtt")
     async with serving(tmp_path) as server:

@@ -26,6 +26,8 @@ def result(asked: dict[str, Any]) -> dict[str, Any]:
             with value:
                 events = [event.model_dump(mode="json") for event in value]
             return {"type": "EventStream", "value": events}
+        if isinstance(value, httpx2.Response):  # with a file, not read yet
+            return {"type": "Response", "value": value.read().hex()}
     return {"type": type(value).__name__, "value": value.model_dump(mode="json")}
 
 

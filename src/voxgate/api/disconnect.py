@@ -5,10 +5,23 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from starlette.responses import Response
+
+from voxgate.api.request_log import RequestEntry
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from starlette.requests import Request
     from starlette.types import Receive
+
+CLIENT_CLOSED_REQUEST = 499
+
+
+def left_during_the_body(request: Request) -> Response:
+    """Return the response to a caller who disconnected: nobody reads it, the log shows it."""
+    RequestEntry.of(request.scope).code = "abandoned"
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 async def run_until_disconnect(response: Coroutine[None, None, None], receive: Receive) -> bool:

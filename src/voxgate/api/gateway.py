@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from voxgate.api.body.request_body import recording_too_large
+from voxgate.api.files.store import FileStore
 from voxgate.api.jobs import Jobs
 from voxgate.api.wrong_keys import WrongKeys
 from voxgate.ledger.ledger import LEDGER_FILE, Ledger
@@ -29,6 +30,7 @@ class Gateway:
     ledger: Ledger
     jobs: Jobs
     fetcher: Fetcher
+    files: FileStore
     wrong_keys: WrongKeys
 
     @classmethod
@@ -49,7 +51,17 @@ class Gateway:
             await Ledger.open(settings.home / LEDGER_FILE) as ledger,
             session(limited) as opened,
         ):
-            yield cls(settings, opened, ledger, Jobs(settings), _fetcher(settings), WrongKeys())
+            files = FileStore(settings, ledger.files)
+            async with files.swept():
+                yield cls(
+                    settings=settings,
+                    session=opened,
+                    ledger=ledger,
+                    jobs=Jobs(settings),
+                    fetcher=_fetcher(settings),
+                    files=files,
+                    wrong_keys=WrongKeys(),
+                )
 
 
 def _fetcher(settings: Settings) -> Fetcher:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
@@ -29,7 +30,7 @@ class Methods:
             await self._answer_options(scope, receive, send)
         elif scope["method"] == "HEAD":
             head = _Head(_with_allow(scope, send))
-            await self._app({**scope, "method": "GET"}, receive, head)
+            await self._app({**scope, "method": "GET"}, head.receive, head.send)
         else:
             await self._app(scope, receive, _with_allow(scope, send))
 
@@ -62,12 +63,23 @@ def _with_allow(scope: Scope, send: Send) -> Send:
 
 
 class _Head:
-    """Sends a response's head, and nothing of its body."""
+    """Sends the head of the response to GET, and then tells the application that nobody is left.
+
+    So a download does not read its file.
+    """
 
     def __init__(self, send: Send) -> None:
-        self._send = send
+        self._send, self._is_sent = send, asyncio.Event()
 
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message = {**message, "body": b""}
-        await self._send(message)
+    async def send(self, message: Message) -> None:
+        """Send the head; at the first part of the body, the end of the response."""
+        if message["type"] == "http.response.start":
+            await self._send(message)
+        elif not self._is_sent.is_set():
+            await self._send({"type": "http.response.body", "body": b""})
+            self._is_sent.set()
+
+    async def receive(self) -> Message:
+        """Wait until the response is sent. A body is not for HEAD."""
+        await self._is_sent.wait()
+        return {"type": "http.disconnect"}

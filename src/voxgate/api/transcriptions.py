@@ -12,8 +12,9 @@ from starlette.requests import ClientDisconnect
 from voxgate.api.auth import caller
 from voxgate.api.body.reader import read_body
 from voxgate.api.dialects.negotiate import negotiate
-from voxgate.api.dialects.parse import parse_request
+from voxgate.api.dialects.parse import parse_request, with_file_of
 from voxgate.api.dialects.wire import TranscriptionRequest
+from voxgate.api.disconnect import left_during_the_body
 from voxgate.api.error_responses import error_response
 from voxgate.api.model_card import why_unavailable
 from voxgate.api.recording import RemoteRecording
@@ -32,12 +33,10 @@ if TYPE_CHECKING:
     from voxgate.api.recording import Recording
     from voxgate.transcript.values import Task
 
-CLIENT_CLOSED_REQUEST = 499  # never read: the caller closed the connection during the body
-
 OPENAPI_FORM: dict[str, Any] = {
     "type": "object",
     "required": ["model"],
-    "anyOf": [{"required": ["file"]}, {"required": ["file_url"]}],
+    "anyOf": [{"required": ["file"]}, {"required": ["file_url"]}, {"required": ["file_id"]}],
     "properties": {
         "file": {"type": "string", "format": "binary"},
         **{
@@ -62,12 +61,13 @@ OPENAPI_QUERY: list[dict[str, Any]] = [
 
 OPENAPI_FIELDS: dict[str, Any] = {
     "type": "object",
-    "required": ["model", "file_url"],
+    "required": ["model"],
+    "anyOf": [{"required": ["file_url"]}, {"required": ["file_id"]}],
     "properties": {
         name: schema for name, schema in OPENAPI_FORM["properties"].items() if name != "file"
     },
 }
-"""A form without a file, as Mistral's client writes it for an address."""
+"""A form without a file, as Mistral's client writes it for an address or a kept file."""
 
 router = APIRouter()
 
@@ -137,7 +137,8 @@ async def _respond(request: Request, task: Task) -> Response:
                     raise EngineStartError(reason, code="no_endpoints")
                 provider = gateway.session.provider(spec)
                 parsed = replace(negotiate(parsed, provider.capabilities), model=provider.name)
-                recording = _recording(body, parsed, gateway)
+                recording = await _recording(body, parsed, gateway, owner)
+                parsed = with_file_of(parsed, recording)
             except BaseException:
                 if body.upload:
                     body.upload.close()
@@ -153,8 +154,7 @@ async def _respond(request: Request, task: Task) -> Response:
         )
         job_key, job = submission.submit()
     except ClientDisconnect:
-        entry.code = "abandoned"
-        return Response(status_code=CLIENT_CLOSED_REQUEST)
+        return left_during_the_body(request)
     except VoxgateError as error:
         return error_response(request, error, model)
     head = ResponseHead(job, provider, spans, start_time)
@@ -173,12 +173,21 @@ async def _respond(request: Request, task: Task) -> Response:
     )
 
 
-def _recording(body: RequestBody, parsed: ParsedRequest, gateway: Gateway) -> Recording:
-    """Return the upload, or what the job fetches. Raises what `Fetcher.admit` raises."""
-    if parsed.url is None:
-        assert body.upload is not None  # noqa: S101 (`parse_request` raises without both)
+async def _recording(
+    body: RequestBody, parsed: ParsedRequest, gateway: Gateway, owner: str | None
+) -> Recording:
+    """Return the upload, a kept file, or what the job fetches.
+
+    Raises what `FileStore.open_named` and `Fetcher.admit` raise.
+    """
+    if body.upload and not (parsed.file_id or parsed.url):
         return body.upload
-    remote = RemoteRecording(parsed.url, gateway.fetcher)
-    if body.upload:  # without a byte, beside the address
+    kept = await gateway.files.open_named(parsed.file_id, parsed.url, owner)
+    if kept is None:
+        assert parsed.url is not None  # noqa: S101 (`parse_request` raises without any)
+        named: Recording = RemoteRecording(parsed.url, gateway.fetcher)
+    else:
+        named = kept
+    if body.upload:  # without a byte, beside its name
         body.upload.close()
-    return remote
+    return named

@@ -1,1 +1,1 @@
-"""The API keys and the generations, in one SQL schema. It never stores speech."""
+"""Keys, generations and the list of kept files, in one SQL schema. It never stores speech."""

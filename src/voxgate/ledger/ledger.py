@@ -1,10 +1,11 @@
-"""`Ledger`: the keys and the generations of one installation."""
+"""`Ledger`: the keys, the generations and the list of kept files of one installation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from voxgate.ledger.database import Database
+from voxgate.ledger.files import Files
 from voxgate.ledger.generations import Generations
 from voxgate.ledger.keys import Keys
 from voxgate.ledger.migration import migrate
@@ -21,14 +22,15 @@ LEDGER_FILE = "ledger.sqlite3"
 class Ledger:
     """One database file, opened by `open`. Several processes may have it open at the same time.
 
-    Every method of `keys` and `generations` raises `LedgerError` when the database cannot be read
-    or written.
+    Every method of `keys`, `generations` and `files` raises `LedgerError` when the database cannot
+    be read or written.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.keys = Keys(database)
         self.generations = Generations(database)
+        self.files = Files(database)
 
     @classmethod
     async def open(cls, path: Path) -> Ledger:

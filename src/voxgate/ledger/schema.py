@@ -2,8 +2,8 @@
 
 Every change needs a migration; a test compares the schema with the migrations.
 
-No column stores speech, its text or the name of its file. Code that fills `error_message` must
-leave them out.
+No column stores speech or its text, and only `files` the name of a recording: of one that its
+caller asked the server to keep. Code that fills `error_message` must leave them out.
 """
 
 from __future__ import annotations
@@ -86,3 +86,21 @@ Index(
     None, generations_table.c.key_hash, generations_table.c.created_at
 )  # for the latest generations of one key
 Index(None, generations_table.c.created_at)
+
+files_table = Table(
+    "files",
+    metadata,
+    Column("id", TextColumn(36), primary_key=True),  # a UUID, and the name of the file on disk
+    Column(
+        "key_hash", TextColumn(HASH_LENGTH), ForeignKey("keys.hash")
+    ),  # null: the server required no keys
+    Column("name", TextColumn(NAME_LENGTH), nullable=False),  # as the caller gave it
+    Column("media_type", TextColumn(NAME_LENGTH)),
+    Column("size", BigInteger, nullable=False),  # bytes
+    Column("sha256", TextColumn(HASH_LENGTH), nullable=False),
+    Column("created_at", UtcColumn, nullable=False),
+    Column("expires_at", UtcColumn, nullable=False),
+)
+
+Index(None, files_table.c.key_hash, files_table.c.created_at)  # for the list of one key
+Index(None, files_table.c.expires_at)

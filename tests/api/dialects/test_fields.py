@@ -26,7 +26,6 @@ VALUES: dict[str, Any] = {
     **dict.fromkeys(SPEAKER_FIELDS, True),
     "include": ["logprobs"],
     "structured_outputs": True,
-    "file_id": "f",
     **dict.fromkeys(("max_tokens", "beam_size", "frequency_penalty", "presence_penalty"), 1),
     "stop": "end",
     "temperature": 0.5,

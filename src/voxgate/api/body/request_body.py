@@ -21,7 +21,7 @@ BodyKind: TypeAlias = Literal["json", "form", "urlencoded", "raw"]
 class Upload:
     """The caller's recording, byte for byte: a `Recording` of `voxgate.api.recording`.
 
-    Close it, or use it as a context, to delete it.
+    Close it, or use it as a context, to delete it, unless it is a kept file.
 
     `file` is unbuffered and has a real descriptor; its position is undefined. `size` is in bytes,
     `sha256` is hexadecimal. `name` is the last part of the file name that the caller gave, for
@@ -143,8 +143,9 @@ TEXT_BYTES = 256 * 1024
 def recording_too_large(limit: int) -> VoxgateError:
     """Return the error for a recording of more than `limit` bytes."""
     return VoxgateError(
-        f"The recording is larger than {_size(limit)}, the limit here. Send it compressed (FLAC, "
-        f"Opus or MP3) or in parts, or let this server's operator raise VOXGATE_MAX_UPLOAD_BYTES.",
+        f"The recording is larger than {format_size(limit)}, the limit here. Send it compressed "
+        f"(FLAC, Opus or MP3) or in parts, or let this server's operator raise "
+        f"VOXGATE_MAX_UPLOAD_BYTES.",
         code="payload_too_large",
     )
 
@@ -161,12 +162,13 @@ def text_too_large() -> VoxgateError:
 def body_too_large(limit: int, recording_limit: int) -> VoxgateError:
     """Return the error for a body of more than `limit` bytes, all that a recording can need."""
     return VoxgateError(
-        f"The body is larger than {_size(limit)}, more than a recording of "
-        f"{_size(recording_limit)}, the limit here, can need. Send it compressed (FLAC, Opus or "
-        f"MP3) or in parts, or let this server's operator raise VOXGATE_MAX_UPLOAD_BYTES.",
+        f"The body is larger than {format_size(limit)}, more than a recording of "
+        f"{format_size(recording_limit)}, the limit here, can need. Send it compressed (FLAC, Opus "
+        f"or MP3) or in parts, or let this server's operator raise VOXGATE_MAX_UPLOAD_BYTES.",
         code="payload_too_large",
     )
 
 
-def _size(count: int) -> str:
+def format_size(count: int) -> str:
+    """Return a number of bytes for a message."""
     return f"{count / 1e6:,.0f} MB" if count >= 10**6 else f"{count:,} bytes"

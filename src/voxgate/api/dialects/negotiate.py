@@ -36,6 +36,7 @@ class ParsedRequest:
     words: bool
     events: EventDialect | None = None  # None: one response at the end
     url: RecordingUrl | None = None  # of a recording that is not in the body
+    file_id: str | None = None  # of a recording that is kept here
     pcm: PcmDeclaration | None = None
     choice: SoundChoice = field(default_factory=SoundChoice)
     speakers: str | None = None  # the name of a field that asks who speaks

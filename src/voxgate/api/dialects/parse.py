@@ -8,8 +8,10 @@ only some models can do by `negotiate`. The table of all fields is in `fields`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from voxgate.api.body.request_body import Upload
 from voxgate.api.dialects.fields import HINTS, KEPT, OWN_OPTIONS, VOCABULARY_FIELDS
 from voxgate.api.dialects.negotiate import ParsedRequest
 from voxgate.api.dialects.refusals import (
@@ -17,7 +19,6 @@ from voxgate.api.dialects.refusals import (
     asked_speakers,
     chunking_hints,
     refuse_impossible,
-    refuse_kept_file,
 )
 from voxgate.api.dialects.streaming import choose_events
 from voxgate.api.dialects.wire import TranscriptionRequest, validate_request
@@ -31,6 +32,7 @@ from voxgate.transcript.values import Options
 if TYPE_CHECKING:
     from voxgate.api.body.request_body import RequestBody
     from voxgate.api.dialects.wire import ResponseFormat
+    from voxgate.api.recording import Recording
     from voxgate.transcript.values import Task
 
 HEADERLESS_FORMATS = PcmDeclaration("s16le", 16_000, 1)
@@ -47,12 +49,11 @@ def parse_request(
 
     `accept` is the header of this name, which tells whose events a stream has.
     """
-    refuse_kept_file(body.fields)
     request = validate_request(_with_own_options(body.fields))
     refuse_impossible(request)
     _refuse_other_task(request, task)
     _refuse_overlong(body.dropped)
-    url = _only_address(body, request)
+    url = _only_source(body, request)
     format_ = _format(request)
     return ParsedRequest(
         model=request.model,
@@ -61,6 +62,7 @@ def parse_request(
         events=choose_events(accept, format_) if request.stream else None,
         words="word" in request.timestamp_granularities,
         url=url,
+        file_id=request.file_id,
         pcm=HEADERLESS_FORMATS if _is_headerless(body, request, url) else None,
         choice=SoundChoice(request.track, request.channels),
         speakers=asked_speakers(request, body.dropped),
@@ -174,21 +176,21 @@ def _no_recording(body: RequestBody) -> str:
             "'url', its address."
         )
     return (
-        "The form has no recording: send it as the part 'file', with a file name, or its address "
-        "as 'file_url'."
+        "The form has no recording: send it as the part 'file', with a file name, its address "
+        "as 'file_url', or the id of a kept file as 'file_id'."
     )
 
 
-def _only_address(body: RequestBody, request: TranscriptionRequest) -> RecordingUrl | None:
-    """Return the recording's address, or None where the body has the recording.
+def _only_source(body: RequestBody, request: TranscriptionRequest) -> RecordingUrl | None:
+    """Return the recording's address, or None where the body has the recording or a file's id.
 
-    An upload without a byte, beside an address, counts as left out.
+    An upload without a byte, beside an address or an id, counts as left out.
     """
     addresses = {
         "input_audio.url": (request.input_audio and request.input_audio.url) or "",
         "file_url": request.file_url or "",
     }
-    given = [name for name, text in addresses.items() if text]
+    given = [name for name, text in {**addresses, "file_id": request.file_id}.items() if text]
     uploaded = body.upload is not None and (body.upload.size > 0 or not given)
     sources = [RECORDING_NAMES.get(body.kind, "file")] * uploaded + given
     if uploaded and body.kind != "form" and body.fields.get("file"):
@@ -200,7 +202,16 @@ def _only_address(body: RequestBody, request: TranscriptionRequest) -> Recording
         )
     if not sources:
         raise UsageError(_no_recording(body))
-    return RecordingUrl.parse(addresses[given[0]]) if given else None
+    address = addresses.get(given[0]) if given else None
+    return RecordingUrl.parse(address) if address else None
+
+
+def with_file_of(parsed: ParsedRequest, recording: Recording) -> ParsedRequest:
+    """Return the request, headerless where the recording turns out to be a kept file that is so."""
+    media_type = recording.media_type if isinstance(recording, Upload) else None
+    headerless = media_type == "audio/pcm" or (recording.name or "").lower().endswith(".pcm")
+    kept = parsed.file_id or parsed.url
+    return replace(parsed, pcm=HEADERLESS_FORMATS) if kept and headerless else parsed
 
 
 def _is_headerless(

@@ -20,15 +20,6 @@ OWN_SLUG: Final = "local"
 """The name of the one provider, in `provider.only`, `ignore` and `options`."""
 
 
-def refuse_kept_file(fields: dict[str, Any]) -> None:
-    """Raise for a recording that was sent before. Checked first: the body then has none."""
-    if fields.get("file_id"):
-        raise _unsupported(
-            "This server keeps no files, so 'file_id' names none. Send the recording itself as "
-            "'file', or its address as 'file_url'."
-        )
-
-
 def refuse_impossible(request: TranscriptionRequest) -> None:
     """Raise for what no model can do."""
     extra = request.model_extra or {}

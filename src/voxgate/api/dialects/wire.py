@@ -7,7 +7,7 @@ booleans, and a single value to a list. Unknown fields are kept, for warnings.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -50,6 +50,8 @@ def _format_name(value: Any) -> Any:
 def _to_text(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
+
+M = TypeVar("M", bound=BaseModel)
 
 WireText: TypeAlias = Annotated[str, Field(max_length=65_536)]
 WireUrl: TypeAlias = Annotated[str, Field(max_length=MAX_URL_CHARACTERS)]
@@ -104,6 +106,9 @@ class TranscriptionRequest(_WireModel):
     file_url: WireUrl | None = Field(
         None, description="The same as `input_audio.url`, as Mistral's client names it."
     )
+    file_id: Annotated[str, Field(max_length=100)] | None = Field(
+        None, description="The id of a recording that `/files` keeps."
+    )
     language: WireLanguage | None = Field(
         None,
         description="As `en`, `en-US` or `English`; the model detects it without, or by `auto`.",
@@ -150,13 +155,18 @@ class TranscriptionRequest(_WireModel):
 
 
 def validate_request(fields: dict[str, Any]) -> TranscriptionRequest:
+    """Validate the fields of a request for a transcript. Raises as `validated`."""
+    return validated(TranscriptionRequest, fields)
+
+
+def validated(model: type[M], fields: dict[str, Any]) -> M:
     """Validate the fields of a request. Null and an empty text mean that a field was left out.
 
     Raises `UsageError`, which names the first invalid field.
     """
     given = {name: value for name, value in fields.items() if value not in (None, "")}
     try:
-        return TranscriptionRequest.model_validate(given)
+        return model.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise UsageError(_sentence([str(part) for part in first["loc"]], first)) from None

@@ -1,0 +1,155 @@
+"""`/files`: keep a recording, list, read and delete what is kept, as Mistral's clients do."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.requests import ClientDisconnect
+
+from voxgate.api.auth import caller
+from voxgate.api.body.reader import read_body
+from voxgate.api.body.request_body import FORM_TYPE, TEXT_BYTES, ContentType
+from voxgate.api.dialects.wire import validated
+from voxgate.api.disconnect import left_during_the_body
+from voxgate.api.error_responses import json_response
+from voxgate.api.files.download import Download
+from voxgate.api.files.file_object import FileFields, FileQuery, file_object
+from voxgate.errors import AudioError, UsageError, VoxgateError
+from voxgate.ledger.files import FilePage
+
+if TYPE_CHECKING:
+    from voxgate.api.body.request_body import Upload
+    from voxgate.api.gateway import Gateway
+
+MOST_URL_HOURS = 168  # Mistral's own limit
+
+OPENAPI_UPLOAD: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM_TYPE: {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        **FileFields.model_json_schema()["properties"],
+                    },
+                }
+            }
+        },
+    }
+}
+
+router = APIRouter(prefix="/files")
+
+
+@router.post("", summary="Keep a recording", response_model=None, openapi_extra=OPENAPI_UPLOAD)
+async def upload(request: Request) -> Response:
+    """Keep the recording in a form, whose `id` is the `file_id` of later requests."""
+    gateway, owner = await _caller(request)
+    await gateway.files.check_room(owner, _announced_bytes(request))
+    if ContentType.parse(request.headers.get("content-type", "")).media_type != FORM_TYPE:
+        raise VoxgateError(
+            f"A file to keep comes in a form. Send {FORM_TYPE}, with the file as the part 'file'.",
+            code="unsupported_media_type",
+        )
+    try:
+        async with gateway.jobs.uploading(owner):
+            body = await read_body(request.headers, request.stream(), gateway.settings)
+    except ClientDisconnect:
+        return left_during_the_body(request)
+    if body.upload is None:
+        raise UsageError("The form has no file: send it as the part 'file', with a file name.")
+    with closing(body.upload) as sent:
+        fields = validated(FileFields, body.fields)
+        if not sent.size:
+            raise AudioError(f"{sent.name or 'The file'} is empty.", code="empty_audio")
+        return _json(file_object(await gateway.files.keep(sent, owner, fields.expiry)))
+
+
+@router.get("", summary="List the kept recordings", response_model=None)
+async def listing(request: Request, query: Annotated[FileQuery, Query()]) -> Response:
+    """The files of the caller's key, the newest first."""
+    gateway, owner = await _caller(request)
+    gateway.files.check_on()
+    found = FilePage([], 0)
+    if query.can_match:
+        found = await gateway.files.page(
+            owner,
+            query.page * query.page_size,
+            query.page_size,
+            search=query.search,
+            media_types=query.mimetypes,
+        )
+    total = {"total": found.total} if query.include_total else {}
+    return _json({"object": "list", "data": [file_object(each) for each in found.files], **total})
+
+
+@router.get("/{id_}", summary="Describe a kept recording", response_model=None)
+async def retrieve(request: Request, id_: str) -> Response:
+    """One file of the caller's key."""
+    gateway, owner = await _caller(request)
+    return _json({**file_object(await gateway.files.find(id_, owner)), "deleted": False})
+
+
+@router.delete("/{id_}", summary="Delete a kept recording", response_model=None)
+async def delete(request: Request, id_: str) -> Response:
+    """Delete one file of the caller's key. Jobs that read it already go on."""
+    gateway, owner = await _caller(request)
+    await gateway.files.delete(id_, owner)
+    return _json({"id": id_, "object": "file", "deleted": True})
+
+
+@router.get("/{id_}/content", summary="Download a kept recording", response_model=None)
+async def content(request: Request, id_: str) -> Response:
+    """The bytes of a file, for its key or by its signed address."""
+    gateway: Gateway = request.app.state.gateway
+    gateway.files.check_on()
+    if "signature" in request.query_params:
+        return Download(await _shared(gateway, id_, dict(request.query_params)))
+    gateway, owner = await _caller(request)
+    return Download(gateway.files.open(await gateway.files.find(id_, owner)))
+
+
+@router.get("/{id_}/url", summary="Sign an address of a kept recording", response_model=None)
+async def signed_url(
+    request: Request, id_: str, expiry: int = Query(24, ge=1, le=MOST_URL_HOURS)
+) -> Response:
+    """An address that needs no key for so many hours, at most as long as the file is kept."""
+    gateway, owner = await _caller(request)
+    kept = await gateway.files.find(id_, owner)
+    expires = min(int(time.time()) + expiry * 3600, int(kept.expires_at.timestamp()))
+    path = f"{request.url.path.removesuffix('/').removesuffix('/url')}/content"
+    query = gateway.files.signer.query(kept.id, expires)
+    return _json({"url": str(request.url.replace(path=path, query=query))})
+
+
+async def _caller(request: Request) -> tuple[Gateway, str | None]:
+    key = await caller(request)
+    return request.app.state.gateway, key.hash if key else None
+
+
+async def _shared(gateway: Gateway, id_: str, query: dict[str, str]) -> Upload:
+    if not gateway.files.signer.is_signed(id_, query):
+        raise VoxgateError(
+            "The signature of the address is not valid for this file. Get a new address from the "
+            "file's '/url', and change nothing in it.",
+            code="permission_denied",
+        )
+    return gateway.files.open(await gateway.files.find_shared(id_))
+
+
+def _announced_bytes(request: Request) -> int:
+    """Return the least size of the file in a body, by its announced length."""
+    length = request.headers.get("content-length", "")
+    known = length.isascii() and length.isdigit() and len(length) < 20
+    return max(0, int(length) - TEXT_BYTES) if known else 0
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return json_response(json.dumps(body).encode())
