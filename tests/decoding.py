@@ -17,6 +17,7 @@ from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
     from tests.sounds import Pcm
+    from voxgate.audio.arriving import ArrivingFile
     from voxgate.audio.pcm import PcmDeclaration
 
 
@@ -36,7 +37,7 @@ class DecodedRecording:
 
 
 async def decode(
-    recording: AudioInput,
+    recording: AudioInput | ArrivingFile,
     decoders: DecoderPool | None = None,
     settings: Settings | None = None,
     *,

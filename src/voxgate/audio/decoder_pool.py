@@ -154,7 +154,9 @@ class ForkServerProcess:
             own_end.callback(os.close, read_fd)
             decoder_ends.callback(os.close, write_fd)
             fds = [source.fd, write_fd]
-            if source.size is None:
+            if source.arrival_fd >= 0:
+                fds.append(source.arrival_fd)
+            elif source.size is None:
                 scratch = decoder_ends.enter_context(nameless_file(settings.spool_dir, "source-"))
                 fds.append(scratch.fileno())
             job_id = self._send_job(DecoderJob.for_source(source, settings), fds)

@@ -138,7 +138,7 @@ class DecoderProcess:
     def _timeout_s(self) -> float | None:
         """Return how long to wait for the next message: a decoder must keep up with real time.
 
-        A pipe has no timeout, because its decoder waits for another process to fill it.
+        A pipe or a growing file has no timeout: its decoder waits for another process to fill it.
         """
         if self._source.size is None:
             return None

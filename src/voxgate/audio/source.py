@@ -1,7 +1,7 @@
 """`Source`: a recording of any kind, as one open file descriptor with a name.
 
-Paths, bytes, file objects and pipes all become a descriptor, because this can be passed to the
-decoder's process, which cannot open files.
+Paths, bytes, file objects, pipes and files that grow all become a descriptor, because this can be
+passed to the decoder's process, which cannot open files.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
+from voxgate.audio.arriving import ArrivingFile
 from voxgate.audio.channels import SoundChoice
 from voxgate.audio.spool import nameless_file, spool_full
 from voxgate.errors import AudioError, UsageError
@@ -33,8 +34,9 @@ class Source:
     """The open bytes of one recording. Close it, or use it as a context manager.
 
     `size` is the size of a regular file at the time of opening. Bytes that are appended later are
-    not read, so a growing file has one well-defined content. A size of None means a pipe or a
-    device, which is read to its end.
+    not read, so a file that somebody writes to has one well-defined content. A size of None means
+    a pipe or a device, which is read to its end, or an `ArrivingFile`, of which `arrival_fd` is the
+    pipe.
     """
 
     name: str
@@ -44,11 +46,12 @@ class Source:
     pcm: PcmDeclaration | None = None
     choice: SoundChoice = field(default_factory=SoundChoice)
     language: str | None = None  # of the speech: its track is read where none is the main one
+    arrival_fd: int = -1
 
     @classmethod
     def open(
         cls,
-        recording: AudioInput,
+        recording: AudioInput | ArrivingFile,
         settings: Settings,
         *,
         name: str | None = None,
@@ -67,6 +70,8 @@ class Source:
             source = _from_path(Path(recording), name)
         elif isinstance(recording, (bytes, bytearray, memoryview)):
             source = _from_stream(io.BytesIO(recording), name or "the recording", settings)
+        elif isinstance(recording, ArrivingFile):
+            source = _from_arriving(recording, name or "the recording")
         elif hasattr(recording, "read"):
             source = _from_file(recording, name, settings)
         else:
@@ -89,10 +94,11 @@ class Source:
         return self.size is not None and os.fstat(self.fd).st_size > self.offset + self.size
 
     def close(self) -> None:
-        """Close the descriptor. May be called again."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        """Close the descriptors. May be called again."""
+        for fd in (self.fd, self.arrival_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.fd = self.arrival_fd = -1
 
     def __enter__(self) -> Source:
         return self
@@ -126,6 +132,12 @@ def _from_file(file: IO[bytes], name: str | None, settings: Settings) -> Source:
     if type(getattr(file, "raw", file)) is not io.FileIO:
         return _from_stream(file, name, settings)
     return _from_fd(os.dup(file.fileno()), name, offset=file.tell() if file.seekable() else 0)
+
+
+def _from_arriving(recording: ArrivingFile, name: str) -> Source:
+    source = Source(name, os.dup(recording.file.fileno()))
+    source.arrival_fd = os.dup(recording.arrival_fd)
+    return source
 
 
 def _from_fd(fd: int, name: str, offset: int) -> Source:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from voxgate.audio.arriving import ArrivingFile
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import AudioInput
     from voxgate.pipeline.trace import Trace
@@ -83,7 +84,7 @@ class Session:
 
     async def transcribe(
         self,
-        source: AudioInput,
+        source: AudioInput | ArrivingFile,
         *,
         model: str | ModelSpec | Provider = DEFAULT_MODEL,
         options: Options | AcceptedOptions | None = None,
@@ -96,7 +97,7 @@ class Session:
         on_progress: Callable[[JobProgress], None] = lambda _: None,
         on_final: Callable[[FinalPiece], None] = lambda _: None,
     ) -> Transcript:
-        """Transcribe a path, bytes or an open binary file.
+        """Transcribe a path, bytes, an open binary file, or a file that is still arriving.
 
         `model` is a name, the folder of a checkpoint, a spec that `find_model` returned, or a
         provider that `provider` returned; that one is used whatever its name stands for by now.

@@ -26,7 +26,8 @@ class UploadWriter(SpooledFile):
         super().__init__(settings.spool_dir, settings.max_upload_bytes, recording_too_large)
 
     def upload(self, name: str | None = None, media_type: str | None = None) -> Upload:
-        """Return the recording, which the caller closes from now on."""
+        """Return the whole recording, which the caller closes from now on."""
+        self.end()
         return Upload(self.file, self.size, self.sha256, name, media_type)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voxgate.audio.decoder.file import PipeFile, RegularFile
+    from voxgate.audio.decoder.file import RegularFile
+    from voxgate.audio.decoder.streamed_file import StreamedFile
 
 BEGINNING: Final = re.compile(
     rb"RIFF....(?:WAVE|AVI )|RF64....WAVE|riff\x2e\x91\xcf\x11|FORM....AIF[FC]|caff\0\x01"
@@ -25,7 +26,7 @@ BLOCK_BYTES: Final = 1 << 20  # searched at once
 OVERLAP_BYTES: Final = 100  # no beginning is longer
 
 
-def beginnings(file: RegularFile | PipeFile, start: int, end: int) -> Iterator[int]:
+def beginnings(file: RegularFile | StreamedFile, start: int, end: int) -> Iterator[int]:
     """Yield the positions in [start, end) where a recording may begin."""
     for at in range(start, end, BLOCK_BYTES):
         count = min(BLOCK_BYTES, end - at)

@@ -16,15 +16,16 @@ from voxgate.errors import AudioError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from voxgate.audio.decoder.file import PipeFile, RegularFile
+    from voxgate.audio.decoder.file import RegularFile
     from voxgate.audio.decoder.messages import DecoderJob
+    from voxgate.audio.decoder.streamed_file import StreamedFile
 
 SEARCH_BYTES: Final = 64 << 20  # after the last packet of sound
 NEAR_BYTES: Final = 1 << 17  # two pages of Ogg: a recording that begins so soon follows directly
 MAX_ATTEMPTS: Final = 100  # of opening what looks like a beginning
 
 
-def recordings(file: RegularFile | PipeFile, job: DecoderJob) -> Iterator[Container]:
+def recordings(file: RegularFile | StreamedFile, job: DecoderJob) -> Iterator[Container]:
     """Yield each recording of the job's file. The caller must read each one before the next.
 
     Raises `AudioError` if the first one cannot be opened.
@@ -63,5 +64,5 @@ def _open_next(
     return None
 
 
-def _open(file: RegularFile | PipeFile, job: DecoderJob) -> Container:
+def _open(file: RegularFile | StreamedFile, job: DecoderJob) -> Container:
     return Container(file, job.name, job.pcm, track=job.track, language=job.language)

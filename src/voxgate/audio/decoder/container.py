@@ -20,11 +20,11 @@ from voxgate.audio.decoder.duration import (
 )
 from voxgate.audio.decoder.elementary import ElementaryClock
 from voxgate.audio.decoder.extent import is_unread, missing_bytes
-from voxgate.audio.decoder.file import PipeFile
 from voxgate.audio.decoder.frame import ChannelNames
 from voxgate.audio.decoder.opening import open_container, wav_header
 from voxgate.audio.decoder.packets import PacketReader
 from voxgate.audio.decoder.refusal import is_later_piece, later_piece_error
+from voxgate.audio.decoder.streamed_file import StreamedFile
 from voxgate.audio.decoder.tracks import choose_track
 from voxgate.errors import AudioError
 
@@ -83,7 +83,7 @@ class Container:
 
     def __init__(
         self,
-        file: RegularFile | PipeFile,
+        file: RegularFile | StreamedFile,
         name: str,
         pcm: PcmDeclaration | None = None,
         *,
@@ -181,7 +181,7 @@ class Container:
         `whole` is the file from this recording's beginning, now that a pipe has ended.
         """
         self.missing_bytes = missing_bytes(whole)
-        if self._wav and self._wav.end and isinstance(self.file, PipeFile):
+        if self._wav and self._wav.end and isinstance(self.file, StreamedFile):
             exceeded = self._wav.is_exceeded_by(whole)
             self.rest_bytes = whole.size - self._wav.end if exceeded else 0
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-    from voxgate.audio.decoder.file import PipeFile, RegularFile
+    from voxgate.audio.decoder.file import RegularFile
+    from voxgate.audio.decoder.streamed_file import StreamedFile
 
 ISO_MEDIA: Final = "mov,mp4,m4a,3gp,3g2,mj2"
 MATROSKA: Final = "matroska,webm"
@@ -29,7 +30,7 @@ HMS: Final = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
 def stated_duration(
-    container: InputContainer, stream: AudioStream, file: RegularFile | PipeFile
+    container: InputContainer, stream: AudioStream, file: RegularFile | StreamedFile
 ) -> Fraction | None:
     """Return the duration in seconds, from the file's time zero to the sound's end, or None."""
     name = container.format.name
@@ -66,7 +67,7 @@ def _matroska_duration(container: InputContainer, stream: AudioStream) -> Fracti
     return container_duration(container) if len(container.streams) == 1 else None
 
 
-def _mp3_duration(file: RegularFile | PipeFile, rate: int) -> Fraction | None:
+def _mp3_duration(file: RegularFile | StreamedFile, rate: int) -> Fraction | None:
     """Return the duration that an MP3's first frame states in the place of sound.
 
     The position of the tag is after the frame's side information, whose size depends on version

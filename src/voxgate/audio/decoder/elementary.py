@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.packet import Packet as AnyPacket
 
-    from voxgate.audio.decoder.file import PipeFile, RegularFile
+    from voxgate.audio.decoder.file import RegularFile
+    from voxgate.audio.decoder.streamed_file import StreamedFile
 
     Packet: TypeAlias = AnyPacket[AudioStream]
 
@@ -27,7 +28,7 @@ CONTIGUOUS = {"mlp", "truehd"}  # nothing is between packets; the parser passes 
 class ElementaryClock:
     """A count of the seconds that were lost between good packets."""
 
-    def __init__(self, file: RegularFile | PipeFile, container: str) -> None:
+    def __init__(self, file: RegularFile | StreamedFile, container: str) -> None:
         self._has_sync_words = container not in WITHOUT_SYNC_WORDS
         self._is_contiguous = container in CONTIGUOUS
         self.skipped_silently = False  # before the last packet, FFmpeg passed over damaged bytes

@@ -55,7 +55,8 @@ class DecoderJob:
 
     name: str
     offset: int  # position in the descriptor where the recording begins
-    size: int | None  # None: a pipe, which is read to its end
+    size: int | None  # None: a pipe or a file that grows, which is read to its end
+    grows: bool  # whether it is a file that grows
     pcm: PcmDeclaration | None
     track: str | None  # its number or language; None: the main one
     language: str | None  # of the speech, if the caller knows it: it may choose the track
@@ -72,6 +73,7 @@ class DecoderJob:
             name=source.name,
             offset=source.offset,
             size=source.size,
+            grows=source.arrival_fd >= 0,
             pcm=source.pcm,
             track=source.choice.track_key,
             language=source.language,

@@ -8,13 +8,14 @@ import av
 import av.error
 
 from voxgate.audio.decoder.boundary import first_end
-from voxgate.audio.decoder.file import PipeFile, RegularFile
+from voxgate.audio.decoder.file import RegularFile
 from voxgate.audio.decoder.refusal import open_error
 from voxgate.audio.decoder.wav import WavHeader
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
+    from voxgate.audio.decoder.streamed_file import StreamedFile
     from voxgate.audio.pcm import PcmDeclaration
 
 FORMATS: Final = (
@@ -39,7 +40,7 @@ OPTIONS: Final = {
 
 
 def open_container(
-    file: RegularFile | PipeFile, name: str, pcm: PcmDeclaration | None, wav: WavHeader | None
+    file: RegularFile | StreamedFile, name: str, pcm: PcmDeclaration | None, wav: WavHeader | None
 ) -> InputContainer:
     """Open a file, of which `wav` is the header if it is a WAV. Raises `AudioError`."""
     options, format_name = dict(OPTIONS), None
@@ -57,7 +58,7 @@ def open_container(
         raise open_error(file, name) from error
 
 
-def wav_header(file: RegularFile | PipeFile, head: bytes) -> WavHeader | None:
+def wav_header(file: RegularFile | StreamedFile, head: bytes) -> WavHeader | None:
     """Return the header of a WAV, of which `head` are the first bytes, or None.
 
     The sound may begin after a picture or other metadata.
@@ -68,8 +69,8 @@ def wav_header(file: RegularFile | PipeFile, head: bytes) -> WavHeader | None:
 
 
 def _sound_of_wav(
-    file: RegularFile | PipeFile, wav: WavHeader, options: dict[str, str]
-) -> RegularFile | PipeFile:
+    file: RegularFile | StreamedFile, wav: WavHeader, options: dict[str, str]
+) -> RegularFile | StreamedFile:
     """Return the part of the file with the header and all the sound.
 
     FFmpeg must not look for chunks after the sound: where digital silence follows, it would

@@ -9,7 +9,8 @@ from voxgate.errors import AudioError
 
 if TYPE_CHECKING:
     from voxgate.audio.decoder.container import Container
-    from voxgate.audio.decoder.file import PipeFile, RegularFile
+    from voxgate.audio.decoder.file import RegularFile
+    from voxgate.audio.decoder.streamed_file import StreamedFile
 
 HEAD_BYTES: Final = 4096
 
@@ -37,7 +38,7 @@ MATROSKA_AES: Final = b"\x47\xe1\x81\x05"
 ASF_PROTECTION: Final = b"\xfb\xb3\x11\x22\x23\xbd\xd2\x11\xb4\xb7\x00\xa0\xc9\x55\xfc\x6e"
 
 
-def open_error(file: RegularFile | PipeFile, name: str) -> AudioError:
+def open_error(file: RegularFile | StreamedFile, name: str) -> AudioError:
     """Return the error for a file in which FFmpeg finds no container."""
     head = file.head(HEAD_BYTES)
     if head.startswith(SILK):
@@ -97,7 +98,7 @@ def later_piece_error(name: str) -> AudioError:
     )
 
 
-def is_encrypted(file: RegularFile | PipeFile) -> bool:
+def is_encrypted(file: RegularFile | StreamedFile) -> bool:
     """Return whether a header says that the sound is encrypted."""
     head = file.head(HEAD_BYTES)
     if head[4:8] == b"ftyp":
@@ -114,7 +115,7 @@ def encrypted_error(name: str) -> AudioError:
     )
 
 
-def _mp4_error(file: RegularFile | PipeFile, name: str) -> AudioError:
+def _mp4_error(file: RegularFile | StreamedFile, name: str) -> AudioError:
     if file.find(b"moov", 0) is not None:
         return AudioError(
             f"{name} is an MP4 whose index is damaged, so nothing in it can be decoded. Copy or "

@@ -15,11 +15,12 @@ import numpy as np
 
 from voxgate.audio.decoder import messages
 from voxgate.audio.decoder.chain import recordings
-from voxgate.audio.decoder.file import PipeFile, RegularFile
+from voxgate.audio.decoder.file import RegularFile
 from voxgate.audio.decoder.frame import to_float32
 from voxgate.audio.decoder.notices import DamagedSpan, DecodedPart, part_notices
 from voxgate.audio.decoder.refusal import no_sound_error
 from voxgate.audio.decoder.sink import MixSink, Sink, SplitSink, audio_too_long
+from voxgate.audio.decoder.streamed_file import GrowingFile, PipeFile
 from voxgate.audio.decoder.timeline import Timeline
 from voxgate.audio.spool import SAMPLE_RATE
 from voxgate.errors import AudioError, UsageError
@@ -38,18 +39,15 @@ BLOCK_S = 1  # sound that is mixed, resampled and sent at once: bounds messages 
 
 
 def decode_file(
-    job: DecoderJob, vads: Sequence[SileroVad], source_fd: int, scratch_fd: int, out_fd: int
+    job: DecoderJob, vads: Sequence[SileroVad], source_fd: int, stream_fd: int, out_fd: int
 ) -> None:
     """Decode the job's file. Send the sound, the notices, and the end or error to `out_fd`.
 
     `vads` are detectors that nothing has used: one, and `MAX_CHANNELS` for the channels.
+    `stream_fd` is a pipe's scratch file, or the pipe of a file that grows; -1 for other sources.
     """
     try:
-        file = (
-            PipeFile(source_fd, scratch_fd, job.max_source_bytes, job.name)
-            if job.size is None
-            else RegularFile(source_fd, job.offset, job.size)
-        )
+        file = _open_file(job, source_fd, stream_fd)
         sink = (SplitSink if job.split else MixSink)(vads, out_fd, job)
         FileDecoder(job, sink).run(recordings(file, job))
         messages.send(out_fd, messages.FINISHED)
@@ -69,6 +67,15 @@ def decode_file(
             code="unreadable_audio",
         )
         _send_sentence(out_fd, messages.ERROR, unreadable.code, unreadable.sentence)
+
+
+def _open_file(
+    job: DecoderJob, source_fd: int, stream_fd: int
+) -> RegularFile | PipeFile | GrowingFile:
+    if job.size is not None:
+        return RegularFile(source_fd, job.offset, job.size)
+    kind = GrowingFile if job.grows else PipeFile
+    return kind(source_fd, stream_fd, job.max_source_bytes, job.name)
 
 
 class FileDecoder:

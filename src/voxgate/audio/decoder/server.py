@@ -2,7 +2,7 @@
 
 It exchanges lines of JSON with its caller over a Unix socket, which is its standard input:
 
-    received   {"decode": id, "job": {…}} with the descriptors source, out[, scratch]
+    received   {"decode": id, "job": {…}} with the descriptors source, out[, stream]
                {"kill": id}
     sent       {"ready": pid}
                {"forked": id, "pid": …}
@@ -113,14 +113,14 @@ class ForkServer:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end quietly when the caller is gone
             for end in (self._selector, self._control, self._wake_read, self._wake_write):
                 end.close()
-            source_fd, out_fd, *scratch = fds
+            source_fd, out_fd, *stream = fds
             sandbox.enter(
                 memory_bytes=job.memory_bytes,
                 cpu_s=job.cpu_s,
                 file_bytes=job.max_source_bytes,
             )
             sandboxed_decode.decode_file(
-                job, self._vads, source_fd, scratch[0] if scratch else -1, out_fd
+                job, self._vads, source_fd, stream[0] if stream else -1, out_fd
             )
             status = 0
         except BaseException:  # noqa: BLE001 (no exception may reach the server's code)
@@ -159,6 +159,7 @@ def warm_up() -> None:
         name="silence",
         offset=0,
         size=len(silence),
+        grows=False,
         pcm=None,
         track=None,
         language="en",
