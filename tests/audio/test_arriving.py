@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.decoding import decode
-from tests.sounds import RATE, encode, lag, sample
+from tests.sounds import RATE, encode, lag, sample, with_picture
 from voxgate.audio.decoder_process import PcmBlock
 from voxgate.audio.source import Source
 from voxgate.audio.spooled_file import SpooledFile
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 10_007
 LIMIT_BYTES = 10_000_000
+INDEX_FIRST = ["-movflags", "faststart"]
+FRAGMENTED = ["-movflags", "empty_moov", "-frag_duration", "1000000"]
 
 
 @pytest.fixture
@@ -41,11 +43,21 @@ async def write(file: SpooledFile, data: bytes) -> None:
     file.end()
 
 
-@pytest.mark.parametrize("name", ["x.flac", "x.mp3", "x.wav", "x.ogg", "x.mkv", "end.m4a"])
+FILES = {
+    **{name: encode(sample(), name) for name in ("x.flac", "x.mp3", "x.wav", "x.ogg", "x.mkv")},
+    "index_last.m4a": encode(sample(), "x.m4a"),
+    "index_first.m4a": encode(sample(), "x.m4a", *INDEX_FIRST),
+    "fragmented.m4a": encode(sample(), "x.m4a", *FRAGMENTED),
+    "film.mp4": with_picture(sample(), "x.mp4", 2.5, "-c:a", "aac", *INDEX_FIRST),
+    "film.mov": with_picture(sample(), "x.mov", 2.5, "-c:a", "pcm_s16le", *INDEX_FIRST),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
 async def test_the_sound_is_that_of_the_whole_file(
     name: str, spooled: SpooledFile, decoders: DecoderPool
 ) -> None:
-    data = encode(sample(), name)
+    data = FILES[name]
     with closing(spooled.arriving()) as arriving:
         decoding = asyncio.create_task(decode(arriving, decoders))
         await write(spooled, data)
@@ -61,8 +73,8 @@ async def test_the_sound_is_that_of_the_whole_file(
     ("name", "arguments"),
     [
         *[(name, []) for name in ("x.flac", "x.mp3", "x.wav", "x.webm")],
-        ("index_first.m4a", ["-movflags", "faststart"]),
-        ("fragmented.m4a", ["-movflags", "empty_moov", "-frag_duration", "1000000"]),
+        ("index_first.m4a", INDEX_FIRST),
+        ("fragmented.m4a", FRAGMENTED),
     ],
 )
 async def test_sound_comes_before_the_last_byte(

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import av
 
+from voxgate.audio.decoder.streamed_file import StreamedFile
+
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
     from voxgate.audio.decoder.file import RegularFile
-    from voxgate.audio.decoder.streamed_file import StreamedFile
 
 ISO_MEDIA: Final = "mov,mp4,m4a,3gp,3g2,mj2"
 MATROSKA: Final = "matroska,webm"
@@ -38,7 +39,8 @@ def stated_duration(
         return _mp3_duration(file, stream.codec_context.sample_rate)
     if name == MATROSKA:
         return _matroska_duration(container, stream)
-    if name not in STATES_DURATION:
+    first_alone = isinstance(file, StreamedFile) and file.has_fragments()  # is what FFmpeg knows
+    if name not in STATES_DURATION or first_alone:
         return None
     if name == "caf" and stream.codec_context.name.startswith("pcm"):  # FFmpeg takes the file's end
         return Fraction(stream.frames, stream.codec_context.sample_rate) if stream.frames else None

@@ -14,7 +14,8 @@ MP4_BOXES: Final = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot
 """With which MP4 and its relatives begin."""
 
 MAX_INDEX_BYTES: Final = 1 << 16
-"""An index of fragments has some hundred bytes: it names tracks and no sample."""
+"""What may be before an index that comes first: the format's name, free space. An index of
+fragments is far smaller: it names tracks and no sample."""
 
 
 class StreamedFile(PositionedFile):
@@ -42,21 +43,30 @@ class StreamedFile(PositionedFile):
     def seekable(self) -> bool:
         """Return whether FFmpeg may seek: MP4 and its relatives often have the index at the end.
 
-        Not if they come in fragments, all of which FFmpeg would look for before it begins.
+        Where it comes first FFmpeg would still look for another, and for every fragment, before it
+        begins.
         """
-        return self.head(8)[4:] in MP4_BOXES and not self._has_fragments()
+        return self.head(8)[4:] in MP4_BOXES and self._index() is None
 
-    def _has_fragments(self) -> bool:
-        """Return whether the index comes before any sound, and says that fragments follow."""
+    def has_fragments(self) -> bool:
+        """Return whether it is an MP4 in fragments, whose length is known only at its end."""
+        position = self._index() if self.head(8)[4:] in MP4_BOXES else None
+        if position is None:
+            return False
+        size = int.from_bytes(self._first(position, 4))
+        return b"mvex" in self._first(position, min(size, MAX_INDEX_BYTES))
+
+    def _index(self) -> int | None:
+        """Return the position of an MP4's index, where it comes before the sound."""
         at = 0
         while at < MAX_INDEX_BYTES:
             size, kind = int.from_bytes(self._first(at, 4)), self._first(at + 4, 4)
             if kind == b"moov":
-                return size < MAX_INDEX_BYTES and b"mvex" in self._first(at, size)
+                return at
             if size < 8 or kind == b"mdat":  # the end, or a size that is written elsewhere
-                return False
+                return None
             at += size
-        return False
+        return None
 
     def _first(self, position: int, count: int) -> bytes:
         """Return bytes near the beginning. Wait for them."""
