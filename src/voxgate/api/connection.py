@@ -211,7 +211,8 @@ class Connection(H11Protocol):
     def _await_reader(self, unread: float = math.inf) -> None:
         """Check periodically that the write buffer shrinks, and abort where it does not."""
         left = self._socket_transport.get_write_buffer_size()
-        if left and left >= unread:
+        uploads = self.conn.their_state is h11.SEND_BODY and not self._discards_input
+        if left and left >= unread and not uploads:  # many send all before they read
             self._socket_transport.abort()
             return
         self._read_timer.start(self.reader_patience_s, lambda: self._await_reader(left))

@@ -24,13 +24,15 @@ def left_during_the_body(request: Request) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-async def run_until_disconnect(response: Coroutine[None, None, None], receive: Receive) -> bool:
-    """Run `response`, and cancel it when the client closes the connection.
+async def run_until_disconnect(
+    response: Coroutine[None, None, None], left: Coroutine[None, None, None]
+) -> bool:
+    """Run `response`, and cancel it when `left` returns: the client has closed the connection.
 
     Returns whether the response ended. Raises what the response raises.
     """
     responding = asyncio.create_task(response)
-    disconnecting = asyncio.create_task(_disconnected(receive))
+    disconnecting = asyncio.create_task(left)
     try:
         await asyncio.wait({responding, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
         if not responding.done():
@@ -43,7 +45,7 @@ async def run_until_disconnect(response: Coroutine[None, None, None], receive: R
         await asyncio.gather(responding, disconnecting, return_exceptions=True)
 
 
-async def _disconnected(receive: Receive) -> None:
+async def disconnected(receive: Receive) -> None:
     """Return when the client has closed the connection. What else it sends is dropped."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from voxgate.audio.arriving import ArrivingFile
     from voxgate.pipeline.trace import StageTimes
     from voxgate.remote.fetcher import FetchedRecording, Fetcher
     from voxgate.remote.recording_url import RecordingUrl
@@ -30,7 +31,7 @@ class Recording(Protocol):
     def origin(self) -> str | None:
         """The host that the recording is fetched from; None for an upload."""
 
-    async def open(self, spans: StageTimes) -> IO[bytes]:
+    async def open(self, spans: StageTimes) -> IO[bytes] | ArrivingFile:
         """Return the recording at its beginning. Raises what `Fetcher.fetch` raises."""
 
     def close(self) -> None:

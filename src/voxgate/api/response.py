@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from voxgate.api.dialects.render import is_json, media_type, render_transcript
-from voxgate.api.disconnect import run_until_disconnect
+from voxgate.api.disconnect import disconnected, run_until_disconnect
 from voxgate.api.error_responses import error_body, error_headers
 from voxgate.api.request_log import RequestEntry
 from voxgate.errors import VoxgateError
@@ -65,7 +65,9 @@ class TranscriptionResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the job and send its outcome; stop waiting when the client disconnects."""
         with self._waiting() as deliver:
-            if await run_until_disconnect(self._respond(RequestEntry.of(scope), send), receive):
+            if await run_until_disconnect(
+                self._respond(RequestEntry.of(scope), send), disconnected(receive)
+            ):
                 deliver()
 
     async def _respond(self, entry: RequestEntry, send: Send) -> None:

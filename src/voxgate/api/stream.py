@@ -15,13 +15,13 @@ from starlette.responses import Response
 from voxgate.api.connection import BREAK_OFF
 from voxgate.api.dialects.events import COMMENT, find_events
 from voxgate.api.dialects.streaming import EVENT_STREAM
-from voxgate.api.disconnect import run_until_disconnect
+from voxgate.api.disconnect import disconnected, run_until_disconnect
 from voxgate.api.error_responses import error_body, error_headers
 from voxgate.api.request_log import RequestEntry
 from voxgate.errors import VoxgateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Awaitable, Callable, Hashable, Iterator
     from contextlib import AbstractContextManager
 
     from starlette.types import Receive, Scope, Send
@@ -42,21 +42,31 @@ class TranscriptStream(Response):
     """The response to one caller who reads a transcript while it is made."""
 
     def __init__(
-        self, *, jobs: Jobs, key: Hashable, job: Job, parsed: ParsedRequest, head: ResponseHead
+        self,
+        *,
+        jobs: Jobs,
+        key: Hashable,
+        job: Job,
+        parsed: ParsedRequest,
+        head: ResponseHead,
+        rest: Callable[[], Awaitable[VoxgateError | None]] | None = None,
     ) -> None:
+        """`rest` waits for the rest of the upload, and returns the error for which the job ends."""
         super().__init__(media_type=EVENT_STREAM)
         # Nobody posts a stream again because it is slow: without a reader its job ends at once.
         self._waiting: Callable[[], AbstractContextManager[Callable[[], None]]] = lambda: (
             jobs.waiting(key, job, linger_s=0.0)
         )
-        self._job, self._parsed, self._head = job, parsed, head
+        self._job, self._parsed, self._head, self._rest = job, parsed, head, rest
+        self._uploaded = asyncio.Event()
+        self._upload_error: VoxgateError | None = None
         self._events = find_events(parsed)
         self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until the job ends; stop when the client disconnects."""
         with self._waiting() as deliver:
-            if await run_until_disconnect(self._respond(scope, send), receive):
+            if await run_until_disconnect(self._respond(scope, send), self._left(receive)):
                 deliver()
 
     async def _respond(self, scope: Scope, send: Send) -> None:
@@ -67,8 +77,10 @@ class TranscriptStream(Response):
             for segment in self._job.segments[sent:]:
                 await self._send(self._events.segment(segment, first=not sent), send)
                 sent += 1
-        transcript, error = self._job.transcript, self._job.error
-        if transcript is None:
+        if self._job.transcript:
+            await self._uploaded.wait()
+        transcript, error = self._job.transcript, self._upload_error or self._job.error
+        if transcript is None or error:
             error = error or VoxgateError("The work ended without an outcome. Try again.")
             RequestEntry.of(scope).code = error.code
             await self._fail(error, scope, send)
@@ -77,6 +89,15 @@ class TranscriptStream(Response):
             await self._send(self._events.begin(transcript.language), send)
         await self._send(self._events.done(transcript), send)
         await send({"type": "http.response.body", "body": b""})
+
+    async def _left(self, receive: Receive) -> None:
+        """Return when the caller has left. Until the upload is complete, `rest` reads it."""
+        if self._rest:
+            self._upload_error = await self._rest()
+            if self._upload_error:
+                self._job.cancel(self._upload_error)
+        self._uploaded.set()
+        await disconnected(receive)
 
     async def _more(self, sent: int, send: Send) -> bool:
         """Wait for segments after the first `sent`. Return False where the job ends without any.

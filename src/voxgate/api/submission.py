@@ -44,10 +44,14 @@ class Submission:
         provider: Provider,
         recording: Recording,
         headers: Mapping[str, str],
+        provisional: bool = False,
     ) -> None:
+        """A provisional one leaves nothing in ledger and log, unless `confirm` is called."""
         self._gateway, self._entry, self._owner = gateway, entry, owner
-        self._parsed, self._recording, self._headers = parsed, recording, headers
-        self._provider, self._trace = provider, Trace()
+        self.parsed, self._recording, self._headers = parsed, recording, headers
+        self.provider, self._trace = provider, Trace()
+        self._provisional = provisional
+        self._unrecorded: Job | None = None  # that ended while this was provisional
 
     def submit(self) -> tuple[Hashable, Job]:
         """Return the job for this request and its key: an equal one that exists, or a new one.
@@ -55,11 +59,11 @@ class Submission:
         Raises `BusyError` of every kind, and what `Provider.admit` raises. The recording is closed
         when it is no longer needed.
         """
-        jobs, parsed, recording = self._gateway.jobs, self._parsed, self._recording
+        jobs, parsed, recording = self._gateway.jobs, self.parsed, self._recording
         # The model's own name, not an alias. Another revision or profile may give another text.
-        model = (parsed.model, self._provider.revision, self._provider.profile)
+        model = (parsed.model, self.provider.revision, self.provider.profile)
         # Whether times are wanted makes another text only for a model without them.
-        times = parsed.times or self._provider.capabilities.times == "word"
+        times = parsed.times or self.provider.capabilities.times == "word"
         options = parsed.options, parsed.pcm, parsed.choice, times
         key = (self._owner, model, options, recording.identity)
         if job := jobs.find(key):
@@ -67,25 +71,37 @@ class Submission:
             return key, job
         job = Job(self._entry.id, self._owner, self._trace.spans)
         try:
-            self._provider.admit()  # not for an existing job, which goes on in any case
+            self.provider.admit()  # not for an existing job, which goes on in any case
             jobs.add(key, job, self._transcribe, self._record)
-            self._entry.has_job = True
+            self._entry.has_job = not self._provisional
         except BaseException:
             recording.close()
             raise
         return key, job
 
+    def discard(self) -> None:
+        """Close the recording, instead of `submit`."""
+        self._recording.close()
+
+    async def confirm(self) -> None:
+        """Record the job in ledger and log after all. Raises `LedgerError`."""
+        await self._gateway.ledger.generations.begin(self._generation())
+        self._provisional, self._entry.has_job = False, True
+        if self._unrecorded:
+            await self._record(self._unrecorded)
+
     async def _transcribe(self, job: Job) -> Transcript:
         with closing(self._recording) as recording:
-            await self._gateway.ledger.generations.begin(self._generation())
+            if not self._provisional:
+                await self._gateway.ledger.generations.begin(self._generation())
             return await self._gateway.session.transcribe(
                 await recording.open(self._trace.spans),
-                model=self._provider,
-                options=AcceptedOptions(self._parsed.options),
+                model=self.provider,
+                options=AcceptedOptions(self.parsed.options),
                 name=recording.name or "the recording",
-                pcm=self._parsed.pcm,
-                choice=self._parsed.choice,
-                times=self._parsed.times,
+                pcm=self.parsed.pcm,
+                choice=self.parsed.choice,
+                times=self.parsed.times,
                 tenant=self._owner,
                 trace=self._trace,
                 on_progress=lambda _: job.decoding.set(),
@@ -94,13 +110,16 @@ class Submission:
 
     async def _record(self, job: Job) -> None:
         """Record the outcome. If the ledger fails here, the caller still gets the transcript."""
+        if self._provisional:
+            self._unrecorded = job
+            return
         error, transcript = job.error, job.transcript
         status = error.status if error else 200
         if error:
             self._entry.code = error.code
         sound = f"{transcript.duration:.1f} s of sound " if transcript else ""
         origin = f"from {self._recording.origin} " if self._recording.origin else ""
-        self._entry.write(status, f"{self._parsed.model} {sound}{origin}in {job.seconds:.1f} s")
+        self._entry.write(status, f"{self.parsed.model} {sound}{origin}in {job.seconds:.1f} s")
         try:
             await self._gateway.ledger.generations.finish(
                 job.id,
@@ -121,15 +140,15 @@ class Submission:
         return Generation(
             id=self._entry.id,
             key_hash=self._owner,
-            model=self._parsed.model,
-            revision=self._provider.revision,
-            profile=self._provider.profile,
+            model=self.parsed.model,
+            revision=self.provider.revision,
+            profile=self.provider.profile,
             created_at=datetime.now(UTC),
             user_agent=headers.get("user-agent"),
             http_referer=headers.get("http-referer"),
             app_title=headers.get("x-openrouter-title") or headers.get("x-title"),
-            session_id=self._parsed.session_id or headers.get("x-session-id"),
-            external_user=self._parsed.user,
+            session_id=self.parsed.session_id or headers.get("x-session-id"),
+            external_user=self.parsed.user,
         )
 
     def _attempts(self, status: int) -> list[RecordedAttempt]:

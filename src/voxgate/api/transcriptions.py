@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
 from voxgate.api.auth import caller
-from voxgate.api.body.reader import read_body
-from voxgate.api.dialects.negotiate import negotiate
-from voxgate.api.dialects.parse import parse_request, with_file_of
+from voxgate.api.body.reader import BodyReader
 from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.api.disconnect import left_during_the_body
+from voxgate.api.early_start import EarlyStart
 from voxgate.api.error_responses import error_response
-from voxgate.api.model_card import why_unavailable
-from voxgate.api.recording import RemoteRecording
-from voxgate.api.request_log import RequestEntry
+from voxgate.api.intake import Intake
 from voxgate.api.response import TranscriptionResponse
 from voxgate.api.response_head import ResponseHead
 from voxgate.api.stream import TranscriptStream
-from voxgate.api.submission import Submission
-from voxgate.errors import EngineStartError, VoxgateError
+from voxgate.errors import VoxgateError
 from voxgate.pipeline.trace import StageTimes
 
 if TYPE_CHECKING:
-    from voxgate.api.body.request_body import RequestBody
-    from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.gateway import Gateway
-    from voxgate.api.recording import Recording
     from voxgate.transcript.values import Task
 
 OPENAPI_FORM: dict[str, Any] = {
@@ -114,80 +106,52 @@ async def translate(request: Request) -> Response:
 
 async def _respond(request: Request, task: Task) -> Response:
     gateway: Gateway = request.app.state.gateway
-    entry, start_time, spans = RequestEntry.of(request.scope), time.monotonic(), StageTimes()
-    model = None
+    start_time, spans = time.monotonic(), StageTimes()
+    intake = None
     try:
         key = await caller(request)
         owner = key.hash if key else None
+        intake = Intake(request, task, owner)
+        reader = BodyReader(
+            request.headers,
+            request.stream(),
+            gateway.settings,
+            query=request.scope["query_string"],
+        )
         async with gateway.jobs.uploading(owner):
             with spans.measure("body"):
-                body = await read_body(
-                    request.headers,
-                    request.stream(),
-                    gateway.settings,
-                    query=request.scope["query_string"],
-                )
-            try:
-                accept = request.headers.get("accept", "")
-                parsed = parse_request(body, task, accept=accept)
-                model = parsed.model
-                # Callers must not name folders of this machine.
-                spec = await gateway.session.resolve(model, folders=False)
-                if reason := why_unavailable(spec):
-                    raise EngineStartError(reason, code="no_endpoints")
-                provider = gateway.session.provider(spec)
-                parsed = replace(negotiate(parsed, provider.capabilities), model=provider.name)
-                recording = await _recording(body, parsed, gateway, owner)
-                parsed = with_file_of(parsed, recording)
-            except BaseException:
-                if body.upload:
-                    body.upload.close()
-                raise
-        submission = Submission(
-            gateway,
-            entry=entry,
-            owner=owner,
-            parsed=parsed,
-            provider=provider,
-            recording=recording,
-            headers=request.headers,
-        )
-        job_key, job = submission.submit()
+                early = await EarlyStart.begin(gateway.jobs, intake, reader)
+            if early is None:
+                with spans.measure("body"):
+                    body = await reader.whole()
+                submission = await intake.accept(body)
+        if early is None:
+            job_key, job = submission.submit()
+        else:
+            submission, job_key, job = await early.settle()
     except ClientDisconnect:
         return left_during_the_body(request)
     except VoxgateError as error:
-        return error_response(request, error, model)
-    head = ResponseHead(job, provider, spans, start_time)
+        return error_response(request, error, intake.model if intake else None)
+    parsed = submission.parsed
+    head = ResponseHead(job, submission.provider, spans, start_time)
     if parsed.events:
-        return TranscriptStream(jobs=gateway.jobs, key=job_key, job=job, parsed=parsed, head=head)
+        return TranscriptStream(
+            jobs=gateway.jobs,
+            key=job_key,
+            job=job,
+            parsed=parsed,
+            head=head,
+            rest=early.rest if early else None,
+        )
     return TranscriptionResponse(
         jobs=gateway.jobs,
         key=job_key,
         job=job,
         parsed=parsed,
-        accepts_filler=body.kind == "json",
+        accepts_filler=early is None and body.kind == "json",
         filler_after_s=gateway.settings.filler_after_s,
         user_agent=request.headers.get("user-agent", ""),
         spans=spans,
         head=head,
     )
-
-
-async def _recording(
-    body: RequestBody, parsed: ParsedRequest, gateway: Gateway, owner: str | None
-) -> Recording:
-    """Return the upload, a kept file, or what the job fetches.
-
-    Raises what `FileStore.open_named` and `Fetcher.admit` raise.
-    """
-    if body.upload and not (parsed.file_id or parsed.url):
-        return body.upload
-    kept = await gateway.files.open_named(parsed.file_id, parsed.url, owner)
-    if kept is None:
-        assert parsed.url is not None  # noqa: S101 (`parse_request` raises without any)
-        named: Recording = RemoteRecording(parsed.url, gateway.fetcher)
-    else:
-        named = kept
-    if body.upload:  # without a byte, beside its name
-        body.upload.close()
-    return named

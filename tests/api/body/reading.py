@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from voxgate.api.body.reader import read_body
+from voxgate.api.body.reader import BodyReader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -56,7 +56,7 @@ def read_all(
     headers = {name.replace("_", "-"): value for name, value in more.items()}
     if content_type is not None:
         headers["content-type"] = content_type
-    return asyncio.run(read_body(headers, arriving(cut(body, sizes)), limits, query=query))
+    return asyncio.run(BodyReader(headers, arriving(cut(body, sizes)), limits, query=query).whole())
 
 
 def recording(upload: Upload | None) -> bytes | None:

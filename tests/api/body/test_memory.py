@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voxgate.api.body.reader import read_body
+from voxgate.api.body.reader import BodyReader
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def test_a_large_recording_is_never_in_memory(
     async def measured() -> tuple[RequestBody, int]:
         tracemalloc.start()
         try:
-            received = await read_body({"content-type": content_type}, chunks(), limits)
+            received = await BodyReader({"content-type": content_type}, chunks(), limits).whole()
             return received, tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.api.body.reading import arriving, cut, read_all, recording
 from tests.failures import raises
-from voxgate.api.body.reader import read_body
+from voxgate.api.body.reader import BodyReader
 from voxgate.errors import SpoolFullError, UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_a_length_beyond_the_limit_is_refused_unread(content_type: str, limits: 
     """Not one chunk is asked for: this one would never come."""
     headers = {"content-type": content_type, "content-length": "10000000"}
     with raises("payload_too_large"):
-        asyncio.run(read_body(headers, never(), limits))
+        asyncio.run(BodyReader(headers, never(), limits).whole())
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "1e9", "", "9" * 5000, "\u0661"])
@@ -117,7 +117,7 @@ def test_a_wrong_length(content_type: str, head: bytes, junk: bytes, limits: Set
 def test_a_body_that_stalls(content_type: str | None, head: bytes, limits: Settings) -> None:
     headers = {"content-type": content_type} if content_type else {}
     with raises("request_timeout", match=r"0\.05 s"):
-        asyncio.run(read_body(headers, never(head, b""), limits))
+        asyncio.run(BodyReader(headers, never(head, b""), limits).whole())
 
 
 @pytest.mark.parametrize(("content_type", "head"), [(JSON, JSON_HEAD), (FORM, FORM_HEAD + LONG)])
@@ -132,7 +132,9 @@ def test_a_reader_that_is_cancelled(content_type: str, head: bytes, limits: Sett
             reached.set()
             await asyncio.Event().wait()
 
-        reading = asyncio.create_task(read_body({"content-type": content_type}, chunks(), patient))
+        reading = asyncio.create_task(
+            BodyReader({"content-type": content_type}, chunks(), patient).whole()
+        )
         await reached.wait()
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -151,7 +153,7 @@ def test_a_client_that_disconnects(
         raise error
 
     with pytest.raises(type(error)) as caught:
-        asyncio.run(read_body({"content-type": content_type}, chunks(), limits))
+        asyncio.run(BodyReader({"content-type": content_type}, chunks(), limits).whole())
     assert caught.value is error
 
 
@@ -172,7 +174,9 @@ def test_other_tasks_run_meanwhile(content_type: str, body: bytes, limits: Setti
                 count += 1
 
         counting = asyncio.create_task(count_turns())
-        received = await read_body({"content-type": content_type}, arriving([body]), limits)
+        received = await BodyReader(
+            {"content-type": content_type}, arriving([body]), limits
+        ).whole()
         recording(received.upload)
         counting.cancel()
         return count
@@ -200,7 +204,9 @@ def test_a_full_disk(content_type: str, body: bytes, limits: Settings, tmp_path:
 
 def test_the_caller_closes_the_upload(limits: Settings) -> None:
     body = FORM_HEAD + b"RIFF\r\n--b--"
-    received = asyncio.run(read_body({"content-type": FORM}, arriving(cut(body, [5])), limits))
+    received = asyncio.run(
+        BodyReader({"content-type": FORM}, arriving(cut(body, [5])), limits).whole()
+    )
     assert received.upload is not None
     with received.upload as upload:
         assert upload.file.fileno() > 0

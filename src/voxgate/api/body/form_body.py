@@ -27,7 +27,7 @@ from voxgate.api.body.request_body import (
     text_too_large,
 )
 from voxgate.api.body.strict_json import parse_json
-from voxgate.api.body.upload import UploadWriter
+from voxgate.api.body.upload import ArrivingUpload, BodyBeginning, UploadWriter
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,6 +75,14 @@ class FormBody:
             raise UsageError(
                 f"The body is not the form that its content type says: {_lower(error)}."
             ) from error
+
+    def arriving(self) -> BodyBeginning | None:
+        """Return the fields before the recording, while that comes. See `BodyParser`."""
+        if self._ended or not (self._writer and self._recording):
+            return None
+        part = self._recording
+        upload = ArrivingUpload(self._writer, part.file_name, part.media_type)
+        return BodyBeginning(nest_fields(self._pairs), upload, "form")
 
     def finish(self) -> RequestBody:
         """Return the parsed body. The caller closes the upload."""

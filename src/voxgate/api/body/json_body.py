@@ -41,6 +41,9 @@ class JsonBody:
         """Parse the next bytes."""
         self._scanner.feed(data)
 
+    def arriving(self) -> None:
+        """None: its fields may follow the recording, whose text may still turn out to be none."""
+
     def finish(self) -> RequestBody:
         """Return the parsed body. The caller closes the upload."""
         self._scanner.finish()

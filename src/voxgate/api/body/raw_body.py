@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.api.body.form_fields import nest_fields
 from voxgate.api.body.request_body import RequestBody, recording_too_large
-from voxgate.api.body.upload import UploadWriter
+from voxgate.api.body.upload import ArrivingUpload, BodyBeginning, UploadWriter
 from voxgate.api.body.urlencoded_body import parse_pairs
 from voxgate.file_names import disposition_name
 
@@ -41,6 +41,13 @@ class RawBody:
     def feed(self, data: bytes) -> None:
         """Write the next bytes."""
         self._writer.write(data)
+
+    def arriving(self) -> BodyBeginning | None:
+        """Return the fields of the query, once the recording comes. See `BodyParser`."""
+        if not self._writer.size:
+            return None
+        upload = ArrivingUpload(self._writer, self._name, self._media_type)
+        return BodyBeginning(self._fields, upload, "raw")
 
     def finish(self) -> RequestBody:
         """Return the recording, which the caller closes, with the fields of the query."""

@@ -1,10 +1,9 @@
-"""`read_body`: reads the body of a transcription request, of any kind, in constant memory."""
+"""`BodyReader`: reads the body of a transcription request, of any kind, in constant memory."""
 
 from __future__ import annotations
 
 import asyncio
 import codecs
-from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
 from voxgate.api.body.form_body import FormBody
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from voxgate.api.body.request_body import RequestBody
+    from voxgate.api.body.upload import BodyBeginning
     from voxgate.settings import Settings
 
 _WHITE = b" \t\r\n"  # JSON's white space
@@ -37,6 +37,12 @@ class BodyParser(Protocol):
     def feed(self, data: bytes, /) -> None:
         """Parse the next bytes."""
 
+    def arriving(self) -> BodyBeginning | None:
+        """Return what came before the recording, while that comes. Call it once it is not None.
+
+        None before, for kinds whose recording is not read while it comes, and after its end.
+        """
+
     def finish(self) -> RequestBody:
         """Return the parsed body."""
 
@@ -47,38 +53,84 @@ class BodyParser(Protocol):
         """Free what `finish` has not returned."""
 
 
-async def read_body(
-    headers: Mapping[str, str],
-    chunks: AsyncIterator[bytes],
-    settings: Settings,
-    *,
-    query: bytes = b"",
-) -> RequestBody:
-    """Read a body of the kind that its content type declares. The caller closes the upload.
+class BodyReader:
+    """One body, of the kind that its content type declares. Call `whole` or `close` in any case.
 
-    `headers` has lower case names, or ignores case. `query` has the fields beside a raw recording.
-    Raises `UsageError`, `VoxgateError`
-    (`unsupported_media_type`), `VoxgateError` (`payload_too_large`), `VoxgateError`
-    (`request_timeout`), `SpoolFullError`, and what `chunks` raises. Then, and when it is cancelled,
-    no file stays open.
+    Both coroutines raise `UsageError`, `VoxgateError` (`unsupported_media_type`,
+    `payload_too_large`, `request_timeout`), `SpoolFullError`, and what `chunks` raises. Then, and
+    when they are cancelled, no file stays open.
     """
-    _check_encoding(headers.get("content-encoding", ""))
-    incoming = _Chunks(chunks, settings.body_patience_s)
-    if header := headers.get("content-type", ""):
-        content_type = ContentType.parse(header)
-    else:
-        content_type = await incoming.sniff()
-    with closing(_parser(content_type, headers, query, settings)) as parser:
-        _check_length(headers.get("content-length"), parser)
-        count = 0
-        while chunk := await incoming.next():
-            count += len(chunk)
-            if count > parser.max_bytes:
-                raise parser.too_large()
-            for start in range(0, len(chunk), parser.slice_bytes):
-                parser.feed(chunk[start : start + parser.slice_bytes])
-                await asyncio.sleep(0)
-        return parser.finish()
+
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        chunks: AsyncIterator[bytes],
+        settings: Settings,
+        *,
+        query: bytes = b"",
+    ) -> None:
+        """`headers` has lower case names, or ignores case.
+
+        `query` has the fields beside a raw recording.
+        """
+        self._headers, self._query, self._settings = headers, query, settings
+        self._chunks = _Chunks(chunks, settings.body_patience_s)
+        self._parser: BodyParser | None = None
+        self._count = 0
+
+    async def recording_begins(self) -> BodyBeginning | None:
+        """Read until the recording begins. Return what came before it, and the arriving recording.
+
+        None where the recording is not read while it comes, or is complete already.
+        """
+        try:
+            parser = await self._open()
+            while await self._feed(parser):
+                if found := parser.arriving():
+                    return found
+        except BaseException:
+            self.close()
+            raise
+        return None
+
+    async def whole(self) -> RequestBody:
+        """Read the body to its end. The caller closes the upload."""
+        try:
+            parser = await self._open()
+            while await self._feed(parser):
+                pass
+            return parser.finish()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Free what `whole` has not returned. May be called again."""
+        if self._parser:
+            self._parser.close()
+
+    async def _open(self) -> BodyParser:
+        """Return the parser, which the content type or the first bytes tell."""
+        if self._parser is None:
+            headers = self._headers
+            _check_encoding(headers.get("content-encoding", ""))
+            if header := headers.get("content-type", ""):
+                content_type = ContentType.parse(header)
+            else:
+                content_type = await self._chunks.sniff()
+            self._parser = _parser(content_type, headers, self._query, self._settings)
+            _check_length(headers.get("content-length"), self._parser)
+        return self._parser
+
+    async def _feed(self, parser: BodyParser) -> bool:
+        """Parse the next chunk. Return False at the end."""
+        chunk = await self._chunks.next()
+        self._count += len(chunk)
+        if self._count > parser.max_bytes:
+            raise parser.too_large()
+        for start in range(0, len(chunk), parser.slice_bytes):
+            parser.feed(chunk[start : start + parser.slice_bytes])
+            await asyncio.sleep(0)
+        return bool(chunk)
 
 
 class _Chunks:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import string
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import pybase64
 
@@ -13,6 +14,11 @@ from voxgate.api.body.request_body import Upload, recording_too_large
 from voxgate.audio.spooled_file import SpooledFile
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from voxgate.api.body.request_body import BodyKind
+    from voxgate.audio.arriving import ArrivingFile
+    from voxgate.pipeline.trace import StageTimes
     from voxgate.settings import Settings
 
 
@@ -29,6 +35,50 @@ class UploadWriter(SpooledFile):
         """Return the whole recording, which the caller closes from now on."""
         self.end()
         return Upload(self.file, self.size, self.sha256, name, media_type)
+
+
+class ArrivingUpload:
+    """A recording whose upload goes on: a `Recording` of `voxgate.api.recording`.
+
+    `size` counts what has come until now.
+    """
+
+    origin = None
+
+    def __init__(self, writer: UploadWriter, name: str | None, media_type: str | None) -> None:
+        self.name, self.media_type = name, media_type
+        self._writer = writer
+        self._file: ArrivingFile | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes until now."""
+        return self._writer.size
+
+    @property
+    def identity(self) -> Hashable:
+        """Itself: what follows is unknown."""
+        return self
+
+    async def open(self, _spans: StageTimes) -> ArrivingFile:
+        """Return the recording, which grows. Call it once, before the upload ends."""
+        self._file = self._writer.arriving()
+        return self._file
+
+    def close(self) -> None:
+        """Close the file; the upload goes on. May be called again."""
+        if self._file:
+            self._file.close()
+
+
+@dataclass(slots=True)
+class BodyBeginning:
+    """A `RequestBody` up to its recording, which is still coming."""
+
+    fields: dict[str, Any]
+    upload: ArrivingUpload
+    kind: BodyKind
+    dropped: list[str] = field(default_factory=list)
 
 
 BASE64_ALPHABET = (string.ascii_letters + string.digits + "+/").encode()

@@ -30,6 +30,9 @@ class UrlencodedBody:
         _check_length(self._rest)
         self._add(complete)
 
+    def arriving(self) -> None:
+        """None: there is no recording."""
+
     def finish(self) -> RequestBody:
         """Return the parsed body."""
         self._add([self._rest])

@@ -31,6 +31,7 @@ from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
     from voxgate.api.body.request_body import RequestBody
+    from voxgate.api.body.upload import BodyBeginning
     from voxgate.api.dialects.wire import ResponseFormat
     from voxgate.api.recording import Recording
     from voxgate.transcript.values import Task
@@ -43,7 +44,7 @@ RECORDING_NAMES = {"json": "input_audio.data", "raw": "the body"}
 
 
 def parse_request(
-    body: RequestBody, task: Task = "transcribe", *, accept: str = ""
+    body: RequestBody | BodyBeginning, task: Task = "transcribe", *, accept: str = ""
 ) -> ParsedRequest:
     """Parse the request in a body, for the task of its path. Raises `UsageError` of every kind.
 
@@ -168,7 +169,7 @@ def _format(request: TranscriptionRequest) -> ResponseFormat:
     return request.response_format
 
 
-def _no_recording(body: RequestBody) -> str:
+def _no_recording(body: RequestBody | BodyBeginning) -> str:
     if body.kind == "json":
         return (
             "The request has no recording: 'input_audio' must be an object with 'data', the base64 "
@@ -181,7 +182,9 @@ def _no_recording(body: RequestBody) -> str:
     )
 
 
-def _only_source(body: RequestBody, request: TranscriptionRequest) -> RecordingUrl | None:
+def _only_source(
+    body: RequestBody | BodyBeginning, request: TranscriptionRequest
+) -> RecordingUrl | None:
     """Return the recording's address, or None where the body has the recording or a file's id.
 
     An upload without a byte, beside an address or an id, counts as left out.
@@ -215,7 +218,7 @@ def with_file_of(parsed: ParsedRequest, recording: Recording) -> ParsedRequest:
 
 
 def _is_headerless(
-    body: RequestBody, request: TranscriptionRequest, url: RecordingUrl | None
+    body: RequestBody | BodyBeginning, request: TranscriptionRequest, url: RecordingUrl | None
 ) -> bool:
     """Return whether the format says so; where there is none, whether the file's name does."""
     audio, upload = request.input_audio, body.upload

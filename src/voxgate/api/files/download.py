@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from voxgate.api.disconnect import run_until_disconnect
+from voxgate.api.disconnect import disconnected, run_until_disconnect
 from voxgate.api.files.folder import in_thread
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Download(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send the file; stop when the client disconnects."""
         with self._upload:
-            await run_until_disconnect(self._send(send), receive)
+            await run_until_disconnect(self._send(send), disconnected(receive))
 
     async def _send(self, send: Send) -> None:
         await send(

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from voxgate.api.auth import caller
-from voxgate.api.body.reader import read_body
+from voxgate.api.body.reader import BodyReader
 from voxgate.api.body.request_body import FORM_TYPE, TEXT_BYTES, ContentType
 from voxgate.api.dialects.wire import validated
 from voxgate.api.disconnect import left_during_the_body
@@ -60,7 +60,7 @@ async def upload(request: Request) -> Response:
         )
     try:
         async with gateway.jobs.uploading(owner):
-            body = await read_body(request.headers, request.stream(), gateway.settings)
+            body = await BodyReader(request.headers, request.stream(), gateway.settings).whole()
     except ClientDisconnect:
         return left_during_the_body(request)
     if body.upload is None:

@@ -1,0 +1,132 @@
+"""`EarlyStart`: a stream's job that begins while its recording is still being uploaded.
+
+It begins by the fields before the recording. Fields may follow it in a form: where they change the
+request, the job is begun anew, or fails if some of its text has been sent. Nothing is sent, and
+nothing recorded, before the first text is there or the upload is whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+
+from voxgate.api.job import AbandonedError
+from voxgate.errors import UsageError, VoxgateError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from voxgate.api.body.reader import BodyReader
+    from voxgate.api.body.request_body import RequestBody
+    from voxgate.api.intake import Intake
+    from voxgate.api.job import Job
+    from voxgate.api.jobs import Jobs
+    from voxgate.api.submission import Submission
+
+TOO_LATE = UsageError(
+    "A field that came after the recording changes the request, of which some text has been sent. "
+    "Where 'stream' is true, send every field before 'file'."
+)
+
+
+HANDOVER_S = 1.0
+"""How long the job goes on before its response waits for it."""
+
+
+class EarlyStart:
+    """One request's job. Await `begin`, then `settle`, then `rest`."""
+
+    def __init__(
+        self, jobs: Jobs, intake: Intake, reader: BodyReader, submission: Submission
+    ) -> None:
+        self._jobs, self._intake, self._reader = jobs, intake, reader
+        self._submission = submission
+        self._upload: asyncio.Task[RequestBody] | None = None
+        self._settled = False  # whether the job is that of all fields
+
+    @classmethod
+    async def begin(cls, jobs: Jobs, intake: Intake, reader: BodyReader) -> EarlyStart | None:
+        """Read the body up to its recording. None where its job cannot begin with that.
+
+        Raises what `BodyReader.recording_begins` raises.
+        """
+        body = await reader.recording_begins()
+        if body is None or jobs.early_starts.locked():
+            return None
+        try:
+            submission = await intake.accept(body, provisional=True)
+        except VoxgateError:
+            return None  # a later field may mend it; the whole body has the same error if none does
+        if submission.parsed.events is None:
+            return None
+        return cls(jobs, intake, reader, submission)
+
+    async def settle(self) -> tuple[Submission, Hashable, Job]:
+        """Start the job. Return it when it has text, or another one when all fields are known.
+
+        Raises what `Intake.accept`, `Submission.submit` and `BodyReader.whole` raise.
+        """
+        key, job = self._submission.submit()
+        await self._jobs.early_starts.acquire()
+        self._upload = asyncio.create_task(self._reader.whole())
+        self._upload.add_done_callback(lambda _: self._jobs.early_starts.release())
+        try:
+            with self._jobs.waiting(key, job, linger_s=HANDOVER_S):
+                await self._first_news(job, self._upload)
+                if self._upload.done():
+                    self._settled = True
+                    if changed := await self._changed():
+                        job.cancel(AbandonedError("The recording was followed by other fields."))
+                        await job.done.wait()
+                        return changed, *changed.submit()
+                await self._submission.confirm()
+                return self._submission, key, job
+        except BaseException:
+            job.cancel(AbandonedError("The upload was not completed."))
+            self._upload.cancel()
+            raise
+
+    async def rest(self) -> VoxgateError | None:
+        """Wait for the rest of the upload. Return its error, or that of a field that came too late.
+
+        Cancelling it ends the upload.
+        """
+        if self._settled:
+            return None
+        try:
+            changed = await self._changed()
+        except ClientDisconnect:
+            return None  # who reads the connection next is told so as well
+        except VoxgateError as error:
+            return error
+        if changed:
+            changed.discard()
+            return TOO_LATE
+        return None
+
+    async def _changed(self) -> Submission | None:
+        """Return the request with all its fields, if it is another one than the job's."""
+        assert self._upload is not None  # noqa: S101 (see `settle`)
+        whole = await self._intake.accept(await self._upload)
+        if whole.parsed != self._submission.parsed:
+            return whole
+        whole.discard()
+        return None
+
+    @staticmethod
+    async def _first_news(job: Job, upload: asyncio.Task[RequestBody]) -> None:
+        """Wait for the first text or the upload's end.
+
+        A job that fails may do so for want of a field. Raises errors that no field can mend.
+        """
+        text = asyncio.create_task(job.more(0))
+        try:
+            await asyncio.wait({text, upload}, return_when=asyncio.FIRST_COMPLETED)
+            if job.error and job.error.retryable:
+                raise job.error
+            if not job.segments:
+                await asyncio.wait({upload})
+        finally:
+            text.cancel()

@@ -1,0 +1,90 @@
+"""`Intake`: from the body of one request to what can be submitted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from voxgate.api.dialects.negotiate import negotiate
+from voxgate.api.dialects.parse import parse_request, with_file_of
+from voxgate.api.model_card import why_unavailable
+from voxgate.api.recording import RemoteRecording
+from voxgate.api.request_log import RequestEntry
+from voxgate.api.submission import Submission
+from voxgate.errors import EngineStartError
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+    from voxgate.api.body.request_body import RequestBody
+    from voxgate.api.body.upload import BodyBeginning
+    from voxgate.api.dialects.negotiate import ParsedRequest
+    from voxgate.api.gateway import Gateway
+    from voxgate.api.recording import Recording
+    from voxgate.transcript.values import Task
+
+
+class Intake:
+    """One request, apart from its body. `model` is the one that the body names, for errors."""
+
+    def __init__(self, request: Request, task: Task, owner: str | None) -> None:
+        self._gateway: Gateway = request.app.state.gateway
+        self._entry = RequestEntry.of(request.scope)
+        self._headers, self._task, self._owner = request.headers, task, owner
+        self.model: str | None = None
+
+    async def accept(
+        self, body: RequestBody | BodyBeginning, *, provisional: bool = False
+    ) -> Submission:
+        """Check the request whole, and find its model. The submission closes the recording.
+
+        Raises every `VoxgateError` for a request that is refused, after closing the upload.
+        """
+        try:
+            return await self._accept(body, provisional=provisional)
+        except BaseException:
+            if body.upload:
+                body.upload.close()
+            raise
+
+    async def _accept(self, body: RequestBody | BodyBeginning, *, provisional: bool) -> Submission:
+        session = self._gateway.session
+        accept = self._headers.get("accept", "")
+        parsed = parse_request(body, self._task, accept=accept)
+        self.model = parsed.model
+        # Callers must not name folders of this machine.
+        spec = await session.resolve(parsed.model, folders=False)
+        if reason := why_unavailable(spec):
+            raise EngineStartError(reason, code="no_endpoints")
+        provider = session.provider(spec)
+        parsed = replace(negotiate(parsed, provider.capabilities), model=provider.name)
+        recording = await self._recording(body, parsed)
+        return Submission(
+            self._gateway,
+            entry=self._entry,
+            owner=self._owner,
+            parsed=with_file_of(parsed, recording),
+            provider=provider,
+            recording=recording,
+            headers=self._headers,
+            provisional=provisional,
+        )
+
+    async def _recording(
+        self, body: RequestBody | BodyBeginning, parsed: ParsedRequest
+    ) -> Recording:
+        """Return the upload, a kept file, or what the job fetches.
+
+        Raises what `FileStore.open_named` and `Fetcher.admit` raise.
+        """
+        if body.upload and not (parsed.file_id or parsed.url):
+            return body.upload
+        kept = await self._gateway.files.open_named(parsed.file_id, parsed.url, self._owner)
+        if kept is None:
+            assert parsed.url is not None  # noqa: S101 (`parse_request` raises without any)
+            named: Recording = RemoteRecording(parsed.url, self._gateway.fetcher)
+        else:
+            named = kept
+        if body.upload:  # without a byte, beside its name
+            body.upload.close()
+        return named
