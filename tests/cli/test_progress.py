@@ -21,6 +21,44 @@ def test_a_speed_needs_two_updates() -> None:
     assert speed.line().endswith(" left")
 
 
+class Clock:
+    """Seconds that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_is_left_follows_from_all_the_time_since_the_model_began() -> None:
+    """Windows of 60 s that take 30 s together: the estimate never falls below the truth."""
+    clock = Clock()
+    speed = TranscriptionSpeed(clock=clock)
+    speed.update(JobProgress(0.0, 240.0))
+    clock.now = 30.0
+    speed.update(JobProgress(60.0, 240.0))
+    assert speed.line() == "1:00 of 4:00, 2.0 x, 1:30 left"
+    clock.now = 45.0  # nothing was done since
+    assert speed.line() == "1:00 of 4:00, 1.3 x, 2:15 left"
+    clock.now = 60.0
+    speed.update(JobProgress(120.0, 240.0))
+    assert speed.line() == "2:00 of 4:00, 2.0 x, 1:00 left"
+    clock.now = 118.6
+    speed.update(JobProgress(237.2, 240.0))
+    assert speed.line() == "3:57 of 4:00, 2.0 x, 0:02 left"  # 1.4 s: not 0:00
+
+
+def test_nothing_is_left_to_say_at_the_end_or_beyond_what_the_header_states() -> None:
+    clock = Clock()
+    speed = TranscriptionSpeed(clock=clock)
+    speed.update(JobProgress(0.0, 60.0))
+    clock.now = 20.0
+    speed.update(JobProgress(60.0, 60.0))
+    assert speed.line() == "1:00 of 1:00, 3.0 x, finishing"
+    speed.update(JobProgress(80.0, 60.0))
+    assert speed.line() == "1:20, 4.0 x real time"
+
+
 def test_before_there_is_a_speed_the_phase_and_its_time_are_shown() -> None:
     speed = TranscriptionSpeed()
     assert speed.line() == "starting 0:00"

@@ -15,7 +15,7 @@ from tests.engine.material import (
     noise,
     voice_note,
 )
-from tests.whisper.hearing import backend, done, recognised, segments, text
+from tests.whisper.hearing import backend, done, recognised, requests, segments, text
 from voxgate.engine.queue import WindowRequest
 from voxgate.errors import UsageError
 from voxgate.models.catalogue import BUILT_IN_MODELS, DEFAULT_MODEL
@@ -49,6 +49,15 @@ def test_windows_in_one_group_say_what_each_says_alone() -> None:
     windows = [voice_note(), bytes(SECOND), voice_note()[: 5 * SECOND], noise(3)]
     together = [text(events) for events in recognised(*windows)]
     assert together == [text(recognised(window)[0]) for window in windows]
+
+
+def test_a_window_is_done_when_its_text_is_while_others_are_decoded() -> None:
+    options = [Options(beam_size=1), Options(beam_size=2)]  # one call of the model for each
+    first, second = requests(voice_note(), voice_note(), options=options)
+    calls = list(backend().recognise([first, second]))
+    whole = Progress(len(voice_note()) / SECOND)
+    ended = calls.index((first, whole))
+    assert calls.index((second, whole)) > calls.index(None, ended)
 
 
 @pytest.mark.parametrize("seconds", [0, 0.0001, 0.02, 0.1, 1, 30])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from tests.engine.material import DEADLINE_S
 from tests.failures import raises
 from tests.scripted import Scripted
 from tests.sounds import RATE, encode, sample
@@ -161,6 +162,23 @@ async def test_progress_grows_to_the_whole(decoders: DecoderPool) -> None:
     phases = [phase for phase, _ in groupby(status.phase for status in seen)]
     assert phases == ["decoding", "loading", "recognising"]
     assert seen[-1] == JobProgress(len(FOUR) / RATE, len(FOUR) / RATE)
+
+
+async def test_progress_counts_later_windows_that_are_done_first(decoders: DecoderPool) -> None:
+    seen: list[float] = []
+    others_done = asyncio.Event()
+
+    def on_progress(status: JobProgress) -> None:
+        seen.append(status.done_s)
+        if status.phase == "recognising" and status.done_s > 0.7 * len(FOUR) / RATE:
+            others_done.set()
+
+    provider = Scripted(
+        concurrency=4, gate=lambda number: others_done.wait() if number == 0 else None
+    )
+    async with asyncio.timeout(DEADLINE_S):  # the first window waits for the position
+        await run(encode(FOUR, "x.wav"), provider, decoders, Settings(), on_progress=on_progress)
+    assert seen == sorted(seen)
 
 
 async def test_the_first_window_starts_before_the_end_is_there(decoders: DecoderPool) -> None:

@@ -24,17 +24,23 @@ def recognised(
     *windows: bytes, options: Options | Sequence[Options] | None = None
 ) -> list[list[Event]]:
     """Return the events of windows that are recognised in a group, with options of all or each."""
+    asked = requests(*windows, options=options)
+    events: list[list[Event]] = [[] for _ in asked]
+    for found in backend().recognise(asked):
+        if found is not None:
+            events[asked.index(found[0])].append(found[1])
+    return events
+
+
+def requests(
+    *windows: bytes, options: Options | Sequence[Options] | None = None
+) -> list[WindowRequest]:
     if options is None or isinstance(options, Options):
         options = [options or Options()] * len(windows)
-    requests = [
+    return [
         WindowRequest(pcm16, each, lambda _: None, lambda _: None)
         for pcm16, each in zip(windows, options, strict=True)
     ]
-    events: list[list[Event]] = [[] for _ in requests]
-    for found in backend().recognise(requests):
-        if found is not None:
-            events[requests.index(found[0])].append(found[1])
-    return events
 
 
 def segments(events: Sequence[Event]) -> list[Segment]:

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 (rich is imported for terminals only)
 from __future__ import annotations
 
+import math
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,20 +25,20 @@ PHASES = {"loading": "loading the model"}
 class TranscriptionSpeed:
     """The state of one recording, and its speed since the model began, without start-up."""
 
-    def __init__(self, phase: str = "starting") -> None:
+    def __init__(
+        self, phase: str = "starting", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`phase` is what a recording waits for before its first progress."""
-        self._phase, self._phase_began = phase, time.monotonic()
-        self._moved = self._phase_began  # when the position last changed
+        self._clock = clock
+        self._phase, self._phase_began = phase, clock()
         self._first: tuple[float, float] | None = None  # seconds of sound, clock
         self._status: JobProgress | None = None
         self.sound_s = 0.0  # recognised since the model began
-        self.wall_s = 0.0  # elapsed since the model began
+        self.wall_s = 0.0  # from when the model began to the last progress
 
     def update(self, status: JobProgress) -> None:
         """Record how much of the recording is done now."""
-        now = time.monotonic()
-        if self._status is None or status.done_s > self._status.done_s:
-            self._moved = now
+        now = self._clock()
         self._status = status
         if status.phase != self._phase:
             self._phase, self._phase_began = status.phase, now
@@ -49,25 +50,29 @@ class TranscriptionSpeed:
 
     @property
     def times_real_time(self) -> float | None:
-        """Seconds of sound per second; None until it is known."""
-        return self.sound_s / self.wall_s if self.sound_s > 0 and self.wall_s > 0 else None
+        """Seconds of sound per second until now; None until it is known.
+
+        It falls while the position stands still: a model may recognise several windows together.
+        """
+        wall_s = self._clock() - self._first[1] if self._first else 0.0
+        return self.sound_s / wall_s if self.sound_s > 0 and wall_s > 0 else None
 
     def line(self) -> str:
-        """Return the position, the speed and the remaining time.
+        """Return the position, the speed and the remaining time, by the speed until now.
 
         Before a speed is known, it is the phase and its time: a position would not move.
         """
         speed, status = self.times_real_time, self._status
         if status is None or speed is None:
-            waited = format_clock(time.monotonic() - self._phase_began)
+            waited = format_clock(self._clock() - self._phase_began)
             return f"{PHASES.get(self._phase, self._phase)} {waited}"
         position, total_s = format_clock(status.done_s), status.total_s
-        if total_s is None:
+        if total_s is None or status.done_s > total_s:  # a header may state too little
             return f"{position}, {speed:.1f} x real time"
-        # A batch of windows may take minutes: the time that is left runs on meanwhile.
-        left_s = max(0.0, total_s - status.done_s) / speed - (time.monotonic() - self._moved)
-        left = format_clock(max(0.0, left_s))
-        return f"{position} of {format_clock(total_s)}, {speed:.1f} x, {left} left"
+        line = f"{position} of {format_clock(total_s)}, {speed:.1f} x"
+        if status.done_s == total_s:  # some windows may be recognised once more
+            return f"{line}, finishing"
+        return f"{line}, {format_clock(math.ceil((total_s - status.done_s) / speed))} left"
 
 
 class SpeedSummary:

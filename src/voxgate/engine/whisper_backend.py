@@ -84,7 +84,8 @@ class WhisperBackend:
         self, requests: Sequence[WindowRequest], encoded: Encoded
     ) -> Generator[tuple[WindowRequest, Event] | None, None, None]:
         options = [_decoding_options(request.options) for request in requests]
-        windows = yield from decode_windows(self._model, encoded, options)
+        decoding = decode_windows(self._model, encoded, options)
+        windows = yield from _with_progress(requests, decoding)
         for index, (request, window) in enumerate(zip(requests, windows, strict=True)):
             segments = list[Segment]()
             if window.tokens and not request.cancelled:
@@ -128,6 +129,22 @@ class WhisperBackend:
                 for segment in divide_words(words):
                     yield request, segment
             yield request, Done(language)
+
+
+def _with_progress(
+    requests: Sequence[WindowRequest],
+    decoding: Generator[Sequence[int] | None, None, list[DecodedWindow]],
+) -> Generator[tuple[WindowRequest, Event] | None, None, list[DecodedWindow]]:
+    """Yield that a window is done when its text is trusted, while others are decoded again."""
+    while True:
+        try:
+            trusted = next(decoding)
+        except StopIteration as end:
+            windows: list[DecodedWindow] = end.value
+            return windows
+        yield None
+        for index in trusted or ():
+            yield requests[index], Progress(_seconds(requests[index].pcm16))
 
 
 def _decoding(window: DecodedWindow) -> Decoding:

@@ -15,6 +15,7 @@ from voxgate.pipeline.alignment import RecordingAligner
 from voxgate.pipeline.budget import OptionBudget, draw_seed
 from voxgate.pipeline.final_segments import FinalSegments
 from voxgate.pipeline.loops import trusted
+from voxgate.pipeline.position import Position
 from voxgate.pipeline.recogniser import WindowRecogniser
 from voxgate.pipeline.recording import RecordingSound
 from voxgate.pipeline.review import untranscribed_notice
@@ -121,7 +122,7 @@ class TranscriptionJob:
         limit = 1 if self._budget.ordered else provider.capabilities.concurrency
         self._slots = asyncio.Semaphore(limit)
         self._phase: JobPhase = "decoding"
-        self._unfinished: dict[int, float] = {}  # window index -> time up to which it is done, s
+        self._position = Position()
         self._texts: dict[int, WindowText] = {}  # window index -> its text, the newest
         self._strays: dict[int, Notice] = {}  # window index -> that its language was changed
         self._orders = defaultdict[int, WindowOrder](WindowOrder)  # by channel
@@ -145,7 +146,7 @@ class TranscriptionJob:
             return await asyncio.to_thread(self._join)
 
     def _begin(self, window: Window) -> None:
-        self._unfinished[window.index] = window.start_s
+        self._position.expect(window)
         self._orders[window.channel].expect(window)
         if self._phase == "decoding":
             self._phase = "loading"
@@ -161,7 +162,7 @@ class TranscriptionJob:
                 self._orders[window.channel].settle(window.index, None)
             else:
                 await self._add_text(window)
-        del self._unfinished[window.index]
+        self._position.finish(window)
         self._phase = "recognising"
         self._report()
         self._advance()
@@ -201,10 +202,8 @@ class TranscriptionJob:
     def _window_progress(self, window: Window) -> Callable[[float], None]:
         def on_progress(seconds: float) -> None:
             self._phase = "recognising"
-            if window.index in self._unfinished:
-                done_s = window.start_s + seconds  # less, when a part is recognised once more
-                self._unfinished[window.index] = max(self._unfinished[window.index], done_s)
-                self._report()
+            self._position.move(window, seconds)
+            self._report()
 
         return on_progress
 
@@ -227,7 +226,7 @@ class TranscriptionJob:
             frontiers,
             self._sound.seconds,
             end=self._budget.end,
-            ended=self._budget.spent or (self._sound.divided and not self._unfinished),
+            ended=self._budget.spent or (self._sound.divided and not self._position.unfinished),
         )
         if given:
             self._on_final(FinalPiece(given, self._language))
@@ -244,9 +243,9 @@ class TranscriptionJob:
         self._advance()
 
     def _report(self) -> None:
-        """Report the progress: everything before the earliest unfinished window is done."""
-        decoding = self._phase == "decoding"  # whether there was speech until now is not known
-        done_s = 0.0 if decoding else min(self._unfinished.values(), default=self._sound.seconds)
+        done_s = 0.0
+        if self._phase != "decoding":  # until then it is not known whether anybody spoke
+            done_s = self._position.seconds(self._sound.divided_s)
         self._on_progress(JobProgress(done_s, self._sound.total_s, self._phase))
 
     def _join(self) -> Transcript:

@@ -76,6 +76,13 @@ class RecordingSound:
             return {}
         return {number: channel.next_start_s for number, channel in self._channels.items()}
 
+    @property
+    def divided_s(self) -> dict[int, float]:
+        """For each channel, the time before which all speech is in windows that were yielded."""
+        if self.divided:
+            return dict.fromkeys(self._channels, self.seconds)
+        return self.next_starts_s
+
     def audio(self, window: Window) -> Audio:
         """Return the sound of a window."""
         return self._channels[window.channel].audio(window)

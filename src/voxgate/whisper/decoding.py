@@ -64,8 +64,11 @@ class DecodedWindow:
 
 def decode_windows(
     model: Whisper, encoded: Encoded, options: Sequence[DecodingOptions]
-) -> Generator[None, None, list[DecodedWindow]]:
-    """Decode the windows of a batch; yield after each call of the model, return the texts."""
+) -> Generator[Sequence[int] | None, None, list[DecodedWindow]]:
+    """Decode the windows of a batch, and return the texts.
+
+    Yield after each call of the model; after one that decodes, the windows whose text is trusted.
+    """
     languages = yield from detect_unknown(model, encoded, [each.language for each in options])
     contexts = [build_context(model.tokenizer(), o.vocabulary, o.prompt) for o in options]
     prompts = [
@@ -77,7 +80,7 @@ def decode_windows(
     for index, (each, context) in enumerate(zip(options, contexts, strict=True)):
         if not best[index].silent and context.is_echoed_by(best[index].text):
             alone = _decode_without_context(model, encoded[index], each, languages[index][0])
-            yield
+            yield None
             if alone.silent or _says_more(alone, best[index]):
                 best[index] = alone
     return [
@@ -91,7 +94,7 @@ def _attempts(
     encoded: Encoded,
     options: Sequence[DecodingOptions],
     prompts: Sequence[Sequence[int]],
-) -> Generator[None, None, list[list[_Attempt]]]:
+) -> Generator[Sequence[int], None, list[list[_Attempt]]]:
     """Return the attempts at each window: at one temperature after another, up to a good one."""
     attempts: list[list[_Attempt]] = [[] for _ in options]
     for temperature in sorted({*TEMPERATURES, *(each.temperature for each in options)}):
@@ -105,7 +108,7 @@ def _attempts(
             )
             for index, hypothesis in zip(group, found, strict=True):
                 attempts[index].append(_assess(model, hypothesis, temperature))
-            yield
+            yield [index for index in group if not attempts[index][-1].doubt]
     return attempts
 
 
