@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pty
+import re
 import subprocess
 import sys
 import tempfile
@@ -144,6 +145,11 @@ def write_wav(path: Path, samples: Pcm) -> Path:
         file.setframerate(RATE)
         file.writeframes(samples.astype("<i2").tobytes())
     return path
+
+
+def without_times(text: str) -> str:
+    """Return a summary without how much sound there was, and how long it took."""
+    return re.sub(r"; [\d:]+ of sound in [\d:]+\.", ".", text)
 
 
 def drop_permission_override() -> None:

@@ -16,6 +16,7 @@ from tests.cli.command import (
     clip,
     drop_permission_override,
     isolated_cli,
+    without_times,
     write_wav,
 )
 from tests.sounds import SAMPLE, Pcm, encode, picture_only
@@ -26,12 +27,21 @@ from voxgate.transcript.formats import WRITERS
 
 def test_only_the_words_go_to_standard_output(cli: CliRunner) -> None:
     done = cli.run("transcribe", SAMPLE)
-    assert done.returncode == 0
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 4  # sentences
     assert CLIP_WORDS in done.stdout
-    (line,) = done.stderr.splitlines()
-    assert "Systran/faster-whisper-base is used" in line
-    assert "`voxgate models pull mistralai/Voxtral-Mini-3B-2507`" in line
+
+
+def test_the_built_in_model_is_named_when_it_is_first_used_and_no_mistake_was_made(
+    empty_cli: CliRunner, spoken: Pcm
+) -> None:
+    write_wav(empty_cli.folder / "note.wav", spoken)
+    (missing,) = empty_cli.run("transcribe", "gone.wav").stderr.splitlines()
+    assert "no file at gone.wav" in missing
+    (line,) = empty_cli.run("transcribe", "note.wav").stderr.splitlines()
+    assert line == "voxgate: Systran/faster-whisper-base is used; `voxgate models` lists others."
+    assert len(line) <= 80
+    assert empty_cli.run("transcribe", "note.wav").stderr == ""
 
 
 def test_figures_follow_the_transcript_and_a_named_model_needs_no_notice(
@@ -61,7 +71,7 @@ def test_a_terminal_shows_progress(cli: CliRunner, spoken: Pcm) -> None:
     assert "note.wav" in shown
     assert "starting 0:00" in shown
     assert "loading the model 0:00" in shown
-    assert re.search(r"0:0\d of 0:0\d, \d+\.\d x, 0:00 left", shown)
+    assert re.search(r"0:02 of 0:02, \d+\.\d x, finishing", shown)
     assert CLIP_WORDS not in shown
 
 
@@ -126,7 +136,7 @@ def test_each_failure_is_one_line(folder: Folder) -> None:
     *errors, unread, summary = folder.errors
     assert len(errors) == 5, errors
     assert "tape.pcm was not read" in unread
-    assert summary == "voxgate: 6 recordings: 2 transcribed, 4 failed."
+    assert without_times(summary) == "voxgate: 6 recordings: 2 transcribed, 4 failed."
     for name in ("empty", "no-such.wav", "film.mp4", "broken.wav", "locked.wav"):
         (line,) = (line for line in errors if name in line)
         assert line.startswith("voxgate: ")
@@ -146,7 +156,7 @@ def test_several_recordings_are_printed_under_their_names(cli: CliRunner, spoken
     gone, silent, summary = done.stderr.splitlines()
     assert "gone.wav" in gone
     assert "no words" in silent
-    assert summary == "voxgate: 3 recordings: 2 transcribed, 1 failed."
+    assert without_times(summary) == "voxgate: 3 recordings: 2 transcribed, 1 failed."
 
 
 def test_a_name_cannot_send_control_characters_to_the_terminal(cli: CliRunner, spoken: Pcm) -> None:
@@ -164,9 +174,9 @@ def test_a_name_cannot_send_control_characters_to_the_terminal(cli: CliRunner, s
     line, summary = done.stderr.splitlines()
     assert line.startswith("voxgate: ")
     assert f"no{escaped}" in line
-    assert summary == "voxgate: 3 recordings: 2 transcribed, 1 failed."
+    assert without_times(summary) == "voxgate: 3 recordings: 2 transcribed, 1 failed."
     _, _, screen = cli.run_on_terminal("transcribe", *MODEL, evil, "-o", "out")
-    assert f"{escaped[:19]}… " in screen  # the progress cuts it
+    assert f"{escaped[:23]}… " in screen  # the progress cuts it
     assert f"wrote out/{escaped.removesuffix('.wav')}" in screen
     assert "all is well\u202e" not in screen
     assert "\x1b[2J" not in screen
@@ -185,6 +195,23 @@ def test_standard_input_goes_to_a_file_of_that_name(cli: CliRunner, spoken: Pcm)
     assert CLIP_WORDS in (cli.folder / "out" / "stdin.txt").read_text()
 
 
+def test_a_terminal_shows_the_place_in_the_call_and_repeats_the_failures_at_the_end(
+    cli: CliRunner, spoken: Pcm
+) -> None:
+    write_wav(cli.folder / "a.wav", spoken)
+    write_wav(cli.folder / "c.wav", spoken)
+    call = ("transcribe", *MODEL, "a.wav", "gone.wav", "c.wav", "-o", "out")
+    code, _, screen = cli.run_on_terminal(*call)
+    assert code == 1
+    assert "1 of 3 a.wav" in screen
+    assert "3 of 3 c.wav" in screen
+    *_, summary, failure = screen.splitlines()
+    assert re.fullmatch(
+        r"voxgate: 3 recordings: 2 transcribed, 1 failed; 0:05 of sound in \d+:\d\d\.", summary
+    )
+    assert failure.startswith("voxgate: failed: There is no file at gone.wav.")
+
+
 def test_a_second_run_skips_what_is_there(cli: CliRunner, spoken: Pcm) -> None:
     write_wav(cli.folder / "given" / "a.wav", spoken)
     first = cli.run("transcribe", *MODEL, "given", "-o", "out", "--name-language")
@@ -195,7 +222,7 @@ def test_a_second_run_skips_what_is_there(cli: CliRunner, spoken: Pcm) -> None:
     options = ("-o", "out", "--name-language", "--skip-existing", "--no-recursive")
     second = cli.run("transcribe", *MODEL, "given", "given/below/b.wav", *options)
     assert (second.returncode, second.stdout) == (0, "")
-    assert second.stderr == "voxgate: 2 recordings: 1 transcribed, 1 skipped.\n"
+    assert without_times(second.stderr) == "voxgate: 2 recordings: 1 transcribed, 1 skipped.\n"
     assert written.stat() == before
     assert (cli.folder / "out" / "b.en.txt").exists()
     third = cli.run("transcribe", *MODEL, "given/a.wav", *options)

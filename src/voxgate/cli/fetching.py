@@ -30,10 +30,11 @@ def check_addresses(recordings: Iterable[InputRecording], settings: Settings) ->
 
 @asynccontextmanager
 async def opened_input(
-    recording: InputRecording, settings: Settings
+    recording: InputRecording, settings: Settings, place: str = ""
 ) -> AsyncIterator[InputRecording]:
     """Yield the recording, fetched if it has an address: then its name is known, and its hash.
 
+    `place` is that of the recording in the call, which a terminal shows before its name.
     Raises what `Fetcher.fetch` raises.
     """
     if not isinstance(recording.source, str):
@@ -42,7 +43,7 @@ async def opened_input(
     from voxgate.remote.recording_url import RecordingUrl
 
     url = RecordingUrl.parse(recording.source)
-    with _progress_bar(recording.name) as on_bytes:
+    with _progress_bar(place, recording.name) as on_bytes:
         fetched = await _fetcher(recording, settings).fetch(url, on_bytes)
     with fetched:
         fetched.file.seek(0)
@@ -64,12 +65,12 @@ def _fetcher(recording: InputRecording, settings: Settings) -> Fetcher:
 
 
 @contextmanager
-def _progress_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
+def _progress_bar(place: str, name: str) -> Iterator[Callable[[int, int | None], None]]:
     """Yield a callback that draws the bytes so far, and all of them, on a terminal."""
     if not has_terminal():
         yield lambda _done, _total: None
         return
 
     with byte_bar() as bar:
-        task = bar.add_task(f"fetching {printable(name)}", total=None)
+        task = bar.add_task(f"{place}fetching {printable(name)}", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from voxgate.pipeline.job import JobProgress
 
-NAME_WIDTH = 20  # leaves room for the bar and the line in 80 columns
+NAME_WIDTH, BAR_WIDTH = 24, 10  # with the line of a recording of hours in 80 columns
 
 PHASES = {"loading": "loading the model"}
 """How phases are written, where not by their names."""
@@ -76,7 +76,7 @@ class TranscriptionSpeed:
 
 
 class SpeedSummary:
-    """The speed of all recordings of a call, for `--figures`."""
+    """How much sound the recordings of a call have, and how fast they were transcribed."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -87,6 +87,11 @@ class SpeedSummary:
         self._sound_s += duration_s
         self._recognised_s += speed.sound_s
         self._recognising_s += speed.wall_s
+
+    def totals(self) -> str:
+        """Return how much sound was transcribed, and in what time."""
+        elapsed = format_clock(time.monotonic() - self._started)
+        return f"{format_clock(self._sound_s)} of sound in {elapsed}"
 
     def sentence(self) -> str:
         """Return the speed of the whole command, and of recognition without its start-up."""
@@ -108,8 +113,13 @@ def format_clock(seconds: float) -> str:
 
 
 @contextmanager
-def progress_line(name: str, speed: TranscriptionSpeed) -> Iterator[Callable[[JobProgress], None]]:
-    """Yield the callback for every `JobProgress`, which draws a progress line on a terminal."""
+def progress_line(
+    name: str, speed: TranscriptionSpeed, place: str = ""
+) -> Iterator[Callable[[JobProgress], None]]:
+    """Yield the callback for every `JobProgress`, which draws a progress line on a terminal.
+
+    `place` is that of the recording in the call, which stands before its name.
+    """
     if not has_terminal():
         yield speed.update
         return
@@ -132,12 +142,12 @@ def progress_line(name: str, speed: TranscriptionSpeed) -> Iterator[Callable[[Jo
             markup=False,
             table_column=Column(no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH),
         ),
-        BarColumn(bar_width=14),
+        BarColumn(bar_width=BAR_WIDTH),
         LineColumn(),
         console=Console(stderr=True),
         transient=True,
     ) as progress:
-        task = progress.add_task(printable(Path(name).name or name), total=None)
+        task = progress.add_task(place + printable(Path(name).name or name), total=None)
 
         def on_progress(status: JobProgress) -> None:
             speed.update(status)

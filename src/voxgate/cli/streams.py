@@ -100,8 +100,13 @@ def folded(text: str, width: int, indent: str = "  ") -> str:
 
 
 def print_error(error: VoxgateError, name: str = "") -> None:
-    """Print an error, with the recording's name unless the sentence contains it."""
-    print_message(error.sentence if name in error.sentence else f"{name}: {error.sentence}")
+    """Print an error, with the recording's name."""
+    print_message(with_name(error, name))
+
+
+def with_name(error: VoxgateError, name: str) -> str:
+    """Return the error's sentence, after the recording's name unless that is in it."""
+    return error.sentence if name in error.sentence else f"{name}: {error.sentence}"
 
 
 def has_terminal() -> bool:

@@ -230,7 +230,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     """
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.cli import signals
-    from voxgate.cli.backend import BatchRun
+    from voxgate.cli.batch import BatchRun
     from voxgate.cli.fetching import check_addresses
     from voxgate.cli.inputs import collect_inputs
     from voxgate.cli.output_folder import FolderOptions
@@ -276,7 +276,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     for sentence in unread:
         print_message(sentence)
     if len(found) > 1 or batch.skipped:
-        print_message(batch.summary())
+        batch.print_summary()
     if figures:
         print_message(batch.speed.sentence())
     if errors or not complete:

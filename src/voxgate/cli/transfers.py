@@ -104,8 +104,9 @@ def import_command(
 
 
 def print_installed(verb: str, record: ModelRecord) -> None:
-    """Print what was installed, and the memory that it will take."""
+    """Print what was installed, the memory that it will take, and whether it is the default."""
     from voxgate.hardware.memory import format_bytes
+    from voxgate.models.available import AvailableModels
 
     weights = format_bytes(record.memory_bytes)
     memory = f"loaded as it is stored, {weights} of memory; about half as balanced."
@@ -115,6 +116,8 @@ def print_installed(verb: str, record: ModelRecord) -> None:
         f"{verb} {record.name} at {record.revision}: {format_bytes(record.nbytes)} in "
         f"{record.folder}; {memory}"
     )
+    if AvailableModels(apply_settings()).default() == record.name:
+        print_message(f"{record.name} is used where no model is named.")
 
 
 @contextmanager
