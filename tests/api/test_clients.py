@@ -392,7 +392,9 @@ async def test_permanent_errors_are_raised_at_once(tmp_path: Path, client: Clien
             client.transcription(server, model="scripted/two"),
             client.transcription(server, large),
         )
-    raised(client, answers[0], 400, "does not know the language 'eo'. It knows: en, de.")
+    raised(
+        client, answers[0], 400, "does not know the language 'Esperanto (eo)'. It knows: en, de."
+    )
     raised(client, answers[1], 401, "The key is not valid here")
     raised(client, answers[2], 404, "No model is called 'scripted/two'.")
     raised(client, answers[3], 413, "VOXGATE_MAX_UPLOAD_BYTES")
@@ -518,7 +520,7 @@ async def test_the_streams_of_openai_and_mistral_are_read_by_their_clients(tmp_p
     segments = [each for each in events if each["type"] == "transcription.segment"]
     assert [each["text"] for each in segments] == list(PIECES)
     assert [each["text"] for each in events[-1]["segments"]] == list(PIECES)
-    raised(MISTRAL, wrong, 400, "does not know the language 'eo'")
+    raised(MISTRAL, wrong, 400, "does not know the language 'Esperanto (eo)'")
 
 
 async def test_a_failure_in_a_stream_reaches_the_callers_of_both_clients(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_the_version_is_the_packages(cli: CliRunner) -> None:
     [
         (("-m", "Systran/faster-whisper-bass"), "Systran/faster-whisper-base"),
         (("-f", "docx"), "verbose_json"),
-        (("--language", "eo"), "It knows: en"),
+        (("--language", "eo"), "list the 99 it knows"),
         (
             ("--frequency-penalty", "-1"),
             "base cannot fulfil 'frequency_penalty'",

@@ -109,7 +109,7 @@ def test_words_come_through(engine: Engine) -> None:
         (b"", "{", "options of this call are malformed"),
         (b"", '{"speed":2}', "unknown field `speed`"),
         (b"", '{"language":7}', "got `int` - at `$.language`"),
-        (b"", '{"language":"eo"}', "does not know the language 'eo'"),
+        (b"", '{"language":"eo"}', "does not know the language 'Esperanto (eo)'"),
     ],
 )
 def test_a_call_that_cannot_be_answered_is_refused(

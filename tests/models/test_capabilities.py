@@ -1,13 +1,12 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from tests.failures import raises
-from voxgate.client.reply import MAX_SENTENCE
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
-from voxgate.models.catalogue import WHISPER_CAPABILITIES
 from voxgate.transcript.values import Options
 from voxgate.whisper.languages import ENGLISH_ONLY, WITH_CANTONESE
 
@@ -22,6 +21,7 @@ ASKED = {
     "top_p": Options(top_p=0.9),
     "seed": Options(seed=0),
 }
+LISTED = "`voxgate models show a/b` and a server's /models list the 100 it knows."
 
 
 def able(*options: str) -> Capabilities:
@@ -72,10 +72,21 @@ def test_translation_is_done_or_refused_by_a_model_that_says_so() -> None:
         able(*ASKED).check("a/b", asked)
 
 
-def test_the_languages_of_a_whisper_fit_into_a_sentence() -> None:
-    able = replace(WHISPER_CAPABILITIES, languages=WITH_CANTONESE)
-    with raises("unsupported_language", match="yue. Ask for one of these") as caught:
-        able.check("a/b", Options("tlh"))
-    assert len(caught.value.sentence) < MAX_SENTENCE
-    with raises("unsupported_language", match=r"It knows: en\. Ask"):
-        replace(able, languages=ENGLISH_ONLY).check("a/b", Options("de"))
+@pytest.mark.parametrize(
+    ("known", "asked", "sentence"),
+    [
+        (WITH_CANTONESE, "germn", f"'germn'. Nearest: German (de). {LISTED}"),
+        (WITH_CANTONESE, "klingon", f"'Klingon (tlh)'. {LISTED}"),
+        (
+            ENGLISH_ONLY,
+            "Deutsch",
+            "'German (de)'. It knows: en. Ask for one of these, or for another model.",
+        ),
+    ],
+)
+def test_an_unknown_language_is_named_with_the_nearest_or_with_where_they_are_listed(
+    known: tuple[str, ...], asked: str, sentence: str
+) -> None:
+    wanted = re.escape(f"a/b does not know the language {sentence}")
+    with raises("unsupported_language", match=f"^{wanted}$"):
+        replace(able(), languages=known).check("a/b", Options(asked))

@@ -7,7 +7,7 @@ import langcodes
 import pytest
 from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
-from voxgate.transcript.language import parse_language
+from voxgate.transcript.language import describe_language, nearest_languages, parse_language
 from voxgate.transcript.values import Options
 from voxgate.whisper.languages import WITH_CANTONESE, code_of
 
@@ -73,3 +73,26 @@ def test_codes_of_two_letters_are_what_the_library_makes_of_them() -> None:
         found = langcodes.get(code)
         expected = own.get(code, found.language) if found.is_valid() else code
         assert parse_language(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "described"),
+    [("klingon", "Klingon (tlh)"), ("Deutsch", "German (de)"), ("xx", "xx"), ("\ud800", "\ud800")],
+)
+def test_a_language_is_described_by_its_name_and_code(text: str, described: str) -> None:
+    assert describe_language(parse_language(text) or "") == described
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("germn", ["German (de)"]),
+        ("espanol", ["Spanish (es)"]),
+        ("englsh", ["English (en)", "Welsh (cy)"]),
+        ("jp", []),
+        ("gibberish of nobody", []),
+        ("a" * 10**6, []),
+    ],
+)
+def test_a_mistyped_language_is_like_others(text: str, near: list[str]) -> None:
+    assert nearest_languages(text, WITH_CANTONESE) == near

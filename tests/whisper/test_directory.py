@@ -93,7 +93,9 @@ def test_an_english_only_model_neither_translates_nor_knows_other_languages(tmp_
     able = checkpoint_spec(WhisperDirectory(tmp_path, shape, ()), "openai/tiny.en").capabilities
     assert not able.detects_language
     able.check("openai/tiny.en", Options("en"))
-    with raises("unsupported_language", match=r"does not know the language 'de'\. It knows: en\."):
+    with raises(
+        "unsupported_language", match=r"does not know the language 'German \(de\)'\. It knows: en\."
+    ):
         able.check("openai/tiny.en", Options("de"))
     with raises("unsupported_option", match=r"^openai/tiny\.en cannot translate\."):
         able.check("openai/tiny.en", Options(task="translate"))

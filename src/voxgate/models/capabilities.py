@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Literal
 
 from voxgate.audio.windows import LONG_PAUSE_S
 from voxgate.errors import UsageError
+from voxgate.transcript.language import describe_language, nearest_languages
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from voxgate.transcript.values import Options
 
 STRICT_OPTIONS = ("max_tokens", "stop", "frequency_penalty", "presence_penalty", "beam_size")
 """Options that a model honours or refuses."""
+
+MOST_LISTED = 20  # languages of which a message or a table lists the codes
 
 HINT_OPTIONS = ("temperature", "top_p", "seed", "prompt")
 """Options that never fail a call. A model that cannot use one ignores it, and a notice says so."""
@@ -44,12 +49,7 @@ class Capabilities:
         (`unsupported_option`) for any other option.
         """
         if options.language is not None and options.language not in self.languages:
-            raise UsageError(
-                f"{model} does not know the language '{options.language}'. It knows: "
-                f"{', '.join(self.languages)}. Ask for one of these, or for another model "
-                f"(`voxgate models` lists what each can do).",
-                code="unsupported_language",
-            )
+            raise _unknown_language(model, options.language, self.languages)
         if options.task == "translate" and not self.translates:
             raise UsageError(
                 f"{model} cannot translate. Transcribe with it, or ask a model that translates: a "
@@ -71,6 +71,18 @@ class Capabilities:
 
     def _unsupported(self, names: tuple[str, ...], options: Options) -> tuple[str, ...]:
         return tuple(name for name in names if options.is_set(name) and name not in self.options)
+
+
+def _unknown_language(model: str, language: str, known: Sequence[str]) -> UsageError:
+    hint = f"`voxgate models show {model}` and a server's /models list the {len(known)} it knows."
+    if len(known) <= MOST_LISTED:
+        hint = f"It knows: {', '.join(known)}. Ask for one of these, or for another model."
+    if near := nearest_languages(language, known):
+        hint = f"Nearest: {', '.join(near)}. {hint}"
+    return UsageError(
+        f"{model} does not know the language '{describe_language(language)}'. {hint}",
+        code="unsupported_language",
+    )
 
 
 def unused_option_notice(model: str, name: str) -> Notice:

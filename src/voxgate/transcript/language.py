@@ -1,11 +1,21 @@
-"""`parse_language`: the one rule for the language that a caller names, wherever it is named."""
+"""`parse_language`: the one rule for the language that a caller names, wherever it is named.
+
+Also its inverse for messages, and what a mistyped one may have meant.
+"""
 
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 AUTO = "auto"
+LONGEST = 40  # characters of a name: comparing longer texts takes time
+NEAR = 0.7  # how like two names are, of 1: "germn" is like "german", not like "roman"
 
 # Codes of which langcodes makes nothing else: they need no look-up, and engines get no others.
 _CANONICAL = re.compile(r"(?!iw|in|ji|jw|mo|nb|sh)[a-z]{2}|haw|yue")
@@ -45,3 +55,25 @@ def _look_up(name: str) -> str:
     except LookupError:
         return name.lower()
     return _MODEL_CODES.get(found.language or "", found.language or name.lower())
+
+
+def describe_language(code: str) -> str:
+    """Return a code after the language's English name: `Klingon (tlh)`; any other text alone."""
+    import langcodes  # noqa: PLC0415 (as above)
+
+    if not code.isprintable() or not langcodes.tag_is_valid(code):
+        return code
+    return f"{langcodes.get(code).display_name()} ({code})"
+
+
+def nearest_languages(text: str, codes: Iterable[str]) -> list[str]:
+    """Return the languages, described, whose names are like a text that names none."""
+    import langcodes  # noqa: PLC0415 (as above)
+
+    names = {
+        name.lower(): code
+        for code in codes
+        for name in (langcodes.get(code).display_name(), langcodes.get(code).autonym())
+    }
+    near = get_close_matches(text[:LONGEST].lower(), names, n=3, cutoff=NEAR)
+    return list(dict.fromkeys(describe_language(names[name]) for name in near))
