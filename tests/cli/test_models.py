@@ -3,13 +3,16 @@ import os
 import pty
 import shutil
 import tarfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.cli.command import CliRunner
 from tests.models.store.checkpoints import write_hf
+from voxgate.hardware.memory import format_bytes
 
 
 @pytest.fixture
@@ -114,10 +117,22 @@ def test_show_names_every_file_and_its_hash(cli: CliRunner, folder: Path) -> Non
     assert facts["folder"] == str(folder)
     assert facts["came by"] == "add"
     assert facts["state"] == "installed"
+    assert facts["languages"] == "en, fr, es, pt, hi, de, nl, it"
     assert {path.name for path in folder.iterdir()} < set(facts)
     shown = json.loads(cli.run("models", "show", "digits", "--verify", "--json").stdout)
     assert {file["name"] for file in shown["files"]} == {path.name for path in folder.iterdir()}
     assert shown["also_called"] == []
+    for file in shown["files"]:
+        size = format_bytes(file["nbytes"])
+        assert facts[file["name"]] == f"{size}, SHA-256 {file['sha256']}"
+
+
+def test_show_has_the_time_of_a_clock_there(cli: CliRunner, folder: Path) -> None:
+    cli.run("models", "add", folder)
+    utc = json.loads(cli.run("models", "show", "digits", "--json").stdout)["installed_at"]
+    local = datetime.fromisoformat(utc).astimezone(ZoneInfo("Asia/Kolkata"))
+    lines = cli.run("models", "show", "digits", TZ="Asia/Kolkata").stdout.splitlines()
+    assert f"installed at\t{local:%Y-%m-%d %H:%M} IST" in lines
 
 
 def test_rm_removes_the_record_of_an_added_folder_only(cli: CliRunner, folder: Path) -> None:

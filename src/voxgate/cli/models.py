@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path  # noqa: TC003 (typer reads the annotations)
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +29,6 @@ MODEL_HEADINGS = (
     *("model", "languages", "times", "longest window", "licence", "state"),
     *("revision", "size"),
 )
-MOST_LANGUAGES = 20  # that a table lists by their codes
 ModelName = Annotated[
     str, typer.Argument(metavar="NAME", help="Its name, as `voxgate models` lists it, or an alias.")
 ]
@@ -253,7 +253,14 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _languages(codes: Sequence[str]) -> str:
-    return ", ".join(codes) if len(codes) <= MOST_LANGUAGES else f"{len(codes)} languages"
+    from voxgate.models.capabilities import MOST_LISTED
+
+    return ", ".join(codes) if len(codes) <= MOST_LISTED else f"{len(codes)} languages"
+
+
+def _local_time(utc: str) -> str:
+    """Return a time in ISO 8601 as a clock here shows it."""
+    return f"{datetime.fromisoformat(utc).astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 def _lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -265,14 +272,18 @@ def _lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("also called", ", ".join(facts["also_called"])),
         ("revision", record.revision),
         ("came by", record.source),
-        ("installed at", record.installed_at),
+        ("installed at", _local_time(record.installed_at)),
         ("folder", str(record.folder)),
         ("layout", record.layout),
         ("family", record.family),
+        ("languages", ", ".join(facts["languages"])),
         ("size", format_bytes(record.nbytes)),
         ("weights", f"{', '.join(weights)}, in memory"),
         ("state", facts["missing"] or "installed"),
-        *((file.name, f"{file.nbytes} B, SHA-256 {file.sha256}") for file in record.files),
+        *(
+            (each.name, f"{format_bytes(each.nbytes)}, SHA-256 {each.sha256}")
+            for each in record.files
+        ),
     ]
 
 
