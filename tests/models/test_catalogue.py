@@ -29,6 +29,24 @@ def test_an_unknown_name_raises_with_the_nearest() -> None:
         find_model("Systran/faster-whisper-basic")
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        (
+            "larg-v3",
+            r"Whisper large-v3, .*`voxgate models pull Systran/faster-whisper-large-v3` \(",
+        ),
+        ("Voxtral-Mni", r"Voxtral Mini, .*`voxgate models pull mistralai/Voxtral-Mini-3B-2507` \("),
+        ("Systran/faster-whisper-smal", "Whisper small, which is not installed: "),
+        ("Systran/faster-whisper-bass", rf"{MODEL}\. `voxgate models` lists them all\.$"),
+        ("openai/whisper-1", rf"{MODEL}\. "),
+    ],
+)
+def test_the_nearest_may_be_a_model_that_can_be_pulled(name: str, near: str) -> None:
+    with pytest.raises(UnknownModelError, match=f"^No model is called '{name}'. Nearest: {near}"):
+        find_model(name)
+
+
 def test_the_name_that_a_client_has_built_in_can_be_given_to_a_model(tmp_path: Path) -> None:
     """As the sentence says."""
     home = {"VOXGATE_HOME": str(tmp_path)}

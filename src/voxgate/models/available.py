@@ -51,7 +51,7 @@ class AvailableModels(Mapping[str, ModelSpec]):
         try:
             return self._with_aliases(self._find(target))
         except KeyError:
-            unknown = UnknownModelError.for_name(target, self)
+            unknown = names.unknown_model(target, self)
             raise UnknownModelError(
                 f"'{name}' is '{target}' by 'model_aliases'. {unknown}"
             ) from None

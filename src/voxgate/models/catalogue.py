@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from voxgate.errors import UnknownModelError
 from voxgate.installation import Installation
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
-from voxgate.models.store.names import pull_advice
+from voxgate.models.store.names import pull_advice, unknown_model
 from voxgate.models.store.packaged import WHISPER_BASE, PackagedModel
 from voxgate.whisper.directory import WhisperDirectory
 from voxgate.whisper.languages import MULTILINGUAL
@@ -143,7 +143,7 @@ def find_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> 
     except KeyError:
         if _is_path(name):
             return _folder_spec(name)
-        raise UnknownModelError.for_name(name, models) from None
+        raise unknown_model(name, models) from None
 
 
 def find_named_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODELS) -> ModelSpec:
@@ -155,7 +155,7 @@ def find_named_model(name: str, models: Mapping[str, ModelSpec] = BUILT_IN_MODEL
     try:
         return models[name]
     except KeyError:
-        unknown = UnknownModelError.for_name(name, models)
+        unknown = unknown_model(name, models)
         if not ALIAS_PATTERN.fullmatch(name):
             raise unknown from None
         raise UnknownModelError(

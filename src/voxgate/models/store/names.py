@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from voxgate.errors import EngineStartError, UnknownModelError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from voxgate.models.checkpoint import Shape
     from voxgate.models.store.record import ModelRecord
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _NAME = re.compile(rf"{_PART}(/{_PART})?")
+
+LONGEST = 200  # characters of a name: comparing longer texts takes time
+NEAR = 0.8  # how like a name that is meant is: "whisper-1" is no "whisper-tiny"
 
 SYSTRAN = "Systran/faster-whisper"  # the official conversions to CTranslate2, by size
 
@@ -123,6 +127,34 @@ def pull_advice(name: str) -> str:
     return f"`voxgate models pull {family.repository if family else name}`{size}"
 
 
+def unknown_model(name: str, known: Iterable[str]) -> UnknownModelError:
+    """Return the error for a name that no model has.
+
+    It names the nearest models of `known`, or a published one that can be pulled and is nearer.
+    """
+    known = list(known)
+    nearness = max((_likeness(name, each) for each in known), default=0.0)
+    likely = [
+        (_likeness(name, alias), family.name, family)
+        for family in FAMILIES
+        for alias in family.aliases | family.sizes
+        if family.repository not in known
+    ]
+    likeness, _, family = max(likely, default=(0.0, "", None))
+    if family is None or likeness <= max(nearness, NEAR):
+        return UnknownModelError.for_name(name, known)
+    return UnknownModelError(
+        f"No model is called '{name}'. Nearest: {family.title}, which is not installed: "
+        f"{pull_advice(family.repository)}. `voxgate models` lists those that are."
+    )
+
+
+def _likeness(name: str, other: str) -> float:
+    """Return how like two names are, from 0 to 1, without their owners."""
+    first, second = (each.lower().rpartition("/")[2] for each in (name[:LONGEST], other))
+    return SequenceMatcher(None, first, second).ratio()
+
+
 def check_name(name: str) -> str:
     """Return the name if it is valid, else raise `UsageError`.
 
@@ -170,7 +202,7 @@ def choose_model(name: str, installed: Sequence[ModelRecord]) -> ModelRecord:
             return record
     family = family_by_alias(name)
     if family is None:
-        raise UnknownModelError.for_name(name, [record.name for record in installed])
+        raise unknown_model(name, [record.name for record in installed])
     members = [record for record in installed if record.family == family.name]
     if not members:
         raise EngineStartError(
