@@ -63,6 +63,18 @@ async def test_an_earlier_transcript_is_replaced_whole(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "a.txt").read_text() == "hello\n"
 
 
+async def test_away_from_a_terminal_what_is_replaced_is_named_unless_that_was_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await transcribed(tmp_path, "a.wav", options=FolderOptions())
+    assert capsys.readouterr().err == ""
+    await transcribed(tmp_path, "a.wav", "b.wav", options=FolderOptions())
+    replaced = f"voxgate: replaced {tmp_path / 'out/a.txt'}, which was there already.\n"
+    assert capsys.readouterr().err == replaced
+    await transcribed(tmp_path, "a.wav", options=FolderOptions(overwrite=True))
+    assert capsys.readouterr().err == ""
+
+
 async def test_a_path_that_is_taken_is_named(tmp_path: Path) -> None:
     (tmp_path / "out" / "a.txt").mkdir(parents=True)
     with pytest.raises(OutputError, match=r"out/a\.txt cannot be written: Is a directory"):

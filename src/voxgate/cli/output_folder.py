@@ -140,7 +140,7 @@ class OutputFolder:
             path = self._path(recording, writer, transcript)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _replace(path, writer.write(transcript).encode())
+                replaced = _replace(path, writer.write(transcript).encode())
                 if sha256 is not None:
                     self._log.add(path, sha256)
             except OSError as error:
@@ -148,6 +148,8 @@ class OutputFolder:
                 raise kind(_sentence(f"{path} cannot be written", error)) from error
             if has_terminal():
                 print_message(f"wrote {path}")
+            elif replaced and not self._options.overwrite:
+                print_message(f"replaced {path}, which was there already.")
 
     def _add(self, recording: InputRecording) -> None:
         """Choose the path of a recording that was fetched, as `_bases` does for those of files."""
@@ -251,8 +253,12 @@ def _test_write(folder: Path) -> None:
         pass
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file beside `path`, then rename it, so that nobody reads half a transcript."""
+def _replace(path: Path, content: bytes) -> bool:
+    """Write a file beside `path`, then rename it, so that nobody reads half a transcript.
+
+    Return whether there was one before.
+    """
+    replaces = path.exists()
     beside = path.with_name(f".voxgate-{token_hex(8)}.part")
     try:
         with beside.open("xb") as file:
@@ -264,3 +270,4 @@ def _replace(path: Path, content: bytes) -> None:
         with suppress(OSError):
             beside.unlink()
         raise
+    return replaces

@@ -92,7 +92,8 @@ OverwriteOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Replace transcripts of earlier runs without a question. Only a terminal is asked.",
+        help="Replace transcripts of earlier runs without a question. Only a terminal is asked; "
+        "elsewhere they are replaced, and named.",
     ),
 ]
 NameLanguageOption: TypeAlias = Annotated[
