@@ -60,7 +60,7 @@ def test_an_ignored_option_is_a_warning(cli: CliRunner, spoken: Pcm) -> None:
     done = cli.run("transcribe", "note.wav", *MODEL, "--top-p", "0.5", "--seed", "7")
     assert done.returncode == 0
     assert CLIP_WORDS in done.stdout
-    assert [line.split("'")[1] for line in done.stderr.splitlines()] == ["top_p", "seed"]
+    assert [line.split("'")[1] for line in done.stderr.splitlines()] == ["--top-p", "--seed"]
 
 
 def test_a_terminal_shows_progress(cli: CliRunner, spoken: Pcm) -> None:

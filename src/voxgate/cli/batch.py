@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from voxgate.cli.fetching import opened_input
+from voxgate.cli.option_names import with_own_options
 from voxgate.cli.outputs import UnwritableError
 from voxgate.cli.progress import SpeedSummary, TranscriptionSpeed, progress_line
 from voxgate.cli.streams import has_terminal, print_error, print_message, with_name
@@ -121,7 +122,7 @@ def _would_recur(error: VoxgateError) -> bool:
 def _print_notices(recording: InputRecording, transcript: Transcript) -> None:
     for notice in transcript.notices:  # a server does not know the recording's name here
         prefix = "" if recording.name in notice.sentence else f"{recording.name}: "
-        print_message(f"warning: {prefix}{notice.sentence}")
+        print_message(f"warning: {prefix}{with_own_options(notice.sentence)}")
     if not transcript.text and not transcript.notices:
         print_message(
             f"warning: no words were recognised in {recording.name}: its transcript is empty."

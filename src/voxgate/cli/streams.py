@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from voxgate.cli.option_names import with_own_options
 from voxgate.errors import OutputError
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def print_error(error: VoxgateError, name: str = "") -> None:
 
 def with_name(error: VoxgateError, name: str) -> str:
     """Return the error's sentence, after the recording's name unless that is in it."""
-    return error.sentence if name in error.sentence else f"{name}: {error.sentence}"
+    sentence = with_own_options(error.sentence)
+    return sentence if name in sentence else f"{name}: {sentence}"
 
 
 def has_terminal() -> bool:
