@@ -171,7 +171,8 @@ def test_what_is_there_of_the_same_bytes_is_skipped(cli: CliRunner, site: Web) -
         code, _, err = run(cli, server, url, "-o", "out", "--skip-existing")
         assert (code, err) == (0, "voxgate: 1 recording: 1 skipped.\n")
         site.answers["/changing"] = response(200, NOTE + b"!", **named)
-        assert run(cli, server, url, "-o", "out", "--skip-existing") == (0, "", "")
+        code, _, err = run(cli, server, url, "-o", "out", "--skip-existing")
+        assert (code, err) == (0, "voxgate: replaced out/talk.txt, which was there already.\n")
         assert len(server.requests) == 2
 
 

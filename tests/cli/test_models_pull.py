@@ -94,10 +94,11 @@ def expected(hub: Hub) -> set[str]:
 def test_from_nothing_to_a_model(cli: CliRunner, hub: Hub) -> None:
     code, out, err = run(cli, hub, "pull", NAME)
     assert (code, out) == (0, "")
-    plan, done = err.splitlines()
+    plan, done, default = err.splitlines()
     commit = hub.repositories[NAME].commit
     assert plan.startswith(f"voxgate: {NAME} at {commit}: ")
     assert done.startswith(f"voxgate: installed {NAME} at {commit}: ")
+    assert default == f"voxgate: {NAME} is used where no model is named."
     assert files(cli.folder / "home") == expected(hub)
     (_, model) = json.loads(run(cli, hub, "list", "--json")[1])
     assert (model["name"], model["revision"], model["state"]) == (NAME, commit, "installed")

@@ -32,7 +32,7 @@ def run_all(cli: CliRunner, calls: list[tuple[str, ...]]) -> list[subprocess.Com
     done = subprocess.run(
         [sys.executable, "-m", "tests.golden.forked"],
         input=json.dumps(calls).encode(),
-        env=cli.environment | {"PYTHONPATH": str(root), "COLUMNS": "100"},
+        env=cli.environment | {"PYTHONPATH": str(root), "COLUMNS": "100", "TZ": "UTC"},
         cwd=cli.folder,
         capture_output=True,
         check=True,
