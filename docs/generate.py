@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from voxgate.api.dialects.fields import FIELDS
+from voxgate.api.dialects.fields import ASR_WEBSERVICE, FIELDS, WHISPER_CPP, Field
 from voxgate.cli import app
 from voxgate.hardware.memory import format_bytes
 from voxgate.setting_names import ENVIRONMENT_PREFIX
@@ -55,6 +55,13 @@ it is a promise. A *default* is what happens anyway. *Needs* is what a model mus
 |---|---|---|---|---|
 """
 
+OTHER_HEAD = """
+## `{}`, as {} has it
+
+| field | kind | needs | what happens |
+|---|---|---|---|
+"""
+
 MACHINE_DEFAULTS = {
     "home": "the user's data folder, `~/.local/share/voxgate` on Linux",
     "spool_dir": "the system's temporary folder",
@@ -87,7 +94,18 @@ def fields_page() -> str:
         f"| {f'`{field.needs}`' if field.needs else ''} | {field.effect} |\n"
         for field in FIELDS
     )
-    return FIELDS_HEAD + "".join(rows)
+    asr = OTHER_HEAD.format("/asr", "whisper-asr-webservice") + _server_rows(ASR_WEBSERVICE)
+    cpp = OTHER_HEAD.format("/inference", "whisper.cpp's server") + _server_rows(WHISPER_CPP)
+    return FIELDS_HEAD + "".join(rows) + asr + cpp
+
+
+def _server_rows(fields: tuple[Field, ...]) -> str:
+    """Return the rows of a path of another server."""
+    return "".join(
+        f"| `{field.name}` | {field.kind} | {f'`{field.needs}`' if field.needs else ''} "
+        f"| {field.effect} |\n"
+        for field in fields
+    )
 
 
 def _with_subcommands(context: typer.Context) -> list[typer.Context]:

@@ -42,6 +42,7 @@ class Scripted:
     profile: str | None = None
     vocabulary: bool = False
     translates: bool = False
+    names_language: bool = False
     doubt: str | None = None
     decoding: Decoding | None = None
     language: Callable[[int], tuple[str, float | None]] = lambda _: ("en", None)
@@ -67,6 +68,7 @@ class Scripted:
             concurrency=self.concurrency,
             options=self.honours,
             translates=self.translates,
+            names_language=self.names_language,
             vocabulary=self.vocabulary,
             aligns=self.aligns,
         )

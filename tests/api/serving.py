@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SCRIPTED = "scripted/one"
 ALIAS = "scripted/latest"  # stands for it
+DEFAULT = "default"  # as well
 ABSENT = "scripted/absent"
 PATH = "/api/v1/audio/transcriptions"
 FILE = {"file": ("note.flac", SAMPLE.read_bytes(), "audio/flac")}
@@ -53,7 +54,7 @@ class ModelsWithAlias(dict[str, ModelSpec]):
     """Models by name and, as in `AvailableModels`, by an alias on lookup."""
 
     def __missing__(self, name: str) -> ModelSpec:
-        if name == ALIAS:
+        if name in {ALIAS, DEFAULT}:
             return self[SCRIPTED]
         raise KeyError(name)
 

@@ -46,6 +46,17 @@ def test_an_alias_without_a_model_names_the_pull_command(settings: Settings) -> 
         find_named_model("voxtral-mini-latest", AvailableModels(settings))
 
 
+def test_default_stands_for_the_default_model_unless_the_settings_say_another(
+    registry: Registry, settings: Settings, checkpoint: Path
+) -> None:
+    built_in = find_named_model("default", AvailableModels(settings))
+    assert built_in.name == "Systran/faster-whisper-base"
+    registry.add(checkpoint, "acme/tiny")
+    assert find_named_model("Default", AvailableModels(settings)).name == "acme/tiny"
+    chosen = replace(settings, model_aliases=(("default", "whisper-base"),))
+    assert find_named_model("default", AvailableModels(chosen)).name == built_in.name
+
+
 def test_an_alias_of_the_settings_stands_for_its_model(
     registry: Registry, settings: Settings, checkpoint: Path
 ) -> None:

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from voxgate._version import __version__
-from voxgate.api import error_responses, generations, models, transcriptions
+from voxgate.api import error_responses, generations, models, other_servers, transcriptions
 from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.api.files import routes as files
 from voxgate.api.methods import Methods
@@ -80,6 +80,7 @@ def _routes(gateway: Gateway) -> FastAPI:
     error_responses.install_error_handlers(app)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(_pages)
+    app.include_router(other_servers.router)
     for module in (transcriptions, models, generations, files):
         app.include_router(module.router, prefix=BASE)
         app.include_router(module.router, prefix=ALIAS, include_in_schema=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -34,14 +36,15 @@ async def caller(request: Request) -> Key | None:
     if settings.auth == "off":
         _check_local_page(headers, settings.cors_origins)
         return None
-    scheme, _, secret = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
+    secret = _secret(headers.get("authorization", ""))
+    if not secret:
         raise VoxgateError(
-            "The request has no key. Send the header 'Authorization: Bearer sk-vg-...'; `voxgate "
-            "keys create --name NAME` on the server makes one.",
+            "The request has no key. Send the header 'Authorization: Bearer sk-vg-...', or the key "
+            "as the password of the address, http://key:sk-vg-...@HOST; `voxgate keys create "
+            "--name NAME` on the server makes one.",
             code="authentication",
         )
-    key = await gateway.ledger.keys.authenticate(secret.strip()) if len(secret) <= MAX_KEY else None
+    key = await gateway.ledger.keys.authenticate(secret) if len(secret) <= MAX_KEY else None
     if key is None:
         gateway.wrong_keys.add(request.client.host if request.client else "")
         raise VoxgateError(
@@ -59,6 +62,23 @@ async def check_given_key(request: Request) -> None:
     given = request.headers.get("authorization", "").strip()
     if gateway.settings.auth != "off" and given.lower() not in {"", "bearer"}:
         await caller(request)
+
+
+def _secret(authorization: str) -> str:
+    """Return the key in a header: a Bearer's, or the password that HTTP clients make of an address.
+
+    Clients of other speech servers know no keys, but most take an address with a password.
+    """
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        user, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return (password or user).strip()
 
 
 def check_host(host: str, settings: Settings) -> None:

@@ -19,10 +19,15 @@ from voxgate.api.request_log import RequestEntry
 from voxgate.errors import BusyError, VoxgateError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
     from fastapi import FastAPI
     from starlette.requests import Request
 
     from voxgate.errors import Code
+
+    ErrorBody: TypeAlias = Callable[[VoxgateError, str | None], bytes]
 
 ERROR_TYPES = {
     400: "invalid_request",
@@ -57,10 +62,15 @@ def error_object(error: VoxgateError) -> dict[str, Any]:
     return _object(error.status, error.sentence, error.code)
 
 
-def error_response(request: Request, error: VoxgateError, model: str | None = None) -> Response:
+def error_response(
+    request: Request,
+    error: VoxgateError,
+    model: str | None = None,
+    body: ErrorBody = error_body,
+) -> Response:
     """Return the error as a response with its status and headers; the log gets its code."""
     RequestEntry.of(request.scope).code = error.code
-    return json_response(error_body(error, model), error.status, error_headers(error))
+    return json_response(body(error, model), error.status, error_headers(error))
 
 
 def error_headers(error: VoxgateError) -> dict[str, str]:

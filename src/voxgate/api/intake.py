@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voxgate.api.dialects.negotiate import negotiate
-from voxgate.api.dialects.parse import parse_request, with_file_of
+from voxgate.api.dialects.parse import with_file_of
 from voxgate.api.model_card import why_unavailable
 from voxgate.api.recording import RemoteRecording
 from voxgate.api.request_log import RequestEntry
@@ -14,6 +14,9 @@ from voxgate.api.submission import Submission
 from voxgate.errors import EngineStartError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
     from fastapi import Request
 
     from voxgate.api.body.request_body import RequestBody
@@ -21,16 +24,18 @@ if TYPE_CHECKING:
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.gateway import Gateway
     from voxgate.api.recording import Recording
-    from voxgate.transcript.values import Task
+
+    Parse: TypeAlias = Callable[[RequestBody | BodyBeginning], ParsedRequest]
 
 
 class Intake:
     """One request, apart from its body. `model` is the one that the body names, for errors."""
 
-    def __init__(self, request: Request, task: Task, owner: str | None) -> None:
+    def __init__(self, request: Request, parse: Parse, owner: str | None) -> None:
+        """`parse` is that of the request's dialect."""
         self._gateway: Gateway = request.app.state.gateway
         self._entry = RequestEntry.of(request.scope)
-        self._headers, self._task, self._owner = request.headers, task, owner
+        self._headers, self._parse, self._owner = request.headers, parse, owner
         self.model: str | None = None
 
     async def accept(
@@ -49,8 +54,7 @@ class Intake:
 
     async def _accept(self, body: RequestBody | BodyBeginning, *, provisional: bool) -> Submission:
         session = self._gateway.session
-        accept = self._headers.get("accept", "")
-        parsed = parse_request(body, self._task, accept=accept)
+        parsed = self._parse(body)
         self.model = parsed.model
         # Callers must not name folders of this machine.
         spec = await session.resolve(parsed.model, folders=False)

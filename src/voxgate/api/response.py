@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from voxgate.api.dialects.negotiate import ParsedRequest
+    from voxgate.api.error_responses import ErrorBody
     from voxgate.api.job import Job
     from voxgate.api.jobs import Jobs
     from voxgate.api.response_head import ResponseHead
@@ -50,6 +51,7 @@ class TranscriptionResponse(Response):
         user_agent: str,
         spans: StageTimes,
         head: ResponseHead,
+        error: ErrorBody = error_body,
     ) -> None:
         """`accepts_filler` means that the caller may be sent white space."""
         super().__init__(media_type="application/json")
@@ -59,7 +61,7 @@ class TranscriptionResponse(Response):
         self._job, self._parsed, self._spans, self._head = job, parsed, spans, head
         self._sends_filler = accepts_filler and is_json(parsed)
         self._filler_after_s = filler_after_s
-        self._user_agent = user_agent
+        self._user_agent, self._error_body = user_agent, error
         self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +106,7 @@ class TranscriptionResponse(Response):
         transcript, error = self._job.transcript, self._job.error
         if transcript is None:
             error = error or VoxgateError("The work ended without an outcome. Try again.")
-            body = error_body(error, self._parsed.model)
+            body = self._error_body(error, self._parsed.model)
             return body, error.status, "application/json", error_headers(error)
         body = await asyncio.to_thread(
             render_transcript, transcript, self._parsed, 0, self._user_agent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,10 +11,11 @@ from starlette.requests import ClientDisconnect
 
 from voxgate.api.auth import caller
 from voxgate.api.body.reader import BodyReader
+from voxgate.api.dialects.parse import parse_request
 from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.api.disconnect import left_during_the_body
 from voxgate.api.early_start import EarlyStart
-from voxgate.api.error_responses import error_response
+from voxgate.api.error_responses import error_body, error_response
 from voxgate.api.intake import Intake
 from voxgate.api.response import TranscriptionResponse
 from voxgate.api.response_head import ResponseHead
@@ -22,7 +24,9 @@ from voxgate.errors import VoxgateError
 from voxgate.pipeline.trace import StageTimes
 
 if TYPE_CHECKING:
+    from voxgate.api.error_responses import ErrorBody
     from voxgate.api.gateway import Gateway
+    from voxgate.api.intake import Parse
     from voxgate.transcript.values import Task
 
 OPENAPI_FORM: dict[str, Any] = {
@@ -90,7 +94,7 @@ OPENAPI_BODY: dict[str, Any] = {
 )
 async def transcribe(request: Request) -> Response:
     """The words of one recording, as JSON, text or subtitles."""
-    return await _respond(request, "transcribe")
+    return await respond(request, _documented(request, "transcribe"))
 
 
 @router.post(
@@ -101,17 +105,23 @@ async def transcribe(request: Request) -> Response:
 )
 async def translate(request: Request) -> Response:
     """What one recording says in English. `language` is the one that is spoken."""
-    return await _respond(request, "translate")
+    return await respond(request, _documented(request, "translate"))
 
 
-async def _respond(request: Request, task: Task) -> Response:
+def _documented(request: Request, task: Task) -> Parse:
+    """Return what parses the three documented dialects."""
+    return partial(parse_request, task=task, accept=request.headers.get("accept", ""))
+
+
+async def respond(request: Request, parse: Parse, error: ErrorBody = error_body) -> Response:
+    """Respond to a request with a recording, whose dialect parses it and has a shape of errors."""
     gateway: Gateway = request.app.state.gateway
     start_time, spans = time.monotonic(), StageTimes()
     intake = None
     try:
         key = await caller(request)
         owner = key.hash if key else None
-        intake = Intake(request, task, owner)
+        intake = Intake(request, parse, owner)
         reader = BodyReader(
             request.headers,
             request.stream(),
@@ -131,8 +141,8 @@ async def _respond(request: Request, task: Task) -> Response:
             submission, job_key, job = await early.settle()
     except ClientDisconnect:
         return left_during_the_body(request)
-    except VoxgateError as error:
-        return error_response(request, error, intake.model if intake else None)
+    except VoxgateError as failure:
+        return error_response(request, failure, intake.model if intake else None, error)
     parsed = submission.parsed
     head = ResponseHead(job, submission.provider, spans, start_time)
     if parsed.events:
@@ -154,4 +164,5 @@ async def _respond(request: Request, task: Task) -> Response:
         user_agent=request.headers.get("user-agent", ""),
         spans=spans,
         head=head,
+        error=error,
     )

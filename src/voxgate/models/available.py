@@ -16,6 +16,7 @@ from voxgate.models.catalogue import (
     why_not_installed,
 )
 from voxgate.models.checkpoint import open_checkpoint
+from voxgate.models.default_model import DEFAULT_NAME, choose_default
 from voxgate.models.store import names
 from voxgate.models.store.packaged import install_packaged
 from voxgate.models.store.registry import Registry
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 class AvailableModels(Mapping[str, ModelSpec]):
     """A mapping of names to models, which also looks up aliases: see `names.choose_model`.
 
-    An alias of the settings has precedence over all others, in any case of its letters.
+    An alias of the settings has precedence over all others, in any case of its letters. Where none
+    is called `default`, this name stands for the model that `choose_default` chooses.
 
     It reads the disk at every call, so a running server finds a model that was just pulled. An
     installed model has precedence over the built-in one that its name or alias stands for. A
@@ -40,12 +42,14 @@ class AvailableModels(Mapping[str, ModelSpec]):
     def __init__(
         self, settings: Settings, built_in: Mapping[str, ModelSpec] = BUILT_IN_MODELS
     ) -> None:
-        self._registry = Registry.open(settings)
+        self._settings, self._registry = settings, Registry.open(settings)
         self._built_in = built_in
         self._aliases = {alias.lower(): name for alias, name in settings.model_aliases}
 
     def __getitem__(self, name: str) -> ModelSpec:
         target = self._aliases.get(name.lower())
+        if target is None and name.lower() == DEFAULT_NAME:
+            return choose_default(self, self._settings).spec
         if target is None:
             return self._with_aliases(self._find(name))
         try:

@@ -34,6 +34,7 @@ class Capabilities:
     concurrency: int = 1  # windows that it processes at once
     options: frozenset[str] = frozenset()  # the STRICT_OPTIONS and HINT_OPTIONS that it honours
     detects_language: bool = False  # chooses among its languages when none is requested
+    names_language: bool = False  # says which one that was
     translates: bool = False  # writes English for speech in its other languages
     vocabulary: bool = False  # accepts a list of expected words
     speakers: bool = False  # distinguishes speakers

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 
+DEFAULT_NAME = "default"
+"""The name of that model, for requests that cannot do without one."""
+
+
 @dataclass(frozen=True, slots=True)
 class DefaultModel:
     """The chosen model, and why the one that it replaces cannot run: a sentence, or None."""

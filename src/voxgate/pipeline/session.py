@@ -20,6 +20,7 @@ from voxgate.models.catalogue import (
     find_named_model,
     why_not_installed,
 )
+from voxgate.models.default_model import DEFAULT_NAME
 from voxgate.models.placement import place_model
 from voxgate.pipeline.alignment import Aligner, not_aligned
 from voxgate.pipeline.budget import AcceptedOptions, accept_options
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Transcript
 
 ALIGNER = "openai/whisper-base"
-"""The model that finds the times of words for models without times."""
+"""The model that finds the times of words for models without times, and the language for models
+that do not name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,14 @@ class Session:
         """
         find = find_model if folders else find_named_model
         return await asyncio.to_thread(lambda: self._place(find(model, self.models)))
+
+    async def language_detector(self) -> str:
+        """Return the model that says which language is spoken: the default one, if it can.
+
+        Raises as `resolve` does.
+        """
+        default = await self.resolve(DEFAULT_NAME, folders=False)
+        return default.name if default.capabilities.names_language else ALIGNER
 
     async def list_models(self) -> list[ModelSpec]:
         """Return every model that callers may name, with its placement. Reads them in a thread."""

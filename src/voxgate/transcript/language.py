@@ -38,6 +38,13 @@ def parse_language(text: str | None) -> str | None:
     return name if _CANONICAL.fullmatch(name) else _look_up(name)
 
 
+def language_name(code: str) -> str:
+    """Return the English name of a language, in the small letters of openai/whisper."""
+    import langcodes  # noqa: PLC0415 (as below)
+
+    return langcodes.get(code).display_name("en").lower()
+
+
 @lru_cache(maxsize=1000)
 def _look_up(name: str) -> str:
     import langcodes  # noqa: PLC0415 (`import voxgate` and most calls do without)

@@ -25,7 +25,10 @@ MAX_FIELDS = 1000  # of one form
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _INNER = re.compile(r"\[([^\[\]]*)\]")
 
-RECORDING_FIELD = "file"  # the field's name in every dialect
+RECORDING_FIELD = "file"  # the field's name in every documented dialect
+RECORDING_FIELDS = frozenset(
+    {RECORDING_FIELD, "audio_file"}
+)  # the latter in whisper-asr-webservice
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class FormPart:
     @property
     def is_recording(self) -> bool:
         """Whether the part is the recording. Raises `UsageError` for one under another name."""
-        if self.name == RECORDING_FIELD:
+        if self.name in RECORDING_FIELDS:
             return self.has_file_name or self.is_binary
         if self.has_file_name and self.is_binary:
             raise UsageError(

@@ -102,6 +102,45 @@ FIELDS: Final = (
     Field("models", ("others",), "hint", "No other model is tried."),
 )
 
+ASR_WEBSERVICE: Final = (
+    Field("audio_file", (), "promise", "The recording, in a form."),
+    Field("encode", (), "promise", "`false`: the recording is headerless s16le, mono, 16 kHz."),
+    Field("task", (), "promise", "`transcribe` or `translate`.", "translates"),
+    Field("language", (), "promise", "The language spoken, by code or name.", "languages"),
+    Field("output", (), "promise", "`txt`, `vtt`, `srt`, `tsv` or `json`."),
+    Field("word_timestamps", (), "promise", "Words with times in `json`."),
+    Field("initial_prompt", (), "hint", "The same as `prompt`.", "prompt"),
+    Field("vad_filter", (), "default", "Speech is detected anyway."),
+    Field("video_file", (), "default", "Not read, and not logged."),
+    Field("diarize", (), "promise", "Who speaks.", "speakers"),
+    Field("model", (), "promise", "An installed model; `default` without."),
+)
+"""The fields of `/asr` of whisper-asr-webservice: but for the recording, they are in the address.
+`/detect-language` has `audio_file`, `encode` and `video_file`."""
+
+WHISPER_CPP: Final = (
+    Field("file", (), "promise", "The recording, in a form."),
+    Field("response_format", (), "promise", "`json`, `text`, `srt`, `vtt` or `verbose_json`."),
+    Field("language", (), "promise", "As above; the model detects it without.", "languages"),
+    Field("translate", (), "promise", "Write English.", "translates"),
+    Field("prompt", (), "hint", "A text that could precede the recording.", "prompt"),
+    Field("temperature", (), "hint", "0 to 2; another number is refused.", "temperature"),
+    Field("temperature_inc", (), "default", "A doubtful text is decoded again, in steps of 0.2."),
+    Field("beam_size", (), "promise", "-1 is the model's own number.", "beam_size"),
+    Field("no_timestamps", (), "promise", "No words in `verbose_json`."),
+    Field("token_timestamps", (), "promise", "`false`: no words in `verbose_json`."),
+    Field("diarize", (), "promise", "Who speaks.", "speakers"),
+    Field("tinydiarize", (), "promise", "Who speaks.", "speakers"),
+    Field("detect_language", (), "promise", "Refused: `/detect-language` answers it."),
+    Field("offset_t", (), "promise", "Refused, but for 0: the whole recording is transcribed."),
+    Field("duration", (), "promise", "Refused, but for 0: the whole recording is transcribed."),
+    Field("offset_n", (), "promise", "Refused, but for 0: captions are numbered from 1."),
+    Field("vad", (), "default", "Speech is detected anyway."),
+    Field("debug_mode", (), "default", "Nothing is logged of a recording."),
+    Field("model", (), "promise", "An installed model; `default` without."),
+)
+"""The fields of `/inference` of whisper.cpp's server, in a form."""
+
 HINTS: Final = frozenset(field.name for field in FIELDS if field.kind == "hint")
 KEPT: Final = frozenset(field.name for field in FIELDS if field.kind != "hint")
 """The fields that are fulfilled or refused: none of them is ever named as unused."""

@@ -13,7 +13,7 @@ from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
     from voxgate.api.dialects.streaming import EventDialect
-    from voxgate.api.dialects.wire import ResponseFormat
+    from voxgate.api.dialects.wire import OutputFormat
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.models.capabilities import Capabilities
     from voxgate.remote.recording_url import RecordingUrl
@@ -32,7 +32,7 @@ class ParsedRequest:
 
     model: str
     options: Options
-    format: ResponseFormat
+    format: OutputFormat
     words: bool
     events: EventDialect | None = None  # None: one response at the end
     url: RecordingUrl | None = None  # of a recording that is not in the body
@@ -49,7 +49,7 @@ class ParsedRequest:
     @property
     def times(self) -> bool:
         """Whether the response has times."""
-        return self.format not in {"json", "text"}
+        return self.format not in {"json", "text", "language_json"}
 
     @property
     def hints(self) -> tuple[Notice, ...]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from voxgate.transcript.align import timed_words
 from voxgate.transcript.formats import find_writer
 from voxgate.transcript.formats.json import judgement, languages, origin, warnings
+from voxgate.transcript.language import language_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.transcript.values import Segment, Transcript, Word
 
-FORMAT_WRITERS = {"text": "txt", "srt": "srt", "vtt": "vtt"}
+FORMAT_WRITERS = {"text": "txt", "srt": "srt", "vtt": "vtt", "tsv": "tsv"}
+UNDETERMINED = "und"  # of ISO 639
 NANODOLLARS = 10**9
 
 
@@ -45,10 +47,12 @@ def render_transcript(
     """Return the response's body. Takes seconds for hours of speech: not for the event loop."""
     if not is_json(parsed):
         return find_writer(FORMAT_WRITERS[parsed.format]).write(transcript).encode()
+    if parsed.format == "language_json":
+        return json.dumps(_language(transcript)).encode()
     body = {"text": transcript.text, **facts(transcript, parsed, cost_nanodollars)}
     if user_agent.startswith("mistral-client-python"):
         body.setdefault("language", None)
-    if parsed.format != "verbose_json":
+    if parsed.format == "json":
         return _encode(body, {})
     verbose = {"task": transcript.task, "duration": body["usage"]["seconds"], **body}
     return _encode(verbose, _parts(transcript, parsed))
@@ -79,13 +83,19 @@ def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | i
 
 def _parts(transcript: Transcript, parsed: ParsedRequest) -> dict[str, Iterator[dict[str, Any]]]:
     temperature = parsed.options.temperature
+    nested = parsed.words and parsed.format == "nested_json"
     parts: dict[str, Iterator[dict[str, Any]]] = {
         "segments": (
-            {**_segment(index, segment), "temperature": temperature, **judgement(segment)}
+            {
+                **_segment(index, segment),
+                "temperature": temperature,
+                **judgement(segment),
+                **({"words": _nested_words(segment)} if nested else {}),
+            }
             for index, segment in enumerate(transcript.segments)
         )
     }
-    if parsed.words:
+    if parsed.words and not nested:
         words = (word for segment in transcript.segments for word in timed_words(segment))
         parts["words"] = map(_word, sorted(words, key=lambda word: word.start))
     return parts
@@ -115,6 +125,29 @@ def _segment(index: int, segment: Segment) -> dict[str, Any]:
     if segment.channel is not None:
         fields["channel"] = segment.channel
     return fields
+
+
+def _nested_words(segment: Segment) -> list[dict[str, Any]]:
+    """Return a segment's words, with the probability that openai/whisper gives each."""
+    return [
+        {**_word(word), "probability": word.confidence}
+        if word.confidence is not None
+        else _word(word)
+        for word in timed_words(segment)
+    ]
+
+
+def _language(transcript: Transcript) -> dict[str, str | float]:
+    """Return the language that is spoken, as whisper-asr-webservice does."""
+    if transcript.language is None:
+        return {"detected_language": "undetermined", "language_code": UNDETERMINED}
+    found: dict[str, str | float] = {
+        "detected_language": language_name(transcript.language),
+        "language_code": transcript.language,
+    }
+    if transcript.language_probability is not None:
+        found["confidence"] = round(transcript.language_probability, 4)
+    return found
 
 
 def _word(word: Word) -> dict[str, Any]:

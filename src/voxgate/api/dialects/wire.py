@@ -7,7 +7,7 @@ booleans, and a single value to a list. Unknown fields are kept, for warnings.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -17,8 +17,13 @@ from voxgate.errors import UsageError
 from voxgate.remote.recording_url import MAX_URL_CHARACTERS
 from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it)
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 ResponseFormat: TypeAlias = Literal["json", "verbose_json", "text", "srt", "vtt"]
 WireFormat: TypeAlias = Literal[ResponseFormat, "diarized_json"]
+OutputFormat: TypeAlias = Literal[ResponseFormat, "tsv", "nested_json", "language_json"]
+"""The last two: `verbose_json` with the words in their segments, and the language alone."""
 
 
 def _to_list(value: Any) -> Any:
@@ -63,7 +68,9 @@ WireLanguage: TypeAlias = Annotated[str, Field(max_length=35)]
 WirePenalty: TypeAlias = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 
 
-class _WireModel(BaseModel):
+class WireModel(BaseModel):
+    """A request, or a part of one. Unknown fields are kept, and errors show no values."""
+
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
 
     @property
@@ -72,7 +79,7 @@ class _WireModel(BaseModel):
         return sorted(name for name, value in (self.model_extra or {}).items() if value is not None)
 
 
-class InputAudio(_WireModel):
+class InputAudio(WireModel):
     """The recording of a JSON request."""
 
     data: str | None = Field(None, description="Base64 of the file's bytes; no data URI.")
@@ -86,7 +93,7 @@ class InputAudio(_WireModel):
     )
 
 
-class ProviderPreferences(_WireModel):
+class ProviderPreferences(WireModel):
     """Which endpoints may serve the request. Here there is one, which keeps nothing."""
 
     options: dict[str, dict[str, Any]] | None = None
@@ -98,7 +105,7 @@ class ProviderPreferences(_WireModel):
     )
 
 
-class TranscriptionRequest(_WireModel):
+class TranscriptionRequest(WireModel):
     """A recording, a model, and options."""
 
     model: Annotated[str, Field(min_length=1, max_length=256)]
@@ -159,7 +166,7 @@ def validate_request(fields: dict[str, Any]) -> TranscriptionRequest:
     return validated(TranscriptionRequest, fields)
 
 
-def validated(model: type[M], fields: dict[str, Any]) -> M:
+def validated(model: type[M], fields: Mapping[str, Any]) -> M:
     """Validate the fields of a request. Null and an empty text mean that a field was left out.
 
     Raises `UsageError`, which names the first invalid field.
