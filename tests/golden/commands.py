@@ -23,7 +23,7 @@ MODEL = ("-m", "Systran/faster-whisper-base")
 COMMANDS = (
     *("", "transcribe", "serve", "keys", "keys create", "keys list", "keys revoke", "models"),
     *("models pull", "models add", "models list", "models show", "models rm", "models export"),
-    *("models import", "ps", "unload", "engine", "bench", "bench engine", "doctor"),
+    *("wyoming", "models import", "ps", "unload", "engine", "bench", "bench engine", "doctor"),
 )
 
 MISUSE: dict[str, tuple[str, ...]] = {

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from voxgate.api.dialects.negotiate import negotiate
+from voxgate.api.admission import admit
 from voxgate.api.dialects.parse import with_file_of
-from voxgate.api.model_card import why_unavailable
 from voxgate.api.recording import RemoteRecording
 from voxgate.api.request_log import RequestEntry
 from voxgate.api.submission import Submission
-from voxgate.errors import EngineStartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,15 +50,9 @@ class Intake:
             raise
 
     async def _accept(self, body: RequestBody | BodyBeginning, *, provisional: bool) -> Submission:
-        session = self._gateway.session
         parsed = self._parse(body)
         self.model = parsed.model
-        # Callers must not name folders of this machine.
-        spec = await session.resolve(parsed.model, folders=False)
-        if reason := why_unavailable(spec):
-            raise EngineStartError(reason, code="no_endpoints")
-        provider = session.provider(spec)
-        parsed = replace(negotiate(parsed, provider.capabilities), model=provider.name)
+        parsed, provider = await admit(parsed, self._gateway.session)
         recording = await self._recording(body, parsed)
         return Submission(
             self._gateway,

@@ -48,7 +48,7 @@ class ApiServer:
         """Bind the socket; port 0 means any free port. Raises `UsageError`, `SettingsError`."""
         check_host(host, settings)
         self._settings, self._preload, self._session = settings, preload, session
-        self._socket = _listen(host, port)
+        self._socket = listen(host, port)
         self.host, self.port = host, int(self._socket.getsockname()[1])
         self._uvicorn: _UvicornServer | None = None
         self._jobs: Jobs | None = None
@@ -110,7 +110,7 @@ class ApiServer:
         )
         self._jobs = gateway.jobs
         try:
-            with _handle_signals(self.stop), open_files.failed_accepts_logged():
+            with handle_signals(self.stop), open_files.failed_accepts_logged():
                 await self._uvicorn.serve([self._socket])
         finally:
             if self._draining:
@@ -139,7 +139,7 @@ class _UvicornServer(uvicorn.Server):
 
 
 @contextmanager
-def _handle_signals(handler: Callable[[], None]) -> Iterator[None]:
+def handle_signals(handler: Callable[[], None]) -> Iterator[None]:
     """Call `handler` for every signal that ends a process, unless it is ignored."""
     loop = asyncio.get_running_loop()
     numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if _not_ignored(n)]
@@ -156,7 +156,7 @@ def _not_ignored(number: signal.Signals) -> bool:
     return signal.getsignal(number) is not signal.SIG_IGN
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket. Raises `UsageError` with the next step."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

@@ -23,6 +23,7 @@ from voxgate.cli.peer_options import translate_options
 from voxgate.cli.ps import ps_command, unload_command
 from voxgate.cli.serve import serve_command
 from voxgate.cli.transcribe import transcribe_command
+from voxgate.cli.wyoming import wyoming_command
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -63,6 +64,7 @@ def voxgate(
 
 app.command("transcribe")(transcribe_command)
 app.command("serve")(serve_command)
+app.command("wyoming")(wyoming_command)
 app.add_typer(keys.keys_app)
 app.add_typer(models.models_app)
 app.command("ps")(ps_command)

@@ -1,0 +1,29 @@
+"""`admit`: fits a parsed request to its model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from voxgate.api.dialects.negotiate import negotiate
+from voxgate.api.model_card import why_unavailable
+from voxgate.errors import EngineStartError
+
+if TYPE_CHECKING:
+    from voxgate.api.dialects.negotiate import ParsedRequest
+    from voxgate.pipeline.session import Session
+    from voxgate.providers.base import Provider
+
+
+async def admit(parsed: ParsedRequest, session: Session) -> tuple[ParsedRequest, Provider]:
+    """Return the request with what its model honours, under the model's own name, and its provider.
+
+    Raises as `Session.resolve` and `negotiate` do, and `EngineStartError` (`no_endpoints`) for a
+    model that is not installed.
+    """
+    # Callers must not name folders of this machine.
+    spec = await session.resolve(parsed.model, folders=False)
+    if reason := why_unavailable(spec):
+        raise EngineStartError(reason, code="no_endpoints")
+    provider = session.provider(spec)
+    return negotiate(replace(parsed, model=provider.name), provider.capabilities), provider
