@@ -170,6 +170,17 @@ async def test_a_language_is_detected_by_one_token(server: Running) -> None:
     assert server.provider.options[-1].max_tokens == 1
 
 
+async def test_a_film_is_not_decoded_to_its_end_for_its_language(server: Running) -> None:
+    """The length of what was decoded is that of the generation."""
+    film = RAW * 400  # 1000 s
+    recognised = len(server.provider.windows)
+    answer = await ask(server, "/detect-language", film, encode="false")
+    assert answer.json()["language_code"] == "de"
+    about = await server.client.get("/generation", params={"id": answer.headers["x-request-id"]})
+    assert about.json()["data"]["audio_seconds"] < 900
+    assert len(server.provider.windows) == recognised + 1
+
+
 async def test_silence_has_no_language(server: Running) -> None:
     answer = await ask(server, "/detect-language", bytes(32_000), encode="false")
     assert answer.json() == {"detected_language": "undetermined", "language_code": "und"}

@@ -64,7 +64,7 @@ class Submission:
         model = (parsed.model, self.provider.revision, self.provider.profile)
         # Whether times are wanted makes another text only for a model without them.
         times = parsed.times or self.provider.capabilities.times == "word"
-        options = parsed.options, parsed.pcm, parsed.choice, times
+        options = parsed.options, parsed.pcm, parsed.choice, times, parsed.whole
         key = (self._owner, model, options, recording.identity)
         if job := jobs.find(key):
             recording.close()
@@ -106,6 +106,7 @@ class Submission:
                 trace=self._trace,
                 on_progress=lambda _: job.decoding.set(),
                 on_final=job.give,
+                whole=self.parsed.whole,
             )
 
     async def _record(self, job: Job) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -86,15 +87,17 @@ class TranscriptionJob:
         trace: Trace | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
         on_final: Callable[[FinalPiece], None] = lambda _: None,
+        whole: bool = True,
     ) -> None:
         """`queue` is shared by all jobs of one provider, fairly between tenants by seconds.
 
         `aligner` finds the times of the words that the provider recognises. `tenant` is the one
         that this job is for. `on_progress` is first called when the first block of sound is
-        decoded. `on_final` is called with the transcript's segments, in order, each once.
+        decoded. `on_final` is called with the transcript's segments, in order, each once. Unless
+        the `whole` recording is wanted, decoding stops where the options end the text.
         """
         self._provider = provider
-        self._on_progress, self._on_final = on_progress, on_final
+        self._on_progress, self._on_final, self._whole = on_progress, on_final, whole
         rules = SpeechRules(min(LONGEST_REGION_S, provider.capabilities.window_s))
         trace = trace or Trace()
         self._sound = RecordingSound(
@@ -134,9 +137,14 @@ class TranscriptionJob:
         """Transcribe the recording. Raises `VoxgateError`."""
         with self._sound:
             try:
-                async with asyncio.TaskGroup() as self._tasks:
-                    async for window in self._sound.windows():
+                async with (
+                    asyncio.TaskGroup() as self._tasks,
+                    aclosing(self._sound.windows()) as windows,
+                ):
+                    async for window in windows:
                         self._begin(window)
+                        if self._budget.spent and not self._whole:
+                            break
                     self._advance()
             except ExceptionGroup as failures:
                 # When the engine fails, every window fails in the same way: one error is enough.

@@ -11,7 +11,7 @@ from voxgate.pipeline.channel import ChannelSound
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
+    from collections.abc import AsyncGenerator, Callable, Hashable
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -87,7 +87,7 @@ class RecordingSound:
         """Return the sound of a window."""
         return self._channels[window.channel].audio(window)
 
-    async def windows(self) -> AsyncIterator[Window]:
+    async def windows(self) -> AsyncGenerator[Window]:
         """Yield the windows, each as soon as its sound is in the spool. Raises `VoxgateError`."""
         async with contextlib.aclosing(self._decode()) as events:
             async for event in events:

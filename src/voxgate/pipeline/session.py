@@ -98,6 +98,7 @@ class Session:
         trace: Trace | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
         on_final: Callable[[FinalPiece], None] = lambda _: None,
+        whole: bool = True,
     ) -> Transcript:
         """Transcribe a path, bytes, an open binary file, or a file that is still arriving.
 
@@ -109,7 +110,8 @@ class Session:
         without them `ALIGNER` finds them where it is installed, and otherwise they are estimated.
         Decoders and engines are shared fairly between tenants. `trace` collects times and attempts.
         `on_progress` is called as the recording is done, `on_final` with the next segments of the
-        transcript as soon as nothing can change them.
+        transcript as soon as nothing can change them. Without `whole`, what follows the end of the
+        text (`max_tokens`, `stop`) is not decoded, and the transcript is that much shorter.
         Raises `VoxgateError`.
         """
         if self._closed:
@@ -148,6 +150,7 @@ class Session:
                 trace=trace,
                 on_progress=on_progress,
                 on_final=on_final,
+                whole=whole,
             )
             transcript = await job.transcript()
         if isinstance(aligner, Notice):

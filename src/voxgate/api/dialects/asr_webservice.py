@@ -77,7 +77,7 @@ def parse_detection(
     """
     fields = {"model": model, "max_tokens": 1}
     parsed = _parse(body, validated(DetectionQuery, query), fields, "transcribe")
-    return replace(parsed, format="language_json")
+    return replace(parsed, format="language_json", whole=False)
 
 
 def _parse(
@@ -88,7 +88,6 @@ def _parse(
             "The request has no recording: send it as the part 'audio_file' of a form, with a file "
             "name."
         )
-    if not asked.encode:
-        body.upload.media_type = HEADERLESS
-    parsed = parse_request(replace(body, fields=fields), task)
+    upload = body.upload if asked.encode else replace(body.upload, media_type=HEADERLESS)
+    parsed = parse_request(replace(body, fields=fields, upload=upload), task)
     return replace(parsed, unused=(*parsed.unused, *asked.unknown, *body.fields))

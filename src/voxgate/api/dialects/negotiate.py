@@ -39,6 +39,7 @@ class ParsedRequest:
     file_id: str | None = None  # of a recording that is kept here
     pcm: PcmDeclaration | None = None
     choice: SoundChoice = field(default_factory=SoundChoice)
+    whole: bool = True  # False: what follows the end of the text need not be decoded
     speakers: str | None = None  # the name of a field that asks who speaks
     vocabulary: tuple[str, ...] = ()  # names of the fields that the options' vocabulary was in
     unused: tuple[str, ...] = ()  # names of the fields that have no effect
