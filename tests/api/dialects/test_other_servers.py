@@ -74,7 +74,7 @@ def test_a_default_changes_nothing_and_a_promise_something(field: Any) -> None:
         base = {"output": "json"}
     plain, with_field = parse(**base), parse(**base, **{field.name: ON.get(field.name, "true")})
     assert (plain == with_field) is (field.kind == "default"), field.name
-    assert with_field.unused == ()
+    assert with_field.unused == (("temperature_inc",) if field.name == "temperature_inc" else ())
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -82,6 +82,11 @@ def test_what_no_model_does_is_refused_by_its_name(name: str) -> None:
     with raises("unsupported_option", match=f"'{name}'"):
         inference(**{name: "1"})
     assert inference(**{name: "0"}) == inference()
+
+
+def test_whisper_cpps_own_step_of_temperature_is_ours() -> None:
+    assert inference(temperature_inc="0.2") == inference()
+    assert inference(temperature_inc="0").unused == ("temperature_inc",)
 
 
 def test_the_names_and_codes_of_languages_are_those_of_whisper() -> None:

@@ -125,7 +125,7 @@ WHISPER_CPP: Final = (
     Field("translate", (), "promise", "Write English.", "translates"),
     Field("prompt", (), "hint", "A text that could precede the recording.", "prompt"),
     Field("temperature", (), "hint", "0 to 2; another number is refused.", "temperature"),
-    Field("temperature_inc", (), "default", "A doubtful text is decoded again, in steps of 0.2."),
+    Field("temperature_inc", (), "hint", "The step after a doubtful text: 0.2, and no other."),
     Field("beam_size", (), "promise", "-1 is the model's own number.", "beam_size"),
     Field("no_timestamps", (), "promise", "No words in `verbose_json`."),
     Field("token_timestamps", (), "promise", "`false`: no words in `verbose_json`."),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from voxgate.errors import VoxgateError
     from voxgate.transcript.values import Task
 
+TEMPERATURE_STEP = 0.2  # after a doubtful text; no model takes another one
 OWN_NUMBER = ("-1", "0")  # of texts that are compared: the model's
 
 
@@ -44,7 +45,7 @@ class InferenceForm(WireModel):
     translate: bool = False
     prompt: WireText | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
-    temperature_inc: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    temperature_inc: Annotated[float, Field(allow_inf_nan=False)] = TEMPERATURE_STEP
     beam_size: Annotated[
         Annotated[int, Field(ge=1, le=10)] | None, BeforeValidator(_own_number)
     ] = None
@@ -92,10 +93,11 @@ def parse_inference(body: RequestBody | BodyBeginning) -> ParsedRequest:
     }
     task: Task = "translate" if asked.translate else "transcribe"
     parsed = parse_request(replace(body, fields=fields), task)
+    step = () if asked.temperature_inc == TEMPERATURE_STEP else ("temperature_inc",)
     return replace(
         parsed,
         format="nested_json" if verbose else parsed.format,
-        unused=(*parsed.unused, *asked.unknown),
+        unused=(*parsed.unused, *step, *asked.unknown),
     )
 
 
