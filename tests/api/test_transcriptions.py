@@ -189,12 +189,39 @@ async def test_silence_is_an_empty_text(server: Running) -> None:
     assert (await server.post(recording(silence))).json()["text"] == ""
 
 
-async def test_mistral_alone_gets_null_for_an_unknown_language(server: Running) -> None:
+@pytest.mark.parametrize("client", ["mistral-client-python/3.7.0", "mistral-client-typescript/2.7"])
+async def test_mistral_alone_gets_null_for_an_unknown_language(
+    server: Running, client: str
+) -> None:
     silence = encode(sample() * 0, "silence.wav")
     plain = await server.post(recording(silence))
     assert "language" not in plain.json()
-    mistral = {"User-Agent": "mistral-client-python/3.7.0"}
+    mistral = {"User-Agent": client}
     assert (await server.post(recording(silence), headers=mistral)).json()["language"] is None
+
+
+AI_SDK = {"User-Agent": "ai/7.0.173 ai-sdk-provider-utils/5.0.81 node.js/24"}
+
+
+async def test_the_ai_sdk_alone_gets_measures_that_nobody_took(server: Running) -> None:
+    for headers, has in ({}, False), (AI_SDK, True):
+        body = recording(response_format="verbose_json")
+        (segment,) = (await server.post(body, headers=headers)).json()["segments"]
+        for name in ("avg_logprob", "compression_ratio", "no_speech_prob"):
+            assert (name in segment) is has
+
+
+async def test_the_ai_sdk_reads_the_sentence_of_an_error_where_mistral_has_it(
+    server: Running,
+) -> None:
+    for path in ("/audio/transcriptions", "/nowhere"):
+        plain = await server.client.post(path, json=recording(language="eo"))
+        told = await server.client.post(path, json=recording(language="eo"), headers=AI_SDK)
+        error = told.json().pop("error")
+        assert plain.json() == {"error": error}
+        assert told.json()["object"] == "error"
+        assert told.json()["message"] == error["message"]
+        assert told.json()["code"] == str(told.status_code)
 
 
 async def test_hints_that_are_not_used_are_warned_of(server: Running) -> None:

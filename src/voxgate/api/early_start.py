@@ -53,7 +53,7 @@ class EarlyStart:
         Raises what `BodyReader.recording_begins` raises.
         """
         body = await reader.recording_begins()
-        if body is None or jobs.early_starts.locked():
+        if body is None or "stream" not in body.fields or jobs.early_starts.locked():
             return None
         try:
             submission = await intake.accept(body, provisional=True)

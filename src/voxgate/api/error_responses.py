@@ -3,7 +3,8 @@
     {"error": {"code": 400, "message": "...", "metadata": {"error_type": "...", "code": "..."}}}
 
 `error.code` is the HTTP status, an integer: OpenRouter's clients hide the message of any other body
-(openrouter-api.md 3.1, 11.2). `error.metadata.code` is the stable name of the failure.
+(openrouter-api.md 3.1, 11.2). `error.metadata.code` is the stable name of the failure. A client
+that reads the sentence elsewhere only has it there as well: see `strict_clients`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from voxgate.api.dialects.strict_clients import mistral_error
 from voxgate.api.request_log import RequestEntry
 from voxgate.errors import BusyError, VoxgateError
 
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
     from voxgate.errors import Code
 
-    ErrorBody: TypeAlias = Callable[[VoxgateError, str | None], bytes]
+    ErrorBody: TypeAlias = Callable[[VoxgateError, str | None, str], bytes]
+    """Makes the body of an error, of a model, for a client by its User-Agent."""
 
 ERROR_TYPES = {
     400: "invalid_request",
@@ -52,9 +55,10 @@ AVAILABILITY_CODES: dict[Code, str] = {
 """OpenRouter's codes for models that are not available, by ours."""
 
 
-def error_body(error: VoxgateError, model: str | None = None) -> bytes:
+def error_body(error: VoxgateError, model: str | None = None, user_agent: str = "") -> bytes:
     """Return the error as a JSON body, in ASCII."""
-    return _body(error.status, error.sentence, error.code, _availability(error, model))
+    available = _availability(error, model)
+    return _body(error.status, error.sentence, error.code, user_agent, available)
 
 
 def error_object(error: VoxgateError) -> dict[str, Any]:
@@ -70,7 +74,8 @@ def error_response(
 ) -> Response:
     """Return the error as a response with its status and headers; the log gets its code."""
     RequestEntry.of(request.scope).code = error.code
-    return json_response(body(error, model), error.status, error_headers(error))
+    content = body(error, model, _user_agent(request))
+    return json_response(content, error.status, error_headers(error))
 
 
 def error_headers(error: VoxgateError) -> dict[str, str]:
@@ -117,14 +122,18 @@ async def _http(request: Request, error: Exception) -> Response:
         sentence = str(error.detail)
     name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     RequestEntry.of(request.scope).code = name
-    body = _body(error.status_code, sentence, name, None)
+    body = _body(error.status_code, sentence, name, _user_agent(request))
     return json_response(body, error.status_code, dict(error.headers or {}))
 
 
 async def _bug(request: Request, _: Exception) -> Response:
     RequestEntry.of(request.scope).code = "internal_error"  # uvicorn logs the traceback
     sentence = "The server failed. Its log says why: please report it."
-    return json_response(_body(500, sentence, "internal_error", None), 500)
+    return json_response(_body(500, sentence, "internal_error", _user_agent(request)), 500)
+
+
+def _user_agent(request: Request) -> str:
+    return request.headers.get("user-agent", "")
 
 
 def _availability(error: VoxgateError, model: str | None) -> dict[str, Any] | None:
@@ -140,11 +149,20 @@ def _availability(error: VoxgateError, model: str | None) -> dict[str, Any] | No
     }
 
 
-def _body(status: int, sentence: str, name: str, availability: dict[str, Any] | None) -> bytes:
+def _body(
+    status: int,
+    sentence: str,
+    name: str,
+    user_agent: str,
+    availability: dict[str, Any] | None = None,
+) -> bytes:
     error = _object(status, sentence, name)
     if availability is not None:
         error["availability"] = availability
-    return json.dumps({"error": error}).encode()
+    kind = error["metadata"]["error_type"]
+    return json.dumps(
+        {"error": error, **mistral_error(user_agent, status, sentence, kind)}
+    ).encode()
 
 
 def _object(status: int, sentence: str, name: str) -> dict[str, Any]:

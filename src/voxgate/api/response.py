@@ -106,7 +106,7 @@ class TranscriptionResponse(Response):
         transcript, error = self._job.transcript, self._job.error
         if transcript is None:
             error = error or VoxgateError("The work ended without an outcome. Try again.")
-            body = self._error_body(error, self._parsed.model)
+            body = self._error_body(error, self._parsed.model, self._user_agent)
             return body, error.status, "application/json", error_headers(error)
         body = await asyncio.to_thread(
             render_transcript, transcript, self._parsed, 0, self._user_agent

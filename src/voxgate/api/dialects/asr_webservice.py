@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from voxgate.api.body.request_body import RequestBody, Upload
 from voxgate.api.dialects.parse import parse_request
 from voxgate.api.dialects.wire import WireLanguage, WireModel, WireText, validated
 from voxgate.errors import UsageError
@@ -18,7 +19,6 @@ from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from voxgate.api.body.request_body import RequestBody
     from voxgate.api.body.upload import BodyBeginning
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.dialects.wire import OutputFormat
@@ -83,11 +83,11 @@ def parse_detection(
 def _parse(
     body: RequestBody | BodyBeginning, asked: DetectionQuery, fields: dict[str, Any], task: Task
 ) -> ParsedRequest:
-    if body.kind != "form" or body.upload is None:
+    if body.kind != "form" or not isinstance(body.upload, Upload):
         raise UsageError(
             "The request has no recording: send it as the part 'audio_file' of a form, with a file "
             "name."
         )
     upload = body.upload if asked.encode else replace(body.upload, media_type=HEADERLESS)
-    parsed = parse_request(replace(body, fields=fields, upload=upload), task)
+    parsed = parse_request(RequestBody(fields, upload, "form", body.dropped), task)
     return replace(parsed, unused=(*parsed.unused, *asked.unknown, *body.fields))

@@ -1,8 +1,7 @@
 """Render a transcript as the body that OpenRouter's, OpenAI's and Mistral's clients all read.
 
-Unknown values are left out, never null: OpenRouter's TypeScript client refuses null. There is one
-exception: Mistral's client requires the key `language`, so it alone gets null for an unknown one
-(openrouter-api.md 11.6).
+Unknown values are left out, never null: OpenRouter's TypeScript client refuses null. Clients that
+refuse a response without them get them all the same: see `strict_clients`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from voxgate.api.dialects.strict_clients import MEASURES, needs_language, needs_measures
 from voxgate.transcript.align import timed_words
 from voxgate.transcript.formats import find_writer
 from voxgate.transcript.formats.json import judgement, languages, origin, warnings
@@ -50,12 +50,13 @@ def render_transcript(
     if parsed.format == "language_json":
         return json.dumps(_language(transcript)).encode()
     body = {"text": transcript.text, **facts(transcript, parsed, cost_nanodollars)}
-    if user_agent.startswith("mistral-client-python"):
+    if needs_language(user_agent):
         body.setdefault("language", None)
     if parsed.format == "json":
         return _encode(body, {})
     verbose = {"task": transcript.task, "duration": body["usage"]["seconds"], **body}
-    return _encode(verbose, _parts(transcript, parsed))
+    measures = MEASURES if needs_measures(user_agent) else {}
+    return _encode(verbose, _parts(transcript, parsed, measures))
 
 
 def facts(
@@ -81,12 +82,15 @@ def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | i
     }
 
 
-def _parts(transcript: Transcript, parsed: ParsedRequest) -> dict[str, Iterator[dict[str, Any]]]:
+def _parts(
+    transcript: Transcript, parsed: ParsedRequest, unknown: dict[str, float]
+) -> dict[str, Iterator[dict[str, Any]]]:
     temperature = parsed.options.temperature
     nested = parsed.words and parsed.format == "nested_json"
     parts: dict[str, Iterator[dict[str, Any]]] = {
         "segments": (
             {
+                **unknown,
                 **_segment(index, segment),
                 "temperature": temperature,
                 **judgement(segment),

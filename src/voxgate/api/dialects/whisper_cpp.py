@@ -101,7 +101,7 @@ def parse_inference(body: RequestBody | BodyBeginning) -> ParsedRequest:
     )
 
 
-def text_error(error: VoxgateError, model: str | None = None) -> bytes:  # noqa: ARG001 (it is not told)
+def text_error(error: VoxgateError, *_: object) -> bytes:
     """Return the body of an error, in ASCII."""
     return json.dumps({"error": error.sentence}).encode()
 
