@@ -76,6 +76,18 @@ async def test_granularities_without_a_format_give_verbose_json(server: Running)
     assert answer.json()["segments"][0]["type"] == "transcription_segment"
 
 
+async def test_words_alone_without_a_format_are_segments_as_in_mistrals_api(
+    server: Running,
+) -> None:
+    both = (await server.post(recording(timestamp_granularities=["word", "segment"]))).json()
+    alone = (await server.post(recording(timestamp_granularities=["word"]))).json()
+    assert len(both["segments"]) == 1 < len(both["words"])
+    assert alone["words"] == both["words"]
+    times = [(each["text"], each["start"], each["end"]) for each in alone["segments"]]
+    assert times == [(word["word"], word["start"], word["end"]) for word in both["words"]]
+    assert {each["type"] for each in alone["segments"]} == {"transcription_segment"}
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "head"),
     [

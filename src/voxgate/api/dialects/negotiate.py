@@ -34,6 +34,7 @@ class ParsedRequest:
     options: Options
     format: OutputFormat
     words: bool
+    word_segments: bool = False  # each segment of a response is a word
     events: EventDialect | None = None  # None: one response at the end
     url: RecordingUrl | None = None  # of a recording that is not in the body
     file_id: str | None = None  # of a recording that is kept here

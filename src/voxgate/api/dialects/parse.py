@@ -62,6 +62,7 @@ def parse_request(
         format=format_,
         events=choose_events(accept, format_) if request.stream else None,
         words="word" in request.timestamp_granularities,
+        word_segments=_are_words_segments(request),
         url=url,
         file_id=request.file_id,
         pcm=HEADERLESS_FORMATS if _is_headerless(body, request, url) else None,
@@ -167,6 +168,12 @@ def _format(request: TranscriptionRequest) -> ResponseFormat:
     if request.response_format == "diarized_json":  # `asked_speakers` has seen it
         return "verbose_json"
     return request.response_format
+
+
+def _are_words_segments(request: TranscriptionRequest) -> bool:
+    """Return whether each segment is to be a word: so Mistral's API answers to `word` alone."""
+    alone = set(request.timestamp_granularities) == {"word"}
+    return alone and "response_format" not in request.model_fields_set
 
 
 def _no_recording(body: RequestBody | BodyBeginning) -> str:

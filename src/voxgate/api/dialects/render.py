@@ -15,12 +15,13 @@ from voxgate.transcript.align import timed_words
 from voxgate.transcript.formats import find_writer
 from voxgate.transcript.formats.json import judgement, languages, origin, warnings
 from voxgate.transcript.language import language_name
+from voxgate.transcript.values import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from voxgate.api.dialects.negotiate import ParsedRequest
-    from voxgate.transcript.values import Segment, Transcript, Word
+    from voxgate.transcript.values import Transcript, Word
 
 FORMAT_WRITERS = {"text": "txt", "srt": "srt", "vtt": "vtt", "tsv": "tsv"}
 UNDETERMINED = "und"  # of ISO 639
@@ -87,22 +88,33 @@ def _parts(
 ) -> dict[str, Iterator[dict[str, Any]]]:
     temperature = parsed.options.temperature
     nested = parsed.words and parsed.format == "nested_json"
+    words = _words(transcript) if parsed.words else []
+    stretches: Sequence[Segment | Word] = words if parsed.word_segments else transcript.segments
     parts: dict[str, Iterator[dict[str, Any]]] = {
         "segments": (
             {
                 **unknown,
-                **_segment(index, segment),
+                **_segment(index, timed),
                 "temperature": temperature,
-                **judgement(segment),
-                **({"words": _nested_words(segment)} if nested else {}),
+                **(_own(timed, nested=nested) if isinstance(timed, Segment) else {}),
             }
-            for index, segment in enumerate(transcript.segments)
+            for index, timed in enumerate(stretches)
         )
     }
     if parsed.words and not nested:
-        words = (word for segment in transcript.segments for word in timed_words(segment))
-        parts["words"] = map(_word, sorted(words, key=lambda word: word.start))
+        parts["words"] = map(_word, words)
     return parts
+
+
+def _own(segment: Segment, *, nested: bool) -> dict[str, Any]:
+    """Return what a segment has and a word has not."""
+    return {**judgement(segment), **({"words": _nested_words(segment)} if nested else {})}
+
+
+def _words(transcript: Transcript) -> list[Word]:
+    """Return all words, in the order of their times."""
+    words = (word for segment in transcript.segments for word in timed_words(segment))
+    return sorted(words, key=lambda word: word.start)
 
 
 def _encode(body: dict[str, Any], parts: dict[str, Iterator[dict[str, Any]]]) -> bytes:
@@ -113,7 +125,7 @@ def _encode(body: dict[str, Any], parts: dict[str, Iterator[dict[str, Any]]]) ->
     return ("".join(pieces) + "}").encode()
 
 
-def _segment(index: int, segment: Segment) -> dict[str, Any]:
+def _segment(index: int, segment: Segment | Word) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "id": index,
         "seek": int(segment.start * 100),  # Whisper's unit: frames of 10 ms
