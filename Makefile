@@ -11,14 +11,15 @@
 #   make docs    write the generated pages of docs/ anew
 #   make kernels the native kernels, where a C++ compiler is; they are optional
 #   make kernels-check  the same under the address and undefined-behaviour sanitizers
-#   make clients the official clients that the tests run, each in an environment of its own
+#   make clients the clients that the tests run, each in an environment of its own
 
 PYTHON ?= python3
 BIN := .venv/bin
 TORCH ?= torch==2.13.0
 WORKERS ?= 2
 
-CLIENTS := $(patsubst tests/clients/%.txt,.venv/clients/%/installed,$(wildcard tests/clients/*.txt))
+CLIENTS := $(patsubst tests/clients/%.txt,.venv/clients/%/installed,$(wildcard tests/clients/*.txt)) \
+	$(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/clients/*/package-lock.json))
 
 # What is built in C++, where it can be.
 NATIVE := $(if $(shell command -v c++),kernels)
@@ -65,6 +66,11 @@ NATIVE := $(if $(shell command -v c++),kernels)
 	$(BIN)/python -m pip --python .venv/clients/$*/bin/python install --quiet --no-compile --requirement $<
 	@touch $@
 
+# Those in JavaScript, each beside its script, by the Node.js of the package index.
+tests/clients/%/node_modules/.package-lock.json: tests/clients/%/package-lock.json .venv/clients/node/installed
+	.venv/clients/node/bin/npm ci --prefix $(<D) --silent --ignore-scripts --omit=dev --no-audit --no-fund
+	@touch $@
+
 serve: .venv/core
 	@$(BIN)/voxgate serve
 
@@ -107,4 +113,4 @@ kernels-check: .venv/cmake
 clients: $(CLIENTS)
 
 clean:
-	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv tests/clients/*/node_modules .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache

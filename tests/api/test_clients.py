@@ -1,133 +1,32 @@
 """The official clients of OpenRouter, OpenAI and Mistral, unmodified, against a running server.
 
-Each runs in an environment of its own (`make clients`), by a script that uses it as its
-documentation does: `tests/clients/`. What each insists on is in openrouter-api.md 11.
+What each client gets in every one of its calls is in `test_every_client.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from tests.api.serving import ALIAS, SCRIPTED, Running, recording, serving
+from tests.api.serving import ALIAS, SCRIPTED, serving
 from tests.cli.command import CLIP_WORDS
-from tests.processes import until
+from tests.clients.client import EVERYBODY, MISTRAL, OPENAI, OPENROUTER, TIMES, Client
 from tests.scripted import Scripted
 from tests.sounds import RATE, SAMPLE, encode, sample
 from tests.web import PUBLIC_HOST, response, web
 from voxgate import errors
 from voxgate.pipeline.session import Session
 
-SCRIPTS = Path(__file__).parents[1] / "clients"
-ENVIRONMENTS = Path(__file__).parents[2] / ".venv" / "clients"
-DEADLINE_S = 300.0  # tells slow from never: tests/processes.py
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENGLISH = "Systran/faster-whisper-base"
 SLOW_S = 20.0
 PATIENCE_S = 5.0  # of OpenRouter's client, by default, without a byte
-TIMES: dict[str, Any] = {
-    "response_format": "verbose_json",
-    "timestamp_granularities": ["word", "segment"],
-}
-
-
-@dataclass(frozen=True)
-class Client:
-    """One official client: where its environment is, what it calls things."""
-
-    name: str
-    base: str  # what its documentation has after the server's address
-    transcribe: str
-    once: dict[str, Any]  # options of the client that turn its repetitions off
-    classes: dict[int, str]  # what it raises, by status
-    options: dict[str, Any] = field(default_factory=dict)  # of the client, in every call
-
-    def repeating_nothing(self) -> Client:
-        return replace(self, options=self.once)
-
-    def call(self, server: Running, name: str, **options: Any) -> dict[str, Any]:
-        """What its script is asked to do: one call by name."""
-        return {
-            "url": server.url + self.base,
-            "key": server.key,
-            "client": self.options,
-            "call": name,
-            "options": options,
-        }
-
-    def transcription(
-        self, server: Running, file: Path = SAMPLE, name: str = "", **options: Any
-    ) -> dict[str, Any]:
-        """The same, for the call that transcribes, or one of another `name` that does."""
-        asked = self.call(server, name or self.transcribe, **{"model": SCRIPTED, **options})
-        return {**asked, "file": str(file)}
-
-    async def do(self, *calls: dict[str, Any]) -> list[dict[str, Any]]:
-        """Run its script, one process for all calls: what the client made of each."""
-        if not (ENVIRONMENTS / self.name / "installed").exists():
-            pytest.fail(f"The client {self.name} is not installed: run `make clients`.")
-        python = ENVIRONMENTS / self.name / "bin" / "python"
-        script = SCRIPTS / f"{self.name}_client.py"
-        process = await asyncio.create_subprocess_exec(
-            *map(str, (python, "-I", script)),
-            *map(json.dumps, calls),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={},  # no proxies, no keys, nothing of ours
-        )
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                said, complaints = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert process.returncode == 0, complaints.decode()
-        return [json.loads(line) for line in said.splitlines()]
-
-
-OPENROUTER = Client(
-    name="openrouter",
-    base="/api/v1",
-    transcribe="stt.create_transcription",
-    once={"retry_config": None},
-    classes={
-        400: "BadRequestResponseError",
-        401: "UnauthorizedResponseError",
-        404: "NotFoundResponseError",
-        413: "PayloadTooLargeResponseError",
-        429: "TooManyRequestsResponseError",
-        503: "ServiceUnavailableResponseError",
-    },
-)
-OPENAI = Client(
-    name="openai",
-    base="/api/v1",
-    transcribe="audio.transcriptions.create",
-    once={"max_retries": 0},
-    classes={
-        400: "BadRequestError",
-        401: "AuthenticationError",
-        404: "NotFoundError",
-        413: "APIStatusError",
-        429: "RateLimitError",
-        503: "InternalServerError",
-    },
-)
-MISTRAL = Client(
-    name="mistralai",
-    base="/api",  # it appends /v1 itself
-    transcribe="audio.transcriptions.complete",
-    once={},  # it repeats nothing by default
-    classes=dict.fromkeys((400, 401, 404, 413, 429, 503), "SDKError"),
-)
-EVERYBODY = (OPENROUTER, OPENAI, MISTRAL)
 RAW = "audio.transcriptions.with_raw_response.create"
 
 
@@ -220,7 +119,7 @@ async def test_mistral_keeps_a_file_and_transcribes_it(tmp_path: Path) -> None:
         "CreateFileResponse",
         len(SAMPLE.read_bytes()),
     )
-    raised(MISTRAL, wrong, 400, "'purpose' should be 'audio'")
+    MISTRAL.raised(wrong, 400, "'purpose' should be 'audio'")
     assert typed["value"]["expires_at"] - typed["value"]["created_at"] == 3600
     assert (listed["value"]["total"], len(listed["value"]["data"])) == (2, 1)
     assert (one["type"], one["value"]["deleted"]) == ("GetFileResponse", False)
@@ -229,7 +128,7 @@ async def test_mistral_keeps_a_file_and_transcribes_it(tmp_path: Path) -> None:
     assert by_url["value"]["text"] == events["value"][-1]["data"]["text"] == plain["value"]["text"]
     assert deleted["value"] == {"id": id_, "object": "file", "deleted": True}
     for answer in (gone, absent):
-        raised(MISTRAL, answer, 404, f"No file of this key has the id '{id_}'")
+        MISTRAL.raised(answer, 404, f"No file of this key has the id '{id_}'")
 
 
 async def test_openai_reads_text_and_subtitles(tmp_path: Path) -> None:
@@ -374,57 +273,6 @@ async def test_a_default_list_tests_the_connection(tmp_path: Path, client: Clien
     assert "The key is not valid here" in refused["message"]
 
 
-def raised(client: Client, answer: dict[str, Any], status: int, sentence: str) -> None:
-    """Look at what a client made of a failure: its class for it, with our sentence in it."""
-    assert answer["raised"] == client.classes[status], answer
-    assert answer["status"] == status
-    assert sentence in answer["message"]
-
-
-@pytest.mark.parametrize("client", EVERYBODY, ids=lambda client: client.name)
-async def test_permanent_errors_are_raised_at_once(tmp_path: Path, client: Client) -> None:
-    large = tmp_path / "large.wav"
-    large.write_bytes(SAMPLE.read_bytes() * 100)  # far more than fits into sockets' buffers
-    async with serving(tmp_path, max_upload_bytes=2**20) as server:
-        answers = await client.do(
-            client.transcription(server, language="eo"),
-            {**client.transcription(server), "key": "sk-vg-nobody"},
-            client.transcription(server, model="scripted/two"),
-            client.transcription(server, large),
-        )
-    raised(
-        client, answers[0], 400, "does not know the language 'Esperanto (eo)'. It knows: en, de."
-    )
-    raised(client, answers[1], 401, "The key is not valid here")
-    raised(client, answers[2], 404, "No model is called 'scripted/two'.")
-    raised(client, answers[3], 413, "VOXGATE_MAX_UPLOAD_BYTES")
-    assert all(answer.get("requests", 1) == 1 for answer in answers)
-
-
-async def test_temporary_errors_are_raised_without_retries(tmp_path: Path) -> None:
-    gate = asyncio.Event()
-    provider = Scripted(gate=lambda _: gate.wait())
-    clients = [client.repeating_nothing() for client in EVERYBODY]
-
-    async def everybody(server: Running) -> list[dict[str, Any]]:
-        said = await asyncio.gather(
-            *(client.do(client.transcription(server)) for client in clients)
-        )
-        return [answer for (answer,) in said]
-
-    async with serving(tmp_path, provider, max_flights_per_key=1, drain_s=100) as server:
-        first = asyncio.create_task(server.post(recording(language="de")))
-        await until(lambda: provider.running == 1, "the provider's work")
-        for client, answer in zip(clients, await everybody(server), strict=True):
-            raised(client, answer, 429, "This key has 1 recordings under way, as many as it may.")
-        server.server.stop()
-        for client, answer in zip(clients, await everybody(server), strict=True):
-            raised(client, answer, 503, "The server is about to stop.")
-        gate.set()
-        assert (await first).status_code == 200
-    assert len(provider.windows) == 1
-
-
 @pytest.mark.parametrize(
     ("client", "name"), [(OPENROUTER, ""), (OPENAI, RAW)], ids=["openrouter", "openai"]
 )
@@ -510,7 +358,7 @@ async def test_the_streams_of_openai_and_mistral_are_read_by_their_clients(tmp_p
     assert [event["type"] for event in deltas] == ["transcript.text.delta"] * 3
     assert "".join(event["delta"] for event in deltas) == done["text"] == text
     assert (done["type"], done["usage"]["type"]) == ("transcript.text.done", "duration")
-    raised(OPENAI, refused, 400, "'srt' cannot be streamed")
+    OPENAI.raised(refused, 400, "'srt' cannot be streamed")
     for answer in (bare, timed):
         events = [event["data"] for event in answer["value"]]
         assert events[0]["audio_language"] == "en"
@@ -520,7 +368,7 @@ async def test_the_streams_of_openai_and_mistral_are_read_by_their_clients(tmp_p
     segments = [each for each in events if each["type"] == "transcription.segment"]
     assert [each["text"] for each in segments] == list(PIECES)
     assert [each["text"] for each in events[-1]["segments"]] == list(PIECES)
-    raised(MISTRAL, wrong, 400, "does not know the language 'Esperanto (eo)'")
+    MISTRAL.raised(wrong, 400, "does not know the language 'Esperanto (eo)'")
 
 
 async def test_a_failure_in_a_stream_reaches_the_callers_of_both_clients(tmp_path: Path) -> None:

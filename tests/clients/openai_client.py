@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ def result(asked: dict[str, Any]) -> dict[str, Any]:
                 value = call(file=file, **options)
         else:
             value = call(**options)
-        if isinstance(value, Stream):  # read while its client is open
-            return {"type": "Stream", "value": [each.model_dump(mode="json") for each in value]}
+        if isinstance(value, Stream):  # read while its client is open, to the end or `most` events
+            events = islice(value, asked.get("most"))
+            return {"type": "Stream", "value": [each.model_dump(mode="json") for each in events]}
         told = {}
         if "with_raw_response" in asked["call"]:
             told = {"headers": dict(value.headers), "requests": 1 + value.retries_taken}
