@@ -41,18 +41,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that take minutes, except where CI=true or with --long.
+    """Leave out the tests that take minutes, or their short forms where CI=true or with --long.
 
     Their files come first: the last worker would else run one of them alone.
     """
-    slow = {item.path for item in items if item.get_closest_marker("long")}
-    items.sort(key=lambda item: item.path not in slow)
-    if config.getoption("--long") or os.environ.get("CI") == "true":
-        return
     long = [item for item in items if item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+    slow = {item.path for item in long}
+    items.sort(key=lambda item: item.path not in slow)
+    out = set(long)
+    if config.getoption("--long") or os.environ.get("CI") == "true":
+        out = {item for item in items if _function(item) in map(_function, long)} - out
+    if out:
+        config.hook.pytest_deselected(items=list(out))
+        items[:] = [item for item in items if item not in out]
+
+
+def _function(item: pytest.Item) -> tuple[Path, str]:
+    """Name a test without its parameters: some are given less to do, or more, which takes long."""
+    return item.path, item.name.partition("[")[0]
 
 
 def allowed_skips() -> list[re.Pattern[str]]:
