@@ -55,21 +55,30 @@ class EarlyStart:
         body = await reader.recording_begins()
         if body is None or "stream" not in body.fields or jobs.early_starts.locked():
             return None
+        await jobs.early_starts.acquire()  # at once
+        early = None
         try:
             submission = await intake.accept(body, provisional=True)
+            if submission.parsed.events:
+                early = cls(jobs, intake, reader, submission)
         except VoxgateError:
             return None  # a later field may mend it; the whole body has the same error if none does
-        if submission.parsed.events is None:
-            return None
-        return cls(jobs, intake, reader, submission)
+        finally:
+            if early is None:
+                jobs.early_starts.release()
+        return early
 
     async def settle(self) -> tuple[Submission, Hashable, Job]:
         """Start the job. Return it when it has text, or another one when all fields are known.
 
         Raises what `Intake.accept`, `Submission.submit` and `BodyReader.whole` raise.
         """
-        key, job = self._submission.submit()
-        await self._jobs.early_starts.acquire()
+        try:
+            key, job = self._submission.submit()
+        except BaseException:
+            self._jobs.early_starts.release()
+            self._reader.close()
+            raise
         self._upload = asyncio.create_task(self._reader.whole())
         self._upload.add_done_callback(lambda _: self._jobs.early_starts.release())
         try:
