@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import random
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -243,7 +243,7 @@ async def test_a_format_that_changes(server: Listening) -> None:
     "sent",
     [
         b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-        os.urandom(500) + b"\n",
+        random.Random(15).randbytes(500) + b"\n",
         b"[]\n",
         b"5\n",
         b"{}\n",
