@@ -140,6 +140,7 @@ async def test_text_comes_during_the_upload(tmp_path: Path, kind: str) -> None:
     assert "".join(event["delta"] for event in of(found, "transcript.text.delta")) == done["text"]
     assert done["usage"]["seconds"] == 24
     assert (recorded["status"], recorded["audio_seconds"]) == (200, 24)
+    assert recorded["streamed"] is True
 
 
 async def test_a_field_after_the_recording_counts(tmp_path: Path) -> None:

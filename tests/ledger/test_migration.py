@@ -87,6 +87,7 @@ async def test_a_ledger_of_an_older_version_is_kept(path: Path) -> None:
         found = await ledger.generations.find("gen-1", None)
     assert found is not None
     assert (found.model, found.revision, found.profile) == ("a/b", None, None)
+    assert found.streamed is False
 
 
 async def test_a_newer_version_is_refused_and_not_changed(path: Path) -> None:

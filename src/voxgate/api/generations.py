@@ -63,7 +63,7 @@ def _data(found: Generation) -> dict[str, Any]:
         "total_cost": cost,
         "latency": found.latency_ms,
         "generation_time": found.generation_time_ms,
-        "streamed": False,
+        "streamed": found.streamed,
         "cancelled": found.cancelled,
         "num_input_audio_prompt": 1,
         "external_user": found.external_user,

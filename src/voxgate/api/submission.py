@@ -150,6 +150,7 @@ class Submission:
             app_title=headers.get("x-openrouter-title") or headers.get("x-title"),
             session_id=self.parsed.session_id or headers.get("x-session-id"),
             external_user=self.parsed.user,
+            streamed=self.parsed.events is not None,
         )
 
     def _attempts(self, status: int) -> list[RecordedAttempt]:

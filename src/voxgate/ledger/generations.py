@@ -73,6 +73,9 @@ class Generation:
     profile: str | None = None
     """The profile of the engine, such as `balanced`."""
 
+    streamed: bool = False
+    """Whether the first of its callers read it while it was made."""
+
 
 class Generations:
     """The generations in a ledger."""

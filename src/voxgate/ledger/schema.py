@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    false,
 )
 
 from voxgate.ledger.columns import JsonColumn, TextColumn, UtcColumn
@@ -80,6 +81,7 @@ generations_table = Table(
     Column("external_user", TextColumn(NAME_LENGTH)),
     Column("revision", TextColumn(NAME_LENGTH)),  # of the model's checkpoint
     Column("profile", TextColumn(NAME_LENGTH)),  # how the weights are quantised
+    Column("streamed", Boolean, nullable=False, server_default=false()),
 )
 
 Index(
