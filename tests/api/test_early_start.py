@@ -9,15 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.serving import SCRIPTED, Gate, Running, error_of, serving, spool_files
+from tests.api.serving import (
+    SCRIPTED,
+    Gate,
+    Running,
+    error_of,
+    model_spec,
+    serving,
+    spool_files,
+)
 from tests.api.test_stream import FOUR, UTTERANCE, of, parse
 from tests.processes import until
 from tests.scripted import Scripted
 from tests.sounds import encode
+from voxgate.pipeline.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from voxgate.models.catalogue import ModelSpec
+    from voxgate.settings import Settings
 
 ADDRESS = "/api/v1/audio/transcriptions"
 BOUNDARY = "----a-boundary"
@@ -247,6 +259,38 @@ async def test_slow_uploads_leave_half_of_the_decoders_to_others(tmp_path: Path)
             await upload.end()
         for upload, task in zip(slow, begun, strict=True):
             assert parse(await task + await upload.rest())[-1].data == "[DONE]"
+
+
+class Unhurried(Session):
+    """A session that looks for a model as long as several requests take to arrive."""
+
+    async def resolve(self, model: str, *, folders: bool = True) -> ModelSpec:
+        await asyncio.sleep(0.1)
+        return await super().resolve(model, folders=folders)
+
+
+async def test_uploads_that_begin_together_wait_for_no_other(tmp_path: Path) -> None:
+    provider = Scripted()
+    models = {SCRIPTED: model_spec(SCRIPTED, provider)}
+
+    def session(settings: Settings) -> Session:
+        return Unhurried(settings, models=models, start=lambda *_: provider)
+
+    async with (
+        serving(tmp_path, provider, session, max_decoders=2) as server,
+        AsyncExitStack() as stack,
+    ):
+        uploads = [await stack.enter_async_context(Upload.raw(server)) for _ in range(3)]
+        for upload in uploads:
+            await upload.send(ENDLESS + 2 * SOUND)
+        begun = [asyncio.create_task(upload.chunk()) for upload in uploads]
+        await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
+        (first,) = (each for each, task in zip(uploads, begun, strict=True) if task.done())
+        for upload, task in zip(uploads, begun, strict=True):
+            if upload is not first:
+                await upload.end()
+                assert parse(await task + await upload.rest())[-1].data == "[DONE]"
+        await first.end()
 
 
 async def test_a_server_that_stops_ends_an_upload_with_its_reason(tmp_path: Path) -> None:

@@ -53,32 +53,25 @@ class EarlyStart:
         Raises what `BodyReader.recording_begins` raises.
         """
         body = await reader.recording_begins()
-        if body is None or "stream" not in body.fields or jobs.early_starts.locked():
+        if body is None or "stream" not in body.fields:
             return None
-        await jobs.early_starts.acquire()  # at once
-        early = None
         try:
             submission = await intake.accept(body, provisional=True)
-            if submission.parsed.events:
-                early = cls(jobs, intake, reader, submission)
         except VoxgateError:
             return None  # a later field may mend it; the whole body has the same error if none does
-        finally:
-            if early is None:
-                jobs.early_starts.release()
-        return early
+        # Asked last: `settle` takes what is free now before anything else runs.
+        if submission.parsed.events and not jobs.early_starts.locked():
+            return cls(jobs, intake, reader, submission)
+        submission.discard()
+        return None
 
     async def settle(self) -> tuple[Submission, Hashable, Job]:
         """Start the job. Return it when it has text, or another one when all fields are known.
 
         Raises what `Intake.accept`, `Submission.submit` and `BodyReader.whole` raise.
         """
-        try:
-            key, job = self._submission.submit()
-        except BaseException:
-            self._jobs.early_starts.release()
-            self._reader.close()
-            raise
+        key, job = self._submission.submit()
+        await self._jobs.early_starts.acquire()
         self._upload = asyncio.create_task(self._reader.whole())
         self._upload.add_done_callback(lambda _: self._jobs.early_starts.release())
         try:
