@@ -261,6 +261,21 @@ async def test_slow_uploads_leave_half_of_the_decoders_to_others(tmp_path: Path)
             assert parse(await task + await upload.rest())[-1].data == "[DONE]"
 
 
+async def test_who_names_a_kept_file_and_leaves_ends_no_other_request(tmp_path: Path) -> None:
+    gate = Gate()
+    async with serving(tmp_path, Scripted(gate=gate), keep_files=True) as server:
+        kept = await server.client.post("/files", files={"file": ("x.wav", WAV)})
+        fields = {"model": SCRIPTED, "stream": "true", "file_id": kept.json()["id"]}
+        stream = asyncio.create_task(server.client.post("/audio/transcriptions", data=fields))
+        await until(lambda: server.provider.running == 1, "the first request's window")
+        before = spool_files(server)
+        async with Upload.form(server, file_id=fields["file_id"]):
+            await until(lambda: spool_files(server) > before, "the second upload")
+        await until(lambda: spool_files(server) == before, "its end")
+        gate.open.set()
+        assert parse((await stream).text)[-1].data == "[DONE]"
+
+
 class Unhurried(Session):
     """A session that looks for a model as long as several requests take to arrive."""
 

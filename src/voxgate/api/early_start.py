@@ -59,8 +59,10 @@ class EarlyStart:
             submission = await intake.accept(body, provisional=True)
         except VoxgateError:
             return None  # a later field may mend it; the whole body has the same error if none does
+        parsed = submission.parsed
+        named = parsed.file_id or parsed.url  # a recording whose job other requests may join
         # Asked last: `settle` takes what is free now before anything else runs.
-        if submission.parsed.events and not jobs.early_starts.locked():
+        if parsed.events and not named and not jobs.early_starts.locked():
             return cls(jobs, intake, reader, submission)
         submission.discard()
         return None
