@@ -22,7 +22,7 @@ from voxgate.pipeline.session import Session
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     import httpx2
@@ -314,7 +314,7 @@ async def test_a_key_comes_as_a_password_or_a_bearers(server: Running, path: str
 
     field = "file" if path == "/inference" else "audio_file"
 
-    async def status(headers: dict[str, str]) -> int:
+    async def status(headers: Mapping[str, str] | Mapping[bytes, bytes]) -> int:
         answer = await server.client.post(
             f"{server.url}{path}", files={field: ("a.wav", WAV)}, headers=headers
         )
@@ -325,6 +325,7 @@ async def test_a_key_comes_as_a_password_or_a_bearers(server: Running, path: str
     assert await status({}) == 200  # the client's own header: a Bearer's
     for wrong in (basic("key:sk-vg-nobody"), {"Authorization": "Basic ?"}, basic(":")):
         assert await status(wrong) == 401
+    assert await status({b"Authorization": b"Basic \xe9"}) == 401  # not ASCII
 
 
 async def test_the_sentence_without_a_key_names_both(server: Running) -> None:
