@@ -215,7 +215,8 @@ class Connection(H11Protocol):
         if left and left >= unread and not uploads:  # many send all before they read
             self._socket_transport.abort()
             return
-        self._read_timer.start(self.reader_patience_s, lambda: self._await_reader(left))
+        unread = math.inf if uploads else left
+        self._read_timer.start(self.reader_patience_s, lambda: self._await_reader(unread))
 
 
 def _refusal(error: VoxgateError) -> bytes:
