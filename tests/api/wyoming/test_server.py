@@ -192,6 +192,7 @@ async def test_what_is_asked_for(server: Listening) -> None:
         ({"name": "/etc"}, "model_not_found", "No model is called '/etc'"),
         ({"language": "tlh"}, "unsupported_language", "It knows: en, de"),
         ({"language": 5}, "invalid_request", "'language' of 'transcribe' must be a text"),
+        ({"language": "x" * 2**19}, "invalid_request", "of at most 256 characters"),
         ({"transcript_terms": "lamp"}, "invalid_request", "must be a list of texts"),
     ],
 )
@@ -301,6 +302,17 @@ async def test_a_lone_surrogate_is_no_obstacle(server: Listening) -> None:
         await async_write_event(event, writer)
     head = json.loads(await reader.readline())
     assert b"No model is called" in await reader.readexactly(head["data_length"])
+    writer.close()
+
+
+@pytest.mark.parametrize("text", [b'"\\ud800"', b"[1]"])
+async def test_a_ping_with_a_text_that_is_none(server: Listening, text: bytes) -> None:
+    reader, writer = await server.raw()
+    writer.write(b'{"type": "ping", "data": {"text": %s}}\n{"type": "describe"}\n' % text)
+    head = json.loads(await reader.readline())
+    await reader.readexactly(head.get("data_length", 0))
+    assert head["type"] == "pong"
+    assert json.loads(await reader.readline())["type"] == "info"
     writer.close()
 
 

@@ -88,7 +88,8 @@ class WyomingConnection:
             default = await self._gateway.session.resolve(self._model, folders=False)
             await self._write(describe(models, default.name))
         elif Ping.is_type(event.type):
-            await self._write(Pong(event.data.get("text")))
+            text = event.data.get("text")
+            await self._write(Pong(encodable(text) if isinstance(text, str) else None))
         elif Transcribe.is_type(event.type):
             self._asked = parse_transcribe(event)
         elif AudioStart.is_type(event.type) or AudioChunk.is_type(event.type):
@@ -171,7 +172,7 @@ class WyomingConnection:
 
     async def _fail(self, error: VoxgateError) -> None:
         """Send an error as the last event."""
-        log.info("%s %s: %s", self._address, error.code, encodable(error.sentence))
+        log.info("%s %s: %r", self._address, error.code, error.sentence)  # one line in any case
         with suppress(OSError):  # who has left misses nothing
             await self._write(Error(encodable(error.sentence), error.code))
             self._writer.write_eof()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 ENCODINGS: Final = {1: "u8", 2: "s16le", 3: "s24le", 4: "s32le"}
 """The encoding of samples by their width in bytes."""
 
+MAX_CHARACTERS: Final = 256
+"""Of a name: looking up a language by a text of a megabyte would take minutes."""
+
 VOCABULARY_FIELDS: Final = ("transcript_names", "transcript_terms")
 
 
@@ -38,9 +41,11 @@ def parse_transcribe(event: Event) -> Transcribe:
     """Return what a client asks for. Raises `UsageError`."""
     data = event.data
     for name in ("name", "language"):
-        if not isinstance(data.get(name), (str, type(None))):
+        text = data.get(name)
+        if text is not None and not (isinstance(text, str) and len(text) <= MAX_CHARACTERS):
             raise UsageError(
-                f"'{name}' of 'transcribe' must be a text. Correct it, or leave it out."
+                f"'{name}' of 'transcribe' must be a text of at most {MAX_CHARACTERS} characters. "
+                f"Correct it, or leave it out."
             )
     for name in VOCABULARY_FIELDS:
         words = data.get(name)
