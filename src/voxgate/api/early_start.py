@@ -72,7 +72,11 @@ class EarlyStart:
 
         Raises what `Intake.accept`, `Submission.submit` and `BodyReader.whole` raise.
         """
-        key, job = self._submission.submit()
+        try:
+            key, job = self._submission.submit()
+        except BaseException:
+            self._reader.close()
+            raise
         await self._jobs.early_starts.acquire()
         self._upload = asyncio.create_task(self._reader.whole())
         self._upload.add_done_callback(lambda _: self._jobs.early_starts.release())
