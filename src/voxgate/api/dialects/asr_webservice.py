@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from voxgate.api.body.request_body import RequestBody, Upload
-from voxgate.api.dialects.parse import parse_request
+from voxgate.api.dialects.parse import HEADERLESS_TYPE, parse_request
 from voxgate.api.dialects.wire import WireLanguage, WireModel, WireText, validated
 from voxgate.errors import UsageError
 from voxgate.models.default_model import DEFAULT_NAME
@@ -30,7 +30,6 @@ FORMATS: Final[dict[str, OutputFormat]] = {
     "tsv": "tsv",
     "json": "nested_json",
 }
-HEADERLESS = "audio/pcm"  # the media type of what `encode=false` declares
 
 
 class DetectionQuery(WireModel):
@@ -88,6 +87,6 @@ def _parse(
             "The request has no recording: send it as the part 'audio_file' of a form, with a file "
             "name."
         )
-    upload = body.upload if asked.encode else replace(body.upload, media_type=HEADERLESS)
+    upload = body.upload if asked.encode else replace(body.upload, media_type=HEADERLESS_TYPE)
     parsed = parse_request(RequestBody(fields, upload, "form", body.dropped), task)
     return replace(parsed, unused=(*parsed.unused, *asked.unknown, *body.fields))

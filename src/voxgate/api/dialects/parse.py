@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 HEADERLESS_FORMATS = PcmDeclaration("s16le", 16_000, 1)
 """What `format: pcm` means (openrouter-api.md 2.1)."""
 
+HEADERLESS_TYPE = "audio/pcm"
+"""The media type that means the same, as a file's name does that ends in `.pcm`."""
+
 RECORDING_NAMES = {"json": "input_audio.data", "raw": "the body"}
 """What messages call the recording in a body; in a form it is `file`."""
 
@@ -218,10 +221,10 @@ def _only_source(
 
 def with_file_of(parsed: ParsedRequest, recording: Recording) -> ParsedRequest:
     """Return the request, headerless where the recording turns out to be a kept file that is so."""
-    media_type = recording.media_type if isinstance(recording, Upload) else None
-    headerless = media_type == "audio/pcm" or (recording.name or "").lower().endswith(".pcm")
-    kept = parsed.file_id or parsed.url
-    return replace(parsed, pcm=HEADERLESS_FORMATS) if kept and headerless else parsed
+    if not (isinstance(recording, Upload) and (parsed.file_id or parsed.url)):
+        return parsed
+    headerless = _says_headerless(recording.name, recording.media_type)
+    return replace(parsed, pcm=HEADERLESS_FORMATS) if headerless else parsed
 
 
 def _is_headerless(
@@ -231,6 +234,9 @@ def _is_headerless(
     audio, upload = request.input_audio, body.upload
     if audio is not None and (audio.format or not url):
         return (audio.format or "").lower() == "pcm"
-    name = url.file_name if url else upload and upload.name
-    typed = upload is not None and upload.media_type == "audio/pcm"
-    return typed or (name or "").lower().endswith(".pcm")
+    name, media_type = (upload.name, upload.media_type) if upload else (None, None)
+    return _says_headerless(url.file_name if url else name, media_type)
+
+
+def _says_headerless(name: str | None, media_type: str | None) -> bool:
+    return media_type == HEADERLESS_TYPE or (name or "").lower().endswith(".pcm")
