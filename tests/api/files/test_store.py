@@ -51,6 +51,14 @@ async def test_what_nobody_lists_or_writes_is_deleted_at_the_start(tmp_path: Pat
                 assert opened_file.file.read() == b"sound"
 
 
+async def test_what_others_put_there_stays(tmp_path: Path) -> None:
+    """A home may be a folder that had one called `files` before."""
+    (tmp_path / "files" / "talks").mkdir(parents=True)
+    (tmp_path / "files" / "talk.wav").write_bytes(b"somebody's")
+    async with opened(tmp_path, keep_files=False) as (files, _), files.swept():
+        assert names(tmp_path) == ["talk.wav", "talks"]
+
+
 async def test_what_expires_is_deleted_while_the_server_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

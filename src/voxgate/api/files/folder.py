@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import re
 import shutil
 from contextlib import asynccontextmanager, suppress
 from typing import IO, TYPE_CHECKING, TypeVar
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 COPY_BYTES = 2**20
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class FileFolder:
@@ -56,8 +58,13 @@ class FileFolder:
         (self._path / id_).unlink(missing_ok=True)
 
     def unlocked(self) -> Iterator[str]:
-        """Return the ids of the files that nobody is writing. Each is locked until the next one."""
+        """Return the ids of the files that nobody is writing. Each is locked until the next one.
+
+        What has another name was put there by somebody else.
+        """
         for path in self._path.iterdir() if self._path.is_dir() else ():
+            if not _ID.fullmatch(path.name):
+                continue
             with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 yield path.name
