@@ -154,7 +154,7 @@ def quote_field(name: str) -> str:
 
 def too_many_fields() -> UsageError:
     """Return the error for more than `MAX_FIELDS` fields."""
-    return UsageError(f"The form has more than {MAX_FIELDS} fields. Send fewer.")
+    return UsageError(f"The request has more than {MAX_FIELDS} fields. Send fewer.")
 
 
 def _insert(tree: _Tree, name: str, value: Any) -> None:
