@@ -139,7 +139,7 @@ class Settings:
     """How long a file is kept, unless it is deleted or its caller chose less."""
 
     max_flights: int = 256
-    """How many recordings the server processes at once; the next request gets 503."""
+    """How many recordings the server processes at once; the next request gets 429."""
 
     max_flights_per_key: int = 128
     """How many of them may be of one key; the next request of that key gets 429."""
