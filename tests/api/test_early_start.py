@@ -183,6 +183,21 @@ async def test_a_field_that_comes_too_late_is_an_error(tmp_path: Path) -> None:
         await until(lambda: not spool_files(server), "the end of the job")
 
 
+@pytest.mark.parametrize("begun", [False, True], ids=["before any text", "after some"])
+async def test_a_field_without_effect_changes_nothing(tmp_path: Path, begun: bool) -> None:
+    gate = asyncio.Event()
+    provider = Scripted(gate=lambda number: None if begun and not number else gate.wait())
+    async with serving(tmp_path, provider) as server, Upload.form(server) as upload:
+        await upload.send(ENDLESS + 3 * SOUND)
+        text = await upload.chunk() if begun else ""
+        await until(lambda: provider.running == 1, "work")
+        await upload.close_form(xyzzy="1")
+        gate.set()
+        (done,) = of(parse(text + await upload.rest()), "transcript.text.done")
+    assert "xyzzy" in str(done["warnings"])
+    assert len(provider.windows) == 3
+
+
 async def test_an_invalid_field_after_the_recording_is_a_response(tmp_path: Path) -> None:
     gate = Gate()
     async with serving(tmp_path, Scripted(gate=gate)) as server, Upload.form(server) as upload:

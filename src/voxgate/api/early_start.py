@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from starlette.requests import ClientDisconnect
-
 from voxgate.api.job import AbandonedError
 from voxgate.errors import UsageError, VoxgateError
 
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
 
     from voxgate.api.body.reader import BodyReader
     from voxgate.api.body.request_body import RequestBody
+    from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.intake import Intake
     from voxgate.api.job import Job
     from voxgate.api.jobs import Jobs
@@ -96,30 +95,24 @@ class EarlyStart:
             self._upload.cancel()
             raise
 
-    async def rest(self) -> VoxgateError | None:
-        """Wait for the rest of the upload. Return its error, or that of a field that came too late.
+    async def rest(self) -> ParsedRequest:
+        """Wait for the rest of the upload. Return the request with all its fields.
 
-        Cancelling it ends the upload.
+        Cancelling it ends the upload. Raises what `Intake.accept` and `BodyReader.whole` raise, and
+        `UsageError` for a field that came too late.
         """
-        if self._settled:
-            return None
-        try:
-            changed = await self._changed()
-        except ClientDisconnect:
-            return None  # who reads the connection next is told so as well
-        except VoxgateError as error:
-            return error
-        if changed:
+        if not self._settled and (changed := await self._changed()):
             changed.discard()
-            return TOO_LATE
-        return None
+            raise TOO_LATE
+        return self._submission.parsed
 
     async def _changed(self) -> Submission | None:
         """Return the request with all its fields, if it is another one than the job's."""
         assert self._upload is not None  # noqa: S101 (see `settle`)
         whole = await self._intake.accept(await self._upload)
-        if whole.parsed != self._submission.parsed:
+        if not whole.parsed.asks_the_same(self._submission.parsed):
             return whole
+        self._submission.parsed = whole.parsed
         whole.discard()
         return None
 

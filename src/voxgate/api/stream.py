@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from voxgate.api.connection import BREAK_OFF
@@ -49,9 +50,9 @@ class TranscriptStream(Response):
         job: Job,
         parsed: ParsedRequest,
         head: ResponseHead,
-        rest: Callable[[], Awaitable[VoxgateError | None]] | None = None,
+        rest: Callable[[], Awaitable[ParsedRequest]] | None = None,
     ) -> None:
-        """`rest` waits for the rest of the upload, and returns the error for which the job ends."""
+        """`rest` waits for the rest of the upload, and returns the request with all its fields."""
         super().__init__(media_type=EVENT_STREAM)
         # Nobody posts a stream again because it is slow: without a reader its job ends at once.
         self._waiting: Callable[[], AbstractContextManager[Callable[[], None]]] = lambda: (
@@ -92,10 +93,14 @@ class TranscriptStream(Response):
 
     async def _left(self, receive: Receive) -> None:
         """Return when the caller has left. Until the upload is complete, `rest` reads it."""
-        if self._rest:
-            self._upload_error = await self._rest()
-            if self._upload_error:
-                self._job.cancel(self._upload_error)
+        try:
+            if self._rest:
+                self._events = find_events(await self._rest())
+        except ClientDisconnect:
+            return
+        except VoxgateError as error:
+            self._upload_error = error
+            self._job.cancel(error)
         self._uploaded.set()
         await disconnected(receive)
 

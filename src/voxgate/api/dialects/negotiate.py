@@ -48,6 +48,10 @@ class ParsedRequest:
     session_id: str | None = None
     user: str | None = None
 
+    def asks_the_same(self, other: ParsedRequest) -> bool:
+        """Return whether both are the same request but for fields that have no effect."""
+        return replace(self, unused=(), vocabulary=()) == replace(other, unused=(), vocabulary=())
+
     @property
     def times(self) -> bool:
         """Whether the response has times."""
