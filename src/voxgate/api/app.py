@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
@@ -15,9 +15,11 @@ from starlette.middleware.cors import CORSMiddleware
 
 from voxgate._version import __version__
 from voxgate.api import error_responses, generations, models, other_servers, transcriptions
-from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.api.files import routes as files
 from voxgate.api.methods import Methods
+from voxgate.api.openapi import schemas
+from voxgate.api.openapi.document import NO_KEY, document
+from voxgate.api.openapi.responses import json_of, responses
 from voxgate.api.request_log import RequestLog
 from voxgate.errors import UsageError
 
@@ -84,7 +86,8 @@ def _routes(gateway: Gateway) -> FastAPI:
     for module in (transcriptions, models, generations, files):
         app.include_router(module.router, prefix=BASE)
         app.include_router(module.router, prefix=ALIAS, include_in_schema=False)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # the way that FastAPI documents
+    keys = gateway.settings.auth != "off"
+    app.openapi = cache(partial(document, app, keys=keys))  # type: ignore[method-assign]  # the way that FastAPI documents
     return app
 
 
@@ -103,8 +106,19 @@ class TrailingSlash:
 
 _pages = APIRouter()
 
+_STOPPING = {
+    "description": "It is about to stop, or is full.",
+    "content": json_of(schemas.Health, schemas.Error),
+}
 
-@_pages.get("/healthz", summary="Whether the server takes work", response_model=None)
+
+@_pages.get(
+    "/healthz",
+    summary="Whether the server takes work",
+    response_model=None,
+    openapi_extra=NO_KEY,
+    responses=responses(json_of(schemas.Health)) | {503: _STOPPING},
+)
 async def healthz(request: Request) -> Response:
     """200 while it takes work, 503 when it is about to stop."""
     closed = request.app.state.gateway.jobs.closed
@@ -129,18 +143,3 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return error_responses.error_response(
         request, UsageError(f"'{name}' in the address: {reason}. Correct it.")
     )
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Return FastAPI's schema with the model of the request, whose body the route reads itself."""
-    if not app.openapi_schema:
-        schema = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
-        request = TranscriptionRequest.model_json_schema(
-            ref_template="#/components/schemas/{model}"
-        )
-        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-        schemas |= request.pop("$defs", {}) | {"TranscriptionRequest": request}
-        app.openapi_schema = schema
-    return app.openapi_schema

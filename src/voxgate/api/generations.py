@@ -9,6 +9,8 @@ from fastapi import APIRouter, Request, Response
 
 from voxgate.api.auth import caller
 from voxgate.api.error_responses import json_response
+from voxgate.api.openapi import schemas
+from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses
 from voxgate.errors import VoxgateError
 
 if TYPE_CHECKING:
@@ -32,7 +34,12 @@ NULL_FIELDS: dict[str, Any] = dict.fromkeys(
 router = APIRouter()
 
 
-@router.get("/generation", summary="What became of a request", response_model=None)
+@router.get(
+    "/generation",
+    summary="What became of a request",
+    response_model=None,
+    responses=responses(json_of(schemas.WrappedGeneration), *KEY_ERRORS, 400, 404),
+)
 async def generation(request: Request, id: str) -> Response:  # noqa: A002 (the name on the wire)
     """Status, seconds, cost and attempts of one request that the same key sent."""
     gateway: Gateway = request.app.state.gateway

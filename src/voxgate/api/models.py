@@ -14,6 +14,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from voxgate.api.auth import check_given_key
 from voxgate.api.error_responses import error_response, json_response
 from voxgate.api.model_card import model_card, model_endpoint
+from voxgate.api.openapi import schemas
+from voxgate.api.openapi.document import OPTIONAL_KEY
+from voxgate.api.openapi.responses import OPTIONAL_KEY_ERRORS, json_of, responses
 from voxgate.errors import UsageError, VoxgateError
 from voxgate.models.catalogue import missing_distributions
 
@@ -34,7 +37,13 @@ UNBUILT_FILTERS = {
 router = APIRouter(dependencies=[Depends(check_given_key)])
 
 
-@router.get("/models", summary="List the models", response_model=None)
+@router.get(
+    "/models",
+    summary="List the models",
+    response_model=None,
+    openapi_extra=OPTIONAL_KEY,
+    responses=responses(json_of(schemas.ModelList), *OPTIONAL_KEY_ERRORS, 400),
+)
 async def models(
     request: Request,
     output_modalities: str = "all",
@@ -56,13 +65,25 @@ async def models(
     return _json({"object": "list", "data": page, "total_count": len(known), "links": links})
 
 
-@router.get("/models/count", summary="Count the models", response_model=None)
+@router.get(
+    "/models/count",
+    summary="Count the models",
+    response_model=None,
+    openapi_extra=OPTIONAL_KEY,
+    responses=responses(json_of(schemas.ModelCount), *OPTIONAL_KEY_ERRORS, 400),
+)
 async def count(request: Request, output_modalities: str = "all") -> Response:
     """The number of models."""
     return _json({"data": {"count": len(await _listed(request, output_modalities))}})
 
 
-@router.get("/models/{model:path}/endpoints", summary="A model's endpoints", response_model=None)
+@router.get(
+    "/models/{model:path}/endpoints",
+    summary="A model's endpoints",
+    response_model=None,
+    openapi_extra=OPTIONAL_KEY,
+    responses=responses(json_of(schemas.WrappedEndpoints), *OPTIONAL_KEY_ERRORS, 400, 404),
+)
 async def endpoints(request: Request, model: str) -> Response:
     """The one endpoint of an installed model; an alias has that of its model."""
     try:
@@ -75,13 +96,25 @@ async def endpoints(request: Request, model: str) -> Response:
     return _json({"data": {**described, "endpoints": serving}})
 
 
-@router.get("/models/{model:path}", summary="Describe a model", response_model=None)
+@router.get(
+    "/models/{model:path}",
+    summary="Describe a model",
+    response_model=None,
+    openapi_extra=OPTIONAL_KEY,
+    responses=responses(json_of(schemas.Model), *OPTIONAL_KEY_ERRORS, 400, 404),
+)
 async def retrieve(request: Request, model: str) -> Response:
     """As OpenAI's and Mistral's clients ask, which escape the slash in a model's name."""
     return await _one(request, model, wrapped=False)
 
 
-@router.get("/model/{name:path}", summary="Describe a model", response_model=None)
+@router.get(
+    "/model/{name:path}",
+    summary="Describe a model",
+    response_model=None,
+    openapi_extra=OPTIONAL_KEY,
+    responses=responses(json_of(schemas.WrappedModel), *OPTIONAL_KEY_ERRORS, 400, 404),
+)
 async def model(request: Request, name: str) -> Response:
     """The same, wrapped in `data`, as OpenRouter's client asks."""
     return await _one(request, name, wrapped=True)

@@ -7,7 +7,7 @@ whisper.cpp's server.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 
@@ -19,40 +19,24 @@ from voxgate.api.dialects.asr_webservice import (
     parse_detection,
 )
 from voxgate.api.error_responses import error_response
+from voxgate.api.openapi import requests, schemas
+from voxgate.api.openapi.responses import json_of, transcription_responses
 from voxgate.api.transcriptions import respond
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from voxgate.pipeline.session import Session
 
 router = APIRouter()
-
-
-def _form(name: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Return the OpenAPI of a form with a recording as the part `name`."""
-    recording = {name: {"type": "string", "format": "binary"}}
-    schema = {"type": "object", "required": [name], "properties": recording | properties}
-    return {
-        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
-    }
-
-
-def _with_query(kind: type[BaseModel]) -> dict[str, Any]:
-    """Return the OpenAPI of a form with `audio_file` alone, and the options in the address."""
-    options = kind.model_json_schema()["properties"]
-    parameters = [
-        {"name": name, "in": "query", "required": False, "schema": schema}
-        for name, schema in options.items()
-    ]
-    return {"parameters": parameters, **_form("audio_file", {})}
 
 
 @router.post(
     "/asr",
     summary="Transcribe, as whisper-asr-webservice does",
     response_model=None,
-    openapi_extra=_with_query(AsrQuery),
+    openapi_extra=requests.form_with_query("audio_file", AsrQuery),
+    responses=transcription_responses(
+        json_of(schemas.VerboseTranscript), *("text", "srt", "vtt", "tsv")
+    ),
 )
 async def asr(request: Request) -> Response:
     """The words of one recording. Bazarr sends the sound of a film without a header."""
@@ -63,7 +47,8 @@ async def asr(request: Request) -> Response:
     "/detect-language",
     summary="Detect the language, as whisper-asr-webservice does",
     response_model=None,
-    openapi_extra=_with_query(DetectionQuery),
+    openapi_extra=requests.form_with_query("audio_file", DetectionQuery),
+    responses=transcription_responses(json_of(schemas.DetectedLanguage)),
 )
 async def detect_language(request: Request) -> Response:
     """The language of the first words of one recording."""
@@ -76,7 +61,14 @@ async def detect_language(request: Request) -> Response:
     "/inference",
     summary="Transcribe, as whisper.cpp's server does",
     response_model=None,
-    openapi_extra=_form("file", whisper_cpp.InferenceForm.model_json_schema()["properties"]),
+    openapi_extra=requests.form(
+        "file", whisper_cpp.InferenceForm.model_json_schema()["properties"]
+    ),
+    responses=transcription_responses(
+        json_of(schemas.Transcript, schemas.VerboseTranscript),
+        *("text", "srt", "vtt"),
+        error=schemas.TextError,
+    ),
 )
 async def inference(request: Request) -> Response:
     """The words of one recording, as JSON, text or subtitles."""

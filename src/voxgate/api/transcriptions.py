@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
@@ -12,11 +12,12 @@ from starlette.requests import ClientDisconnect
 from voxgate.api.auth import caller
 from voxgate.api.body.reader import BodyReader
 from voxgate.api.dialects.parse import parse_request
-from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.api.disconnect import left_during_the_body
 from voxgate.api.early_start import EarlyStart
 from voxgate.api.error_responses import error_body, error_response
 from voxgate.api.intake import Intake
+from voxgate.api.openapi import requests
+from voxgate.api.openapi.responses import DOCUMENTED_DIALECTS
 from voxgate.api.response import TranscriptionResponse
 from voxgate.api.response_head import ResponseHead
 from voxgate.api.stream import TranscriptStream
@@ -29,68 +30,15 @@ if TYPE_CHECKING:
     from voxgate.api.intake import Parse
     from voxgate.transcript.values import Task
 
-OPENAPI_FORM: dict[str, Any] = {
-    "type": "object",
-    "required": ["model"],
-    "anyOf": [{"required": ["file"]}, {"required": ["file_url"]}, {"required": ["file_id"]}],
-    "properties": {
-        "file": {"type": "string", "format": "binary"},
-        **{
-            name: schema
-            for name, schema in TranscriptionRequest.model_json_schema()["properties"].items()
-            if name not in {"input_audio", "provider"}
-        },
-    },
-}
-
-OPENAPI_QUERY: list[dict[str, Any]] = [
-    {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "description": "Only beside a recording that is the whole body.",
-        "schema": {key: value for key, value in schema.items() if key not in {"title", "default"}},
-    }
-    for name, schema in OPENAPI_FORM["properties"].items()
-    if name != "file"
-]
-
-OPENAPI_FIELDS: dict[str, Any] = {
-    "type": "object",
-    "required": ["model"],
-    "anyOf": [{"required": ["file_url"]}, {"required": ["file_id"]}],
-    "properties": {
-        name: schema for name, schema in OPENAPI_FORM["properties"].items() if name != "file"
-    },
-}
-"""A form without a file, as Mistral's client writes it for an address or a kept file."""
-
 router = APIRouter()
-
-
-OPENAPI_RAW: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-
-OPENAPI_BODY: dict[str, Any] = {
-    "parameters": OPENAPI_QUERY,
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/TranscriptionRequest"}},
-            "multipart/form-data": {"schema": OPENAPI_FORM},
-            "application/x-www-form-urlencoded": {"schema": OPENAPI_FIELDS},
-            "audio/*": OPENAPI_RAW,
-            "video/*": OPENAPI_RAW,
-            "application/octet-stream": OPENAPI_RAW,
-        },
-    },
-}
 
 
 @router.post(
     "/audio/transcriptions",
     summary="Transcribe a recording",
     response_model=None,
-    openapi_extra=OPENAPI_BODY,
+    openapi_extra=requests.TRANSCRIPTION,
+    responses=DOCUMENTED_DIALECTS,
 )
 async def transcribe(request: Request) -> Response:
     """The words of one recording, as JSON, text or subtitles."""
@@ -101,7 +49,8 @@ async def transcribe(request: Request) -> Response:
     "/audio/translations",
     summary="Translate a recording into English",
     response_model=None,
-    openapi_extra=OPENAPI_BODY,
+    openapi_extra=requests.TRANSCRIPTION,
+    responses=DOCUMENTED_DIALECTS,
 )
 async def translate(request: Request) -> Response:
     """What one recording says in English. `language` is the one that is spoken."""

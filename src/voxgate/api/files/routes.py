@@ -12,12 +12,15 @@ from starlette.requests import ClientDisconnect
 
 from voxgate.api.auth import caller
 from voxgate.api.body.reader import BodyReader
-from voxgate.api.body.request_body import FORM_TYPE, TEXT_BYTES, ContentType
+from voxgate.api.body.request_body import FORM_TYPE, RAW_TYPE, TEXT_BYTES, ContentType
 from voxgate.api.dialects.wire import validated
 from voxgate.api.disconnect import left_during_the_body
 from voxgate.api.error_responses import json_response
 from voxgate.api.files.download import Download
 from voxgate.api.files.file_object import FileFields, FileQuery, file_object
+from voxgate.api.openapi import requests, schemas
+from voxgate.api.openapi.document import KEY_OR_SIGNATURE
+from voxgate.api.openapi.responses import BODY_ERRORS, KEY_ERRORS, json_of, responses, text_of
 from voxgate.errors import AudioError, UsageError, VoxgateError
 from voxgate.ledger.files import FilePage
 
@@ -27,28 +30,18 @@ if TYPE_CHECKING:
 
 MOST_URL_HOURS = 168  # Mistral's own limit
 
-OPENAPI_UPLOAD: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            FORM_TYPE: {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        **FileFields.model_json_schema()["properties"],
-                    },
-                }
-            }
-        },
-    }
-}
+_ONE_FILE_ERRORS = (*KEY_ERRORS, 400, 404)
 
 router = APIRouter(prefix="/files")
 
 
-@router.post("", summary="Keep a recording", response_model=None, openapi_extra=OPENAPI_UPLOAD)
+@router.post(
+    "",
+    summary="Keep a recording",
+    response_model=None,
+    openapi_extra=requests.form("file", FileFields.model_json_schema()["properties"]),
+    responses=responses(json_of(schemas.KeptFile), *KEY_ERRORS, *BODY_ERRORS),
+)
 async def upload(request: Request) -> Response:
     """Keep the recording in a form, whose `id` is the `file_id` of later requests."""
     gateway, owner = await _caller(request)
@@ -72,7 +65,12 @@ async def upload(request: Request) -> Response:
         return _json(file_object(await gateway.files.keep(sent, owner, fields.expiry)))
 
 
-@router.get("", summary="List the kept recordings", response_model=None)
+@router.get(
+    "",
+    summary="List the kept recordings",
+    response_model=None,
+    responses=responses(json_of(schemas.FileList), *KEY_ERRORS, 400),
+)
 async def listing(request: Request, query: Annotated[FileQuery, Query()]) -> Response:
     """The files of the caller's key, the newest first."""
     gateway, owner = await _caller(request)
@@ -90,14 +88,24 @@ async def listing(request: Request, query: Annotated[FileQuery, Query()]) -> Res
     return _json({"object": "list", "data": [file_object(each) for each in found.files], **total})
 
 
-@router.get("/{id_}", summary="Describe a kept recording", response_model=None)
+@router.get(
+    "/{id_}",
+    summary="Describe a kept recording",
+    response_model=None,
+    responses=responses(json_of(schemas.KeptFile), *_ONE_FILE_ERRORS),
+)
 async def retrieve(request: Request, id_: str) -> Response:
     """One file of the caller's key."""
     gateway, owner = await _caller(request)
     return _json({**file_object(await gateway.files.find(id_, owner)), "deleted": False})
 
 
-@router.delete("/{id_}", summary="Delete a kept recording", response_model=None)
+@router.delete(
+    "/{id_}",
+    summary="Delete a kept recording",
+    response_model=None,
+    responses=responses(json_of(schemas.DeletedFile), *_ONE_FILE_ERRORS),
+)
 async def delete(request: Request, id_: str) -> Response:
     """Delete one file of the caller's key. Jobs that read it already go on."""
     gateway, owner = await _caller(request)
@@ -105,7 +113,14 @@ async def delete(request: Request, id_: str) -> Response:
     return _json({"id": id_, "object": "file", "deleted": True})
 
 
-@router.get("/{id_}/content", summary="Download a kept recording", response_model=None)
+@router.get(
+    "/{id_}/content",
+    summary="Download a kept recording",
+    response_model=None,
+    response_class=Response,  # none of JSON
+    openapi_extra=KEY_OR_SIGNATURE,
+    responses=responses(text_of(RAW_TYPE), *_ONE_FILE_ERRORS),
+)
 async def content(request: Request, id_: str) -> Response:
     """The bytes of a file, for its key or by its signed address."""
     gateway: Gateway = request.app.state.gateway
@@ -116,7 +131,12 @@ async def content(request: Request, id_: str) -> Response:
     return Download(gateway.files.open(await gateway.files.find(id_, owner)))
 
 
-@router.get("/{id_}/url", summary="Sign an address of a kept recording", response_model=None)
+@router.get(
+    "/{id_}/url",
+    summary="Sign an address of a kept recording",
+    response_model=None,
+    responses=responses(json_of(schemas.SignedAddress), *_ONE_FILE_ERRORS),
+)
 async def signed_url(
     request: Request, id_: str, expiry: int = Query(24, ge=1, le=MOST_URL_HOURS)
 ) -> Response:

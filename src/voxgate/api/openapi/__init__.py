@@ -1,0 +1,1 @@
+"""The server's own OpenAPI: what each operation takes and answers."""
