@@ -4,7 +4,7 @@
 #   make serve   the server, on http://127.0.0.1:8000
 #   make test    every test; WORKERS=4 runs so many at once
 #   make coverage  the same with branch coverage, which takes half as long again
-#   make fuzz    10 000 spoilt requests to the server, by another seed each time
+#   make fuzz    10 000 spoilt requests to the server and 10 000 made from its schema, by another seed each time
 #   make lint    ruff, mypy --strict and the contract of imports
 #   make fix     what ruff can mend by itself
 #   make bench   one table of speeds, with the peers beside it
@@ -88,7 +88,7 @@ coverage: .venv/test clients $(NATIVE)
 
 fuzz: .venv/test
 	FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} FUZZ_CASES=$${FUZZ_CASES:-10000} \
-		$(BIN)/python -m pytest tests/api/test_fuzz.py --capture=no --timeout=3600
+		$(BIN)/python -m pytest tests/api/test_fuzz.py tests/api/test_schema.py --capture=no --timeout=3600
 
 lint: .venv/lint
 	$(BIN)/ruff format --check .

@@ -1,0 +1,232 @@
+"""Requests made from the server's own OpenAPI: no 5xx, and no answer that is not in it.
+
+`make fuzz` sends 10 000, by another seed each time. A failure names its operation and the request;
+FUZZ_SEED makes the same requests again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import time
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from schemathesis.transport.serialization import Binary
+
+from tests.api.mutations.sound import recordings
+from tests.api.serving import SCRIPTED, recording, serving
+from tests.scripted import Scripted
+from voxgate.api.dialects.streaming import EVENT_STREAM
+from voxgate.errors import CODES
+from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS
+from voxgate.transcript.values import UNLIKELY, Decoding
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    import pytest
+    from schemathesis.schemas import APIOperation
+
+    from tests.api.serving import Running
+
+SEED = int(os.environ.get("FUZZ_SEED") or 20_260)
+CASES = int(os.environ.get("FUZZ_CASES") or 500)
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+PATHS = "/api/v1"
+RAW = {"audio/*", "video/*", "application/octet-stream"}
+SOURCES = {"input_audio", "file", "file_url", "file_id"}
+SHAPED = {f"{PATHS}/audio/transcriptions", f"{PATHS}/audio/translations", "/inference"}
+SHAPES: list[dict[str, Any]] = [
+    {},
+    *({"response_format": name} for name in ("text", "srt", "vtt")),
+    {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]},
+    {"stream": True},
+]
+ASR_SHAPES: list[dict[str, Any]] = [
+    {},
+    *({"output": name} for name in ("srt", "vtt", "tsv")),
+    {"output": "json", "word_timestamps": True},
+]
+NEVER_ANSWERED = {
+    409,  # of commands alone
+    499,  # nobody is left to read it
+    500,  # a bug, or a mistake of the operator
+}
+FORMS = {"/asr": "audio_file", "/detect-language": "audio_file"}
+EXISTING = 0.6  # so many requests name what the server has
+
+
+class Conformance:
+    """Sends requests to every operation of a server's schema, and checks what it answers."""
+
+    def __init__(self, server: Running, generation: str) -> None:
+        self.statuses = defaultdict[str, Counter[int]](Counter)
+        self.media_types = defaultdict[str, set[str]](set)  # of successes
+        self._server, self._sound = server, recordings()["a.flac"]
+        self._base64 = base64.b64encode(self._sound).decode()
+        self._generation, self._file = generation, "none"
+        self._session = requests.Session()
+        self._key = {"Authorization": f"Bearer {server.key}"}
+
+    def run(self) -> None:
+        """Send the requests: more to those operations that take a recording."""
+        schema = schemathesis.openapi.from_url(f"{self._server.url}{PATHS}/openapi.json")
+        operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
+        shares = {each: 6 if each.path in SHAPED else 2 for each in operations}
+        while (left := CASES - self.count) > 0:  # few requests are all that some can get
+            for operation, share in shares.items():
+                self._send(operation, -(-left * share // sum(shares.values())))
+
+    @property
+    def count(self) -> int:
+        """How many requests were answered."""
+        return sum(each.total() for each in self.statuses.values())
+
+    def _send(self, operation: APIOperation[Any, Any, Any, Any], count: int) -> None:
+        cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
+
+        @seed(SEED + self.count)
+        @settings(
+            max_examples=count,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate],
+        )
+        @given(case=cases, chance=st.randoms(use_true_random=False))
+        def send(case: Any, chance: random.Random) -> None:
+            if chance.random() < EXISTING:
+                self._name_what_exists(case, chance)
+            answer = case.call(
+                base_url=self._server.url, session=self._session, headers=self._key, timeout=60
+            )
+            self.statuses[operation.label][answer.status_code] += 1
+            if answer.status_code == 200:
+                media_type = answer.headers["content-type"][0].partition(";")[0]
+                self.media_types[operation.label].add(media_type)
+            case.validate_response(answer, checks=CHECKS, headers=self._key)
+
+        send()
+
+    def _name_what_exists(self, case: Any, chance: random.Random) -> None:
+        """Put the model, the recording and the ids of this server into a request."""
+        case.path_parameters |= {
+            name: self._kept() if name == "id_" else SCRIPTED for name in case.path_parameters
+        }
+        if case.path.endswith("/generation"):
+            case.query["id"] = self._generation
+        if case.method == "POST":
+            self._name_the_recording(case, chance)
+
+    def _name_the_recording(self, case: Any, chance: random.Random) -> None:
+        fields = {"model": SCRIPTED, **chance.choice(SHAPES)} if case.path in SHAPED else {}
+        case.query = few(case.query, chance)
+        if case.path == "/asr":
+            case.query |= chance.choice(ASR_SHAPES)
+        if case.media_type in RAW:
+            case.body = self._sound
+            case.query |= fields
+        elif isinstance(case.body, dict):
+            recordings_of: dict[str, dict[str, Any]] = {
+                "application/json": {"input_audio": {"data": self._base64}},
+                "multipart/form-data": {FORMS.get(case.path, "file"): Binary(self._sound)},
+                "application/x-www-form-urlencoded": {"file_id": self._kept()},
+            }
+            case.body = {**few(case.body, chance), **fields, **recordings_of[case.media_type]}
+
+    def _kept(self) -> str:
+        """Return the id of a file that the server keeps now."""
+        url = f"{self._server.url}{PATHS}/files"
+        if not self._session.get(f"{url}/{self._file}", headers=self._key).ok:
+            form = {"file": ("a.flac", self._sound)}
+            self._file = self._session.post(url, files=form, headers=self._key).json()["id"]
+        return self._file
+
+
+def few(fields: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """Return up to three fields beside the recording: of many, one is nearly always refused."""
+    names = sorted(fields.keys() - SOURCES)
+    count = min(len(names), chance.randrange(4))
+    return {name: fields[name] for name in chance.sample(names, count)}
+
+
+async def test_every_answer_is_in_the_schema(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    print(f"\nFUZZ_SEED={SEED}")
+    capable = Scripted(
+        honours=frozenset((*STRICT_OPTIONS, *HINT_OPTIONS)),
+        vocabulary=True,
+        translates=True,
+        names_language=True,
+        language=lambda _: ("en", 0.9),
+        confidence=0.8,
+        doubt=UNLIKELY,
+        decoding=Decoding(-1.5, 1.0, 0.1, 0.0),
+    )
+    async with serving(tmp_path, capable, keep_files=True) as server:
+        answer = await server.post(recording(recordings()["a.flac"]))
+        sent = Conformance(server, answer.headers["x-generation-id"])
+        began = time.monotonic()
+        await asyncio.to_thread(sent.run)
+        seconds = time.monotonic() - began
+    print(f"{sent.count} answers, {sent.count / seconds:.0f} a second")
+    for label, statuses in sent.statuses.items():
+        print(f"{label}: {dict(sorted(statuses.items()))} {sorted(sent.media_types[label])}")
+    assert not [record.getMessage() for record in caplog.records if record.exc_info]
+    if CASES >= 500:  # or it was no fuzz
+        assert all(200 in statuses for statuses in sent.statuses.values())
+        events = {label for label, kinds in sent.media_types.items() if EVENT_STREAM in kinds}
+        assert events == {f"POST {PATHS}/audio/transcriptions", f"POST {PATHS}/audio/translations"}
+
+
+async def test_what_asks_for_a_key_says_so(tmp_path: Path) -> None:
+    async with serving(tmp_path, keep_files=True) as server, httpx2.AsyncClient() as anyone:
+        schema = (await anyone.get(f"{server.url}{PATHS}/openapi.json")).json()
+        for path, operations in schema["paths"].items():
+            for method, operation in operations.items():
+                answer = await anyone.request(method, server.url + path, params={"id": "none"})
+                schemes = operation.get("security", schema["security"])
+                asks = bool(schemes) and {} not in schemes
+                assert (answer.status_code == 401) == asks, (method, path, answer.text)
+
+
+async def test_the_status_of_every_error_is_in_the_schema(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        schema = (await server.client.get("/openapi.json")).json()
+    told = schema["paths"][f"{PATHS}/audio/transcriptions"]["post"]["responses"].keys()
+    for code, error in CODES.items():
+        assert str(error.status) in told or error.status in NEVER_ANSWERED, code
+
+
+async def test_without_keys_the_schema_has_none(tmp_path: Path) -> None:
+    async with serving(tmp_path, auth="off") as server:
+        schema = (await server.client.get("/openapi.json")).json()
+    assert "security" not in schema
+    assert "securitySchemes" not in schema["components"]
+    assert "security" not in schema["paths"]["/api/v1/models"]["get"]
