@@ -215,7 +215,7 @@ async def test_what_is_not_used_is_named_and_the_rest_happens_anyway(server: Run
         ({"output": "docx"}, "'output' should be 'txt', 'vtt', 'srt', 'tsv' or 'json'"),
         ({"encode": "perhaps"}, "'encode' should be a valid boolean"),
         ({"task": "summarise"}, "'task' should be 'transcribe' or 'translate'"),
-        ({"language": "tlh"}, "scripted/one does not know the language 'tlh'"),
+        ({"language": "tlh"}, "scripted/one does not know the language 'Klingon (tlh)'"),
         ({"diarize": "true"}, "cannot fulfil 'diarize'"),
         ({"model": "scripted/none"}, "No model is called 'scripted/none'"),
     ],
