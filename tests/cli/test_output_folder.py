@@ -223,6 +223,25 @@ async def test_the_language_is_a_part_of_the_name(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("there", "wants"),
+    [
+        ("film.srt", False),
+        ("film.de.srt", False),
+        ("film.pt-BR.srt", False),
+        ("film.en.sdh.srt", False),
+        ("film.vtt", True),
+        ("film2.srt", True),
+        ("film.part2.srt", True),
+    ],
+)
+async def test_subtitles_by_others_are_there(tmp_path: Path, there: str, wants: bool) -> None:
+    options = FolderOptions(skip_existing=True, name_language=True)
+    output, (film,) = folder_of(tmp_path, "film.mkv", options=options, formats=("srt",))
+    (tmp_path / "out" / there).write_text("1\n")
+    assert await output.wants(film) == wants
+
+
 async def test_a_named_language_never_replaces_a_recording(tmp_path: Path) -> None:
     recordings = [
         InputRecording(tmp_path / name, name, Path(name)) for name in ("a.wav", "a.en.txt")

@@ -42,6 +42,10 @@ WRITE_ADVICE = {
 }
 
 
+NAMED_LANGUAGE = r"(\.[a-z]{2,3}([-_.][A-Za-z0-9]+)*)?"
+"""What others put before a transcript's extension: nothing, `.en`, `.pt-BR` or `.en.sdh`."""
+
+
 @dataclass(frozen=True, slots=True)
 class FolderOptions:
     """What becomes of the transcripts that are in the folder, and how new ones are called.
@@ -129,7 +133,7 @@ class OutputFolder:
         self._hashes[recording.relative_path] = sha256
         base = self._bases[recording.relative_path]
         return not self._options.skip_existing or not all(
-            any(self._log.source_of(path) in {None, sha256} for path in self._existing(base, each))
+            any(self._log.source_of(path) in {None, sha256} for path in self._there(base, each))
             for each in self._writers
         )
 
@@ -191,6 +195,14 @@ class OutputFolder:
             path = _path(base, writer)
             return [path] if os.path.isfile(path) else []  # noqa: PTH113 (a name may be too long)
         ending = re.compile(re.escape(base.name) + r"\.[a-z]{2,3}" + re.escape(writer.extension))
+        return [path for path in base.parent.glob("*") if ending.fullmatch(path.name)]
+
+    def _there(self, base: Path, writer: Writer) -> list[Path]:
+        """Return the transcripts of a recording, in any language and by whomever they are made."""
+        found = _path(base, writer)
+        if not self._options.name_language:
+            return [found] if os.path.isfile(found) else []  # noqa: PTH113 (a name may be too long)
+        ending = re.compile(re.escape(base.name) + NAMED_LANGUAGE + re.escape(writer.extension))
         return [path for path in base.parent.glob("*") if ending.fullmatch(path.name)]
 
     def _can_write_others(self, failure: OSError) -> bool:

@@ -84,8 +84,8 @@ SkipExistingOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--skip-existing",
-        help="Leave out recordings that have their transcripts in the folder already. A recording "
-        "that was changed since is transcribed again.",
+        help="Leave out recordings that have their transcripts in the folder already, with "
+        "--name-language in any language. A recording that was changed since is transcribed again.",
     ),
 ]
 OverwriteOption: TypeAlias = Annotated[
