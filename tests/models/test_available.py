@@ -61,14 +61,14 @@ def test_an_alias_of_the_settings_stands_for_its_model(
     registry: Registry, settings: Settings, checkpoint: Path
 ) -> None:
     base = "Systran/faster-whisper-base"
-    pairs = (("Whisper-1", "openai/whisper-base"), ("tiny", "acme/tiny"), ("twice", "whisper-1"))
+    pairs = (("Speech-1", "openai/whisper-base"), ("tiny", "acme/tiny"), ("twice", "speech-1"))
     models = AvailableModels(replace(settings, model_aliases=pairs))
     registry.add(checkpoint, "acme/tiny")
-    assert models["whisper-1"].name == models["WHISPER-1"].name == base
-    assert "whisper-1" in models[base].aliases
+    assert models["speech-1"].name == models["SPEECH-1"].name == base
+    assert "speech-1" in models[base].aliases
     assert models["tiny"].aliases == ("tiny",)
     assert list(models) == [base, "acme/tiny"]
-    with pytest.raises(UnknownModelError, match="'twice' is 'whisper-1' by 'model_aliases'"):
+    with pytest.raises(UnknownModelError, match="'twice' is 'speech-1' by 'model_aliases'"):
         find_named_model("twice", models)
     with pytest.raises(UnknownModelError, match="'twice'"):
         models.check_aliases()

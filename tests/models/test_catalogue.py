@@ -51,11 +51,16 @@ def test_the_name_that_a_client_has_built_in_can_be_given_to_a_model(tmp_path: P
     """As the sentence says."""
     home = {"VOXGATE_HOME": str(tmp_path)}
     with pytest.raises(UnknownModelError) as caught:
-        find_named_model("whisper-1", AvailableModels(Settings.read(home)))
-    setting = re.search(r'VOXGATE_MODEL_ALIASES="(whisper-1 = .*)"\.$', str(caught.value))
+        find_named_model("gpt-4o-transcribe", AvailableModels(Settings.read(home)))
+    setting = re.search(r'VOXGATE_MODEL_ALIASES="(gpt-4o-transcribe = .*)"\.$', str(caught.value))
     assert setting is not None
     settings = Settings.read(home | {"VOXGATE_MODEL_ALIASES": setting[1]})
-    assert find_named_model("whisper-1", AvailableModels(settings)).name == MODEL
+    assert find_named_model("gpt-4o-transcribe", AvailableModels(settings)).name == MODEL
+
+
+def test_the_name_of_openais_own_model_stands_for_the_built_in_one(tmp_path: Path) -> None:
+    models = AvailableModels(Settings.read({"VOXGATE_HOME": str(tmp_path)}))
+    assert find_named_model("whisper-1", models).name == MODEL
 
 
 @pytest.mark.parametrize("name", ["openai/whisper-1", "a, b = c", '"', ""])

@@ -119,7 +119,7 @@ BUILT_IN_MODELS: dict[str, ModelSpec] = {
             extra="whisper",
             packaged=WHISPER_BASE,
             revision=WHISPER_BASE.revision,
-            aliases=("openai/whisper-base", "whisper-base"),
+            aliases=("openai/whisper-base", "whisper-base", "whisper-1"),
             memory_bytes=1230 * 2**20,
         ),
     )

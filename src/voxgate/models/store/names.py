@@ -45,6 +45,10 @@ class Family:
 _OTHER_SIZES = {"large-v3": ("large",), "large-v3-turbo": ("turbo",)}
 
 
+OPENAI_NAME = "whisper-1"
+"""What clients of OpenAI's API send. It stands for the Whisper that is built in."""
+
+
 def _whisper(
     size: str, repository: str, megabytes: int, shape: tuple[int, int, int, int]
 ) -> Family:
@@ -55,7 +59,10 @@ def _whisper(
         repository=repository,
         download_bytes=megabytes * 10**6,
         shape=("whisper", *shape),
-        aliases=frozenset({f"openai/whisper-{size}", f"whisper-{size}", repository.lower()}),
+        aliases=frozenset(
+            {f"openai/whisper-{size}", f"whisper-{size}", repository.lower()}
+            | ({OPENAI_NAME} if size == "base" else set())
+        ),
         sizes=frozenset({size, *_OTHER_SIZES.get(size, ())}),
     )
 
