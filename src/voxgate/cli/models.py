@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path  # noqa: TC003 (typer reads the annotations)
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ from voxgate.cli import tables, transfers
 from voxgate.cli.group import CommandGroup
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_message, write_output
-from voxgate.errors import ChangedCheckpointError, UsageError
+from voxgate.errors import ChangedCheckpointError, EngineStartError, UsageError
 from voxgate.installation import Installation
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def rm(
         freed = _registry().remove(name, print_message)
     except UnknownModelError:
         if name not in BUILT_IN_MODELS:
+            _refuse_alias(name)
             raise
         raise UsageError(
             f"{name} is not installed in the home, so nothing was removed. Its weights are in "
@@ -285,6 +287,18 @@ def _lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, str]]:
             for each in record.files
         ),
     ]
+
+
+def _refuse_alias(name: str) -> None:
+    """Raise `UsageError` for another name of a model, which `show` and `-m` take."""
+    from voxgate.models.available import AvailableModels
+
+    with suppress(EngineStartError, ChangedCheckpointError):
+        if spec := AvailableModels(apply_settings()).get(name):
+            raise UsageError(
+                f"'{name}' is another name of {spec.name}. Remove that by its own name: `voxgate "
+                f"models rm {spec.name}`."
+            )
 
 
 def _registry() -> Registry:
