@@ -242,6 +242,26 @@ async def test_subtitles_by_others_are_there(tmp_path: Path, there: str, wants: 
     assert await output.wants(film) == wants
 
 
+@pytest.mark.parametrize(
+    ("options", "there"),
+    [
+        (SKIP, "film.srt"),
+        (FolderOptions(skip_existing=True, name_language=True), "film.srt"),
+        (FolderOptions(skip_existing=True, name_language=True), "film.en.srt"),
+    ],
+)
+async def test_only_the_formats_that_are_missing_are_written(
+    tmp_path: Path, options: FolderOptions, there: str
+) -> None:
+    own = tmp_path / "out" / there
+    own.parent.mkdir()
+    own.write_text("by hand")
+    await transcribed(tmp_path, "film.mkv", options=options, formats=("srt", "vtt"))
+    made = [path for path in own.parent.glob("film*") if path != own]
+    assert [path.suffix for path in made] == [".vtt"]
+    assert own.read_text() == "by hand"
+
+
 async def test_a_named_language_never_replaces_a_recording(tmp_path: Path) -> None:
     recordings = [
         InputRecording(tmp_path / name, name, Path(name)) for name in ("a.wav", "a.en.txt")

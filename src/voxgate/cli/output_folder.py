@@ -131,16 +131,14 @@ class OutputFolder:
             except OSError:
                 return True  # whoever transcribes it says why it cannot be read
         self._hashes[recording.relative_path] = sha256
-        base = self._bases[recording.relative_path]
-        return not self._options.skip_existing or not all(
-            any(self._log.source_of(path) in {None, sha256} for path in self._there(base, each))
-            for each in self._writers
-        )
+        return not all(self._keeps(recording, writer, sha256) for writer in self._writers)
 
     async def write(self, recording: InputRecording, transcript: Transcript) -> None:
-        """Write every format, replacing files of earlier runs."""
+        """Write every format, replacing files of earlier runs; not what is to be kept."""
         sha256 = self._hashes.pop(recording.relative_path, None)
         for writer in self._writers:
+            if self._keeps(recording, writer, sha256):
+                continue
             path = self._path(recording, writer, transcript)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -197,11 +195,17 @@ class OutputFolder:
         ending = re.compile(re.escape(base.name) + r"\.[a-z]{2,3}" + re.escape(writer.extension))
         return [path for path in base.parent.glob("*") if ending.fullmatch(path.name)]
 
+    def _keeps(self, recording: InputRecording, writer: Writer, sha256: str | None) -> bool:
+        """Return whether a transcript that is there stays: of these bytes, or made by others."""
+        if not self._options.skip_existing or sha256 is None:
+            return False
+        there = self._there(self._bases[recording.relative_path], writer)
+        return any(self._log.source_of(path) in {None, sha256} for path in there)
+
     def _there(self, base: Path, writer: Writer) -> list[Path]:
         """Return the transcripts of a recording, in any language and by whomever they are made."""
-        found = _path(base, writer)
         if not self._options.name_language:
-            return [found] if os.path.isfile(found) else []  # noqa: PTH113 (a name may be too long)
+            return self._existing(base, writer)
         ending = re.compile(re.escape(base.name) + NAMED_LANGUAGE + re.escape(writer.extension))
         return [path for path in base.parent.glob("*") if ending.fullmatch(path.name)]
 
