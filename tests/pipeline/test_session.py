@@ -40,7 +40,7 @@ def test_a_recording_to_words_in_one_call() -> None:
 def test_unknown_model_and_language_are_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(errors.UnknownModelError, match="Systran/faster-whisper-base"):
         voxgate.transcribe(SAMPLE, "Systran/faster-whisper-bass")
-    with raises("unsupported_language", match="'eo'"):
+    with raises("unsupported_language", match=r"'Esperanto \(eo\)'"):
         voxgate.transcribe(SAMPLE, language="eo")
     with raises("unreadable_audio"):
         voxgate.transcribe(tmp_path / "none.wav")
