@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from tests.api.serving import ABSENT, SCRIPTED, Running, error_of, serving
+from tests.api.serving import ABSENT, SCRIPTED, Running, error_of, recording, serving
 from tests.api.test_stream import parse
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE
@@ -101,6 +101,17 @@ async def test_a_name_or_a_type_makes_it_headerless(server: Running) -> None:
         answer = await send(server, pcm, kind, headers=headers)
         assert answer.json()["usage"]["seconds"] == 3
     assert error_of(await send(server, pcm, "audio/mpeg"))["metadata"]["code"] == "not_audio"
+
+
+@pytest.mark.parametrize("kind", ["form", "json"])
+async def test_a_query_beside_a_body_with_fields_is_named(server: Running, kind: str) -> None:
+    body: dict[str, Any] = {"json": recording()}
+    if kind == "form":
+        body = {"data": {"model": SCRIPTED}, "files": {"file": SOUND}}
+    answer = await server.client.post(PATH, params={"language": "de"}, **body)
+    assert (answer.status_code, answer.json()["language"]) == (200, "en")
+    (warning,) = answer.json()["warnings"]
+    assert "'language' in the address was not used" in str(warning)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ async def translate(request: Request) -> Response:
 
 def _documented(request: Request, task: Task) -> Parse:
     """Return what parses the three documented dialects."""
-    return partial(parse_request, task=task, accept=request.headers.get("accept", ""))
+    accept = request.headers.get("accept", "")
+    return partial(parse_request, task=task, accept=accept, query=request.query_params.keys())
 
 
 async def respond(request: Request, parse: Parse, error: ErrorBody = error_body) -> Response:

@@ -44,6 +44,7 @@ class ParsedRequest:
     speakers: str | None = None  # the name of a field that asks who speaks
     vocabulary: tuple[str, ...] = ()  # names of the fields that the options' vocabulary was in
     unused: tuple[str, ...] = ()  # names of the fields that have no effect
+    misplaced: tuple[str, ...] = ()  # names in the query of a request with its fields in the body
     require_all: bool = False  # refuse the request if a field has no effect
     session_id: str | None = None
     user: str | None = None
@@ -60,8 +61,12 @@ class ParsedRequest:
     @property
     def hints(self) -> tuple[Notice, ...]:
         """The notices about the unused fields."""
-        notices = [unused_option_notice(self.model, name) for name in self.unused[:MAX_HINTS]]
-        if more := len(self.unused) - len(notices):
+        notices = [
+            *(unused_option_notice(self.model, name) for name in self.unused),
+            *map(_misplaced_notice, self.misplaced),
+        ]
+        if more := len(notices[MAX_HINTS:]):
+            del notices[MAX_HINTS:]
             notices.append(Notice("unused_option", f"{more} more fields were not used either."))
         return tuple(notices)
 
@@ -87,9 +92,17 @@ def negotiate(parsed: ParsedRequest, capabilities: Capabilities) -> ParsedReques
         for field in (parsed.vocabulary if option == "vocabulary" else (option,))
     ]
     negotiated = replace(parsed, options=accepted.options, unused=(*unused, *parsed.unused))
-    if parsed.require_all and negotiated.unused:
+    if parsed.require_all and negotiated.hints:
         sentence = negotiated.hints[0].sentence
         raise UsageError(
             f"{sentence} You asked for no less (require_parameters).", code="unsupported_option"
         )
     return negotiated
+
+
+def _misplaced_notice(name: str) -> Notice:
+    return Notice(
+        "unused_option",
+        f"'{name[:100]}' in the address was not used: the fields of this request are in its body. "
+        f"Put it there.",
+    )

@@ -30,6 +30,8 @@ from voxgate.remote.recording_url import RecordingUrl
 from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from voxgate.api.body.request_body import RequestBody
     from voxgate.api.body.upload import BodyBeginning
     from voxgate.api.dialects.wire import ResponseFormat
@@ -47,11 +49,16 @@ RECORDING_NAMES = {"json": "input_audio.data", "raw": "the body"}
 
 
 def parse_request(
-    body: RequestBody | BodyBeginning, task: Task = "transcribe", *, accept: str = ""
+    body: RequestBody | BodyBeginning,
+    task: Task = "transcribe",
+    *,
+    accept: str = "",
+    query: Iterable[str] = (),
 ) -> ParsedRequest:
     """Parse the request in a body, for the task of its path. Raises `UsageError` of every kind.
 
-    `accept` is the header of this name, which tells whose events a stream has.
+    `accept` is the header of this name, which tells whose events a stream has. `query` has the
+    names in the address, which only a raw recording has its fields in.
     """
     request = validate_request(_with_own_options(body.fields))
     refuse_impossible(request)
@@ -73,6 +80,7 @@ def parse_request(
         speakers=asked_speakers(request, body.dropped),
         vocabulary=_vocabulary_fields(request),
         unused=_unused(request, body.dropped),
+        misplaced=() if body.kind == "raw" else tuple(query),
         require_all=bool(request.provider and request.provider.require_parameters),
         session_id=request.session_id,
         user=request.user,

@@ -93,6 +93,6 @@ def _create(path: Path) -> None:
         draft.write_bytes(secrets.token_bytes(SECRET_BYTES))
         os.link(draft, path)
     except FileExistsError:
-        pass
+        pass  # another process was first: its secret is everybody's
     finally:
         draft.unlink()
