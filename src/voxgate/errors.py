@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 # fmt: off
 Code: TypeAlias = Literal[  # the stable names of failures, for programs
-    "internal_error", "abandoned", "invalid_audio", "unreadable_audio", "not_audio",
+    "internal_error", "abandoned", "interrupted", "invalid_audio", "unreadable_audio", "not_audio",
     "no_sound_track", "empty_audio", "truncated_audio", "audio_too_long", "audio_too_large",
     "decoder_died", "decoder_killed", "decoder_too_slow", "invalid_request", "unsupported_option",
     "unsupported_language", "unknown_format", "not_built", "url_refused", "fetch_failed",
     "model_not_found", "authentication",
-    "permission_denied", "offline", "not_found", "request_timeout", "payload_too_large",
+    "budget_exceeded", "permission_denied", "offline", "not_found", "request_timeout", "payload_too_large",
     "unsupported_media_type", "rate_limit_exceeded", "model_loading", "shutting_down",
     "too_many_connections", "server_failed", "ledger_failed", "invalid_settings", "spool_full", "output_failed",
     "disk_full", "registry_failed", "model_in_use", "invalid_bundle", "hub_failed",
@@ -191,6 +191,7 @@ class ErrorCode(NamedTuple):
 CODES: dict[Code, ErrorCode] = {
     "internal_error": ErrorCode(VoxgateError, 500, False, "Voxgate has a bug."),
     "abandoned": ErrorCode(VoxgateError, 499, False, "No caller waits for the job any more. Only the ledger shows it."),
+    "interrupted": ErrorCode(VoxgateError, 500, True, "The server was killed during the work. Only the ledger shows it."),
     "invalid_audio": ErrorCode(AudioError, 400, False, "The recording cannot be transcribed."),
     "unreadable_audio": ErrorCode(AudioError, 400, False, "The recording cannot be opened or read: missing, a directory, no permission, an I/O error."),
     "not_audio": ErrorCode(AudioError, 400, False, "The bytes have no supported container or codec."),
@@ -211,6 +212,7 @@ CODES: dict[Code, ErrorCode] = {
     "fetch_failed": ErrorCode(AudioError, 400, False, "The server at a recording's address cannot be reached, or sent no recording."),  # not 5xx: clients repeat those for an hour
     "model_not_found": ErrorCode(UnknownModelError, 404, False, "No model has that name."),
     "authentication": ErrorCode(VoxgateError, 401, False, "The request has no key, or an invalid one."),
+    "budget_exceeded": ErrorCode(VoxgateError, 402, False, "The recording costs more than is left of the key's budget."),
     "permission_denied": ErrorCode(VoxgateError, 403, False, "The caller is not allowed to do this."),
     "offline": ErrorCode(VoxgateError, 403, False, "Something would leave the machine, and VOXGATE_OFFLINE forbids it."),
     "not_found": ErrorCode(VoxgateError, 404, False, "No path, generation or key has that name."),

@@ -49,6 +49,10 @@ class Settings:
     home: Path = DEFAULT_HOME
     """The folder of all state: the settings file, models and the ledger."""
 
+    database_url: str = ""
+    """A PostgreSQL database for the ledger, as `postgresql://user:password@host/voxgate`; without
+    it, the ledger is a SQLite file in `home`."""
+
     spool_dir: Path = field(default_factory=_temporary_folder)
     """The folder of decoded sound: unlinked files, 115 MB an hour. Use a disk if /tmp is memory."""
 

@@ -13,20 +13,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from voxgate.ledger.address import Address
+
 DEADLINE_S = 300.0  # long enough to tell slow from stuck: see tests/processes.py
 
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
 from voxgate.errors import LedgerError
-from voxgate.ledger.generations import RecordedAttempt, Generation
+from voxgate.ledger.address import Address
+from voxgate.ledger.budgets import Amount
+from voxgate.ledger.generations import Generation, Outcome, RecordedAttempt
 from voxgate.ledger.ledger import Ledger
 
 async def main():
-    path, arguments = Path(sys.argv[1]), sys.argv[2:]
+    where, arguments = sys.argv[1], sys.argv[2:]
+    address = Address.of_server(where) if "://" in where else Path(where)
     print("ready", flush=True)
     input()
-    async with await Ledger.open(path) as ledger:
+    async with await Ledger.open(address) as ledger:
 {body}
 
 try:
@@ -39,7 +44,7 @@ except LedgerError as error:
 
 @contextmanager
 def process(
-    body: str, path: Path, *arguments: str, preexec: Callable[[], None] | None = None
+    body: str, where: Path | Address, *arguments: str, preexec: Callable[[], None] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """Start another process that has imported everything and waits for `open_ledger`.
 
@@ -47,7 +52,7 @@ def process(
     """
     program = PROGRAM.format(body=indent(dedent(body).strip(), " " * 8))
     child = subprocess.Popen(
-        [sys.executable, "-c", program, str(path), *arguments],
+        [sys.executable, "-c", program, str(where), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -75,10 +80,10 @@ def open_ledger(child: subprocess.Popen[str]) -> None:
 
 
 def run(
-    body: str, path: Path, *arguments: str, preexec: Callable[[], None] | None = None
+    body: str, where: Path | Address, *arguments: str, preexec: Callable[[], None] | None = None
 ) -> tuple[int, str]:
     """Run `body` in another process; return its exit code and its output."""
-    with process(body, path, *arguments, preexec=preexec) as child:
+    with process(body, where, *arguments, preexec=preexec) as child:
         out, _ = child.communicate("\n", timeout=DEADLINE_S)
         return child.returncode, out.strip()
 

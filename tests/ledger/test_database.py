@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select
 
+from voxgate.ledger.address import Address
 from voxgate.ledger.database import Database
 from voxgate.ledger.migration import migrate
 from voxgate.ledger.schema import keys_table
@@ -15,8 +16,8 @@ from voxgate.ledger.schema import keys_table
 
 @pytest.fixture
 async def database(path: Path) -> AsyncIterator[Database]:
-    await migrate(path)
-    database = Database(path)
+    await migrate(Address.of_file(path))
+    database = Database(Address.of_file(path))
     yield database
     await database.aclose()
 
@@ -47,7 +48,9 @@ async def test_a_reader_does_not_wait_for_a_writer(database: Database, path: Pat
 
 async def test_an_operation_that_fails_changes_nothing(database: Database) -> None:
     def operation(connection: Connection) -> None:
-        connection.exec_driver_sql("INSERT INTO keys VALUES ('h', 'n', 'l', 't', null, null)")
+        connection.exec_driver_sql(
+            "INSERT INTO keys (hash, name, label, created_at) VALUES ('h', 'n', 'l', 't')"
+        )
         assert count_keys(connection) == 1
         raise ZeroDivisionError
 

@@ -90,21 +90,21 @@ async def test_limits(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await ledger.files.page(None, 0, 10)).total == 3
 
 
-async def test_pages(ledger: Ledger, path: Path) -> None:
+async def test_pages(sqlite_ledger: Ledger, path: Path) -> None:
     made = [
-        await add(ledger, name=name, media_type=kind, created_at=utc_now() + n * HOUR)
+        await add(sqlite_ledger, name=name, media_type=kind, created_at=utc_now() + n * HOUR)
         for n, (name, kind) in enumerate(
             [("a_b.wav", "audio/wav"), ("AxB.mp3", "audio/mpeg"), ("100%.wav", None)]
         )
     ]
     newest = made[::-1]
-    assert await ledger.files.page(None, 0, 2) == (newest[:2], 3)
-    assert await ledger.files.page(None, 2, 2) == (newest[2:], 3)
-    assert await ledger.files.page(None, 10**9, 1000) == ([], 3)
-    assert await ledger.files.page(None, 0, 9, search="A_") == ([made[0]], 1)
-    assert await ledger.files.page(None, 0, 9, search="%") == ([made[2]], 1)
-    assert await ledger.files.page(None, 0, 9, search="XB") == ([made[1]], 1)
-    wav = await ledger.files.page(None, 0, 9, media_types=["audio/wav", "x"])
+    assert await sqlite_ledger.files.page(None, 0, 2) == (newest[:2], 3)
+    assert await sqlite_ledger.files.page(None, 2, 2) == (newest[2:], 3)
+    assert await sqlite_ledger.files.page(None, 10**9, 1000) == ([], 3)
+    assert await sqlite_ledger.files.page(None, 0, 9, search="A_") == ([made[0]], 1)
+    assert await sqlite_ledger.files.page(None, 0, 9, search="%") == ([made[2]], 1)
+    assert await sqlite_ledger.files.page(None, 0, 9, search="XB") == ([made[1]], 1)
+    wav = await sqlite_ledger.files.page(None, 0, 9, media_types=["audio/wav", "x"])
     assert wav == ([made[0]], 1)
-    assert await ledger.files.page(None, 0, 9, media_types=[]) == ([], 0)
+    assert await sqlite_ledger.files.page(None, 0, 9, media_types=[]) == ([], 0)
     assert sql(path, "SELECT count(*) FROM files") == [(3,)]

@@ -17,15 +17,15 @@ LAST_USED = "SELECT last_used_at FROM keys"
 INSERT = "INSERT INTO keys (hash, name, label, created_at) VALUES (?, ?, 'label', ?)"
 
 
-async def test_only_the_hash_of_a_key_is_stored(ledger: Ledger, path: Path) -> None:
+async def test_only_the_hash_of_a_key_is_stored(sqlite_ledger: Ledger, path: Path) -> None:
     before = datetime.now(UTC)
-    key, secret = await ledger.keys.create("laptop")
+    key, secret = await sqlite_ledger.keys.create("laptop")
     assert re.fullmatch(r"sk-vg-[A-Za-z0-9_-]{43}", secret)
     assert key.hash == sha256(secret.encode()).hexdigest()
     assert key.label == f"{secret[:9]}...{secret[-4:]}"
     assert (key.name, key.last_used_at, key.revoked_at) == ("laptop", None, None)
     assert before <= key.created_at <= datetime.now(UTC)
-    assert await ledger.keys.all() == [key]
+    assert await sqlite_ledger.keys.all() == [key]
     files = b"".join(file.read_bytes() for file in path.parent.iterdir())
     assert key.hash.encode() in files
     assert secret[9:-4].encode() not in files
@@ -70,10 +70,10 @@ async def test_invalid_names(ledger: Ledger, name: str) -> None:
     assert await ledger.keys.all() == []
 
 
-async def test_a_secret_given_as_a_name_is_not_repeated(ledger: Ledger, path: Path) -> None:
-    _, secret = await ledger.keys.create("laptop")
+async def test_a_secret_given_as_a_name_is_not_repeated(sqlite_ledger: Ledger, path: Path) -> None:
+    _, secret = await sqlite_ledger.keys.create("laptop")
     with pytest.raises(UsageError, match="looks like a key") as caught:
-        await ledger.keys.create(secret)
+        await sqlite_ledger.keys.create(secret)
     assert secret not in caught.value.sentence
 
 
@@ -125,14 +125,14 @@ async def test_a_mistyped_secret_is_not_repeated(ledger: Ledger) -> None:
     assert secret[:12] not in caught.value.sentence
 
 
-async def test_an_ambiguous_identifier_lists_the_keys(ledger: Ledger, path: Path) -> None:
+async def test_an_ambiguous_identifier_lists_the_keys(sqlite_ledger: Ledger, path: Path) -> None:
     created_at = "2026-11-22 12:00:00.000000"
     for end, name in (("0", "laptop"), ("1", "desktop"), ("2", "c0ffee")):
         sql(path, INSERT, "c0ffee" + end * 58, name, created_at)
     with pytest.raises(UsageError, match=r"c0ffee0000000000.*c0ffee1111111111.*c0ffee2222222222"):
-        await ledger.keys.revoke("c0ffee")
-    assert not any(key.revoked_at for key in await ledger.keys.all())
-    assert (await ledger.keys.revoke("c0ffee0")).name == "laptop"
+        await sqlite_ledger.keys.revoke("c0ffee")
+    assert not any(key.revoked_at for key in await sqlite_ledger.keys.all())
+    assert (await sqlite_ledger.keys.revoke("c0ffee0")).name == "laptop"
 
 
 async def test_a_key_is_revoked_once(ledger: Ledger) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.cli.command import drop_permission_override
 from tests.ledger.other_process import run, sql
 from voxgate.errors import LedgerError
+from voxgate.ledger.address import Address
 from voxgate.ledger.errors import ledger_errors
 from voxgate.ledger.generations import Generation
 from voxgate.ledger.ledger import Ledger
@@ -37,7 +38,7 @@ async def test_keys_survive_closing_and_opening(path: Path) -> None:
         assert await ledger.keys.authenticate(secret) == key
 
 
-async def test_it_uses_a_write_ahead_log(ledger: Ledger, path: Path) -> None:
+async def test_it_uses_a_write_ahead_log(sqlite_ledger: Ledger, path: Path) -> None:
     assert sql(path, "PRAGMA journal_mode") == [("wal",)]
 
 
@@ -112,12 +113,12 @@ async def test_damaged_pages(path: Path) -> None:
     ("column", "value"),
     [("created_at", "yesterday"), ("created_at", b"\xff"), ("attempts", "{"), ("attempts", "null")],
 )
-async def test_damaged_rows(ledger: Ledger, path: Path, column: str, value: object) -> None:
-    await ledger.generations.begin(Generation("gen-1", None, "model"))
-    assert await ledger.generations.find("gen-1", None)
+async def test_damaged_rows(sqlite_ledger: Ledger, path: Path, column: str, value: object) -> None:
+    await sqlite_ledger.generations.begin(Generation("gen-1", None, "model"))
+    assert await sqlite_ledger.generations.find("gen-1", None)
     sql(path, f"UPDATE generations SET {column} = ?", value)  # noqa: S608 (a name from this test)
     with pytest.raises(LedgerError, match="cannot be used"):
-        await ledger.generations.find("gen-1", None)
+        await sqlite_ledger.generations.find("gen-1", None)
 
 
 @pytest.mark.parametrize("folder_mode", [0o500, 0o000])
@@ -168,7 +169,10 @@ def test_a_database_that_stays_locked(path: Path) -> None:
         closing(sqlite3.connect(path, timeout=0)) as connection,
     ):
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LedgerError, match=r"is locked\. Another process"), ledger_errors(path):
+        with (
+            pytest.raises(LedgerError, match=r"is locked\. Another process"),
+            ledger_errors(Address.of_file(path)),
+        ):
             connection.execute("BEGIN IMMEDIATE")
 
 

@@ -33,7 +33,7 @@ def test_concurrent_writers_lose_nothing(path: Path) -> None:
             id = f"gen-{arguments[0]}-{number}"
             await ledger.generations.begin(Generation(id, None, "model"))
             await ledger.generations.finish(
-                id, status=200, latency_ms=1, generation_time_ms=1, cost_nanodollars=1
+                id, Outcome(status=200, latency_ms=1, cost=Amount(1))
             )
         """
     with ExitStack() as stack:
@@ -48,19 +48,21 @@ def test_concurrent_writers_lose_nothing(path: Path) -> None:
 
 
 async def test_a_key_revoked_by_another_process_stops_working_at_once(
-    ledger: Ledger, path: Path
+    sqlite_ledger: Ledger, path: Path
 ) -> None:
-    _, secret = await ledger.keys.create("laptop")
-    assert await ledger.keys.authenticate(secret)
+    _, secret = await sqlite_ledger.keys.create("laptop")
+    assert await sqlite_ledger.keys.authenticate(secret)
     assert run("await ledger.keys.revoke('laptop')", path) == (0, "")
-    assert await ledger.keys.authenticate(secret) is None
+    assert await sqlite_ledger.keys.authenticate(secret) is None
 
 
-async def test_a_key_created_by_another_process_works_at_once(ledger: Ledger, path: Path) -> None:
-    assert not await ledger.keys.any()
+async def test_a_key_created_by_another_process_works_at_once(
+    sqlite_ledger: Ledger, path: Path
+) -> None:
+    assert not await sqlite_ledger.keys.any()
     code, secret = run("print((await ledger.keys.create('laptop'))[1])", path)
     assert code == 0
-    key = await ledger.keys.authenticate(secret)
+    key = await sqlite_ledger.keys.authenticate(secret)
     assert key is not None
     assert key.name == "laptop"
 
@@ -74,7 +76,7 @@ async def test_a_process_killed_while_it_writes_loses_no_finished_write(
         for number in itertools.count():
             id = f"gen-{number}"
             await ledger.generations.begin(Generation(id, None, "model"))
-            await ledger.generations.finish(id, status=200, latency_ms=1, generation_time_ms=1)
+            await ledger.generations.finish(id, Outcome(status=200, latency_ms=1))
             print(id, flush=True)
         """
     with process(body, path) as child:

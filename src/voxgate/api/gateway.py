@@ -10,7 +10,8 @@ from voxgate.api.body.request_body import recording_too_large
 from voxgate.api.files.store import FileStore
 from voxgate.api.jobs import Jobs
 from voxgate.api.wrong_keys import WrongKeys
-from voxgate.ledger.ledger import LEDGER_FILE, Ledger
+from voxgate.ledger.address import Address
+from voxgate.ledger.ledger import Ledger
 from voxgate.pipeline.session import Session
 from voxgate.remote.address_policy import AddressPolicy
 from voxgate.remote.fetcher import Fetcher
@@ -48,7 +49,7 @@ class Gateway:
             max_duration_s=settings.max_upload_s,
         )
         async with (
-            await Ledger.open(settings.home / LEDGER_FILE) as ledger,
+            await Ledger.open(Address.of(settings)) as ledger,
             session(limited) as opened,
         ):
             files = FileStore(settings, ledger.files)

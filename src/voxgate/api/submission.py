@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.api.job import AbandonedError, Job
 from voxgate.errors import CODES, VoxgateError
-from voxgate.ledger.generations import Generation, RecordedAttempt
+from voxgate.ledger.generations import SAMPLES_PER_S, Generation, Outcome, RecordedAttempt
 from voxgate.pipeline.budget import AcceptedOptions
 from voxgate.pipeline.trace import Trace
 
@@ -124,14 +124,18 @@ class Submission:
         try:
             await self._gateway.ledger.generations.finish(
                 job.id,
-                status=status,
-                error_code=error.code if error else None,
-                audio_seconds=transcript.duration if transcript else None,
-                latency_ms=round(job.seconds * 1e3),
-                generation_time_ms=round(job.spans.seconds("provider") * 1e3),
-                cancelled=isinstance(error, AbandonedError),
-                provider=PROVIDER_NAME,
-                attempts=self._attempts(status),
+                Outcome(
+                    status=status,
+                    error_code=error.code if error else None,
+                    audio_samples=round(transcript.duration * SAMPLES_PER_S)
+                    if transcript
+                    else None,
+                    latency_ms=round(job.seconds * 1e3),
+                    generation_time_ms=round(job.spans.seconds("provider") * 1e3),
+                    cancelled=isinstance(error, AbandonedError),
+                    provider=PROVIDER_NAME,
+                    attempts=self._attempts(status),
+                ),
             )
         except VoxgateError:
             log.exception("%s could not be recorded in the ledger", job.id)

@@ -100,9 +100,10 @@ async def _revoke(what: str) -> Key:
 
 
 async def _open_ledger() -> Ledger:
-    from voxgate.ledger.ledger import LEDGER_FILE, Ledger
+    from voxgate.ledger.address import Address
+    from voxgate.ledger.ledger import Ledger
 
-    return await Ledger.open(apply_settings().home / LEDGER_FILE)
+    return await Ledger.open(Address.of(apply_settings()))
 
 
 def _facts(key: Key) -> dict[str, str | None]:

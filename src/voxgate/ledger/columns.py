@@ -69,8 +69,8 @@ class JsonColumn(TypeDecorator[Any]):
     impl = JSON
     cache_ok = True
 
-    def __init__(self, length: int) -> None:
-        super().__init__()
+    def __init__(self, length: int, *, none_as_null: bool = False) -> None:
+        super().__init__(none_as_null=none_as_null)
         self.length = length
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002

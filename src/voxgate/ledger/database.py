@@ -1,4 +1,4 @@
-"""`Database`: the connections to one SQLite file. Its errors become `LedgerError` here."""
+"""`Database`: the connections to one database. Its errors become `LedgerError` here."""
 
 from __future__ import annotations
 
@@ -6,48 +6,33 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy.ext.asyncio import create_async_engine
-
 from voxgate.errors import LedgerError
-from voxgate.ledger.connection import set_pragmas, sqlite_url, take_write_lock_at_begin
+from voxgate.ledger.connection import reader_and_writer
 from voxgate.ledger.errors import ledger_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from pathlib import Path
 
     from sqlalchemy import Connection
 
-T = TypeVar("T")
+    from voxgate.ledger.address import Address
 
-READERS = 4
-"""The most connections that read at the same time."""
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 
 class Database:
-    """Several readers without transactions, and one writer: SQLite allows one at a time.
+    """The connections of one process to a SQLite file or a PostgreSQL server.
 
     Callers pass an operation, a function of a connection. An operation that has begun continues
     when its caller is cancelled: the write is finished, and no connection is left in the middle of
     a statement.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        url = sqlite_url("sqlite+aiosqlite", path)
-        self._readers = create_async_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,  # saves a call to the connection's thread
-            pool_size=READERS,
-            max_overflow=0,
-            hide_parameters=True,
-        )
-        self._writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
-        set_pragmas(self._readers.sync_engine)
-        take_write_lock_at_begin(self._writer.sync_engine)
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._reader, self._writer = reader_and_writer(address)
         self._running: set[asyncio.Task[object]] = set()
         self._closed = False
 
@@ -82,24 +67,24 @@ class Database:
         self._closed = True
         if self._running:
             await asyncio.wait(self._running)
-        with ledger_errors(self.path):
-            await self._readers.dispose()
+        with ledger_errors(self.address):
+            await self._reader.dispose()
             await self._writer.dispose()
 
     async def _read(self, operation: Callable[[Connection], T]) -> T:
-        with ledger_errors(self.path):
-            async with self._readers.connect() as connection:
+        with ledger_errors(self.address):
+            async with self._reader.connect() as connection:
                 return await connection.run_sync(operation)
 
     async def _write(self, operation: Callable[[Connection], T]) -> T:
-        with ledger_errors(self.path):
+        with ledger_errors(self.address):
             async with self._writer.begin() as connection:
                 return await connection.run_sync(operation)
 
     async def _run_shielded(self, coroutine: Coroutine[None, None, T]) -> T:
         if self._closed:
             coroutine.close()
-            raise LedgerError(f"The ledger {self.path} is closed. Open it again.")
+            raise LedgerError(f"The ledger {self.address} is closed. Open it again.")
         return await asyncio.shield(self._start(coroutine))
 
     def _start(self, coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:

@@ -1,4 +1,4 @@
-"""Errors of the database as a `LedgerError`: its path, the cause and the next step."""
+"""Errors of the database as a `LedgerError`: where it is, the cause and the next step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from voxgate.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from voxgate.ledger.address import Address
 
 SPACE = "Free some space on its disk"
 RIGHTS = (
@@ -46,24 +47,69 @@ ADVICE = {
 }
 
 
+UNREACHABLE = "Check that the server runs and that its address in VOXGATE_DATABASE_URL is right"
+SERVER_ADVICE = {  # by the class of the SQLSTATE: PostgreSQL's manual, appendix A
+    "08": UNREACHABLE,
+    "23": ADVICE["SQLITE_CONSTRAINT"],
+    "28": "Check the user and the password in VOXGATE_DATABASE_URL, and the server's pg_hba.conf",
+    "3D": "Create the database, or name another one in VOXGATE_DATABASE_URL",
+    "42": "Give the user of VOXGATE_DATABASE_URL the rights to create and write tables in it",
+    "53": "Give the server more disk, memory or connections",
+    "55": LATER,
+    "57": "The server is starting or stopping: try again",
+}
+
+
 @contextmanager
-def ledger_errors(path: Path) -> Iterator[None]:
-    """Raise every error of the database at `path` as a `LedgerError`."""
+def ledger_errors(address: Address) -> Iterator[None]:
+    """Raise every error of the database at `address` as a `LedgerError`."""
     try:
         yield
     # The last three come from damaged rows and from numbers too large for their column.
-    except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, TypeError, OverflowError) as error:
-        raise LedgerError(_sentence(path, error)) from error
+    except (
+        SQLAlchemyError,
+        sqlite3.Error,
+        OSError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        _server_error(address),
+    ) as error:
+        raise LedgerError(_sentence(address, error)) from error
 
 
-def _sentence(path: Path, error: BaseException) -> str:
+def _server_error(address: Address) -> type[Exception]:
+    """Return what the driver of a PostgreSQL server raises where it cannot connect."""
+    if address.path is not None:
+        return sqlite3.Error
+    import asyncpg  # noqa: PLC0415 (an extra)
+
+    error: type[Exception] = asyncpg.PostgresError
+    return error
+
+
+def _sentence(address: Address, error: BaseException) -> str:
     """Return the sentence without the statement, which SQLAlchemy adds with its parameters."""
     cause = (error.orig if isinstance(error, DBAPIError) else None) or error
-    reason = (isinstance(cause, OSError) and cause.strerror) or str(cause)
-    return f"The ledger {path} cannot be used: {reason.rstrip('.')}. {_advice(cause)}."
+    if isinstance(cause, OSError):
+        reason = cause.strerror or str(cause) or type(cause).__name__
+    elif address.path is None:
+        cause = cause.__cause__ or cause  # asyncpg's own, behind SQLAlchemy's
+        reason = str(cause).partition("\n")[0]  # the lines behind it contain values
+    else:
+        reason = str(cause)
+    advice = _server_advice(cause) if address.path is None else _file_advice(cause)
+    return f"The ledger {address} cannot be used: {reason.rstrip('.')}. {advice}."
 
 
-def _advice(cause: BaseException) -> str:
+def _server_advice(cause: BaseException) -> str:
+    if isinstance(cause, OSError):
+        return UNREACHABLE
+    state = getattr(cause, "sqlstate", None) or ""
+    return SERVER_ADVICE.get(state[:2], "The server's log says more")
+
+
+def _file_advice(cause: BaseException) -> str:
     if isinstance(cause, OSError):
         return ADVICE.get(cause.errno or 0, DISK)
     name = getattr(cause, "sqlite_errorname", "")  # such as SQLITE_READONLY_DIRECTORY

@@ -1,18 +1,25 @@
 """`Generations`: every request for a transcription, with its key, its outcome and its cost.
 
-A generation contains neither the speech, nor its text, nor the name of the file.
+A generation contains neither the speech, nor its text, nor the name of the file. While it is under
+way it has a lease, which its server renews: one whose lease has ended belongs to a server that was
+killed, and any other closes it. It ends once, in one transaction with what is spent of its key's
+budget and with the sums of the day: nothing is billed twice.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
-from voxgate.errors import VoxgateError
+from voxgate.errors import CODES, VoxgateError
+from voxgate.ledger.budgets import Amount, settle
 from voxgate.ledger.columns import utc_now
+from voxgate.ledger.prices import Price
 from voxgate.ledger.schema import NAME_LENGTH, generations_table
+from voxgate.ledger.usage import add_usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +29,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from voxgate.ledger.database import Database
+
+
+LEASE = timedelta(seconds=60)
+"""How long a generation counts as under way without a sign of life of its server."""
+
+SAMPLES_PER_S = 16_000
+"""The rate at which sound is counted: that of decoded sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,55 @@ class Generation:
     streamed: bool = False
     """Whether the first of its callers read it while it was made."""
 
+    requested_model: str | None = None
+    """The model's name as the caller gave it: an alias, or that of `model`."""
+
+    dialect: str | None = None
+    """Whose API the request was made in, such as `openai`."""
+
+    app_categories: str | None = None
+    audio_samples: int | None = None
+    """The length of the decoded sound, in samples at 16 kHz."""
+
+    tokens: int | None = None
+    """What the model wrote, where it counts tokens."""
+
+    first_text_ms: int | None = None
+    """The time to the first final words."""
+
+    price: Mapping[str, str] | None = None
+    """The `Price` at its beginning, as `Price.record` gives it; None where there was none."""
+
+    reserved_nanodollars: int = 0
+    reserved_samples: int = 0
+    delivered_samples: int = 0
+    """The sound whose text a caller was sent, where it is sent while it is made."""
+
+    lease_until: datetime | None = None
+    """None for one that has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a generation ended."""
+
+    status: int
+    latency_ms: int
+    generation_time_ms: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    audio_samples: int | None = None
+    tokens: int | None = None
+    first_text_ms: int | None = None
+    cost: Amount = field(default_factory=Amount)
+    """What it is charged with; of the budget's sound, too."""
+
+    cancelled: bool = False
+    provider: str | None = None
+    """None keeps the generation's."""
+
+    attempts: Sequence[RecordedAttempt] = ()
+
 
 class Generations:
     """The generations in a ledger."""
@@ -84,60 +147,58 @@ class Generations:
         self._database = database
 
     async def begin(self, generation: Generation) -> None:
-        """Insert a generation.
+        """Insert a generation, with a lease.
 
         Raises `LedgerError` unless its id is new and its key is in this ledger.
         """
+        row = asdict(generation)
+        if generation.finished_at is None:
+            row["lease_until"] = utc_now() + LEASE
         await self._database.write(
-            lambda connection: connection.execute(insert(generations_table), asdict(generation))
+            lambda connection: connection.execute(insert(generations_table), row)
         )
 
-    async def finish(
-        self,
-        id: str,  # noqa: A002 (the column's name)
-        *,
-        status: int,
-        latency_ms: int,
-        generation_time_ms: int | None,
-        error_code: str | None = None,
-        error_message: str | None = None,
-        audio_seconds: float | None = None,
-        cost_nanodollars: int = 0,
-        cancelled: bool = False,
-        provider: str | None = None,
-        attempts: Sequence[RecordedAttempt] = (),
-    ) -> None:
-        """Store the outcome of a generation, once. Without `provider`, its provider is kept.
+    async def finish(self, id: str, outcome: Outcome) -> None:  # noqa: A002 (the column's name)
+        """Store the outcome of a generation, once, and charge its key.
 
         Raises `VoxgateError` (`not_found`) unless an unfinished generation has this id.
         """
-        outcome: dict[str, object] = {
-            "finished_at": utc_now(),
-            "status": status,
-            "latency_ms": latency_ms,
-            "generation_time_ms": generation_time_ms,
-            "error_code": error_code,
-            "error_message": error_message,
-            "audio_seconds": audio_seconds,
-            "cost_nanodollars": cost_nanodollars,
-            "cancelled": cancelled,
-            "attempts": [asdict(attempt) for attempt in attempts],
-        }
-        if provider is not None:
-            outcome["provider"] = provider
-        statement = (
-            update(generations_table)
-            .values(outcome)
-            .where(generations_table.c.id == id, generations_table.c.finished_at.is_(None))
-        )
 
-        def update_unfinished(connection: Connection) -> None:
-            if not connection.execute(statement).rowcount:
+        def finish(connection: Connection) -> None:
+            if not _finish(connection, id, outcome):
                 raise VoxgateError(
                     f"No generation '{id[:NAME_LENGTH]}' is in progress.", code="not_found"
                 )
 
-        await self._database.write(update_unfinished)
+        await self._database.write(finish)
+
+    async def renew(self, delivered_samples: Mapping[str, int]) -> None:
+        """Extend the leases of generations, by id, and note what was delivered of each."""
+        until = utc_now() + LEASE
+        rows = [
+            {"renewed": id_, "delivered": samples, "until": until}
+            for id_, samples in delivered_samples.items()
+        ]
+        if rows:
+            await self._database.write(lambda connection: connection.execute(_RENEW, rows))
+
+    async def close_expired(self) -> list[str]:
+        """End the generations whose lease has ended. Return their ids.
+
+        What was noted as delivered is charged, at the price that the generation began with.
+        """
+        query = select(generations_table).where(generations_table.c.lease_until < utc_now())
+        rows = await self._database.read(lambda connection: connection.execute(query).mappings())
+        expired = [_from_row(row) for row in rows]
+
+        def close(connection: Connection) -> list[str]:
+            return [
+                generation.id
+                for generation in expired
+                if _finish(connection, generation.id, _interrupted(generation))
+            ]
+
+        return await self._database.write(close) if expired else []
 
     async def find(self, id: str, key_hash: str | None) -> Generation | None:  # noqa: A002
         """Return the generation with this id and key, or None. Another key's is not returned."""
@@ -152,6 +213,68 @@ class Generations:
             return _from_row(row) if row is not None and row["id"] == id else None
 
         return await self._database.read(select_one)
+
+
+_RENEW = (
+    update(generations_table)
+    .where(
+        generations_table.c.id == bindparam("renewed"), generations_table.c.finished_at.is_(None)
+    )
+    .values(lease_until=bindparam("until"), delivered_samples=bindparam("delivered"))
+)
+
+
+def _finish(connection: Connection, id_: str, outcome: Outcome) -> bool:
+    """End a generation in the caller's transaction. Return False where it has ended already."""
+    columns = generations_table.c
+    values: dict[str, object] = {
+        "finished_at": utc_now(),
+        "lease_until": None,
+        "status": outcome.status,
+        "latency_ms": outcome.latency_ms,
+        "generation_time_ms": outcome.generation_time_ms,
+        "error_code": outcome.error_code,
+        "error_message": outcome.error_message,
+        "audio_samples": outcome.audio_samples,
+        "audio_seconds": outcome.audio_samples and outcome.audio_samples / SAMPLES_PER_S,
+        "tokens": outcome.tokens,
+        "first_text_ms": outcome.first_text_ms,
+        "cost_nanodollars": outcome.cost.nanodollars,
+        "cancelled": outcome.cancelled,
+        "attempts": [asdict(attempt) for attempt in outcome.attempts],
+    }
+    if outcome.provider is not None:
+        values["provider"] = outcome.provider
+    statement = (
+        update(generations_table)
+        .values(values)
+        .where(columns.id == id_, columns.finished_at.is_(None))
+        .returning(generations_table)
+    )
+    row = connection.execute(statement).mappings().one_or_none()
+    if row is None:
+        return False
+    generation = _from_row(row)
+    reserved = Amount(generation.reserved_nanodollars, generation.reserved_samples)
+    if generation.key_hash is not None and (outcome.cost or reserved):
+        settle(connection, generation.key_hash, cost=outcome.cost, reserved=reserved)
+    add_usage(connection, generation)
+    return True
+
+
+def _interrupted(generation: Generation) -> Outcome:
+    """Return the outcome of a generation whose server was killed."""
+    delivered = generation.delivered_samples
+    price = Price.from_record(generation.price) if generation.price else None
+    nanodollars = price.nanodollars(delivered) if price and delivered else 0
+    return Outcome(
+        status=CODES["interrupted"].status,
+        latency_ms=round((utc_now() - generation.created_at).total_seconds() * 1e3),
+        error_code="interrupted",
+        audio_samples=delivered or None,
+        cost=Amount(nanodollars, delivered),
+        cancelled=True,
+    )
 
 
 def _from_row(row: Mapping[Any, Any]) -> Generation:

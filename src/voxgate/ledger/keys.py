@@ -59,6 +59,21 @@ class Key:
     created_at: datetime
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    management: bool = False
+    """Whether it manages keys and reads everybody's activity, instead of transcribing."""
+
+    disabled: bool = False
+    updated_at: datetime | None = None
+    expires_at: datetime | None = None
+    allowed_models: Sequence[str] | None = None
+    """The models that it may ask for; None: all."""
+
+    requests_per_minute: int | None = None
+    max_recordings: int | None = None
+    """How many recordings it may have under way at once."""
+
+    creator: str | None = None
+    external_user: str | None = None
 
 
 class Keys:

@@ -1,9 +1,11 @@
-"""`Ledger`: the keys, the generations and the list of kept files of one installation."""
+"""`Ledger`: the keys, budgets, generations and kept files of one installation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from voxgate.ledger.address import Address
+from voxgate.ledger.budgets import Budgets
 from voxgate.ledger.database import Database
 from voxgate.ledger.files import Files
 from voxgate.ledger.generations import Generations
@@ -15,34 +17,34 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-LEDGER_FILE = "ledger.sqlite3"
-"""The name of the file in `Settings.home`."""
-
 
 class Ledger:
-    """One database file, opened by `open`. Several processes may have it open at the same time.
+    """One database, opened by `open`. Several processes may have it open at the same time.
 
-    Every method of `keys`, `generations` and `files` raises `LedgerError` when the database cannot
-    be read or written.
+    Every method of `keys`, `budgets`, `generations` and `files` raises `LedgerError` when the
+    database cannot be read or written.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.keys = Keys(database)
+        self.budgets = Budgets(database)
         self.generations = Generations(database)
         self.files = Files(database)
 
     @classmethod
-    async def open(cls, path: Path) -> Ledger:
-        """Open the file at `path`. Create it or migrate it to this version's schema where needed.
+    async def open(cls, where: Address | Path) -> Ledger:
+        """Open a database; a path is that of a SQLite file.
 
-        Raises `LedgerError`, also for a file that a newer version wrote.
+        Create the file or the tables, or migrate them to this version's schema, where needed.
+        Raises `LedgerError`, also for a database that a newer version wrote.
         """
-        await migrate(path)
-        return cls(Database(path))
+        address = where if isinstance(where, Address) else Address.of_file(where)
+        await migrate(address)
+        return cls(Database(address))
 
     async def aclose(self) -> None:
-        """Finish the running writes and close the file. May be called again."""
+        """Finish the running writes and close the connections. May be called again."""
         await self._database.aclose()
 
     async def __aenter__(self) -> Self:

@@ -1,7 +1,8 @@
-"""Create a database file, or migrate it to this version's schema.
+"""Create a database's tables, or migrate them to this version's schema.
 
-One process at a time does so: it locks a file beside the database. A migration is one transaction,
-so a process that is killed in the middle leaves the database as it was.
+One process at a time does so: it locks a file beside a SQLite file, or takes a lock of the server.
+A migration is one transaction, so a process that is killed in the middle leaves the database as it
+was.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import NullPool, create_engine
 
 from voxgate.errors import LedgerError
-from voxgate.ledger.connection import sqlite_url, take_write_lock_at_begin
+from voxgate.ledger.connection import single_writer
 from voxgate.ledger.errors import ledger_errors
 
 if TYPE_CHECKING:
@@ -30,23 +30,29 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from voxgate.ledger.address import Address
+
 LOCK_TIMEOUT_S = 60.0  # for another process; migrating a large ledger takes minutes
 LOCK_POLL_S = 0.05
+SERVER_LOCK = 0x766F7867  # the number of the lock in a PostgreSQL server: "voxg"
 
 _alembic_lock = threading.Lock()  # Alembic keeps the current migration in a module's globals
 
 
-async def migrate(path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> None:
+async def migrate(address: Address, timeout_s: float = LOCK_TIMEOUT_S) -> None:
     """Create the folder (0700) and the file (0600) where missing, and migrate to the newest schema.
 
-    Raises `LedgerError` where permissions or disk space are missing, where the file is not a
-    database or was written by a newer version, and where another process holds the lock for longer
-    than `timeout_s`.
+    Raises `LedgerError` where permissions or disk space are missing, where the server cannot be
+    reached, where the file is not a database or was written by a newer version, and where another
+    process holds the lock for longer than `timeout_s`.
     """
-    with ledger_errors(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = await _lock(path, timeout_s)
-        await asyncio.to_thread(_migrate, path, lock)
+    with ledger_errors(address):
+        if address.path is None:
+            await asyncio.to_thread(_migrate, address)
+            return
+        address.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = await _lock(address.path, timeout_s)
+        await asyncio.to_thread(_migrate_file, address, address.path, lock)
 
 
 async def _lock(path: Path, timeout_s: float) -> BinaryIO:
@@ -70,19 +76,33 @@ async def _lock(path: Path, timeout_s: float) -> BinaryIO:
         raise
 
 
-def _migrate(path: Path, lock: BinaryIO) -> None:
-    with lock, _alembic_lock:
+def _migrate_file(address: Address, path: Path, lock: BinaryIO) -> None:
+    with lock:
         with suppress(FileExistsError):  # before SQLite creates it with the umask's permissions
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         if not os.access(path, os.W_OK):  # SQLite would open it and fail at the first write
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        engine = create_engine(sqlite_url("sqlite", path), poolclass=NullPool, hide_parameters=True)
-        take_write_lock_at_begin(engine)
-        with engine.begin() as connection:
-            _upgrade(connection, path)
+        _migrate(address)
 
 
-def _upgrade(connection: Connection, path: Path) -> None:
+def _migrate(address: Address) -> None:
+    """Migrate in an event loop of its own, which Alembic may block: the caller's goes on."""
+    with _alembic_lock:
+        asyncio.run(_upgrade_in_transaction(address))
+
+
+async def _upgrade_in_transaction(address: Address) -> None:
+    engine = single_writer(address)
+    try:
+        async with engine.begin() as connection:
+            if address.path is None:
+                await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SERVER_LOCK})")
+            await connection.run_sync(_upgrade, address)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection, address: Address) -> None:
     config = Config()
     config.set_main_option("script_location", "voxgate.ledger:migrations")
     config.attributes["connection"] = connection
@@ -90,8 +110,9 @@ def _upgrade(connection: Connection, path: Path) -> None:
     current = MigrationContext.configure(connection).get_current_heads()
     if unknown := set(current) - known:
         raise LedgerError(
-            f"The ledger {path} was written by a newer version of Voxgate: its schema is "
+            f"The ledger {address} was written by a newer version of Voxgate: its schema is "
             f"{', '.join(unknown)}, and the newest that this version knows is {max(known)}. "
-            f"Install the newer version, or name another folder in VOXGATE_HOME."
+            f"Install the newer version, or name another place in VOXGATE_HOME or "
+            f"VOXGATE_DATABASE_URL."
         )
     command.upgrade(config, "head")

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Double,
     ForeignKey,
     Index,
@@ -44,6 +45,15 @@ keys_table = Table(
     Column("created_at", UtcColumn, nullable=False),
     Column("last_used_at", UtcColumn),
     Column("revoked_at", UtcColumn),
+    Column("management", Boolean, nullable=False, server_default=false()),
+    Column("disabled", Boolean, nullable=False, server_default=false()),
+    Column("updated_at", UtcColumn),
+    Column("expires_at", UtcColumn),
+    Column("allowed_models", JsonColumn(NAME_LENGTH, none_as_null=True)),  # null: all of them
+    Column("requests_per_minute", Integer),
+    Column("max_recordings", Integer),  # at once
+    Column("creator", TextColumn(NAME_LENGTH)),
+    Column("external_user", TextColumn(NAME_LENGTH)),
 )
 
 Index(  # a name can be used again after its key is revoked
@@ -82,12 +92,63 @@ generations_table = Table(
     Column("revision", TextColumn(NAME_LENGTH)),  # of the model's checkpoint
     Column("profile", TextColumn(NAME_LENGTH)),  # how the weights are quantised
     Column("streamed", Boolean, nullable=False, server_default=false()),
+    Column("requested_model", TextColumn(NAME_LENGTH)),  # as the caller named it
+    Column("dialect", TextColumn(NAME_LENGTH)),
+    Column("app_categories", TextColumn(MESSAGE_LENGTH)),
+    Column("audio_samples", BigInteger),  # of the decoded sound, at 16 kHz
+    Column("tokens", Integer),
+    Column("first_text_ms", Integer),
+    Column("price", JsonColumn(NAME_LENGTH, none_as_null=True)),  # as it was when it began
+    Column("reserved_nanodollars", BigInteger, nullable=False, server_default="0"),
+    Column("reserved_samples", BigInteger, nullable=False, server_default="0"),
+    Column("delivered_samples", BigInteger, nullable=False, server_default="0"),
+    Column("lease_until", UtcColumn),  # null: finished; else its server is dead after that time
 )
 
 Index(
     None, generations_table.c.key_hash, generations_table.c.created_at
 )  # for the latest generations of one key
 Index(None, generations_table.c.created_at)
+
+Index(
+    "generations_leased_index",
+    generations_table.c.lease_until,
+    sqlite_where=generations_table.c.lease_until.is_not(None),
+    postgresql_where=generations_table.c.lease_until.is_not(None),
+)
+
+budgets_table = Table(  # of the keys that have a limit
+    "budgets",
+    metadata,
+    Column("key_hash", TextColumn(HASH_LENGTH), ForeignKey("keys.hash"), primary_key=True),
+    Column("reset", TextColumn(NAME_LENGTH)),  # daily, weekly, monthly; null: never
+    Column("limit_nanodollars", BigInteger),
+    Column("limit_samples", BigInteger),
+    Column("period_start", UtcColumn),  # of what is spent; what is reserved has no period
+    Column("spent_nanodollars", BigInteger, nullable=False, server_default="0"),
+    Column("spent_samples", BigInteger, nullable=False, server_default="0"),
+    Column("reserved_nanodollars", BigInteger, nullable=False, server_default="0"),
+    Column("reserved_samples", BigInteger, nullable=False, server_default="0"),
+)
+
+usage_days_table = Table(  # the sums of finished generations, which stay when those are deleted
+    "usage_days",
+    metadata,
+    Column("day", Date, primary_key=True),  # of UTC, on which they finished
+    Column("key_hash", TextColumn(HASH_LENGTH), primary_key=True),  # "": the server had no keys
+    Column("model", TextColumn(NAME_LENGTH), primary_key=True),
+    Column("provider", TextColumn(NAME_LENGTH), primary_key=True),  # "": none was asked
+    Column("app", TextColumn(NAME_LENGTH), primary_key=True),  # "": the caller named none
+    Column("requests", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("audio_samples", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("nanodollars", BigInteger, nullable=False),
+    Column("latency_ms", BigInteger, nullable=False),
+    Column("generation_time_ms", BigInteger, nullable=False),
+)
+
+Index(None, usage_days_table.c.key_hash, usage_days_table.c.day)
 
 files_table = Table(
     "files",

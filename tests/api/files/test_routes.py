@@ -27,7 +27,8 @@ from tests.scripted import Scripted
 from tests.sounds import SAMPLE
 from tests.web import PUBLIC_HOST
 from voxgate.api.files.signed_address import AddressSigner
-from voxgate.ledger.ledger import LEDGER_FILE, Ledger
+from voxgate.ledger.address import LEDGER_FILE
+from voxgate.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,7 +14,8 @@ from voxgate.api.body.request_body import Upload
 from voxgate.api.files import store
 from voxgate.api.files.folder import FileFolder
 from voxgate.api.files.store import FileStore
-from voxgate.ledger.ledger import LEDGER_FILE, Ledger
+from voxgate.ledger.address import LEDGER_FILE
+from voxgate.ledger.ledger import Ledger
 from voxgate.remote.recording_url import RecordingUrl
 from voxgate.settings import Settings
 

@@ -1,0 +1,228 @@
+"""`Budgets`: what a key may spend in a period, and how it is never exceeded.
+
+Before a recording is recognised, its price is reserved by one conditional statement: it changes
+nothing where what is spent, reserved and wanted is more than the limit. The end of a generation
+turns its reservation into spending, in the transaction that records it (`generations.py`). What is
+reserved belongs to no period; what is spent belongs to the one in which the generation ended. A
+period never goes back: a clock that is set back gives nobody a second budget.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, and_, bindparam, case, delete, literal, or_, select, update
+
+from voxgate.ledger.columns import UtcColumn, utc_now
+from voxgate.ledger.periods import RESETS, period_start
+from voxgate.ledger.schema import budgets_table, generations_table
+from voxgate.ledger.upsert import upsert
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from voxgate.ledger.database import Database
+    from voxgate.ledger.periods import Reset
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What a generation costs, or may cost: money, and sound in samples at 16 kHz."""
+
+    nanodollars: int = 0
+    samples: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.nanodollars or self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The limits of a key, and what is spent of them in the period that `period_start` begins."""
+
+    key_hash: str
+    reset: Reset | None = None
+    """When spending begins at zero again; None: never."""
+
+    limit_nanodollars: int | None = None
+    limit_samples: int | None = None
+    period_start: datetime | None = None
+    spent_nanodollars: int = 0
+    spent_samples: int = 0
+    reserved_nanodollars: int = 0
+    """For generations under way."""
+
+    reserved_samples: int = 0
+
+    @property
+    def left(self) -> Amount:
+        """What may still be reserved, of each limit that there is; at least 0."""
+        return Amount(
+            _left(self.limit_nanodollars, self.spent_nanodollars + self.reserved_nanodollars),
+            _left(self.limit_samples, self.spent_samples + self.reserved_samples),
+        )
+
+
+def _left(limit: int | None, used: int) -> int:
+    return 0 if limit is None else max(0, limit - used)
+
+
+_BUDGET = budgets_table.c
+_START: ColumnElement[datetime] = case(
+    *((_BUDGET.reset == reset, bindparam(reset, type_=UtcColumn)) for reset in RESETS),
+    else_=_BUDGET.period_start,
+)
+_IS_NEW: ColumnElement[bool] = or_(
+    _BUDGET.period_start < _START, and_(_BUDGET.period_start.is_(None), _START.is_not(None))
+)
+_NOTHING = literal(0, BigInteger)
+_NANODOLLARS = bindparam("nanodollars", type_=BigInteger)
+_SAMPLES = bindparam("samples", type_=BigInteger)
+_SPENT_NANODOLLARS = case((_IS_NEW, _NOTHING), else_=_BUDGET.spent_nanodollars)
+_SPENT_SAMPLES = case((_IS_NEW, _NOTHING), else_=_BUDGET.spent_samples)
+_PERIOD_START = case((_IS_NEW, _START), else_=_BUDGET.period_start)
+_OF_KEY = _BUDGET.key_hash == bindparam("of_key")
+
+_RESERVE = (
+    update(budgets_table)
+    .where(
+        _OF_KEY,
+        or_(
+            _BUDGET.limit_nanodollars.is_(None),
+            _SPENT_NANODOLLARS + _BUDGET.reserved_nanodollars + _NANODOLLARS
+            <= _BUDGET.limit_nanodollars,
+        ),
+        or_(
+            _BUDGET.limit_samples.is_(None),
+            _SPENT_SAMPLES + _BUDGET.reserved_samples + _SAMPLES <= _BUDGET.limit_samples,
+        ),
+    )
+    .values(
+        period_start=_PERIOD_START,
+        spent_nanodollars=_SPENT_NANODOLLARS,
+        spent_samples=_SPENT_SAMPLES,
+        reserved_nanodollars=_BUDGET.reserved_nanodollars + _NANODOLLARS,
+        reserved_samples=_BUDGET.reserved_samples + _SAMPLES,
+    )
+)
+_RECORD_RESERVATION = (
+    update(generations_table)
+    .where(
+        generations_table.c.id == bindparam("generation"),
+        generations_table.c.finished_at.is_(None),
+    )
+    .values(
+        reserved_nanodollars=generations_table.c.reserved_nanodollars + _NANODOLLARS,
+        reserved_samples=generations_table.c.reserved_samples + _SAMPLES,
+    )
+)
+_SETTLE = (
+    update(budgets_table)
+    .where(_OF_KEY)
+    .values(
+        period_start=_PERIOD_START,
+        spent_nanodollars=_SPENT_NANODOLLARS + _NANODOLLARS,
+        spent_samples=_SPENT_SAMPLES + _SAMPLES,
+        reserved_nanodollars=_BUDGET.reserved_nanodollars
+        - bindparam("freed_nanodollars", type_=BigInteger),
+        reserved_samples=_BUDGET.reserved_samples - bindparam("freed_samples", type_=BigInteger),
+    )
+)
+_SELECT = select(
+    _BUDGET.key_hash,
+    _BUDGET.reset,
+    _BUDGET.limit_nanodollars,
+    _BUDGET.limit_samples,
+    _PERIOD_START.label("period_start"),
+    _SPENT_NANODOLLARS.label("spent_nanodollars"),
+    _SPENT_SAMPLES.label("spent_samples"),
+    _BUDGET.reserved_nanodollars,
+    _BUDGET.reserved_samples,
+)
+
+
+class Budgets:
+    """The budgets in a ledger. A key without limits has none."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, key_hash: str) -> Budget | None:
+        """Return the budget of a key, as of now."""
+        statement, parameters = _SELECT.where(_OF_KEY), {"of_key": key_hash, **_starts()}
+        row = await self._database.read(
+            lambda connection: connection.execute(statement, parameters).mappings().one_or_none()
+        )
+        return Budget(**row) if row is not None else None
+
+    async def all(self) -> dict[str, Budget]:
+        """Return the budgets, by the hashes of their keys, as of now."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(_SELECT, _starts()).mappings().all()
+        )
+        return {row["key_hash"]: Budget(**row) for row in rows}
+
+    async def limit(
+        self,
+        key_hash: str,
+        *,
+        nanodollars: int | None,
+        samples: int | None,
+        reset: Reset | None,
+    ) -> None:
+        """Set the limits of a key. What it spent in the running period stays spent.
+
+        Raises `LedgerError` unless the key is in this ledger.
+        """
+        start = period_start(reset, utc_now()) if reset else None
+        limits = {
+            "reset": reset,
+            "limit_nanodollars": nanodollars,
+            "limit_samples": samples,
+            "period_start": start,
+        }
+        await self._database.write(
+            lambda connection: upsert(
+                connection, budgets_table, {"key_hash": key_hash, **limits}, limits
+            )
+        )
+
+    async def remove_limits(self, key_hash: str) -> None:
+        """Remove the limits of a key, and what was counted for them."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                delete(budgets_table).where(budgets_table.c.key_hash == key_hash)
+            )
+        )
+
+    async def reserve(self, generation: str, key_hash: str, wanted: Amount) -> bool:
+        """Reserve more of a key's budget for a generation. Return False where it is not left."""
+        parameters = {"nanodollars": wanted.nanodollars, "samples": wanted.samples}
+
+        def reserve(connection: Connection) -> bool:
+            taken = connection.execute(_RESERVE, {"of_key": key_hash, **parameters, **_starts()})
+            if not taken.rowcount:
+                return False
+            connection.execute(_RECORD_RESERVATION, {"generation": generation, **parameters})
+            return True
+
+        return await self._database.write(reserve)
+
+
+def settle(connection: Connection, key_hash: str, *, cost: Amount, reserved: Amount) -> None:
+    """Turn a reservation of a key into what it really cost, in the caller's transaction."""
+    parameters: dict[str, Any] = {
+        **{f"freed_{name}": value for name, value in asdict(reserved).items()},
+        **asdict(cost),
+        "of_key": key_hash,
+    }
+    connection.execute(_SETTLE, {**parameters, **_starts()})
+
+
+def _starts() -> dict[str, datetime]:
+    now = utc_now()
+    return {reset: period_start(reset, now) for reset in RESETS}

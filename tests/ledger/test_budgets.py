@@ -1,0 +1,194 @@
+"""Budgets are never exceeded, and nothing is charged twice, whoever spends at the same time."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import voxgate.ledger.budgets
+from tests.ledger.other_process import DEADLINE_S, open_ledger, process
+from voxgate.errors import VoxgateError
+from voxgate.ledger import columns
+from voxgate.ledger.address import Address
+from voxgate.ledger.budgets import Amount, Budget
+from voxgate.ledger.generations import LEASE, Generation, Outcome
+from voxgate.ledger.keys import Key
+from voxgate.ledger.ledger import Ledger
+from voxgate.ledger.periods import Reset, period_start
+
+PRICE = {"amount": "0.0001", "unit": "second", "minimum_s": "0", "increment_s": "0"}
+COST = Amount(nanodollars=1000, samples=16_000)
+
+
+@pytest.fixture
+async def key(ledger: Ledger) -> Key:
+    return (await ledger.keys.create("laptop"))[0]
+
+
+async def begin(ledger: Ledger, key: Key, name: str = "gen-1") -> str:
+    await ledger.generations.begin(Generation(name, key.hash, "model", price=PRICE))
+    return name
+
+
+async def budget(ledger: Ledger, key: Key) -> Budget:
+    found = await ledger.budgets.find(key.hash)
+    assert found
+    return found
+
+
+@contextmanager
+def clock(moment: datetime) -> Iterator[None]:
+    """Let the ledger believe that it is `moment`."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (columns, voxgate.ledger.budgets, voxgate.ledger.generations):
+            patch.setattr(module, "utc_now", lambda: moment)
+        yield
+
+
+async def test_a_key_without_limits_has_no_budget(ledger: Ledger, key: Key) -> None:
+    assert await ledger.budgets.find(key.hash) is None
+    name = await begin(ledger, key)
+    await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
+    assert await ledger.budgets.all() == {}
+
+
+async def test_a_reservation_becomes_spending(ledger: Ledger, key: Key) -> None:
+    await ledger.budgets.limit(key.hash, nanodollars=5000, samples=80_000, reset=None)
+    name = await begin(ledger, key)
+    assert await ledger.budgets.reserve(name, key.hash, Amount(2000, 32_000))
+    assert (await budget(ledger, key)).left == Amount(3000, 48_000)
+    await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
+    found = await budget(ledger, key)
+    assert (found.spent_nanodollars, found.spent_samples) == (1000, 16_000)
+    assert (found.reserved_nanodollars, found.reserved_samples) == (0, 0)
+
+
+@pytest.mark.parametrize("limits", [(1999, None), (None, 31_999), (1999, 31_999)])
+async def test_more_than_is_left_is_refused_and_changes_nothing(
+    ledger: Ledger, key: Key, limits: tuple[int | None, int | None]
+) -> None:
+    nanodollars, samples = limits
+    await ledger.budgets.limit(key.hash, nanodollars=nanodollars, samples=samples, reset=None)
+    name = await begin(ledger, key)
+    assert await ledger.budgets.reserve(name, key.hash, COST)
+    before = await budget(ledger, key)
+    assert not await ledger.budgets.reserve(name, key.hash, COST)
+    assert await budget(ledger, key) == before
+    found = await ledger.generations.find(name, key.hash)
+    assert found
+    assert found.reserved_nanodollars == COST.nanodollars
+
+
+async def test_a_generation_ends_once(ledger: Ledger, key: Key) -> None:
+    await ledger.budgets.limit(key.hash, nanodollars=5000, samples=None, reset=None)
+    name = await begin(ledger, key)
+    await ledger.budgets.reserve(name, key.hash, COST)
+    outcomes = await asyncio.gather(
+        *(ledger.generations.finish(name, Outcome(200, 1, cost=COST)) for _ in range(10)),
+        return_exceptions=True,
+    )
+    assert sum(outcome is None for outcome in outcomes) == 1
+    assert all(outcome is None or isinstance(outcome, VoxgateError) for outcome in outcomes)
+    found = await budget(ledger, key)
+    assert (found.spent_nanodollars, found.reserved_nanodollars) == (1000, 0)
+
+
+@pytest.mark.parametrize("reset", ["daily", "weekly", "monthly"])
+async def test_spending_begins_anew_with_each_period(
+    ledger: Ledger, key: Key, reset: Reset
+) -> None:
+    now = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    with clock(now):
+        await ledger.budgets.limit(key.hash, nanodollars=1000, samples=None, reset=reset)
+        name = await begin(ledger, key)
+        assert await ledger.budgets.reserve(name, key.hash, COST)
+        await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
+        other = await begin(ledger, key, "gen-2")
+        assert not await ledger.budgets.reserve(other, key.hash, COST)
+    with clock(period_start(reset, now) + timedelta(days=32)):
+        assert (await budget(ledger, key)).spent_nanodollars == 0
+        assert await ledger.budgets.reserve(other, key.hash, COST)
+    with clock(now):  # set back: no second budget for the period that is over
+        assert (await budget(ledger, key)).reserved_nanodollars == 1000
+        third = await begin(ledger, key, "gen-3")
+        assert not await ledger.budgets.reserve(third, key.hash, COST)
+
+
+async def test_what_is_reserved_in_one_period_is_spent_in_that_of_its_end(
+    ledger: Ledger, key: Key
+) -> None:
+    evening = datetime(2026, 12, 31, 23, 59, tzinfo=UTC)
+    with clock(evening):
+        await ledger.budgets.limit(key.hash, nanodollars=1500, samples=None, reset="daily")
+        name = await begin(ledger, key)
+        assert await ledger.budgets.reserve(name, key.hash, COST)
+    with clock(evening + timedelta(minutes=2)):
+        other = await begin(ledger, key, "gen-2")
+        assert not await ledger.budgets.reserve(other, key.hash, COST)  # still reserved
+        await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
+        found = await budget(ledger, key)
+    assert (found.spent_nanodollars, found.reserved_nanodollars) == (1000, 0)
+    assert found.period_start == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+async def test_new_limits_keep_what_is_spent(ledger: Ledger, key: Key) -> None:
+    await ledger.budgets.limit(key.hash, nanodollars=1000, samples=None, reset=None)
+    name = await begin(ledger, key)
+    await ledger.budgets.reserve(name, key.hash, COST)
+    await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
+    await ledger.budgets.limit(key.hash, nanodollars=1500, samples=None, reset=None)
+    assert (await budget(ledger, key)).left == Amount(500, 0)
+    await ledger.budgets.remove_limits(key.hash)
+    assert await ledger.budgets.find(key.hash) is None
+
+
+async def test_a_dead_server_is_charged_with_what_it_delivered(ledger: Ledger, key: Key) -> None:
+    await ledger.budgets.limit(key.hash, nanodollars=10_000_000, samples=None, reset=None)
+    names = [await begin(ledger, key, f"gen-{number}") for number in range(3)]
+    for name in names:
+        await ledger.budgets.reserve(name, key.hash, Amount(1_000_000, 160_000))
+    await ledger.generations.renew({names[0]: 48_000, names[1]: 0})
+    assert await ledger.generations.close_expired() == []
+    with clock(datetime.now(UTC) + LEASE + timedelta(seconds=1)):
+        closed = await asyncio.gather(*(ledger.generations.close_expired() for _ in range(5)))
+    assert sorted(name for each in closed for name in each) == names
+    found = await budget(ledger, key)
+    assert (found.spent_nanodollars, found.reserved_nanodollars) == (300_000, 0)
+    first = await ledger.generations.find(names[0], key.hash)
+    assert first
+    assert (first.error_code, first.cost_nanodollars) == ("interrupted", 300_000)
+    assert (first.audio_samples, first.lease_until) == (48_000, None)
+    with pytest.raises(VoxgateError):  # the server was not dead, only late
+        await ledger.generations.finish(names[0], Outcome(200, 1, cost=COST))
+    assert await budget(ledger, key) == found
+
+
+async def test_servers_that_share_a_budget_never_exceed_it(address: Address) -> None:
+    """Four processes want 200 recordings of a budget for 100."""
+    async with await Ledger.open(address) as ledger:
+        key, _ = await ledger.keys.create("laptop")
+        await ledger.budgets.limit(
+            key.hash, nanodollars=100 * COST.nanodollars, samples=None, reset="monthly"
+        )
+    body = """
+        async def one(number):
+            name = f"gen-{arguments[1]}-{number}"
+            await ledger.generations.begin(Generation(name, arguments[0], "model"))
+            cost = Amount(1000, 16_000)
+            served = await ledger.budgets.reserve(name, arguments[0], cost)
+            outcome = Outcome(200, 1, cost=cost) if served else Outcome(402, 1)
+            await ledger.generations.finish(name, outcome)
+            return served
+        print(sum(await asyncio.gather(*(one(number) for number in range(50)))))
+        """
+    with ExitStack() as stack:
+        children = [stack.enter_context(process(body, address, key.hash, name)) for name in "abcd"]
+        for child in children:
+            open_ledger(child)
+        outputs = [child.communicate(timeout=DEADLINE_S)[0] for child in children]
+    assert sum(map(int, outputs)) == 100
+    async with await Ledger.open(address) as ledger:
+        found = await budget(ledger, key)
+    assert (found.spent_nanodollars, found.reserved_nanodollars) == (100_000, 0)
