@@ -252,7 +252,7 @@ async def test_a_recording_that_is_none_is_a_response(tmp_path: Path) -> None:
 
 
 async def test_an_upload_that_stalls_is_ended(tmp_path: Path) -> None:
-    async with serving(tmp_path, body_patience_s=0.2) as server, Upload.raw(server) as upload:
+    async with serving(tmp_path, body_patience_s=2.0) as server, Upload.raw(server) as upload:
         await upload.send(ENDLESS + 2 * SOUND)
         *_, event = parse(await upload.chunk() + await upload.rest())
         assert event.data["error"]["code"] == 408
