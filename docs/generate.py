@@ -15,6 +15,7 @@ import typer
 from voxgate.api.dialects.fields import ASR_WEBSERVICE, FIELDS, WHISPER_CPP, Field
 from voxgate.cli import app
 from voxgate.hardware.memory import format_bytes
+from voxgate.prices import NO_PRICES
 from voxgate.setting_names import ENVIRONMENT_PREFIX
 from voxgate.settings import Settings
 
@@ -138,8 +139,10 @@ def _field_documentation(settings: type) -> dict[str, str]:
 def _format_default(name: str, value: object) -> str:
     if name in MACHINE_DEFAULTS:
         return MACHINE_DEFAULTS[name]
-    if value in ((), UNLIMITED):
-        return "no limit" if value else "none"
+    if value == UNLIMITED:
+        return "no limit"
+    if value in ((), "", NO_PRICES):
+        return "none"
     if isinstance(value, bool):
         return f"`{value:d}`"
     if isinstance(value, float):

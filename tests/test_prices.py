@@ -1,5 +1,6 @@
 """Costs are exact, and rounded once."""
 
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,28 +9,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voxgate.errors import SettingsError
-from voxgate.ledger.prices import MAX_AMOUNT, SAMPLES_PER_S, Price, Unit
+from voxgate.prices import MAX_AMOUNT, SAMPLES_PER_S, Price, Unit, parse_prices
 
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
 DAY = 24 * 3600 * SAMPLES_PER_S
 AMOUNTS = st.decimals(min_value=0, max_value=MAX_AMOUNT, places=9)
 SAMPLES = st.integers(min_value=0, max_value=DAY)
 
 
 @pytest.mark.parametrize(
-    ("amount", "unit", "samples", "tokens", "nanodollars"),
+    ("amount", "unit", "samples", "nanodollars"),
     [
-        ("0.006", "minute", 60 * SAMPLES_PER_S, 0, 6_000_000),
-        ("0.003", "minute", SAMPLES_PER_S, 0, 50_000),
-        ("0.04", "hour", 3600 * SAMPLES_PER_S, 0, 40_000_000),
-        ("0.0001", "second", 1, 0, 6),  # 6.25
-        ("0.0001", "second", 2, 0, 13),  # 12.5
-        ("0.000002", "token", 10**9, 31, 62_000),
-        ("0.01", "request", 0, 0, 10_000_000),
-        ("0", "second", DAY, 0, 0),
+        ("0.006", "minute", 60 * SAMPLES_PER_S, 6_000_000),
+        ("0.003", "minute", SAMPLES_PER_S, 50_000),
+        ("0.04", "hour", 3600 * SAMPLES_PER_S, 40_000_000),
+        ("0.0001", "second", 1, 6),  # 6.25
+        ("0.0001", "second", 2, 13),  # 12.5
+        ("0.01", "request", 0, 10_000_000),
+        ("0", "second", DAY, 0),
     ],
 )
-def test_costs(amount: str, unit: Unit, samples: int, tokens: int, nanodollars: int) -> None:
-    assert Price(Decimal(amount), unit).nanodollars(samples, tokens) == nanodollars
+def test_costs(amount: str, unit: Unit, samples: int, nanodollars: int) -> None:
+    assert Price(Decimal(amount), unit).nanodollars(samples) == nanodollars
 
 
 def test_a_minimum_and_an_increment() -> None:
@@ -60,25 +61,69 @@ def test_a_record_gives_the_same_price(
     amount: Decimal, minimum_s: int, increment_s: int, samples: int
 ) -> None:
     price = Price(amount, "second", Decimal(minimum_s), Decimal(increment_s))
-    again = Price.from_record(price.record())
+    again = Price.parse(price.record())
     assert again == price
     assert again.nanodollars(samples) == price.nanodollars(samples)
 
 
+TABLES = [
+    {"model": "*", "amount": "0.001", "unit": "minute"},
+    {"model": "a/b", "amount": 1, "unit": "hour"},
+    {"model": "a/b", "amount": "2", "unit": "hour", "valid_from": date(2027, 1, 1)},
+]
+
+
 @pytest.mark.parametrize(
-    ("amount", "unit", "minimum_s", "message"),
+    ("model", "day", "amount"),
     [
-        ("free", "minute", 0, "amount must be a number"),
-        ("-1", "minute", 0, "amount must be a number"),
-        ("NaN", "minute", 0, "amount must be a number"),
-        ("1e999", "minute", 0, "amount must be a number"),
-        ("1001", "minute", 0, "amount must be a number"),
-        ("1", "fortnight", 0, "unit must be one of second, minute, hour, token, request"),
-        ("1", ["minute"], 0, "unit must be one of"),
-        ("1", "minute", "soon", "minimum_s must be a number"),
-        ("1", "request", 1, "neither minimum_s nor increment_s"),
+        ("a/b", datetime(2026, 12, 31, 23, 59, tzinfo=UTC), "1"),
+        ("a/b", datetime(2027, 1, 1, tzinfo=UTC), "2"),
+        ("a/b", datetime(2027, 1, 1, 1, tzinfo=timezone(timedelta(hours=2))), "1"),
+        ("c/d", datetime(2027, 1, 1, tzinfo=UTC), "0.001"),
     ],
 )
-def test_malformed_prices(amount: str, unit: object, minimum_s: object, message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        Price.parse(amount, unit, minimum_s, 0)
+def test_the_price_of_a_model_on_a_day(model: str, day: datetime, amount: str) -> None:
+    price = parse_prices(TABLES, "the file").find(model, day)
+    assert price
+    assert price.amount == Decimal(amount)
+
+
+def test_a_model_without_a_price() -> None:
+    assert parse_prices("a/b = 0.006/minute", "VOXGATE_PRICES").find("c/d", NOW) is None
+    assert parse_prices("", "VOXGATE_PRICES").entries == ()
+
+
+def test_prices_in_a_variable() -> None:
+    prices = parse_prices(" a/b = 0.006/minute , *=1/request", "VOXGATE_PRICES")
+    assert prices.find("a/b", NOW) == Price(Decimal("0.006"), "minute")
+    assert prices.find("c/d", NOW) == Price(Decimal(1), "request")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"amount": "free"}, "amount must be a number from 0 to 1000"),
+        ({"amount": -1}, "amount must be a number"),
+        ({"amount": float("nan")}, "amount must be a number"),
+        ({"amount": "1e999"}, "amount must be a number"),
+        ({"amount": "1000.1"}, "amount must be a number"),
+        ({"unit": "fortnight"}, "unit must be one of second, minute, hour, request"),
+        ({"unit": ["minute"]}, "unit must be one of"),
+        ({"minimum_s": "soon"}, "minimum_s must be a number"),
+        ({"unit": "request", "minimum_s": 1}, "neither minimum_s nor increment_s"),
+        ({"model": 1}, "must be a model's name"),
+        ({"from": "2027"}, "a price has no 'from', only model, amount, unit"),
+        ({"valid_from": "2027-01-01"}, "valid_from must be a day"),
+        ({"model": "*"}, "two prices from the same day"),
+    ],
+)
+def test_malformed_tables(change: dict[str, object], message: str) -> None:
+    tables = [TABLES[0], {"model": "a/b", "amount": "1", "unit": "minute"} | change]
+    with pytest.raises(SettingsError, match=rf"^the file: 'prices': .*{message}.*\.$"):
+        parse_prices(tables, "the file")
+
+
+@pytest.mark.parametrize("text", ["0.006", "a/b = 0.006", "a/b = cheap/minute", "a/b: 1/minute"])
+def test_malformed_texts(text: str) -> None:
+    with pytest.raises(SettingsError, match="MODEL = AMOUNT/UNIT"):
+        parse_prices(text, "VOXGATE_PRICES")

@@ -1,4 +1,4 @@
-"""`Price`: what a transcription costs, exactly.
+"""`Price`: what a transcription costs, exactly; `PriceList`: the operator's prices.
 
 An amount is decimal, a cost is a whole number of nano-dollars, rounded once, half up. Seconds are
 those of decoded samples, never those of a header.
@@ -6,11 +6,13 @@ those of decoded samples, never those of a header.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from math import ceil, floor
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, get_args
 
 from voxgate.errors import SettingsError
 
@@ -20,9 +22,14 @@ if TYPE_CHECKING:
 NANO_PER_DOLLAR = 10**9
 SAMPLES_PER_S = 16_000
 
-Unit: TypeAlias = Literal["second", "minute", "hour", "token", "request"]
+Unit: TypeAlias = Literal["second", "minute", "hour", "request"]
 UNIT_S: dict[str, int] = {"second": 1, "minute": 60, "hour": 3600}
 MAX_AMOUNT = Decimal(1000)  # dollars for one unit: a day by the second fits into 64 bits
+MAX_S = 86_400  # of a minimum and an increment
+
+ANY_MODEL = "*"
+FIELDS = ("model", "amount", "unit", "minimum_s", "increment_s", "valid_from")
+_SHORT = re.compile(r"(?P<model>\S+)\s*=\s*(?P<amount>[\d.]+)\s*/\s*(?P<unit>[a-z]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,50 +46,38 @@ class Price:
     increment_s: Decimal = Decimal(0)
 
     @classmethod
-    def parse(cls, amount: object, unit: object, minimum_s: object, increment_s: object) -> Price:
-        """Return the price that a settings file gives. Raises `SettingsError`."""
+    def parse(cls, fields: Mapping[str, Any]) -> Price:
+        """Return the price with these fields of a settings file. Raises `SettingsError`."""
+        unit = fields.get("unit")
         if not is_unit(unit):
             raise SettingsError(
                 f"a price's unit must be one of {', '.join(get_args(Unit))}: {unit!r}"
             )
         price = cls(
-            _decimal("amount", amount),
+            _decimal("amount", fields.get("amount"), MAX_AMOUNT),
             unit,
-            _decimal("minimum_s", minimum_s),
-            _decimal("increment_s", increment_s),
+            _decimal("minimum_s", fields.get("minimum_s", 0), Decimal(MAX_S)),
+            _decimal("increment_s", fields.get("increment_s", 0), Decimal(MAX_S)),
         )
-        if unit not in UNIT_S and (price.minimum_s or price.increment_s):
-            raise SettingsError(
-                f"a price by the {unit} has neither minimum_s nor increment_s: both are seconds"
-            )
+        if unit == "request" and (price.minimum_s or price.increment_s):
+            raise SettingsError("a price by the request has neither minimum_s nor increment_s")
         return price
 
-    def nanodollars(self, samples: int, tokens: int = 0) -> int:
-        """Return the cost of so much decoded sound, in samples at 16 kHz, and so many tokens."""
-        if self.unit == "request":
-            quantity = Fraction(1)
-        elif self.unit == "token":
-            quantity = Fraction(tokens)
-        else:
+    def nanodollars(self, samples: int) -> int:
+        """Return the cost of so much decoded sound, in samples at 16 kHz."""
+        quantity = Fraction(1)
+        if self.unit != "request":
             quantity = self._charged_s(samples) / UNIT_S[self.unit]
-        exact = Fraction(self.amount) * quantity * NANO_PER_DOLLAR
-        return floor(exact + Fraction(1, 2))
+        return floor(Fraction(self.amount) * quantity * NANO_PER_DOLLAR + Fraction(1, 2))
 
     def record(self) -> dict[str, str]:
-        """Return the price as the ledger stores it."""
+        """Return the price as the ledger stores it, for `parse`."""
         return {
-            "amount": str(self.amount),
+            "amount": f"{self.amount:f}",
             "unit": self.unit,
-            "minimum_s": str(self.minimum_s),
-            "increment_s": str(self.increment_s),
+            "minimum_s": f"{self.minimum_s:f}",
+            "increment_s": f"{self.increment_s:f}",
         }
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, str]) -> Price:
-        """Return the price that `record` gave."""
-        return cls.parse(
-            record["amount"], record["unit"], record["minimum_s"], record["increment_s"]
-        )
 
     def _charged_s(self, samples: int) -> Fraction:
         seconds = max(Fraction(samples, SAMPLES_PER_S), Fraction(self.minimum_s))
@@ -92,19 +87,86 @@ class Price:
         return ceil(seconds / increment) * increment
 
 
+@dataclass(frozen=True, slots=True)
+class ListedPrice:
+    """The price of a model from a day on, in UTC; of all models that have none, for `*`."""
+
+    model: str
+    price: Price
+    valid_from: date = date.min
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """The prices that the operator set. A model without one costs nothing."""
+
+    entries: tuple[ListedPrice, ...] = ()
+
+    def find(self, model: str, moment: datetime) -> Price | None:
+        """Return the price of a model at a moment, by its own name before `*`."""
+        day = moment.astimezone(UTC).date()
+        for name in (model, ANY_MODEL):
+            valid = [each for each in self.entries if each.model == name and each.valid_from <= day]
+            if valid:
+                return max(valid, key=lambda each: each.valid_from).price
+        return None
+
+
+NO_PRICES = PriceList()
+
+
+def parse_prices(value: Any, origin: str) -> PriceList:
+    """Return the prices in a text, `MODEL = AMOUNT/UNIT` with commas between, or in tables.
+
+    `origin` is the variable or the file that they come from. Raises `SettingsError`.
+    """
+    if isinstance(value, PriceList):
+        return value
+    rows = value if isinstance(value, list) else [part for part in str(value).split(",") if part]
+    try:
+        entries = tuple(map(_listed, rows))
+        days = [(each.model, each.valid_from) for each in entries]
+        if twice := next((each for each in days if days.count(each) > 1), None):
+            raise SettingsError(f"{twice[0]} has two prices from the same day on")
+    except SettingsError as error:
+        raise SettingsError(f"{origin}: 'prices': {error.sentence}.") from error
+    return PriceList(entries)
+
+
+def _listed(row: object) -> ListedPrice:
+    if isinstance(row, str):
+        match = _SHORT.fullmatch(row.strip())
+        if match is None:
+            raise SettingsError(
+                f"a price is written as MODEL = AMOUNT/UNIT, such as openai/whisper-base = "
+                f"0.006/minute: {row.strip()!r}"
+            )
+        row = match.groupdict()
+    if not isinstance(row, dict):
+        raise SettingsError(f"a price is a table with {', '.join(FIELDS)}: {row!r}")
+    if unknown := next((name for name in row if name not in FIELDS), None):
+        raise SettingsError(f"a price has no {unknown!r}, only {', '.join(FIELDS)}")
+    model, valid_from = row.get("model"), row.get("valid_from", date.min)
+    if not isinstance(model, str) or not model:
+        raise SettingsError(f"a price's model must be a model's name, or '*' for all: {model!r}")
+    if not isinstance(valid_from, date) or isinstance(valid_from, datetime):
+        raise SettingsError(f"a price's valid_from must be a day, as 2027-01-01: {valid_from!r}")
+    return ListedPrice(model, Price.parse(row), valid_from)
+
+
 def is_unit(value: object) -> TypeGuard[Unit]:
     """Return whether a value is the name of a unit."""
     return value in get_args(Unit)
 
 
-def _decimal(name: str, value: object) -> Decimal:
+def _decimal(name: str, value: object, limit: Decimal) -> Decimal:
     """Return a number of a settings file: a text, since a float is not exact, or an integer."""
     try:
         number = Decimal(str(value))
     except InvalidOperation:
         number = Decimal("NaN")
-    if not (number.is_finite() and 0 <= number <= MAX_AMOUNT):
+    if not (number.is_finite() and 0 <= number <= limit):
         raise SettingsError(
-            f'a price\'s {name} must be a number from 0 to {MAX_AMOUNT}, as "0.006": {value!r}'
+            f'a price\'s {name} must be a number from 0 to {limit}, as "0.5": {value!r}'
         )
     return number

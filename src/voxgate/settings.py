@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_data_path
 
 from voxgate.errors import SettingsError
+from voxgate.prices import NO_PRICES, PriceList, parse_prices
 from voxgate.setting_lists import parse_aliases, parse_origins, parse_servers
 from voxgate.setting_names import ENVIRONMENT_PREFIX, is_foreign, unknown_name, unknown_variable
 
@@ -110,6 +111,12 @@ class Settings:
     """Further names of models, as `whisper-1 = openai/whisper-base`, with commas between; in the
     file, a table."""
 
+    prices: PriceList = NO_PRICES
+    """What transcriptions cost, by model, as `openai/whisper-base = 0.006/minute`, with commas
+    between; `*` is every other model. Units are `second`, `minute`, `hour` and `request`. In the
+    file, tables `[[prices]]` with `model`, `amount` in dollars, `unit` and, where wanted,
+    `minimum_s`, `increment_s` and `valid_from`."""
+
     max_upload_bytes: int = 2**30
     """The largest recording that the server accepts."""
 
@@ -196,6 +203,7 @@ _CHOICES = {
 _LISTS = {
     "cors_origins": parse_origins,
     "model_aliases": parse_aliases,
+    "prices": parse_prices,
     "url_allow": parse_servers,
 }
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import CliRunner, isolated_cli
+from tests.ledger.conftest import address, migrated, path, server  # noqa: F401 (fixtures)
 
 
 @pytest.fixture

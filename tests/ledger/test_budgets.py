@@ -1,16 +1,14 @@
 """Budgets are never exceeded, and nothing is charged twice, whoever spends at the same time."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-import voxgate.ledger.budgets
+from tests.ledger.clock import clock
 from tests.ledger.other_process import DEADLINE_S, open_ledger, process
 from voxgate.errors import VoxgateError
-from voxgate.ledger import columns
 from voxgate.ledger.address import Address
 from voxgate.ledger.budgets import Amount, Budget
 from voxgate.ledger.generations import LEASE, Generation, Outcome
@@ -36,15 +34,6 @@ async def budget(ledger: Ledger, key: Key) -> Budget:
     found = await ledger.budgets.find(key.hash)
     assert found
     return found
-
-
-@contextmanager
-def clock(moment: datetime) -> Iterator[None]:
-    """Let the ledger believe that it is `moment`."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (columns, voxgate.ledger.budgets, voxgate.ledger.generations):
-            patch.setattr(module, "utc_now", lambda: moment)
-        yield
 
 
 async def test_a_key_without_limits_has_no_budget(ledger: Ledger, key: Key) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from voxgate.api.job import AbandonedError
 from voxgate.errors import UsageError, VoxgateError
 
 if TYPE_CHECKING:
@@ -85,14 +84,13 @@ class EarlyStart:
                 if self._upload.done():
                     self._settled = True
                     if changed := await self._changed():
-                        job.cancel(AbandonedError("The recording was followed by other fields."))
-                        await job.done.wait()
+                        await self._submission.withdraw()
                         return changed, *changed.submit()
                 await self._submission.confirm()
                 return self._submission, key, job
         except BaseException:
-            job.cancel(AbandonedError("The upload was not completed."))
             self._upload.cancel()
+            await self._submission.withdraw()
             raise
 
     async def rest(self) -> ParsedRequest:

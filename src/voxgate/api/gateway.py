@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from voxgate.api.body.request_body import recording_too_large
 from voxgate.api.files.store import FileStore
 from voxgate.api.jobs import Jobs
+from voxgate.api.leases import Leases
 from voxgate.api.wrong_keys import WrongKeys
 from voxgate.ledger.address import Address
 from voxgate.ledger.ledger import Ledger
@@ -30,6 +31,7 @@ class Gateway:
     session: Session
     ledger: Ledger
     jobs: Jobs
+    leases: Leases
     fetcher: Fetcher
     files: FileStore
     wrong_keys: WrongKeys
@@ -52,13 +54,15 @@ class Gateway:
             await Ledger.open(Address.of(settings)) as ledger,
             session(limited) as opened,
         ):
-            files = FileStore(settings, ledger.files)
-            async with files.swept():
+            files, jobs = FileStore(settings, ledger.files), Jobs(settings)
+            leases = Leases(ledger.generations, jobs)
+            async with files.swept(), leases.kept():
                 yield cls(
                     settings=settings,
                     session=opened,
                     ledger=ledger,
-                    jobs=Jobs(settings),
+                    jobs=jobs,
+                    leases=leases,
                     fetcher=_fetcher(settings),
                     files=files,
                     wrong_keys=WrongKeys(),

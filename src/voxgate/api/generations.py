@@ -12,12 +12,11 @@ from voxgate.api.error_responses import json_response
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses
 from voxgate.errors import VoxgateError
+from voxgate.prices import NANO_PER_DOLLAR
 
 if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
     from voxgate.ledger.generations import Generation, RecordedAttempt
-
-NANO_PER_DOLLAR = 10**9
 
 NULL_FIELDS: dict[str, Any] = dict.fromkeys(
     (

@@ -8,7 +8,7 @@ from voxgate.api.admission import admit
 from voxgate.api.dialects.parse import with_file_of
 from voxgate.api.recording import RemoteRecording
 from voxgate.api.request_log import RequestEntry
-from voxgate.api.submission import Submission
+from voxgate.api.submission import RequestOrigin, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,17 @@ if TYPE_CHECKING:
     Parse: TypeAlias = Callable[[RequestBody | BodyBeginning], ParsedRequest]
 
 
+DIALECTS: dict[str, str] = {"json": "openrouter", "urlencoded": "mistral", "raw": "raw"}
+"""The API that a kind of body belongs to; a form is OpenAI's."""
+
+OTHER_SERVERS = {
+    "/asr": "whisper-asr-webservice",
+    "/detect-language": "whisper-asr-webservice",
+    "/inference": "whisper.cpp",
+}
+"""The APIs of other servers, by their paths."""
+
+
 class Intake:
     """One request, apart from its body. `model` is the one that the body names, for errors."""
 
@@ -33,6 +44,7 @@ class Intake:
         self._gateway: Gateway = request.app.state.gateway
         self._entry = RequestEntry.of(request.scope)
         self._headers, self._parse, self._owner = request.headers, parse, owner
+        self._server = OTHER_SERVERS.get(request.url.path)
         self.model: str | None = None
 
     async def accept(
@@ -61,9 +73,13 @@ class Intake:
             parsed=with_file_of(parsed, recording),
             provider=provider,
             recording=recording,
-            headers=self._headers,
+            origin=RequestOrigin(self._dialect(body, parsed), self.model, self._headers),
             provisional=provisional,
         )
+
+    def _dialect(self, body: RequestBody | BodyBeginning, parsed: ParsedRequest) -> str:
+        """Return whose API the request is made in. A form may be OpenAI's and Mistral's alike."""
+        return self._server or parsed.events or DIALECTS.get(body.kind, "openai")
 
     async def _recording(
         self, body: RequestBody | BodyBeginning, parsed: ParsedRequest

@@ -34,11 +34,17 @@ class Job:
 
     `done` is set when `transcript` or `error` is set. `decoding` is set when the first sound is
     decoded: from then on failures are rare. `segments` are those of the transcript that are final
-    so far, and stay those of the transcript; `language` is the one in which they begin.
+    so far, and stay those of the transcript; `language` is the one in which they begin. The cost is
+    known when the job is done; the estimate, by the length that the recording states, at its first
+    sound, and only where the model has a price.
     """
 
     def __init__(self, id_: str, owner: str | None, spans: StageTimes) -> None:
         self.id, self.owner, self.spans = id_, owner, spans
+        self.first_text_s: float | None = None
+        self.delivered_s = 0.0  # of the recording: its text was sent to somebody
+        self.estimate_nanodollars: int | None = None
+        self.cost_nanodollars = 0
         self._started = time.monotonic()
         self.decoding, self.done = asyncio.Event(), asyncio.Event()
         self.segments: list[Segment] = []
@@ -67,6 +73,8 @@ class Job:
 
     def give(self, piece: FinalPiece) -> None:
         """Add segments that are final, for those who read the transcript while it is made."""
+        if self.first_text_s is None:
+            self.first_text_s = self.seconds
         self.segments += piece.segments
         self.language = piece.language
         self._announce()

@@ -54,6 +54,11 @@ class Jobs:
         """Whether the server refuses new work for good."""
         return self._closed
 
+    @property
+    def unfinished(self) -> frozenset[Job]:
+        """The jobs that have not ended."""
+        return frozenset(self._unfinished)
+
     def find(self, key: Hashable) -> Job | None:
         """Return the job with this key that is running, or whose result was not delivered yet.
 

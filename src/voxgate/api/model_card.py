@@ -14,6 +14,7 @@ from voxgate.models.precision import precision_of
 
 if TYPE_CHECKING:
     from voxgate.models.catalogue import ModelSpec
+    from voxgate.prices import Price, PriceList
 
 ARCHITECTURE = {
     "modality": "audio->transcription",
@@ -22,7 +23,6 @@ ARCHITECTURE = {
     "tokenizer": "Other",
     "instruct_type": None,
 }
-PRICING = {"prompt": "0", "completion": "0"}
 
 
 def _supported(spec: ModelSpec) -> list[str]:
@@ -34,8 +34,9 @@ def _created(spec: ModelSpec) -> int:
     return int(datetime.combine(spec.released, time(), UTC).timestamp())
 
 
-def model_card(spec: ModelSpec) -> dict[str, Any]:
+def model_card(spec: ModelSpec, prices: PriceList) -> dict[str, Any]:
     """Return a model as OpenRouter, OpenAI and Mistral describe theirs, in one object."""
+    price = _price(spec, prices)
     missing = why_unavailable(spec)
     return {
         "id": spec.name,
@@ -45,7 +46,7 @@ def model_card(spec: ModelSpec) -> dict[str, Any]:
         "description": spec.summary,
         "context_length": 0,
         "architecture": ARCHITECTURE,
-        "pricing": PRICING,
+        "pricing": _pricing(price),
         "top_provider": {
             "context_length": None,
             "max_completion_tokens": None,
@@ -63,7 +64,7 @@ def model_card(spec: ModelSpec) -> dict[str, Any]:
         "owned_by": spec.name.partition("/")[0],
         **_mistral_card(spec),
         "voxgate": {
-            "price_unit": "second",
+            "price": price.record() if price else None,
             "languages": list(spec.capabilities.languages),
             "times": spec.capabilities.times,
             "detects_language": spec.capabilities.detects_language,
@@ -78,6 +79,15 @@ def model_card(spec: ModelSpec) -> dict[str, Any]:
             "missing": missing,
         },
     }
+
+
+def _price(spec: ModelSpec, prices: PriceList) -> Price | None:
+    return prices.find(spec.name, datetime.now(UTC))
+
+
+def _pricing(price: Price | None) -> dict[str, str]:
+    """Return a price in OpenRouter's shape, which has no unit (openrouter-api.md 4.1)."""
+    return {"prompt": f"{price.amount:f}" if price else "0", "completion": "0"}
 
 
 def _mistral_card(spec: ModelSpec) -> dict[str, Any]:
@@ -122,7 +132,7 @@ def _checkpoint(spec: ModelSpec) -> dict[str, str | None]:
     return {"revision": spec.revision, "profile": spec.profile}
 
 
-def model_endpoint(spec: ModelSpec) -> dict[str, Any]:
+def model_endpoint(spec: ModelSpec, prices: PriceList) -> dict[str, Any]:
     """Return the one endpoint of an installed model, as OpenRouter describes its own."""
     return {
         "name": f"{PROVIDER_NAME} | {spec.name}",
@@ -133,7 +143,7 @@ def model_endpoint(spec: ModelSpec) -> dict[str, Any]:
         "context_length": 0,
         "max_completion_tokens": None,
         "max_prompt_tokens": None,
-        "pricing": {**PRICING, "discount": 0},
+        "pricing": {**_pricing(_price(spec, prices)), "discount": 0},
         "quantization": precision_of(spec),
         "supported_parameters": _supported(spec),
         "status": 0,

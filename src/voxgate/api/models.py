@@ -21,8 +21,10 @@ from voxgate.errors import UsageError, VoxgateError
 from voxgate.models.catalogue import missing_distributions
 
 if TYPE_CHECKING:
+    from voxgate.api.gateway import Gateway
     from voxgate.models.catalogue import ModelSpec
     from voxgate.pipeline.session import Session
+    from voxgate.prices import PriceList
 
 PAGE_SIZE = 500
 
@@ -60,7 +62,7 @@ async def models(
         )
     listed = await _listed(request, output_modalities)
     known = [spec for spec in listed if q.lower() in _text(spec)]
-    page = [model_card(spec) for spec in known[offset : offset + limit]]
+    page = [model_card(spec, _prices(request)) for spec in known[offset : offset + limit]]
     links = {"next": _next(request, offset + limit) if offset + limit < len(known) else None}
     return _json({"object": "list", "data": page, "total_count": len(known), "links": links})
 
@@ -91,8 +93,9 @@ async def endpoints(request: Request, model: str) -> Response:
     except VoxgateError as error:
         return error_response(request, error, model)
     fields = ("id", "name", "created", "description", "architecture")
-    described = {name: value for name, value in model_card(spec).items() if name in fields}
-    serving = [] if missing_distributions(spec) else [model_endpoint(spec)]
+    prices = _prices(request)
+    described = {name: value for name, value in model_card(spec, prices).items() if name in fields}
+    serving = [] if missing_distributions(spec) else [model_endpoint(spec, prices)]
     return _json({"data": {**described, "endpoints": serving}})
 
 
@@ -122,10 +125,16 @@ async def model(request: Request, name: str) -> Response:
 
 async def _one(request: Request, name: str, *, wrapped: bool) -> Response:
     try:
-        described = model_card(await _session(request).resolve(name, folders=False))
+        spec = await _session(request).resolve(name, folders=False)
+        described = model_card(spec, _prices(request))
     except VoxgateError as error:
         return error_response(request, error, name)
     return _json({"data": described} if wrapped else described)
+
+
+def _prices(request: Request) -> PriceList:
+    gateway: Gateway = request.app.state.gateway
+    return gateway.settings.prices
 
 
 async def _listed(request: Request, output_modalities: str) -> list[ModelSpec]:

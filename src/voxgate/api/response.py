@@ -109,7 +109,11 @@ class TranscriptionResponse(Response):
             body = self._error_body(error, self._parsed.model, self._user_agent)
             return body, error.status, "application/json", error_headers(error)
         body = await asyncio.to_thread(
-            render_transcript, transcript, self._parsed, 0, self._user_agent
+            render_transcript,
+            transcript,
+            self._parsed,
+            self._job.cost_nanodollars,
+            self._user_agent,
         )
         # Each code once: every window may have a notice with the same code.
         codes = dict.fromkeys(n.code for n in (*transcript.notices, *self._parsed.hints))

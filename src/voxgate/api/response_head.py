@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from voxgate.prices import NANO_PER_DOLLAR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +36,7 @@ class ResponseHead:
             "x-request-id": self._job.id,
             "x-voxgate-model": self._model,
             "server-timing": self._server_timing(),
+            **self._estimate(),
             **{name.lower(): value for name, value in headers.items()},
         }
         return {
@@ -40,6 +44,13 @@ class ResponseHead:
             "status": status,
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
         }
+
+    def _estimate(self) -> dict[str, str]:
+        """Return the cost in dollars by the length that the recording states."""
+        estimate = self._job.estimate_nanodollars
+        if estimate is None:
+            return {}
+        return {"x-voxgate-estimate": f"{Decimal(estimate) / NANO_PER_DOLLAR:f}"}
 
     def _server_timing(self) -> str:
         """Return the value of `Server-Timing`, https://www.w3.org/TR/server-timing/, in ms.

@@ -78,6 +78,7 @@ class TranscriptStream(Response):
             for segment in self._job.segments[sent:]:
                 await self._send(self._events.segment(segment, first=not sent), send)
                 sent += 1
+                self._job.delivered_s = max(self._job.delivered_s, segment.end)
         if self._job.transcript:
             await self._uploaded.wait()
         transcript, error = self._job.transcript, self._upload_error or self._job.error
@@ -88,7 +89,7 @@ class TranscriptStream(Response):
             return
         if not sent:
             await self._send(self._events.begin(transcript.language), send)
-        await self._send(self._events.done(transcript), send)
+        await self._send(self._events.done(transcript, self._job.cost_nanodollars), send)
         await send({"type": "http.response.body", "body": b""})
 
     async def _left(self, receive: Receive) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from voxgate.api.charge import Charge
 from voxgate.api.job import AbandonedError, Job
-from voxgate.errors import CODES, VoxgateError
-from voxgate.ledger.generations import SAMPLES_PER_S, Generation, Outcome, RecordedAttempt
+from voxgate.errors import CODES
+from voxgate.ledger.generations import Generation, Outcome, RecordedAttempt
 from voxgate.pipeline.budget import AcceptedOptions
 from voxgate.pipeline.trace import Trace
+from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -28,7 +30,16 @@ PROVIDER_NAME = "Local"
 MAX_RECORDED_ATTEMPTS = 50
 """Failed attempts that the ledger records: a recording may have hundreds of windows."""
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class RequestOrigin:
+    """Where a request comes from, for the ledger."""
+
+    dialect: str
+    model: str
+    """As the caller named it."""
+
+    headers: Mapping[str, str]
 
 
 class Submission:
@@ -43,15 +54,19 @@ class Submission:
         parsed: ParsedRequest,
         provider: Provider,
         recording: Recording,
-        headers: Mapping[str, str],
+        origin: RequestOrigin,
         provisional: bool = False,
     ) -> None:
-        """A provisional one leaves nothing in ledger and log, unless `confirm` is called."""
+        """A provisional one needs `confirm` or `withdraw`: until then its end is not recorded."""
         self._gateway, self._entry, self._owner = gateway, entry, owner
-        self.parsed, self._recording, self._headers = parsed, recording, headers
+        self.parsed, self._recording, self._origin = parsed, recording, origin
         self.provider, self._trace = provider, Trace()
         self._provisional = provisional
-        self._unrecorded: Job | None = None  # that ended while this was provisional
+        self._ended = False  # while it was provisional
+        self._job = Job(entry.id, owner, self._trace.spans)
+        self._began_at = datetime.now(UTC)
+        price = gateway.settings.prices.find(parsed.model, self._began_at)
+        self._charge = Charge(gateway.ledger, self._job, price)
 
     def submit(self) -> tuple[Hashable, Job]:
         """Return the job for this request and its key: an equal one that exists, or a new one.
@@ -69,7 +84,7 @@ class Submission:
         if job := jobs.find(key):
             recording.close()
             return key, job
-        job = Job(self._entry.id, self._owner, self._trace.spans)
+        job = self._job
         try:
             self.provider.admit()  # not for an existing job, which goes on in any case
             jobs.add(key, job, self._transcribe, self._record)
@@ -84,18 +99,28 @@ class Submission:
         self._recording.close()
 
     async def confirm(self) -> None:
-        """Record the job in ledger and log after all. Raises `LedgerError`."""
-        await self._gateway.ledger.generations.begin(self._generation())
+        """Record the end of the job, once it comes, in ledger and log."""
         self._provisional, self._entry.has_job = False, True
-        if self._unrecorded:
-            await self._record(self._unrecorded)
+        if self._ended:
+            await self._record(self._job)
+
+    async def withdraw(self) -> None:
+        """Cancel the job, and remove it from the ledger. Raises `LedgerError`."""
+        self._job.cancel(AbandonedError("The upload was not completed, or changed the request."))
+        await self._job.done.wait()
+        await self._gateway.ledger.generations.withdraw(self._job.id)
 
     async def _transcribe(self, job: Job) -> Transcript:
         with closing(self._recording) as recording:
-            if not self._provisional:
-                await self._gateway.ledger.generations.begin(self._generation())
+            begin = self._gateway.ledger.generations.begin
+            if self._provisional:  # first: its file is closed when the upload is complete
+                source = await recording.open(self._trace.spans)
+                await begin(self._generation())
+            else:  # first: a recording may be fetched for minutes
+                await begin(self._generation())
+                source = await recording.open(self._trace.spans)
             return await self._gateway.session.transcribe(
-                await recording.open(self._trace.spans),
+                source,
                 model=self.provider,
                 options=AcceptedOptions(self.parsed.options),
                 name=recording.name or "the recording",
@@ -106,13 +131,14 @@ class Submission:
                 trace=self._trace,
                 on_progress=lambda _: job.decoding.set(),
                 on_final=job.give,
+                cover=self._charge.cover,
                 whole=self.parsed.whole,
             )
 
     async def _record(self, job: Job) -> None:
         """Record the outcome. If the ledger fails here, the caller still gets the transcript."""
         if self._provisional:
-            self._unrecorded = job
+            self._ended = True
             return
         error, transcript = job.error, job.transcript
         status = error.status if error else 200
@@ -121,40 +147,46 @@ class Submission:
         sound = f"{transcript.duration:.1f} s of sound " if transcript else ""
         origin = f"from {self._recording.origin} " if self._recording.origin else ""
         self._entry.write(status, f"{self.parsed.model} {sound}{origin}in {job.seconds:.1f} s")
-        try:
-            await self._gateway.ledger.generations.finish(
-                job.id,
-                Outcome(
-                    status=status,
-                    error_code=error.code if error else None,
-                    audio_samples=round(transcript.duration * SAMPLES_PER_S)
-                    if transcript
-                    else None,
-                    latency_ms=round(job.seconds * 1e3),
-                    generation_time_ms=round(job.spans.seconds("provider") * 1e3),
-                    cancelled=isinstance(error, AbandonedError),
-                    provider=PROVIDER_NAME,
-                    attempts=self._attempts(status),
-                ),
-            )
-        except VoxgateError:
-            log.exception("%s could not be recorded in the ledger", job.id)
+        samples = round(transcript.duration * SAMPLES_PER_S) if transcript else None
+        # Of a transcript that failed in the middle, what a caller has is charged.
+        cost = self._charge.of(transcript.duration if transcript else job.delivered_s)
+        job.cost_nanodollars = cost.nanodollars
+        await self._gateway.leases.finish(
+            job.id,
+            Outcome(
+                status=status,
+                error_code=error.code if error else None,
+                audio_samples=samples,
+                tokens=self._trace.tokens or None,
+                first_text_ms=_milliseconds(job.first_text_s),
+                latency_ms=round(job.seconds * 1e3),
+                generation_time_ms=round(job.spans.seconds("provider") * 1e3),
+                cost=cost,
+                cancelled=isinstance(error, AbandonedError),
+                provider=PROVIDER_NAME,
+                attempts=self._attempts(status),
+            ),
+        )
 
     def _generation(self) -> Generation:
-        headers = self._headers
+        headers = self._origin.headers
         return Generation(
             id=self._entry.id,
             key_hash=self._owner,
             model=self.parsed.model,
             revision=self.provider.revision,
             profile=self.provider.profile,
-            created_at=datetime.now(UTC),
+            created_at=self._began_at,
             user_agent=headers.get("user-agent"),
             http_referer=headers.get("http-referer"),
             app_title=headers.get("x-openrouter-title") or headers.get("x-title"),
             session_id=self.parsed.session_id or headers.get("x-session-id"),
             external_user=self.parsed.user,
             streamed=self.parsed.events is not None,
+            requested_model=self._origin.model,
+            dialect=self._origin.dialect,
+            app_categories=headers.get("x-openrouter-categories"),
+            price=self._charge.price.record() if self._charge.price else None,
         )
 
     def _attempts(self, status: int) -> list[RecordedAttempt]:
@@ -171,3 +203,7 @@ class Submission:
         ]
         spent_ms = round(self._trace.spans.seconds("provider") * 1e3)
         return [*failures[:MAX_RECORDED_ATTEMPTS], RecordedAttempt(PROVIDER_NAME, status, spent_ms)]
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1e3)

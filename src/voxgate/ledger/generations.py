@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from voxgate.errors import CODES, VoxgateError
 from voxgate.ledger.budgets import Amount, settle
 from voxgate.ledger.columns import utc_now
-from voxgate.ledger.prices import Price
 from voxgate.ledger.schema import NAME_LENGTH, generations_table
 from voxgate.ledger.usage import add_usage
+from voxgate.prices import SAMPLES_PER_S, Price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(seconds=60)
 """How long a generation counts as under way without a sign of life of its server."""
-
-SAMPLES_PER_S = 16_000
-"""The rate at which sound is counted: that of decoded sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +169,23 @@ class Generations:
 
         await self._database.write(finish)
 
+    async def withdraw(self, id: str) -> None:  # noqa: A002 (the column's name)
+        """Delete an unfinished generation, and free what it reserved."""
+
+        def withdraw(connection: Connection) -> None:
+            columns = generations_table.c
+            statement = (
+                delete(generations_table)
+                .where(columns.id == id, columns.finished_at.is_(None))
+                .returning(columns.key_hash, columns.reserved_nanodollars, columns.reserved_samples)
+            )
+            row = connection.execute(statement).one_or_none()
+            if row is not None and row.key_hash is not None:
+                reserved = Amount(row.reserved_nanodollars, row.reserved_samples)
+                settle(connection, row.key_hash, cost=Amount(), reserved=reserved)
+
+        await self._database.write(withdraw)
+
     async def renew(self, delivered_samples: Mapping[str, int]) -> None:
         """Extend the leases of generations, by id, and note what was delivered of each."""
         until = utc_now() + LEASE
@@ -265,7 +279,7 @@ def _finish(connection: Connection, id_: str, outcome: Outcome) -> bool:
 def _interrupted(generation: Generation) -> Outcome:
     """Return the outcome of a generation whose server was killed."""
     delivered = generation.delivered_samples
-    price = Price.from_record(generation.price) if generation.price else None
+    price = Price.parse(generation.price) if generation.price else None
     nanodollars = price.nanodollars(delivered) if price and delivered else 0
     return Outcome(
         status=CODES["interrupted"].status,

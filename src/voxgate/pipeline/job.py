@@ -26,7 +26,7 @@ from voxgate.pipeline.window_order import WindowOrder
 from voxgate.transcript.values import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Awaitable, Callable, Hashable
 
     from voxgate.audio.decoder_pool import DecoderPool
     from voxgate.audio.source import Source
@@ -87,17 +87,21 @@ class TranscriptionJob:
         trace: Trace | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
         on_final: Callable[[FinalPiece], None] = lambda _: None,
+        cover: Callable[[float], Awaitable[None]] | None = None,
         whole: bool = True,
     ) -> None:
         """`queue` is shared by all jobs of one provider, fairly between tenants by seconds.
 
         `aligner` finds the times of the words that the provider recognises. `tenant` is the one
         that this job is for. `on_progress` is first called when the first block of sound is
-        decoded. `on_final` is called with the transcript's segments, in order, each once. Unless
-        the `whole` recording is wanted, decoding stops where the options end the text.
+        decoded. `on_final` is called with the transcript's segments, in order, each once. `cover`
+        is awaited before sound is recognised, with the seconds of the recording that will have
+        been; what it raises ends the job. Unless the `whole` recording is wanted, decoding stops
+        where the options end the text.
         """
         self._provider = provider
         self._on_progress, self._on_final, self._whole = on_progress, on_final, whole
+        self._cover, self._longest_s = cover, settings.max_duration_s
         rules = SpeechRules(min(LONGEST_REGION_S, provider.capabilities.window_s))
         trace = trace or Trace()
         self._sound = RecordingSound(
@@ -145,6 +149,7 @@ class TranscriptionJob:
                         self._begin(window)
                         if self._budget.spent and not self._whole:
                             break
+                    await self._cover_sound()
                     self._advance()
             except ExceptionGroup as failures:
                 # When the engine fails, every window fails in the same way: one error is enough.
@@ -169,11 +174,19 @@ class TranscriptionJob:
             if self._budget.spent:
                 self._orders[window.channel].settle(window.index, None)
             else:
+                await self._cover_sound()
                 await self._add_text(window)
         self._position.finish(window)
         self._phase = "recognising"
         self._report()
         self._advance()
+
+    async def _cover_sound(self) -> None:
+        """Cover all of the recording by its stated length, if that is possible, else what came."""
+        if self._cover:
+            stated_s = self._sound.total_s or 0.0
+            believed_s = stated_s if stated_s <= self._longest_s else 0.0
+            await self._cover(max(believed_s, self._sound.seconds))
 
     async def _add_text(self, window: Window) -> None:
         """Recognise a window for the first time."""

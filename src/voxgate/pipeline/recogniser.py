@@ -84,6 +84,7 @@ class WindowRecogniser:
                     on_progress=on_progress,
                     trace=self._trace.attempts,
                 )
+        self._trace.tokens += recognised.tokens
         if self._aligner is not None:
             with self._trace.spans.measure("align"):
                 recognised = await self._aligner.align(recognised, audio)

@@ -31,7 +31,7 @@ from voxgate.settings import Settings
 from voxgate.transcript.values import Notice, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Awaitable, Callable, Hashable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -98,6 +98,7 @@ class Session:
         trace: Trace | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
         on_final: Callable[[FinalPiece], None] = lambda _: None,
+        cover: Callable[[float], Awaitable[None]] | None = None,
         whole: bool = True,
     ) -> Transcript:
         """Transcribe a path, bytes, an open binary file, or a file that is still arriving.
@@ -110,7 +111,8 @@ class Session:
         without them `ALIGNER` finds them where it is installed, and otherwise they are estimated.
         Decoders and engines are shared fairly between tenants. `trace` collects times and attempts.
         `on_progress` is called as the recording is done, `on_final` with the next segments of the
-        transcript as soon as nothing can change them. Without `whole`, what follows the end of the
+        transcript as soon as nothing can change them, `cover` before sound is recognised: it may
+        refuse so many seconds of the recording. Without `whole`, what follows the end of the
         text (`max_tokens`, `stop`) is not decoded, and the transcript is that much shorter.
         Raises `VoxgateError`.
         """
@@ -150,6 +152,7 @@ class Session:
                 trace=trace,
                 on_progress=on_progress,
                 on_final=on_final,
+                cover=cover,
                 whole=whole,
             )
             transcript = await job.transcript()

@@ -39,7 +39,7 @@ class EventDialect(Protocol):
     def segment(self, segment: Segment, *, first: bool) -> Iterator[str]:
         """Return the next segment; `first` says that none was before it."""
 
-    def done(self, transcript: Transcript) -> Iterator[str]:
+    def done(self, transcript: Transcript, cost_nanodollars: int) -> Iterator[str]:
         """Return the end of a stream."""
 
     def error(self, error: VoxgateError) -> Iterator[str]:
@@ -69,11 +69,12 @@ class OpenAIEvents:
         yield from _delta(segment, first=first)
         yield '"}\n\n'
 
-    def done(self, transcript: Transcript) -> Iterator[str]:
+    def done(self, transcript: Transcript, cost_nanodollars: int) -> Iterator[str]:
         """Return `transcript.text.done`, and the end of the stream."""
         yield 'data: {"type": "transcript.text.done", "text": "'
         yield from _text(transcript)
-        yield f'", {json.dumps(facts(transcript, self._parsed))[1:]}\n\ndata: [DONE]\n\n'
+        known = facts(transcript, self._parsed, cost_nanodollars)
+        yield f'", {json.dumps(known)[1:]}\n\ndata: [DONE]\n\n'
 
     def error(self, error: VoxgateError) -> Iterator[str]:
         """Return the object that OpenAI's clients raise."""
@@ -103,7 +104,7 @@ class MistralEvents:
         for timed in self._timed(segment):
             yield _event("transcription.segment", **_timed_text(timed))
 
-    def done(self, transcript: Transcript) -> Iterator[str]:
+    def done(self, transcript: Transcript, cost_nanodollars: int) -> Iterator[str]:
         """Return `transcription.done`, with the segments again where there are times."""
         yield _opening("transcription.done") + '"text": "'
         yield from _text(transcript)
@@ -115,7 +116,7 @@ class MistralEvents:
                 yield joint + json.dumps(fields)
                 joint = ", "
         # Its clients require the key.
-        known = {"language": None, **facts(transcript, self._parsed)}
+        known = {"language": None, **facts(transcript, self._parsed, cost_nanodollars)}
         yield f"], {json.dumps(known)[1:]}\n\n"
 
     def error(self, error: VoxgateError) -> Iterator[str]:

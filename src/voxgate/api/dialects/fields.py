@@ -80,7 +80,7 @@ FIELDS: Final = (
     Field("provider.order", ("OpenRouter",), "default", "There is one provider."),
     Field("provider.sort", ("OpenRouter",), "default", "There is one provider."),
     Field("provider.allow_fallbacks", ("OpenRouter",), "default", "There is one provider."),
-    Field("provider.max_price", ("OpenRouter",), "default", "Local models cost nothing."),
+    Field("provider.max_price", ("OpenRouter",), "default", "There is one provider."),
     Field(
         "provider.quantizations",
         ("OpenRouter",),

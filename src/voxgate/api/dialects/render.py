@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from voxgate.api.dialects.strict_clients import MEASURES, needs_language, needs_measures
+from voxgate.prices import NANO_PER_DOLLAR
 from voxgate.transcript.align import timed_words
 from voxgate.transcript.formats import find_writer
 from voxgate.transcript.formats.json import judgement, languages, origin, warnings
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 FORMAT_WRITERS = {"text": "txt", "srt": "srt", "vtt": "vtt", "tsv": "tsv"}
 UNDETERMINED = "und"  # of ISO 639
-NANODOLLARS = 10**9
 
 
 def is_json(parsed: ParsedRequest) -> bool:
@@ -60,9 +60,7 @@ def render_transcript(
     return _encode(verbose, _parts(transcript, parsed, measures))
 
 
-def facts(
-    transcript: Transcript, parsed: ParsedRequest, cost_nanodollars: int = 0
-) -> dict[str, Any]:
+def facts(transcript: Transcript, parsed: ParsedRequest, cost_nanodollars: int) -> dict[str, Any]:
     """Return what every JSON response and the last event of a stream have beside the text."""
     return {
         **languages(transcript),
@@ -77,7 +75,7 @@ def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | i
     return {
         "type": "duration",  # OpenAI's client distinguishes seconds from tokens by it
         "seconds": round(transcript.duration, 3),
-        "cost": cost_nanodollars / NANODOLLARS,
+        "cost": cost_nanodollars / NANO_PER_DOLLAR,
         # Mistral's client requires an integer.
         "prompt_audio_seconds": math.ceil(transcript.duration),
     }

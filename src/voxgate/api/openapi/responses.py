@@ -20,12 +20,13 @@ JSON: Final = "application/json"
 OPTIONAL_KEY_ERRORS: Final = (401, 429, 503)
 KEY_ERRORS: Final = (401, 403, 429, 503)
 BODY_ERRORS: Final = (400, 408, 413, 415)
-TRANSCRIPTION_ERRORS: Final = (*KEY_ERRORS, *BODY_ERRORS, 404, 502)
+TRANSCRIPTION_ERRORS: Final = (*KEY_ERRORS, *BODY_ERRORS, 402, 404, 502)
 
 ERRORS: Final = {
     400: "The request is malformed, contradicts itself, or asks for what is not done here.",
     401: "The request has no key, or one that is not valid here.",
     403: "The caller is not allowed to do this.",
+    402: "The recording costs more than is left of the key's budget.",
     404: "Nothing here has that name.",
     408: "The body stopped arriving.",
     413: "The body or the recording is too large, or the recording too long.",

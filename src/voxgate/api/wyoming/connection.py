@@ -24,7 +24,7 @@ from voxgate.api.admission import admit
 from voxgate.api.body.upload import UploadWriter
 from voxgate.api.disconnect import run_until_disconnect
 from voxgate.api.request_log import RequestEntry
-from voxgate.api.submission import Submission
+from voxgate.api.submission import RequestOrigin, Submission
 from voxgate.api.wyoming.info import describe
 from voxgate.api.wyoming.recording import parse_sound, parse_transcribe, request
 from voxgate.errors import UsageError, VoxgateError
@@ -124,7 +124,7 @@ class WyomingConnection:
             parsed=parsed,
             provider=provider,
             recording=upload,
-            headers={},
+            origin=RequestOrigin("wyoming", asked.name or self._model, {}),
         ).submit()
         # Who leaves a voice command does not come back for it.
         with self._gateway.jobs.waiting(key, job, linger_s=0.0) as deliver:
@@ -159,6 +159,7 @@ class WyomingConnection:
                 await self._write(TranscriptStart(language=job.language))
             for segment in job.segments[read:]:
                 read += 1
+                job.delivered_s = max(job.delivered_s, segment.end)
                 if segment.text:
                     await self._write(TranscriptChunk(encodable(joint + segment.text)))
                     joint = JOINT

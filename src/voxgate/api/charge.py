@@ -1,0 +1,55 @@
+"""`Charge`: what one generation costs, reserved of its key's budget as its sound comes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from voxgate.ledger.budgets import Amount, budget_exceeded
+from voxgate.prices import SAMPLES_PER_S
+
+if TYPE_CHECKING:
+    from voxgate.api.job import Job
+    from voxgate.ledger.ledger import Ledger
+    from voxgate.prices import Price
+
+
+class Charge:
+    """The cost of one job's generation. `cover` sound before work is done for it."""
+
+    def __init__(self, ledger: Ledger, job: Job, price: Price | None) -> None:
+        """A job without a key, and one whose key has no budget, reserves nothing."""
+        self._budgets, self._job, self.price = ledger.budgets, job, price
+        self._reserved = Amount()
+        self._limited = job.owner is not None
+        self._lock = asyncio.Lock()
+
+    async def cover(self, seconds: float) -> None:
+        """Reserve what so much of the recording costs, unless it is reserved already.
+
+        Raises `VoxgateError` (`budget_exceeded`).
+        """
+        wanted = self.of(seconds)
+        if self.price and self._job.estimate_nanodollars is None:
+            self._job.estimate_nanodollars = wanted.nanodollars
+        if self._job.owner is None:
+            return
+        async with self._lock:
+            more = Amount(
+                max(0, wanted.nanodollars - self._reserved.nanodollars),
+                max(0, wanted.samples - self._reserved.samples),
+            )
+            if not (more and self._limited):
+                return
+            if await self._budgets.reserve(self._job.id, self._job.owner, more):
+                self._reserved += more
+            elif budget := await self._budgets.find(self._job.owner):
+                raise budget_exceeded(budget, more)
+            else:
+                self._limited = False
+
+    def of(self, seconds: float) -> Amount:
+        """Return the cost of so much decoded sound; of none, nothing."""
+        samples = round(seconds * SAMPLES_PER_S)
+        nanodollars = self.price.nanodollars(samples) if self.price and samples else 0
+        return Amount(nanodollars, samples)

@@ -1,0 +1,79 @@
+"""`Leases`: says to the ledger that this server lives, and ends what belongs to dead ones."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from voxgate.errors import LedgerError, VoxgateError
+from voxgate.prices import SAMPLES_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from voxgate.api.jobs import Jobs
+    from voxgate.ledger.generations import Generations, Outcome
+
+RENEWAL_S = 10.0
+"""The time between two signs of life; a lease is several times as long."""
+
+log = logging.getLogger(__name__)
+
+
+class Leases:
+    """The leases of the jobs of one server.
+
+    An outcome that the ledger does not take is kept, and offered again with each sign of life:
+    nothing delivered goes without a charge because a disk was full for a minute.
+    """
+
+    def __init__(self, generations: Generations, jobs: Jobs) -> None:
+        self._generations, self._jobs = generations, jobs
+        self._waiting: dict[str, Outcome] = {}
+
+    async def finish(self, generation: str, outcome: Outcome) -> None:
+        """Store the outcome of a generation now, or as soon as the ledger takes it."""
+        try:
+            await self._generations.finish(generation, outcome)
+        except LedgerError as error:
+            log.error("%s waits for the ledger: %s", generation, error.sentence)  # noqa: TRY400
+            self._waiting[generation] = outcome
+        except VoxgateError as error:  # it was ended as a dead server's: this one was too slow
+            self._waiting.pop(generation, None)
+            log.error("%s: %s", generation, error.sentence)  # noqa: TRY400
+        else:
+            self._waiting.pop(generation, None)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Renew the leases inside the context, and end generations of dead servers."""
+        await self._tend()
+        task = asyncio.create_task(self._tend_regularly())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            for generation, outcome in list(self._waiting.items()):
+                await self.finish(generation, outcome)
+
+    async def _tend_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(RENEWAL_S)
+            await self._tend()
+
+    async def _tend(self) -> None:
+        for generation, outcome in list(self._waiting.items()):
+            await self.finish(generation, outcome)
+        delivered = {
+            **{job.id: round(job.delivered_s * SAMPLES_PER_S) for job in self._jobs.unfinished},
+            **{name: outcome.cost.samples for name, outcome in self._waiting.items()},
+        }
+        try:
+            await self._generations.renew(delivered)
+            for generation in await self._generations.close_expired():
+                log.warning("%s was interrupted: its server was killed", generation)
+        except LedgerError as error:
+            log.error("leases cannot be renewed: %s", error.sentence)  # noqa: TRY400
