@@ -61,6 +61,7 @@ DIED = "The engine ended. Try again."
 SENTENCES = {
     400: "does not know the language 'Esperanto (eo)'. It knows: en, de.",
     401: "The key is not valid here",
+    402: "The budget of this key is not enough: 0.00 min are left of 0.00 min",
     404: "No model is called 'scripted/two'.",
     413: "VOXGATE_MAX_UPLOAD_BYTES",
     429: f"This key has {PER_KEY} recordings under way, as many as it may.",
@@ -81,6 +82,7 @@ class Site:
 
     server: Running
     busy: str
+    poor: str  # a key with a budget of one sample
     silence: Path
     wav: Path
     large: Path  # larger than the server accepts, and than what sockets' buffers hold
@@ -104,7 +106,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         for _ in range(PER_KEY):
             _, writer = await send_partial(replace(server, key=busy), b"{", 100)
             uploads.callback(writer.close)
-        yield Site(server, busy, silence, wav, large)
+        key, poor = await ledger.keys.create("poor")
+        await ledger.budgets.limit(key.hash, nanodollars=None, samples=1, reset=None)
+        yield Site(server, busy, poor, silence, wav, large)
 
 
 def answered(client: Client, site: Site) -> dict[Any, dict[str, Any]]:
@@ -130,6 +134,7 @@ def failing(client: Client, site: Site) -> dict[int, dict[str, Any]]:
     return {
         400: client.transcription(server, language="eo"),
         401: {**client.transcription(server), "key": "sk-vg-nobody"},
+        402: {**client.transcription(server), "key": site.poor},
         404: client.transcription(server, model="scripted/two"),
         413: client.transcription(server, site.large),
         429: {**once.transcription(server), "key": site.busy},

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 SCRIPTS = Path(__file__).parent
 ENVIRONMENTS = SCRIPTS.parents[1] / ".venv" / "clients"
 
-STATUSES = (400, 401, 404, 413, 429, 503)
-"""Of the failures that a caller can meet. 402 is not among them: no model has a price."""
+STATUSES = (400, 401, 402, 404, 413, 429, 503)
+"""Of the failures that a caller can meet."""
 
 TIMES: dict[str, Any] = {
     "response_format": "verbose_json",
@@ -128,6 +128,7 @@ OPENROUTER = Client(
     classes={
         400: "BadRequestResponseError",
         401: "UnauthorizedResponseError",
+        402: "PaymentRequiredResponseError",
         404: "NotFoundResponseError",
         413: "PayloadTooLargeResponseError",
         429: "TooManyRequestsResponseError",
@@ -146,6 +147,7 @@ OPENAI = Client(
     classes={
         400: "BadRequestError",
         401: "AuthenticationError",
+        402: "APIStatusError",
         404: "NotFoundError",
         413: "APIStatusError",
         429: "RateLimitError",
@@ -176,7 +178,7 @@ NODE_OPENAI = replace(
     OPENAI,
     name="node_openai",
     once={"maxRetries": 0},
-    classes=OPENAI.classes | {413: "APIError"},
+    classes=OPENAI.classes | {402: "APIError", 413: "APIError"},
 )
 NODE_MISTRAL = replace(
     MISTRAL,
