@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxgate.cli.models import MODEL_HEADINGS
+from voxgate.cli.model_facts import MODEL_HEADINGS
 from voxgate.cli.ps import ENGINE_HEADINGS
 from voxgate.cli.tables import draw_table
 

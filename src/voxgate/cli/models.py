@@ -6,30 +6,28 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path  # noqa: TC003 (typer reads the annotations)
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxgate.cli import tables, transfers
 from voxgate.cli.group import CommandGroup
+from voxgate.cli.model_facts import (
+    MODEL_HEADINGS,
+    built_in_facts,
+    model_facts,
+    model_lines,
+    table_row,
+)
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_message, write_output
 from voxgate.errors import ChangedCheckpointError, EngineStartError, UsageError
 from voxgate.installation import Installation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from voxgate.models.capabilities import Capabilities
-    from voxgate.models.store.record import ModelRecord
     from voxgate.models.store.registry import Registry
 
-MODEL_HEADINGS = (
-    *("model", "languages", "times", "longest window", "licence", "state"),
-    *("revision", "size"),
-)
 ModelName = Annotated[
     str, typer.Argument(metavar="NAME", help="Its name, as `voxgate models` lists it, or an alias.")
 ]
@@ -101,11 +99,11 @@ def show(
     record = find_or_install(name, apply_settings())
     if verify:
         record = registry.verify(record)
-    facts = {**_facts(registry, record), "also_called": list(registry.aliases_of(record))}
+    facts = {**model_facts(registry, record), "also_called": list(registry.aliases_of(record))}
     if as_json:
         write_output(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
         return
-    tables.print_table(("of the model", "value"), _lines(record, facts))
+    tables.print_table(("of the model", "value"), model_lines(record, facts))
 
 
 @models_app.command()
@@ -145,148 +143,14 @@ models_app.command("import")(transfers.import_command)
 
 
 def _list(as_json: bool) -> None:
-    installed = _installed_facts()
+    registry = _registry()
+    installed = [model_facts(registry, record) for record in registry.list()]
     names = {model["name"] for model in installed}
-    facts = [*(model for model in _built_in_facts() if model["name"] not in names), *installed]
+    facts = [*(model for model in built_in_facts() if model["name"] not in names), *installed]
     if as_json:
         write_output(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
         return
-    tables.print_table(MODEL_HEADINGS, [_row(model) for model in facts])
-
-
-def _built_in_facts() -> list[dict[str, Any]]:
-    from voxgate.models.catalogue import BUILT_IN_MODELS, why_not_installed
-
-    return [
-        {
-            "name": spec.name,
-            "summary": spec.summary,
-            "languages": list(spec.capabilities.languages),
-            **_capability_facts(spec.capabilities),
-            "licence": spec.licence,
-            "installed": (absent := why_not_installed(spec)) is None,
-            "missing": absent,
-        }
-        for spec in BUILT_IN_MODELS.values()
-    ]
-
-
-def _capability_facts(capabilities: Capabilities) -> dict[str, Any]:
-    return {
-        "times": capabilities.times,
-        "window_s": capabilities.window_s,
-        "detects_language": capabilities.detects_language,
-        "translates": capabilities.translates,
-        "vocabulary": capabilities.vocabulary,
-        "speakers": capabilities.speakers,
-        "streaming": capabilities.streaming,
-    }
-
-
-def _installed_facts() -> list[dict[str, Any]]:
-    registry = _registry()
-    return [_facts(registry, record) for record in registry.list()]
-
-
-def _facts(registry: Registry, record: ModelRecord) -> dict[str, Any]:
-    """Return the fields of a built-in model, and those that only an installed model has."""
-    from voxgate.models.catalogue import VOXTRAL_CAPABILITIES, WHISPER_CAPABILITIES
-    from voxgate.models.store.names import FAMILIES
-
-    is_whisper = record.layout == "ctranslate2"
-    capabilities = WHISPER_CAPABILITIES if is_whisper else VOXTRAL_CAPABILITIES
-    official = record.name in {family.repository for family in FAMILIES}
-    try:
-        registry.check_unchanged(record)
-        problem = None
-        capabilities = _capabilities(record)
-    except ChangedCheckpointError as error:
-        problem = error.sentence
-    licence = "MIT" if is_whisper else "Apache-2.0"
-    return {
-        "name": record.name,
-        "summary": f"A {'Whisper' if is_whisper else 'Voxtral'} checkpoint, {record.family}.",
-        "languages": list(capabilities.languages),
-        **_capability_facts(capabilities),
-        "licence": licence if official else "not stated",
-        "installed": problem is None,
-        "missing": problem,
-        "state": "installed" if problem is None else "changed",
-        **record.facts(),
-        "memory_bytes": record.memory_bytes,
-        "profiles": {} if problem else _bytes_by_profile(record),
-    }
-
-
-def _capabilities(record: ModelRecord) -> Capabilities:
-    from voxgate.models.catalogue import checkpoint_spec
-    from voxgate.models.checkpoint import open_checkpoint
-
-    return checkpoint_spec(open_checkpoint(record.folder, record.layout), record.name).capabilities
-
-
-def _bytes_by_profile(record: ModelRecord) -> dict[str, int]:
-    """Return the bytes of memory that the weights take in each profile."""
-    from voxgate.models.checkpoint import open_checkpoint
-    from voxgate.whisper.directory import WhisperDirectory
-    from voxgate.whisper.footprint import weight_bytes as whisper_bytes
-
-    folder = open_checkpoint(record.folder, record.layout)
-    if isinstance(folder, WhisperDirectory):
-        return {"int8": whisper_bytes(folder)}
-    from voxgate.voxtral.quantization.profiles import PROFILES, weight_bytes
-
-    return {profile: weight_bytes(folder, profile) for profile in PROFILES}
-
-
-def _row(model: dict[str, Any]) -> tuple[str, ...]:
-    from voxgate.hardware.memory import format_bytes
-
-    return (
-        model["name"],
-        _languages(model["languages"]),
-        model["times"],
-        f"{model['window_s']:g} s",
-        model["licence"],
-        model["missing"] or "installed",
-        model.get("revision", ""),
-        format_bytes(model["bytes"]) if "bytes" in model else "",
-    )
-
-
-def _languages(codes: Sequence[str]) -> str:
-    from voxgate.models.capabilities import MOST_LISTED
-
-    return ", ".join(codes) if len(codes) <= MOST_LISTED else f"{len(codes)} languages"
-
-
-def _local_time(utc: str) -> str:
-    """Return a time in ISO 8601 as a clock here shows it."""
-    return f"{datetime.fromisoformat(utc).astimezone():%Y-%m-%d %H:%M %Z}"
-
-
-def _lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, str]]:
-    from voxgate.hardware.memory import format_bytes
-
-    weights = (f"{format_bytes(n)} {name}" for name, n in facts["profiles"].items())
-    return [
-        ("name", record.name),
-        ("also called", ", ".join(facts["also_called"])),
-        ("revision", record.revision),
-        ("came by", record.source),
-        ("installed at", _local_time(record.installed_at)),
-        ("folder", str(record.folder)),
-        ("layout", record.layout),
-        ("family", record.family),
-        ("languages", ", ".join(facts["languages"])),
-        ("size", format_bytes(record.nbytes)),
-        ("weights", f"{', '.join(weights)}, in memory"),
-        ("state", facts["missing"] or "installed"),
-        *(
-            (each.name, f"{format_bytes(each.nbytes)}, SHA-256 {each.sha256}")
-            for each in record.files
-        ),
-    ]
+    tables.print_table(MODEL_HEADINGS, [table_row(model) for model in facts])
 
 
 def _refuse_alias(name: str) -> None:

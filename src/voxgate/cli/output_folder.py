@@ -6,14 +6,12 @@ import asyncio
 import errno
 import os
 import re
-from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+from voxgate.cli.file_writing import check_writable, replace_file, writing_failure
+from voxgate.cli.output_names import choose_bases, real_paths, transcript_path
 from voxgate.cli.outputs import UnwritableError
 from voxgate.cli.source_log import SourceLog, hash_recording
 from voxgate.cli.streams import has_terminal, print_message
@@ -30,17 +28,6 @@ if TYPE_CHECKING:
 
 UNKNOWN_LANGUAGE = "und"  # ISO 639-2, in names of files: players know it
 PERSISTENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # the next file would fail as well
-WRITE_ADVICE = {
-    errno.ENOSPC: "Free some space there",
-    errno.EDQUOT: "Free some space there",
-    errno.EACCES: "Give this user write permission",
-    errno.EPERM: "Give this user write permission",
-    errno.ENAMETOOLONG: "Choose a shorter name",
-    errno.EISDIR: "Move away what has its name",
-    errno.EEXIST: "Move away what has its name",
-    errno.ENOTDIR: "Move away what has its name",
-}
-
 
 NAMED_LANGUAGE = r"(\.[a-z]{2,3}([-_.][A-Za-z0-9]+)*)?"
 """What others put before a transcript's extension: nothing, `.en`, `.pt-BR` or `.en.sdh`."""
@@ -93,18 +80,22 @@ class OutputFolder:
         self._folder, self._writers, self._options = folder, writers, options
         self._keeps_unasked = keeps_unasked
         local = [each for each in recordings if not isinstance(each.source, str)]
-        self._bases = _bases(folder, writers, local)
-        self._inputs = _real_paths(recordings)
+        self._bases = choose_bases(folder, writers, local)
+        self._inputs = real_paths(recordings)
         self._hashes = dict[Path, str | None]()  # of the recordings that are being transcribed
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(_sentence(f"The folder {folder} cannot be made", error)) from error
+            raise OutputError(
+                writing_failure(f"The folder {folder} cannot be made", error)
+            ) from error
         try:
-            _test_write(folder)
+            check_writable(folder)
             self._log = SourceLog(folder)
         except OSError as error:
-            raise OutputError(_sentence(f"Nothing can be written to {folder}", error)) from error
+            raise OutputError(
+                writing_failure(f"Nothing can be written to {folder}", error)
+            ) from error
 
     def existing(self) -> list[Path]:
         """Return the transcripts of earlier runs that this one may replace."""
@@ -142,23 +133,27 @@ class OutputFolder:
             path = self._path(recording, writer, transcript)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                replaced = _replace(path, writer.write(transcript).encode())
+                replaced = replace_file(path, writer.write(transcript).encode())
                 if sha256 is not None:
                     self._log.add(path, sha256)
             except OSError as error:
                 kind = UnwritableError if self._can_write_others(error) else OutputError
-                raise kind(_sentence(f"{path} cannot be written", error)) from error
+                raise kind(writing_failure(f"{path} cannot be written", error)) from error
             if has_terminal():
                 print_message(f"wrote {path}")
             elif replaced and not self._options.overwrite:
                 print_message(f"replaced {path}, which was there already.")
 
     def _add(self, recording: InputRecording) -> None:
-        """Choose the path of a recording that was fetched, as `_bases` does for those of files."""
+        """Choose the path of a fetched recording, as `choose_bases` does for those of files."""
         name = recording.relative_path
-        taken = {_path(base, writer) for base in self._bases.values() for writer in self._writers}
+        taken = {
+            transcript_path(base, writer)
+            for base in self._bases.values()
+            for writer in self._writers
+        }
         for base in (self._folder / name.with_suffix(""), self._folder / name):
-            paths = {_path(base, writer) for writer in self._writers}
+            paths = {transcript_path(base, writer) for writer in self._writers}
             written_over = self._inputs.intersection(map(os.path.realpath, paths))
             if name not in self._bases and not (paths & taken or written_over):
                 break
@@ -178,9 +173,9 @@ class OutputFolder:
     def _path(self, recording: InputRecording, writer: Writer, transcript: Transcript) -> Path:
         base = self._bases[recording.relative_path]
         if not self._options.name_language:
-            return _path(base, writer)
+            return transcript_path(base, writer)
         language = languages(transcript).get("language", UNKNOWN_LANGUAGE)
-        path = _path(base.with_name(f"{base.name}.{language}"), writer)
+        path = transcript_path(base.with_name(f"{base.name}.{language}"), writer)
         if os.path.realpath(path) in self._inputs:
             raise UnwritableError(
                 f"{path} is a recording of this call, and its transcript would have that name. "
@@ -190,7 +185,7 @@ class OutputFolder:
 
     def _existing(self, base: Path, writer: Writer) -> list[Path]:
         if not self._options.name_language:
-            path = _path(base, writer)
+            path = transcript_path(base, writer)
             return [path] if os.path.isfile(path) else []  # noqa: PTH113 (a name may be too long)
         ending = re.compile(re.escape(base.name) + r"\.[a-z]{2,3}" + re.escape(writer.extension))
         return [path for path in base.parent.glob("*") if ending.fullmatch(path.name)]
@@ -211,79 +206,7 @@ class OutputFolder:
 
     def _can_write_others(self, failure: OSError) -> bool:
         try:
-            _test_write(self._folder)
+            check_writable(self._folder)
         except OSError:
             return False
         return failure.errno not in PERSISTENT_ERRORS
-
-
-def _bases(
-    folder: Path, writers: Sequence[Writer], recordings: Sequence[InputRecording]
-) -> dict[Path, Path]:
-    """Return each recording's output path without the format's extension.
-
-    That is the stem, or the full name if the stem collides with another output or an input.
-    """
-    bases = {
-        recording.relative_path: folder / recording.relative_path.with_suffix("")
-        for recording in recordings
-    }
-    inputs = _real_paths(recordings)
-    while True:
-        paths = {key: [_path(base, w) for w in writers] for key, base in bases.items()}
-        counts = Counter(path for some in paths.values() for path in some)
-        clashing = [
-            key
-            for key, some in paths.items()
-            if any(counts[path] > 1 or os.path.realpath(path) in inputs for path in some)
-        ]
-        promoted = [key for key in clashing if bases[key] != folder / key]
-        if not promoted:
-            break
-        bases |= {key: folder / key for key in promoted}
-    if len(bases) < len(recordings) or clashing:
-        raise UsageError(
-            f"Two recordings of the same name cannot both be written to {folder}, nor a transcript "
-            f"over its recording. Use two calls with two folders, or name the folder above them."
-        )
-    return bases
-
-
-def _real_paths(recordings: Sequence[InputRecording]) -> set[str]:
-    sources = [recording.source for recording in recordings if isinstance(recording.source, Path)]
-    return {os.path.realpath(path) for path in sources}
-
-
-def _path(base: Path, writer: Writer) -> Path:
-    return base.with_name(base.name + writer.extension)
-
-
-def _sentence(what: str, error: OSError) -> str:
-    advice = WRITE_ADVICE.get(error.errno or 0)
-    another = "or name another folder with -o" if advice else "Name another folder with -o"
-    return f"{what}: {error.strerror}. {', '.join(filter(None, (advice, another)))}."
-
-
-def _test_write(folder: Path) -> None:
-    with TemporaryFile(dir=folder, prefix=".voxgate-"):
-        pass
-
-
-def _replace(path: Path, content: bytes) -> bool:
-    """Write a file beside `path`, then rename it, so that nobody reads half a transcript.
-
-    Return whether there was one before.
-    """
-    replaces = path.exists()
-    beside = path.with_name(f".voxgate-{token_hex(8)}.part")
-    try:
-        with beside.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink()
-        raise
-    return replaces

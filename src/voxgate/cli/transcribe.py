@@ -1,23 +1,49 @@
 """`voxgate transcribe`: write the transcripts of recordings."""
 
-# ruff: noqa: PLC0415 (a command imports its modules when it runs)
+# ruff: noqa: PLC0415, TC001 (a command imports its modules when it runs; typer reads annotations)
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING
 
 import typer
 
-from voxgate.audio.channels import Channels, SoundChoice
+from voxgate.audio.channels import SoundChoice
 from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import has_terminal, print_error, print_message, printable
-from voxgate.transcript.formats import WRITERS
-from voxgate.transcript.values import Task
+from voxgate.cli.transcribe_options import (
+    BeamSizeOption,
+    ChannelsOption,
+    FiguresOption,
+    FormatOption,
+    FrequencyPenaltyOption,
+    KeyOption,
+    KeytermOption,
+    LanguageOption,
+    MaxTokensOption,
+    ModelOption,
+    NameLanguageOption,
+    OutputOption,
+    OverwriteOption,
+    PcmOption,
+    PresencePenaltyOption,
+    PromptOption,
+    RecordingsArgument,
+    RecursiveOption,
+    SeedOption,
+    ServerOption,
+    SkipExistingOption,
+    StopOption,
+    TaskOption,
+    TemperatureOption,
+    TopPOption,
+    TrackOption,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.cli.backend import TranscriptionBackend
@@ -27,172 +53,6 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
     from voxgate.transcript.formats import Writer
     from voxgate.transcript.values import Options
-
-
-def _listed(writer: Writer) -> str:
-    return f"{writer.name} ({writer.content})" if writer.content else writer.name
-
-
-RecordingsArgument: TypeAlias = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="FILE|FOLDER|URL|-",
-        help="Sound or video in any container; folders; addresses (https://...); '-' is standard "
-        "input.",
-    ),
-]
-ModelOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "-m",
-        "--model",
-        metavar="MODEL|FOLDER",
-        help="Which model; `voxgate models` lists them. Or the folder of a Voxtral checkpoint.",
-    ),
-]
-FormatOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-f",
-        "--format",
-        metavar="FORMAT",
-        help=f"{', '.join(map(_listed, WRITERS.values()))}, or all; several with commas.  "
-        "[default: txt]",
-    ),
-]
-OutputOption: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="DIR",
-        help="Write one file per recording and format into this folder. It is created if needed.",
-    ),
-]
-TrackOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NUMBER|LANGUAGE",
-        help="Which sound track of a film, e.g. 2 or de.  [default: its main one]",
-    ),
-]
-ChannelsOption: TypeAlias = Annotated[
-    Channels,
-    typer.Option(help="Mix the channels, or recognise each by itself: the parties of a call."),
-]
-SkipExistingOption: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--skip-existing",
-        help="Leave out recordings that have their transcripts in the folder already, with "
-        "--name-language in any language. A recording that was changed since is transcribed again.",
-    ),
-]
-OverwriteOption: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--overwrite",
-        help="Replace transcripts of earlier runs without a question. Only a terminal is asked; "
-        "elsewhere they are replaced, and named.",
-    ),
-]
-NameLanguageOption: TypeAlias = Annotated[
-    bool,
-    typer.Option("--name-language", help="Name the language in the files' names: film.en.srt."),
-]
-RecursiveOption: TypeAlias = Annotated[
-    bool,
-    typer.Option("--recursive/--no-recursive", help="Search the folders in folders, too."),
-]
-PcmOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ENCODING:RATE[:CHANNELS]",
-        help="The recordings are headerless PCM of this kind, e.g. s16le:16000:1.",
-    ),
-]
-ServerOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        envvar="VOXGATE_SERVER",
-        help="Transcribe on a Voxgate server, e.g. http://localhost:8000.",
-    ),
-]
-KeyOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="KEY",
-        envvar="VOXGATE_KEY",
-        help="Your key for the server. Rather set the variable: everybody on this machine can "
-        "see arguments (ps).",
-    ),
-]
-FiguresOption: TypeAlias = Annotated[
-    bool, typer.Option("--figures", help="Print the speed to standard error.")
-]
-LanguageOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LANGUAGE",
-        help="The language spoken, e.g. en, en-US or English; auto detects it.  [default: auto]",
-    ),
-]
-TemperatureOption: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        min=0, max=2, metavar="NUMBER", help="Randomness in choosing words; 0 takes the likeliest."
-    ),
-]
-TopPOption: TypeAlias = Annotated[
-    float,
-    typer.Option(min=0, max=1, metavar="NUMBER", help="Choose from this share of the likeliest."),
-]
-SeedOption: TypeAlias = Annotated[
-    int | None, typer.Option(metavar="NUMBER", help="Choose the same way each time.")
-]
-MaxTokensOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(min=1, metavar="NUMBER", help="End each transcript after so many tokens."),
-]
-StopOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(metavar="TEXT", help="End each transcript before this text; may be repeated."),
-]
-FrequencyPenaltyOption: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        min=-2, max=2, metavar="NUMBER", help="Penalise words by how often they occurred."
-    ),
-]
-PresencePenaltyOption: TypeAlias = Annotated[
-    float, typer.Option(min=-2, max=2, metavar="NUMBER", help="Penalise words that occurred.")
-]
-TaskOption: TypeAlias = Annotated[
-    Task, typer.Option(help="Write what is said, or translate it into English.")
-]
-PromptOption: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        metavar="TEXT", help="A text that could precede the recording, of its style and spelling."
-    ),
-]
-KeytermOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="WORDS",
-        help="A word or phrase that is probably spoken; may be repeated. Commas do not divide it.",
-    ),
-]
-BeamSizeOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        max=10,
-        metavar="NUMBER",
-        help="Compare so many texts, with a Whisper; more is slower.  [default: 5]",
-    ),
-]
 
 
 def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)

@@ -1,0 +1,155 @@
+"""What `voxgate models` tells of a model: its facts in JSON, and how a table shows them."""
+
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from voxgate.errors import ChangedCheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from voxgate.models.capabilities import Capabilities
+    from voxgate.models.store.record import ModelRecord
+    from voxgate.models.store.registry import Registry
+
+MODEL_HEADINGS = (
+    *("model", "languages", "times", "longest window", "licence", "state"),
+    *("revision", "size"),
+)
+
+
+def built_in_facts() -> list[dict[str, Any]]:
+    """Return the fields of each model that comes in packages."""
+    from voxgate.models.catalogue import BUILT_IN_MODELS, why_not_installed
+
+    return [
+        {
+            "name": spec.name,
+            "summary": spec.summary,
+            "languages": list(spec.capabilities.languages),
+            **_capability_facts(spec.capabilities),
+            "licence": spec.licence,
+            "installed": (absent := why_not_installed(spec)) is None,
+            "missing": absent,
+        }
+        for spec in BUILT_IN_MODELS.values()
+    ]
+
+
+def model_facts(registry: Registry, record: ModelRecord) -> dict[str, Any]:
+    """Return the fields of a built-in model, and those that only an installed model has."""
+    from voxgate.models.catalogue import VOXTRAL_CAPABILITIES, WHISPER_CAPABILITIES
+    from voxgate.models.store.names import FAMILIES
+
+    is_whisper = record.layout == "ctranslate2"
+    capabilities = WHISPER_CAPABILITIES if is_whisper else VOXTRAL_CAPABILITIES
+    official = record.name in {family.repository for family in FAMILIES}
+    try:
+        registry.check_unchanged(record)
+        problem = None
+        capabilities = _capabilities(record)
+    except ChangedCheckpointError as error:
+        problem = error.sentence
+    licence = "MIT" if is_whisper else "Apache-2.0"
+    return {
+        "name": record.name,
+        "summary": f"A {'Whisper' if is_whisper else 'Voxtral'} checkpoint, {record.family}.",
+        "languages": list(capabilities.languages),
+        **_capability_facts(capabilities),
+        "licence": licence if official else "not stated",
+        "installed": problem is None,
+        "missing": problem,
+        "state": "installed" if problem is None else "changed",
+        **record.facts(),
+        "memory_bytes": record.memory_bytes,
+        "profiles": {} if problem else _bytes_by_profile(record),
+    }
+
+
+def table_row(model: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells of `MODEL_HEADINGS` for a model's facts."""
+    from voxgate.hardware.memory import format_bytes
+
+    return (
+        model["name"],
+        _languages(model["languages"]),
+        model["times"],
+        f"{model['window_s']:g} s",
+        model["licence"],
+        model["missing"] or "installed",
+        model.get("revision", ""),
+        format_bytes(model["bytes"]) if "bytes" in model else "",
+    )
+
+
+def model_lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the names and values that are shown of one installed model."""
+    from voxgate.hardware.memory import format_bytes
+
+    weights = (f"{format_bytes(n)} {name}" for name, n in facts["profiles"].items())
+    return [
+        ("name", record.name),
+        ("also called", ", ".join(facts["also_called"])),
+        ("revision", record.revision),
+        ("came by", record.source),
+        ("installed at", _local_time(record.installed_at)),
+        ("folder", str(record.folder)),
+        ("layout", record.layout),
+        ("family", record.family),
+        ("languages", ", ".join(facts["languages"])),
+        ("size", format_bytes(record.nbytes)),
+        ("weights", f"{', '.join(weights)}, in memory"),
+        ("state", facts["missing"] or "installed"),
+        *(
+            (each.name, f"{format_bytes(each.nbytes)}, SHA-256 {each.sha256}")
+            for each in record.files
+        ),
+    ]
+
+
+def _capability_facts(capabilities: Capabilities) -> dict[str, Any]:
+    return {
+        "times": capabilities.times,
+        "window_s": capabilities.window_s,
+        "detects_language": capabilities.detects_language,
+        "translates": capabilities.translates,
+        "vocabulary": capabilities.vocabulary,
+        "speakers": capabilities.speakers,
+        "streaming": capabilities.streaming,
+    }
+
+
+def _capabilities(record: ModelRecord) -> Capabilities:
+    from voxgate.models.catalogue import checkpoint_spec
+    from voxgate.models.checkpoint import open_checkpoint
+
+    return checkpoint_spec(open_checkpoint(record.folder, record.layout), record.name).capabilities
+
+
+def _bytes_by_profile(record: ModelRecord) -> dict[str, int]:
+    """Return the bytes of memory that the weights take in each profile."""
+    from voxgate.models.checkpoint import open_checkpoint
+    from voxgate.whisper.directory import WhisperDirectory
+    from voxgate.whisper.footprint import weight_bytes as whisper_bytes
+
+    folder = open_checkpoint(record.folder, record.layout)
+    if isinstance(folder, WhisperDirectory):
+        return {"int8": whisper_bytes(folder)}
+    from voxgate.voxtral.quantization.profiles import PROFILES, weight_bytes
+
+    return {profile: weight_bytes(folder, profile) for profile in PROFILES}
+
+
+def _languages(codes: Sequence[str]) -> str:
+    from voxgate.models.capabilities import MOST_LISTED
+
+    return ", ".join(codes) if len(codes) <= MOST_LISTED else f"{len(codes)} languages"
+
+
+def _local_time(utc: str) -> str:
+    """Return a time in ISO 8601 as a clock here shows it."""
+    return f"{datetime.fromisoformat(utc).astimezone():%Y-%m-%d %H:%M %Z}"
