@@ -1,4 +1,11 @@
-from voxgate.cli.progress import SpeedSummary, TranscriptionSpeed, format_clock
+from voxgate.cli.progress import (
+    BAR_WIDTH,
+    NAME_WIDTH,
+    SpeedSummary,
+    TranscriptionSpeed,
+    format_clock,
+)
+from voxgate.client.request import UploadProgress
 from voxgate.pipeline.job import JobPhase, JobProgress
 
 
@@ -67,7 +74,41 @@ def test_before_there_is_a_speed_the_phase_and_its_time_are_shown() -> None:
     for phase in phases:
         speed.update(JobProgress(0.0, 60.0, phase))
         said.append(speed.line())
-    assert said == ["decoding 0:00", "loading the model 0:00", "recognising 0:00"]
+    assert said == [
+        "decoding 0:00, 1:00 of sound",
+        "loading the model 0:00, 1:00 of sound",
+        "recognising 0:00, 1:00 of sound",
+    ]
+
+
+def test_with_a_server_the_bytes_are_shown_then_how_long_it_works() -> None:
+    clock = Clock()
+    speed = TranscriptionSpeed("waiting for the server", clock)
+    speed.update(UploadProgress(0, 3 * 2**20))
+    assert speed.line() == "sending 0 B of 3.0 MiB"
+    speed.update(UploadProgress(2**20, 3 * 2**20))
+    assert speed.line() == "sending 1.0 MiB of 3.0 MiB"
+    clock.now = 5.0
+    speed.update(UploadProgress(3 * 2**20, 3 * 2**20, "sent"))
+    clock.now = 47.0
+    assert speed.line() == "recognising 0:42"
+    speed.update(UploadProgress(0, 3 * 2**20))  # a busy server gets it again
+    assert speed.line() == "sending 0 B of 3.0 MiB"
+    speed.update(JobProgress(60.0, 60.0))
+    assert speed.line() == "recognising 0:00, 1:00 of sound"
+
+
+def test_the_longest_line_fits_a_terminal_of_80_columns() -> None:
+    clock = Clock()
+    speed = TranscriptionSpeed(clock=clock)
+    speed.update(JobProgress(0.0, 36_000.0, "loading"))
+    clock.now = 600.0
+    room = 80 - len("* ") - NAME_WIDTH - len(" ") - BAR_WIDTH - len(" ")
+    assert len(speed.line()) <= room
+    speed.update(JobProgress(0.0, 36_000.0))
+    clock.now = 1200.0
+    speed.update(JobProgress(6_000.0, 36_000.0))
+    assert len(speed.line()) <= room
 
 
 def test_loading_is_no_part_of_the_speed() -> None:

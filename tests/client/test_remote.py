@@ -16,9 +16,11 @@ from tests.client.wire import GOLDEN, Answer, Wire, chunked, error, failure, htt
 from tests.failures import raises
 from voxgate.audio.pcm import PcmDeclaration
 from voxgate.client.remote import MAX_RETRIES, RemoteSession
+from voxgate.client.request import UPLOAD_BLOCK_BYTES, UploadProgress
 from voxgate.client.transcript import parse_transcript
 from voxgate.client.transport import TransportLimits
 from voxgate.errors import ServerError, UnusableServerError, UsageError
+from voxgate.pipeline.job import JobProgress
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options, Transcript
 
@@ -131,12 +133,19 @@ async def test_memory_does_not_grow_with_the_recording(settings: Settings, tmp_p
         assert sent.digest() == original.digest()
 
 
-async def test_on_progress_is_called_at_the_end(settings: Settings, note: Path) -> None:
+async def test_progress_is_of_what_is_sent_and_of_the_end(settings: Settings, note: Path) -> None:
     reports: list[Any] = []
-    with wire(http(200, GOLDEN)) as server:
+    size = UPLOAD_BLOCK_BYTES + 1
+    note.write_bytes(bytes(size))
+    busy = failure(429, "Busy.", retry_after="0")
+    with wire(busy, http(200, GOLDEN)) as server:
         await transcribe(server.url, settings, note, on_progress=reports.append)
-    (report,) = reports
-    assert (report.done_s, report.total_s) == (2.5, 2.5)
+    attempt = [
+        UploadProgress(0, size),
+        UploadProgress(UPLOAD_BLOCK_BYTES, size),
+        UploadProgress(size, size, "sent"),
+    ]
+    assert reports == [*attempt, *attempt, JobProgress(2.5, 2.5)]
 
 
 async def test_a_recording_that_grows_is_sent_as_it_was(settings: Settings, note: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from voxgate.audio.channels import SoundChoice
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import AudioInput
+    from voxgate.client.request import UploadProgress
     from voxgate.models.default_model import DefaultModel
     from voxgate.pipeline.job import JobProgress
     from voxgate.settings import Settings
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 FIRST_NOTICE = "{model} is used; `voxgate models` lists others."
 NEXT_NOTICE = "{reason} {model} is used instead; -m names another."
 ONLY_MODEL_NOTICE = "{model} is used: the server has no other model."
+
+PHASES_OF_MISTAKES = {"decoding", "sending", "sent"}
+"""The phases of a recording in which a mistake in the call may still be found."""
 
 
 class Transcribe(Protocol):
@@ -38,7 +42,7 @@ class Transcribe(Protocol):
         name: str | None,
         pcm: PcmDeclaration | None,
         choice: SoundChoice,
-        on_progress: Callable[[JobProgress], None],
+        on_progress: Callable[[JobProgress | UploadProgress], None],
     ) -> Transcript:
         """Return the transcript of a recording. Raises `VoxgateError`."""
 
@@ -107,10 +111,13 @@ def _announcing(transcribe: Callable[..., Awaitable[Transcript]], notice: str) -
     notices = [notice] if notice else []
 
     async def announced(
-        source: AudioInput, *, on_progress: Callable[[JobProgress], None], **call: Any
+        source: AudioInput,
+        *,
+        on_progress: Callable[[JobProgress | UploadProgress], None],
+        **call: Any,
     ) -> Transcript:
-        def report(status: JobProgress) -> None:
-            if status.phase != "decoding" and notices:
+        def report(status: JobProgress | UploadProgress) -> None:
+            if status.phase not in PHASES_OF_MISTAKES and notices:
                 print_message(notices.pop())
             on_progress(status)
 

@@ -56,7 +56,7 @@ class BatchRun:
         self._outcomes["not begun"] = len(recordings)
         async with self._backend.open() as transcribe:
             for number, recording in enumerate(recordings, 1):
-                place = f"{number} of {len(recordings)} " if len(recordings) > 1 else ""
+                place = f"file {number} of {len(recordings)} " if len(recordings) > 1 else ""
                 self._outcomes["not begun"] -= 1
                 try:
                     async with opened_input(recording, self._settings, place) as opened:

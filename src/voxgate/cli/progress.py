@@ -14,11 +14,12 @@ from voxgate.cli.streams import has_terminal, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from voxgate.client.request import UploadProgress
     from voxgate.pipeline.job import JobProgress
 
 NAME_WIDTH, BAR_WIDTH = 24, 10  # with the line of a recording of hours in 80 columns
 
-PHASES = {"loading": "loading the model"}
+PHASES = {"loading": "loading the model", "sent": "recognising"}
 """How phases are written, where not by their names."""
 
 
@@ -33,15 +34,19 @@ class TranscriptionSpeed:
         self._phase, self._phase_began = phase, clock()
         self._first: tuple[float, float] | None = None  # seconds of sound, clock
         self._status: JobProgress | None = None
+        self._upload: UploadProgress | None = None  # while the recording is sent to a server
         self.sound_s = 0.0  # recognised since the model began
         self.wall_s = 0.0  # from when the model began to the last progress
 
-    def update(self, status: JobProgress) -> None:
+    def update(self, status: JobProgress | UploadProgress) -> None:
         """Record how much of the recording is done now."""
         now = self._clock()
-        self._status = status
         if status.phase != self._phase:
             self._phase, self._phase_began = status.phase, now
+        self._upload = status if status.phase == "sending" else None
+        if status.phase == "sending" or status.phase == "sent":  # noqa: PLR1714 (mypy narrows)
+            return
+        self._status = status
         if status.phase != "recognising":
             return
         if self._first is None:
@@ -60,12 +65,17 @@ class TranscriptionSpeed:
     def line(self) -> str:
         """Return the position, the speed and the remaining time, by the speed until now.
 
-        Before a speed is known, it is the phase and its time: a position would not move.
+        Before a speed is known, it is the phase and its time: a position would not move. While the
+        recording is sent to a server, it is how much of its file was sent.
         """
         speed, status = self.times_real_time, self._status
+        if self._upload is not None:
+            return f"sending {_of_all(self._upload)}"
         if status is None or speed is None:
             waited = format_clock(self._clock() - self._phase_began)
-            return f"{PHASES.get(self._phase, self._phase)} {waited}"
+            line = f"{PHASES.get(self._phase, self._phase)} {waited}"
+            total_s = status.total_s if status else None
+            return line if total_s is None else f"{line}, {format_clock(total_s)} of sound"
         position, total_s = format_clock(status.done_s), status.total_s
         if total_s is None or status.done_s > total_s:  # a header may state too little
             return f"{position}, {speed:.1f} x real time"
@@ -112,11 +122,17 @@ def format_clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def _of_all(upload: UploadProgress) -> str:
+    from voxgate.hardware.memory import format_bytes
+
+    return f"{format_bytes(upload.sent)} of {format_bytes(upload.total)}"
+
+
 @contextmanager
 def progress_line(
     name: str, speed: TranscriptionSpeed, place: str = ""
-) -> Iterator[Callable[[JobProgress], None]]:
-    """Yield the callback for every `JobProgress`, which draws a progress line on a terminal.
+) -> Iterator[Callable[[JobProgress | UploadProgress], None]]:
+    """Yield the callback for every progress, which draws a progress line on a terminal.
 
     `place` is that of the recording in the call, which stands before its name.
     """
@@ -149,8 +165,10 @@ def progress_line(
     ) as progress:
         task = progress.add_task(place + printable(Path(name).name or name), total=None)
 
-        def on_progress(status: JobProgress) -> None:
+        def on_progress(status: JobProgress | UploadProgress) -> None:
             speed.update(status)
+            if status.phase == "sending" or status.phase == "sent":  # noqa: PLR1714 (mypy narrows)
+                return
             # Without a total the bar moves back and forth, as it should before there is a speed.
             total_s = None if speed.times_real_time is None else status.total_s
             progress.update(task, completed=status.done_s, total=total_s)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import AudioInput
     from voxgate.client.reply import Reply
+    from voxgate.client.request import UploadProgress
     from voxgate.transcript.values import Transcript
 
 PATHS = {"transcribe": "audio/transcriptions", "translate": "audio/translations"}  # by task
@@ -78,22 +79,22 @@ class RemoteSession:
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
         choice: SoundChoice | None = None,
-        on_progress: Callable[[JobProgress], None] = lambda _: None,
+        on_progress: Callable[[JobProgress | UploadProgress], None] = lambda _: None,
     ) -> Transcript:
         """Send a path, bytes or an open binary file, and return its transcript.
 
         `name` is the recording's name in messages, `pcm` declares headerless sound, and `choice`
         names a sound track and splits channels: only Voxgate's servers know it.
-        `on_progress` is called only at the end, because a response in JSON does not report
-        progress. Raises `VoxgateError`: `ServerError` for every failure of the server or of the
-        connection to it.
+        `on_progress` is called while the recording is sent, and with all of it at the end: a
+        response in JSON does not report how far the server is. Raises `VoxgateError`:
+        `ServerError` for every failure of the server or of the connection to it.
         """
         self.check(pcm)
         opened = await asyncio.to_thread(open_upload, source, self.settings, name=name, pcm=pcm)
         with opened:
             options = options or Options()
             upload = TranscriptionUpload(
-                opened, _request_fields(model, options, choice or SoundChoice())
+                opened, _request_fields(model, options, choice or SoundChoice()), on_progress
             )
             reply = await self._request(PATHS[options.task], upload)
             transcript = parse_transcript(reply.body(), model=model)

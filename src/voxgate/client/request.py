@@ -7,15 +7,16 @@ import io
 import json
 import os
 from binascii import b2a_base64
+from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from voxgate.audio.pcm import PcmDeclaration
 from voxgate.audio.source import Source
 from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from voxgate.audio.source import AudioInput
     from voxgate.settings import Settings
@@ -27,16 +28,32 @@ PCM_FORMAT = PcmDeclaration("s16le", 16_000, 1)
 _END = b'"}}'
 
 
+@dataclass(frozen=True, slots=True)
+class UploadProgress:
+    """How much of a recording was given to the connection, in bytes of the recording."""
+
+    sent: int
+    total: int
+    phase: Literal["sending", "sent"] = "sending"  # "sent": the server has it, and works
+
+
 class TranscriptionUpload:
     """The body of the request. It can be iterated again for each repetition of the request.
 
     The recording comes last, so that a server can refuse the other fields before it reads it.
+    `on_progress` is called before each block, and when the whole body was sent.
     """
 
-    def __init__(self, source: Source, fields: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        fields: Mapping[str, object],
+        on_progress: Callable[[UploadProgress], None] = lambda _: None,
+    ) -> None:
         sound = {"format": audio_format(source.name, source.pcm), "data": ""}
         document = json.dumps({**fields, "input_audio": sound}).encode()
         self._source, self._head = source, document.removesuffix(_END)
+        self._on_progress = on_progress
         self.size = source.size or 0  # bytes of the recording
         self.length = len(document) + 4 * -(-self.size // 3)  # bytes of the whole body
         self.sent = 0  # bytes of the recording that have been sent
@@ -46,12 +63,14 @@ class TranscriptionUpload:
         self.sent, self.complete = 0, False
         yield self._head
         while self.sent < self.size:
+            self._on_progress(UploadProgress(self.sent, self.size))
             size = min(UPLOAD_BLOCK_BYTES, self.size - self.sent)
             block = await asyncio.to_thread(_read, self._source, self.sent, size)
             yield b2a_base64(block, newline=False)
             self.sent += size
         yield _END
         self.complete = True
+        self._on_progress(UploadProgress(self.size, self.size, "sent"))
 
 
 def audio_format(name: str, pcm: PcmDeclaration | None) -> str:
