@@ -119,6 +119,8 @@ async def test_a_signal_lets_jobs_end_and_leaves_nothing(
         family = descendants(server.process.pid)
         assert len(family) >= 2
         assert await server.end(number) == 0
+        line = "voxgate: stopping: 1 request may finish; press Ctrl-C again to end it now."
+        assert line in server.said
         assert CLIP_WORDS in (await work).json()["text"]
         await until(lambda: not any(map(alive, family)), "the end of every child")
         assert "Traceback" not in "\n".join(server.said)

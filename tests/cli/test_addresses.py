@@ -137,7 +137,7 @@ def test_ctrl_c_ends_the_fetch(cli: CliRunner, site: Web) -> None:
         wait_until(lambda: any("/endless" in head for head in site.heads))
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=DEADLINE_S)
-    assert (process.returncode, out, err) == (130, "", "voxgate: interrupted.\n")
+    assert (process.returncode, out, err) == (130, "", "voxgate: interrupted: stopping.\n")
     wait_until(lambda: "/endless" in site.left)
 
 

@@ -192,7 +192,7 @@ def test_ctrl_c_closes_the_connection(cli: CliRunner, note: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
         assert server.disconnected.wait(DEADLINE_S)
         out, err = process.communicate(timeout=DEADLINE_S)
-    assert (process.returncode, out, err) == (130, "", "voxgate: interrupted.\n")
+    assert (process.returncode, out, err) == (130, "", "voxgate: interrupted: stopping.\n")
 
 
 def test_a_terminal_shows_that_work_is_in_progress(cli: CliRunner, note: Path) -> None:

@@ -14,11 +14,13 @@ from tests.cli.command import (
     DEADLINE_S,
     MODEL,
     CliRunner,
+    clip,
     descendants,
     handles_signal,
     has_exited,
     runs_module,
     wait_until,
+    without_times,
     write_wav,
 )
 from tests.sounds import sample
@@ -41,9 +43,9 @@ def at_work(process: subprocess.Popen[str]) -> set[int]:
 @pytest.mark.parametrize(
     ("number", "code", "line"),
     [
-        (signal.SIGINT, 130, "voxgate: interrupted."),
-        (signal.SIGTERM, 143, "voxgate: terminated."),
-        (signal.SIGHUP, 129, "voxgate: the terminal has gone."),
+        (signal.SIGINT, 130, "voxgate: interrupted: stopping."),
+        (signal.SIGTERM, 143, "voxgate: terminated: stopping."),
+        (signal.SIGHUP, 129, "voxgate: the terminal has gone: stopping."),
     ],
 )
 def test_a_signal_ends_everything(
@@ -80,8 +82,21 @@ def test_an_impatient_second_ctrl_c_changes_nothing(cli: CliRunner, long: Path) 
         for _ in range(5):
             os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=DEADLINE_S)
-    assert (process.returncode, out, err) == (130, "", "voxgate: interrupted.\n")
+    assert (process.returncode, out, err) == (130, "", "voxgate: interrupted: stopping.\n")
     assert all(map(has_exited, below))
+
+
+def test_ctrl_c_tells_how_many_recordings_are_done_and_left(cli: CliRunner, long: Path) -> None:
+    write_wav(cli.folder / "a.wav", clip())
+    with cli.running("transcribe", *MODEL, "a.wav", long, "gone.wav", "-o", "out") as process:
+        wait_until((cli.folder / "out" / "a.txt").exists)
+        at_work(process)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=DEADLINE_S)
+    stopping, summary, advice = err.splitlines()
+    assert stopping == "voxgate: interrupted: stopping."
+    assert without_times(summary) == "voxgate: 3 recordings: 1 transcribed, 2 left."
+    assert "--skip-existing" in advice
 
 
 def test_kill_9_ends_every_process(cli: CliRunner, long: Path) -> None:
@@ -103,4 +118,4 @@ def test_ctrl_c_ends_a_wait_for_an_empty_pipe(cli: CliRunner) -> None:
         )
         process.terminate()
         _, err = process.communicate(timeout=DEADLINE_S)
-    assert (process.returncode, err) == (143, "voxgate: terminated.\n")
+    assert (process.returncode, err) == (143, "voxgate: terminated: stopping.\n")

@@ -53,6 +53,7 @@ class ApiServer:
         self._uvicorn: _UvicornServer | None = None
         self._jobs: Jobs | None = None
         self._draining: asyncio.Task[None] | None = None
+        self._on_stop: Callable[[int], None] = lambda _: None
 
     @property
     def url(self) -> str:
@@ -65,12 +66,15 @@ class ApiServer:
         *,
         ready: Callable[[], None] = lambda: None,
         first_key: Callable[[str], None] = lambda _: None,
+        on_stop: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Serve until a signal arrives or `stop` is called.
 
         Where there is no key yet, one is created and `first_key` is called with it. `ready` is
-        called when the server accepts requests. Raises `VoxgateError` where it cannot start.
+        called when the server accepts requests, and `on_stop` when the shutdown starts, with the
+        number of unfinished jobs. Raises `VoxgateError` where it cannot start.
         """
+        self._on_stop = on_stop
         try:
             async with Gateway.open(self._settings, self._session) as gateway:
                 await gateway.session.warm(*self._preload)
@@ -86,6 +90,7 @@ class ApiServer:
         if self._uvicorn is None or self._jobs is None:
             return  # not serving yet
         if self._draining is None:
+            self._on_stop(len(self._jobs.unfinished))
             self._draining = asyncio.create_task(self._drain(self._jobs, self._uvicorn))
         else:
             self._uvicorn.should_exit = self._uvicorn.force_exit = True

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
     from voxgate.transcript.values import Options, Transcript
 
-OUTCOMES = ("transcribed", "skipped", "failed", "not begun")
+OUTCOMES = ("transcribed", "skipped", "failed", "not begun", "left")
 """Of recordings, in the order of the summary."""
 
 
@@ -42,6 +42,7 @@ class BatchRun:
     ) -> None:
         self.speed = SpeedSummary()
         self._outcomes = Counter[str]()
+        self._total = 0
         self._failures: list[str] = []
         self._backend, self._options = backend, options
         self._pcm, self._choice, self._output = pcm, choice, output
@@ -53,7 +54,7 @@ class BatchRun:
         A bad recording does not stop the others, but an error that would recur for each of them
         does. Raises `VoxgateError` if the backend cannot be opened.
         """
-        self._outcomes["not begun"] = len(recordings)
+        self._outcomes["not begun"] = self._total = len(recordings)
         async with self._backend.open() as transcribe:
             for number, recording in enumerate(recordings, 1):
                 place = f"file {number} of {len(recordings)} " if len(recordings) > 1 else ""
@@ -67,6 +68,13 @@ class BatchRun:
                     if _would_recur(error):
                         break
         return not self._failures
+
+    def print_interrupted(self) -> None:
+        """Print the summary of a call of several recordings that a signal has ended."""
+        if self._total > 1:
+            del self._outcomes["not begun"]
+            self._outcomes["left"] = self._total - self._outcomes.total()
+            self.print_summary()
 
     def print_summary(self) -> None:
         """Print what became of the recordings, how much sound was transcribed, and in what time.

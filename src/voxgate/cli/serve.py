@@ -61,7 +61,16 @@ def serve_command(
     def first_key(secret: str) -> None:
         print_message(f"the first key, shown only now: {secret}")
 
-    asyncio.run(server.run(ready=ready, first_key=first_key))
+    asyncio.run(server.run(ready=ready, first_key=first_key, on_stop=print_stopping))
+
+
+def print_stopping(jobs: int) -> None:
+    """Say that a server stops, and what it waits for."""
+    if not jobs:
+        print_message("stopping.")
+        return
+    requests, them = ("request", "it") if jobs == 1 else ("requests", "them")
+    print_message(f"stopping: {jobs} {requests} may finish; press Ctrl-C again to end {them} now.")
 
 
 def log_to_standard_error() -> None:

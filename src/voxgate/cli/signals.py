@@ -17,14 +17,14 @@ import typer
 from voxgate.cli.streams import print_message
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
 T = TypeVar("T")
 
 MESSAGES = {
-    signal.SIGINT: "interrupted.",
-    signal.SIGTERM: "terminated.",
-    signal.SIGHUP: "the terminal has gone.",
+    signal.SIGINT: "interrupted",
+    signal.SIGTERM: "terminated",
+    signal.SIGHUP: "the terminal has gone",
 }
 
 
@@ -32,11 +32,13 @@ CLEANUP_S = 10.0
 """The limit of the cleanup: a child process that hangs is killed after five seconds."""
 
 
-def run_until_signal(coroutine: Coroutine[None, None, T]) -> T:
-    """Run a coroutine as `asyncio.run` does; on a signal cancel it, then exit.
+def run_until_signal(
+    coroutine: Coroutine[None, None, T], on_stopped: Callable[[], None] = lambda: None
+) -> T:
+    """Run a coroutine as `asyncio.run` does; on a signal say so, cancel it, then exit.
 
-    The cancelled coroutine closes what it has open. Signals that the caller ignores (nohup, a
-    shell's background job) stay ignored.
+    The cancelled coroutine closes what it has open, which may take seconds. `on_stopped` is called
+    then. Signals that the caller ignores (nohup, a shell's background job) stay ignored.
     """
     caught: list[signal.Signals] = []
     on_sigint = signal.getsignal(signal.SIGINT)
@@ -47,9 +49,10 @@ def run_until_signal(coroutine: Coroutine[None, None, T]) -> T:
         def on_signal(number: signal.Signals) -> None:
             if not caught and task is not None:  # a second one must not cancel the cleanup
                 caught.append(number)
+                print_message(f"{MESSAGES[number]}: stopping.")
                 task.cancel()
                 # Exit even if the cleanup hangs: children end when this process does.
-                loop.call_later(CLEANUP_S, _exit, number)
+                loop.call_later(CLEANUP_S, _exit, number, on_stopped)
 
         for number in MESSAGES:
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -62,7 +65,7 @@ def run_until_signal(coroutine: Coroutine[None, None, T]) -> T:
                 return runner.run(supervised())
             except BaseException:
                 if caught:
-                    _exit(caught[0])
+                    _exit(caught[0], on_stopped)
                 raise
     finally:
         signal.signal(signal.SIGINT, on_sigint)  # the loop has replaced it with Python's own
@@ -85,7 +88,7 @@ def unwind_on_signal(state: str) -> Iterator[None]:
                 signal.signal(number, on_signal)
         yield
     except _SignalError as caught:
-        print_message(f"{MESSAGES[caught.number]} {state}")
+        print_message(f"{MESSAGES[caught.number]}. {state}")
         raise typer.Exit(128 + caught.number) from None
     finally:
         for number, handler in before.items():
@@ -100,10 +103,10 @@ class _SignalError(BaseException):
         self.number = number
 
 
-def _exit(number: signal.Signals) -> None:
+def _exit(number: signal.Signals, on_stopped: Callable[[], None]) -> None:
     """Exit at once: a thread that waits for a pipe's writer would block the interpreter's exit.
 
     Nothing is buffered, and the coroutine has closed what it had open.
     """
-    print_message(MESSAGES[number])
+    on_stopped()
     os._exit(128 + number)

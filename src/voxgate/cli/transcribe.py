@@ -133,7 +133,13 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     for error in errors:
         print_error(error)
     batch = BatchRun(backend, options, declared, choice, destination, settings=settings)
-    complete = signals.run_until_signal(batch.run(found)) if found else True
+
+    def on_stopped() -> None:
+        batch.print_interrupted()
+        if output and len(found) > 1:
+            print_message("--skip-existing in the same call does those that are left.")
+
+    complete = signals.run_until_signal(batch.run(found), on_stopped) if found else True
     for sentence in unread:
         print_message(sentence)
     if len(found) > 1 or batch.skipped:

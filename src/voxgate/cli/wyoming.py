@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from voxgate.cli.serve import log_to_standard_error
+from voxgate.cli.serve import log_to_standard_error, print_stopping
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_message
 
@@ -62,7 +62,7 @@ def wyoming_command(
             if not is_loopback(server.host):
                 print_message("warning: Wyoming has no keys; everybody who reaches it may use it.")
 
-        await server.run(ready=ready)
+        await server.run(ready=ready, on_stop=print_stopping)
 
     asyncio.run(serve())
 

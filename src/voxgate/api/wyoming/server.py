@@ -56,10 +56,16 @@ class WyomingServer:
         """How many connections are open."""
         return len(self._connections)
 
-    async def run(self, *, ready: Callable[[], None] = lambda: None) -> None:
+    async def run(
+        self,
+        *,
+        ready: Callable[[], None] = lambda: None,
+        on_stop: Callable[[int], None] = lambda _: None,
+    ) -> None:
         """Serve until a signal arrives or `stop` is called. The model is loaded first.
 
-        `ready` is called when clients may connect. Raises `VoxgateError` where it cannot start.
+        `ready` is called when clients may connect, and `on_stop` when the shutdown starts, with the
+        number of unfinished jobs. Raises `VoxgateError` where it cannot start.
         """
         try:
             async with Gateway.open(self._settings, self._session) as gateway:
@@ -72,6 +78,7 @@ class WyomingServer:
                 ready()
                 with handle_signals(self.stop), open_files.failed_accepts_logged():
                     await self._stopped.wait()
+                    on_stop(len(gateway.jobs.unfinished))
                     listener.close()
                     await self._end(gateway)
         finally:
