@@ -14,6 +14,7 @@ import pytest
 
 from tests.client.wire import GOLDEN, Answer, Wire, chunked, error, failure, http, wire
 from tests.failures import raises
+from voxgate.audio.channels import SoundChoice
 from voxgate.audio.pcm import PcmDeclaration
 from voxgate.client.remote import MAX_RETRIES, RemoteSession
 from voxgate.client.request import UPLOAD_BLOCK_BYTES, UploadProgress
@@ -146,6 +147,16 @@ async def test_progress_is_of_what_is_sent_and_of_the_end(settings: Settings, no
         UploadProgress(size, size, "sent"),
     ]
     assert reports == [*attempt, *attempt, JobProgress(2.5, 2.5)]
+
+
+async def test_the_names_of_channels_are_those_of_the_caller(
+    settings: Settings, note: Path
+) -> None:
+    choice = SoundChoice(channels="split", channel_names=("Caller", "Agent"))
+    with wire(http(200, GOLDEN)) as server:
+        transcript = await transcribe(server.url, settings, note, choice=choice)
+        assert "channel_names" not in server.requests[0].json()
+    assert transcript.channel_names == ("Caller", "Agent")
 
 
 async def test_a_recording_that_grows_is_sent_as_it_was(settings: Settings, note: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from voxgate.errors import UsageError
 from voxgate.transcript.language import parse_language
+from voxgate.transcript.turns import check_names
 
 if TYPE_CHECKING:
     from voxgate.transcript.values import Options
@@ -26,6 +27,7 @@ class SoundChoice:
 
     track: str | None = None  # the number of a sound track, from 1, or its language
     channels: Channels = "mix"
+    channel_names: tuple[str, ...] = ()  # of split channels, in their order
 
     @property
     def split(self) -> bool:
@@ -53,5 +55,11 @@ class SoundChoice:
             raise UsageError(
                 f"'channels' is '{self.channels[:60]}', but must be one of: {', '.join(CHANNELS)}."
             )
+        if self.channel_names and not self.split:
+            raise UsageError(
+                "'channel_names' names the channels that are recognised one by one. Set 'channels' "
+                "to split, or leave the names out."
+            )
+        check_names(self.channel_names)
         if self.track is not None and not self.track.strip():
             raise UsageError("'track' is empty: name the number of a sound track, or its language.")

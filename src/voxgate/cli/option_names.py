@@ -7,7 +7,17 @@ import re
 OPTIONS = {
     name: f"--{name.replace('_', '-')}"
     for name in (
-        *("track", "channels", "language", "task", "prompt", "beam_size", "temperature", "top_p"),
+        *(
+            "track",
+            "channels",
+            "channel_names",
+            "language",
+            "task",
+            "prompt",
+            "beam_size",
+            "temperature",
+            "top_p",
+        ),
         *("seed", "max_tokens", "stop", "frequency_penalty", "presence_penalty"),
     )
 } | {"vocabulary": "--keyterm"}

@@ -14,6 +14,7 @@ from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import has_terminal, print_error, print_message, printable
 from voxgate.cli.transcribe_options import (
     BeamSizeOption,
+    ChannelNamesOption,
     ChannelsOption,
     FiguresOption,
     FormatOption,
@@ -79,6 +80,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     presence_penalty: PresencePenaltyOption = 0.0,
     track: TrackOption = None,
     channels: ChannelsOption = "mix",
+    channel_names: ChannelNamesOption = None,
     pcm: PcmOption = None,
     server: ServerOption = None,
     key: KeyOption = None,
@@ -118,9 +120,12 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
         beam_size=beam_size,
     )
     declared = PcmDeclaration.parse(pcm) if pcm is not None else None
-    choice = SoundChoice(track, channels)
+    names = () if channel_names is None else tuple(map(str.strip, channel_names.split(",")))
+    choice = SoundChoice(track, channels, names)
     choice.check(options)
     writers = find_writers(formats or ["txt"])
+    if names and not any(writer.shows_channels for writer in writers):
+        raise UsageError("json has the text alone, without --channel-names: choose another format.")
     times = any(writer.has_times for writer in writers)
     backend = _choose_backend(settings, options, model, declared, server, key, times=times)
     folder_options = FolderOptions(skip_existing, overwrite, name_language)

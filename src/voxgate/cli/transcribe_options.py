@@ -64,7 +64,19 @@ TrackOption: TypeAlias = Annotated[
 ]
 ChannelsOption: TypeAlias = Annotated[
     Channels,
-    typer.Option(help="Mix the channels, or recognise each by itself: the parties of a call."),
+    typer.Option(
+        help="Mix the channels, or recognise each by itself: the parties of a call. Then txt, srt "
+        "and vtt begin a line with a dash where another party speaks, tsv and verbose_json have "
+        "the number of the channel, and json has the text alone."
+    ),
+]
+ChannelNamesOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help="Name the parties of split channels, e.g. Caller,Agent, in place of dashes and "
+        "numbers.",
+    ),
 ]
 SkipExistingOption: TypeAlias = Annotated[
     bool,

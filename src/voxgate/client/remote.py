@@ -104,7 +104,8 @@ class RemoteSession:
             replace(notice, sentence=reply.redact_key(notice.sentence))
             for notice in transcript.notices
         ]
-        return replace(transcript, notices=tuple(notices))
+        names = choice.channel_names if choice else ()
+        return replace(transcript, notices=tuple(notices), channel_names=names)
 
     @staticmethod
     def check(pcm: PcmDeclaration | None) -> None:

@@ -155,7 +155,7 @@ class Session:
                 cover=cover,
                 whole=whole,
             )
-            transcript = await job.transcript()
+            transcript = replace(await job.transcript(), channel_names=choice.channel_names)
         if isinstance(aligner, Notice):
             return replace(transcript, notices=(*transcript.notices, aligner))
         return transcript

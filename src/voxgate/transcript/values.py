@@ -164,6 +164,7 @@ class Transcript:
     profile: str | None = None  # the format of its weights, if there is a choice
     task: Task = "transcribe"  # "translate": the text is English
     language_probability: float | None = None  # where the model detected the language
+    channel_names: tuple[str, ...] = ()  # of the first channels, as the caller named them
 
     @property
     def checkpoint(self) -> dict[str, str]:

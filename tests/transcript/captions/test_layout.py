@@ -10,8 +10,14 @@ from hypothesis import given
 
 from tests.transcript.strategies import patient, spoken, transcripts
 from voxgate.transcript.align import timed_words
-from voxgate.transcript.captions.layout import Caption, layout_captions
+from voxgate.transcript.captions.layout import (
+    CAPTION_LIMITS,
+    LINE_COLUMNS,
+    Caption,
+    layout_captions,
+)
 from voxgate.transcript.text import columns, one_line
+from voxgate.transcript.turns import LONGEST_NAME
 from voxgate.transcript.values import Segment, Transcript, Word
 
 
@@ -117,6 +123,25 @@ def test_a_dash_begins_the_caption_of_another_party() -> None:
     )
 
 
+def test_a_name_begins_the_caption_of_another_party_instead() -> None:
+    segments = (
+        Segment("Are you there?", 0, 1, channel=1),
+        Segment("Yes.", 1, 1.4, channel=2),
+        Segment("I am.", 1.5, 2, channel=2),
+        Segment("Who?", 2, 3, channel=3),
+    )
+    named = Transcript(segments, 10.0, "scripted", channel_names=("Caller", "Agent"))
+    assert lines(layout_captions(named)) == [
+        ("Caller: Are you there?",),
+        ("Agent: Yes. I am.",),
+        ("Channel 3: Who?",),
+    ]
+    alone = replace(named, segments=segments[1:3])  # which party it is, is worth saying
+    assert lines(layout_captions(alone)) == [("Agent: Yes. I am.",)]
+    mixed = replace(named, segments=(Segment("Hello.", 0, 1),))
+    assert lines(layout_captions(mixed)) == [("Hello.",)]
+
+
 def test_captions_of_parties_who_speak_at_once_are_shown_at_once() -> None:
     first = words("So.", "Well.", "Right.", "Now.", each=0.5, gap=0.6)
     second = words("I", "said", "no.", start=0.3, each=0.5, gap=0.1)
@@ -137,6 +162,19 @@ def test_a_line_with_a_dash_is_no_longer_than_others() -> None:
     cues = captions_of(Segment(text, 0, 20, channel=1), Segment("Yes.", 3, 4, channel=2))
     assert sum(cue.lines[0].startswith("- ") for cue in cues) == 3
     assert max(columns(line) for cue in cues for line in cue.lines) <= 42
+    longest = "N" * LONGEST_NAME
+    for language in ("en", "ja"):
+        named = Transcript(
+            (Segment(text, 0, 20, channel=1),),
+            20.0,
+            "scripted",
+            language=language,
+            channel_names=(longest,),
+        )
+        cues = layout_captions(named)
+        assert cues[0].lines[0].startswith(f"{longest}: ")
+        width = LINE_COLUMNS.get(language, CAPTION_LIMITS.line_columns)
+        assert max(columns(line) for cue in cues for line in cue.lines) <= width
 
 
 def test_a_short_caption_at_the_end_is_shown_earlier() -> None:

@@ -146,6 +146,22 @@ def test_a_table_of_split_channels_says_the_channel() -> None:
     )
 
 
+@pytest.mark.parametrize("name", [name for name, each in WRITERS.items() if each.shows_channels])
+def test_every_format_that_shows_channels_shows_their_names(name: str) -> None:
+    parties = (
+        Segment("Are you there?", 0, 1, channel=1),
+        Segment(" ", 1, 1.2, channel=2),
+        Segment("Yes.", 1.5, 2.4, channel=2),
+    )
+    written = find_writer(name).write(
+        Transcript(parties, 3.0, "scripted", channel_names=("Caller", "Agent"))
+    )
+    assert "Caller" in written
+    assert "Agent" in written
+    if name == "txt":
+        assert written == "Caller: Are you there?\nAgent: Yes.\n"
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

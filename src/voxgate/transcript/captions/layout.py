@@ -8,7 +8,8 @@ at pauses, else at commas, else so that their lengths are equal. They never over
 recording, and contain every word once and in order.
 
 Each channel that is recognised by itself has captions of its own. Only those of different channels
-may overlap: players show both. A dash begins the captions of another party than before.
+may overlap: players show both. A dash, or its name, begins the captions of another party than
+before.
 
 A line of a caption that is mostly written from right to left begins with a character of that
 direction. Else a player that takes the direction from the line's first letter would show its
@@ -29,7 +30,7 @@ from unicodedata import bidirectional
 from voxgate.transcript.captions.cuts import CaptionLimits, cut_captions
 from voxgate.transcript.captions.pieces import caption_pieces
 from voxgate.transcript.text import columns, ends_clause
-from voxgate.transcript.turns import TURN, turn_starts
+from voxgate.transcript.turns import mark_columns, turn_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,15 +60,18 @@ def layout_captions(transcript: Transcript) -> tuple[Caption, ...]:
     """Return the captions in the order of their starts; none for a transcript without words."""
     written = "en" if transcript.task == "translate" else transcript.language or ""
     width = LINE_COLUMNS.get(written, CAPTION_LIMITS.line_columns)
-    channels = dict.fromkeys(segment.channel for segment in transcript.segments)
-    if len(channels) > 1:
-        width -= len(TURN)
+    names = transcript.channel_names
+    channels = list(dict.fromkeys(segment.channel for segment in transcript.segments))
     captions = [
-        caption for channel in channels for caption in _channel_captions(transcript, channel, width)
+        caption
+        for channel in channels
+        for caption in _channel_captions(
+            transcript, channel, width - mark_columns(channel, channels, names)
+        )
     ]
     captions.sort(key=lambda caption: caption.start)
-    turns = turn_starts([caption.channel for caption in captions])
-    return tuple(_marked(caption, turn=turn) for caption, turn in zip(captions, turns, strict=True))
+    marks = turn_marks([caption.channel for caption in captions], names)
+    return tuple(_marked(caption, mark) for caption, mark in zip(captions, marks, strict=True))
 
 
 def _channel_captions(transcript: Transcript, channel: int | None, width: int) -> Iterator[Caption]:
@@ -82,10 +86,10 @@ def _channel_captions(transcript: Transcript, channel: int | None, width: int) -
         yield Caption(start, _end(cue[-1].end, start, limit), _lines(cue, width), channel)
 
 
-def _marked(caption: Caption, *, turn: bool) -> Caption:
-    """Return a caption with its marks: the dash of another party, and its lines' direction."""
+def _marked(caption: Caption, mark: str) -> Caption:
+    """Return a caption with the mark of its party, and with its lines' direction."""
     first, *others = caption.lines
-    lines = (TURN + first if turn else first, *others)
+    lines = (mark + first, *others)
     return replace(caption, lines=_directed(lines))
 
 

@@ -28,6 +28,7 @@ class Writer:
     media_type: str
     write: Callable[[Transcript], str]
     has_times: bool = True
+    shows_channels: bool = True
     content: str = ""  # for users, where the name does not say it
 
 
@@ -40,7 +41,13 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
             Writer("vtt", ".vtt", "text/vtt", vtt.write),
             Writer("tsv", ".tsv", "text/tab-separated-values", tsv.write),
             Writer(
-                "json", ".json", "application/json", json.write, has_times=False, content="the text"
+                "json",
+                ".json",
+                "application/json",
+                json.write,
+                has_times=False,
+                shows_channels=False,
+                content="the text",
             ),
             Writer(
                 "verbose_json",

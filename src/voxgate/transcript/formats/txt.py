@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voxgate.transcript.text import one_line
-from voxgate.transcript.turns import TURN, turn_starts
+from voxgate.transcript.turns import turn_marks
 
 if TYPE_CHECKING:
     from voxgate.transcript.values import Transcript
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 def write(transcript: Transcript) -> str:
     """Return one line for each segment; the empty string for a transcript without words.
 
-    Where another channel speaks, the line begins with a dash.
+    Where another channel speaks, the line begins with a dash, or with the channel's name.
     """
-    turns = turn_starts([segment.channel for segment in transcript.segments])
-    lines = [
-        (TURN if turn else "") + line
-        for segment, turn in zip(transcript.segments, turns, strict=True)
-        if (line := one_line(segment.text))
-    ]
-    return "".join(f"{line}\n" for line in lines)
+    spoken = [segment for segment in transcript.segments if one_line(segment.text)]
+    marks = turn_marks([segment.channel for segment in spoken], transcript.channel_names)
+    return "".join(
+        f"{mark}{one_line(segment.text)}\n" for segment, mark in zip(spoken, marks, strict=True)
+    )

@@ -2,8 +2,9 @@
 
 Voxgate's own fields are `time_source`, `confidence` and, for split channels, `channel` on segments
 and words, `doubtful` and `doubt` on segments, `language_probability`, `source_language`,
-`warnings`, and `voxgate`. Unknown fields are left out and never null: OpenAI's and OpenRouter's
-clients accept a missing field where they refuse null. Times are seconds, rounded to milliseconds.
+`warnings`, `channel_names`, and `voxgate`. Unknown fields are left out and never null: OpenAI's and
+OpenRouter's clients accept a missing field where they refuse null. Times are seconds, rounded to
+milliseconds.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def write(transcript: Transcript) -> str:
         body["words"] = [
             {"word": word.text, **_times(word), **_provenance(word)} for word in transcript.words
         ]
+    if transcript.channel_names:
+        body["channel_names"] = list(transcript.channel_names)
     return dumps({**body, **warnings(transcript.notices)})
 
 
