@@ -1,30 +1,38 @@
 """Options of other programs: taken, or refused with what to type."""
 
+import re
+
 import pytest
 
 from tests.cli.command import CLIP_WORDS, MODEL, CliRunner, write_wav
 from tests.failures import raises
 from tests.sounds import Pcm
+from voxgate.cli.peer_arguments import translate_options
 from voxgate.cli.peer_options import (
     PEER_OPTIONS,
+    WHISPER_CPP_OPTIONS,
     Always,
     Refused,
     Renamed,
+    Setting,
     Unneeded,
-    translate_options,
 )
 from voxgate.models.store.names import family_by_alias
+from voxgate.transcript.formats import WRITERS
+from voxgate.transcript.values import Segment, Transcript, Word
 
 warned: list[str] = []
+environ: dict[str, str] = {}
 
 
 @pytest.fixture(autouse=True)
 def _forget() -> None:
     warned.clear()
+    environ.clear()
 
 
 def translated(*arguments: str) -> list[str]:
-    return translate_options(["transcribe", "a.wav", *arguments], warned.append)[2:]
+    return translate_options(["transcribe", "a.wav", *arguments], warned.append, environ)[2:]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +51,9 @@ def translated(*arguments: str) -> list[str]:
         (("--condition_on_previous_text", "False"), []),
         (("--best_of", "5", "--patience", "1.0", "--suppress_tokens", "-1"), []),
         (("--clip_timestamps=0", "--compression_ratio_threshold", "2.4"), []),
+        (("--compute_type", "int8"), []),
+        (("-tr", "-l", "de", "-bs", "3"), ["--task=translate", "-l", "de", "--beam-size", "3"]),
+        (("-oout", "-f", "srt,vtt"), None),
         (("--task", "translate", "--language", "English"), None),
         (("--", "--fp16"), None),
     ],
@@ -84,7 +95,11 @@ def test_an_option_that_changes_no_text_is_taken_with_a_warning(
         ("--condition_on_previous_text", "True"),
         ("--length_penalty",),
         ("--threads", "2"),
-        ("--device", "cpu"),
+        ("--device", "cuda"),
+        ("--compute_type", "float16"),
+        ("-osrt",),
+        ("-of", "film"),
+        ("-f", "film.wav"),
     ],
 )
 def test_an_option_that_changes_something_is_never_left_out(typed: tuple[str, ...]) -> None:
@@ -92,11 +107,20 @@ def test_an_option_that_changes_something_is_never_left_out(typed: tuple[str, ..
         translated(*typed)
 
 
-@pytest.mark.parametrize("option", PEER_OPTIONS)
+ALL_OPTIONS = {**PEER_OPTIONS, **WHISPER_CPP_OPTIONS}
+
+
+@pytest.mark.parametrize("option", ALL_OPTIONS)
 def test_every_option_of_the_table_is_taken_or_answered_in_one_line(option: str) -> None:
-    match PEER_OPTIONS[option]:
+    match ALL_OPTIONS[option]:
         case Renamed(name):
             assert translated(option, "x") == [name, "x"]
+        case Setting(variable, values, _):
+            for value in values:
+                assert translated(option, value) == []
+                assert environ == {variable: value}
+            with raises("invalid_request", match=f"^Voxgate has no {option} 7.5. "):
+                translated(option, "7.5")
         case Always(value, otherwise):
             assert translated(option, value) == []
             other = {"true": "False", "false": "True"}.get(value, "7.5")
@@ -114,17 +138,60 @@ def test_every_option_of_the_table_is_taken_or_answered_in_one_line(option: str)
 
 def test_our_own_names_of_renamed_options_exist(empty_cli: CliRunner) -> None:
     page = empty_cli.run("transcribe", "--help").stdout
-    for peer in PEER_OPTIONS.values():
+    for peer in ALL_OPTIONS.values():
         if isinstance(peer, Renamed):
-            assert f"{peer.option} " in page
-    assert not any(f"{option} " in page for option in PEER_OPTIONS)
+            assert f"{peer.option.partition('=')[0]} " in page
+    assert not any(f" {option} " in page or f" {option}," in page for option in ALL_OPTIONS)
 
 
 def test_a_refusal_is_wrong_usage_in_one_line(empty_cli: CliRunner) -> None:
     done = empty_cli.run("transcribe", "a.wav", "--device", "cuda")
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2
-    assert line.startswith("voxgate: Voxgate has no --device. Set the device of Voxtral: VOXGATE_")
+    assert line.startswith("voxgate: Voxgate has no --device cuda. A Whisper computes on the CPU. ")
+
+
+def test_all_options_that_cannot_be_taken_are_named_at_once() -> None:
+    typed = ("--threads", "2", "--best_of", "1", "-osrt", "--patience", "2", "--fp16", "False")
+    with raises("invalid_request") as refusal:
+        translated(*typed)
+    assert refusal.value.sentence == (
+        "Voxgate has no --threads. Choose the cores: taskset -c 0-3 voxgate transcribe ... "
+        "Voxgate has no --best_of 1 and --patience 2. Leave them out: there is nothing to choose "
+        "here. Voxgate has no -osrt. Type -o NAME.srt, or -f srt for standard output."
+    )
+
+
+@pytest.mark.parametrize(
+    ("formats", "lacking"),
+    [
+        ((), "txt has"),
+        (("-f", "json"), "json has"),
+        (("--output_format=json,tsv",), "json and tsv have"),
+        (("-f", "json", "-f", "verbose_json"), ""),
+        (("-f", "all"), ""),
+        (("-f", "srt,vtt"), ""),
+    ],
+)
+def test_times_of_words_are_promised_by_no_format_that_has_none(
+    formats: tuple[str, ...], lacking: str
+) -> None:
+    translated("--word_timestamps", "True", *formats)
+    sentence = f"warning: --word_timestamps: {lacking} no times of words; -f verbose_json has them."
+    assert warned == ([sentence] if lacking else [])
+
+
+def test_every_format_that_has_words_writes_their_times() -> None:
+    words = (Word("Yes,", 0.125, 0.25), Word("now.", 3.5, 3.75))
+    transcript = Transcript((Segment("Yes, now.", 0.0, 8.0, words),), 8.0, "scripted")
+    for writer in WRITERS.values():
+        assert bool(re.search(r"\b0?3[.,]50*\b", writer.write(transcript))) == writer.has_words
+
+
+def test_formats_as_further_words_are_answered_with_what_to_type(empty_cli: CliRunner) -> None:
+    done = empty_cli.run("transcribe", "a.wav", "-f", "srt", "vtt", "tsv")
+    assert done.returncode == 2
+    assert "Type -f srt,vtt,tsv." in done.stderr
 
 
 def test_a_warning_is_one_line(cli: CliRunner, spoken: Pcm) -> None:

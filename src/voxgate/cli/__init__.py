@@ -19,7 +19,7 @@ from voxgate.cli.doctor import doctor_command
 from voxgate.cli.engine import engine_command
 from voxgate.cli.exit_codes import exit_on_error
 from voxgate.cli.group import CommandGroup
-from voxgate.cli.peer_options import translate_options
+from voxgate.cli.peer_arguments import translate_options
 from voxgate.cli.ps import ps_command, unload_command
 from voxgate.cli.serve import serve_command
 from voxgate.cli.transcribe import transcribe_command

@@ -1,4 +1,4 @@
-"""Options of openai-whisper, faster-whisper and whisper-ctranslate2 for `voxgate transcribe`.
+"""Options of openai-whisper, faster-whisper, whisper-ctranslate2 and whisper.cpp.
 
 People type what they know. An option that Voxgate has under another name is taken, and so is a
 value that says what Voxgate always does. One that can change no text is taken with a warning. Any
@@ -11,26 +11,24 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from voxgate.cli.streams import print_message
-from voxgate.errors import UsageError
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """An option that has another name here."""
+    """An option that has another name here; with a value in it, `--task=translate`, a flag."""
 
     option: str
 
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """An option of which one value is what always happens. `otherwise` is for the other ones."""
+    """An option of which some values are what always happens. `otherwise` is for the other ones."""
 
-    value: str  # "true", "false" or a number
+    value: str  # "true", "false", a number, or a word
     otherwise: str
+    also: tuple[str, ...] = ()  # further words
 
     @property
     def is_flag(self) -> bool:
@@ -41,7 +39,18 @@ class Always:
         """Return whether what was typed is the value."""
         if self.is_flag:
             return BOOLEANS.get(typed.lower()) == self.value
-        return bool(NUMBER.fullmatch(typed)) and float(typed) == float(self.value)
+        if NUMBER.fullmatch(self.value):
+            return bool(NUMBER.fullmatch(typed)) and float(typed) == float(self.value)
+        return typed in {self.value, *self.also}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """An option that is a setting here, for some values. `otherwise` is for the other ones."""
+
+    variable: str
+    values: tuple[str, ...]
+    otherwise: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ class Refused:
     instead: str
 
 
-PeerOption: TypeAlias = Renamed | Always | Unneeded | Refused
+PeerOption: TypeAlias = Renamed | Always | Setting | Unneeded | Refused
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 BOOLEANS = {
@@ -74,6 +83,10 @@ BOOLEANS = {
 _FIXED = Refused("Leave it out: there is nothing to choose here.")
 _DETECTOR = Refused("Leave it out: the detector of speech has no settings.")
 _LAYOUT = Refused("Leave it out: captions have at most two lines of readable length.")
+_CORES = Refused("Choose the cores: taskset -c 0-3 voxgate transcribe ...")
+_CLIP = Refused(
+    "Cut it out first: ffmpeg -ss START -to END -i FILE -f wav - | voxgate transcribe -"
+)
 _RETRIES = Refused(
     "Leave it out: a Whisper decodes a doubtful text again at rising temperatures, "
     "and marks what stays doubtful."
@@ -105,22 +118,26 @@ PEER_OPTIONS: Mapping[str, PeerOption] = {
     "--model_dir": Refused("Set the folder of models: VOXGATE_HOME=DIR voxgate transcribe ..."),
     "--local_files_only": Always("false", "Type voxgate --offline transcribe ..."),
     "--hf_token": Refused("Get the model first: voxgate models pull OWNER/NAME --token TOKEN."),
-    "--device": Refused(
-        "Set the device of Voxtral: VOXGATE_DEVICE=cuda voxgate transcribe ..., or cpu. "
-        "A Whisper computes on the CPU."
+    "--device": Setting(
+        "VOXGATE_DEVICE",
+        ("cpu", "auto"),
+        "A Whisper computes on the CPU. For a Voxtral type VOXGATE_DEVICE=cuda voxgate "
+        "transcribe ...",
     ),
-    "--device_index": Refused("Set the GPU: VOXGATE_DEVICE=cuda:0 voxgate transcribe ..."),
-    "--compute_type": Refused(
-        "Set the weights of Voxtral: VOXGATE_PROFILE=fast voxgate transcribe ..., or balanced or "
-        "exact. A Whisper computes with 8 bits."
+    "--device_index": Refused(
+        "A Whisper computes on the CPU. For a Voxtral type VOXGATE_DEVICE=cuda:0 voxgate "
+        "transcribe ..."
+    ),
+    "--compute_type": Always(
+        "int8",
+        "A Whisper computes with 8 bits. For a Voxtral type VOXGATE_PROFILE=fast voxgate "
+        "transcribe ..., or balanced or exact.",
+        ("int8_float32", "auto", "default"),
     ),
     "--fp16": Unneeded("the numbers are chosen for the device"),
-    "--threads": Refused("Choose the cores: taskset -c 0-3 voxgate transcribe ..."),
-    "--cpu_threads": Refused("Choose the cores: taskset -c 0-3 voxgate transcribe ..."),
-    "--clip_timestamps": Always(
-        "0",
-        "Cut it out first: ffmpeg -ss START -to END -i FILE -f wav - | voxgate transcribe -",
-    ),
+    "--threads": _CORES,
+    "--cpu_threads": _CORES,
+    "--clip_timestamps": Always("0", _CLIP.instead),
     "--batched": Unneeded("windows that wait are one batch"),
     "--batch_size": Unneeded("windows that wait are one batch", is_flag=False),
     "--repetition_penalty": Always("1", "Type --frequency-penalty NUMBER, with a Voxtral."),
@@ -151,53 +168,45 @@ PEER_OPTIONS: Mapping[str, PeerOption] = {
 }
 """By the option's name with underscores; with hyphens it is the same option."""
 
+_TXT = Refused("Type -o NAME.txt, or nothing for standard output.")
+_SRT = Refused("Type -o NAME.srt, or -f srt for standard output.")
+_VTT = Refused("Type -o NAME.vtt, or -f vtt for standard output.")
+_JSON = Refused("Type -f verbose_json -o NAME.json; without -o it goes to standard output.")
+_NAMED_FILE = Refused("Type -o NAME.srt: its ending is the format.")
+_TRANSLATE = Renamed("--task=translate")
 
-def translate_options(
-    arguments: Sequence[str], warn: Callable[[str], None] = print_message
-) -> list[str]:
-    """Return the arguments of `voxgate transcribe` with other programs' options as our own.
-
-    Arguments of other commands are returned as they are. `warn` gets a sentence for each option
-    that has no effect. Raises `UsageError` for an option that cannot be taken.
-    """
-    if "transcribe" not in arguments:
-        return list(arguments)
-    at = arguments.index("transcribe") + 1
-    return [*arguments[:at], *_translated(arguments[at:], warn)]
-
-
-def _translated(arguments: Sequence[str], warn: Callable[[str], None]) -> Iterator[str]:
-    rest = list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        if argument == "--":
-            yield from (argument, *rest)
-            return
-        typed, equals, value = argument.partition("=")
-        peer = PEER_OPTIONS.get("--" + typed[2:].replace("-", "_")) if typed[:2] == "--" else None
-        if isinstance(peer, Renamed):
-            yield f"{peer.option}{equals}{value}"
-        elif isinstance(peer, Refused):
-            raise _refusal(typed, peer.instead)
-        elif isinstance(peer, Always | Unneeded):
-            _drop(peer, typed, value if equals else _take_value(rest, peer.is_flag), warn)
-        else:
-            yield argument
-
-
-def _take_value(rest: list[str], is_flag: bool) -> str:
-    """Remove and return the value at the beginning; "true" for a flag without one."""
-    if is_flag and not (rest and rest[0].lower() in BOOLEANS):
-        return "true"
-    return rest.pop(0) if rest else ""
-
-
-def _drop(option: Always | Unneeded, typed: str, value: str, warn: Callable[[str], None]) -> None:
-    if isinstance(option, Unneeded):
-        warn(f"warning: {typed} has no effect: {option.reason}.")
-    elif not option.happens(value):
-        raise _refusal(f"{typed} {value}", option.otherwise)
-
-
-def _refusal(typed: str, instead: str) -> UsageError:
-    return UsageError(f"Voxgate has no {typed}. {instead}")
+WHISPER_CPP_OPTIONS: Mapping[str, PeerOption] = {
+    "-otxt": _TXT,
+    "--output-txt": _TXT,
+    "-osrt": _SRT,
+    "--output-srt": _SRT,
+    "-ovtt": _VTT,
+    "--output-vtt": _VTT,
+    "-oj": _JSON,
+    "-ojf": _JSON,
+    "--output-json": _JSON,
+    "--output-json-full": _JSON,
+    "-of": _NAMED_FILE,
+    "--output-file": _NAMED_FILE,
+    "-tr": _TRANSLATE,
+    "--translate": _TRANSLATE,
+    "-bs": Renamed("--beam-size"),
+    "-t": _CORES,
+    "-ot": _CLIP,
+    "--offset-t": _CLIP,
+    "-d": _CLIP,
+    "--duration": _CLIP,
+    "-ml": _LAYOUT,
+    "--max-len": _LAYOUT,
+    "-nt": Unneeded("txt has no times"),
+    "--no-timestamps": Unneeded("txt has no times"),
+    "-np": Unneeded("only the words go to standard output"),
+    "--no-prints": Unneeded("only the words go to standard output"),
+    "-pp": Unneeded("a terminal shows progress, a pipe does not"),
+    "-pc": Unneeded("the words have no colours"),
+    "-ng": Refused("Type --device cpu."),
+    "--no-gpu": Refused("Type --device cpu."),
+    "-di": Refused("Type --channels split, for parties who have a channel each."),
+    "--diarize": Refused("Type --channels split, for parties who have a channel each."),
+}
+"""By the names of whisper.cpp's `whisper-cli`, where they are no names of our own."""

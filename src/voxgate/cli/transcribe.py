@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415, TC001 (a command imports its modules when it runs; typer reads annotations)
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,8 @@ from voxgate.cli.transcribe_options import (
     TopPOption,
     TrackOption,
 )
+from voxgate.errors import UsageError
+from voxgate.transcript.formats import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,12 +100,12 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     from voxgate.cli.fetching import check_addresses
     from voxgate.cli.inputs import collect_inputs
     from voxgate.cli.output_folder import FolderOptions
-    from voxgate.errors import UsageError
     from voxgate.transcript.formats import find_writers
     from voxgate.transcript.values import Options
 
     # Every error in the call is raised before any work is done.
     settings = apply_settings()
+    _check_no_formats(recordings, formats or [])
     if server is None and _is_on_command_line(context, "key"):
         raise UsageError("--key is for a server: name it with --server, or leave out --key.")
     options = Options(
@@ -153,6 +156,16 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
         print_message(batch.speed.sentence())
     if errors or not complete:
         raise typer.Exit(FAILED)
+
+
+def _check_no_formats(recordings: Sequence[str], formats: Sequence[str]) -> None:
+    """Raise `UsageError` for a format where recordings stand, as after `-f srt vtt`."""
+    given = [name for name in recordings if name in {*WRITERS, "all"} and not os.path.lexists(name)]
+    if given:
+        raise UsageError(
+            f"'{given[0]}' is a format, and there is no file of that name. Type -f "
+            f"{','.join([*formats, *given])}."
+        )
 
 
 def _choose_backend(  # noqa: PLR0917 (one for each option)

@@ -132,6 +132,8 @@ FiguresOption: TypeAlias = Annotated[
 LanguageOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
+        "-l",
+        "--language",
         metavar="LANGUAGE",
         help="The language spoken, e.g. en, en-US or English; auto detects it.  [default: auto]",
     ),

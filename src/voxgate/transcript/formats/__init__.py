@@ -28,6 +28,7 @@ class Writer:
     media_type: str
     write: Callable[[Transcript], str]
     has_times: bool = True
+    has_words: bool = False  # or times that follow those of the words
     shows_channels: bool = True
     content: str = ""  # for users, where the name does not say it
 
@@ -37,8 +38,8 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         writer.name: writer
         for writer in (
             Writer("txt", ".txt", "text/plain", txt.write, has_times=False),
-            Writer("srt", ".srt", "application/x-subrip", srt.write),
-            Writer("vtt", ".vtt", "text/vtt", vtt.write),
+            Writer("srt", ".srt", "application/x-subrip", srt.write, has_words=True),
+            Writer("vtt", ".vtt", "text/vtt", vtt.write, has_words=True),
             Writer("tsv", ".tsv", "text/tab-separated-values", tsv.write),
             Writer(
                 "json",
@@ -54,6 +55,7 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
                 ".verbose.json",
                 "application/json",
                 verbose_json.write,
+                has_words=True,
                 content="with the times of segments and words",
             ),
         )
