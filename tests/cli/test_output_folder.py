@@ -276,4 +276,4 @@ def test_contradictions_are_refused() -> None:
     with raises("invalid_request", match="leave out one"):
         FolderOptions(skip_existing=True, overwrite=True)
     with raises("invalid_request", match="--name-language is for a folder"):
-        FolderOptions(name_language=True).check_folder(None)
+        FolderOptions(name_language=True).check_output(None)

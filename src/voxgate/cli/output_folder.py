@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate.cli.file_writing import check_writable, replace_file, writing_failure
+from voxgate.cli.output_file import names_file
 from voxgate.cli.output_names import choose_bases, real_paths, transcript_path
 from voxgate.cli.outputs import UnwritableError
 from voxgate.cli.source_log import SourceLog, hash_recording
@@ -50,11 +51,17 @@ class FolderOptions:
         if self.skip_existing and self.overwrite:
             raise UsageError("--skip-existing keeps what --overwrite replaces: leave out one.")
 
-    def check_folder(self, folder: Path | None) -> None:
-        """Raise `UsageError` for an option that has no effect without a folder."""
+    def check_output(self, output: str | None) -> None:
+        """Raise `UsageError` for an option that has no effect on what -o names, or without it."""
         for name in ("skip_existing", "overwrite", "name_language"):
-            if folder is None and getattr(self, name):
+            if output is None and getattr(self, name):
                 raise UsageError(f"--{name.replace('_', '-')} is for a folder: add -o DIR.")
+        for name in ("skip_existing", "name_language"):
+            if output is not None and names_file(output) and getattr(self, name):
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is for a folder, and {output} is a file: name a "
+                    f"folder with -o."
+                )
 
 
 class OutputFolder:

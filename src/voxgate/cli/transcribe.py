@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -47,7 +48,6 @@ from voxgate.transcript.formats import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.cli.backend import TranscriptionBackend
@@ -100,7 +100,6 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     from voxgate.cli.fetching import check_addresses
     from voxgate.cli.inputs import collect_inputs
     from voxgate.cli.output_folder import FolderOptions
-    from voxgate.transcript.formats import find_writers
     from voxgate.transcript.values import Options
 
     # Every error in the call is raised before any work is done.
@@ -126,13 +125,13 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     names = () if channel_names is None else tuple(map(str.strip, channel_names.split(",")))
     choice = SoundChoice(track, channels, names)
     choice.check(options)
-    writers = find_writers(formats or ["txt"])
+    writers = _choose_writers(formats or [], output)
     if names and not any(writer.shows_channels for writer in writers):
         raise UsageError("json has the text alone, without --channel-names: choose another format.")
     times = any(writer.has_times for writer in writers)
     backend = _choose_backend(settings, options, model, declared, server, key, times=times)
     folder_options = FolderOptions(skip_existing, overwrite, name_language)
-    folder_options.check_folder(output)
+    folder_options.check_output(output)
     headerless = declared is not None
     found, errors, unread = collect_inputs(recordings, headerless=headerless, recursive=recursive)
     check_addresses(found, settings)
@@ -168,6 +167,15 @@ def _check_no_formats(recordings: Sequence[str], formats: Sequence[str]) -> None
         )
 
 
+def _choose_writers(formats: Sequence[str], output: str | None) -> Sequence[Writer]:
+    from voxgate.cli.output_file import file_writers, names_file
+    from voxgate.transcript.formats import find_writers
+
+    if output is not None and names_file(output):
+        return file_writers(output, formats)
+    return find_writers(formats or ["txt"])
+
+
 def _choose_backend(  # noqa: PLR0917 (one for each option)
     settings: Settings,
     options: Options,
@@ -186,20 +194,28 @@ def _choose_backend(  # noqa: PLR0917 (one for each option)
 
 
 def _choose_output(
-    folder: Path | None,
+    named: str | None,
     writers: Sequence[Writer],
     recordings: Sequence[InputRecording],
     options: FolderOptions,
 ) -> Output:
+    from voxgate.cli.output_file import OutputFile, names_file
     from voxgate.cli.output_folder import OutputFolder
     from voxgate.cli.outputs import StandardOutput
 
-    if folder is None:
+    if named is None:
         return StandardOutput(writers, recordings)
     asks = not options.skip_existing and not options.overwrite and _can_ask()
-    output = OutputFolder(folder, writers, recordings, options, keeps_unasked=asks)
-    if asks and (transcripts := output.existing()):
-        _ask_to_replace(transcripts, folder)
+    output: OutputFile | OutputFolder
+    if names_file(named):
+        output = OutputFile(Path(named), writers[0], recordings, overwrite=options.overwrite)
+        question = f"{named} is there already. Replace it?"
+    else:
+        output = OutputFolder(Path(named), writers, recordings, options, keeps_unasked=asks)
+        there = len(output.existing()) if asks else 0
+        question = f"{named} has {there} of these transcripts already. Replace them?"
+    if asks and output.existing():
+        _ask_to_replace(question)
     return output
 
 
@@ -208,10 +224,11 @@ def _can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and has_terminal()
 
 
-def _ask_to_replace(transcripts: Sequence[Path], folder: Path) -> None:
-    found = f"{folder} has {len(transcripts)} of these transcripts already."
-    if not typer.confirm(f"voxgate: {printable(found)} Replace them?", err=True):
-        print_message("nothing was done. --skip-existing keeps them, -o names another folder.")
+def _ask_to_replace(question: str) -> None:
+    if not typer.confirm(f"voxgate: {printable(question)}", err=True):
+        print_message(
+            "nothing was done. -o names another file or folder; --skip-existing keeps a folder's."
+        )
         raise typer.Exit(FAILED)
 
 

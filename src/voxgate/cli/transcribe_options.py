@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -47,12 +46,13 @@ FormatOption: TypeAlias = Annotated[
     ),
 ]
 OutputOption: TypeAlias = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "-o",
         "--output",
-        metavar="DIR",
-        help="Write one file per recording and format into this folder. It is created if needed.",
+        metavar="DIR|FILE",
+        help="Write one file per recording and format into this folder. It is created if needed. "
+        "Or the file for one recording, whose ending is its format: film.srt.",
     ),
 ]
 TrackOption: TypeAlias = Annotated[
