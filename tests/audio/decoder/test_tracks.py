@@ -91,6 +91,28 @@ async def test_an_unknown_track_is_refused_with_those_there_are(
         await heard(film("x.mkv", ["eng", "ger"]), decoders, SoundChoice(track))
 
 
+@pytest.mark.parametrize("name", ["x.mkv", "x.mp4", "x.wav"])
+async def test_an_only_track_without_a_language_is_taken_for_any_and_said(
+    name: str, decoders: DecoderPool
+) -> None:
+    data = ffmpeg("-f", "lavfi", "-i", "sine=frequency=400:duration=1", name)
+    number, (notice,) = await heard(data, decoders, SoundChoice("German"))
+    assert (number, notice.code) == (1, "unlabelled_track")
+    assert "one sound track, which states no language" in notice.sentence
+    assert "'de'" in notice.sentence
+    for track in ("2", "comments"):
+        with raises("no_sound_track"):
+            await heard(data, decoders, SoundChoice(track))
+
+
+async def test_an_only_track_of_another_language_and_several_without_are_refused(
+    decoders: DecoderPool,
+) -> None:
+    for languages in (["eng"], ["und", "und"]):
+        with raises("no_sound_track", match="no track in 'de'"):
+            await heard(film("x.mkv", languages), decoders, SoundChoice("de"))
+
+
 def test_values_that_are_none_are_refused() -> None:
     with raises("invalid_request", match="'track' is empty"):
         SoundChoice(" ")

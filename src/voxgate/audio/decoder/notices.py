@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from voxgate.audio.decoder.tracks import describe_tracks
+from voxgate.audio.decoder.tracks import describe_tracks, is_unlabelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +106,14 @@ def part_notices(job: DecoderJob, part: DecodedPart) -> Iterator[tuple[str, str]
                 f"{name} has {len(container.tracks)} sound tracks: "
                 f"{describe_tracks(container.tracks)}. Number {number} was transcribed; `track` "
                 f"chooses another, by number or language."
+            ),
+        )
+    if job.track is not None and is_unlabelled(container.tracks, job.track):
+        yield (
+            "unlabelled_track",
+            (
+                f"{name} has one sound track, which states no language. It was transcribed as the "
+                f"one in '{job.track}'."
             ),
         )
 

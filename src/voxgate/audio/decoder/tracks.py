@@ -25,8 +25,9 @@ def choose_track(
     """Return the track that is asked for, of the one or more that can be decoded.
 
     `track` is a number from 1, or the language that a track states; of several tracks in it the one
-    flagged as default is taken. Without it: the one flagged as default, else the one in the
-    language of the speech, else the first. Raises `AudioError` (`no_sound_track`).
+    flagged as default is taken. An only track that states none is in any language. Without `track`:
+    the one flagged as default, else the one in the language of the speech, else the first. Raises
+    `AudioError` (`no_sound_track`).
     """
     defaults = [each for each in tracks if each.disposition & av.stream.Disposition.default]
     if track is None:
@@ -38,10 +39,19 @@ def choose_track(
         if 1 <= int(track) <= len(tracks):
             return tracks[int(track) - 1]
         raise _no_such_track(tracks, name, f"no track {track}")
-    found = [each for each in tracks if track_language(each) == _language(track)]
-    if not found:
+    if is_unlabelled(tracks, track):
+        return tracks[0]
+    wanted = _language(track)
+    found = [each for each in tracks if track_language(each) == wanted]
+    if not found or (wanted == UNKNOWN and track != UNKNOWN):
         raise _no_such_track(tracks, name, f"no track in '{track[:TITLE_CHARACTERS]}'")
     return (_among(found, defaults) or found)[0]
+
+
+def is_unlabelled(tracks: Sequence[AudioStream], track: str) -> bool:
+    """Return whether `track` is a language, and the only track states none."""
+    languages = [track_language(each) for each in tracks]
+    return not track.isdecimal() and _language(track) != UNKNOWN and languages == [UNKNOWN]
 
 
 def describe_tracks(tracks: Sequence[AudioStream]) -> str:
