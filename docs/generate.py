@@ -6,14 +6,13 @@ and the documentation of its field in `Settings`. `fields.md` is every field of 
 
 from __future__ import annotations
 
-import ast
-import inspect
 from pathlib import Path
 
 import typer
 
 from voxgate.api.dialects.fields import ASR_WEBSERVICE, FIELDS, WHISPER_CPP, Field
 from voxgate.cli import app
+from voxgate.cli.settings import setting_descriptions
 from voxgate.hardware.memory import format_bytes
 from voxgate.prices import NO_PRICES
 from voxgate.setting_names import ENVIRONMENT_PREFIX
@@ -83,7 +82,7 @@ def settings_page() -> str:
     rows = (
         f"| `{name}` | `{ENVIRONMENT_PREFIX}{name.upper()}` "
         f"| {_format_default(name, getattr(defaults, name))} | {text} |\n"
-        for name, text in _field_documentation(Settings).items()
+        for name, text in setting_descriptions().items()
     )
     return SETTINGS_HEAD + "".join(rows)
 
@@ -118,22 +117,6 @@ def _with_subcommands(context: typer.Context) -> list[typer.Context]:
 
 def _command_section(context: typer.Context) -> str:
     return f"\n## {context.command_path}\n\n```text\n{context.get_help()}\n```\n"
-
-
-def _field_documentation(settings: type) -> dict[str, str]:
-    """Return the string that follows each field in the source of a class."""
-    module = ast.parse(inspect.getsource(settings))
-    nodes = [node for each in module.body if isinstance(each, ast.ClassDef) for node in each.body]
-    texts: dict[str, str] = {}
-    field = None
-    for node in nodes:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            field = node.target.id
-        elif field and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            texts[field] = " ".join(str(node.value.value).split())
-        else:
-            field = None
-    return texts
 
 
 def _format_default(name: str, value: object) -> str:

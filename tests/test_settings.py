@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,7 @@ def test_an_empty_value_is_not_set(tmp_path: Path) -> None:
         ("VOXGATE_MAX_DURATION_S", "-1", "above zero"),
         ("VOXGATE_MAX_DURATION_S", "nan", "above zero"),
         ("VOXGATE_MAX_SOURCE_BYTES", "1.5", "a whole number"),
-        ("VOXGATE_XYZZY", "1", r"XYZZY in the environment is not a setting. docs/settings\.md "),
+        ("VOXGATE_XYZZY", "1", r"XYZZY in the environment is not a setting. `voxgate settings` "),
         ("VOXGATE_PORT", "8000", "`voxgate serve --port` chooses the port"),
         ("VOXGATE_HOST", "0.0.0.0", "`voxgate serve --host` chooses the address"),  # noqa: S104
         ("VOXGATE_DEVICE", "gpu", "must be auto, cpu, cuda or cuda:N"),
@@ -66,6 +67,33 @@ def test_an_invalid_value_is_reported_by_name(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         Settings.read({"VOXGATE_HOME": str(tmp_path), name: value})
+
+
+def test_each_fault_is_found_and_the_other_settings_are_used(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("max_duraton_s = 60\nmax_upload_s = 90\nauth = 'of'\n")
+    environ = {
+        "VOXGATE_HOME": str(tmp_path),
+        "VOXGATE_XYZZY": "1",
+        "VOXGATE_DRAIN_S": "soon",
+        "VOXGATE_OFFLINE": "1",
+    }
+    settings, faults = Settings.examine(environ)
+    assert settings == Settings(home=tmp_path, max_upload_s=90.0, offline=True)
+    named = [fault.sentence.split("'")[1] for fault in faults if "'" in fault.sentence]
+    assert named == ["max_duraton_s", "auth", "drain_s"]
+    assert any("VOXGATE_XYZZY" in fault.sentence for fault in faults)
+    assert len(faults) == 4
+
+
+@pytest.mark.parametrize("fault", ["profile = 'fast'\ndevice = 'cuda'\n", "profile = \n"])
+def test_settings_that_contradict_each_other_and_a_broken_file_are_faults(
+    tmp_path: Path, fault: str
+) -> None:
+    (tmp_path / "config.toml").write_text(fault)
+    settings, (found,) = Settings.examine({"VOXGATE_HOME": str(tmp_path)})
+    assert settings == Settings(home=tmp_path)
+    with pytest.raises(SettingsError, match=re.escape(found.sentence)):
+        Settings.read({"VOXGATE_HOME": str(tmp_path)})
 
 
 def test_what_kubernetes_says_of_a_service_beside_is_not_a_setting(tmp_path: Path) -> None:

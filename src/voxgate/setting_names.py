@@ -69,4 +69,4 @@ def _unknown(place: str, name: str, near: list[str]) -> SettingsError:
     if name in SERVE_OPTIONS:
         return SettingsError(f"{place} is not a setting: {SERVE_OPTIONS[name]}.")
     hint = f"Nearest: {', '.join(near)}. " if near else ""
-    return SettingsError(f"{place} is not a setting. {hint}docs/settings.md lists them all.")
+    return SettingsError(f"{place} is not a setting. {hint}`voxgate settings` lists them all.")

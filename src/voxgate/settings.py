@@ -182,9 +182,33 @@ class Settings:
 
         Raises `SettingsError`, which names the invalid setting or file.
         """
+        settings, faults = cls.examine(environ)
+        for fault in faults:
+            raise fault
+        return settings
+
+    @classmethod
+    def examine(
+        cls, environ: Mapping[str, str] = os.environ
+    ) -> tuple[Settings, list[SettingsError]]:
+        """Return the settings that can be used, and what is wrong with the others.
+
+        Raises `SettingsError` where there is no temporary folder and no setting names one.
+        """
         home = Path(environ.get(f"{ENVIRONMENT_PREFIX}HOME") or DEFAULT_HOME).expanduser()
-        given = _from_file(home / "config.toml") | _from_environment(environ)
-        return cls(**{name: _parse(name, *pair) for name, pair in given.items()})
+        faults: list[SettingsError] = []
+        parsed: dict[str, Any] = {}
+        given = _from_file(home / "config.toml", faults) | _from_environment(environ, faults)
+        for name, pair in given.items():
+            try:
+                parsed[name] = _parse(name, *pair)
+            except SettingsError as fault:
+                faults.append(fault)
+        try:
+            return cls(**parsed), faults
+        except SettingsError as fault:  # settings that contradict each other
+            folders = {name: parsed[name] for name in ("home", "spool_dir") if name in parsed}
+            return cls(**folders), [*faults, fault]
 
 
 _KINDS = {
@@ -208,29 +232,31 @@ _LISTS = {
 }
 
 
-def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
+def _from_file(path: Path, faults: list[SettingsError]) -> dict[str, tuple[Any, str]]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"The settings file {path} cannot be read: {error}.") from error
+        faults.append(SettingsError(f"The settings file {path} cannot be read: {error}."))
+        return {}
     given = {name: (value, str(path)) for name, value in table.items() if value != ""}
-    for name in given:
-        if name not in _KINDS:
-            raise unknown_name(name, str(path), _KINDS)
-    return given
+    faults += [unknown_name(name, str(path), _KINDS) for name in given if name not in _KINDS]
+    return {name: pair for name, pair in given.items() if name in _KINDS}
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+def _from_environment(
+    environ: Mapping[str, str], faults: list[SettingsError]
+) -> dict[str, tuple[Any, str]]:
     given: dict[str, tuple[Any, str]] = {}
     for variable, value in environ.items():
         if not value or is_foreign(variable, value):
             continue
         name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if name not in _KINDS:
-            raise unknown_variable(variable, _KINDS)
-        given[name] = (value, variable)
+        if name in _KINDS:
+            given[name] = (value, variable)
+        else:
+            faults.append(unknown_variable(variable, _KINDS))
     return given
 
 

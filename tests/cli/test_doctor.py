@@ -70,6 +70,22 @@ def test_a_spool_that_cannot_be_made_is_found_with_its_remedy(cli: CliRunner) ->
     assert found["network"]["found"] == "allowed: not offline"
 
 
+def test_faults_of_settings_are_found_beside_everything_else(cli: CliRunner) -> None:
+    (cli.folder / "home" / "config.toml").write_text("max_duraton_s = 60\n")
+    done = cli.run("doctor", "--json", VOXGATE_XYZZY="1", VOXGATE_DRAIN_S="soon")
+    found = [each for each in json.loads(done.stdout) if each["name"] == "settings"]
+    assert [each["state"] for each in found] == ["ok", "problem", "problem", "problem"]
+    for name, check in zip(("max_duraton_s", "VOXGATE_XYZZY", "drain_s"), found[1:], strict=True):
+        assert name in check["found"]
+    assert done.returncode == 1
+    assert checks(done.stdout)["engine"]["state"] == "ok"
+    listed = cli.run("settings", VOXGATE_XYZZY="1", VOXGATE_DRAIN_S="90")
+    assert listed.returncode == 2
+    assert "VOXGATE_DRAIN_S=90\n    How long running work may" in listed.stdout
+    assert "'max_duraton_s'" in listed.stderr
+    assert "VOXGATE_XYZZY in the environment is not a setting. `voxgate settings`" in listed.stderr
+
+
 def test_a_home_that_cannot_be_written_is_only_noted_where_a_model_is(cli: CliRunner) -> None:
     home = cli.folder / "home"
     home.chmod(0o500)

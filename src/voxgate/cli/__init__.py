@@ -22,6 +22,7 @@ from voxgate.cli.group import CommandGroup
 from voxgate.cli.peer_arguments import translate_options
 from voxgate.cli.ps import ps_command, unload_command
 from voxgate.cli.serve import serve_command
+from voxgate.cli.settings import settings_command
 from voxgate.cli.transcribe import transcribe_command
 from voxgate.cli.wyoming import wyoming_command
 
@@ -71,6 +72,7 @@ app.command("ps")(ps_command)
 app.command("unload")(unload_command)
 app.command("engine")(engine_command)
 app.add_typer(bench.bench_app)
+app.command("settings")(settings_command)
 app.command("doctor")(doctor_command)
 
 

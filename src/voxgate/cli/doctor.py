@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxgate.cli.exit_codes import FAILED
-from voxgate.cli.settings import apply_settings
+from voxgate.cli.settings import apply_usable_settings
 from voxgate.cli.streams import folded, write_output
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def doctor_command(
     from voxgate.cli.checks import static_checks
     from voxgate.cli.smoke_test import run_smoke_test
 
-    settings = apply_settings()
-    checks = [*static_checks(settings), *signals.run_until_signal(run_smoke_test(settings))]
+    settings, faults = apply_usable_settings()
+    checks = [*static_checks(settings, faults), *signals.run_until_signal(run_smoke_test(settings))]
     problems = sum(check.state == "problem" for check in checks)
     if as_json:
         write_output(

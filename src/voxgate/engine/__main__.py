@@ -70,7 +70,8 @@ def _model_spec(arguments: argparse.Namespace) -> ModelSpec:
     Raises as `find_model` and `install_model` do.
     """
     known = {"name": arguments.name, "revision": arguments.revision}
-    spec = install_model(find_model(arguments.model), Settings.read())
+    settings, _ = Settings.examine()  # whoever starts an engine has told of their faults
+    spec = install_model(find_model(arguments.model), settings)
     spec = replace(spec, **{name: value for name, value in known.items() if value})
     default = spec.profile if arguments.device == "cpu" else GPU_PROFILE
     return spec.with_placement(arguments.device, arguments.profile or default)

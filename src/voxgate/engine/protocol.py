@@ -169,7 +169,7 @@ def decode_options(text: str) -> Options:
     except _MALFORMED as error:
         raise UsageError(
             f"The options of this call are malformed: {error}. They are a JSON object in the "
-            f"header {OPTIONS_HEADER}, with the fields that docs/engine-protocol.md lists."
+            f"header {OPTIONS_HEADER}, with the fields of `Options`."
         ) from error
     present = {
         name: value for name, value in msgspec.structs.asdict(wire).items() if value is not None

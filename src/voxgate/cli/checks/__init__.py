@@ -10,14 +10,15 @@ from voxgate.cli.checks.software import check_engines, check_libraries, check_se
 from voxgate.cli.checks.storage import check_home, check_spool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from voxgate.cli.checks.check import Check
+    from voxgate.errors import SettingsError
     from voxgate.settings import Settings
 
 
-def static_checks(settings: Settings) -> Iterator[Check]:
-    """Yield all findings that need no engine or decoder."""
+def static_checks(settings: Settings, faults: Sequence[SettingsError] = ()) -> Iterator[Check]:
+    """Yield all findings that need no engine or decoder. `faults` are those of the settings."""
     yield from check_libraries()
     yield from check_machine()
     yield check_memory(settings)
@@ -26,4 +27,4 @@ def static_checks(settings: Settings) -> Iterator[Check]:
     yield from check_engines()  # before the GPU, which needs torch to be imported
     yield check_gpu(settings)
     yield from check_models(settings)
-    yield from check_settings(settings)
+    yield from check_settings(settings, faults)

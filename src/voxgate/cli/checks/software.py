@@ -116,8 +116,8 @@ def _check_torch() -> Check:
     return Check("torch", "ok", found)
 
 
-def check_settings(settings: Settings) -> Iterator[Check]:
-    """Yield the settings that differ from their defaults, and whether the network is allowed."""
+def check_settings(settings: Settings, faults: Sequence[SettingsError]) -> Iterator[Check]:
+    """Yield the settings that differ from their defaults, their faults, and the network's state."""
     try:
         default = Settings()
     except SettingsError:  # no temporary folder: the settings name the spool's
@@ -128,5 +128,7 @@ def check_settings(settings: Settings) -> Iterator[Check]:
         if getattr(settings, field.name) != getattr(default, field.name)
     ]
     yield Check("settings", "ok", ", ".join(changed) or "all defaults")
+    for fault in faults:  # with one of them every other command refuses to work
+        yield Check("settings", "problem", fault.sentence, "correct it, or remove it")
     offline = "offline: no network connections"
     yield Check("network", "ok", offline if settings.offline else "allowed: not offline")

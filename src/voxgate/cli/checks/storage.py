@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from typing import TYPE_CHECKING
 
 from voxgate.audio.spool import Spool
 from voxgate.cli.checks.check import Check
+from voxgate.cli.file_writing import check_writable
 from voxgate.errors import SpoolFullError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from voxgate.settings import Settings
 
 HOUR_BYTES = 3600 * 32_000  # of decoded sound
@@ -41,9 +43,18 @@ def check_home(settings: Settings) -> Check:
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
     free = f"{shutil.disk_usage(existing).free / 1e9:.1f} GB free"
-    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+    if _can_write(existing):
         status = "" if existing == settings.home else ", not created yet"
         return Check("home", "ok", f"{settings.home}, writable, {free}{status}")
     # A note: the settings file is read there, and transcription writes nothing there.
     mend = "VOXGATE_HOME=/a/folder/of/yours"
     return Check("home", "note", f"{settings.home} cannot be written to by this user", mend)
+
+
+def _can_write(folder: Path) -> bool:
+    """Try it: permissions do not tell, as in /proc and on file systems that are read-only."""
+    try:
+        check_writable(folder)
+    except OSError:
+        return False
+    return True

@@ -77,7 +77,7 @@ def cache_paths(directory: CheckpointDirectory, profile: Profile) -> list[CacheP
     key = _cache_key(directory, profile)
     beside = directory.path / f".voxgate-{profile}-{key[:12]}"
     origin = hashlib.sha256(str(directory.path).encode()).hexdigest()[:12]
-    home = Settings.read().home.expanduser() / "quantised" / f"{origin}-{profile}-{key[:12]}"
+    home = Settings.examine()[0].home.expanduser() / "quantised" / f"{origin}-{profile}-{key[:12]}"
     return [
         CachePath(beside / CACHE_FILE, key, f".voxgate-{profile}-*"),
         CachePath(home / CACHE_FILE, key, f"{origin}-{profile}-*"),
