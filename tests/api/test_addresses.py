@@ -139,7 +139,7 @@ async def test_a_failure_of_the_site_is_a_400(
         (by_url("https://example.org/" + "a" * 70_000), "longer than 64 KiB"),
         (by_url("https://e.org/", file_url="https://e.org/"), "2 recordings: 'input_audio.url', "),
         (recording(file_url="https://e.org/"), "2 recordings: 'input_audio.data', 'file_url'"),
-        ({"model": SCRIPTED, "file_url": 7}, "'file_url' should be a valid string"),
+        ({"model": SCRIPTED, "file_url": 7}, "'file_url' should be a text"),
         ({"model": SCRIPTED, "file_id": "a"}, "keeps no files"),
         ({"model": SCRIPTED}, "or with 'url', its address"),
     ],

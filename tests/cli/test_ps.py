@@ -17,6 +17,10 @@ from tests.api.serving import recording, served
 from tests.cli.command import clip
 from tests.processes import alive, until
 from tests.sounds import encode
+from voxgate.cli.ps import waits_for
+from voxgate.engine.protocol import Health
+from voxgate.models.running import EngineRecord
+from voxgate.providers.inspection import LoadedEngine
 
 if TYPE_CHECKING:
     from tests.cli.command import CliRunner
@@ -114,6 +118,27 @@ async def test_a_model_in_use_is_not_removed(cli: CliRunner) -> None:
         assert len(engine["revision"]) == 40
         assert (await asyncio.to_thread(cli.run, "unload", "digits")).returncode == 0
         assert (await asyncio.to_thread(cli.run, "models", "rm", "digits")).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("windows", "says"),
+    [
+        ((0, 0), ""),
+        ((1, 0), "waiting for 1 window of sound that a/b recognises, for at most 9 s."),
+        ((2, 3), "waiting for 5 windows of sound that a/b recognises, for at most 9 s."),
+        (None, "waiting for a/b, which is loading, for at most 9 s."),
+    ],
+)
+def test_what_unloading_waits_for(
+    windows: tuple[int, int] | None, says: str, tmp_path: Path
+) -> None:
+    record = EngineRecord(pid=1, model="a/b", socket=str(tmp_path / "socket"), started_at="")
+    health = windows and Health(
+        model="a/b", pid=1, state="", active=windows[0], queued=windows[1], taken=5
+    )
+    sentence = waits_for(LoadedEngine(record, health, None), 9.0)
+    assert sentence.startswith(says)
+    assert bool(sentence) is bool(says)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from voxgate.api.openapi.document import NO_KEY, document
 from voxgate.api.openapi.responses import json_of, responses
 from voxgate.api.request_log import RequestLog
 from voxgate.errors import UsageError
+from voxgate.validation import plain_reason
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -139,7 +140,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 (it is registered for this class)
     first = error.errors()[0]
     name = str(first["loc"][-1])[:100]
-    reason = str(first["msg"]).removeprefix("Input ")
+    reason = plain_reason(str(first["msg"]))
     return error_responses.error_response(
-        request, UsageError(f"'{name}' in the address: {reason}. Correct it.")
+        request, UsageError(f"'{name}' in the address {reason}. Correct it.")
     )

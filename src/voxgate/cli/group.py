@@ -1,10 +1,13 @@
-"""`CommandGroup`: a group of commands whose help cuts no sentence."""
+"""`CommandGroup`: a group of commands with plain words in its help and its errors."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from typer import BadParameter
 from typer.core import TyperGroup
+
+from voxgate.validation import plain_reason
 
 if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
@@ -14,6 +17,14 @@ UNCUT = 1000  # characters: longer than the first sentence of any command
 
 class CommandGroup(TyperGroup):
     """A group that lists its commands with whole sentences, on as many lines as they take."""
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run a command. What is wrong with an option is said in plain words."""
+        try:
+            return super().invoke(ctx)
+        except BadParameter as error:
+            error.message = plain_reason(error.message)
+            raise
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands."""

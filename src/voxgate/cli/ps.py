@@ -71,14 +71,33 @@ def unload_command(
     if not chosen:
         print_message("no model is in memory." if name is None else f"{name} is not in memory.")
         return
-    signals.run_until_signal(_unload(chosen))
+    signals.run_until_signal(_unload(chosen, settings))
 
 
-async def _unload(chosen: list[EngineRecord]) -> None:
+def waits_for(engine: LoadedEngine, patience_s: float) -> str:
+    """Return what the end of an engine waits for; empty for an idle one, which ends at once."""
+    if engine.state == "idle":
+        return ""
+    model, health = engine.record.model, engine.health
+    if health is None:
+        return f"waiting for {model}, which is {engine.state}, for at most {patience_s:g} s."
+    windows = health.active + health.queued
+    noun = "window" if windows == 1 else "windows"
+    return (
+        f"waiting for {windows} {noun} of sound that {model} recognises, for at most "
+        f"{patience_s:g} s. Ctrl-C ends the wait alone: it is unloaded when they are done."
+    )
+
+
+async def _unload(chosen: list[EngineRecord], settings: Settings) -> None:
     from voxgate.engine.serve import ENGINE_GRACE_S, LAST_STEP_S
-    from voxgate.providers.inspection import unload_engine
+    from voxgate.providers.inspection import inspect_engines, unload_engine
 
     patience_s = ENGINE_GRACE_S + LAST_STEP_S + 1
+    pids = {engine.pid for engine in chosen}
+    for loaded in await inspect_engines(settings):
+        if loaded.record.pid in pids and (sentence := waits_for(loaded, patience_s)):
+            print_message(sentence)
     await asyncio.gather(*(unload_engine(engine, patience_s) for engine in chosen))
     for engine in chosen:
         print_message(f"unloaded {engine.model} (process {engine.pid}).")

@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from pathlib import Path  # noqa: TC003 (typer reads the annotations)
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 
     from voxgate.models.store.progress import StoreProgress
     from voxgate.models.store.record import ModelRecord
-
-DEFAULT_HUB = "https://huggingface.co"  # unless HF_ENDPOINT names another
 
 
 def pull_command(
@@ -53,13 +49,12 @@ def pull_command(
     commit. An interrupted pull is resumed by the next call.
     """
     from voxgate.models.store import pull as pulling
+    from voxgate.models.store.hub import hub_host
     from voxgate.models.store.registry import Registry
     from voxgate.offline import is_local, offline_error
 
     settings = apply_settings()
-    if settings.offline and not is_local(
-        urlsplit(os.environ.get("HF_ENDPOINT") or DEFAULT_HUB).hostname
-    ):
+    if settings.offline and not is_local(hub_host()):
         raise offline_error(
             f"This would fetch {repository} from the hub",
             "`voxgate models export` on a machine with a network and `voxgate models import FILE` "

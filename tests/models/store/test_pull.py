@@ -332,7 +332,11 @@ def ask(hub: Hub, what: str) -> tuple[str, str | None]:
         ("too many requests", "hub_failed", r"\(429\). Pull acme/tiny-voxtral again in 0 s"),
         ("a name of git's", "repository_not_found", "is not the name of a repository"),
         ("a broken hub", "hub_failed", "answered 502"),
-        ("no hub", "hub_failed", "connection to the hub failed"),
+        (
+            "no hub",
+            "hub_failed",
+            r"no connection to the hub at 127\.0\.0\.1 \(.*`voxgate models import FILE` here",
+        ),
     ],
 )
 def test_each_error_of_the_hub_has_its_sentence(

@@ -16,6 +16,7 @@ from voxgate.audio.channels import Channels  # noqa: TC001 (pydantic evaluates i
 from voxgate.errors import UsageError
 from voxgate.remote.recording_url import MAX_URL_CHARACTERS
 from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it)
+from voxgate.validation import plain_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -183,5 +184,4 @@ def _sentence(path: list[str], error: Any) -> str:
     name = ".".join(path)[:200]
     if error["type"] == "missing":
         return f"The request has no '{name}'. Add it; /docs shows what a request holds."
-    reason = str(error["msg"]).removeprefix("Input ").removeprefix("Value error, ")
-    return f"'{name}' {reason[:1].lower()}{reason[1:]}. Correct it, or leave it out."
+    return f"'{name}' {plain_reason(str(error['msg']))}. Correct it, or leave it out."

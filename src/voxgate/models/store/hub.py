@@ -14,6 +14,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from voxgate._version import __version__
 from voxgate.errors import EngineStartError, HubError, VoxgateError, WrongContentError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
+DEFAULT_HUB = "https://huggingface.co"  # unless HF_ENDPOINT names another
 HUB_TIMEOUT_S = 30.0  # for the list of a repository's files
 COMMIT_PATTERN = re.compile(r"[0-9a-f]{40}")
 CLIENT_ENVIRONMENT = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
@@ -203,6 +205,14 @@ def hub_errors(repository: str, revision: str | None, *, with_token: bool) -> It
             "HF_HUB_OFFLINE is set, so nothing can be pulled. Unset it, or bring the model in a "
             "file: `voxgate models export` where it is, `voxgate models import` here."
         ) from error
+    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+        raise HubError(
+            f"There is no connection to the hub at {hub_host()} ({_reason(error)}): this machine "
+            f"has no network, or nothing answers there. Pull {repository} again when there is one: "
+            f"what was fetched is kept. Without a network, `voxgate models export` on another "
+            f"machine and `voxgate models import FILE` here bring it in a file, and `voxgate "
+            f"models add DIR` takes a checkpoint's folder."
+        ) from error
     except httpx2.HTTPError as error:
         raise HubError(
             f"The connection to the hub failed ({_reason(error)}). Pull {repository} again: what "
@@ -287,5 +297,10 @@ def _access_error(repository: str, *, with_token: bool) -> HubError:
     )
 
 
+def hub_host() -> str:
+    """Return the host of the hub: that of HF_ENDPOINT, else the official one's."""
+    return urlsplit(os.environ.get("HF_ENDPOINT") or DEFAULT_HUB).hostname or DEFAULT_HUB
+
+
 def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
