@@ -43,8 +43,9 @@ def test_an_empty_value_is_not_set(tmp_path: Path) -> None:
         ("VOXGATE_MAX_DURATION_S", "nan", "above zero"),
         ("VOXGATE_MAX_SOURCE_BYTES", "1.5", "a whole number"),
         ("VOXGATE_XYZZY", "1", r"XYZZY in the environment is not a setting. `voxgate settings` "),
-        ("VOXGATE_PORT", "8000", "`voxgate serve --port` chooses the port"),
-        ("VOXGATE_HOST", "0.0.0.0", "`voxgate serve --host` chooses the address"),  # noqa: S104
+        ("VOXGATE_PORT", "80000", "a port from 0 to 65535"),
+        ("VOXGATE_PORT", "http", "a port from 0 to 65535"),
+        ("VOXGATE_PORT", "-1", "a port from 0 to 65535"),
         ("VOXGATE_DEVICE", "gpu", "must be auto, cpu, cuda or cuda:N"),
         ("VOXGATE_DEVICE", "cuda:", "must be auto, cpu, cuda or cuda:N"),
         ("VOXGATE_CORS_ORIGINS", "example.org", "without a path or a slash at the end"),
@@ -67,6 +68,13 @@ def test_an_invalid_value_is_reported_by_name(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         Settings.read({"VOXGATE_HOME": str(tmp_path), name: value})
+
+
+def test_the_address_of_the_server_is_a_setting(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("host = 'localhost'\nport = 0\n")
+    settings = Settings.read({"VOXGATE_HOME": str(tmp_path), "VOXGATE_PORT": "8080"})
+    assert (settings.host, settings.port) == ("localhost", 8080)
+    assert Settings.read({"VOXGATE_HOME": str(tmp_path)}).port == 0
 
 
 def test_each_fault_is_found_and_the_other_settings_are_used(tmp_path: Path) -> None:

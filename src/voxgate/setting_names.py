@@ -24,12 +24,6 @@ FOREIGN_VARIABLES = {
 }
 """Voxgate's environment variables that are not settings."""
 
-SERVE_OPTIONS = {
-    "host": "`voxgate serve --host` chooses the address to listen on",
-    "port": "`voxgate serve --port` chooses the port",
-}
-"""What is chosen for each server when it starts, by the name that a setting would have."""
-
 _SERVICE_VARIABLE = re.compile(
     r"VOXGATE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
@@ -53,20 +47,18 @@ def unknown_variable(variable: str, known: Iterable[str]) -> SettingsError:
     """Return the error for an environment variable that is not a setting."""
     name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
     near = [ENVIRONMENT_PREFIX + each.upper() for each in _nearest(name, known)]
-    return _unknown(f"{variable} in the environment", name, near)
+    return _unknown(f"{variable} in the environment", near)
 
 
 def unknown_name(name: str, path: str, known: Iterable[str]) -> SettingsError:
     """Return the error for a name in the settings file that is not a setting."""
-    return _unknown(f"'{name}' in {path}", name, [f"'{each}'" for each in _nearest(name, known)])
+    return _unknown(f"'{name}' in {path}", [f"'{each}'" for each in _nearest(name, known)])
 
 
 def _nearest(name: str, known: Iterable[str]) -> list[str]:
     return get_close_matches(name, list(known), n=3)
 
 
-def _unknown(place: str, name: str, near: list[str]) -> SettingsError:
-    if name in SERVE_OPTIONS:
-        return SettingsError(f"{place} is not a setting: {SERVE_OPTIONS[name]}.")
+def _unknown(place: str, near: list[str]) -> SettingsError:
     hint = f"Nearest: {', '.join(near)}. " if near else ""
     return SettingsError(f"{place} is not a setting. {hint}`voxgate settings` lists them all.")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_HOME = user_data_path("voxgate")
+MAX_PORT = 65_535
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
 
 
@@ -99,6 +100,13 @@ class Settings:
 
     max_decoders: int = 8
     """How many recordings are decoded at once; other recordings wait."""
+
+    host: str = "127.0.0.1"
+    """The address that `voxgate serve` listens on; `0.0.0.0` is every address of this machine.
+    `--host` overrides it."""
+
+    port: int = 8000
+    """The port that `voxgate serve` listens on; 0 is any free port. `--port` overrides it."""
 
     auth: str = "keys"
     """Whether the server requires keys: `keys` or, on the loopback only, `off`."""
@@ -204,10 +212,14 @@ class Settings:
                 parsed[name] = _parse(name, *pair)
             except SettingsError as fault:
                 faults.append(fault)
+        if "offline" in given:
+            parsed.setdefault("offline", True)  # what is meant is unknown: nothing may leave
         try:
             return cls(**parsed), faults
         except SettingsError as fault:  # settings that contradict each other
-            folders = {name: parsed[name] for name in ("home", "spool_dir") if name in parsed}
+            folders = {
+                name: parsed[name] for name in ("home", "spool_dir", "offline") if name in parsed
+            }
             return cls(**folders), [*faults, fault]
 
 
@@ -268,6 +280,8 @@ def _parse(name: str, value: Any, origin: str) -> Any:
         raise SettingsError(f"{origin}: '{name}' must be {choices}: {value!r}.")
     if name == "device" and not DEVICE_PATTERN.fullmatch(str(value)):
         raise SettingsError(f"{origin}: 'device' must be auto, cpu, cuda or cuda:N: {value!r}.")
+    if name == "port":
+        return _port(value, origin)
     if name in _LISTS:
         return _LISTS[name](value, origin)
     if kind is bool:
@@ -286,6 +300,18 @@ def _parse(name: str, value: Any, origin: str) -> Any:
             f"{origin}: '{name}' must be {expected} above zero: {value!r}."
         ) from error
     return number
+
+
+def _port(value: Any, origin: str) -> int:
+    try:
+        port = int(value)
+        if not 0 <= port <= MAX_PORT:
+            raise ValueError("no port")
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"{origin}: 'port' must be a port from 0 to {MAX_PORT}: {value!r}."
+        ) from error
+    return port
 
 
 def _flag(name: str, value: Any, origin: str) -> bool:

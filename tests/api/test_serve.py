@@ -101,6 +101,22 @@ async def test_a_server_that_cannot_start_fails_at_once(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "settings", "listens"),
+    [
+        ((), {"VOXGATE_HOST": "192.0.2.1", "VOXGATE_PORT": "0"}, "192.0.2.1 port 0 "),
+        (("--port", "1"), {"VOXGATE_HOST": "192.0.2.1"}, "192.0.2.1 port 1 "),
+        (("--host", "198.51.100.7"), {"VOXGATE_HOST": "192.0.2.1"}, "198.51.100.7 port 8000 "),
+    ],
+)
+async def test_the_address_is_a_setting_and_options_come_first(
+    cli: CliRunner, arguments: tuple[str, ...], settings: dict[str, Any], listens: str
+) -> None:
+    result = await asyncio.to_thread(cli.run, "serve", *arguments, **settings)
+    assert result.returncode == 2
+    assert listens in result.stderr
+
+
 async def test_a_port_that_is_taken(cli: CliRunner) -> None:
     async with served(cli) as server:
         port = server.url.rpartition(":")[2]

@@ -18,6 +18,7 @@ from tests.hub import Hub, Repository
 from tests.models.store.checkpoints import write_hf
 from tests.sounds import SAMPLE
 from tests.spoken_digits import CHECKPOINT, phrase, takes
+from voxgate.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,9 +154,11 @@ def test_a_hub_on_this_machine_is_allowed(cli: CliRunner) -> None:
 
 @pytest.mark.parametrize("value", ["2", "offline", "-"])
 def test_an_invalid_value_of_the_flag(cli: CliRunner, value: str) -> None:
-    done = cli.run("doctor", VOXGATE_OFFLINE=value)
+    done = cli.run("ps", VOXGATE_OFFLINE=value)
     assert done.returncode == 2
     assert f"VOXGATE_OFFLINE: 'offline' must be 1 or 0: '{value}'" in done.stderr
+    settings, _ = Settings.examine(cli.environment | {"VOXGATE_OFFLINE": value})
+    assert settings.offline  # what is meant is unknown: doctor, which goes on, lets nothing out
 
 
 CHILD = """

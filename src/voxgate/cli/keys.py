@@ -52,7 +52,8 @@ def list_keys(
 ) -> None:
     """List the keys, the oldest first.
 
-    A table on a terminal; elsewhere the same columns, divided by tabs. Times are UTC.
+    A table on a terminal; elsewhere the same columns, divided by tabs. Times are UTC. The
+    last use is recorded once a minute: a key in use shows a time of up to a minute ago.
     """
     keys = signals.run_until_signal(_list_all())
     if as_json:

@@ -12,18 +12,28 @@ import typer
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_message
 
+MAX_PORT = 65_535
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
-HOST, PORT = "127.0.0.1", 8000
 
 
 def serve_command(
     host: Annotated[
-        str,
-        typer.Option(help="The address to listen on; 0.0.0.0 is every address of this machine."),
-    ] = HOST,
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="The address to listen on; 0.0.0.0 is every address of this machine.  "
+            "[default: VOXGATE_HOST, or 127.0.0.1]",
+        ),
+    ] = None,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port to listen on; 0 is any free port.")
-    ] = PORT,
+        int | None,
+        typer.Option(
+            min=0,
+            max=MAX_PORT,
+            metavar="NUMBER",
+            help="The port to listen on; 0 is any free port.  [default: VOXGATE_PORT, or 8000]",
+        ),
+    ] = None,
     preload: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,7 +59,12 @@ def serve_command(
     models = [find_named_model(name, available).name for name in preload or ()]
     log_to_standard_error()
     raise_limit()
-    server = ApiServer(settings, host=host, port=port, preload=models)
+    server = ApiServer(
+        settings,
+        host=settings.host if host is None else host,
+        port=settings.port if port is None else port,
+        preload=models,
+    )
 
     def ready() -> None:
         print_message(
