@@ -30,6 +30,7 @@ class Scripted:
 
     window_s: float = 30.0
     concurrency: int = 1
+    calls: int | None = None
     faults: dict[int, list[VoxgateError]] = field(default_factory=dict)
     gate: Callable[[int], object] | None = None
     says: Callable[[int, Options], str] | None = None
@@ -66,6 +67,7 @@ class Scripted:
             languages=("en", "de"),
             times=self.times,
             concurrency=self.concurrency,
+            calls=self.calls,
             options=self.honours,
             translates=self.translates,
             names_language=self.names_language,

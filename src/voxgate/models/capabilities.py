@@ -32,6 +32,7 @@ class Capabilities:
     languages: tuple[str, ...]  # ISO 639-1
     times: Literal["word", "segment", "none"]  # the finest timestamps that it produces
     concurrency: int = 1  # windows that it processes at once
+    calls: int | None = None  # in which it does; None: a window joins those that are in progress
     options: frozenset[str] = frozenset()  # the STRICT_OPTIONS and HINT_OPTIONS that it honours
     detects_language: bool = False  # chooses among its languages when none is requested
     names_language: bool = False  # says which one that was

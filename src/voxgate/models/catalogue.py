@@ -16,6 +16,7 @@ from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabiliti
 from voxgate.models.store.names import pull_advice, unknown_model
 from voxgate.models.store.packaged import WHISPER_BASE, PackagedModel
 from voxgate.whisper.directory import WhisperDirectory
+from voxgate.whisper.footprint import CALLS
 from voxgate.whisper.languages import MULTILINGUAL
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ WHISPER_CAPABILITIES = Capabilities(
     languages=(),  # by the vocabulary of the checkpoint
     times="word",
     concurrency=4,  # more windows take more memory and are hardly faster
+    calls=CALLS,
     options=frozenset({"max_tokens", "stop", "temperature", "beam_size", "prompt"}),
     vocabulary=True,
     aligns=True,

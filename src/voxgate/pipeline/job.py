@@ -23,6 +23,7 @@ from voxgate.pipeline.review import untranscribed_notice
 from voxgate.pipeline.trace import Trace
 from voxgate.pipeline.window import main_language
 from voxgate.pipeline.window_order import WindowOrder
+from voxgate.pipeline.window_slots import WindowSlots
 from voxgate.transcript.values import Transcript
 
 if TYPE_CHECKING:
@@ -125,9 +126,7 @@ class TranscriptionJob:
             trace=trace,
         )
         self._budget = OptionBudget(draw_seed(options.options, provider.capabilities))
-        # A semaphore of one admits windows in the order in which they come.
-        limit = 1 if self._budget.ordered else provider.capabilities.concurrency
-        self._slots = asyncio.Semaphore(limit)
+        self._slots = WindowSlots(provider.capabilities, ordered=self._budget.ordered)
         self._phase: JobPhase = "decoding"
         self._position = Position()
         self._texts: dict[int, WindowText] = {}  # window index -> its text, the newest
@@ -149,6 +148,7 @@ class TranscriptionJob:
                         self._begin(window)
                         if self._budget.spent and not self._whole:
                             break
+                    self._slots.note_end_of_sound()
                     await self._cover_sound()
                     self._advance()
             except ExceptionGroup as failures:
@@ -167,9 +167,6 @@ class TranscriptionJob:
         self._tasks.create_task(self._finish_window(window))
 
     async def _finish_window(self, window: Window) -> None:
-        # A job has no more windows in the queue than the provider takes at once. The queue is
-        # first in, first out for one tenant: otherwise a short recording would wait for all
-        # windows of the tenant's long one.
         async with self._slots:
             if self._budget.spent:
                 self._orders[window.channel].settle(window.index, None)
@@ -206,6 +203,8 @@ class TranscriptionJob:
         else:
             self._texts[window.index] = await self._fill_holes(placed)
             order.add(self._texts[window.index])
+            if order.has_words:
+                self._slots.note_words()
 
     async def _recognise(self, window: Window, language: str | None) -> Placed:
         options = replace(self._budget.window(window.index), language=language)

@@ -31,6 +31,7 @@ class WindowOrder:
             deque()
         )  # the last of them, whose languages are in doubt
         self._final: dict[int, WindowText | None] = {}
+        self.has_words = False  # in a window before which all are recognised
 
     @property
     def start_s(self) -> float | None:
@@ -50,6 +51,7 @@ class WindowOrder:
             arrived = self._arrived.pop(index)
             self._first.append(arrived.first)
             self._unjudged.append(arrived)
+            self.has_words = self.has_words or bool(arrived.segments)
 
     def settle(self, index: int, text: WindowText | None) -> None:
         """Set a window's final text; None where it is not recognised."""
