@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from tests.sounds import RATE, SAMPLE, encode, sample
 from voxgate import errors
 from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
+from voxgate.audio.spooled_file import SpooledFile
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -86,6 +88,26 @@ async def test_a_decoder_that_hangs_is_ended(long_recording: bytes) -> None:
                     pass
         assert not alive(pid)
         assert np.array_equal((await decode(SAMPLE, decoders)).pcm, sample())
+
+
+async def test_a_decoder_that_hangs_after_its_recording_has_arrived_is_ended(
+    long_recording: bytes, tmp_path: Path
+) -> None:
+    settings = Settings(decoder_patience_s=1)
+    async with DecoderPool(settings) as decoders:
+        with (
+            closing(SpooledFile(tmp_path, 10**9, lambda _: errors.VoxgateError("Large."))) as file,
+            closing(file.arriving()) as arriving,
+            Source.open(arriving, settings, name="a.flac") as source,
+        ):
+            file.write(long_recording[: len(long_recording) // 2])
+            events, pid = await start_decoding(source, decoders)
+            os.kill(pid, signal.SIGSTOP)
+            file.end()
+            with raises("decoder_too_slow", match=r"a\.flac"):
+                async for _ in events:
+                    pass
+        assert not alive(pid)
 
 
 async def test_a_decoder_that_computes_too_long_is_ended() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ class ArrivingFile:
     """A file that grows, and the pipe that says so. Close it.
 
     Each byte of the pipe means that the file has become longer, its end that the file is whole. A
-    decoder, which waits on the pipe, can so go back in the file as in any other.
+    decoder, which waits on the pipe, can so go back in the file as in any other. `whole` says the
+    end to who waits in the writer's event loop.
     """
 
     file: IO[bytes]
     arrival_fd: int
+    whole: asyncio.Event
 
     def close(self) -> None:
         """Close both. May be called again."""
@@ -33,11 +36,13 @@ class Arrival:
     def __init__(self) -> None:
         self._read_fd, self._fd = os.pipe()
         os.set_blocking(self._fd, False)
+        self._whole = asyncio.Event()
 
     def of(self, file: IO[bytes]) -> ArrivingFile:
         """Return what a decoder reads: this file, opened once more. Call it once."""
         read_fd, self._read_fd = self._read_fd, -1
-        return ArrivingFile(os.fdopen(os.dup(file.fileno()), "rb", buffering=0), read_fd)
+        reopened = os.fdopen(os.dup(file.fileno()), "rb", buffering=0)
+        return ArrivingFile(reopened, read_fd, self._whole)
 
     def grown(self) -> None:
         """Say that the file has become longer. Never waits."""
@@ -51,3 +56,4 @@ class Arrival:
             if fd >= 0:
                 os.close(fd)
         self._fd = self._read_fd = -1
+        self._whole.set()

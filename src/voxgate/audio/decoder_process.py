@@ -79,6 +79,10 @@ class DecoderProcess:
         self._source, self._settings = source, settings
         self._transport: asyncio.BaseTransport | None = None
         self._waited_s = self._decoded_s = 0.0
+        self._wait_start_s = 0.0  # monotonic, of the message that is awaited
+        self._patience: asyncio.Timeout | None = None  # for it
+        self._has_clock = source.size is not None
+        self._arrival: asyncio.Task[None] | None = None
         self._seconds: dict[int, float] = {}  # channel -> decoded
 
     async def events(self) -> AsyncIterator[DecoderEvent]:
@@ -88,6 +92,8 @@ class DecoderProcess:
         self._transport, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), self._file
         )
+        if self._source.whole is not None:
+            self._arrival = asyncio.create_task(self._start_clock(self._source.whole))
         while True:
             kind, body = await self._read_message(reader)
             if kind == messages.FINISHED:
@@ -112,6 +118,8 @@ class DecoderProcess:
 
     async def close(self) -> None:
         """End the decoder if it still runs, and wait for its end."""
+        if self._arrival:
+            self._arrival.cancel()
         try:
             await self._server.kill(self._job_id)
         finally:
@@ -121,9 +129,9 @@ class DecoderProcess:
                 self._file.close()
 
     async def _read_message(self, reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-        before = time.monotonic()
+        self._wait_start_s = time.monotonic()
         try:
-            async with asyncio.timeout(self._timeout_s()):
+            async with asyncio.timeout(self._timeout_s()) as self._patience:
                 kind, size = messages.HEADER.unpack(await reader.readexactly(messages.HEADER.size))
                 if size > messages.MAX_BODY_BYTES:
                     raise self._invalid_data()
@@ -133,14 +141,24 @@ class DecoderProcess:
         except TimeoutError as error:
             raise self._too_slow() from error
         finally:
-            self._waited_s += time.monotonic() - before
+            self._patience = None
+            self._waited_s += time.monotonic() - self._wait_start_s
+
+    async def _start_clock(self, whole: asyncio.Event) -> None:
+        """Expect real time of a growing file's decoder, from the moment when the file is whole."""
+        await whole.wait()
+        self._has_clock = True
+        self._waited_s, self._wait_start_s = self._decoded_s, time.monotonic()
+        if self._patience:
+            patience_s = self._settings.decoder_patience_s
+            self._patience.reschedule(asyncio.get_running_loop().time() + patience_s)
 
     def _timeout_s(self) -> float | None:
         """Return how long to wait for the next message: a decoder must keep up with real time.
 
-        A pipe or a growing file has no timeout: its decoder waits for another process to fill it.
+        A pipe has no timeout, nor a file while it grows: somebody else fills them.
         """
-        if self._source.size is None:
+        if not self._has_clock:
             return None
         return max(0.0, self._settings.decoder_patience_s + self._decoded_s - self._waited_s)
 

@@ -19,6 +19,8 @@ from voxgate.audio.spool import nameless_file, spool_full
 from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.settings import Settings
 
@@ -36,7 +38,7 @@ class Source:
     `size` is the size of a regular file at the time of opening. Bytes that are appended later are
     not read, so a file that somebody writes to has one well-defined content. A size of None means
     a pipe or a device, which is read to its end, or an `ArrivingFile`, of which `arrival_fd` is the
-    pipe.
+    pipe and `whole` the end.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Source:
     choice: SoundChoice = field(default_factory=SoundChoice)
     language: str | None = None  # of the speech: its track is read where none is the main one
     arrival_fd: int = -1
+    whole: asyncio.Event | None = None
 
     @classmethod
     def open(
@@ -136,7 +139,7 @@ def _from_file(file: IO[bytes], name: str | None, settings: Settings) -> Source:
 
 def _from_arriving(recording: ArrivingFile, name: str) -> Source:
     source = Source(name, os.dup(recording.file.fileno()))
-    source.arrival_fd = os.dup(recording.arrival_fd)
+    source.arrival_fd, source.whole = os.dup(recording.arrival_fd), recording.whole
     return source
 
 
