@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.serving import (
+    FILE,
     SCRIPTED,
     Gate,
     Running,
@@ -22,6 +23,7 @@ from tests.api.test_stream import FOUR, UTTERANCE, of, parse
 from tests.processes import until
 from tests.scripted import Scripted
 from tests.sounds import encode
+from voxgate.errors import UsageError
 from voxgate.pipeline.session import Session
 
 if TYPE_CHECKING:
@@ -274,6 +276,29 @@ async def test_slow_uploads_leave_half_of_the_decoders_to_others(tmp_path: Path)
             await upload.end()
         for upload, task in zip(slow, begun, strict=True):
             assert parse(await task + await upload.rest())[-1].data == "[DONE]"
+
+
+async def test_a_slow_upload_whose_job_has_failed_leaves_its_decoder_to_others(
+    tmp_path: Path,
+) -> None:
+    provider = Scripted(faults={0: [UsageError("This window is refused.")]})
+    async with (
+        serving(tmp_path, provider, max_decoders=2) as server,
+        Upload.raw(server) as failed,
+        Upload.raw(server) as other,
+    ):
+        await failed.send(ENDLESS + 2 * SOUND)
+        await until(lambda: bool(provider.windows) and not provider.running, "the failure")
+        whole = await server.client.post(
+            "/audio/transcriptions", data={"model": SCRIPTED}, files=FILE
+        )
+        assert whole.status_code == 200, error_of(whole)  # by now the failed job has ended
+        await other.send(ENDLESS + 2 * SOUND)
+        begun = await other.chunk()
+        for upload in (failed, other):
+            await upload.end()
+        assert status_of(await failed.rest())["code"] == 400
+        assert parse(begun + await other.rest())[-1].data == "[DONE]"
 
 
 async def test_who_names_a_kept_file_and_leaves_ends_no_other_request(tmp_path: Path) -> None:

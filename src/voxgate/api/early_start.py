@@ -42,6 +42,7 @@ class EarlyStart:
         self._jobs, self._intake, self._reader = jobs, intake, reader
         self._submission = submission
         self._upload: asyncio.Task[RequestBody] | None = None
+        self._release: asyncio.Task[None] | None = None
         self._settled = False  # whether the job is that of all fields
 
     @classmethod
@@ -77,7 +78,7 @@ class EarlyStart:
             raise
         await self._jobs.early_starts.acquire()
         self._upload = asyncio.create_task(self._reader.whole())
-        self._upload.add_done_callback(lambda _: self._jobs.early_starts.release())
+        self._release = asyncio.create_task(self._release_early_start(job, self._upload))
         try:
             with self._jobs.waiting(key, job, linger_s=HANDOVER_S):
                 await self._first_news(job, self._upload)
@@ -103,6 +104,15 @@ class EarlyStart:
             changed.discard()
             raise TOO_LATE
         return self._submission.parsed
+
+    async def _release_early_start(self, job: Job, upload: asyncio.Task[RequestBody]) -> None:
+        """Let another job begin early when no decoder waits for this upload any more."""
+        ended = asyncio.create_task(job.done.wait())
+        try:
+            await asyncio.wait({ended, upload}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+            self._jobs.early_starts.release()
 
     async def _changed(self) -> Submission | None:
         """Return the request with all its fields, if it is another one than the job's."""

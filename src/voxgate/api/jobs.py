@@ -33,8 +33,8 @@ SMOOTHING = 0.2  # weight of a new interval in the mean, which so covers about t
 class Jobs:
     """All jobs of a server, by the content of their requests, and the limits on their number.
 
-    `early_starts` counts down the jobs whose recording may still be on its way: at most half of the
-    decoders wait for callers, so that slow ones hold up nobody else.
+    `early_starts` counts down the unfinished jobs whose recording may be on its way: at most half
+    of the decoders wait for callers, so that slow ones hold up nobody else.
     """
 
     def __init__(self, settings: Settings) -> None:
