@@ -239,6 +239,22 @@ async def test_a_very_long_name_is_shortened(decoders: DecoderPool) -> None:
     assert len(decoded.pcm) == len(sample())
 
 
+async def test_the_end_of_the_sound_is_not_the_end_of_the_process(decoders: DecoderPool) -> None:
+    """A stopped fork server, which reports no end, holds up nobody who waits for the sound."""
+    with Source.open(SAMPLE, Settings()) as source:
+        events, pid = await start_decoding(source, decoders)
+        server = await decoders.warm()
+        os.kill(server, signal.SIGSTOP)
+        try:
+            samples = sum([len(getattr(event, "pcm16", b"")) // 2 async for event in events])
+            assert pid in children(server)
+        finally:
+            os.kill(server, signal.SIGCONT)
+    await until(lambda: pid not in children(server), "the end of the process")
+    assert 0 < samples <= len(sample())
+    assert await decoders.warm() == server
+
+
 async def test_fifty_recordings_at_once_leave_no_process_or_file(tmp_path: Path) -> None:
     settings = Settings(spool_dir=tmp_path)
     before = open_files()
@@ -249,7 +265,7 @@ async def test_fifty_recordings_at_once_leave_no_process_or_file(tmp_path: Path)
         )
         assert all(np.array_equal(result.pcm, results[0].pcm) for result in results)
         assert len(results[0].pcm) == len(sample())
-        assert children(server) == []
+        await until(lambda: children(server) == [], "the end of every decoder")
     assert not alive(server)
     assert open_files() == before
     assert list(tmp_path.iterdir()) == []

@@ -46,6 +46,7 @@ class DecoderPool:
         self._server: ForkServerProcess | None = None
         self._starting = asyncio.Lock()
         self._queue = FairQueue(settings.max_decoders)
+        self._ending = set[asyncio.Task[None]]()  # decoders that have sent everything
 
     async def decode(self, source: Source, tenant: Hashable = None) -> AsyncGenerator[DecoderEvent]:
         """Decode one recording, no faster than the events are consumed.
@@ -53,14 +54,17 @@ class DecoderPool:
         Decoders are shared fairly between tenants. Closing the iterator ends its decoder. Raises
         `AudioError` with any of its codes, and `SpoolFullError`.
         """
-        async with self._queue.slot(tenant):
+        async with contextlib.AsyncExitStack() as decoding:
+            await decoding.enter_async_context(self._queue.slot(tenant))
             server = await self._running_server()
             decoder = await server.fork(source, self._settings)
-            try:
-                async for event in decoder.events():
-                    yield event
-            finally:
-                await decoder.close()
+            decoding.push_async_callback(decoder.close)
+            async for event in decoder.events():
+                yield event
+            # All is decoded: only the next decoder waits until this one's process is gone.
+            ending = asyncio.create_task(decoding.pop_all().aclose())
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
     async def warm(self) -> int:
         """Start the fork server before the first recording. Return its process id."""
@@ -70,6 +74,8 @@ class DecoderPool:
         """End the fork server and every decoder. May be called again."""
         async with self._starting:
             await self._close_server()
+        if self._ending:
+            await asyncio.wait(self._ending)
 
     async def __aenter__(self) -> DecoderPool:
         return self
