@@ -13,6 +13,7 @@
 #   make kernels the native kernels, where a C++ compiler is; they are optional
 #   make kernels-check  the same under the address and undefined-behaviour sanitizers
 #   make clients the clients that the tests run, each in an environment of its own
+#   make peers   the servers that the benchmarks run beside ours, likewise
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -21,11 +22,12 @@ WORKERS ?= 2
 
 CLIENTS := $(patsubst tests/clients/%.txt,.venv/clients/%/installed,$(wildcard tests/clients/*.txt)) \
 	$(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/clients/*/package-lock.json))
+PEERS := $(patsubst benchmarks/peers/%.txt,.venv/peers/%/installed,$(wildcard benchmarks/peers/*.txt))
 
 # What is built in C++, where it can be.
 NATIVE := $(if $(shell command -v c++),kernels)
 
-.PHONY: demo serve test coverage fuzz lint fix bench tiny docs kernels kernels-check clients clean
+.PHONY: demo serve test coverage fuzz lint fix bench tiny docs kernels kernels-check clients peers clean
 .DELETE_ON_ERROR:
 
 # Stamps: one file for each set of packages, older than what it was installed from means install again.
@@ -63,9 +65,16 @@ NATIVE := $(if $(shell command -v c++),kernels)
 
 # Unmodified, and pinned: what they need is theirs alone. The core's pip installs them, theirs are without.
 .venv/clients/%/installed: tests/clients/%.txt | .venv/core
-	$(BIN)/python -m venv --without-pip --clear .venv/clients/$*
-	$(BIN)/python -m pip --python .venv/clients/$*/bin/python install --quiet --no-compile --requirement $<
-	@touch $@
+	$(INSTALL_PINNED)
+
+.venv/peers/%/installed: benchmarks/peers/%.txt | .venv/core
+	$(INSTALL_PINNED)
+
+define INSTALL_PINNED
+$(BIN)/python -m venv --without-pip --clear $(@D)
+$(BIN)/python -m pip --python $(@D)/bin/python install --quiet --no-compile --requirement $<
+@touch $@
+endef
 
 # Those in JavaScript, each beside its script, by the Node.js of the package index.
 tests/clients/%/node_modules/.package-lock.json: tests/clients/%/package-lock.json .venv/clients/node/installed
@@ -100,7 +109,7 @@ fix: .venv/lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/bench $(NATIVE)
+bench: .venv/bench peers $(NATIVE)
 	$(BIN)/python -m benchmarks
 
 tiny: .venv/test
@@ -117,6 +126,8 @@ kernels-check: .venv/cmake
 	.venv/kernels-check/check
 
 clients: $(CLIENTS)
+
+peers: $(PEERS)
 
 clean:
 	rm -rf .venv tests/clients/*/node_modules .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache

@@ -8,15 +8,15 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import decoding, server, voxtral, whisper, whole_path
+from benchmarks import decoding, form_route, server, voxtral, whisper, whole_path
 from benchmarks.table import show
 
 
 async def main() -> None:
-    """Measure everything and print it. Takes a quarter of an hour."""
+    """Measure everything and print it. Takes twenty minutes."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
-        modules = (decoding, whole_path, whisper, server, voxtral)
+        modules = (decoding, whole_path, whisper, server, form_route, voxtral)
         show([row for module in modules for row in await module.rows(Path(folder))])
 
 

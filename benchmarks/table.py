@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,12 @@ async def median_async_s(function: Callable[[], Awaitable[object]], times: int) 
         await function()
         elapsed_s.append(time.perf_counter() - start_s)
     return statistics.median(elapsed_s)
+
+
+def median_percentiles_s(rounds: Iterable[Sequence[float]]) -> tuple[float, float]:
+    """Return the medians, over rounds of times in seconds, of their median and 99th percentile."""
+    each = [(statistics.median(times), statistics.quantiles(times, n=100)[98]) for times in rounds]
+    return statistics.median(p50 for p50, _ in each), statistics.median(p99 for _, p99 in each)
 
 
 def show(rows: Iterable[Row]) -> None:
