@@ -21,6 +21,7 @@ from voxgate.pipeline.recogniser import WindowRecogniser
 from voxgate.pipeline.recording import RecordingSound
 from voxgate.pipeline.review import untranscribed_notice
 from voxgate.pipeline.trace import Trace
+from voxgate.pipeline.translation import untranslated_notice
 from voxgate.pipeline.window import main_language
 from voxgate.pipeline.window_order import WindowOrder
 from voxgate.pipeline.window_slots import WindowSlots
@@ -280,6 +281,8 @@ class TranscriptionJob:
         windows = [recognised for text in texts for recognised in text.recognised]
         notices += [notice for window in windows for notice in window.notices]
         options = self._budget.options
+        if options.task == "translate" and (notice := untranslated_notice(self._final.segments)):
+            notices.append(notice)
         language, probability = main_language(windows)
         return Transcript(
             segments=self._final.segments,

@@ -83,12 +83,18 @@ def without_repeats(again: Placed, placed: Placed) -> Placed:
 
 def untranscribed_notice(windows: Sequence[Window]) -> Notice:
     """Return the notice for stretches of speech, at least one, that stay without words."""
-    told = [f"{clock(each.start_s)} to {clock(each.end_s)}" for each in windows[:TIMES_TOLD]]
-    more = f" and {len(windows) - TIMES_TOLD} more times" if len(windows) > TIMES_TOLD else ""
+    where = named_stretches([(each.start_s, each.end_s) for each in windows])
     return Notice(
         "untranscribed_speech",
-        f"Something that sounds like speech has no words: {', '.join(told)}{more}. Listen there.",
+        f"Something that sounds like speech has no words: {where}. Listen there.",
     )
+
+
+def named_stretches(times_s: Sequence[tuple[float, float]]) -> str:
+    """Return stretches of a recording, at least one, as sentences name them: the first of many."""
+    told = [f"{clock(start_s)} to {clock(end_s)}" for start_s, end_s in times_s[:TIMES_TOLD]]
+    more = f" and {len(times_s) - TIMES_TOLD} more times" if len(times_s) > TIMES_TOLD else ""
+    return f"{', '.join(told)}{more}"
 
 
 def _spans(segments: Sequence[Segment]) -> list[tuple[int, int]]:
