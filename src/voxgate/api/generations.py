@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from voxgate.api.auth import caller
 from voxgate.api.error_responses import json_response
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses
 from voxgate.errors import VoxgateError
+from voxgate.ledger.keys import Key  # noqa: TC001 (FastAPI evaluates it)
 from voxgate.prices import NANO_PER_DOLLAR
 
 if TYPE_CHECKING:
@@ -39,10 +40,13 @@ router = APIRouter()
     response_model=None,
     responses=responses(json_of(schemas.WrappedGeneration), *KEY_ERRORS, 400, 404),
 )
-async def generation(request: Request, id: str) -> Response:  # noqa: A002 (the name on the wire)
+async def generation(
+    request: Request,
+    key: Annotated[Key | None, Depends(caller)],  # before the query is looked at
+    id: str,  # noqa: A002 (the name on the wire)
+) -> Response:
     """Status, seconds, cost and attempts of one request that the same key sent."""
     gateway: Gateway = request.app.state.gateway
-    key = await caller(request)
     found = await gateway.ledger.generations.find(id, key.hash if key else None)
     if found is None:
         raise VoxgateError(

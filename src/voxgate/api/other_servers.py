@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 
+from voxgate.api.auth import caller
 from voxgate.api.dialects import whisper_cpp
 from voxgate.api.dialects.asr_webservice import (
     AsrQuery,
@@ -52,6 +53,7 @@ async def asr(request: Request) -> Response:
 )
 async def detect_language(request: Request) -> Response:
     """The language of the first words of one recording."""
+    await caller(request)  # the key comes first, here before its model is looked for
     session: Session = request.app.state.gateway.session
     model = await session.language_detector()
     return await respond(request, partial(parse_detection, query=request.query_params, model=model))
@@ -78,4 +80,5 @@ async def inference(request: Request) -> Response:
 @router.post("/load", include_in_schema=False, response_model=None)
 async def load(request: Request) -> Response:
     """Refuse to load a file of this machine."""
+    await caller(request)
     return error_response(request, whisper_cpp.refuse_load(), body=whisper_cpp.text_error)

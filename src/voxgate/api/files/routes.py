@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from voxgate.api.auth import caller
@@ -32,6 +32,18 @@ MOST_URL_HOURS = 168  # Mistral's own limit
 
 _ONE_FILE_ERRORS = (*KEY_ERRORS, 400, 404)
 
+
+async def _owner(request: Request) -> str | None:
+    """Return the hash of the request's key; None where keys are off. Raises what `caller` raises.
+
+    As a dependency it comes before every other check of the request.
+    """
+    key = await caller(request)
+    return key.hash if key else None
+
+
+Owner = Annotated[str | None, Depends(_owner)]
+
 router = APIRouter(prefix="/files")
 
 
@@ -42,9 +54,9 @@ router = APIRouter(prefix="/files")
     openapi_extra=requests.form("file", FileFields.model_json_schema()["properties"]),
     responses=responses(json_of(schemas.KeptFile), *KEY_ERRORS, *BODY_ERRORS),
 )
-async def upload(request: Request) -> Response:
+async def upload(request: Request, owner: Owner) -> Response:
     """Keep the recording in a form, whose `id` is the `file_id` of later requests."""
-    gateway, owner = await _caller(request)
+    gateway: Gateway = request.app.state.gateway
     await gateway.files.check_room(owner, _announced_bytes(request))
     if ContentType.parse(request.headers.get("content-type", "")).media_type != FORM_TYPE:
         raise VoxgateError(
@@ -71,9 +83,9 @@ async def upload(request: Request) -> Response:
     response_model=None,
     responses=responses(json_of(schemas.FileList), *KEY_ERRORS, 400),
 )
-async def listing(request: Request, query: Annotated[FileQuery, Query()]) -> Response:
+async def listing(request: Request, owner: Owner, query: Annotated[FileQuery, Query()]) -> Response:
     """The files of the caller's key, the newest first."""
-    gateway, owner = await _caller(request)
+    gateway: Gateway = request.app.state.gateway
     gateway.files.check_on()
     found = FilePage([], 0)
     if query.can_match:
@@ -94,9 +106,9 @@ async def listing(request: Request, query: Annotated[FileQuery, Query()]) -> Res
     response_model=None,
     responses=responses(json_of(schemas.KeptFile), *_ONE_FILE_ERRORS),
 )
-async def retrieve(request: Request, id_: str) -> Response:
+async def retrieve(request: Request, owner: Owner, id_: str) -> Response:
     """One file of the caller's key."""
-    gateway, owner = await _caller(request)
+    gateway: Gateway = request.app.state.gateway
     return _json({**file_object(await gateway.files.find(id_, owner)), "deleted": False})
 
 
@@ -106,9 +118,9 @@ async def retrieve(request: Request, id_: str) -> Response:
     response_model=None,
     responses=responses(json_of(schemas.DeletedFile), *_ONE_FILE_ERRORS),
 )
-async def delete(request: Request, id_: str) -> Response:
+async def delete(request: Request, owner: Owner, id_: str) -> Response:
     """Delete one file of the caller's key. Jobs that read it already go on."""
-    gateway, owner = await _caller(request)
+    gateway: Gateway = request.app.state.gateway
     await gateway.files.delete(id_, owner)
     return _json({"id": id_, "object": "file", "deleted": True})
 
@@ -124,10 +136,10 @@ async def delete(request: Request, id_: str) -> Response:
 async def content(request: Request, id_: str) -> Response:
     """The bytes of a file, for its key or by its signed address."""
     gateway: Gateway = request.app.state.gateway
-    gateway.files.check_on()
     if "signature" in request.query_params:
+        gateway.files.check_on()
         return Download(await _shared(gateway, id_, dict(request.query_params)))
-    gateway, owner = await _caller(request)
+    owner = await _owner(request)
     return Download(gateway.files.open(await gateway.files.find(id_, owner)))
 
 
@@ -138,20 +150,15 @@ async def content(request: Request, id_: str) -> Response:
     responses=responses(json_of(schemas.SignedAddress), *_ONE_FILE_ERRORS),
 )
 async def signed_url(
-    request: Request, id_: str, expiry: int = Query(24, ge=1, le=MOST_URL_HOURS)
+    request: Request, owner: Owner, id_: str, expiry: int = Query(24, ge=1, le=MOST_URL_HOURS)
 ) -> Response:
     """An address that needs no key for so many hours, at most as long as the file is kept."""
-    gateway, owner = await _caller(request)
+    gateway: Gateway = request.app.state.gateway
     kept = await gateway.files.find(id_, owner)
     expires = min(int(time.time()) + expiry * 3600, int(kept.expires_at.timestamp()))
     path = f"{request.url.path.removesuffix('/').removesuffix('/url')}/content"
     query = gateway.files.signer.query(kept.id, expires)
     return _json({"url": str(request.url.replace(path=path, query=query))})
-
-
-async def _caller(request: Request) -> tuple[Gateway, str | None]:
-    key = await caller(request)
-    return request.app.state.gateway, key.hash if key else None
 
 
 async def _shared(gateway: Gateway, id_: str, query: dict[str, str]) -> Upload:
