@@ -11,7 +11,7 @@ from voxgate.models.capabilities import Capabilities
 from voxgate.transcript.values import Done, Progress, Segment, Word
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from voxgate.audio.spool import Audio
     from voxgate.errors import VoxgateError
@@ -57,8 +57,12 @@ class Scripted:
     closed: bool = False
 
     def __post_init__(self) -> None:
+        self.script(self.faults)
+
+    def script(self, faults: Mapping[int, Sequence[VoxgateError]]) -> None:
+        """Begin anew with a recording of which these windows fail."""
         self._numbers: dict[int, int] = {}
-        self._left = defaultdict(list, {n: list(errors) for n, errors in self.faults.items()})
+        self._left = defaultdict(list, {n: list(errors) for n, errors in faults.items()})
 
     @property
     def capabilities(self) -> Capabilities:

@@ -254,5 +254,7 @@ class LocalEngine:
 
     def _closed_error(self) -> EngineError:
         return EngineError(
-            f"The engine of {self.name} was closed and does not start again.", code="engine_closed"
+            f"The engine of {self.name} was closed with its session, and does not start again. "
+            f"Open another session.",
+            code="engine_closed",
         )

@@ -93,7 +93,9 @@ class RunningEngine:
             )
         if self._stopped:
             return EngineError(
-                f"The engine of {model} was closed before the window's end.", code="engine_closed"
+                f"The engine of {model} was closed before the window's end. Send the recording "
+                f"again.",
+                code="engine_closed",
             )
         return EngineError(
             f"The engine of {model} {self.process.end_reason} in the middle of a window. Send "
