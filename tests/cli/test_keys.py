@@ -14,7 +14,7 @@ import pytest
 from tests.cli.command import CliRunner, drop_permission_override
 from tests.cli.test_disks import on_small_disk
 from voxgate.ledger.address import LEDGER_FILE
-from voxgate.ledger.keys import Key
+from voxgate.ledger.key import Key
 from voxgate.ledger.ledger import Ledger
 
 SECRET = re.compile(r"sk-vg-[A-Za-z0-9_-]{43}\n")

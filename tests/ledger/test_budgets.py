@@ -12,7 +12,7 @@ from voxgate.errors import VoxgateError
 from voxgate.ledger.address import Address
 from voxgate.ledger.budgets import Amount, Budget
 from voxgate.ledger.generations import LEASE, Generation, Outcome
-from voxgate.ledger.keys import Key
+from voxgate.ledger.key import Key
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.periods import Reset, period_start
 

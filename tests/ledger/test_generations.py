@@ -11,7 +11,7 @@ from voxgate.errors import LedgerError
 from voxgate.ledger.budgets import Amount
 from voxgate.ledger.columns import TextColumn
 from voxgate.ledger.generations import Generation, Outcome, RecordedAttempt
-from voxgate.ledger.keys import Key
+from voxgate.ledger.key import Key
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.schema import generations_table, keys_table
 
@@ -33,7 +33,7 @@ async def finish(ledger: Ledger, **outcome: Any) -> None:
 
 def test_fields_match_the_columns_of_their_tables() -> None:
     assert [field.name for field in fields(Generation)] == list(generations_table.c.keys())
-    assert [field.name for field in fields(Key)] == list(keys_table.c.keys())
+    assert [field.name for field in fields(Key)] == [*keys_table.c.keys(), "budget"]
 
 
 async def test_no_column_could_hold_speech(sqlite_ledger: Ledger, path: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from voxgate.api.gateway import Gateway
-    from voxgate.ledger.keys import Key
+    from voxgate.ledger.key import Key
     from voxgate.settings import Settings
 
 MAX_KEY = 200  # characters; a key of this server has 49

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from voxgate.ledger.keys import Key
+    from voxgate.ledger.key import Key
     from voxgate.ledger.ledger import Ledger
 
 KEY_HEADINGS = ("name", "label", "created", "last used", "state")

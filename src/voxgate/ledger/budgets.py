@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from sqlalchemy import BigInteger, and_, bindparam, case, delete, literal, or_, select, update
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
     from voxgate.ledger.database import Database
+    from voxgate.ledger.key import Limits
     from voxgate.ledger.periods import Reset
 
 
@@ -74,6 +75,11 @@ class Budget:
             _left(self.limit_nanodollars, self.spent_nanodollars + self.reserved_nanodollars),
             _left(self.limit_samples, self.spent_samples + self.reserved_samples),
         )
+
+    @property
+    def resets_at(self) -> datetime | None:
+        """When spending begins at zero again."""
+        return next_period_start(self.reset, utc_now()) if self.reset else None
 
 
 def _left(limit: int | None, used: int) -> int:
@@ -141,17 +147,30 @@ _SETTLE = (
         reserved_samples=_BUDGET.reserved_samples - bindparam("freed_samples", type_=BigInteger),
     )
 )
-_SELECT = select(
-    _BUDGET.key_hash,
-    _BUDGET.reset,
-    _BUDGET.limit_nanodollars,
-    _BUDGET.limit_samples,
-    _PERIOD_START.label("period_start"),
-    _SPENT_NANODOLLARS.label("spent_nanodollars"),
-    _SPENT_SAMPLES.label("spent_samples"),
-    _BUDGET.reserved_nanodollars,
-    _BUDGET.reserved_samples,
+_BEGIN_PERIOD = (
+    update(budgets_table)
+    .where(_OF_KEY)
+    .values(
+        period_start=_PERIOD_START,
+        spent_nanodollars=_SPENT_NANODOLLARS,
+        spent_samples=_SPENT_SAMPLES,
+    )
 )
+
+BUDGET_COLUMNS: dict[str, ColumnElement[Any]] = {
+    "key_hash": _BUDGET.key_hash,
+    "reset": _BUDGET.reset,
+    "limit_nanodollars": _BUDGET.limit_nanodollars,
+    "limit_samples": _BUDGET.limit_samples,
+    "period_start": _PERIOD_START,
+    "spent_nanodollars": _SPENT_NANODOLLARS,
+    "spent_samples": _SPENT_SAMPLES,
+    "reserved_nanodollars": _BUDGET.reserved_nanodollars,
+    "reserved_samples": _BUDGET.reserved_samples,
+}
+"""What a `Budget` has, as of the time whose `period_starts` are the statement's parameters."""
+
+_SELECT = select(*(column.label(name) for name, column in BUDGET_COLUMNS.items()))
 
 
 class Budgets:
@@ -162,7 +181,7 @@ class Budgets:
 
     async def find(self, key_hash: str) -> Budget | None:
         """Return the budget of a key, as of now."""
-        statement, parameters = _SELECT.where(_OF_KEY), {"of_key": key_hash, **_starts()}
+        statement, parameters = _SELECT.where(_OF_KEY), {"of_key": key_hash, **period_starts()}
         row = await self._database.read(
             lambda connection: connection.execute(statement, parameters).mappings().one_or_none()
         )
@@ -171,7 +190,7 @@ class Budgets:
     async def all(self) -> dict[str, Budget]:
         """Return the budgets, by the hashes of their keys, as of now."""
         rows = await self._database.read(
-            lambda connection: connection.execute(_SELECT, _starts()).mappings().all()
+            lambda connection: connection.execute(_SELECT, period_starts()).mappings().all()
         )
         return {row["key_hash"]: Budget(**row) for row in rows}
 
@@ -187,18 +206,12 @@ class Budgets:
 
         Raises `LedgerError` unless the key is in this ledger.
         """
-        start = period_start(reset, utc_now()) if reset else None
-        limits = {
+        limits: Limits = {
             "reset": reset,
             "limit_nanodollars": nanodollars,
             "limit_samples": samples,
-            "period_start": start,
         }
-        await self._database.write(
-            lambda connection: upsert(
-                connection, budgets_table, {"key_hash": key_hash, **limits}, limits
-            )
-        )
+        await self._database.write(lambda connection: set_limits(connection, key_hash, **limits))
 
     async def remove_limits(self, key_hash: str) -> None:
         """Remove the limits of a key, and what was counted for them."""
@@ -213,7 +226,9 @@ class Budgets:
         parameters = {"nanodollars": wanted.nanodollars, "samples": wanted.samples}
 
         def reserve(connection: Connection) -> bool:
-            taken = connection.execute(_RESERVE, {"of_key": key_hash, **parameters, **_starts()})
+            taken = connection.execute(
+                _RESERVE, {"of_key": key_hash, **parameters, **period_starts()}
+            )
             if not taken.rowcount:
                 return False
             connection.execute(_RECORD_RESERVATION, {"generation": generation, **parameters})
@@ -262,9 +277,24 @@ def settle(connection: Connection, key_hash: str, *, cost: Amount, reserved: Amo
         **asdict(cost),
         "of_key": key_hash,
     }
-    connection.execute(_SETTLE, {**parameters, **_starts()})
+    connection.execute(_SETTLE, {**parameters, **period_starts()})
 
 
-def _starts() -> dict[str, datetime]:
+def set_limits(connection: Connection, key_hash: str, **limits: Unpack[Limits]) -> None:
+    """Set those limits of a key that are given, in the caller's transaction.
+
+    What it spent in the running period stays spent, also while it has no limit.
+    """
+    begun = connection.execute(_BEGIN_PERIOD, {"of_key": key_hash, **period_starts()})
+    if not begun.rowcount and all(limit is None for limit in limits.values()):
+        return
+    reset = limits.get("reset")
+    period = {"period_start": period_start(reset, utc_now()) if reset else None}
+    changes = {**limits, **(period if "reset" in limits else {})}
+    upsert(connection, budgets_table, {"key_hash": key_hash, **limits, **period}, changes)
+
+
+def period_starts() -> dict[str, datetime]:
+    """Return when the periods of each kind began, for statements with `BUDGET_COLUMNS`."""
     now = utc_now()
     return {reset: period_start(reset, now) for reset in RESETS}

@@ -1,41 +1,59 @@
 """`Keys`: the API keys of the server. Only their hashes are stored.
 
 A key is 256 random bits, so its plain SHA-256 can be stored: nobody can try them all. Slow hashes
-are for passwords, which can be guessed. Nothing is cached: a key that another process revokes stops
-working with the next request. A check costs one indexed read.
+are for passwords, which can be guessed. Nothing is cached: a key that another process revokes or
+limits is revoked or limited from the next request on. A check costs one indexed read, which has the
+key's budget too.
 """
 
 from __future__ import annotations
 
-import re
 import secrets
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
-from hashlib import sha256
+from contextlib import contextmanager
+from dataclasses import fields as fields_of
+from dataclasses import replace
+from datetime import timedelta
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from voxgate.errors import UsageError, VoxgateError
+from voxgate.ledger.budgets import BUDGET_COLUMNS, Budget, period_starts, set_limits
 from voxgate.ledger.columns import utc_now
-from voxgate.ledger.schema import keys_table
+from voxgate.ledger.key import (
+    KEY_PREFIX,
+    Key,
+    KeyChanges,
+    Limits,
+    NewKeyFields,
+    check_fields,
+    check_name,
+    hash_of,
+    label_of,
+)
+from voxgate.ledger.key_search import find_key, find_valid_key
+from voxgate.ledger.key_usage import usage_by_key
+from voxgate.ledger.schema import budgets_table, keys_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from voxgate.ledger.database import Database
+    from voxgate.ledger.key_usage import KeyUsage
 
-KEY_PREFIX = "sk-vg-"
-MAX_KEY_NAME_CHARACTERS = 100
 LAST_USE_INTERVAL_S = 60.0
 """The shortest time between two writes of a key's last use."""
 
-_HASH = re.compile(r"[0-9a-f]{6,64}")
-_SELECT_VALID = select(keys_table).where(
+_BUDGET = "budget_"  # before the names of a budget's columns
+_LIMITS = Limits.__annotations__.keys()
+_SELECT = select(
+    keys_table, *(column.label(_BUDGET + name) for name, column in BUDGET_COLUMNS.items())
+).outerjoin(budgets_table, budgets_table.c.key_hash == keys_table.c.hash)
+_SELECT_ONE = _SELECT.where(
     keys_table.c.hash == bindparam("hash"), keys_table.c.revoked_at.is_(None)
 )
 _UPDATE_LAST_USE = (
@@ -45,37 +63,6 @@ _UPDATE_LAST_USE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What is stored of a key. Times are UTC."""
-
-    hash: str
-    """The SHA-256 of the secret: 64 lower-case hexadecimal digits."""
-
-    name: str
-    label: str
-    """The beginning and end of the secret, to recognise it by: `sk-vg-0e6...1c96`."""
-
-    created_at: datetime
-    last_used_at: datetime | None = None
-    revoked_at: datetime | None = None
-    management: bool = False
-    """Whether it manages keys and reads everybody's activity, instead of transcribing."""
-
-    disabled: bool = False
-    updated_at: datetime | None = None
-    expires_at: datetime | None = None
-    allowed_models: Sequence[str] | None = None
-    """The models that it may ask for; None: all."""
-
-    requests_per_minute: int | None = None
-    max_recordings: int | None = None
-    """How many recordings it may have under way at once."""
-
-    creator: str | None = None
-    external_user: str | None = None
-
-
 class Keys:
     """The keys in a ledger."""
 
@@ -83,26 +70,30 @@ class Keys:
         self._database = database
         self._last_use_writes: dict[str, float] = {}  # hash: monotonic time of the latest write
 
-    async def create(self, name: str) -> tuple[Key, str]:
+    async def create(self, name: str, **fields: Unpack[NewKeyFields]) -> tuple[Key, str]:
         """Create a key. Return what is stored of it and the secret, which is not stored.
 
-        Raises `UsageError` for a malformed name and for the name of a valid key.
+        Raises `UsageError` for a malformed name, for the name of a valid key, and for fields that
+        are out of range or contradict each other.
         """
-        _check_name(name)
+        check_name(name)
+        limits, own = _divided(fields)
+        check_fields(
+            fields, management=fields.get("management", False), limited=_is_limited(limits, None)
+        )
         secret = KEY_PREFIX + secrets.token_urlsafe(32)
-        key = Key(_hash(secret), name, _label(secret), utc_now())
+        key = Key(hash_of(secret), name, label_of(secret), utc_now(), **own)
+        row = {
+            each.name: getattr(key, each.name) for each in fields_of(key) if each.name != "budget"
+        }
 
-        def insert_key(connection: Connection) -> None:
-            try:
-                connection.execute(insert(keys_table), asdict(key))
-            except IntegrityError as error:
-                raise UsageError(
-                    f"A key named '{name}' already exists. Choose another name, or revoke that key "
-                    f"first."
-                ) from error
+        def insert_key(connection: Connection) -> Key:
+            with _unique_name(name):
+                connection.execute(insert(keys_table), row)
+            set_limits(connection, key.hash, **limits)
+            return _select_one(connection, key.hash) or key
 
-        await self._database.write(insert_key)
-        return key, secret
+        return await self._database.write(insert_key), secret
 
     async def all(self) -> list[Key]:
         """Return every key, revoked ones included, the oldest first."""
@@ -119,28 +110,69 @@ class Keys:
         """Return the valid key with this secret; None for an unknown or a revoked one.
 
         Its last use is written afterwards, at most once a minute, and the caller does not wait.
+        Raises `VoxgateError` (`authentication`) for a disabled or an expired key.
         """
-        parameters = {"hash": _hash(secret)}
-        row = await self._database.read(
-            lambda connection: (
-                connection.execute(_SELECT_VALID, parameters).mappings().one_or_none()
-            )
-        )
-        if row is None:
+        hash_ = hash_of(secret)
+        key = await self._database.read(lambda connection: _select_one(connection, hash_))
+        if key is None:
             return None
-        key = Key(**row)
+        _check_state(key)
         self._write_last_use(key)
         return key
 
-    async def revoke(self, identifier: str) -> Key:
-        """Revoke the key with this name, label, hash, beginning of a hash, or secret.
+    async def with_hash(self, hash_: str) -> Key | None:
+        """Return the key with this whole hash; None for an unknown or a revoked one."""
+        return await self._database.read(lambda connection: _select_one(connection, hash_))
 
-        Raises `VoxgateError` (`not_found`) where no key matches, and `UsageError` where several
-        match or the key is already revoked.
+    async def find(self, identifier: str) -> Key:
+        """Return the key with this name, label, hash, beginning of a hash, or secret.
+
+        A revoked one is found where no other has it. Raises `VoxgateError` (`not_found`) where no
+        key matches, and `UsageError` where several do.
+        """
+        return find_key(identifier, await self.all())
+
+    async def usage(self, hashes: Sequence[str] | None = None) -> dict[str, KeyUsage]:
+        """Return what these keys, or all, have used: see `usage_by_key`."""
+        return await self._database.read(lambda connection: usage_by_key(connection, hashes))
+
+    async def edit(self, identifier: str, **changes: Unpack[KeyChanges]) -> Key:
+        """Change a key that `identifier` matches, as `find` says. Return it as it is then.
+
+        None removes a limit. Raises what `find` and `create` raise, and `UsageError` for a revoked
+        key.
+        """
+        limits, own = _divided(changes)
+        if "name" in changes:
+            check_name(changes["name"])
+
+        def update_key(connection: Connection) -> Key:
+            key = find_valid_key(identifier, _select_all(connection))
+            limited = _is_limited(limits, key.budget)
+            check_fields(changes, management=key.management, limited=limited)
+            with _unique_name(changes.get("name", "")):
+                connection.execute(
+                    update(keys_table)
+                    .where(keys_table.c.hash == key.hash)
+                    .values(**own, updated_at=utc_now())
+                )
+            if limits:
+                set_limits(connection, key.hash, **limits)
+            if not limited:  # a limit that is set later has its own period
+                set_limits(connection, key.hash, reset=None)
+            return _select_one(connection, key.hash) or key
+
+        return await self._database.write(update_key)
+
+    async def revoke(self, identifier: str) -> Key:
+        """Revoke the key that `identifier` matches, as `find` says.
+
+        Raises what `find` raises, and `UsageError` for a key that is already revoked.
         """
 
         def update_key(connection: Connection) -> Key:
-            key = replace(_find_valid(identifier, _select_all(connection)), revoked_at=utc_now())
+            key = find_valid_key(identifier, _select_all(connection))
+            key = replace(key, revoked_at=utc_now())
             connection.execute(
                 update(keys_table)
                 .where(keys_table.c.hash == key.hash)
@@ -166,71 +198,68 @@ class Keys:
         )
 
 
-def _check_name(name: str) -> None:
-    if (
-        not 1 <= len(name) <= MAX_KEY_NAME_CHARACTERS
-        or not name.isprintable()
-        or name != name.strip()
-    ):
-        raise UsageError(
-            f"A key's name has 1 to {MAX_KEY_NAME_CHARACTERS} printable characters and no space at "
-            f"either end. Choose a name that tells who will use the key."
+def _check_state(key: Key) -> None:
+    """Raise `VoxgateError` (`authentication`) for a key that does not work now."""
+    if key.state == "disabled":
+        raise VoxgateError(
+            f"The key '{key.name}' is disabled. `voxgate keys edit {key.hash[:12]} --enable` on "
+            f"the server makes it work again.",
+            code="authentication",
         )
-    if name.startswith(KEY_PREFIX):
-        raise UsageError(
-            f"A name that begins with '{KEY_PREFIX}' looks like a key. Choose another."
+    if key.state == "expired":
+        raise VoxgateError(
+            f"The key '{key.name}' expired at {key.expires_at:%Y-%m-%d %H:%M:%S} UTC. `voxgate "
+            f"keys edit {key.hash[:12]} --expires DATE` on the server renews it.",
+            code="authentication",
         )
 
 
-def _hash(secret: str) -> str:
-    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+def _divided(fields: NewKeyFields | KeyChanges) -> tuple[Limits, dict[str, Any]]:
+    """Return the fields of the key's budget, and those of the key itself."""
+    given = dict(fields)
+    limits = {name: given.pop(name) for name in _LIMITS if name in given}
+    if given.get("allowed_models") is not None:
+        given["allowed_models"] = tuple(cast("Sequence[str]", given["allowed_models"]))
+    return cast("Limits", limits), given
 
 
-def _label(secret: str) -> str:
-    return f"{secret[: len(KEY_PREFIX) + 3]}...{secret[-4:]}"
-
-
-def _find_valid(identifier: str, keys: Sequence[Key]) -> Key:
-    """Return the one valid key that matches. Raise as `Keys.revoke` does where there is none."""
-    matching = [key for key in keys if _matches(identifier, key)]
-    valid = [key for key in matching if key.revoked_at is None]
-    if len(valid) == 1:
-        return valid[0]
-    if valid:
-        several = ", ".join(f"'{key.name}' ({key.label}, hash {key.hash[:16]})" for key in valid)
-        raise UsageError(
-            f"'{_without_secret(identifier)}' matches several keys: {several}. Give more digits of "
-            f"one hash."
-        )
-    if matching:
-        latest = matching[-1]
-        raise UsageError(
-            f"The key '{latest.name}' ({latest.label}) is already revoked, since "
-            f"{latest.revoked_at:%Y-%m-%d %H:%M} UTC. Nothing was changed."
-        )
-    raise VoxgateError(
-        f"No key is called '{_without_secret(identifier)}'. `voxgate keys list` lists them all.",
-        code="not_found",
+def _is_limited(limits: Limits, budget: Budget | None) -> bool:
+    """Return whether a key has a limit of dollars or minutes with these changes."""
+    old = (budget.limit_nanodollars, budget.limit_samples) if budget else (None, None)
+    new = (
+        limits.get("limit_nanodollars", old[0]),
+        limits.get("limit_samples", old[1]),
     )
+    return any(limit is not None for limit in new)
 
 
-def _matches(identifier: str, key: Key) -> bool:
-    if identifier.startswith(KEY_PREFIX):
-        return key.label == identifier or key.hash == _hash(identifier)
-    digits = identifier.lower()
-    is_hash = _HASH.fullmatch(digits) is not None
-    return key.name == identifier or (is_hash and key.hash.startswith(digits))
+@contextmanager
+def _unique_name(name: str) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        raise UsageError(
+            f"A key named '{name}' already exists. Choose another name, or revoke that key first."
+        ) from error
 
 
-def _without_secret(identifier: str) -> str:
-    """Return the identifier for a message: clipped, and a secret as its label."""
-    if identifier.startswith(KEY_PREFIX) and len(identifier) > len(_label(identifier)):
-        return _label(identifier)
-    return identifier[:MAX_KEY_NAME_CHARACTERS]
+def _select_one(connection: Connection, hash_: str) -> Key | None:
+    row = connection.execute(_SELECT_ONE, {"hash": hash_, **period_starts()}).mappings()
+    found = row.one_or_none()
+    return _from_row(found) if found is not None else None
 
 
 def _select_all(connection: Connection) -> list[Key]:
-    rows = connection.execute(
-        select(keys_table).order_by(keys_table.c.created_at, keys_table.c.hash)
+    query = _SELECT.order_by(keys_table.c.created_at, keys_table.c.hash)
+    return [_from_row(row) for row in connection.execute(query, period_starts()).mappings()]
+
+
+def _from_row(row: Mapping[Any, Any]) -> Key:
+    own = {name: value for name, value in row.items() if not name.startswith(_BUDGET)}
+    models = own["allowed_models"]
+    spending = {name: row[_BUDGET + name] for name in BUDGET_COLUMNS}
+    limited = (spending["limit_nanodollars"], spending["limit_samples"]) != (None, None)
+    return Key(
+        **{**own, "allowed_models": None if models is None else tuple(models)},
+        budget=Budget(**spending) if limited else None,
     )
-    return [Key(**row) for row in rows.mappings()]

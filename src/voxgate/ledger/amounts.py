@@ -1,0 +1,33 @@
+"""Dollars and minutes, as people write them, and nanodollars and samples, as the ledger counts."""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+
+from voxgate.ledger.prices import NANO_PER_DOLLAR, SAMPLES_PER_S
+
+SAMPLES_PER_MINUTE = 60 * SAMPLES_PER_S
+MAX_DOLLARS = MAX_MINUTES = 10**9  # the counts stay far below 64 bits
+
+
+def nanodollars_of(dollars: Decimal) -> int:
+    """Return an amount of money as the ledger counts it, rounded half up."""
+    return int((dollars * NANO_PER_DOLLAR).to_integral_value(ROUND_HALF_UP))
+
+
+def samples_of(minutes: Decimal) -> int:
+    """Return a length of sound as the ledger counts it, rounded half up."""
+    return int((minutes * SAMPLES_PER_MINUTE).to_integral_value(ROUND_HALF_UP))
+
+
+def dollars_text(nanodollars: int) -> str:
+    """Return an amount of money exactly, with two decimals or more: `$5.00`, `$0.000125`."""
+    whole, _, decimals = f"{Decimal(nanodollars) / NANO_PER_DOLLAR:.9f}".partition(".")
+    return f"${whole}.{decimals.rstrip('0'):0<2}"
+
+
+def minutes_text(samples: int) -> str:
+    """Return a length of sound, rounded down to hundredths of a minute: `600 min`, `0.25 min`."""
+    minutes = (Decimal(samples) / SAMPLES_PER_MINUTE).quantize(Decimal("0.01"), ROUND_DOWN)
+    text = f"{minutes:f}"
+    return f"{text.rstrip('0').rstrip('.')} min"

@@ -1,0 +1,89 @@
+"""The error for a budget of which too little is left: the only place that words it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from voxgate.errors import VoxgateError
+from voxgate.ledger.amounts import dollars_text, minutes_text
+from voxgate.ledger.budgets import Amount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from voxgate.ledger.budgets import Budget
+
+_PERIODS = {"daily": "a day", "weekly": "a week", "monthly": "a month", None: "in all"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """What a limit counts: money or sound."""
+
+    column: str
+    text: Callable[[int], str]
+    needs: str
+    nothing: str
+    option: str
+
+
+_MONEY = _Unit(
+    "nanodollars", dollars_text, "The recording may cost", "No money is left", "--limit DOLLARS"
+)
+_SOUND = _Unit(
+    "samples",
+    minutes_text,
+    "The recording may have",
+    "No minutes are left",
+    "--limit-minutes MINUTES",
+)
+
+
+def is_used_up(budget: Budget) -> bool:
+    """Return whether nothing is left of a limit, so that no recording can be charged."""
+    return bool(_short(budget, Amount()))
+
+
+def budget_exceeded(budget: Budget, wanted: Amount | None = None) -> VoxgateError:
+    """Return the error for a recording that may cost `wanted`; None: whatever it costs.
+
+    It names the limit that is short, what is left of it, and when it begins anew.
+    """
+    wanted = wanted or Amount()
+    # Where another recording has freed what was short, there still is a limit to name.
+    unit = (_short(budget, wanted) or _limited(budget))[0]
+    needs, left = getattr(wanted, unit.column), getattr(budget.left, unit.column)
+    limit, spent, reserved = (
+        getattr(budget, f"{name}_{unit.column}") or 0 for name in ("limit", "spent", "reserved")
+    )
+    cause = f"{unit.needs} {unit.text(needs)}" if needs else unit.nothing
+    used = f"{unit.text(spent)} used"
+    if reserved:
+        used += f" and {unit.text(reserved)} reserved for recordings under way"
+    return VoxgateError(
+        f"{cause}: {unit.text(left)} of this key's limit of {unit.text(limit)} "
+        f"{_PERIODS[budget.reset]} is left, with {used}. {_anew(budget)} `voxgate keys edit "
+        f"{budget.key_hash[:12]} {unit.option}` on the server raises the limit.",
+        code="budget_exceeded",
+    )
+
+
+def _anew(budget: Budget) -> str:
+    resets_at = budget.resets_at
+    return f"It begins anew at {resets_at:%Y-%m-%d %H:%M} UTC." if resets_at else "It never resets."
+
+
+def _limited(budget: Budget) -> list[_Unit]:
+    return [
+        unit for unit in (_MONEY, _SOUND) if getattr(budget, f"limit_{unit.column}") is not None
+    ]
+
+
+def _short(budget: Budget, wanted: Amount) -> list[_Unit]:
+    """Return the limits of which less than `wanted`, or nothing, is left."""
+    return [
+        unit
+        for unit in _limited(budget)
+        if getattr(budget.left, unit.column) < max(1, getattr(wanted, unit.column))
+    ]
