@@ -219,7 +219,7 @@ CODES: dict[Code, ErrorCode] = {
     "request_timeout": ErrorCode(VoxgateError, 408, True, "The request's body stopped arriving."),
     "payload_too_large": ErrorCode(VoxgateError, 413, False, "The body, or its part without the recording, is too large."),
     "unsupported_media_type": ErrorCode(VoxgateError, 415, False, "The body has an unsupported content type."),
-    "rate_limit_exceeded": ErrorCode(BusyError, 429, True, "The server has as many jobs as it may, or an address sent too many wrong keys."),
+    "rate_limit_exceeded": ErrorCode(BusyError, 429, True, "The server or the key has as many jobs as it may, the key sent as many requests a minute as it may, or an address too many wrong keys."),
     "model_loading": ErrorCode(BusyError, 503, True, "The model is being loaded, and VOXGATE_WHILE_LOADING is 'refuse'."),
     "shutting_down": ErrorCode(BusyError, 503, True, "The server is about to end."),
     "too_many_connections": ErrorCode(BusyError, 503, True, "The server is answering as many connections as it may have."),

@@ -19,6 +19,8 @@ from tests.processes import heed_signals, until
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE
 from voxgate.api.server import ApiServer
+from voxgate.ledger.address import LEDGER_FILE
+from voxgate.ledger.ledger import Ledger
 from voxgate.models.catalogue import BUILT_IN_MODELS, ModelSpec
 from voxgate.pipeline.session import Session
 from voxgate.providers.local import LocalEngine
@@ -72,6 +74,17 @@ class Running:
 
     async def post(self, body: dict[str, Any], **options: Any) -> httpx2.Response:
         return await self.client.post("/audio/transcriptions", json=body, **options)
+
+
+async def new_key(server: Running, name: str, **fields: Any) -> str:
+    """Return a new key of the server, made as by the command line: in the ledger."""
+    async with await Ledger.open(server.settings.home / LEDGER_FILE) as ledger:
+        return (await ledger.keys.create(name, **fields))[1]
+
+
+def with_key(secret: str) -> dict[str, str]:
+    """Return the header of a request with this key."""
+    return {"Authorization": f"Bearer {secret}"}
 
 
 def recording(data: bytes | None = None, /, **fields: Any) -> dict[str, Any]:

@@ -36,7 +36,8 @@ ALIAS = "/v1"
 
 EXPOSED_HEADERS = (
     *("X-Generation-Id", "X-Request-Id", "X-Voxgate-Model", "X-Voxgate-Warning"),
-    *("Server-Timing", "Retry-After"),
+    *("Server-Timing", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining"),
+    "X-RateLimit-Reset",
 )
 """The headers of a response that a page of another site may read."""
 

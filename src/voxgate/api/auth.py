@@ -55,6 +55,36 @@ async def caller(request: Request) -> Key | None:
     return key
 
 
+async def transcriber(request: Request) -> Key | None:
+    """Return what `caller` returns, for work on recordings.
+
+    Raises what `caller` raises, and `VoxgateError` (`permission_denied`) for a management key.
+    """
+    key = await caller(request)
+    if key is not None and key.management:
+        raise VoxgateError(
+            f"The key '{key.name}' is a management key, which does not transcribe. Use another "
+            f"key: `voxgate keys create --name NAME` makes one.",
+            code="permission_denied",
+        )
+    return key
+
+
+async def manager(request: Request) -> Key | None:
+    """Return what `caller` returns, for the management of keys.
+
+    Raises what `caller` raises, and `VoxgateError` (`permission_denied`) for any other key.
+    """
+    key = await caller(request)
+    if key is not None and not key.management:
+        raise VoxgateError(
+            f"The key '{key.name}' is no management key, and only those may do this: `voxgate keys "
+            f"create --name NAME --management` on the server makes one.",
+            code="permission_denied",
+        )
+    return key
+
+
 async def check_given_key(request: Request) -> None:
     """Check the key of a request that needs none, if it has one. Raises what `caller` raises."""
     gateway: Gateway = request.app.state.gateway

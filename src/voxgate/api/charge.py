@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from voxgate.ledger.budgets import Amount, budget_exceeded
+from voxgate.ledger.budget_exceeded import budget_exceeded
+from voxgate.ledger.budgets import Amount
 from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 class Charge:
     """The cost of one job's generation. `cover` sound before work is done for it."""
 
-    def __init__(self, ledger: Ledger, job: Job, price: Price | None) -> None:
-        """A job without a key, and one whose key has no budget, reserves nothing."""
+    def __init__(self, ledger: Ledger, job: Job, price: Price | None, *, limited: bool) -> None:
+        """`limited` says that the job's key has a budget, without which nothing is reserved."""
         self._budgets, self._job, self.price = ledger.budgets, job, price
         self._reserved = Amount()
-        self._limited = job.owner is not None
+        self._limited = limited
         self._lock = asyncio.Lock()
 
     async def cover(self, seconds: float) -> None:
@@ -32,14 +33,14 @@ class Charge:
         wanted = self.of(seconds)
         if self.price and self._job.estimate_nanodollars is None:
             self._job.estimate_nanodollars = wanted.nanodollars
-        if self._job.owner is None:
+        if not self._limited or self._job.owner is None:
             return
         async with self._lock:
             more = Amount(
                 max(0, wanted.nanodollars - self._reserved.nanodollars),
                 max(0, wanted.samples - self._reserved.samples),
             )
-            if not (more and self._limited):
+            if not more:
                 return
             if await self._budgets.reserve(self._job.id, self._job.owner, more):
                 self._reserved += more

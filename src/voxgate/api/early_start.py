@@ -49,10 +49,17 @@ class EarlyStart:
     async def begin(cls, jobs: Jobs, intake: Intake, reader: BodyReader) -> EarlyStart | None:
         """Read the body up to its recording. None where its job cannot begin with that.
 
-        Raises what `BodyReader.recording_begins` raises.
+        Raises what `BodyReader.recording_begins` and `Intake.check_beginning` raise.
         """
         body = await reader.recording_begins()
-        if body is None or "stream" not in body.fields:
+        if body is None:
+            return None
+        try:
+            await intake.check_beginning(body)
+        except BaseException:
+            reader.close()
+            raise
+        if "stream" not in body.fields:
             return None
         try:
             submission = await intake.accept(body, provisional=True)

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from voxgate.api.dialects.strict_clients import mistral_error
 from voxgate.api.request_log import RequestEntry
+from voxgate.api.request_rates import RateError
 from voxgate.errors import BusyError, VoxgateError
 
 if TYPE_CHECKING:
@@ -83,6 +84,10 @@ def error_headers(error: VoxgateError) -> dict[str, str]:
     headers = {} if error.retryable else {"x-should-retry": "false"}
     if isinstance(error, BusyError):
         headers["Retry-After"] = str(error.retry_after_s)
+        if isinstance(error, RateError):
+            headers["X-RateLimit-Limit"] = str(error.limit)
+            headers["X-RateLimit-Remaining"] = "0"
+            headers["X-RateLimit-Reset"] = str(error.reset_ms)
     elif error.retryable and error.status == 503:
         headers["Retry-After"] = "1"
     if error.status == 401:

@@ -10,6 +10,7 @@ from voxgate.api.body.request_body import recording_too_large
 from voxgate.api.files.store import FileStore
 from voxgate.api.jobs import Jobs
 from voxgate.api.leases import Leases
+from voxgate.api.request_rates import RequestRates
 from voxgate.api.wrong_keys import WrongKeys
 from voxgate.ledger.address import Address
 from voxgate.ledger.ledger import Ledger
@@ -35,6 +36,7 @@ class Gateway:
     fetcher: Fetcher
     files: FileStore
     wrong_keys: WrongKeys
+    rates: RequestRates
 
     @classmethod
     @asynccontextmanager
@@ -66,6 +68,7 @@ class Gateway:
                     fetcher=_fetcher(settings),
                     files=files,
                     wrong_keys=WrongKeys(),
+                    rates=RequestRates(),
                 )
 
 

@@ -12,7 +12,7 @@ from voxgate.api.error_responses import json_response
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses
 from voxgate.errors import VoxgateError
-from voxgate.ledger.keys import Key  # noqa: TC001 (FastAPI evaluates it)
+from voxgate.ledger.key import Key  # noqa: TC001 (FastAPI evaluates it)
 from voxgate.prices import NANO_PER_DOLLAR
 
 if TYPE_CHECKING:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from voxgate.api.admission import admit
 from voxgate.api.dialects.parse import with_file_of
+from voxgate.api.key_limits import check_model
 from voxgate.api.recording import RemoteRecording
 from voxgate.api.request_log import RequestEntry
 from voxgate.api.submission import RequestOrigin, Submission
+from voxgate.errors import VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.gateway import Gateway
     from voxgate.api.recording import Recording
+    from voxgate.ledger.key import Key
 
     Parse: TypeAlias = Callable[[RequestBody | BodyBeginning], ParsedRequest]
 
@@ -39,13 +42,28 @@ OTHER_SERVERS = {
 class Intake:
     """One request, apart from its body. `model` is the one that the body names, for errors."""
 
-    def __init__(self, request: Request, parse: Parse, owner: str | None) -> None:
+    def __init__(self, request: Request, parse: Parse, key: Key | None) -> None:
         """`parse` is that of the request's dialect."""
         self._gateway: Gateway = request.app.state.gateway
         self._entry = RequestEntry.of(request.scope)
-        self._headers, self._parse, self._owner = request.headers, parse, owner
+        self._headers, self._parse, self._key = request.headers, parse, key
         self._server = OTHER_SERVERS.get(request.url.path)
+        self.owner = key.hash if key else None
+        self.max_recordings = key.max_recordings if key else None
         self.model: str | None = None
+
+    async def check_beginning(self, body: BodyBeginning) -> None:
+        """Check the model where the fields before the recording name it.
+
+        Raises `VoxgateError` (`permission_denied`) for one that the key may not use.
+        """
+        if self._key is None or self._key.allowed_models is None:
+            return
+        try:
+            self.model = self._parse(body).model
+        except VoxgateError:
+            return  # a later field may mend it; the whole body has the same error if none does
+        await check_model(self._key, self.model, self._gateway.session)
 
     async def accept(
         self, body: RequestBody | BodyBeginning, *, provisional: bool = False
@@ -64,16 +82,18 @@ class Intake:
     async def _accept(self, body: RequestBody | BodyBeginning, *, provisional: bool) -> Submission:
         parsed = self._parse(body)
         self.model = parsed.model
+        await check_model(self._key, parsed.model, self._gateway.session)
         parsed, provider = await admit(parsed, self._gateway.session)
         recording = await self._recording(body, parsed)
         return Submission(
             self._gateway,
             entry=self._entry,
-            owner=self._owner,
+            owner=self.owner,
             parsed=with_file_of(parsed, recording),
             provider=provider,
             recording=recording,
             origin=RequestOrigin(self._dialect(body, parsed), self.model, self._headers),
+            limited=self._key is not None and self._key.budget is not None,
             provisional=provisional,
         )
 
@@ -90,7 +110,7 @@ class Intake:
         """
         if body.upload and not (parsed.file_id or parsed.url):
             return body.upload
-        kept = await self._gateway.files.open_named(parsed.file_id, parsed.url, self._owner)
+        kept = await self._gateway.files.open_named(parsed.file_id, parsed.url, self.owner)
         if kept is None:
             assert parsed.url is not None  # noqa: S101 (`parse_request` raises without any)
             named: Recording = RemoteRecording(parsed.url, self._gateway.fetcher)

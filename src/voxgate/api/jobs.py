@@ -40,6 +40,7 @@ class Jobs:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.early_starts = asyncio.Semaphore(settings.max_decoders // 2)
+        self._own_limits: dict[str | None, int] = {}  # of owners that have one
         self._uploads: dict[asyncio.Timeout, str | None] = {}  # with their owners
         self._joinable: dict[Hashable, Job] = {}
         self._unfinished: set[Job] = set()
@@ -80,12 +81,19 @@ class Jobs:
         self._linger(key, job, LINGER_S)  # until its first caller waits
 
     @asynccontextmanager
-    async def uploading(self, owner: str | None) -> AsyncIterator[None]:
+    async def uploading(
+        self, owner: str | None, own_limit: int | None = None
+    ) -> AsyncIterator[None]:
         """Receive a recording inside the context. It counts against the limits like a job.
+
+        `own_limit` is how many recordings this owner may have; it holds until its next call.
 
         Raises what `add` would raise, at once where that is known. It is not known for an owner
         with a lingering job: the recording may be that job's request, sent again.
         """
+        self._own_limits.pop(owner, None)
+        if own_limit is not None:
+            self._own_limits[owner] = own_limit
         if self._closed or not any(job.owner == owner for job in self._lingering):
             self._check(owner)
         try:
@@ -163,14 +171,19 @@ class Jobs:
         own, left = owners.count(owner), self._settings.max_flights - len(owners)
         # A key may have as many jobs as are left for others: one key alone half of all, two keys a
         # third each. So one more is always left (Choudhury and Hahne, dynamic thresholds, 1998).
-        if own < min(left, self._settings.max_flights_per_key):
+        own_limit = self._own_limits.get(owner)
+        most = min(self._settings.max_flights_per_key, own_limit or self._settings.max_flights)
+        if own < min(left, most):
             return
         # Tenants are served in turn: one job of this key finishes while each other key has one.
         retry_s = self._rate.seconds(len({*owners, owner}))
-        if own >= self._settings.max_flights_per_key:
+        if own >= most:
+            step = "raise VOXGATE_MAX_FLIGHTS_PER_KEY"
+            if owner and most == own_limit:
+                step = f"raise its limit: `voxgate keys edit {owner[:12]} --recordings N`"
             raise BusyError(
                 f"This key has {own} recordings under way, as many as it may. Wait for one to end, "
-                f"or raise VOXGATE_MAX_FLIGHTS_PER_KEY.",
+                f"or {step}.",
                 retry_s,
             )
         raise BusyError(

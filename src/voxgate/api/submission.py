@@ -55,9 +55,13 @@ class Submission:
         provider: Provider,
         recording: Recording,
         origin: RequestOrigin,
+        limited: bool = False,
         provisional: bool = False,
     ) -> None:
-        """A provisional one needs `confirm` or `withdraw`: until then its end is not recorded."""
+        """`limited` says that its key has a budget.
+
+        A provisional one needs `confirm` or `withdraw`: until then its end is not recorded.
+        """
         self._gateway, self._entry, self._owner = gateway, entry, owner
         self.parsed, self._recording, self._origin = parsed, recording, origin
         self.provider, self._trace = provider, Trace()
@@ -66,7 +70,7 @@ class Submission:
         self._job = Job(entry.id, owner, self._trace.spans)
         self._began_at = datetime.now(UTC)
         price = gateway.settings.prices.find(parsed.model, self._began_at)
-        self._charge = Charge(gateway.ledger, self._job, price)
+        self._charge = Charge(gateway.ledger, self._job, price, limited=limited)
 
     def submit(self) -> tuple[Hashable, Job]:
         """Return the job for this request and its key: an equal one that exists, or a new one.

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
-from voxgate.api.auth import caller
+from voxgate.api.auth import transcriber
 from voxgate.api.body.reader import BodyReader
 from voxgate.api.dialects.parse import parse_request
 from voxgate.api.disconnect import left_during_the_body
 from voxgate.api.early_start import EarlyStart
 from voxgate.api.error_responses import error_body, error_response
 from voxgate.api.intake import Intake
+from voxgate.api.key_limits import check_before_the_body
 from voxgate.api.openapi import requests
 from voxgate.api.openapi.responses import DOCUMENTED_DIALECTS
 from voxgate.api.response import TranscriptionResponse
@@ -69,16 +70,16 @@ async def respond(request: Request, parse: Parse, error: ErrorBody = error_body)
     start_time, spans = time.monotonic(), StageTimes()
     intake = None
     try:
-        key = await caller(request)
-        owner = key.hash if key else None
-        intake = Intake(request, parse, owner)
+        key = await transcriber(request)
+        check_before_the_body(key, gateway.rates)
+        intake = Intake(request, parse, key)
         reader = BodyReader(
             request.headers,
             request.stream(),
             gateway.settings,
             query=request.scope["query_string"],
         )
-        async with gateway.jobs.uploading(owner):
+        async with gateway.jobs.uploading(intake.owner, intake.max_recordings):
             with spans.measure("body"):
                 early = await EarlyStart.begin(gateway.jobs, intake, reader)
             if early is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
-from voxgate.ledger.prices import NANO_PER_DOLLAR, SAMPLES_PER_S
+from voxgate.prices import NANO_PER_DOLLAR, SAMPLES_PER_S
 
 SAMPLES_PER_MINUTE = 60 * SAMPLES_PER_S
 MAX_DOLLARS = MAX_MINUTES = 10**9  # the counts stay far below 64 bits

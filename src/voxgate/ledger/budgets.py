@@ -10,17 +10,14 @@ period never goes back: a clock that is set back gives nobody a second budget.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Unpack
 
 from sqlalchemy import BigInteger, and_, bindparam, case, delete, literal, or_, select, update
 
-from voxgate.errors import VoxgateError
 from voxgate.ledger.columns import UtcColumn, utc_now
 from voxgate.ledger.periods import RESETS, next_period_start, period_start
 from voxgate.ledger.schema import budgets_table, generations_table
 from voxgate.ledger.upsert import upsert
-from voxgate.prices import NANO_PER_DOLLAR, SAMPLES_PER_S
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -235,39 +232,6 @@ class Budgets:
             return True
 
         return await self._database.write(reserve)
-
-
-def budget_exceeded(budget: Budget, wanted: Amount = Amount(1, 1)) -> VoxgateError:
-    """Return the error for a budget that has less left than `wanted`."""
-    left, facts = budget.left, list[str]()
-    if budget.limit_nanodollars is not None and wanted.nanodollars > left.nanodollars:
-        facts.append(
-            f"{_dollars(left.nanodollars)} are left of {_dollars(budget.limit_nanodollars)}, and "
-            f"{_dollars(wanted.nanodollars)} are needed"
-        )
-    if budget.limit_samples is not None and wanted.samples > left.samples:
-        facts.append(
-            f"{_minutes(left.samples)} are left of {_minutes(budget.limit_samples)}, and "
-            f"{_minutes(wanted.samples)} are needed"
-        )
-    under_way = " Recordings under way have reserved a part." if budget.reserved else ""
-    period = f"{budget.reset} budget" if budget.reset else "budget"
-    renewal = "It never resets"
-    if budget.reset:
-        renewal = f"It resets at {next_period_start(budget.reset, utc_now()):%Y-%m-%d} 00:00 UTC"
-    return VoxgateError(
-        f"The {period} of this key is not enough: {'; '.join(facts)}.{under_way} {renewal}; the "
-        f"server's operator can raise it.",
-        code="budget_exceeded",
-    )
-
-
-def _dollars(nanodollars: int) -> str:
-    return f"${Decimal(nanodollars) / NANO_PER_DOLLAR:f}"
-
-
-def _minutes(samples: int) -> str:
-    return f"{samples / SAMPLES_PER_S / 60:.2f} min"
 
 
 def settle(connection: Connection, key_hash: str, *, cost: Amount, reserved: Amount) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
-from voxgate.api.auth import caller
+from voxgate.api.auth import transcriber
 from voxgate.api.body.reader import BodyReader
 from voxgate.api.body.request_body import FORM_TYPE, RAW_TYPE, TEXT_BYTES, ContentType
 from voxgate.api.dialects.wire import validated
@@ -23,6 +23,7 @@ from voxgate.api.openapi.document import KEY_OR_SIGNATURE
 from voxgate.api.openapi.responses import BODY_ERRORS, KEY_ERRORS, json_of, responses, text_of
 from voxgate.errors import AudioError, UsageError, VoxgateError
 from voxgate.ledger.files import FilePage
+from voxgate.ledger.key import Key  # noqa: TC001 (FastAPI evaluates it)
 
 if TYPE_CHECKING:
     from voxgate.api.body.request_body import Upload
@@ -34,11 +35,11 @@ _ONE_FILE_ERRORS = (*KEY_ERRORS, 400, 404)
 
 
 async def _owner(request: Request) -> str | None:
-    """Return the hash of the request's key; None where keys are off. Raises what `caller` raises.
+    """Return the hash of the key, None where keys are off. Raises what `transcriber` raises.
 
     As a dependency it comes before every other check of the request.
     """
-    key = await caller(request)
+    key = await transcriber(request)
     return key.hash if key else None
 
 
@@ -54,9 +55,10 @@ router = APIRouter(prefix="/files")
     openapi_extra=requests.form("file", FileFields.model_json_schema()["properties"]),
     responses=responses(json_of(schemas.KeptFile), *KEY_ERRORS, *BODY_ERRORS),
 )
-async def upload(request: Request, owner: Owner) -> Response:
+async def upload(request: Request, key: Annotated[Key | None, Depends(transcriber)]) -> Response:
     """Keep the recording in a form, whose `id` is the `file_id` of later requests."""
     gateway: Gateway = request.app.state.gateway
+    owner, own_limit = (key.hash, key.max_recordings) if key else (None, None)
     await gateway.files.check_room(owner, _announced_bytes(request))
     if ContentType.parse(request.headers.get("content-type", "")).media_type != FORM_TYPE:
         raise VoxgateError(
@@ -64,7 +66,7 @@ async def upload(request: Request, owner: Owner) -> Response:
             code="unsupported_media_type",
         )
     try:
-        async with gateway.jobs.uploading(owner):
+        async with gateway.jobs.uploading(owner, own_limit):
             body = await BodyReader(request.headers, request.stream(), gateway.settings).whole()
     except ClientDisconnect:
         return left_during_the_body(request)

@@ -25,13 +25,14 @@ TRANSCRIPTION_ERRORS: Final = (*KEY_ERRORS, *BODY_ERRORS, 402, 404, 502)
 ERRORS: Final = {
     400: "The request is malformed, contradicts itself, or asks for what is not done here.",
     401: "The request has no key, or one that is not valid here.",
+    402: "Too little is left of the key's budget.",
     403: "The caller is not allowed to do this.",
-    402: "The recording costs more than is left of the key's budget.",
     404: "Nothing here has that name.",
     408: "The body stopped arriving.",
     413: "The body or the recording is too large, or the recording too long.",
     415: "The body's content type, charset or encoding is not read here.",
-    429: "The server has as many jobs as it may, or too many wrong keys came from the address.",
+    429: "The server or the key has as many jobs as it may, the key sent as many requests a minute "
+    "as it may, or too many wrong keys came from the address.",
     502: "The engine cannot transcribe a part of the recording.",
     503: "The server or the model's engine does not take the request now.",
 }
@@ -47,7 +48,13 @@ _HEADERS: Final = {
 
 _ERROR_HEADERS: Final[dict[int, dict[str, Any]]] = {
     401: {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}},
-    429: {"Retry-After": {"required": True, "schema": {"type": "integer"}}},
+    429: {
+        "Retry-After": {"required": True, "schema": {"type": "integer"}},
+        **{
+            f"X-RateLimit-{name}": {"schema": {"type": "integer"}}
+            for name in ("Limit", "Remaining", "Reset")
+        },
+    },
     503: {"Retry-After": {"schema": {"type": "integer"}}},
 }
 

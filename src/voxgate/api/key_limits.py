@@ -1,0 +1,54 @@
+"""What a key may do, checked as early as possible: before the body, or the rest of it, is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from voxgate.errors import VoxgateError
+from voxgate.ledger.budget_exceeded import budget_exceeded, is_used_up
+
+if TYPE_CHECKING:
+    from voxgate.api.request_rates import RequestRates
+    from voxgate.ledger.key import Key
+    from voxgate.pipeline.session import Session
+
+
+def check_before_the_body(key: Key | None, rates: RequestRates) -> None:
+    """Count a request for a transcript.
+
+    Raises `VoxgateError` (`budget_exceeded`) where nothing is left of the key's budget, and
+    `RateError` where it sends too many requests.
+    """
+    if key is None:
+        return
+    if key.budget and is_used_up(key.budget):
+        raise budget_exceeded(key.budget)
+    if key.requests_per_minute is not None:
+        rates.take(key.hash, key.requests_per_minute)
+
+
+async def check_model(key: Key | None, model: str, session: Session) -> None:
+    """Raise `VoxgateError` (`permission_denied`) for a model that the key may not use.
+
+    A model may be used by each of its names where one of them is allowed.
+    """
+    if key is None or key.allowed_models is None or model in key.allowed_models:
+        return
+    name = await _own_name(model, session)
+    for allowed in key.allowed_models:
+        if await _own_name(allowed, session) == name:
+            return
+    raise VoxgateError(
+        f"This key may not use the model '{model[:100]}'. It may use "
+        f"{', '.join(key.allowed_models)}; `voxgate keys edit {key.hash[:12]} --model NAME` on the "
+        f"server changes that.",
+        code="permission_denied",
+    )
+
+
+async def _own_name(model: str, session: Session) -> str:
+    """Return the name of the model that a name stands for; of an unknown one, the name itself."""
+    try:
+        return (await session.resolve(model, folders=False)).name
+    except VoxgateError:
+        return model
