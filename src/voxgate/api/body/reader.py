@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 from typing import TYPE_CHECKING, Protocol
 
+from voxgate.api.body.chunks import Chunks
 from voxgate.api.body.form_body import FormBody
 from voxgate.api.body.json_body import JsonBody
 from voxgate.api.body.raw_body import RawBody
-from voxgate.api.body.request_body import JSON_TYPE, KNOWN_TYPES, ContentType
+from voxgate.api.body.request_body import ContentType, refuse_compressed
 from voxgate.api.body.urlencoded_body import UrlencodedBody
-from voxgate.errors import UsageError, VoxgateError
+from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from voxgate.api.body.request_body import RequestBody
     from voxgate.api.body.upload import BodyBeginning
+    from voxgate.errors import VoxgateError
     from voxgate.settings import Settings
-
-_WHITE = b" \t\r\n"  # JSON's white space
-_MAX_WHITE = 1024  # bytes before the opening brace of a body without a content type
 
 
 class BodyParser(Protocol):
@@ -74,7 +72,7 @@ class BodyReader:
         `query` has the fields beside a raw recording.
         """
         self._headers, self._query, self._settings = headers, query, settings
-        self._chunks = _Chunks(chunks, settings.body_patience_s)
+        self._chunks = Chunks(chunks, settings.body_patience_s)
         self._parser: BodyParser | None = None
         self._count = 0
 
@@ -112,7 +110,7 @@ class BodyReader:
         """Return the parser, which the content type or the first bytes tell."""
         if self._parser is None:
             headers = self._headers
-            _check_encoding(headers.get("content-encoding", ""))
+            refuse_compressed(headers)
             if header := headers.get("content-type", ""):
                 content_type = ContentType.parse(header)
             else:
@@ -133,61 +131,6 @@ class BodyReader:
         return bool(chunk)
 
 
-class _Chunks:
-    """The chunks that are not empty. Each may take `patience_s` seconds to arrive."""
-
-    def __init__(self, chunks: AsyncIterator[bytes], patience_s: float) -> None:
-        self._chunks = aiter(chunks)
-        self._patience_s = patience_s
-        self._first = b""
-
-    async def next(self) -> bytes:
-        """Return the next chunk, or b"" at the end. Raises `VoxgateError` (`request_timeout`)."""
-        if first := self._first:
-            self._first = b""
-            return first
-        patience = asyncio.timeout(self._patience_s)
-        try:
-            async with patience:
-                async for chunk in self._chunks:
-                    if chunk:
-                        return chunk
-                return b""
-        except TimeoutError as error:
-            if not patience.expired():  # raised by the iterator itself
-                raise
-            raise VoxgateError(
-                f"No byte of the body came for {self._patience_s:g} s. Send the request again.",
-                code="request_timeout",
-            ) from error
-
-    async def sniff(self) -> ContentType:
-        """Return JSON's type if the body starts with an object.
-
-        Raises `VoxgateError` (`unsupported_media_type`).
-        """
-        head = b""
-        while _undecided(head) and (chunk := await self.next()):
-            head += chunk
-        if not _begins_object(head):
-            raise VoxgateError(
-                f"The body does not say its content type. {KNOWN_TYPES}.",
-                code="unsupported_media_type",
-            )
-        self._first = head
-        return ContentType(JSON_TYPE)
-
-
-def _undecided(head: bytes) -> bool:
-    if len(head) > _MAX_WHITE:
-        return False
-    return codecs.BOM_UTF8.startswith(head) or not head.removeprefix(codecs.BOM_UTF8).strip(_WHITE)
-
-
-def _begins_object(head: bytes) -> bool:
-    return head.removeprefix(codecs.BOM_UTF8).lstrip(_WHITE).startswith(b"{")
-
-
 def _parser(
     content_type: ContentType, headers: Mapping[str, str], query: bytes, settings: Settings
 ) -> BodyParser:
@@ -198,15 +141,6 @@ def _parser(
         disposition = headers.get("content-disposition", "")
         return RawBody(content_type.media_type, disposition, query, settings)
     return JsonBody(settings) if kind == "json" else UrlencodedBody()
-
-
-def _check_encoding(encoding: str) -> None:
-    if encoding.strip().lower() not in ("", "identity"):
-        raise VoxgateError(
-            f"The body is compressed ({encoding[:60]!r}). Send it without Content-Encoding; a "
-            f"compressed recording (FLAC, Opus, MP3) saves more.",
-            code="unsupported_media_type",
-        )
 
 
 def _check_length(length: str | None, parser: BodyParser) -> None:

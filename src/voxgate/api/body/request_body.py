@@ -10,7 +10,7 @@ from python_multipart.multipart import parse_options_header
 from voxgate.errors import UsageError, VoxgateError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
     from voxgate.pipeline.trace import StageTimes
 
@@ -132,6 +132,17 @@ class ContentType:
         raise VoxgateError(
             f"The body's content type is {self.media_type[:80]!r}, which is not read here. "
             f"{KNOWN_TYPES}.",
+            code="unsupported_media_type",
+        )
+
+
+def refuse_compressed(headers: Mapping[str, str]) -> None:
+    """Raise `VoxgateError` (`unsupported_media_type`) for a body with a content encoding."""
+    encoding = headers.get("content-encoding", "")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise VoxgateError(
+            f"The body is compressed ({encoding[:60]!r}). Send it without Content-Encoding; a "
+            f"compressed recording (FLAC, Opus, MP3) saves more.",
             code="unsupported_media_type",
         )
 
