@@ -111,6 +111,10 @@ class Settings:
     auth: str = "keys"
     """Whether the server requires keys: `keys` or, on the loopback only, `off`."""
 
+    credits: float = 0.0
+    """The US dollars that were paid in, for `GET /credits`, which shows them: nothing is refused
+    when they are used up. Without it, as much as was used."""
+
     cors_origins: tuple[str, ...] = ()
     """The web sites whose pages may call the server from a browser, as `https://example.org`, with
     commas between; `*` is every site. A page still needs a key, and no cookies are used."""

@@ -58,7 +58,7 @@ class Client:
     def repeating_nothing(self) -> Client:
         return replace(self, options=self.once)
 
-    def call(self, server: Running, name: str, **options: Any) -> dict[str, Any]:
+    def call(self, server: Running, name: str, /, **options: Any) -> dict[str, Any]:
         """What its script is asked to do: one call by name."""
         return {
             "url": server.url + self.base,

@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from voxgate._version import __version__
 from voxgate.api import error_responses, generations, models, other_servers, transcriptions
 from voxgate.api.files import routes as files
+from voxgate.api.keys import routes as keys
 from voxgate.api.methods import Methods
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.document import NO_KEY, document
@@ -75,7 +76,7 @@ def _routes(gateway: Gateway) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=gateway.settings.cors_origins,
-            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
             allow_credentials=False,  # keys come in a header, which a page must have been given
@@ -85,11 +86,11 @@ def _routes(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(_pages)
     app.include_router(other_servers.router)
-    for module in (transcriptions, models, generations, files):
+    for module in (transcriptions, models, generations, files, keys):
         app.include_router(module.router, prefix=BASE)
         app.include_router(module.router, prefix=ALIAS, include_in_schema=False)
-    keys = gateway.settings.auth != "off"
-    app.openapi = cache(partial(document, app, keys=keys))  # type: ignore[method-assign]  # the way that FastAPI documents
+    asks = gateway.settings.auth != "off"
+    app.openapi = cache(partial(document, app, keys=asks))  # type: ignore[method-assign]  # the way that FastAPI documents
     return app
 
 

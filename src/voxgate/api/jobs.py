@@ -171,8 +171,9 @@ class Jobs:
         own, left = owners.count(owner), self._settings.max_flights - len(owners)
         # A key may have as many jobs as are left for others: one key alone half of all, two keys a
         # third each. So one more is always left (Choudhury and Hahne, dynamic thresholds, 1998).
-        own_limit = self._own_limits.get(owner)
-        most = min(self._settings.max_flights_per_key, own_limit or self._settings.max_flights)
+        own_limit, most = self._own_limits.get(owner), self._settings.max_flights_per_key
+        if own_limit is not None:
+            most = min(most, own_limit)
         if own < min(left, most):
             return
         # Tenants are served in turn: one job of this key finishes while each other key has one.

@@ -12,7 +12,7 @@ from starlette.routing import Match
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OWN_METHODS = ("GET", "POST", "DELETE")
+OWN_METHODS = ("GET", "POST", "PATCH", "DELETE")
 """The methods that routes have. HEAD goes with GET, and OPTIONS with each."""
 
 

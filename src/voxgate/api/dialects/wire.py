@@ -173,8 +173,16 @@ def validated(model: type[M], fields: Mapping[str, Any]) -> M:
     Raises `UsageError`, which names the first invalid field.
     """
     given = {name: value for name, value in fields.items() if value not in (None, "")}
+    return validated_with_nulls(model, given)
+
+
+def validated_with_nulls(model: type[M], fields: Mapping[str, Any]) -> M:
+    """Validate the fields of a request in which null and an empty text are values.
+
+    Raises `UsageError`, which names the first invalid field.
+    """
     try:
-        return model.model_validate(given)
+        return model.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise UsageError(_sentence([str(part) for part in first["loc"]], first)) from None
@@ -184,4 +192,8 @@ def _sentence(path: list[str], error: Any) -> str:
     name = ".".join(path)[:200]
     if error["type"] == "missing":
         return f"The request has no '{name}'. Add it; /docs shows what a request holds."
+    if error["type"] == "extra_forbidden":
+        return f"There is no field '{name}' here. Correct its name, or leave it out."
+    if error["type"] == "model_type":
+        return f"'{name}' should be an object. Correct it, or leave it out."
     return f"'{name}' {plain_reason(str(error['msg']))}. Correct it, or leave it out."

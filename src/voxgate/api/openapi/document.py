@@ -8,7 +8,8 @@ import msgspec
 from fastapi.openapi.utils import get_openapi
 
 from voxgate.api.dialects.wire import TranscriptionRequest
-from voxgate.api.openapi import schemas
+from voxgate.api.keys.fields import KeyChange, NewKey
+from voxgate.api.openapi import key_schemas, schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,12 +61,19 @@ def _operations(made: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _schemas() -> dict[str, Any]:
-    request = TranscriptionRequest.model_json_schema(ref_template=_REF.format("{model}"))
-    objects = [each for each in vars(schemas).values() if _is_object(each)]
-    _, answered = msgspec.json.schema_components(objects, ref_template=_REF.format("{name}"))
-    return {**answered, **request.pop("$defs", {}), "TranscriptionRequest": request}
+    objects = [
+        each
+        for module in (schemas, key_schemas)
+        for each in vars(module).values()
+        if _is_object(each, module.__name__)
+    ]
+    _, found = msgspec.json.schema_components(objects, ref_template=_REF.format("{name}"))
+    for model in (TranscriptionRequest, NewKey, KeyChange):
+        request = model.model_json_schema(ref_template=_REF.format("{model}"))
+        found |= {**request.pop("$defs", {}), model.__name__: request}
+    return found
 
 
-def _is_object(each: object) -> bool:
-    is_own = isinstance(each, type) and each.__module__ == schemas.__name__
-    return is_own and each is not schemas.Closed
+def _is_object(each: object, module: str) -> bool:
+    is_own = isinstance(each, type) and each.__module__ == module
+    return is_own and each not in (schemas.Closed, key_schemas.Spending)

@@ -19,6 +19,12 @@ _FIELDS: Final[dict[str, Any]] = {
 }
 
 
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Return a body that is an object of JSON, whose schema the document has by its name."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {JSON_TYPE: {"schema": schema}}}}
+
+
 def form(file: str, properties: dict[str, Any]) -> dict[str, Any]:
     """Return a form with a recording as the part `file`, and other fields."""
     schema = {

@@ -66,10 +66,11 @@ def responses(
     *errors: int,
     headers: Mapping[str, Any] | None = None,
     error: type[Struct] = schemas.Error,
+    status: int = 200,
 ) -> Responses:
     """Return the answer of a success, by its media types, and those of the errors."""
     success = {"description": "What was asked for.", "content": content, "headers": headers or {}}
-    return {200: success, **{status: _error(status, error) for status in sorted(set(errors))}}
+    return {status: success, **{each: _error(each, error) for each in sorted(set(errors))}}
 
 
 def json_of(*objects: type[Struct]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""`/keys`, `/key` and `/credits`: the keys of the server, as OpenRouter's clients manage theirs."""
