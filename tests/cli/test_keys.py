@@ -5,6 +5,7 @@ import pty
 import re
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,22 @@ import pytest
 from tests.cli.command import CliRunner, drop_permission_override
 from tests.cli.test_disks import on_small_disk
 from voxgate.ledger.address import LEDGER_FILE
+from voxgate.ledger.budgets import Amount
+from voxgate.ledger.generations import Generation, Outcome
 from voxgate.ledger.key import Key
 from voxgate.ledger.ledger import Ledger
 
 SECRET = re.compile(r"sk-vg-[A-Za-z0-9_-]{43}\n")
+MINUTE = 960_000  # samples
+LIMITS: dict[str, Any] = {
+    "limit_nanodollars": 5_000_000_000,
+    "limit_samples": 600 * MINUTE,
+    "reset": "monthly",
+    "expires_at": datetime(2100, 1, 1, tzinfo=UTC),
+    "allowed_models": ("openai/whisper-base", "whisper-1"),
+    "requests_per_minute": 60,
+    "max_recordings": 4,
+}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -27,14 +40,37 @@ def cli(empty_cli: CliRunner) -> CliRunner:
     return empty_cli
 
 
-def made(cli: CliRunner, name: str) -> str:
+def made(cli: CliRunner, name: str, **fields: Any) -> str:
     """A key, made without the command."""
 
     async def create() -> str:
         async with await Ledger.open(cli.folder / "home" / LEDGER_FILE) as ledger:
-            return (await ledger.keys.create(name))[1]
+            return (await ledger.keys.create(name, **fields))[1]
 
     return asyncio.run(create())
+
+
+def spent(cli: CliRunner, name: str, cost: Amount) -> None:
+    """Let a key use so much, as its recordings do."""
+
+    async def spend() -> None:
+        async with await Ledger.open(cli.folder / "home" / LEDGER_FILE) as ledger:
+            key = await ledger.keys.find(name)
+            await ledger.generations.begin(Generation("gen-1", key.hash, "model"))
+            outcome = Outcome(200, 1, cost=cost, audio_samples=cost.samples)
+            await ledger.generations.finish("gen-1", outcome)
+
+    asyncio.run(spend())
+
+
+def on_terminal(cli: CliRunner, *arguments: str, columns: int = 80) -> str:
+    """What a command shows on a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        done = cli.run(*arguments, stdout=theirs, COLUMNS=str(columns))
+        os.close(theirs)
+        assert done.returncode == 0, done.stderr
+        return screen.read(1 << 16).decode()
 
 
 def known(cli: CliRunner) -> list[Key]:
@@ -68,12 +104,10 @@ def test_a_pipe_gets_columns_divided_by_tabs(cli: CliRunner) -> None:
     made(cli, "desk")
     cli.run("keys", "revoke", "desk")
     heading, *rows = (line.split("\t") for line in cli.run("keys", "list").stdout.splitlines())
-    assert heading == ["name", "label", "created", "last used", "state"]
-    assert [row[0] for row in rows] == ["laptop", "desk"]
-    assert rows[0][1] == f"{secret[:9]}...{secret[-4:]}"
-    assert TIME.fullmatch(rows[0][2])
-    assert [row[3] for row in rows] == ["never", "never"]
-    assert [row[4] for row in rows] == ["valid", "revoked"]
+    assert heading == ["name", "label", "used", "limit", "last used", "state"]
+    label = f"{secret[:9]}...{secret[-4:]}"
+    assert rows[0] == ["laptop", label, "nothing", "none", "never", "valid"]
+    assert (rows[1][0], rows[1][5]) == ("desk", "revoked")
 
 
 def test_programs_get_json(cli: CliRunner) -> None:
@@ -89,15 +123,81 @@ def test_programs_get_json(cli: CliRunner) -> None:
 
 def test_a_terminal_gets_a_table(cli: CliRunner) -> None:
     made(cli, "[red]laptop[/red]")
-    ours, theirs = pty.openpty()
-    with os.fdopen(ours, "rb", buffering=0) as screen:
-        done = cli.run("keys", "list", stdout=theirs, COLUMNS="120")
-        os.close(theirs)
-        table = screen.read(1 << 16).decode()
-    assert done.returncode == 0
+    table = on_terminal(cli, "keys", "list", columns=120)
     assert "[red]laptop[/red]" in table
     assert "──" in table
     assert "\t" not in table
+
+
+def test_80_columns_have_room_for_limits_and_what_is_left(cli: CliRunner) -> None:
+    made(cli, "newsroom", **LIMITS)
+    made(cli, "boss", management=True)
+    spent(cli, "newsroom", Amount(750_000_000, 20 * MINUTE))
+    lines = on_terminal(cli, "keys", "list").splitlines()
+    assert max(map(len, lines)) <= 80
+    words = " ".join(" ".join(lines).split())
+    assert words.startswith("name label used limit last used state ──")
+    for shown in ("$0.75, 20 min", "$5.00", "$4.25 left; 600 min", "580 min left", "manages"):
+        assert shown in words
+    page = " ".join(on_terminal(cli, "keys", "show", "newsroom").split())
+    for shown in (
+        "limits $5.00 monthly, $4.25 left; 600 min monthly, 580 min left",
+        "used today $0.75, 20 min",
+        "models openai/whisper-base, whisper-1",
+        "recordings a minute 60",
+        "recordings at once 4",
+        "expires 2100-01-01T00:00:00Z",
+    ):
+        assert shown in page
+    assert "revoked" not in page
+
+
+def test_every_option_is_a_field_of_the_key(cli: CliRunner) -> None:
+    options = (
+        *("--limit", "5.00", "--limit-minutes", "600", "--reset", "monthly", "--rate", "60"),
+        *("--expires", "2100-01-01", "--model", "openai/whisper-base", "--model", "whisper-1"),
+        *("--recordings", "4", "--creator", "us", "--external-user", "tenant 7"),
+    )
+    assert cli.run("keys", "create", "--name", "newsroom", *options).returncode == 0
+    (key,) = known(cli)
+    assert key.budget
+    found = {
+        "limit_nanodollars": key.budget.limit_nanodollars,
+        "limit_samples": key.budget.limit_samples,
+        "reset": key.budget.reset,
+    }
+    found |= {name: getattr(key, name) for name in LIMITS.keys() - found.keys()}
+    assert found == LIMITS
+    assert (key.creator, key.external_user, key.management) == ("us", "tenant 7", False)
+    assert cli.run("keys", "create", "--name", "boss", "--management").returncode == 0
+    assert known(cli)[1].management
+
+
+def test_what_is_given_is_changed_and_none_removes_it(cli: CliRunner) -> None:
+    made(cli, "newsroom", **LIMITS)
+    done = cli.run("keys", "edit", "newsroom", "--limit", "$7.5", "--name", "desk", "--disable")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "changed the key 'desk'" in done.stderr
+    (key,) = listed(cli)
+    assert (key["limit"], key["limit_reset"], key["disabled"]) == (7.5, "monthly", True)
+    assert (key["voxgate"]["limit_minutes"], key["voxgate"]["state"]) == (600, "disabled")
+    removed = ("--limit", "--limit-minutes", "--expires", "--model", "--rate", "--recordings")
+    none = [word for option in removed for word in (option, "none")]
+    assert cli.run("keys", "edit", "desk", *none, "--enable").returncode == 0
+    (plain,) = known(cli)
+    assert (plain.budget, plain.state) == (None, "valid")
+    assert not any(getattr(plain, name, None) for name in LIMITS)
+
+
+def test_a_page_as_json_is_what_the_api_has(cli: CliRunner) -> None:
+    made(cli, "newsroom", **LIMITS)
+    (key,) = listed(cli)
+    assert json.loads(cli.run("keys", "show", "newsroom", "--json").stdout) == key
+    assert (key["limit_remaining"], key["voxgate"]["limit_minutes_remaining"]) == (5, 600)
+    cli.run("keys", "revoke", "newsroom")
+    revoked = json.loads(cli.run("keys", "show", "newsroom", "--json").stdout)
+    assert (revoked["voxgate"]["state"], revoked["hash"]) == ("revoked", key["hash"])
+    assert revoked["revoked_at"]
 
 
 def test_no_key_yet(cli: CliRunner) -> None:
@@ -126,6 +226,10 @@ def test_revoking(cli: CliRunner) -> None:
         (("create", "--name", ""), 2, "1 to 100 printable characters"),
         (("create", "--name", "a\nb"), 2, "1 to 100 printable characters"),
         (("create", "--name", "taken"), 2, "'taken' already"),
+        (("create", "--name", "a", "--limit", "-1"), 2, "'--limit' is '-1', and must be dollars"),
+        (("create", "--name", "a", "--management", "--rate", "1"), 2, "does not transcribe"),
+        (("edit", "taken"), 2, "No option says what should change"),
+        (("show", "nobody"), 1, "No key is called 'nobody'"),
         (("revoke",), 2, "WHAT"),
         (("revoke", "nobody"), 1, "No key is called 'nobody'"),
         (("revoke", "\x1b[31m"), 1, "\\x1b[31m"),
@@ -144,7 +248,7 @@ def test_what_goes_wrong(cli: CliRunner, arguments: tuple[str, ...], code: int, 
 def test_help_says_what_there_is(cli: CliRunner) -> None:
     done = cli.run("keys", "--help")
     assert done.returncode == 0
-    for command in ("create", "list", "revoke"):
+    for command in ("create", "list", "show", "edit", "revoke"):
         assert command in done.stdout
 
 

@@ -21,9 +21,10 @@ FORMATS = ("txt", "srt", "vtt", "tsv", "json", "verbose_json")
 MODEL = ("-m", "Systran/faster-whisper-base")
 
 COMMANDS = (
-    *("", "transcribe", "serve", "keys", "keys create", "keys list", "keys revoke", "models"),
-    *("models pull", "models add", "models list", "models show", "models rm", "models export"),
-    *("wyoming", "models import", "ps", "unload", "engine", "bench", "bench engine", "doctor"),
+    *("", "transcribe", "serve", "keys", "keys create", "keys list", "keys show", "keys edit"),
+    *("keys revoke", "models", "models pull", "models add", "models list", "models show"),
+    *("models rm", "models export", "wyoming", "models import", "ps", "unload", "engine"),
+    *("bench", "bench engine", "doctor"),
 )
 
 MISUSE: dict[str, tuple[str, ...]] = {

@@ -1,87 +1,179 @@
-"""`voxgate keys`: create, list and revoke the keys of the server."""
+"""`voxgate keys`: create, list, show, edit and revoke the keys of the server."""
 
 # ruff: noqa: PLC0415 (a command imports its modules when it runs)
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from voxgate.cli import signals, tables
 from voxgate.cli.group import CommandGroup
+from voxgate.cli.key_options import (
+    ExpiresOption,
+    LimitMinutesOption,
+    LimitOption,
+    ModelsOption,
+    RateOption,
+    RecordingsOption,
+    ResetOption,
+    key_fields,
+)
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_message, standard_output, write_output
+from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from voxgate.ledger.key import Key
+    from voxgate.ledger.key import Key, KeyChanges, NewKeyFields
+    from voxgate.ledger.key_usage import KeyUsage
     from voxgate.ledger.ledger import Ledger
 
-KEY_HEADINGS = ("name", "label", "created", "last used", "state")
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="WHAT",
+        help="Its name, its label, its hash or the hash's first 6 digits, or the key itself.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 keys_app = typer.Typer(name="keys", cls=CommandGroup, no_args_is_help=True, rich_markup_mode=None)
 
 
 @keys_app.callback()
 def keys_command() -> None:
-    """Create, list and revoke the keys of the server.
+    """Create, list, show, edit and revoke the keys of the server.
 
-    They are stored in the ledger, in VOXGATE_HOME. A running server applies every change at once.
+    They are stored in the ledger, in VOXGATE_HOME or at VOXGATE_DATABASE_URL. A running server
+    applies every change at once.
     """
 
 
 @keys_app.command()
-def create(
+def create(  # noqa: PLR0917 (typer calls it, by names)
     name: Annotated[str, typer.Option(help="Who will use it: 1 to 100 characters.")],
+    limit: LimitOption = None,
+    limit_minutes: LimitMinutesOption = None,
+    reset: ResetOption = None,
+    expires: ExpiresOption = None,
+    models: ModelsOption = None,
+    rate: RateOption = None,
+    recordings: RecordingsOption = None,
+    management: Annotated[
+        bool,
+        typer.Option("--management", help="It manages keys by the API, and does not transcribe."),
+    ] = False,
+    creator: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Who made it, for your own records.")
+    ] = None,
+    external_user: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Whom it is for, at a service of yours.")
+    ] = None,
 ) -> None:
     """Create a key, and write it to standard output.
 
-    It is shown only now: only its hash is stored.
+    It is shown only now: only its hash is stored. Without options it has no limits.
     """
     standard_output()  # raises if it is closed, before a key is created that nobody would see
-    signals.run_until_signal(_create(name))
+    fields: NewKeyFields = {
+        **key_fields(
+            limit=limit,
+            limit_minutes=limit_minutes,
+            reset=reset,
+            expires=expires,
+            models=models,
+            rate=rate,
+            recordings=recordings,
+        ),
+        "management": management,
+        "creator": creator,
+        "external_user": external_user,
+    }
+    signals.run_until_signal(_create(name, fields))
 
 
 @keys_app.command("list")
-def list_keys(
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-) -> None:
-    """List the keys, the oldest first.
+def list_keys(as_json: JsonOption = False) -> None:
+    """List the keys, the oldest first, with what they have used and what is left of their limits.
 
     A table on a terminal; elsewhere the same columns, divided by tabs. Times are UTC. The
     last use is recorded once a minute: a key in use shows a time of up to a minute ago.
     """
     keys = signals.run_until_signal(_list_all())
+    from voxgate.cli import key_facts
+
     if as_json:
-        write_output(json.dumps([_facts(key) for key in keys], ensure_ascii=False, indent=2) + "\n")
+        _write_json([key_facts.facts(*each) for each in keys])
         return
-    tables.print_table(KEY_HEADINGS, [_row(key) for key in keys])
+    tables.print_table(key_facts.HEADINGS, [key_facts.row(*each) for each in keys])
     if not keys:
         print_message("there is no key yet: `voxgate keys create --name NAME` creates one.")
 
 
 @keys_app.command()
-def revoke(
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="WHAT",
-            help="Its name, its label, its hash or the hash's first 6 digits, or the key itself.",
-        ),
-    ],
+def show(what: What, as_json: JsonOption = False) -> None:
+    """Show a key: its limits, what is left of them, and what it has used. Times are UTC."""
+    key, usage = signals.run_until_signal(_find(what))
+    from voxgate.cli import key_facts
+
+    if as_json:
+        _write_json(key_facts.facts(key, usage))
+        return
+    tables.print_table(("of the key", "value"), key_facts.lines(key, usage))
+
+
+@keys_app.command()
+def edit(  # noqa: PLR0917 (as above)
+    what: What,
+    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
+    limit: LimitOption = None,
+    limit_minutes: LimitMinutesOption = None,
+    reset: ResetOption = None,
+    expires: ExpiresOption = None,
+    models: ModelsOption = None,
+    rate: RateOption = None,
+    recordings: RecordingsOption = None,
+    disable: Annotated[
+        bool | None, typer.Option("--disable/--enable", help="Stop it, or let it go on.")
+    ] = None,
 ) -> None:
-    """Revoke a key. It stops working at once and permanently."""
+    """Change what is given of a key, and nothing else; 'none' removes a limit.
+
+    What it has spent of a limit stays spent when the limit is changed.
+    """
+    fields = key_fields(
+        limit=limit,
+        limit_minutes=limit_minutes,
+        reset=reset,
+        expires=expires,
+        models=models,
+        rate=rate,
+        recordings=recordings,
+    )
+    if disable is not None:
+        fields["disabled"] = disable
+    renamed = {} if name is None else {"name": name}
+    changes = cast("KeyChanges", {**fields, **renamed})
+    if not changes:
+        raise UsageError(
+            "No option says what should change. `voxgate keys edit --help` lists them."
+        )
+    key = signals.run_until_signal(_edit(what, changes))
+    print_message(f"changed the key '{key.name}' ({key.label}).")
+
+
+@keys_app.command()
+def revoke(what: What) -> None:
+    """Revoke a key. It stops working at once and permanently; what it used stays counted."""
     key = signals.run_until_signal(_revoke(what))
     print_message(f"revoked the key '{key.name}' ({key.label}).")
 
 
-async def _create(name: str) -> None:
+async def _create(name: str, fields: NewKeyFields) -> None:
     async with await _open_ledger() as ledger:
-        key, secret = await ledger.keys.create(name)
+        key, secret = await ledger.keys.create(name, **fields)
         try:
             write_output(f"{secret}\n")
         except BaseException:  # nobody received it, so nobody must be able to use it
@@ -90,9 +182,26 @@ async def _create(name: str) -> None:
     print_message(f"created the key '{name}'. It is shown only now: only its hash is stored.")
 
 
-async def _list_all() -> Sequence[Key]:
+async def _list_all() -> list[tuple[Key, KeyUsage]]:
+    from voxgate.ledger.key_usage import KeyUsage
+
     async with await _open_ledger() as ledger:
-        return await ledger.keys.all()
+        usage = await ledger.keys.usage()
+        return [(key, usage.get(key.hash, KeyUsage())) for key in await ledger.keys.all()]
+
+
+async def _find(what: str) -> tuple[Key, KeyUsage]:
+    from voxgate.ledger.key_usage import KeyUsage
+
+    async with await _open_ledger() as ledger:
+        key = await ledger.keys.find(what)
+        usage = await ledger.keys.usage([key.hash])
+        return key, usage.get(key.hash, KeyUsage())
+
+
+async def _edit(what: str, changes: KeyChanges) -> Key:
+    async with await _open_ledger() as ledger:
+        return await ledger.keys.edit(what, **changes)
 
 
 async def _revoke(what: str) -> Key:
@@ -107,26 +216,5 @@ async def _open_ledger() -> Ledger:
     return await Ledger.open(Address.of(apply_settings()))
 
 
-def _facts(key: Key) -> dict[str, str | None]:
-    return {
-        "name": key.name,
-        "label": key.label,
-        "hash": key.hash,
-        "created_at": _format_time(key.created_at),
-        "last_used_at": _format_time(key.last_used_at),
-        "revoked_at": _format_time(key.revoked_at),
-    }
-
-
-def _row(key: Key) -> tuple[str, ...]:
-    return (
-        key.name,
-        key.label,
-        _format_time(key.created_at) or "",
-        _format_time(key.last_used_at) or "never",
-        "revoked" if key.revoked_at else "valid",
-    )
-
-
-def _format_time(moment: datetime | None) -> str | None:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
+def _write_json(value: Any) -> None:
+    write_output(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
