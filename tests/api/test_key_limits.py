@@ -24,6 +24,7 @@ from tests.api.serving import (
     with_key,
 )
 from tests.api.test_early_start import HEAD, Upload, status_of
+from tests.clients.client import NODE_OPENROUTER, OPENROUTER, Client
 from tests.processes import until
 from tests.scripted import Scripted
 from voxgate.ledger.address import LEDGER_FILE
@@ -154,6 +155,27 @@ async def test_the_other_dialects_check_the_model(server: Running) -> None:
             server.url + path, files={name: FILE["file"]}, headers=with_key(secret)
         )
         assert answer.status_code == 403, path
+
+
+@pytest.mark.parametrize("client", [OPENROUTER, NODE_OPENROUTER], ids=lambda client: client.name)
+async def test_openrouters_clients_have_a_class_for_each_refusal(
+    server: Running, client: Client
+) -> None:
+    refusals: dict[str, dict[str, Any]] = {
+        "PaymentRequiredResponseError": {"limit_samples": 0},
+        "ForbiddenResponseError": {"allowed_models": [BASE]},
+    }
+    asked = client.transcription(server)
+    calls = [
+        {**asked, "key": await new_key(server, f"{client.name} {name}", **fields)}
+        for name, fields in refusals.items()
+    ]
+    payment, forbidden = await client.do(*calls)
+    assert [payment["raised"], forbidden["raised"]] == [*refusals]
+    assert (payment["status"], forbidden["status"]) == (402, 403)
+    assert "No minutes are left" in payment["message"]
+    assert f"It may use {BASE}" in forbidden["message"]
+    assert payment.get("requests", 1) == forbidden.get("requests", 1) == 1
 
 
 async def test_a_key_has_so_many_recordings_under_way(tmp_path: Path) -> None:

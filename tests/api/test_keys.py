@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.api.serving import Running, error_of, new_key, recording, serving, with_key
-from tests.clients.client import OPENROUTER
+from tests.clients.client import NODE_OPENROUTER, OPENROUTER
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.budgets import Amount
 from voxgate.ledger.generations import Generation, Outcome
@@ -133,6 +133,29 @@ async def test_openrouters_client_manages_keys(manager: Manager) -> None:
     assert changed["updated_at"]
     assert deleted["value"] == {"DELETED": True}  # a constant, by the client's own name
     assert gone["raised"] == "UnauthorizedResponseError"
+
+
+async def test_openrouters_client_in_javascript_reads_every_answer(manager: Manager) -> None:
+    hash_ = (await manager.create(name="for javascript", limit=3, limit_reset="daily"))[0]["hash"]
+    asked: dict[str, dict[str, Any]] = {
+        "apiKeys.create": {"requestBody": {"name": "by javascript", "limit": 2.5}},
+        "apiKeys.list": {"includeDisabled": True},
+        "apiKeys.update": {"hash": hash_, "requestBody": {"disabled": True}},
+        "apiKeys.get": {"hash": hash_},
+        "apiKeys.getCurrentKeyMetadata": {},
+        "credits.getCredits": {},
+        "apiKeys.delete": {"hash": hash_},
+    }
+    calls = [NODE_OPENROUTER.call(manager.server, name, **each) for name, each in asked.items()]
+    answers = await NODE_OPENROUTER.do(*({**call, "key": manager.secret} for call in calls))
+    assert not [answer for answer in answers if "value" not in answer]
+    made, listed, changed, got, current, _, deleted = (answer["value"] for answer in answers)
+    assert (made["data"]["limit"], made["data"]["limitReset"]) == (2.5, None)
+    assert {"for javascript", "by javascript"} <= {each["name"] for each in listed["data"]}
+    assert changed == got
+    assert (got["data"]["disabled"], got["data"]["limitReset"]) == (True, "daily")
+    assert current["data"]["isManagementKey"] is True
+    assert deleted == {"deleted": True}
 
 
 async def test_our_own_limits_are_in_one_object_beside(manager: Manager) -> None:
