@@ -192,12 +192,15 @@ async def test_a_name_that_another_key_has_is_refused(ledger: Ledger) -> None:
 
 async def test_which_keys_are_found_and_edited(ledger: Ledger) -> None:
     first, secret = await ledger.keys.create("laptop")
+    assert await ledger.keys.with_hash(first.hash) == first
+    assert await ledger.keys.with_hash(first.hash + "0") is None
     for identifier in ("laptop", first.label, first.hash, first.hash[:6], secret):
         assert await ledger.keys.find(identifier) == first
     revoked = await ledger.keys.revoke("laptop")
     assert await ledger.keys.find("laptop") == revoked
     assert revoked.state == "revoked"
-    assert await ledger.keys.with_hash(first.hash) is None
+    for hash_ in (first.hash, first.hash + "0", first.hash[:6], "", "\0", "\ud800"):
+        assert await ledger.keys.with_hash(hash_) is None
     with pytest.raises(UsageError, match="already revoked"):
         await ledger.keys.edit("laptop", disabled=True)
     second, _ = await ledger.keys.create("laptop")

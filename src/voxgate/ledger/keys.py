@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import secrets
 from contextlib import contextmanager
-from dataclasses import fields as fields_of
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
@@ -82,16 +81,14 @@ class Keys:
             fields, management=fields.get("management", False), limited=_is_limited(limits, None)
         )
         secret = KEY_PREFIX + secrets.token_urlsafe(32)
-        key = Key(hash_of(secret), name, label_of(secret), utc_now(), **own)
-        row = {
-            each.name: getattr(key, each.name) for each in fields_of(key) if each.name != "budget"
-        }
+        hash_ = hash_of(secret)
+        row = {"hash": hash_, "name": name, "label": label_of(secret), "created_at": utc_now()}
 
         def insert_key(connection: Connection) -> Key:
             with _unique_name(name):
-                connection.execute(insert(keys_table), row)
-            set_limits(connection, key.hash, **limits)
-            return _select_one(connection, key.hash) or key
+                connection.execute(insert(keys_table), row | own)
+            set_limits(connection, hash_, **limits)
+            return _read_back(connection, hash_)
 
         return await self._database.write(insert_key), secret
 
@@ -122,7 +119,9 @@ class Keys:
 
     async def with_hash(self, hash_: str) -> Key | None:
         """Return the key with this whole hash; None for an unknown or a revoked one."""
-        return await self._database.read(lambda connection: _select_one(connection, hash_))
+        key = await self._database.read(lambda connection: _select_one(connection, hash_))
+        # The query clips a long text, and what is left may be the hash of a key.
+        return key if key is not None and key.hash == hash_ else None
 
     async def find(self, identifier: str) -> Key:
         """Return the key with this name, label, hash, beginning of a hash, or secret.
@@ -150,6 +149,8 @@ class Keys:
             key = find_valid_key(identifier, _select_all(connection))
             limited = _is_limited(limits, key.budget)
             check_fields(changes, management=key.management, limited=limited)
+            if not limited:
+                limits["reset"] = None  # a limit that is set later has a period of its own
             with _unique_name(changes.get("name", "")):
                 connection.execute(
                     update(keys_table)
@@ -158,9 +159,7 @@ class Keys:
                 )
             if limits:
                 set_limits(connection, key.hash, **limits)
-            if not limited:  # a limit that is set later has its own period
-                set_limits(connection, key.hash, reset=None)
-            return _select_one(connection, key.hash) or key
+            return _read_back(connection, key.hash)
 
         return await self._database.write(update_key)
 
@@ -244,9 +243,15 @@ def _unique_name(name: str) -> Iterator[None]:
 
 
 def _select_one(connection: Connection, hash_: str) -> Key | None:
-    row = connection.execute(_SELECT_ONE, {"hash": hash_, **period_starts()}).mappings()
-    found = row.one_or_none()
-    return _from_row(found) if found is not None else None
+    found = connection.execute(_SELECT_ONE, {"hash": hash_, **period_starts()}).mappings()
+    row = found.one_or_none()
+    return _from_row(row) if row is not None else None
+
+
+def _read_back(connection: Connection, hash_: str) -> Key:
+    """Return a key that this transaction has written."""
+    row = connection.execute(_SELECT_ONE, {"hash": hash_, **period_starts()}).mappings().one()
+    return _from_row(row)
 
 
 def _select_all(connection: Connection) -> list[Key]:
