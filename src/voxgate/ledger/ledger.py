@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from voxgate.ledger.activity import Activity
 from voxgate.ledger.address import Address
 from voxgate.ledger.budgets import Budgets
 from voxgate.ledger.database import Database
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 class Ledger:
     """One database, opened by `open`. Several processes may have it open at the same time.
 
-    Every method of `keys`, `budgets`, `generations` and `files` raises `LedgerError` when the
-    database cannot be read or written.
+    Every method of `keys`, `budgets`, `generations`, `activity` and `files` raises `LedgerError`
+    when the database cannot be read or written.
     """
 
     def __init__(self, database: Database) -> None:
@@ -30,6 +31,7 @@ class Ledger:
         self.keys = Keys(database)
         self.budgets = Budgets(database)
         self.generations = Generations(database)
+        self.activity = Activity(database)
         self.files = Files(database)
 
     @classmethod

@@ -9,6 +9,7 @@ caller asked the server to keep. Code that fills `error_message` must leave them
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -21,11 +22,13 @@ from sqlalchemy import (
     Table,
     false,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from voxgate.ledger.columns import JsonColumn, TextColumn, UtcColumn
 
 HASH_LENGTH = 64  # hexadecimal digits of SHA-256
 NAME_LENGTH = 256  # characters; for names of models and providers, and for ids
+SCOPE_LENGTH = 16  # characters
 MESSAGE_LENGTH = 2048  # characters; for sentences and URLs
 
 metadata = MetaData(
@@ -149,6 +152,25 @@ usage_days_table = Table(  # the sums of finished generations, which stay when t
 )
 
 Index(None, usage_days_table.c.key_hash, usage_days_table.c.day)
+
+usage_histograms_table = Table(  # how long successes took; see `usage.py` for the scopes
+    "usage_histograms",
+    metadata,
+    Column("scope", TextColumn(SCOPE_LENGTH), primary_key=True),
+    Column("start", Date, primary_key=True),  # a day of UTC, or the first of a month
+    Column("key_hash", TextColumn(HASH_LENGTH), primary_key=True),
+    Column("model", TextColumn(NAME_LENGTH), primary_key=True),
+    Column("provider", TextColumn(NAME_LENGTH), primary_key=True),
+    Column("app", TextColumn(NAME_LENGTH), primary_key=True),
+    Column("counts", JSON().with_variant(JSONB, "postgresql"), nullable=False),  # by bucket
+)
+
+Index(
+    None,
+    usage_histograms_table.c.key_hash,
+    usage_histograms_table.c.scope,
+    usage_histograms_table.c.start,
+)
 
 files_table = Table(
     "files",

@@ -1,45 +1,125 @@
-"""The sums of finished generations by day, key, model, provider and app.
+"""What is summed of finished generations: by day, and histograms of their speed.
 
-They are written in the transaction that ends a generation, so that they are exact, and stay when
-old generations are deleted.
+It is written in the transaction that ends a generation, so that it is exact, and stays when old
+generations are deleted. Two statements do so, in one order: transactions never wait for each other
+in a circle.
+
+A histogram is kept in three scopes, so that a question about a year adds up some thousands of them
+at most: a `month` and a `day` of one key, model, provider and app, and a day of an `endpoint`,
+which is a model and a provider, whoever asked.
 """
 
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from sqlalchemy import BigInteger, String, bindparam, cast, func, literal
 
 from voxgate.ledger.columns import utc_now
-from voxgate.ledger.schema import usage_days_table
-from voxgate.ledger.upsert import upsert
+from voxgate.ledger.histograms import bucket
+from voxgate.ledger.schema import usage_days_table, usage_histograms_table
+from voxgate.ledger.upsert import upsert_statement
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from typing import Any
+
+    from sqlalchemy import Connection, Insert
 
     from voxgate.ledger.generations import Generation
 
 FIRST_FAILURE = 400  # the lowest status of HTTP that is a failure
 
+SUMS = (
+    *("requests", "failures", "audio_samples", "tokens", "nanodollars", "latency_ms"),
+    "generation_time_ms",
+)
+
+Scope: TypeAlias = Literal["month", "day", "endpoint"]
+
+LATENCY, REAL_TIME_FACTOR = "l", "r"
+"""Before the number of a bucket, in the column `counts`."""
+
 
 def add_usage(connection: Connection, generation: Generation) -> None:
-    """Add a finished generation to the sums of its day, in the caller's transaction."""
-    day = (generation.finished_at or utc_now()).astimezone(UTC).date()
+    """Add a finished generation to the sums and histograms, in the caller's transaction."""
     group = {
-        "day": day,
         "key_hash": generation.key_hash or "",
         "model": generation.model,
         "provider": generation.provider or "",
         "app": generation.app_title or generation.http_referer or "",
     }
+    day = (generation.finished_at or utc_now()).astimezone(UTC).date()
+    failed = (generation.status or 0) >= FIRST_FAILURE
     sums = {
         "requests": 1,
-        "failures": int((generation.status or 0) >= FIRST_FAILURE),
+        "failures": int(failed),
         "audio_samples": generation.audio_samples or 0,
         "tokens": generation.tokens or 0,
         "nanodollars": generation.cost_nanodollars,
         "latency_ms": generation.latency_ms or 0,
         "generation_time_ms": generation.generation_time_ms or 0,
     }
+    dialect = connection.dialect.name
+    connection.execute(_add_sums(dialect), {"day": day, **group, **sums})
+    counted = [] if failed else _counted(generation)
+    if counted:
+        starts = {"month": day.replace(day=1), "day": day, "endpoint": day}
+        shared = {
+            "counts": dict.fromkeys(counted, 1),
+            **{f"counted_{at}": name for at, name in enumerate(counted)},
+        }
+        rows = [
+            {"scope": scope, "start": starts[scope], **_narrowed(scope, group), **shared}
+            for scope in get_args(Scope)  # the one that most servers write last: it is locked least
+        ]
+        connection.execute(_add_counts(dialect, len(counted)), rows)
+
+
+def _counted(generation: Generation) -> list[str]:
+    """Return the names of the buckets that a generation counts in."""
+    latency_ms, spent_ms = generation.latency_ms, generation.generation_time_ms
+    names = [] if latency_ms is None else [f"{LATENCY}{bucket(max(1, latency_ms))}"]
+    if spent_ms is not None and generation.audio_seconds:
+        factor = spent_ms / 1e3 / generation.audio_seconds
+        names.append(f"{REAL_TIME_FACTOR}{bucket(factor)}")
+    return names
+
+
+def _narrowed(scope: Scope, group: dict[str, str]) -> dict[str, str]:
+    return group | {"key_hash": "", "app": ""} if scope == "endpoint" else group
+
+
+@cache
+def _add_sums(dialect: str) -> Insert:
     columns = usage_days_table.c
-    changes = {name: columns[name] + value for name, value in sums.items()}
-    upsert(connection, usage_days_table, group | sums, changes)
+    return upsert_statement(
+        dialect, usage_days_table, lambda new: {name: columns[name] + new[name] for name in SUMS}
+    )
+
+
+@cache
+def _add_counts(dialect: str, length: int) -> Insert:
+    """Return the statement that counts once in each of so many buckets."""
+    names = [bindparam(f"counted_{at}", type_=String) for at in range(length)]
+    counts = usage_histograms_table.c.counts
+    changed = _more_by_jsonb if dialect == "postgresql" else _more_by_json_set
+    return upsert_statement(
+        dialect, usage_histograms_table, lambda _: {"counts": changed(counts, names)}
+    )
+
+
+def _more_by_json_set(counts: Any, names: list[Any]) -> Any:
+    """Return the counts with one more of each name, in SQLite."""
+    paths = [literal("$.").concat(name) for name in names]
+    pairs = [(path, func.coalesce(func.json_extract(counts, path), 0) + 1) for path in paths]
+    return func.json_set(counts, *(part for pair in pairs for part in pair))
+
+
+def _more_by_jsonb(counts: Any, names: list[Any]) -> Any:
+    """Return the counts with one more of each name, in PostgreSQL."""
+    pairs = [
+        (name, func.coalesce(cast(counts.op("->>")(name), BigInteger), 0) + 1) for name in names
+    ]
+    return counts.op("||")(func.jsonb_build_object(*(part for pair in pairs for part in pair)))

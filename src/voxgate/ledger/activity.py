@@ -1,0 +1,191 @@
+"""`Activity`: what was asked of the server, summed by day, model, key, app or provider.
+
+Sums and percentiles come from what `usage.py` has added up, so that a year of generations is read
+within a fraction of a second, and is there when old generations are deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+from sqlalchemy import Text, and_, cast, func, or_, select
+
+from voxgate.errors import UsageError
+from voxgate.ledger.histograms import percentiles
+from voxgate.ledger.schema import usage_days_table, usage_histograms_table
+from voxgate.ledger.usage import LATENCY, REAL_TIME_FACTOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+    from typing import Any
+
+    from sqlalchemy import ColumnElement, Select
+
+    from voxgate.ledger.database import Database
+    from voxgate.ledger.histograms import Percentiles
+    from voxgate.ledger.usage import Scope
+
+    _Speeds: TypeAlias = tuple[Percentiles | None, Percentiles | None]
+    """Of latencies in milliseconds, and of real-time factors."""
+
+MOST_ROWS = 10_000
+"""The most rows of an answer: a year by day and model of 27 models."""
+
+Grouping: TypeAlias = Literal["day", "model", "key", "app", "provider"]
+
+Group: TypeAlias = tuple["date | str", ...]
+"""The values of one row, in the order of `Question.group_by`; a key is its hash."""
+
+_COUNTS = msgspec.json.Decoder(dict[str, int])
+_COLUMNS = {"key": "key_hash"}  # the others have the names of their groupings
+_SUMS = ("requests", "failures", "audio_samples", "tokens", "nanodollars")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which generations are summed, and how. Both days are included, and are those of UTC.
+
+    A filter of None takes all; "" takes those without a key, app or provider.
+    """
+
+    since: date
+    until: date
+    group_by: tuple[Grouping, ...] = ()
+    key_hash: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    app: str | None = None
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The filters that there are, by column."""
+        names = ("key_hash", "model", "provider", "app")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRow:
+    """The sums of one group. Percentiles are those of successes, and None where there are none."""
+
+    group: Group
+    requests: int
+    failures: int
+    """Requests that were answered with an error, or were given up."""
+
+    audio_samples: int
+    """Decoded sound at 16 kHz."""
+
+    tokens: int
+    nanodollars: int
+    latency_ms: Percentiles | None
+    """The time from the start of a request's work to its end."""
+
+    real_time_factor: Percentiles | None
+    """The time that the model took for a second of sound, in seconds."""
+
+
+class Activity:
+    """The sums in a ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, question: Question) -> list[ActivityRow]:
+        """Return a row for each group that has a generation, ordered by the groups.
+
+        Raises `UsageError` for more than `MOST_ROWS` of them.
+        """
+        sums = await self._all(_select_sums(question))
+        if len(sums) > MOST_ROWS:
+            raise UsageError(
+                f"The answer would have more than {MOST_ROWS} rows. Ask for fewer days, for one "
+                f"model or key, or group by less."
+            )
+        counts = await self._all(_select_histograms(question))
+        speeds = await asyncio.to_thread(_speeds, counts)  # which may take a tenth of a second
+        length = len(question.group_by)
+        found = [_activity_row(tuple(row[:length]), row[length:], speeds) for row in sums]
+        found.sort(key=lambda row: row.group)  # here, since databases order texts differently
+        return [row for row in found if row.requests]  # a sum of no rows is a row of zeros
+
+    async def _all(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+        return await self._database.read(lambda connection: connection.execute(query).all())
+
+
+def _select_sums(question: Question) -> Select[Any]:
+    columns = usage_days_table.c
+    grouped = [columns[_COLUMNS.get(name, name)] for name in question.group_by]
+    sums = [func.coalesce(func.sum(columns[name]), 0) for name in _SUMS]
+    days = columns.day.between(question.since, question.until)
+    query = select(*grouped, *sums).where(days, *_filters(columns, question))
+    return query.group_by(*grouped).limit(MOST_ROWS + 1)
+
+
+def _select_histograms(question: Question) -> Select[Any]:
+    columns = usage_histograms_table.c
+    names = {"day": "start", **_COLUMNS}
+    grouped = [columns[names.get(name, name)] for name in question.group_by]
+    starts = [
+        and_(columns.scope == scope, columns.start.between(first, last))
+        for scope, first, last in scopes(question)
+    ]
+    # As text: SQLAlchemy's own way to read JSON is slow.
+    query = select(*grouped, cast(columns.counts, Text))
+    return query.where(or_(*starts), *_filters(columns, question))
+
+
+def _filters(columns: Any, question: Question) -> list[ColumnElement[bool]]:
+    return [columns[name] == value for name, value in question.filters.items()]
+
+
+def scopes(question: Question) -> list[tuple[Scope, date, date]]:
+    """Return the histograms that answer a question: of which scope, from and to which start.
+
+    They are the fewest that have all that it groups and filters by.
+    """
+    since, until, filters = question.since, question.until, question.filters
+    if not {"key", "app"} & {*question.group_by} and not {"key_hash", "app"} & filters.keys():
+        return [("endpoint", since, until)]
+    first, end = _whole_months(since, until)
+    if "day" in question.group_by or first >= end:
+        return [("day", since, until)]
+    day = timedelta(days=1)
+    return [("day", since, first - day), ("month", first, end - day), ("day", end, until)]
+
+
+def _whole_months(since: date, until: date) -> tuple[date, date]:
+    """Return the first day of the first whole month, and the day after the last of the last one."""
+    after = until + timedelta(days=1)
+    first = since if since.day == 1 else (since.replace(day=1) + timedelta(days=31)).replace(day=1)
+    return first, after.replace(day=1)
+
+
+def _activity_row(group: Group, sums: Iterable[Any], speeds: dict[Group, _Speeds]) -> ActivityRow:
+    requests, failures, samples, tokens, nanodollars = map(int, sums)  # PostgreSQL's are decimal
+    latency, factor = speeds.get(group, (None, None))
+    return ActivityRow(group, requests, failures, samples, tokens, nanodollars, latency, factor)
+
+
+def _speeds(rows: Iterable[Sequence[Any]]) -> dict[Group, _Speeds]:
+    """Add up histograms by their groups."""
+    sums: dict[Group, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for *group, text in rows:
+        counts = sums[tuple(group)]
+        for name, count in _COUNTS.decode(text).items():
+            counts[name] += count
+    return {
+        group: (_percentiles(counts, LATENCY), _percentiles(counts, REAL_TIME_FACTOR))
+        for group, counts in sums.items()
+    }
+
+
+def _percentiles(counts: dict[str, int], kind: str) -> Percentiles | None:
+    return percentiles(
+        {int(name[len(kind) :]): count for name, count in counts.items() if name.startswith(kind)}
+    )

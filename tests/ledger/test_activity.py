@@ -1,0 +1,265 @@
+"""Sums and percentiles by any grouping are those of the generations that were recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import calendar
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import voxgate.ledger.generations
+from voxgate.errors import UsageError
+from voxgate.ledger import activity
+from voxgate.ledger.activity import ActivityRow, Grouping, Question, scopes
+from voxgate.ledger.budgets import Amount
+from voxgate.ledger.generations import Generation, Outcome
+from voxgate.ledger.histograms import ERROR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from voxgate.ledger.ledger import Ledger
+
+GROUPINGS: tuple[Grouping, ...] = ("day", "model", "key", "app", "provider")
+EVER = date(2000, 1, 1), date(2100, 1, 1)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A generation that ended at a time."""
+
+    ended: datetime
+    key: int | None  # the number of a key
+    model: str
+    provider: str | None
+    app: str | None
+    status: int
+    samples: int | None
+    latency_ms: int
+    spent_ms: int | None
+    nanodollars: int
+    tokens: int | None
+
+
+ZONES = st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))
+RECORDED = st.builds(
+    Recorded,
+    ended=st.one_of(
+        st.datetimes(datetime(2028, 2, 27), datetime(2028, 3, 2), timezones=ZONES),  # noqa: DTZ001
+        st.datetimes(datetime(2027, 12, 30), datetime(2028, 6, 2), timezones=ZONES),  # noqa: DTZ001
+    ),
+    key=st.sampled_from([None, 0, 1]),
+    model=st.sampled_from(["a/one", "a/two"]),
+    provider=st.sampled_from([None, "Local", "Remote"]),
+    app=st.sampled_from([None, "Notes", "=1+1", "naïve"]),
+    status=st.sampled_from([200, 200, 200, 400, 499, 503]),
+    samples=st.one_of(st.none(), st.integers(0, 24 * 3600 * 16_000)),
+    latency_ms=st.integers(0, 3_600_000),
+    spent_ms=st.one_of(st.none(), st.integers(0, 3_600_000)),
+    nanodollars=st.integers(0, 2**40),
+    tokens=st.one_of(st.none(), st.integers(0, 100_000)),
+)
+DAYS = st.dates(date(2027, 12, 28), date(2028, 6, 4))
+
+
+@contextmanager
+def clock(moment: datetime) -> Iterator[None]:
+    """Let the generations that end in this context end at `moment`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(voxgate.ledger.generations, "utc_now", lambda: moment)
+        yield
+
+
+async def record(ledger: Ledger, name: str, key_hash: str | None, one: Recorded) -> None:
+    generation = Generation(name, key_hash, one.model, app_title=one.app, created_at=one.ended)
+    with clock(one.ended):
+        await ledger.generations.begin(generation)
+        outcome = Outcome(
+            status=one.status,
+            latency_ms=one.latency_ms,
+            generation_time_ms=one.spent_ms,
+            audio_samples=one.samples,
+            tokens=one.tokens,
+            cost=Amount(one.nanodollars, one.samples or 0),
+            provider=one.provider,
+        )
+        await ledger.generations.finish(name, outcome)
+
+
+def expected(
+    recorded: list[Recorded], keys: list[str], question: Question
+) -> dict[tuple[Any, ...], list[Recorded]]:
+    """What a question is about, by its groups."""
+    groups: dict[tuple[Any, ...], list[Recorded]] = defaultdict(list)
+    for one in recorded:
+        values: dict[str, Any] = {
+            "day": one.ended.astimezone(UTC).date(),
+            "model": one.model,
+            "key": "" if one.key is None else keys[one.key],
+            "app": one.app or "",
+            "provider": one.provider or "",
+        }
+        wanted = {name.removesuffix("_hash"): value for name, value in question.filters.items()}
+        if question.since <= values["day"] <= question.until and wanted.items() <= values.items():
+            groups[tuple(values[name] for name in question.group_by)].append(one)
+    return groups
+
+
+def check(row: ActivityRow, those: list[Recorded]) -> None:
+    """Check that a row is the sum of those generations."""
+    done = [one for one in those if one.status < 400]
+    assert row.requests == len(those)
+    assert row.failures == len(those) - len(done)
+    assert row.audio_samples == sum(one.samples or 0 for one in those)
+    assert row.tokens == sum(one.tokens or 0 for one in those)
+    assert row.nanodollars == sum(one.nanodollars for one in those)
+    near(row.latency_ms, [max(1.0, one.latency_ms) for one in done])
+    near(
+        row.real_time_factor,
+        [
+            max(1e-6, one.spent_ms / 1e3 / (one.samples / 16_000))
+            for one in done
+            if one.spent_ms is not None and one.samples
+        ],
+    )
+
+
+def near(found: Any, values: list[float]) -> None:
+    assert (found is None) == (not values)
+    for q in (50, 75, 90, 99) if values else ():
+        exact = sorted(values)[ceil(len(values) * q / 100) - 1]
+        assert abs(getattr(found, f"p{q}") - exact) <= exact * (ERROR + 1e-9)
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[Any, ...]:
+    """The days, groupings and filters of a question; a key is its number."""
+    since, until = sorted((draw(DAYS), draw(DAYS)))
+    return (
+        since,
+        until,
+        tuple(draw(st.lists(st.sampled_from(GROUPINGS), unique=True))),
+        draw(st.sampled_from([None, None, 0, 1])),
+        {
+            name: draw(st.sampled_from([None, None, None, *values]))
+            for name, values in (
+                ("model", ["a/one"]),
+                ("provider", ["Local", ""]),
+                ("app", ["=1+1", ""]),
+            )
+        },
+    )
+
+
+async def test_sums_are_those_of_what_was_recorded(ledger: Ledger) -> None:
+    """Any generations, over leap days and in any time zones, and any questions about them."""
+    keys = [(await ledger.keys.create(name))[0].hash for name in ("one", "two")]
+    everything: list[Recorded] = []
+    loop = asyncio.get_running_loop()
+
+    async def ask(question: Question) -> None:
+        groups = expected(everything, keys, question)
+        found = await ledger.activity.find(question)
+        assert [row.group for row in found] == sorted(groups)
+        for row in found:
+            check(row, groups[row.group])
+
+    async def add(recorded: list[Recorded], asked: list[tuple[Any, ...]]) -> None:
+        for one in recorded:
+            key_hash = None if one.key is None else keys[one.key]
+            await record(ledger, f"gen-{len(everything)}", key_hash, one)
+            everything.append(one)
+        for since, until, group_by, key, filters in asked:
+            await ask(
+                Question(since, until, group_by, None if key is None else keys[key], **filters)
+            )
+
+    @settings(
+        max_examples=10,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],  # an example adds to those before: a smaller one is another
+    )
+    @given(
+        st.lists(RECORDED, min_size=12, max_size=25),
+        st.lists(questions(), min_size=12, max_size=12),
+    )
+    def examples(recorded: list[Recorded], asked: list[tuple[Any, ...]]) -> None:
+        asyncio.run_coroutine_threadsafe(add(recorded, asked), loop).result()
+
+    await asyncio.to_thread(examples)
+    assert len(everything) > 100
+    for name in GROUPINGS:
+        await ask(Question(*EVER, group_by=(name,)))
+
+
+async def test_of_nothing_there_is_no_row(ledger: Ledger) -> None:
+    assert await ledger.activity.find(Question(*EVER)) == []
+    assert await ledger.activity.find(Question(*EVER, group_by=("day",))) == []
+
+
+async def test_a_leap_day_is_a_day_of_its_own(ledger: Ledger) -> None:
+    evening = timezone(timedelta(hours=-5))
+    for number, moment in enumerate(
+        (
+            datetime(2028, 2, 28, 23, 59, 59, tzinfo=UTC),
+            datetime(2028, 2, 28, 22, tzinfo=evening),  # 03:00 UTC of the 29th
+            datetime(2028, 2, 29, 23, 59, 59, 999_999, tzinfo=UTC),
+            datetime(2028, 3, 1, tzinfo=UTC),
+        )
+    ):
+        one = Recorded(moment, None, "a/one", "Local", None, 200, 16_000, 100, 50, 5, 1)
+        await record(ledger, f"gen-{number}", None, one)
+    found = await ledger.activity.find(Question(*EVER, group_by=("day",)))
+    assert [(row.group[0], row.requests) for row in found] == [
+        (date(2028, 2, 28), 1),
+        (date(2028, 2, 29), 2),
+        (date(2028, 3, 1), 1),
+    ]
+
+
+async def test_more_rows_than_anybody_reads_are_refused(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "MOST_ROWS", 2)
+    ended = datetime(2028, 2, 29, tzinfo=UTC)
+    for number in range(3):
+        one = Recorded(ended, None, f"a/{number}", None, None, 200, None, 1, None, 0, None)
+        await record(ledger, f"gen-{number}", None, one)
+        if number == 1:
+            assert len(await ledger.activity.find(Question(*EVER, group_by=("model",)))) == 2
+    with pytest.raises(UsageError, match="more than 2 rows"):
+        await ledger.activity.find(Question(*EVER, group_by=("model",)))
+    assert len(await ledger.activity.find(Question(*EVER))) == 1
+
+
+@given(DAYS, DAYS, st.sampled_from([(), ("key",), ("day",), ("model", "app")]))
+def test_scopes_cover_each_day_once(one: date, other: date, group_by: tuple[Grouping, ...]) -> None:
+    since, until = sorted((one, other))
+    covered: list[date] = []
+    for scope, first, last in scopes(Question(since, until, group_by)):
+        day = first
+        while day <= last:
+            length = calendar.monthrange(day.year, day.month)[1] if scope == "month" else 1
+            covered += [day + timedelta(days=number) for number in range(length)]
+            day += timedelta(days=length)
+    assert covered == [since + timedelta(days=n) for n in range((until - since).days + 1)]
+
+
+def test_a_year_by_key_is_read_by_the_month() -> None:
+    question = Question(date(2027, 12, 30), date(2028, 12, 31), ("key",))
+    assert scopes(question) == [
+        ("day", date(2027, 12, 30), date(2027, 12, 31)),
+        ("month", date(2028, 1, 1), date(2028, 12, 31)),
+        ("day", date(2029, 1, 1), date(2028, 12, 31)),  # none
+    ]
