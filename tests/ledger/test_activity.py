@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 import voxgate.ledger.generations
 from voxgate.errors import UsageError
 from voxgate.ledger import activity
-from voxgate.ledger.activity import ActivityRow, Grouping, Question, scopes
+from voxgate.ledger.activity import ActivityRow, scopes
 from voxgate.ledger.budgets import Amount
 from voxgate.ledger.generations import Generation, Outcome
 from voxgate.ledger.histograms import ERROR
+from voxgate.ledger.question import Grouping, Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,6 +172,10 @@ async def test_sums_are_those_of_what_was_recorded(ledger: Ledger) -> None:
         assert [row.group for row in found] == sorted(groups)
         for row in found:
             check(row, groups[row.group])
+        check(
+            await ledger.activity.total(question),
+            [one for group in groups.values() for one in group],
+        )
 
     async def add(recorded: list[Recorded], asked: list[tuple[Any, ...]]) -> None:
         for one in recorded:

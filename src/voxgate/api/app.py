@@ -14,7 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from voxgate._version import __version__
-from voxgate.api import error_responses, generations, models, other_servers, transcriptions
+from voxgate.api import (
+    activity,
+    error_responses,
+    generations,
+    models,
+    other_servers,
+    transcriptions,
+)
 from voxgate.api.files import routes as files
 from voxgate.api.keys import routes as keys
 from voxgate.api.methods import Methods
@@ -86,7 +93,7 @@ def _routes(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(_pages)
     app.include_router(other_servers.router)
-    for module in (transcriptions, models, generations, files, keys):
+    for module in (transcriptions, models, generations, activity, files, keys):
         app.include_router(module.router, prefix=BASE)
         app.include_router(module.router, prefix=ALIAS, include_in_schema=False)
     asks = gateway.settings.auth != "off"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 from sqlalchemy import Text, and_, cast, func, or_, select
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from voxgate.ledger.database import Database
     from voxgate.ledger.histograms import Percentiles
+    from voxgate.ledger.question import Question
     from voxgate.ledger.usage import Scope
 
     _Speeds: TypeAlias = tuple[Percentiles | None, Percentiles | None]
@@ -37,36 +38,12 @@ if TYPE_CHECKING:
 MOST_ROWS = 10_000
 """The most rows of an answer: a year by day and model of 27 models."""
 
-Grouping: TypeAlias = Literal["day", "model", "key", "app", "provider"]
-
 Group: TypeAlias = tuple["date | str", ...]
 """The values of one row, in the order of `Question.group_by`; a key is its hash."""
 
 _COUNTS = msgspec.json.Decoder(dict[str, int])
 _COLUMNS = {"key": "key_hash"}  # the others have the names of their groupings
 _SUMS = ("requests", "failures", "audio_samples", "tokens", "nanodollars")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Which generations are summed, and how. Both days are included, and are those of UTC.
-
-    A filter of None takes all; "" takes those without a key, app or provider.
-    """
-
-    since: date
-    until: date
-    group_by: tuple[Grouping, ...] = ()
-    key_hash: str | None = None
-    model: str | None = None
-    provider: str | None = None
-    app: str | None = None
-
-    @property
-    def filters(self) -> dict[str, str]:
-        """The filters that there are, by column."""
-        names = ("key_hash", "model", "provider", "app")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +90,11 @@ class Activity:
         found = [_activity_row(tuple(row[:length]), row[length:], speeds) for row in sums]
         found.sort(key=lambda row: row.group)  # here, since databases order texts differently
         return [row for row in found if row.requests]  # a sum of no rows is a row of zeros
+
+    async def total(self, question: Question) -> ActivityRow:
+        """Return the sum of all groups of a question, where there are none a sum of nothing."""
+        found = await self.find(replace(question, group_by=()))
+        return found[0] if found else ActivityRow((), 0, 0, 0, 0, 0, None, None)
 
     async def _all(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
         return await self._database.read(lambda connection: connection.execute(query).all())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from voxgate.api.keys.fields import WORKSPACE_ID
 from voxgate.ledger.amounts import SAMPLES_PER_MINUTE
-from voxgate.ledger.prices import NANO_PER_DOLLAR
+from voxgate.prices import NANO_PER_DOLLAR
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -1,0 +1,173 @@
+"""`/activity` as OpenRouter has it, and `/voxgate/activity` with sound, percentiles and CSV."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
+
+from fastapi import APIRouter, Request, Response
+
+from voxgate.api.auth import caller, manager
+from voxgate.api.error_responses import json_response
+from voxgate.api.openapi import schemas
+from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses, text_of
+from voxgate.errors import UsageError, VoxgateError
+from voxgate.ledger.activity_record import CSV_TYPE, activity_record, csv_table
+from voxgate.ledger.question import Question, read_day, read_groupings, read_range, today
+from voxgate.prices import NANO_PER_DOLLAR
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from voxgate.api.gateway import Gateway
+    from voxgate.ledger.activity import ActivityRow
+
+COMPLETED_DAYS = 30
+FILTERS = ("group_by", "since", "until", "model", "provider", "app", "api_key_hash", "format")
+HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+router = APIRouter()
+
+
+@router.get(
+    "/activity",
+    summary="The last 30 days by model and endpoint",
+    response_model=None,
+    responses=responses(json_of(schemas.ActivityList), *KEY_ERRORS, 400),
+)
+async def activity(
+    request: Request, date: str | None = None, api_key_hash: str | None = None
+) -> Response:
+    """Requests and dollars of the last 30 completed days of UTC, for a management key."""
+    gateway: Gateway = request.app.state.gateway
+    await manager(request)
+    _check_names(request, {"date", "api_key_hash"})
+    first, last = today() - timedelta(days=COMPLETED_DAYS), today() - timedelta(days=1)
+    if date:
+        day = read_day("date", date)
+        if not first <= day <= last:
+            raise UsageError(
+                f"'date' is {day}, and this has the last {COMPLETED_DAYS} completed days of UTC, "
+                f"{first} to {last}. Choose one of them; /voxgate/activity has all days."
+            )
+        first = last = day
+    question = Question(first, last, ("day", "model", "provider"), _hash(api_key_hash))
+    return _json({"data": [_item(row) for row in await gateway.ledger.activity.find(question)]})
+
+
+@router.get(
+    "/voxgate/activity",
+    summary="Sums and percentiles of requests",
+    response_model=None,
+    responses=responses(
+        json_of(schemas.Activity) | text_of(CSV_TYPE.partition(";")[0]), *KEY_ERRORS, 400
+    ),
+)
+async def voxgate_activity(
+    request: Request,
+    *,
+    group_by: str = "day",
+    since: str | None = None,
+    until: str | None = None,
+    model: str | None = None,
+    provider: str | None = None,
+    app: str | None = None,
+    api_key_hash: str | None = None,
+    format: str = "json",  # noqa: A002 (the name on the wire)
+) -> Response:
+    """Sums by any of day, model, key, app and provider, with commas between.
+
+    A management key reads those of all keys, any other key its own. `format` is `json` or `csv`.
+    """
+    gateway: Gateway = request.app.state.gateway
+    key = await caller(request)
+    _check_names(request, FILTERS)
+    if format not in {"json", "csv", ""}:
+        raise UsageError(f"'format' must be json or csv, not '{format[:100]}'.")
+    key_hash = _hash(api_key_hash)
+    if key is not None and not key.management:
+        if key_hash not in {None, key.hash}:
+            raise VoxgateError(
+                "This key may read its own activity alone. Leave out 'api_key_hash', or use a "
+                "management key.",
+                code="permission_denied",
+            )
+        key_hash = key.hash
+    question = Question(
+        *read_range(since, until),
+        group_by=read_groupings([name.strip() for name in group_by.split(",") if name.strip()]),
+        key_hash=key_hash,
+        model=model or None,
+        provider=provider or None,
+        app=app or None,
+    )
+    return await _answer(gateway, question, as_csv=format == "csv")
+
+
+async def _answer(gateway: Gateway, question: Question, *, as_csv: bool) -> Response:
+    rows = await gateway.ledger.activity.find(question)
+    names: dict[str, str] = {}
+    if "key" in question.group_by:
+        names = {key.hash: key.name for key in await gateway.ledger.keys.all()}
+    records = [activity_record(row, question.group_by, names) for row in rows]
+    if as_csv:
+        headers = {"Content-Disposition": 'attachment; filename="activity.csv"'}
+        text = csv_table(records, question.group_by)
+        return Response(text.encode(), headers=headers, media_type=CSV_TYPE)
+    now = today()
+    return _json(
+        {
+            "object": "list",
+            "since": question.since.isoformat(),
+            "until": question.until.isoformat(),
+            "group_by": question.group_by,
+            # A day that goes on looks like a fall in a chart.
+            "partial_day": now.isoformat() if question.since <= now <= question.until else None,
+            "data": records,
+            "total": activity_record(await gateway.ledger.activity.total(question), (), {}),
+        }
+    )
+
+
+def _item(row: ActivityRow) -> dict[str, Any]:
+    """Return a row as OpenRouter has it (openrouter-api.md 5.4)."""
+    day, model, provider = map(str, row.group)
+    return {
+        "date": day,
+        "model": model,
+        "model_permaslug": model,
+        "endpoint_id": str(uuid5(NAMESPACE_URL, f"voxgate:{provider}/{model}")),
+        "provider_name": provider,
+        "requests": row.requests,
+        "usage": row.nanodollars / NANO_PER_DOLLAR,
+        "byok_usage_inference": 0,
+        "prompt_tokens": 0,
+        "completion_tokens": row.tokens,
+        "reasoning_tokens": 0,
+        "cached_tokens": 0,
+    }
+
+
+def _check_names(request: Request, known: Collection[str]) -> None:
+    """Raise `UsageError` for what the query has besides: a sum without its filter would mislead."""
+    if others := request.query_params.keys() - set(known):
+        raise UsageError(
+            f"'{min(others)[:100]}' is no filter here: leave it out. There are "
+            f"{', '.join(sorted(known))}; this server has neither members nor workspaces."
+        )
+
+
+def _hash(text: str | None) -> str | None:
+    if text and not HASH.fullmatch(text.lower()):
+        raise UsageError(
+            f"'api_key_hash' must be the SHA-256 of a key, 64 hexadecimal digits as `voxgate keys "
+            f"list --json` has it, not '{text[:100]}'."
+        )
+    return text.lower() if text else None
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return json_response(json.dumps(body).encode())
