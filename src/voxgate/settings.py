@@ -12,6 +12,7 @@ import re
 import tempfile
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,6 +161,10 @@ class Settings:
 
     kept_s: float = 24 * 3600.0
     """How long a file is kept, unless it is deleted or its caller chose less."""
+
+    generations_days: float = inf
+    """How many days a generation stays in the ledger; with `inf`, the default, for ever: they are
+    the record of what was charged, 0.6 GB a million. Their sums stay in any case."""
 
     max_flights: int = 256
     """How many recordings the server processes at once; the next request gets 429."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tests.api.serving import error_of, recording, serving
+from tests.ledger.other_process import sql
+from tests.processes import until
+from voxgate.ledger.address import LEDGER_FILE
+from voxgate.ledger.columns import utc_now
+from voxgate.ledger.generations import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -24,3 +30,15 @@ async def test_generations_belong_to_their_key(tmp_path: Path) -> None:
         answer = await server.client.get("/generation", params={"id": id_}, headers=stranger)
         assert answer.status_code == 404
         error_of(answer)
+
+
+async def test_old_generations_are_deleted_while_the_server_runs(tmp_path: Path) -> None:
+    path = tmp_path / "home" / LEDGER_FILE
+    async with await Ledger.open(path) as ledger:
+        for name, days in (("old", 8), ("new", 6)):
+            created = utc_now() - timedelta(days=days)
+            await ledger.generations.begin(Generation(name, None, "a/b", created_at=created))
+            await ledger.generations.finish(name, Outcome(200, 1))
+    async with serving(tmp_path, generations_days=7.0):
+        await until(lambda: sql(path, "SELECT id FROM generations") == [("new",)], "the deletion")
+    assert sql(path, "SELECT sum(requests) FROM usage_days") == [(2,)]

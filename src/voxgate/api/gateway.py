@@ -14,6 +14,7 @@ from voxgate.api.request_rates import RequestRates
 from voxgate.api.wrong_keys import WrongKeys
 from voxgate.ledger.address import Address
 from voxgate.ledger.ledger import Ledger
+from voxgate.ledger.retention import Retention
 from voxgate.pipeline.session import Session
 from voxgate.remote.address_policy import AddressPolicy
 from voxgate.remote.fetcher import Fetcher
@@ -58,7 +59,8 @@ class Gateway:
         ):
             files, jobs = FileStore(settings, ledger.files), Jobs(settings)
             leases = Leases(ledger.generations, jobs)
-            async with files.swept(), leases.kept():
+            retention = Retention(ledger.generations, settings.generations_days)
+            async with files.swept(), leases.kept(), retention.swept():
                 yield cls(
                     settings=settings,
                     session=opened,

@@ -214,6 +214,21 @@ class Generations:
 
         return await self._database.write(close) if expired else []
 
+    async def remove_before(self, moment: datetime, most: int) -> int:
+        """Delete the oldest generations, `most` at most, that began before. Return how many.
+
+        One that is under way stays: it has a lease.
+        """
+        columns = generations_table.c
+        old = (
+            select(columns.id)
+            .where(columns.created_at < moment, columns.lease_until.is_(None))
+            .order_by(columns.created_at)
+            .limit(most)
+        )
+        statement = delete(generations_table).where(columns.id.in_(old))
+        return await self._database.write(lambda connection: connection.execute(statement).rowcount)
+
     async def find(self, id: str, key_hash: str | None) -> Generation | None:  # noqa: A002
         """Return the generation with this id and key, or None. Another key's is not returned."""
         query = select(generations_table).where(

@@ -1,0 +1,67 @@
+"""`Retention`: deletes generations that are older than the operator keeps them. Their sums stay."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from voxgate.errors import LedgerError
+from voxgate.ledger.columns import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from voxgate.ledger.generations import Generations
+
+BATCH = 500
+"""Generations that are deleted in one transaction: others wait some milliseconds for it."""
+
+PAUSE_S = 0.05
+"""Between two batches, in which others write."""
+
+SWEEP_S = 3600.0
+"""How long a generation may stay after its time."""
+
+MOST_DAYS = 100 * 365.0
+"""More are for ever: the calendar does not go back as far."""
+
+log = logging.getLogger(__name__)
+
+
+class Retention:
+    """Keeps generations for so many days from their beginning; `inf` is for ever."""
+
+    def __init__(self, generations: Generations, days: float) -> None:
+        self._generations, self._days = generations, days
+
+    @asynccontextmanager
+    async def swept(self) -> AsyncIterator[None]:
+        """Within the context, delete what is older, beginning now."""
+        sweeping = asyncio.create_task(self._keep_sweeping())
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+
+    async def sweep(self) -> int:
+        """Delete what is older, in small batches, and return how many. Raises `LedgerError`."""
+        if self._days > MOST_DAYS:
+            return 0
+        before, deleted = utc_now() - timedelta(days=self._days), 0
+        while count := await self._generations.remove_before(before, BATCH):
+            deleted += count
+            await asyncio.sleep(PAUSE_S)
+        return deleted
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            try:
+                if deleted := await self.sweep():
+                    log.info("deleted %d generations older than %g days", deleted, self._days)
+            except LedgerError as error:
+                log.warning("old generations could not be deleted: %s", error)
+            await asyncio.sleep(SWEEP_S)
