@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from voxgate._version import __version__
-from voxgate.cli import bench, keys, models, streams
+from voxgate.cli import bench, db, keys, models, streams
 from voxgate.cli.arguments import name_command
 from voxgate.cli.doctor import doctor_command
 from voxgate.cli.engine import engine_command
@@ -24,6 +24,7 @@ from voxgate.cli.ps import ps_command, unload_command
 from voxgate.cli.serve import serve_command
 from voxgate.cli.settings import settings_command
 from voxgate.cli.transcribe import transcribe_command
+from voxgate.cli.usage import usage_command
 from voxgate.cli.wyoming import wyoming_command
 
 app = typer.Typer(
@@ -67,6 +68,8 @@ app.command("transcribe")(transcribe_command)
 app.command("serve")(serve_command)
 app.command("wyoming")(wyoming_command)
 app.add_typer(keys.keys_app)
+app.command("usage")(usage_command)
+app.add_typer(db.db_app)
 app.add_typer(models.models_app)
 app.command("ps")(ps_command)
 app.command("unload")(unload_command)

@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from alembic import command
@@ -39,7 +40,15 @@ SERVER_LOCK = 0x766F7867  # the number of the lock in a PostgreSQL server: "voxg
 _alembic_lock = threading.Lock()  # Alembic keeps the current migration in a module's globals
 
 
-async def migrate(address: Address, timeout_s: float = LOCK_TIMEOUT_S) -> None:
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What a migration did: the schema before, None where there were no tables, and after."""
+
+    before: str | None
+    after: str
+
+
+async def migrate(address: Address, timeout_s: float = LOCK_TIMEOUT_S) -> Upgrade:
     """Create the folder (0700) and the file (0600) where missing, and migrate to the newest schema.
 
     Raises `LedgerError` where permissions or disk space are missing, where the server cannot be
@@ -48,11 +57,32 @@ async def migrate(address: Address, timeout_s: float = LOCK_TIMEOUT_S) -> None:
     """
     with ledger_errors(address):
         if address.path is None:
-            await asyncio.to_thread(_migrate, address)
-            return
+            return await asyncio.to_thread(_migrate, address)
         address.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = await _lock(address.path, timeout_s)
-        await asyncio.to_thread(_migrate_file, address, address.path, lock)
+        return await asyncio.to_thread(_migrate_file, address, address.path, lock)
+
+
+def newest_schema() -> str:
+    """Return the number of the newest schema that this version knows."""
+    return max(_known_schemas(_config()))
+
+
+def schema_of(connection: Connection, address: Address) -> str | None:
+    """Return the number of a database's schema; None where it has no tables.
+
+    Raises `LedgerError` for one that a newer version wrote.
+    """
+    current = MigrationContext.configure(connection).get_current_heads()
+    known = _known_schemas(_config())
+    if unknown := set(current) - known:
+        raise LedgerError(
+            f"The ledger {address} was written by a newer version of Voxgate: its schema is "
+            f"{', '.join(unknown)}, and the newest that this version knows is {max(known)}. "
+            f"Install the newer version, or name another place in VOXGATE_HOME or "
+            f"VOXGATE_DATABASE_URL."
+        )
+    return current[0] if current else None
 
 
 async def _lock(path: Path, timeout_s: float) -> BinaryIO:
@@ -76,43 +106,44 @@ async def _lock(path: Path, timeout_s: float) -> BinaryIO:
         raise
 
 
-def _migrate_file(address: Address, path: Path, lock: BinaryIO) -> None:
+def _migrate_file(address: Address, path: Path, lock: BinaryIO) -> Upgrade:
     with lock:
         with suppress(FileExistsError):  # before SQLite creates it with the umask's permissions
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         if not os.access(path, os.W_OK):  # SQLite would open it and fail at the first write
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        _migrate(address)
+        return _migrate(address)
 
 
-def _migrate(address: Address) -> None:
+def _migrate(address: Address) -> Upgrade:
     """Migrate in an event loop of its own, which Alembic may block: the caller's goes on."""
     with _alembic_lock:
-        asyncio.run(_upgrade_in_transaction(address))
+        return asyncio.run(_upgrade_in_transaction(address))
 
 
-async def _upgrade_in_transaction(address: Address) -> None:
+async def _upgrade_in_transaction(address: Address) -> Upgrade:
     engine = single_writer(address)
     try:
         async with engine.begin() as connection:
             if address.path is None:
                 await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SERVER_LOCK})")
-            await connection.run_sync(_upgrade, address)
+            return await connection.run_sync(_upgrade, address)
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection, address: Address) -> None:
+def _upgrade(connection: Connection, address: Address) -> Upgrade:
+    before, config = schema_of(connection, address), _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return Upgrade(before, newest_schema())
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", "voxgate.ledger:migrations")
-    config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    current = MigrationContext.configure(connection).get_current_heads()
-    if unknown := set(current) - known:
-        raise LedgerError(
-            f"The ledger {address} was written by a newer version of Voxgate: its schema is "
-            f"{', '.join(unknown)}, and the newest that this version knows is {max(known)}. "
-            f"Install the newer version, or name another place in VOXGATE_HOME or "
-            f"VOXGATE_DATABASE_URL."
-        )
-    command.upgrade(config, "head")
+    return config
+
+
+def _known_schemas(config: Config) -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}

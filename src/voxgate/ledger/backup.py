@@ -1,0 +1,94 @@
+"""`back_up`: copy a SQLite ledger while servers write it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL
+
+from voxgate.errors import OutputError, UsageError
+from voxgate.ledger.errors import ledger_errors
+from voxgate.ledger.inspection import check_exists
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from voxgate.ledger.address import Address
+
+PAGES = 4096
+"""Pages between two moments at which a signal can end the copy: 16 MiB."""
+
+
+def back_up(address: Address, target: Path) -> int:
+    """Copy a ledger into a new file (0600), as it is now, and return the copy's bytes.
+
+    Writers go on meanwhile. What is unfinished has the name `target` with `.part`, and is deleted
+    when this ends early. Raises `UsageError` for a file that exists, and for a PostgreSQL server,
+    with the command that does it there; `OutputError` where the copy cannot be written;
+    `LedgerError` where the ledger cannot be read.
+    """
+    if address.path is None:
+        raise UsageError(
+            f"The ledger is in PostgreSQL, which has its own tool for backups. Run: "
+            f"`{dump_command(address, target)}`"
+        )
+    check_exists(address)
+    if os.path.lexists(target):
+        raise UsageError(f"{target} exists. Name a file that does not: nothing is overwritten.")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise OutputError(
+            f"{part} cannot be created: {error.strerror}. Delete it if it is what another backup "
+            f"left, or name a file elsewhere."
+        ) from error
+    try:
+        with ledger_errors(address), closing(_opened(address.path)) as source:
+            _copy(source, part)
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def dump_command(address: Address, target: Path) -> str:
+    """Return the command that backs up a database of a PostgreSQL server.
+
+    It has no password: every user of a machine can read the arguments of its processes.
+    """
+    url = URL.create(
+        "postgresql",
+        username=address.url.username,
+        host=address.url.host,
+        port=address.url.port,
+        database=address.url.database,
+        query=address.url.query,
+    )
+    command = ["pg_dump", "--format=custom", f"--file={target}", url.render_as_string()]
+    return shlex.join(command)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Return a connection that sees the ledger as it is now, whatever is written later."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM sqlite_master")  # a transaction begins as it reads
+    return connection
+
+
+def _copy(source: sqlite3.Connection, target: Path) -> None:
+    with closing(sqlite3.connect(target)) as copy:
+        try:
+            source.backup(copy, pages=PAGES, progress=lambda *_: None)  # Python notes signals in it
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname == "SQLITE_FULL":
+                raise OutputError(
+                    f"{target} cannot be written: its disk is full. Free some space there, or name "
+                    f"a file elsewhere."
+                ) from error
+            raise
