@@ -205,14 +205,15 @@ class Generations:
         rows = await self._database.read(lambda connection: connection.execute(query).mappings())
         expired = [_from_row(row) for row in rows]
 
-        def close(connection: Connection) -> list[str]:
-            return [
-                generation.id
-                for generation in expired
-                if _finish(connection, generation.id, _interrupted(generation))
-            ]
+        # Each in a transaction of its own: one that changes rows of several keys and models could
+        # wait for another in a circle, and would hold SQLite's only write lock for all of them.
+        return [generation.id for generation in expired if await self._close(generation)]
 
-        return await self._database.write(close) if expired else []
+    async def _close(self, generation: Generation) -> bool:
+        outcome = _interrupted(generation)
+        return await self._database.write(
+            lambda connection: _finish(connection, generation.id, outcome)
+        )
 
     async def remove_before(self, moment: datetime, most: int) -> int:
         """Delete the oldest generations, `most` at most, that began before. Return how many.
