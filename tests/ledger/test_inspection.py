@@ -5,13 +5,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import URL, create_engine
 
 from tests.ledger.other_process import sql
+from tests.ledger.test_migration import upgrade_to
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
+from voxgate.ledger.connection import single_writer
 from voxgate.ledger.generations import Generation
 from voxgate.ledger.inspection import inspect_ledger
 from voxgate.ledger.ledger import Ledger
@@ -36,14 +35,11 @@ async def test_one_that_is_not_there_is_not_created(path: Path) -> None:
 
 async def test_one_of_an_older_version_is_not_changed(path: Path) -> None:
     path.parent.mkdir()
-    config = Config()
-    config.set_main_option("script_location", "voxgate.ledger:migrations")
-    engine = create_engine(URL.create("sqlite", database=str(path)))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0004")
-    engine.dispose()
     address = Address.of_file(path)
+    engine = single_writer(address)
+    async with engine.begin() as connection:
+        await connection.run_sync(upgrade_to, "0004")
+    await engine.dispose()
     assert (await inspect_ledger(address)).schema == "0004"
     assert sql(path, "SELECT version_num FROM alembic_version") == [("0004",)]
     done = await migrate(address)

@@ -1,6 +1,7 @@
 """The migrations lead to the schema that the code declares."""
 
 import fcntl
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,26 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    MetaData,
+    NullPool,
+    Table,
+    create_engine,
+    insert,
+)
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.ledger.conftest import BOTH
 from tests.ledger.other_process import sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
+from voxgate.ledger.connection import single_writer
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.migration import migrate
+from voxgate.ledger.question import Question
 from voxgate.ledger.schema import metadata
 
 STATEMENTS = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' ORDER BY name"
@@ -66,12 +79,9 @@ async def test_a_second_migration_changes_nothing(path: Path) -> None:
 async def test_a_ledger_of_an_older_version_is_kept(path: Path) -> None:
     """A ledger with a generation is migrated from the first revision to the last."""
     path.parent.mkdir()
-    config = Config()
-    config.set_main_option("script_location", "voxgate.ledger:migrations")
     engine = create_sqlite_engine(path)
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        upgrade_to(connection, "0001")
     engine.dispose()
     columns = "id, model, created_at, cancelled, attempts"
     sql(path, f"INSERT INTO generations ({columns}) VALUES ('gen-1', 'a/b', '2026-01-02', 0, '[]')")  # noqa: S608
@@ -80,6 +90,70 @@ async def test_a_ledger_of_an_older_version_is_kept(path: Path) -> None:
     assert found is not None
     assert (found.model, found.revision, found.profile) == ("a/b", None, None)
     assert found.streamed is False
+
+
+@pytest.mark.parametrize("database", BOTH)
+async def test_generations_from_before_the_sums_are_summed(
+    database: str, path: Path, request: pytest.FixtureRequest
+) -> None:
+    address = Address.of_file(path)
+    if database == "postgresql":
+        address = request.getfixturevalue("server").create()
+    path.parent.mkdir()
+    engine = single_writer(address)
+    async with engine.begin() as connection:
+        await connection.run_sync(upgrade_to, "0004")
+        for number, (ended, status, title) in enumerate(
+            (
+                ("2028-02-28 23:59:59.900000", 200, "Notes"),
+                ("2028-02-29 00:00:00.000000", 200, "Notes"),
+                ("2028-02-29 23:59:59.999999", 503, ""),
+                (None, None, None),  # its server was killed
+            )
+        ):
+            await connection.run_sync(insert_generation, f"gen-{number}", ended, status, title)
+    await engine.dispose()
+    async with await Ledger.open(address) as ledger:
+        days = await ledger.activity.find(
+            Question(date(2028, 1, 1), date(2028, 12, 31), ("day", "app"))
+        )
+    assert [(row.group, row.requests, row.failures, row.audio_samples) for row in days] == [
+        ((date(2028, 2, 28), "Notes"), 1, 0, 40_000),
+        ((date(2028, 2, 29), "Notes"), 1, 0, 40_000),
+        ((date(2028, 2, 29), "https://a.example/"), 1, 1, 40_000),
+    ]
+    assert {row.nanodollars for row in days} == {7}
+
+
+def upgrade_to(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", "voxgate.ledger:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def insert_generation(
+    connection: Connection, name: str, ended: str | None, status: int | None, title: str | None
+) -> None:
+    generations = Table("generations", MetaData(), autoload_with=connection)
+    times = [
+        datetime.fromisoformat(f"{text}+00:00") for text in ("2028-02-28 00:00:00", ended) if text
+    ]
+    connection.execute(
+        insert(generations).values(
+            id=name,
+            model="a/b",
+            created_at=times[0],
+            finished_at=times[1] if ended else None,
+            status=status,
+            audio_seconds=2.5,
+            cost_nanodollars=7,
+            cancelled=False,
+            attempts=[],
+            app_title=title,
+            http_referer="https://a.example/",
+        )
+    )
 
 
 async def test_a_newer_version_is_refused_and_not_changed(path: Path) -> None:
