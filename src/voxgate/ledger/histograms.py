@@ -7,7 +7,9 @@ of its bucket, so that it is off by 4.8 % of the true value at most, however man
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 from math import ceil, log
 from typing import TYPE_CHECKING
 
@@ -42,20 +44,12 @@ def percentiles(counts: Mapping[int, int]) -> Percentiles | None:
 
     The percentile q of n values is the one with the number ceil(q / 100 * n), the least being 1.
     """
-    total = sum(counts.values())
-    if not total:
+    buckets = sorted(counts)
+    numbers = list(accumulate(counts[index] for index in buckets))  # of the last in each bucket
+    if not numbers:
         return None
-    ordered = sorted(counts.items())
-    numbers = (-(-q * total // 100) for q in (50, 75, 90, 99))
-    return Percentiles(*(_middle(_bucket_of(ordered, number)) for number in numbers))
-
-
-def _bucket_of(ordered: list[tuple[int, int]], number: int) -> int:
-    for index, count in ordered:
-        number -= count
-        if number <= 0:
-            return index
-    return ordered[-1][0]
+    wanted = (-(-q * numbers[-1] // 100) for q in (50, 75, 90, 99))
+    return Percentiles(*(_middle(buckets[bisect_left(numbers, number)]) for number in wanted))
 
 
 def _middle(index: int) -> float:

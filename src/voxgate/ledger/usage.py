@@ -39,7 +39,7 @@ SUMS = (
 Scope: TypeAlias = Literal["month", "day", "endpoint"]
 
 LATENCY, REAL_TIME_FACTOR = "l", "r"
-"""Before the number of a bucket, in the column `counts`."""
+"""The letter before the number of a bucket, in the column `counts`."""
 
 
 def add_usage(connection: Connection, generation: Generation) -> None:
