@@ -1,6 +1,7 @@
 """Options of other programs: taken, or refused with what to type."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from voxgate.cli.peer_options import (
     Unneeded,
 )
 from voxgate.models.store.names import family_by_alias
+from voxgate.settings import Settings
 from voxgate.transcript.formats import WRITERS
 from voxgate.transcript.values import Segment, Transcript, Word
 
@@ -111,14 +113,17 @@ ALL_OPTIONS = {**PEER_OPTIONS, **WHISPER_CPP_OPTIONS}
 
 
 @pytest.mark.parametrize("option", ALL_OPTIONS)
-def test_every_option_of_the_table_is_taken_or_answered_in_one_line(option: str) -> None:
+def test_every_option_of_the_table_is_taken_or_answered_in_one_line(
+    option: str, tmp_path: Path
+) -> None:
     match ALL_OPTIONS[option]:
         case Renamed(name):
             assert translated(option, "x") == [name, "x"]
         case Setting(variable, values, _):
-            for value in values:
+            for value, setting in values.items():
                 assert translated(option, value) == []
-                assert environ == {variable: value}
+                assert environ == {variable: setting}
+                Settings.read({"VOXGATE_HOME": str(tmp_path), **environ})
             with raises("invalid_request", match=f"^Voxgate has no {option} 7.5. "):
                 translated(option, "7.5")
         case Always(value, otherwise):

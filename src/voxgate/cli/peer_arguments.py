@@ -99,7 +99,7 @@ class _Translation:
             self._warn(f"warning: {typed} has no effect: {peer.reason}.")
         elif isinstance(peer, Setting):
             if value in peer.values:
-                self._environ[peer.variable] = value
+                self._environ[peer.variable] = peer.values[value]
             else:
                 self._refuse(f"{typed} {value}", peer.otherwise)
         elif not peer.happens(value):

@@ -24,11 +24,10 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """An option of which some values are what always happens. `otherwise` is for the other ones."""
+    """An option of which one value is what always happens. `otherwise` is for the other ones."""
 
-    value: str  # "true", "false", a number, or a word
+    value: str  # "true", "false" or a number
     otherwise: str
-    also: tuple[str, ...] = ()  # further words
 
     @property
     def is_flag(self) -> bool:
@@ -39,9 +38,7 @@ class Always:
         """Return whether what was typed is the value."""
         if self.is_flag:
             return BOOLEANS.get(typed.lower()) == self.value
-        if NUMBER.fullmatch(self.value):
-            return bool(NUMBER.fullmatch(typed)) and float(typed) == float(self.value)
-        return typed in {self.value, *self.also}
+        return bool(NUMBER.fullmatch(typed)) and float(typed) == float(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ class Setting:
     """An option that is a setting here, for some values. `otherwise` is for the other ones."""
 
     variable: str
-    values: tuple[str, ...]
+    values: Mapping[str, str]  # each with that of the setting
     otherwise: str
 
 
@@ -120,7 +117,7 @@ PEER_OPTIONS: Mapping[str, PeerOption] = {
     "--hf_token": Refused("Get the model first: voxgate models pull OWNER/NAME --token TOKEN."),
     "--device": Setting(
         "VOXGATE_DEVICE",
-        ("cpu", "auto"),
+        {"cpu": "cpu", "auto": "auto"},
         "A Whisper computes on the CPU. For a Voxtral type VOXGATE_DEVICE=cuda voxgate "
         "transcribe ...",
     ),
@@ -128,11 +125,11 @@ PEER_OPTIONS: Mapping[str, PeerOption] = {
         "A Whisper computes on the CPU. For a Voxtral type VOXGATE_DEVICE=cuda:0 voxgate "
         "transcribe ..."
     ),
-    "--compute_type": Always(
-        "int8",
+    "--compute_type": Setting(  # of a Voxtral; a Whisper always computes with 8 bits
+        "VOXGATE_PROFILE",
+        {"int8": "balanced", "int8_float32": "balanced", "auto": "auto", "default": "auto"},
         "A Whisper computes with 8 bits. For a Voxtral type VOXGATE_PROFILE=fast voxgate "
         "transcribe ..., or balanced or exact.",
-        ("int8_float32", "auto", "default"),
     ),
     "--fp16": Unneeded("the numbers are chosen for the device"),
     "--threads": _CORES,

@@ -159,7 +159,8 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
 
 def _check_no_formats(recordings: Sequence[str], formats: Sequence[str]) -> None:
     """Raise `UsageError` for a format where recordings stand, as after `-f srt vtt`."""
-    given = [name for name in recordings if name in {*WRITERS, "all"} and not os.path.lexists(name)]
+    known = {*WRITERS, "all"}
+    given = [name for name in recordings if name.lower() in known and not os.path.lexists(name)]
     if given:
         raise UsageError(
             f"'{given[0]}' is a format, and there is no file of that name. Type -f "
