@@ -95,12 +95,26 @@ class ListedPrice:
     price: Price
     valid_from: date = date.min
 
+    def __str__(self) -> str:
+        price = self.price
+        details = [
+            *([f"at least {price.minimum_s:f} s"] if price.minimum_s else []),
+            *([f"in steps of {price.increment_s:f} s"] if price.increment_s else []),
+            *([f"from {self.valid_from} on"] if self.valid_from > date.min else []),
+        ]
+        short = f"{self.model} = {price.amount:f}/{price.unit}"
+        return f"{short} ({'; '.join(details)})" if details else short
+
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
     """The prices that the operator set. A model without one costs nothing."""
 
     entries: tuple[ListedPrice, ...] = ()
+
+    def __str__(self) -> str:
+        """The prices as they are written in a variable, with what only a table can say in words."""
+        return ", ".join(map(str, self.entries))
 
     def find(self, model: str, moment: datetime) -> Price | None:
         """Return the price of a model at a moment, by its own name before `*`."""

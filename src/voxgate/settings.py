@@ -8,7 +8,6 @@ would otherwise have no effect: see `setting_names`.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields
@@ -19,16 +18,14 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_data_path
 
 from voxgate.errors import SettingsError
-from voxgate.prices import NO_PRICES, PriceList, parse_prices
-from voxgate.setting_lists import parse_aliases, parse_origins, parse_servers
+from voxgate.prices import NO_PRICES, PriceList
 from voxgate.setting_names import ENVIRONMENT_PREFIX, is_foreign, unknown_name, unknown_variable
+from voxgate.setting_values import parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_HOME = user_data_path("voxgate")
-MAX_PORT = 65_535
-DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
 
 
 def _temporary_folder() -> Path:
@@ -218,7 +215,7 @@ class Settings:
         given = _from_file(home / "config.toml", faults) | _from_environment(environ, faults)
         for name, pair in given.items():
             try:
-                parsed[name] = _parse(name, *pair)
+                parsed[name] = parse_value(name, _KINDS[name], *pair)
             except SettingsError as fault:
                 faults.append(fault)
         if "offline" in given:
@@ -235,21 +232,6 @@ class Settings:
 _KINDS = {
     setting.name: Path if setting.default is MISSING else type(setting.default)
     for setting in fields(Settings)
-}
-
-
-_CHOICES = {
-    "auth": ("keys", "off"),
-    "profile": ("auto", "exact", "balanced", "fast"),
-    "while_loading": ("wait", "refuse"),
-}
-
-
-_LISTS = {
-    "cors_origins": parse_origins,
-    "model_aliases": parse_aliases,
-    "prices": parse_prices,
-    "url_allow": parse_servers,
 }
 
 
@@ -279,54 +261,3 @@ def _from_environment(
         else:
             faults.append(unknown_variable(variable, _KINDS))
     return given
-
-
-def _parse(name: str, value: Any, origin: str) -> Any:
-    kind: Any = _KINDS[name]
-    if name in _CHOICES and value not in _CHOICES[name]:
-        *others, last = (f"'{choice}'" for choice in _CHOICES[name])
-        choices = f"{', '.join(others)} or {last}"
-        raise SettingsError(f"{origin}: '{name}' must be {choices}: {value!r}.")
-    if name == "device" and not DEVICE_PATTERN.fullmatch(str(value)):
-        raise SettingsError(f"{origin}: 'device' must be auto, cpu, cuda or cuda:N: {value!r}.")
-    if name == "port":
-        return _port(value, origin)
-    if name in _LISTS:
-        return _LISTS[name](value, origin)
-    if kind is bool:
-        return _flag(name, value, origin)
-    try:
-        if kind is str:
-            return str(value)
-        if issubclass(kind, Path):
-            return Path(value).expanduser()
-        number = kind(value)
-        if not number > 0:  # also true for NaN
-            raise ValueError("not above zero")
-    except (TypeError, ValueError, OverflowError) as error:
-        expected = {int: "a whole number", float: "a number"}.get(kind, "a path")
-        raise SettingsError(
-            f"{origin}: '{name}' must be {expected} above zero: {value!r}."
-        ) from error
-    return number
-
-
-def _port(value: Any, origin: str) -> int:
-    try:
-        port = int(value)
-        if not 0 <= port <= MAX_PORT:
-            raise ValueError("no port")
-    except (TypeError, ValueError) as error:
-        raise SettingsError(
-            f"{origin}: 'port' must be a port from 0 to {MAX_PORT}: {value!r}."
-        ) from error
-    return port
-
-
-def _flag(name: str, value: Any, origin: str) -> bool:
-    flags = {"1": True, "true": True, "yes": True, "on": True}
-    flags |= {"0": False, "false": False, "no": False, "off": False}
-    try:
-        return flags[str(value).lower()]
-    except KeyError:
-        raise SettingsError(f"{origin}: '{name}' must be 1 or 0: {value!r}.") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 INDENT = "    "
+PASSWORD = re.compile(r":[^:/@]*@")
+"""The password in the address of a database."""
 
 
 def apply_settings() -> Settings:
@@ -50,7 +53,7 @@ def settings_command() -> None:
 
     settings, faults = Settings.examine()
     for name, text in setting_descriptions().items():
-        value = setting_text(getattr(settings, name)) or "(none)"
+        value = PASSWORD.sub(":***@", setting_text(getattr(settings, name))) or "(none)"
         entry = f"{ENVIRONMENT_PREFIX}{name.upper()}={value}\n{_description(text)}\n"
         write_output(entry)
     for fault in faults:

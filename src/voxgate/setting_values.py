@@ -1,0 +1,82 @@
+"""The value of a setting: from a text in the environment, or from a value in the file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from voxgate.errors import SettingsError
+from voxgate.prices import parse_prices
+from voxgate.setting_lists import parse_aliases, parse_origins, parse_servers
+
+MAX_PORT = 65_535
+DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
+
+_CHOICES = {
+    "auth": ("keys", "off"),
+    "profile": ("auto", "exact", "balanced", "fast"),
+    "while_loading": ("wait", "refuse"),
+}
+
+
+_LISTS = {
+    "cors_origins": parse_origins,
+    "model_aliases": parse_aliases,
+    "prices": parse_prices,
+    "url_allow": parse_servers,
+}
+
+
+def parse_value(name: str, kind: Any, value: Any, origin: str) -> Any:
+    """Return the value of a setting, of the type `kind`, from a text or a value of the file.
+
+    `origin` is the variable or the file that it comes from. Raises `SettingsError`.
+    """
+    if name in _CHOICES and value not in _CHOICES[name]:
+        *others, last = (f"'{choice}'" for choice in _CHOICES[name])
+        choices = f"{', '.join(others)} or {last}"
+        raise SettingsError(f"{origin}: '{name}' must be {choices}: {value!r}.")
+    if name == "device" and not DEVICE_PATTERN.fullmatch(str(value)):
+        raise SettingsError(f"{origin}: 'device' must be auto, cpu, cuda or cuda:N: {value!r}.")
+    if name == "port":
+        return _port(value, origin)
+    if name in _LISTS:
+        return _LISTS[name](value, origin)
+    if kind is bool:
+        return _flag(name, value, origin)
+    try:
+        if kind is str:
+            return str(value)
+        if issubclass(kind, Path):
+            return Path(value).expanduser()
+        number = kind(value)
+        if not number > 0:  # also true for NaN
+            raise ValueError("not above zero")
+    except (TypeError, ValueError, OverflowError) as error:
+        expected = {int: "a whole number", float: "a number"}.get(kind, "a path")
+        raise SettingsError(
+            f"{origin}: '{name}' must be {expected} above zero: {value!r}."
+        ) from error
+    return number
+
+
+def _port(value: Any, origin: str) -> int:
+    try:
+        port = int(value)
+        if not 0 <= port <= MAX_PORT:
+            raise ValueError("no port")
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"{origin}: 'port' must be a port from 0 to {MAX_PORT}: {value!r}."
+        ) from error
+    return port
+
+
+def _flag(name: str, value: Any, origin: str) -> bool:
+    flags = {"1": True, "true": True, "yes": True, "on": True}
+    flags |= {"0": False, "false": False, "no": False, "off": False}
+    try:
+        return flags[str(value).lower()]
+    except KeyError:
+        raise SettingsError(f"{origin}: '{name}' must be 1 or 0: {value!r}.") from None
