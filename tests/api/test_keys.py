@@ -301,6 +301,9 @@ async def test_a_key_that_is_changed_or_deleted_is_so_at_once(manager: Manager) 
     answer = await post(recording(), headers=with_key(secret))
     assert error_of(answer)["code"] == 401
     assert "'short' is disabled" in error_of(answer)["message"]
+    renewed = await manager.edit(data["hash"], expires_at="2100-01-01T02:00:00+02:00")
+    assert renewed["expires_at"] == "2100-01-01T00:00:00Z"
+    assert (await manager.edit(data["hash"], expires_at=None))["expires_at"] is None
     await manager.edit(data["hash"], disabled=False, limit=0)
     assert (await post(recording(), headers=with_key(secret))).status_code == 402
     assert (await manager.ask("DELETE", f"/keys/{data['hash']}")).json() == {"deleted": True}

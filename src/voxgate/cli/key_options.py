@@ -1,10 +1,11 @@
 """The options that say what a key may do, and what their texts mean."""
 
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
+
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, cast
 
 import typer
 
@@ -55,6 +56,15 @@ RecordingsOption: TypeAlias = Annotated[
 ]
 
 
+class _Given(NamedTuple):
+    """The text of an option, and how it is read."""
+
+    option: str
+    text: str | None
+    parse: Callable[[str], Any]
+    expected: str
+
+
 def key_fields(
     *,
     limit: str | None,
@@ -69,48 +79,46 @@ def key_fields(
 
     Raises `UsageError`, which names the option.
     """
-    from voxgate.ledger.amounts import (  # noqa: PLC0415 (a command imports when it runs)
-        MAX_DOLLARS,
-        MAX_MINUTES,
-        nanodollars_of,
-        samples_of,
-    )
+    from voxgate.ledger.columns import parse_utc
 
-    texts: dict[str, tuple[str, str | None, Callable[[str], Any], str]] = {
-        "limit_nanodollars": (
-            *("--limit", limit, lambda text: nanodollars_of(_amount(text, MAX_DOLLARS))),
-            "dollars, as 5.00",
-        ),
-        "limit_samples": (
-            *("--limit-minutes", limit_minutes),
-            lambda text: samples_of(_amount(text, MAX_MINUTES)),
-            "minutes, as 600",
-        ),
-        "reset": ("--reset", reset, _period, "daily, weekly or monthly"),
-        "expires_at": ("--expires", expires, _moment, "a date, as 2027-01-01"),
-        "requests_per_minute": ("--rate", rate, int, "a whole number"),
-        "max_recordings": ("--recordings", recordings, int, "a whole number"),
+    given = {
+        "limit_nanodollars": _Given("--limit", limit, _nanodollars, "dollars, as 5.00"),
+        "limit_samples": _Given("--limit-minutes", limit_minutes, _samples, "minutes, as 600"),
+        "reset": _Given("--reset", reset, _period, "daily, weekly or monthly"),
+        "expires_at": _Given("--expires", expires, parse_utc, "a date, as 2027-01-01"),
+        "requests_per_minute": _Given("--rate", rate, int, "a whole number"),
+        "max_recordings": _Given("--recordings", recordings, int, "a whole number"),
     }
     fields = {
-        name: _parsed(option, text, parse, expected)
-        for name, (option, text, parse, expected) in texts.items()
-        if text is not None
+        name: _parsed(each, each.text) for name, each in given.items() if each.text is not None
     }
     if models:
         fields["allowed_models"] = None if models == [NONE] else models
     return cast("KeyFields", fields)
 
 
-def _parsed(option: str, text: str, parse: Callable[[str], Any], expected: str) -> Any:
+def _parsed(given: _Given, text: str) -> Any:
     if text.strip().lower() == NONE:
         return None
     try:
-        return parse(text.strip())
-    except (ValueError, OverflowError, InvalidOperation):
+        return given.parse(text.strip())
+    except (ValueError, InvalidOperation):
         raise UsageError(
-            f"'{option}' is '{text[:100]}', and must be {expected}, or 'none' for no limit. "
-            f"Correct it."
+            f"'{given.option}' is '{text[:100]}', and must be {given.expected}, or 'none' for no "
+            f"limit. Correct it."
         ) from None
+
+
+def _nanodollars(text: str) -> int:
+    from voxgate.ledger.amounts import MAX_DOLLARS, nanodollars_of
+
+    return nanodollars_of(_amount(text, MAX_DOLLARS))
+
+
+def _samples(text: str) -> int:
+    from voxgate.ledger.amounts import MAX_MINUTES, samples_of
+
+    return samples_of(_amount(text, MAX_MINUTES))
 
 
 def _amount(text: str, most: int) -> Decimal:
@@ -121,13 +129,8 @@ def _amount(text: str, most: int) -> Decimal:
 
 
 def _period(text: str) -> str:
-    from voxgate.ledger.periods import RESETS  # noqa: PLC0415 (as above)
+    from voxgate.ledger.periods import RESETS
 
     if text not in RESETS:
         raise ValueError("no period")
     return text
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

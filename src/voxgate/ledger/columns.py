@@ -23,6 +23,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def parse_utc(text: str) -> datetime:
+    """Return the time that a text in ISO 8601 states, which is UTC where it has no zone.
+
+    Raises `ValueError`, also for a time that the years from 1 to 9999 do not have.
+    """
+    moment = datetime.fromisoformat(text)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+
+
 def storable_text(text: str, length: int) -> str:
     """Return the text in a form that every database accepts, at most `length` characters long."""
     clipped = text[:length]  # before anything else: the rest may be megabytes

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from voxgate.ledger.amounts import MAX_DOLLARS, MAX_MINUTES, nanodollars_of, samples_of
+from voxgate.ledger.columns import parse_utc
 from voxgate.ledger.key import (
     MAX_ALLOWED_MODELS,
     MAX_KEY_NAME_CHARACTERS,
@@ -26,16 +27,11 @@ WORKSPACE_ID: Literal["00000000-0000-4000-8000-000000000000"] = (
 """The one workspace of a server, which OpenRouter's clients expect every key to have."""
 
 
-def _utc(value: Any) -> Any:
-    """Return a time of day in UTC. A text without a zone is UTC; a number is no time."""
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise ValueError("should be a time as 2027-01-01T00:00:00Z")  # noqa: TRY004 (pydantic's)
+def _utc(value: Any) -> datetime:
+    """Return the time that a text states; a number is no time."""
     try:
-        moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return parse_utc(value if isinstance(value, str) else "")
+    except ValueError:
         raise ValueError("should be a time as 2027-01-01T00:00:00Z") from None
 
 
