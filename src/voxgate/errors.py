@@ -9,11 +9,7 @@ as the nearest class, with its code: `AudioError("…", code="audio_too_long")`.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 # fmt: off
 Code: TypeAlias = Literal[  # the stable names of failures, for programs
@@ -75,14 +71,6 @@ class UnknownModelError(VoxgateError):
     """No model of that name is known; the sentence names the nearest ones."""
 
     default_code = "model_not_found"
-
-    @classmethod
-    def for_name(cls, name: str, known: Iterable[str]) -> UnknownModelError:
-        """Return the error for `name`. It lists the nearest known names, or all of them."""
-        names = sorted(known)
-        near = get_close_matches(name.lower(), names, n=3, cutoff=0.4) or names
-        hint = f"Nearest: {', '.join(near)}." if near else "None is installed."
-        return cls(f"No model is called '{name}'. {hint} `voxgate models` lists them all.")
 
 
 class BusyError(VoxgateError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING
 
 from voxgate.errors import EngineStartError, UnknownModelError, UsageError
@@ -137,9 +137,10 @@ def pull_advice(name: str) -> str:
 def unknown_model(name: str, known: Iterable[str]) -> UnknownModelError:
     """Return the error for a name that no model has.
 
-    It names the nearest models of `known`, or a published one that can be pulled and is nearer.
+    It names the nearest models of `known`, or all of them, or a published one that can be pulled
+    and is nearer.
     """
-    known = list(known)
+    known = sorted(known)
     nearness = max((_likeness(name, each) for each in known), default=0.0)
     likely = [
         (_likeness(name, alias), family.name, family)
@@ -149,7 +150,11 @@ def unknown_model(name: str, known: Iterable[str]) -> UnknownModelError:
     ]
     likeness, _, family = max(likely, default=(0.0, "", None))
     if family is None or likeness <= max(nearness, NEAR):
-        return UnknownModelError.for_name(name, known)
+        near = get_close_matches(name.lower(), known, n=3, cutoff=0.4) or known
+        hint = f"Nearest: {', '.join(near)}." if near else "None is installed."
+        return UnknownModelError(
+            f"No model is called '{name}'. {hint} `voxgate models` lists them all."
+        )
     return UnknownModelError(
         f"No model is called '{name}'. Nearest: {family.title}, which is not installed: "
         f"{pull_advice(family.repository)}. `voxgate models` lists those that are."

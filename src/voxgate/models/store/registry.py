@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from voxgate.errors import ChangedCheckpointError, RegistryError, UnknownModelError, UsageError
+from voxgate.errors import ChangedCheckpointError, RegistryError, UsageError
 from voxgate.models.checkpoint import open_checkpoint
 from voxgate.models.running import running_engines
 from voxgate.models.store import atomic, names, verify
@@ -133,7 +133,7 @@ class Registry:
             self._check_not_in_use(name)
             present = [path for path in (staging, *self.paths.folders(name)) if path.exists()]
             if not present and not record.exists():
-                raise UnknownModelError.for_name(name, [known.name for known in self.list()])
+                raise names.unknown_model(name, [known.name for known in self.list()])
             freed = sum(map(_folder_bytes, present))
             record.unlink(missing_ok=True)  # first: without a record the model is not installed
             self._discard(name, present)
