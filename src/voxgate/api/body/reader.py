@@ -116,7 +116,8 @@ class BodyReader:
             else:
                 content_type = await self._chunks.sniff()
             self._parser = _parser(content_type, headers, self._query, self._settings)
-            _check_length(headers.get("content-length"), self._parser)
+            if (announced_bytes(headers) or 0) > self._parser.max_bytes:
+                raise self._parser.too_large()
         return self._parser
 
     async def _feed(self, parser: BodyParser) -> bool:
@@ -143,10 +144,11 @@ def _parser(
     return JsonBody(settings) if kind == "json" else UrlencodedBody()
 
 
-def _check_length(length: str | None, parser: BodyParser) -> None:
+def announced_bytes(headers: Mapping[str, str]) -> int | None:
+    """Return the length of the body that follows, where it is announced. Raises `UsageError`."""
+    length = headers.get("content-length")
     if length is None:
-        return
+        return None
     if not (length.isascii() and length.isdigit() and len(length) < 20):
         raise UsageError(f"The header Content-Length is no number of bytes: {length[:60]!r}.")
-    if int(length) > parser.max_bytes:
-        raise parser.too_large()
+    return int(length)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from voxgate.api.auth import transcriber
-from voxgate.api.body.reader import BodyReader
+from voxgate.api.body.reader import BodyReader, announced_bytes
 from voxgate.api.body.request_body import FORM_TYPE, RAW_TYPE, TEXT_BYTES, ContentType
 from voxgate.api.dialects.wire import validated
 from voxgate.api.disconnect import left_during_the_body
@@ -59,7 +59,8 @@ async def upload(request: Request, key: Annotated[Key | None, Depends(transcribe
     """Keep the recording in a form, whose `id` is the `file_id` of later requests."""
     gateway: Gateway = request.app.state.gateway
     owner, own_limit = (key.hash, key.max_recordings) if key else (None, None)
-    await gateway.files.check_room(owner, _announced_bytes(request))
+    least = max(0, (announced_bytes(request.headers) or 0) - TEXT_BYTES)
+    await gateway.files.check_room(owner, least)
     if ContentType.parse(request.headers.get("content-type", "")).media_type != FORM_TYPE:
         raise VoxgateError(
             f"A file to keep comes in a form. Send {FORM_TYPE}, with the file as the part 'file'.",
@@ -171,13 +172,6 @@ async def _shared(gateway: Gateway, id_: str, query: dict[str, str]) -> Upload:
             code="permission_denied",
         )
     return gateway.files.open(await gateway.files.find_shared(id_))
-
-
-def _announced_bytes(request: Request) -> int:
-    """Return the least size of the file in a body, by its announced length."""
-    length = request.headers.get("content-length", "")
-    known = length.isascii() and length.isdigit() and len(length) < 20
-    return max(0, int(length) - TEXT_BYTES) if known else 0
 
 
 def _json(body: dict[str, Any]) -> Response:
