@@ -230,9 +230,13 @@ async def test_a_signed_address_is_read_without_a_connection(
         audio = {"model": SCRIPTED, "input_audio": {"url": address}}
         shared = await stranger.post("/audio/transcriptions", json=audio)
         assert shared.json()["text"].startswith("from 0.")
-    forged = error_of(await transcribe(server, file_url=f"{url[:-4]}0000"))
-    assert forged["metadata"]["code"] == "url_refused"
-    assert "VOXGATE_URL_ALLOW" in forged["message"]
+    for changed in (f"{url[:-4]}0000", url.replace("expires=", "expires=1"), url.split("?")[0]):
+        forged = error_of(await transcribe(server, file_url=changed))
+        assert forged["metadata"]["code"] == "permission_denied"
+        assert "change nothing in it" in forged["message"]
+    strange = error_of(await transcribe(server, file_url=url.replace(told["id"], str(uuid4()))))
+    assert strange["metadata"]["code"] == "url_refused"
+    assert "VOXGATE_URL_ALLOW" in strange["message"]
     await server.client.delete(f"/files/{told['id']}")
     assert error_of(await transcribe(server, file_url=url))["code"] == 404
 

@@ -18,6 +18,7 @@ from voxgate.api.disconnect import left_during_the_body
 from voxgate.api.error_responses import json_response
 from voxgate.api.files.download import Download
 from voxgate.api.files.file_object import FileFields, FileQuery, file_object
+from voxgate.api.files.store import wrong_signature
 from voxgate.api.openapi import requests, schemas
 from voxgate.api.openapi.document import KEY_OR_SIGNATURE
 from voxgate.api.openapi.responses import BODY_ERRORS, KEY_ERRORS, json_of, responses, text_of
@@ -166,11 +167,7 @@ async def signed_url(
 
 async def _shared(gateway: Gateway, id_: str, query: dict[str, str]) -> Upload:
     if not gateway.files.signer.is_signed(id_, query):
-        raise VoxgateError(
-            "The signature of the address is not valid for this file. Get a new address from the "
-            "file's '/url', and change nothing in it.",
-            code="permission_denied",
-        )
+        raise wrong_signature()
     return gateway.files.open(await gateway.files.find_shared(id_))
 
 

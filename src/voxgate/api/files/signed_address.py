@@ -56,10 +56,19 @@ class AddressSigner:
     def signed_file(self, url: RecordingUrl) -> str | None:
         """Return the id of the file whose address this is, or None where it is not one of ours.
 
-        The server's name in it does not matter: proxies change it. Raises what `is_signed` raises.
+        Raises what `is_signed` raises.
+        """
+        named = self.named_file(url)
+        return named if named and self.is_signed(named, dict(url.url.params)) else None
+
+    @staticmethod
+    def named_file(url: RecordingUrl) -> str | None:
+        """Return the id of the file in an address that is like ours, whether or not we signed it.
+
+        The server's name in it does not matter: proxies change it.
         """
         path = _CONTENT_PATH.fullmatch(url.url.path)
-        return path[1] if path and self.is_signed(path[1], dict(url.url.params)) else None
+        return path[1] if path else None
 
     def _signature(self, id_: str, expires: str) -> str:
         self._secret = self._secret or _read_or_create(self._secret_file)

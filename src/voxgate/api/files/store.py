@@ -116,15 +116,20 @@ class FileStore:
     ) -> Upload | None:
         """Open the file that a request names by its id or by an address that was signed here.
 
-        Returns None for a request that names none. Raises as `find`, and `UsageError`
-        (`url_refused`) for an address that has expired.
+        Returns None for a request that names none: the address may be another server's. Raises as
+        `find`, `UsageError` (`url_refused`) for an address that has expired, and `VoxgateError`
+        (`permission_denied`) for the address of a file here that was changed.
         """
         if id_ is not None:
             return self.open(await self.find(id_, owner))
         if url is None or not self._settings.keep_files:
             return None
-        signed = self.signer.signed_file(url)
-        return self.open(await self.find_shared(signed)) if signed else None
+        if signed := self.signer.signed_file(url):
+            return self.open(await self.find_shared(signed))
+        named = self.signer.named_file(url)
+        if named and await self._listed.find_shared(named):
+            raise wrong_signature()
+        return None
 
     async def delete(self, id_: str, owner: str | None) -> None:
         """Delete a file of a key. Raises as `find`."""
@@ -189,4 +194,13 @@ def _not_found(id_: str) -> VoxgateError:
         f"No file of this key has the id '{id_[:100]}'. It was never there, was deleted, or has "
         f"expired. GET /v1/files lists those that are there.",
         code="not_found",
+    )
+
+
+def wrong_signature() -> VoxgateError:
+    """Return the error for the address of a file that is here, with a signature that is not."""
+    return VoxgateError(
+        "The signature of the address is not valid for this file. Get a new address from the "
+        "file's '/url', and change nothing in it.",
+        code="permission_denied",
     )
