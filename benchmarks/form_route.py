@@ -50,6 +50,7 @@ PACED_S = 5.0  # of each server in a round
 CALLERS = 16  # at once, for the highest rate
 SATURATED_S = 5.0
 ROUNDS = 5
+ALONE = 20  # requests one after another, in a round
 BOUNDARY = "form-route"
 SOUND = np.resize(sample(), SOUND_S * SAMPLE_RATE)
 LITELLM = """\
@@ -74,6 +75,7 @@ class Contestant:
     server: MeasuredServer
     model: str
     path: str = "/v1/audio/transcriptions"
+    alone_s: list[list[float]] = field(default_factory=list)  # added, one after another
     added_s: list[list[float]] = field(default_factory=list)  # beyond the answer's own time
     work_s: list[float] = field(default_factory=list)  # of it to read the sound, where it says so
     per_second: list[float] = field(default_factory=list)
@@ -81,20 +83,22 @@ class Contestant:
 
     def row(self) -> Row:
         """Return its figures: medians over the rounds."""
+        alone, _ = median_percentiles_s(self.alone_s)
         p50, p99 = median_percentiles_s(self.added_s)
         reading = ""
         if self.work_s:
-            reading = f", {statistics.median(self.work_s) * 1e3:.0f} of it to read the sound"
+            reading = f" ({statistics.median(self.work_s) * 1e3:.0f} of it to read the sound)"
         return Row(
             f"form route, {SOUND_S} s of sound: {self.name}",
-            f"adds {p50 * 1e3:.0f} ms{reading}; p99 {p99 * 1e3:.0f}\n"
+            f"adds {alone * 1e3:.0f} ms{reading}\n"
+            f"{RATE} a second: {p50 * 1e3:.0f} ms, p99 {p99 * 1e3:.0f}\n"
             f"{statistics.median(self.per_second):.0f} requests a second by {CALLERS} callers\n"
             f"processor {statistics.median(self.processor_ms):.0f} ms a request",
         )
 
 
 async def rows(folder: Path) -> list[Row]:
-    """Measure all rows. Takes about five minutes. None where the peers are not installed."""
+    """Measure all rows. Takes six minutes. None where the peers are not installed."""
     stamps = [PEERS / name / "installed" for name in ("litellm", "open_asr")]
     if not all(stamp.exists() for stamp in stamps):
         return [Row("form route beside other servers", "not measured: run `make peers` first")]
@@ -105,10 +109,18 @@ async def rows(folder: Path) -> list[Row]:
         for turn in range(ROUNDS):
             first = turn % len(contestants)
             for each in contestants[first:] + contestants[:first]:
+                await _ask_alone(each, numbers)
                 await _pace(each, numbers)
                 await _saturate(each, numbers)
     load = f"{before:.1f} before, {os.getloadavg()[0]:.1f} after"
     return [*(each.row() for each in contestants), Row("the machine's load", load)]
+
+
+async def _ask_alone(contestant: Contestant, numbers: Iterator[int]) -> None:
+    """Send requests one after another: what the server takes where nothing else waits."""
+    answers = [await _answer_s(contestant, _form(contestant, next(numbers))) for _ in range(ALONE)]
+    contestant.alone_s.append([elapsed_s - DELAY_S for elapsed_s, _ in answers])
+    contestant.work_s += [work_s - DELAY_S for _, work_s in answers if work_s is not None]
 
 
 async def _pace(contestant: Contestant, numbers: Iterator[int]) -> None:
@@ -121,7 +133,6 @@ async def _pace(contestant: Contestant, numbers: Iterator[int]) -> None:
         requests.append(asyncio.create_task(_answer_s(contestant, form)))
     answers = await asyncio.gather(*requests)
     contestant.added_s.append([elapsed_s - DELAY_S for elapsed_s, _ in answers])
-    contestant.work_s += [work_s - DELAY_S for _, work_s in answers if work_s is not None]
     await asyncio.sleep(0.2)  # processes that ended count when they are reaped
     spent_s = contestant.server.whole_processor_s() - used
     contestant.processor_ms.append(spent_s / len(answers) * 1e3)
