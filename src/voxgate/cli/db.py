@@ -81,8 +81,8 @@ def backup(
 ) -> None:
     """Copy the ledger into a file, as it is now, while servers go on.
 
-    To restore it, stop the servers and put the copy in the place of the ledger. For PostgreSQL it
-    says which command makes a backup.
+    To restore it, stop the servers, delete the ledger and the files beside it that begin with its
+    name, and put the copy in its place. For PostgreSQL it says which command makes a backup.
     """
     from voxgate.hardware.memory import format_bytes
     from voxgate.ledger.backup import back_up

@@ -33,7 +33,7 @@ def usage_command(
     ] = "day",
     since: Annotated[
         str | None,
-        typer.Option(metavar="DAY", help="The first day, as 2026-11-29. [default: 30 days ago]"),
+        typer.Option(metavar="DAY", help="The first day, as 2026-11-29. [default: 30 days in all]"),
     ] = None,
     until: Annotated[
         str | None, typer.Option(metavar="DAY", help="The last day. [default: today]")
