@@ -119,13 +119,18 @@ def _command_section(context: typer.Context) -> str:
     return f"\n## {context.command_path}\n\n```text\n{context.get_help()}\n```\n"
 
 
+WORDS: tuple[tuple[tuple[object, ...], str], ...] = (
+    ((UNLIMITED,), "no limit"),
+    (((), "", NO_PRICES), "none"),
+)
+
+
 def _format_default(name: str, value: object) -> str:
     if name in MACHINE_DEFAULTS:
         return MACHINE_DEFAULTS[name]
-    if value == UNLIMITED:
-        return "no limit"
-    if value in ((), "", NO_PRICES):
-        return "none"
+    for defaults, text in WORDS:
+        if value in defaults:
+            return text
     if isinstance(value, bool):
         return f"`{value:d}`"
     if isinstance(value, float):

@@ -23,16 +23,17 @@ async def routes(client: httpx2.AsyncClient, url: str) -> set[tuple[str, str]]:
 
 
 async def test_a_wrong_key_comes_before_every_other_fault(tmp_path: Path) -> None:
-    async with serving(tmp_path) as server:
+    async with serving(tmp_path / "schema") as server:
         found = await routes(server.client, server.url)
-        assert len(found) > 10
-        statuses = {}
-        asked = [route for route in sorted(found | HIDDEN) if route[1] not in OPEN]
-        assert len(asked) <= MOST  # more wrong keys from one address are a 429
-        for method, path in asked:
-            address = server.url + path.replace("{", "no-such-").replace("}", "")
-            answer = await server.client.request(
-                method, f"{address}?page=x&expiry=x&model=%00", headers=WRONG, content=b"\xff{"
-            )
-            statuses[method, path] = answer.status_code
-        assert statuses == dict.fromkeys(statuses, 401)
+    asked = [route for route in sorted(found | HIDDEN) if route[1] not in OPEN]
+    assert len(asked) > 20
+    statuses = {}
+    for first in range(0, len(asked), MOST):  # more wrong keys from one address are a 429
+        async with serving(tmp_path / str(first)) as server:
+            for method, path in asked[first : first + MOST]:
+                address = server.url + path.replace("{", "no-such-").replace("}", "")
+                answer = await server.client.request(
+                    method, f"{address}?page=x&expiry=x&model=%00", headers=WRONG, content=b"\xff{"
+                )
+                statuses[method, path] = answer.status_code
+    assert statuses == dict.fromkeys(asked, 401)
