@@ -1,0 +1,297 @@
+"""What the ledger costs: questions about a year of generations, and recording one more.
+
+    python -m benchmarks.ledger [GENERATIONS] [--postgresql]
+
+Makes so many generations (by default 100 000) of a year: 40 keys, 3 models at 2 providers, where
+each key has 2 models and 2 apps, so that there are 160 groups. The sums and histograms are those
+that the server would have written. Ten million are 4 GB in a SQLite file, in the temporary folder;
+with --postgresql they are in a server that this starts and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import asyncpg
+import numpy as np
+from tests.ledger import postgres
+
+from benchmarks.table import Row, show
+from voxgate.ledger.address import LEDGER_FILE, Address
+from voxgate.ledger.budgets import Amount
+from voxgate.ledger.generations import Generation, Outcome
+from voxgate.ledger.histograms import bucket
+from voxgate.ledger.ledger import Ledger
+from voxgate.ledger.question import Question
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+YEAR = [date(2025, 12, 1) + timedelta(days=number) for number in range(365)]
+KEYS = [sha256(str(number).encode()).hexdigest() for number in range(40)]
+MODELS = (
+    "openai/whisper-base",
+    "mistralai/Voxtral-Mini-3B-2507",
+    "mistralai/Voxtral-Small-24B-2507",
+)
+PROVIDERS = ("Local", "Remote")
+GOAL_MS = 200  # of a question about a year of ten million
+TASKS = 64  # that record generations at once
+RECORDING_S = 5.0
+
+QUESTIONS: tuple[tuple[str, Question], ...] = (
+    ("a year, one sum", Question(YEAR[0], YEAR[-1])),
+    ("a year by day", Question(YEAR[0], YEAR[-1], ("day",))),
+    ("a year by day and model", Question(YEAR[0], YEAR[-1], ("day", "model"))),
+    ("a year by key", Question(YEAR[0], YEAR[-1], ("key",))),
+    ("a year by app, from the 15th", Question(YEAR[14], YEAR[-17], ("app",))),
+    ("a year of one key by day", Question(YEAR[0], YEAR[-1], ("day",), KEYS[7])),
+    ("30 days by key and day", Question(YEAR[-30], YEAR[-1], ("key", "day"))),
+    ("30 days by model and provider", Question(YEAR[-30], YEAR[-1], ("day", "model", "provider"))),
+)
+
+GENERATION_COLUMNS = (
+    *("id", "key_hash", "model", "provider", "created_at", "finished_at", "status"),
+    *("audio_seconds", "audio_samples", "cost_nanodollars", "latency_ms", "generation_time_ms"),
+    *("cancelled", "attempts", "app_title", "tokens"),
+)
+GROUP_COLUMNS = ("key_hash", "model", "provider", "app")
+SUM_COLUMNS = (
+    *("requests", "failures", "audio_samples", "tokens", "nanodollars", "latency_ms"),
+    "generation_time_ms",
+)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Rows of one day, by table."""
+
+    generations: list[tuple[Any, ...]]
+    sums: list[tuple[Any, ...]]
+
+
+class Population:
+    """A year of generations, with their sums and histograms."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._random = np.random.default_rng(20_261_130)
+        self._groups = [
+            (key, MODELS[(number + which) % 3], PROVIDERS[which], f"app {number % 5 + 5 * app}")
+            for number, key in enumerate(KEYS)
+            for which in (0, 1)
+            for app in (0, 1)
+        ]
+        self._counts: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+
+    def days(self) -> Iterator[Tables]:
+        """Make the days in order."""
+        for number, day in enumerate(YEAR):
+            ends = [round(self.count * part / len(YEAR)) for part in (number, number + 1)]
+            yield self._day(day, ends[0], ends[1] - ends[0])
+
+    def histograms(self) -> list[tuple[Any, ...]]:
+        """Return the rows of histograms, of all days that were made."""
+        return [(*group, json.dumps(counts)) for group, counts in self._counts.items()]
+
+    def _day(self, day: date, first: int, count: int) -> Tables:
+        which = self._random.integers(0, len(self._groups), count)
+        seconds = self._random.lognormal(4, 1.2, count).clip(0.5, 20_000).round(2)
+        spent_ms = (seconds * self._random.lognormal(-2.5, 0.5, count) * 1e3).clip(20).astype(int)
+        latency_ms = spent_ms + self._random.lognormal(5, 0.8, count).astype(int)
+        failed = self._random.random(count) < 0.02
+        at = np.sort(self._random.integers(0, 86_399, count))
+        sums: dict[int, list[int]] = defaultdict(lambda: [0] * len(SUM_COLUMNS))
+        generations = []
+        columns = (which, seconds, spent_ms, latency_ms, failed, at)
+        for offset, (group, length, spent, latency, fails, second) in enumerate(
+            zip(*(column.tolist() for column in columns), strict=True)
+        ):
+            key, model, provider, app = self._groups[group]
+            samples, tokens, cost = round(length * 16_000), round(length * 3), round(length * 1e5)
+            status = 503 if fails else 200
+            clock = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.000000"
+            moment = f"{day} {clock}"
+            generations.append(
+                (
+                    *(f"gen-stt-{first + offset:09}", key, model, provider, moment, moment, status),
+                    *(length, samples, cost, latency, spent, False, "[]", app, tokens),
+                )
+            )
+            added = (1, int(fails), samples, tokens, cost, latency, spent)
+            sums[group] = [old + new for old, new in zip(sums[group], added, strict=True)]
+            if not fails:
+                self._count(day, group, f"l{bucket(latency)}", f"r{bucket(spent / 1e3 / length)}")
+        rows = [(day.isoformat(), *self._groups[group], *each) for group, each in sums.items()]
+        return Tables(generations, rows)
+
+    def _count(self, day: date, group: int, *names: str) -> None:
+        key, model, provider, app = self._groups[group]
+        for scope in (
+            ("month", day.replace(day=1).isoformat(), key, model, provider, app),
+            ("day", day.isoformat(), key, model, provider, app),
+            ("endpoint", day.isoformat(), "", model, provider, ""),
+        ):
+            for name in names:
+                self._counts[scope][name] += 1
+
+
+def fill_file(path: Path, population: Population) -> None:
+    """Write a population into the tables of a SQLite file."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = OFF")  # a file that is lost is made anew
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("BEGIN")
+        keys = [(key, key[:12], key[:12], "2025-12-01 00:00:00.000000") for key in KEYS]
+        insert(connection, "keys", ("hash", "name", "label", "created_at"), keys)
+        for tables in population.days():
+            insert(connection, "generations", GENERATION_COLUMNS, tables.generations)
+            insert(connection, "usage_days", ("day", *GROUP_COLUMNS, *SUM_COLUMNS), tables.sums)
+        histograms = ("scope", "start", *GROUP_COLUMNS, "counts")
+        insert(connection, "usage_histograms", histograms, population.histograms())
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def insert(
+    connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]
+) -> None:
+    marks = ", ".join("?" * len(columns))
+    statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+    connection.executemany(statement, rows)
+
+
+async def fill_server(address: Address, population: Population) -> None:
+    """Write a population into the tables of a PostgreSQL server."""
+    url = address.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await asyncpg.connect(url)
+
+    async def copy(table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+        typed = [
+            tuple(
+                datetime.fromisoformat(value).replace(tzinfo=UTC)
+                if name.endswith("_at")
+                else date.fromisoformat(value)
+                if name in {"day", "start"}
+                else value
+                for name, value in zip(columns, row, strict=True)
+            )
+            for row in rows
+        ]
+        await connection.copy_records_to_table(table, columns=list(columns), records=typed)
+
+    try:
+        moment = "2025-12-01 00:00:00"
+        keys = [(key, key[:12], key[:12], moment) for key in KEYS]
+        await copy("keys", ("hash", "name", "label", "created_at"), keys)
+        for tables in population.days():
+            await copy("generations", GENERATION_COLUMNS, tables.generations)
+            await copy("usage_days", ("day", *GROUP_COLUMNS, *SUM_COLUMNS), tables.sums)
+        histograms = ("scope", "start", *GROUP_COLUMNS, "counts")
+        await copy("usage_histograms", histograms, population.histograms())
+        await connection.execute("VACUUM ANALYZE")
+    finally:
+        await connection.close()
+
+
+async def ask(ledger: Ledger) -> list[Row]:
+    """Measure the questions: medians of five, after one that fills caches.
+
+    The processor time is that of this process, without that of a PostgreSQL server.
+    """
+    rows = []
+    for name, question in QUESTIONS:
+        found = await ledger.activity.find(question)
+        wall_ms, busy_ms = list[float](), list[float]()
+        for _ in range(5):
+            start_s, busy_s = time.perf_counter(), time.process_time()
+            await ledger.activity.find(question)
+            wall_ms.append((time.perf_counter() - start_s) * 1e3)
+            busy_ms.append((time.process_time() - busy_s) * 1e3)
+        wall, busy = statistics.median(wall_ms), statistics.median(busy_ms)
+        figure = f"{wall:.0f} ms, {busy:.0f} of processor, {len(found)} rows"
+        rows.append(Row(name, figure, goal=f"{GOAL_MS} ms"))
+    return rows
+
+
+async def record(ledger: Ledger) -> list[Row]:
+    """Measure begin and finish by many tasks at once, and what they take of the event loop."""
+    done = 0
+    end_s = time.perf_counter() + RECORDING_S
+
+    async def repeat(number: int) -> None:
+        nonlocal done
+        key, model = KEYS[number % len(KEYS)], MODELS[number % len(MODELS)]
+        while time.perf_counter() < end_s:
+            name = f"gen-new-{uuid4()}"
+            await ledger.generations.begin(Generation(name, key, model, app_title="app 1"))
+            outcome = Outcome(
+                200,
+                900 + done % 700,
+                generation_time_ms=800 + done % 600,
+                audio_samples=480_000,
+                cost=Amount(1000, 480_000),
+                provider="Local",
+            )
+            await ledger.generations.finish(name, outcome)
+            done += 1
+
+    start_s, loop_s = time.perf_counter(), time.thread_time()
+    await asyncio.gather(*(repeat(number) for number in range(TASKS)))
+    wall_s, loop_s = time.perf_counter() - start_s, time.thread_time() - loop_s
+    return [
+        Row(f"begin and finish, {TASKS} tasks", f"{done / wall_s:.0f} a second"),
+        Row("processor time of the event loop for both", f"{loop_s / done * 1e3:.2f} ms"),
+    ]
+
+
+@asynccontextmanager
+async def filled(count: int, *, server: bool) -> AsyncIterator[tuple[Address, int]]:
+    """Yield the address of a ledger with a population, and its bytes."""
+    population = Population(count)
+    if server:
+        folder = postgres.binaries()
+        assert folder, "no PostgreSQL server is installed here"
+        with postgres.running(folder) as running:
+            address = running.create()
+            await (await Ledger.open(address)).aclose()
+            await fill_server(address, population)
+            yield address, sum(file.stat().st_size for file in running.folder.rglob("*"))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name, LEDGER_FILE)
+        await (await Ledger.open(path)).aclose()
+        fill_file(path, population)
+        yield Address.of_file(path), path.stat().st_size  # noqa: ASYNC240 (nothing else runs)
+
+
+async def main() -> None:
+    """Fill a ledger, and print the figures."""
+    numbers = [argument for argument in sys.argv[1:] if argument.isdigit()]
+    count = int(numbers[0]) if numbers else 100_000
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    start_s = time.perf_counter()
+    async with filled(count, server="--postgresql" in sys.argv) as (address, size):
+        print(f"{count} generations, {size / 1e9:.2f} GB, in {time.perf_counter() - start_s:.0f} s")
+        async with await Ledger.open(address) as ledger:
+            show([*await ask(ledger), *await record(ledger)])
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
