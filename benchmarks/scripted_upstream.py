@@ -29,7 +29,7 @@ async def transcribe(request: Request) -> JSONResponse:
 
 if __name__ == "__main__":
     app = Starlette(routes=[Route("/v1/audio/transcriptions", transcribe, methods=["POST"])])
-    listener = socket.socket()
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # else asyncio leaves TCP_NODELAY off
     listener.bind(("127.0.0.1", 0))
     print(f"http://127.0.0.1:{listener.getsockname()[1]} none", flush=True)
     uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run([listener])
