@@ -35,7 +35,7 @@ from tests.ledger import postgres
 from benchmarks.table import Row, show
 from voxgate.ledger.address import LEDGER_FILE, Address
 from voxgate.ledger.budgets import Amount
-from voxgate.ledger.generations import Generation, Outcome
+from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.histograms import bucket
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.question import Question

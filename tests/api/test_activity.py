@@ -17,7 +17,7 @@ import voxgate.ledger.question
 from tests.api.serving import Running, error_of, new_key, recording, serving
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.budgets import Amount
-from voxgate.ledger.generations import Generation, Outcome
+from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from voxgate.ledger.generations import Generation
+    from voxgate.ledger.generation import Generation
     from voxgate.ledger.periods import Reset
 
 PRICE = "0.0001"  # dollars for a second

@@ -10,7 +10,7 @@ from tests.ledger.other_process import sql
 from tests.processes import until
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.columns import utc_now
-from voxgate.ledger.generations import Generation, Outcome
+from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 
 if TYPE_CHECKING:

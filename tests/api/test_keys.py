@@ -12,7 +12,7 @@ from tests.api.serving import Running, error_of, new_key, recording, serving, wi
 from tests.clients.client import NODE_OPENROUTER, OPENROUTER
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.budgets import Amount
-from voxgate.ledger.generations import Generation, Outcome
+from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 
 if TYPE_CHECKING:

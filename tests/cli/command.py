@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
+
 from tests.processes import heed_signals
 from tests.sounds import RATE, Pcm, sample
 from tests.whisper.weights import install_links
@@ -132,8 +134,12 @@ def isolated_cli(folder: Path, *, installed: bool = True) -> Iterator[CliRunner]
 
 
 def clip() -> Pcm:
-    """Return the 2.5 s of the voice note in which `CLIP_WORDS` are spoken."""
-    return sample()[3 * RATE : 3 * RATE + 5 * RATE // 2]
+    """Return the 2.2 s of the voice note in which `CLIP_WORDS` are spoken, and 0.3 s of silence.
+
+    What follows them at once is another word, and half of one is heard otherwise on each processor.
+    """
+    spoken = sample()[3 * RATE : 3 * RATE + 22 * RATE // 10]
+    return np.concatenate([spoken, np.zeros(3 * RATE // 10, np.int16)])
 
 
 def write_wav(path: Path, samples: Pcm) -> Path:

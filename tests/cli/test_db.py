@@ -7,7 +7,7 @@ import pytest
 from tests.cli.command import CliRunner
 from tests.ledger.other_process import sql
 from voxgate.ledger.address import LEDGER_FILE
-from voxgate.ledger.generations import Generation
+from voxgate.ledger.generation import Generation
 from voxgate.ledger.ledger import Ledger
 
 

@@ -15,7 +15,7 @@ import voxgate.ledger.generations
 from tests.cli.command import CliRunner, isolated_cli
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.budgets import Amount
-from voxgate.ledger.generations import Generation, Outcome
+from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 
 LEAP_DAY = datetime(2028, 2, 29, 23, tzinfo=UTC)

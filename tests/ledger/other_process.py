@@ -23,7 +23,7 @@ from pathlib import Path
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
 from voxgate.ledger.budgets import Amount
-from voxgate.ledger.generations import Generation, Outcome, RecordedAttempt
+from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.ledger.ledger import Ledger
 
 async def main():

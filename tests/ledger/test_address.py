@@ -8,7 +8,7 @@ import pytest
 from tests.ledger import postgres
 from voxgate.errors import LedgerError, SettingsError
 from voxgate.ledger.address import Address
-from voxgate.ledger.generations import Generation
+from voxgate.ledger.generation import Generation
 from voxgate.ledger.ledger import Ledger
 from voxgate.settings import Settings
 

@@ -11,7 +11,8 @@ from tests.ledger.other_process import DEADLINE_S, open_ledger, process
 from voxgate.errors import VoxgateError
 from voxgate.ledger.address import Address
 from voxgate.ledger.budgets import Amount, Budget
-from voxgate.ledger.generations import LEASE, Generation, Outcome
+from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.generations import LEASE
 from voxgate.ledger.key import Key
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.periods import Reset, period_start
@@ -129,8 +130,6 @@ async def test_new_limits_keep_what_is_spent(ledger: Ledger, key: Key) -> None:
     await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
     await ledger.budgets.limit(key.hash, nanodollars=1500, samples=None, reset=None)
     assert (await budget(ledger, key)).left == Amount(500, 0)
-    await ledger.budgets.remove_limits(key.hash)
-    assert await ledger.budgets.find(key.hash) is None
 
 
 async def test_a_dead_server_is_charged_with_what_it_delivered(ledger: Ledger, key: Key) -> None:

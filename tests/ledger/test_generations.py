@@ -10,7 +10,7 @@ from tests.ledger.other_process import sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.budgets import Amount
 from voxgate.ledger.columns import TextColumn
-from voxgate.ledger.generations import Generation, Outcome, RecordedAttempt
+from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.ledger.key import Key
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.schema import generations_table, keys_table

@@ -11,7 +11,7 @@ from tests.ledger.test_migration import upgrade_to
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
 from voxgate.ledger.connection import single_writer
-from voxgate.ledger.generations import Generation
+from voxgate.ledger.generation import Generation
 from voxgate.ledger.inspection import inspect_ledger
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.migration import migrate, newest_schema

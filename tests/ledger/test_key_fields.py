@@ -15,7 +15,7 @@ from voxgate.errors import UsageError
 from voxgate.ledger import columns
 from voxgate.ledger import key as key_module
 from voxgate.ledger.budgets import Amount
-from voxgate.ledger.generations import Generation, Outcome
+from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.key import Key
 from voxgate.ledger.key_usage import KeyUsage
 from voxgate.ledger.ledger import Ledger

@@ -14,7 +14,7 @@ from tests.ledger.other_process import run, sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
 from voxgate.ledger.errors import ledger_errors
-from voxgate.ledger.generations import Generation
+from voxgate.ledger.generation import Generation
 from voxgate.ledger.ledger import Ledger
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from voxgate.ledger import retention
 from voxgate.ledger.columns import utc_now
-from voxgate.ledger.generations import Generation, Outcome
+from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.question import Question
 from voxgate.ledger.retention import Retention

@@ -17,7 +17,7 @@ from voxgate.prices import NANO_PER_DOLLAR
 
 if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
-    from voxgate.ledger.generations import Generation, RecordedAttempt
+    from voxgate.ledger.generation import Generation, RecordedAttempt
 
 NULL_FIELDS: dict[str, Any] = dict.fromkeys(
     (

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from voxgate.api.jobs import Jobs
-    from voxgate.ledger.generations import Generations, Outcome
+    from voxgate.ledger.generation import Outcome
+    from voxgate.ledger.generations import Generations
 
 RENEWAL_S = 10.0
 """The time between two signs of life; a lease is several times as long."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from voxgate.api.charge import Charge
 from voxgate.api.job import AbandonedError, Job
 from voxgate.errors import CODES
-from voxgate.ledger.generations import Generation, Outcome, RecordedAttempt
+from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.pipeline.budget import AcceptedOptions
 from voxgate.pipeline.trace import Trace
 from voxgate.prices import SAMPLES_PER_S

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Unpack
 
-from sqlalchemy import BigInteger, and_, bindparam, case, delete, literal, or_, select, update
+from sqlalchemy import BigInteger, and_, bindparam, case, literal, or_, select, update
 
 from voxgate.ledger.columns import UtcColumn, utc_now
 from voxgate.ledger.periods import RESETS, next_period_start, period_start
@@ -209,14 +209,6 @@ class Budgets:
             "limit_samples": samples,
         }
         await self._database.write(lambda connection: set_limits(connection, key_hash, **limits))
-
-    async def remove_limits(self, key_hash: str) -> None:
-        """Remove the limits of a key, and what was counted for them."""
-        await self._database.write(
-            lambda connection: connection.execute(
-                delete(budgets_table).where(budgets_table.c.key_hash == key_hash)
-            )
-        )
 
     async def reserve(self, generation: str, key_hash: str, wanted: Amount) -> bool:
         """Reserve more of a key's budget for a generation. Return False where it is not left."""

@@ -8,7 +8,7 @@ budget and with the sums of the day: nothing is billed twice.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,13 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from voxgate.errors import CODES, VoxgateError
 from voxgate.ledger.budgets import Amount, settle
 from voxgate.ledger.columns import utc_now
+from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.ledger.schema import NAME_LENGTH, generations_table
 from voxgate.ledger.usage import add_usage
 from voxgate.prices import SAMPLES_PER_S, Price
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
     from typing import Any
 
@@ -33,108 +34,6 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(seconds=60)
 """How long a generation counts as under way without a sign of life of its server."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedAttempt:
-    """One attempt of a provider."""
-
-    provider: str
-    status: int
-    """The HTTP status that a response with this outcome has."""
-
-    latency_ms: int
-    error: str | None = None
-    """The code of the error; None for a success."""
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """One request for a transcription. Times are UTC. Text that is too long is clipped."""
-
-    id: str
-    key_hash: str | None
-    """The hash of the request's key; None where the server required no keys."""
-
-    model: str
-    provider: str | None = None
-    created_at: datetime = field(default_factory=utc_now)
-    finished_at: datetime | None = None
-    status: int | None = None
-    """The HTTP status; None until the generation finishes, and if the server is killed before."""
-
-    error_code: str | None = None
-    error_message: str | None = None
-    audio_seconds: float | None = None
-    """The length of the decoded sound."""
-
-    cost_nanodollars: int = 0
-    latency_ms: int | None = None
-    generation_time_ms: int | None = None
-    cancelled: bool = False
-    attempts: tuple[RecordedAttempt, ...] = ()
-    user_agent: str | None = None
-    http_referer: str | None = None
-    app_title: str | None = None
-    session_id: str | None = None
-    external_user: str | None = None
-    revision: str | None = None
-    """The revision of the model's checkpoint; None where it has none."""
-
-    profile: str | None = None
-    """The profile of the engine, such as `balanced`."""
-
-    streamed: bool = False
-    """Whether the first of its callers read it while it was made."""
-
-    requested_model: str | None = None
-    """The model's name as the caller gave it: an alias, or that of `model`."""
-
-    dialect: str | None = None
-    """Whose API the request was made in, such as `openai`."""
-
-    app_categories: str | None = None
-    audio_samples: int | None = None
-    """The length of the decoded sound, in samples at 16 kHz."""
-
-    tokens: int | None = None
-    """What the model wrote, where it counts tokens."""
-
-    first_text_ms: int | None = None
-    """The time to the first final words."""
-
-    price: Mapping[str, str] | None = None
-    """The `Price` at its beginning, as `Price.record` gives it; None where there was none."""
-
-    reserved_nanodollars: int = 0
-    reserved_samples: int = 0
-    delivered_samples: int = 0
-    """The sound whose text a caller was sent, where it is sent while it is made."""
-
-    lease_until: datetime | None = None
-    """None for one that has ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a generation ended."""
-
-    status: int
-    latency_ms: int
-    generation_time_ms: int | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-    audio_samples: int | None = None
-    tokens: int | None = None
-    first_text_ms: int | None = None
-    cost: Amount = field(default_factory=Amount)
-    """What it is charged with; of the budget's sound, too."""
-
-    cancelled: bool = False
-    provider: str | None = None
-    """None keeps the generation's."""
-
-    attempts: Sequence[RecordedAttempt] = ()
 
 
 class Generations:

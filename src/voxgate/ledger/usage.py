@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Insert
 
-    from voxgate.ledger.generations import Generation
+    from voxgate.ledger.generation import Generation
 
 FIRST_FAILURE = 400  # the lowest status of HTTP that is a failure
 
