@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -22,14 +23,16 @@ from voxgate.api import (
     other_servers,
     transcriptions,
 )
+from voxgate.api.auth import manager
 from voxgate.api.files import routes as files
 from voxgate.api.keys import routes as keys
 from voxgate.api.methods import Methods
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.document import NO_KEY, document
-from voxgate.api.openapi.responses import json_of, responses
+from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses, text_of
 from voxgate.api.request_log import RequestLog
 from voxgate.errors import UsageError
+from voxgate.ledger.key import Key  # noqa: TC001 (FastAPI evaluates it)
 from voxgate.validation import plain_reason
 
 if TYPE_CHECKING:
@@ -66,7 +69,7 @@ WELCOME = f"""<!doctype html>
 def application(gateway: Gateway) -> ASGIApp:
     """Return the application on an open gateway. `/docs` works without a network."""
     # Around the whole framework, which answers a bug outside its own middleware.
-    return RequestLog(_routes(gateway))
+    return RequestLog(_routes(gateway), gateway.metrics.responded)
 
 
 def _routes(gateway: Gateway) -> FastAPI:
@@ -134,6 +137,21 @@ async def healthz(request: Request) -> Response:
     closed = request.app.state.gateway.jobs.closed
     body = {"status": "stopping" if closed else "ok", "version": __version__}
     return error_responses.json_response(json.dumps(body).encode(), 503 if closed else 200)
+
+
+@_pages.get(
+    "/metrics",
+    summary="Counters for Prometheus",
+    response_model=None,
+    responses=responses(text_of("text/plain"), *KEY_ERRORS),
+)
+async def metrics(request: Request, _: Annotated[Key | None, Depends(manager)]) -> Response:
+    """Requests, recordings, sound, money, latencies and engines, for management keys."""
+    gateway: Gateway = request.app.state.gateway
+    body = await gateway.metrics.exposition(
+        gateway.settings, gateway.jobs, gateway.session.waiting_windows
+    )
+    return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
 @_pages.get("/", include_in_schema=False, response_model=None)

@@ -10,6 +10,7 @@ from voxgate.api.body.request_body import recording_too_large
 from voxgate.api.files.store import FileStore
 from voxgate.api.jobs import Jobs
 from voxgate.api.leases import Leases
+from voxgate.api.metrics import Metrics
 from voxgate.api.request_rates import RequestRates
 from voxgate.api.wrong_keys import WrongKeys
 from voxgate.ledger.address import Address
@@ -37,6 +38,7 @@ class Gateway:
     fetcher: Fetcher
     files: FileStore
     wrong_keys: WrongKeys
+    metrics: Metrics
     rates: RequestRates
 
     @classmethod
@@ -70,6 +72,7 @@ class Gateway:
                     fetcher=_fetcher(settings),
                     files=files,
                     wrong_keys=WrongKeys(),
+                    metrics=Metrics(),
                     rates=RequestRates(),
                 )
 

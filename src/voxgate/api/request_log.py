@@ -20,6 +20,8 @@ from urllib.parse import quote
 from starlette.datastructures import MutableHeaders
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ID_ALPHABET = string.ascii_letters + string.digits
@@ -74,18 +76,21 @@ class RequestEntry:
 class RequestLog:
     """Middleware around all others: logs refused requests, and gives their responses their id."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, responded: Callable[[int], None] = lambda _: None) -> None:
+        """`responded` is called with the status of each response."""
+        self._app, self._responded = app, responded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request."""
         entry = RequestEntry.create(scope)
 
         async def send_and_log(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= REFUSED:
-                MutableHeaders(scope=message).setdefault("x-request-id", entry.id)
-                if not entry.has_job:
-                    entry.write(message["status"])
+            if message["type"] == "http.response.start":
+                self._responded(message["status"])
+                if message["status"] >= REFUSED:
+                    MutableHeaders(scope=message).setdefault("x-request-id", entry.id)
+                    if not entry.has_job:
+                        entry.write(message["status"])
             await send(message)
 
         await self._app(scope, receive, send_and_log)

@@ -155,22 +155,21 @@ class Submission:
         # Of a transcript that failed in the middle, what a caller has is charged.
         cost = self._charge.of(transcript.duration if transcript else job.delivered_s)
         job.cost_nanodollars = cost.nanodollars
-        await self._gateway.leases.finish(
-            job.id,
-            Outcome(
-                status=status,
-                error_code=error.code if error else None,
-                audio_samples=samples,
-                tokens=self._trace.tokens or None,
-                first_text_ms=_milliseconds(job.first_text_s),
-                latency_ms=round(job.seconds * 1e3),
-                generation_time_ms=round(job.spans.seconds("provider") * 1e3),
-                cost=cost,
-                cancelled=isinstance(error, AbandonedError),
-                provider=PROVIDER_NAME,
-                attempts=self._attempts(status),
-            ),
+        outcome = Outcome(
+            status=status,
+            error_code=error.code if error else None,
+            audio_samples=samples,
+            tokens=self._trace.tokens or None,
+            first_text_ms=_milliseconds(job.first_text_s),
+            latency_ms=round(job.seconds * 1e3),
+            generation_time_ms=round(job.spans.seconds("provider") * 1e3),
+            cost=cost,
+            cancelled=isinstance(error, AbandonedError),
+            provider=PROVIDER_NAME,
+            attempts=self._attempts(status),
         )
+        self._gateway.metrics.ended(self.parsed.model, outcome)
+        await self._gateway.leases.finish(job.id, outcome)
 
     def _generation(self) -> Generation:
         headers = self._origin.headers

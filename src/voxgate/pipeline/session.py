@@ -183,6 +183,11 @@ class Session:
         """Return every model that callers may name, with its placement. Reads them in a thread."""
         return await asyncio.to_thread(lambda: list(map(self._place, self.models.values())))
 
+    @property
+    def waiting_windows(self) -> dict[str, int]:
+        """How many windows wait for a model, by its name."""
+        return {slot.provider.name: slot.queue.waiting for slot in self._slots.values()}
+
     def provider(self, spec: ModelSpec) -> Provider:
         """Return the provider of a resolved model. Its engine starts with its first window.
 
