@@ -30,6 +30,7 @@ from tests.sounds import RATE, encode, sample
 from voxgate import errors
 from voxgate.ledger.address import LEDGER_FILE, Address
 from voxgate.ledger.budgets import Amount
+from voxgate.ledger.generation import Generation
 from voxgate.ledger.generations import LEASE
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.schema import budgets_table, generations_table, usage_days_table
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from voxgate.ledger.generation import Generation
     from voxgate.ledger.periods import Reset
 
 PRICE = "0.0001"  # dollars for a second
@@ -285,6 +285,21 @@ async def test_a_ledger_that_fails_at_the_end_is_asked_again(
         path = server.settings.home / LEDGER_FILE
         cost = "SELECT cost_nanodollars FROM generations WHERE id = ?"
         await until(lambda: sql(path, cost, id_) == [(8 * NANODOLLARS_PER_S,)], "the charge")
+
+
+async def test_a_server_ends_what_a_dead_one_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxgate.api.leases.RENEWAL_S", 0.05)
+    monkeypatch.setattr("voxgate.api.leases.TRUST_S", 0.0)
+    path = tmp_path / "home" / LEDGER_FILE
+    async with await Ledger.open(path) as ledger:
+        for name in ("gen-dead", "gen-alive"):
+            await ledger.generations.begin(Generation(name, None, SCRIPTED))
+    sql(path, "UPDATE generations SET lease_until = '2026-01-02' WHERE id = 'gen-dead'")
+    ended = "SELECT id, error_code FROM generations WHERE finished_at IS NOT NULL"
+    async with serving(tmp_path):
+        await until(lambda: sql(path, ended) == [("gen-dead", "interrupted")], "its end")
 
 
 PROGRAM = """

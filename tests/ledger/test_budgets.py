@@ -132,6 +132,53 @@ async def test_new_limits_keep_what_is_spent(ledger: Ledger, key: Key) -> None:
     assert (await budget(ledger, key)).left == Amount(500, 0)
 
 
+async def test_nothing_is_reserved_for_what_has_ended(ledger: Ledger, key: Key) -> None:
+    """As for a job that is cancelled while it reserves more."""
+    await ledger.budgets.limit(key.hash, nanodollars=5000, samples=None, reset=None)
+    name = await begin(ledger, key)
+    assert await ledger.budgets.reserve(name, key.hash, COST)
+    await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
+    before = await budget(ledger, key)
+    with pytest.raises(VoxgateError, match="gen-1 was ended"):
+        await ledger.budgets.reserve(name, key.hash, COST)
+    with pytest.raises(VoxgateError, match="gen-2 was ended"):
+        await ledger.budgets.reserve("gen-2", key.hash, COST)
+    assert await budget(ledger, key) == before
+
+
+async def test_one_that_cannot_be_read_keeps_no_other_from_its_end(
+    ledger: Ledger, key: Key
+) -> None:
+    """Another version may have written its price; a clock may have been in 1970."""
+    price = PRICE | {"unit": "fortnight"}
+    early = datetime(1970, 1, 1, tzinfo=UTC)
+    for name, fields in {"gen-1": {"price": price}, "gen-2": {"created_at": early}}.items():
+        generation = Generation(name, key.hash, "model", **fields)  # type: ignore[arg-type]
+        await ledger.generations.begin(generation)
+    with clock(datetime.now(UTC) + LEASE + timedelta(seconds=1)):
+        assert await ledger.generations.close_expired() == ["gen-2"]
+        assert await ledger.generations.close_expired() == []
+
+
+async def test_writes_that_wait_for_each_other_in_no_circle(ledger: Ledger, key: Key) -> None:
+    """Renewals, reservations and ends of the same generations, all at once."""
+    await ledger.budgets.limit(key.hash, nanodollars=10**9, samples=None, reset="daily")
+    names = [await begin(ledger, key, f"gen-{number}") for number in range(40)]
+
+    async def use(name: str) -> None:
+        for _ in range(3):
+            assert await ledger.budgets.reserve(name, key.hash, COST)
+        await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
+
+    async def renew() -> None:
+        for _ in range(5):
+            await ledger.generations.renew(dict.fromkeys(names, 0))
+
+    await asyncio.gather(*map(use, names), renew(), renew())
+    found = await budget(ledger, key)
+    assert (found.spent_nanodollars, found.reserved_nanodollars) == (40_000, 0)
+
+
 async def test_a_dead_server_is_charged_with_what_it_delivered(ledger: Ledger, key: Key) -> None:
     await ledger.budgets.limit(key.hash, nanodollars=10_000_000, samples=None, reset=None)
     names = [await begin(ledger, key, f"gen-{number}") for number in range(3)]

@@ -14,7 +14,7 @@ from tests.ledger.other_process import run, sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
 from voxgate.ledger.errors import ledger_errors
-from voxgate.ledger.generation import Generation
+from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 
 
@@ -196,6 +196,19 @@ async def test_a_write_is_finished_after_its_caller_is_cancelled(path: Path) -> 
             with pytest.raises(asyncio.CancelledError):
                 await task
     assert sql(path, "SELECT count(*) FROM generations") == [(30,)]
+
+
+async def test_a_cancelled_caller_waits_for_its_write(address: Address) -> None:
+    """What is written next for it comes after: an end after a beginning."""
+    async with await Ledger.open(address) as ledger:
+        for number in range(30):
+            name = f"gen-{number}"
+            task = asyncio.create_task(ledger.generations.begin(Generation(name, None, "model")))
+            await asyncio.sleep(0)  # let it begin
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await ledger.generations.finish(name, Outcome(499, 1))
 
 
 async def test_cancelled_callers_leave_no_threads(ledger: Ledger) -> None:

@@ -44,10 +44,11 @@ class Charge:
                 return
             if await self._budgets.reserve(self._job.id, self._job.owner, more):
                 self._reserved += more
-            elif budget := await self._budgets.find(self._job.owner):
+                return
+            budget = await self._budgets.find(self._job.owner)
+            if budget and budget.limited:
                 raise budget_exceeded(budget, more)
-            else:
-                self._limited = False
+            self._limited = False  # its limits were removed meanwhile
 
     def of(self, seconds: float) -> Amount:
         """Return the cost of so much decoded sound; of none, nothing."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from voxgate.errors import LedgerError, VoxgateError
+from voxgate.ledger.generations import LEASE
 from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 
 RENEWAL_S = 10.0
 """The time between two signs of life; a lease is several times as long."""
+
+TRUST_S = LEASE.total_seconds()
+"""How long this server's own signs of life must have come through, before it takes others for dead.
+
+A database that was away for longer than a lease has heard of nobody.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -33,24 +41,23 @@ class Leases:
     def __init__(self, generations: Generations, jobs: Jobs) -> None:
         self._generations, self._jobs = generations, jobs
         self._waiting: dict[str, Outcome] = {}
+        self._heard_since = time.monotonic()
 
     async def finish(self, generation: str, outcome: Outcome) -> None:
         """Store the outcome of a generation now, or as soon as the ledger takes it."""
+        self._waiting[generation] = outcome  # first: the caller may be cancelled
         try:
             await self._generations.finish(generation, outcome)
         except LedgerError as error:
             log.error("%s waits for the ledger: %s", generation, error.sentence)  # noqa: TRY400
-            self._waiting[generation] = outcome
-        except VoxgateError as error:  # it was ended as a dead server's: this one was too slow
-            self._waiting.pop(generation, None)
+            return
+        except VoxgateError as error:  # it was ended as a dead server's, or had been stored
             log.error("%s: %s", generation, error.sentence)  # noqa: TRY400
-        else:
-            self._waiting.pop(generation, None)
+        self._waiting.pop(generation, None)
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Renew the leases inside the context, and end generations of dead servers."""
-        await self._tend()
         task = asyncio.create_task(self._tend_regularly())
         try:
             yield
@@ -74,7 +81,9 @@ class Leases:
         }
         try:
             await self._generations.renew(delivered)
-            for generation in await self._generations.close_expired():
-                log.warning("%s was interrupted: its server was killed", generation)
-        except LedgerError as error:
+            if time.monotonic() - self._heard_since >= TRUST_S:
+                for generation in await self._generations.close_expired():
+                    log.warning("%s was interrupted: its server was killed", generation)
+        except VoxgateError as error:
+            self._heard_since = time.monotonic()
             log.error("leases cannot be renewed: %s", error.sentence)  # noqa: TRY400

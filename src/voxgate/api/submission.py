@@ -13,7 +13,6 @@ from voxgate.errors import CODES
 from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.pipeline.budget import AcceptedOptions
 from voxgate.pipeline.trace import Trace
-from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -151,14 +150,13 @@ class Submission:
         sound = f"{transcript.duration:.1f} s of sound " if transcript else ""
         origin = f"from {self._recording.origin} " if self._recording.origin else ""
         self._entry.write(status, f"{self.parsed.model} {sound}{origin}in {job.seconds:.1f} s")
-        samples = round(transcript.duration * SAMPLES_PER_S) if transcript else None
         # Of a transcript that failed in the middle, what a caller has is charged.
         cost = self._charge.of(transcript.duration if transcript else job.delivered_s)
         job.cost_nanodollars = cost.nanodollars
         outcome = Outcome(
             status=status,
             error_code=error.code if error else None,
-            audio_samples=samples,
+            audio_samples=cost.samples or (0 if transcript else None),
             tokens=self._trace.tokens or None,
             first_text_ms=_milliseconds(job.first_text_s),
             latency_ms=round(job.seconds * 1e3),

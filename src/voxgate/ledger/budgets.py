@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from sqlalchemy import BigInteger, and_, bindparam, case, literal, or_, select, update
 
+from voxgate.errors import VoxgateError
 from voxgate.ledger.columns import UtcColumn, utc_now
 from voxgate.ledger.periods import RESETS, next_period_start, period_start
 from voxgate.ledger.schema import budgets_table, generations_table
@@ -59,6 +60,11 @@ class Budget:
     spent_samples: int = 0
     reserved_nanodollars: int = 0
     reserved_samples: int = 0
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit: those of a key may have been removed."""
+        return self.limit_nanodollars is not None or self.limit_samples is not None
 
     @property
     def reserved(self) -> Amount:
@@ -211,19 +217,33 @@ class Budgets:
         await self._database.write(lambda connection: set_limits(connection, key_hash, **limits))
 
     async def reserve(self, generation: str, key_hash: str, wanted: Amount) -> bool:
-        """Reserve more of a key's budget for a generation. Return False where it is not left."""
+        """Reserve more of a key's budget for a generation. Return False where it is not left.
+
+        Raises `VoxgateError` (`interrupted`) for a generation that has ended. As everywhere, its
+        row is changed before the budget's: transactions never wait for each other in a circle.
+        """
         parameters = {"nanodollars": wanted.nanodollars, "samples": wanted.samples}
 
-        def reserve(connection: Connection) -> bool:
-            taken = connection.execute(
-                _RESERVE, {"of_key": key_hash, **parameters, **period_starts()}
-            )
-            if not taken.rowcount:
-                return False
-            connection.execute(_RECORD_RESERVATION, {"generation": generation, **parameters})
-            return True
+        def reserve(connection: Connection) -> None:
+            row = {"generation": generation, **parameters}
+            if not connection.execute(_RECORD_RESERVATION, row).rowcount:
+                raise VoxgateError(
+                    f"{generation} was ended: its server gave no sign of life. Send it again.",
+                    code="interrupted",
+                )
+            budget = {"of_key": key_hash, **parameters, **period_starts()}
+            if not connection.execute(_RESERVE, budget).rowcount:
+                raise _TooLittleLeftError  # what was recorded is rolled back
 
-        return await self._database.write(reserve)
+        try:
+            await self._database.write(reserve)
+        except _TooLittleLeftError:
+            return False
+        return True
+
+
+class _TooLittleLeftError(Exception):
+    """The budget does not allow a reservation."""
 
 
 def settle(connection: Connection, key_hash: str, *, cost: Amount, reserved: Amount) -> None:

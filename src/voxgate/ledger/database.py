@@ -25,9 +25,9 @@ logger = logging.getLogger(__name__)
 class Database:
     """The connections of one process to a SQLite file or a PostgreSQL server.
 
-    Callers pass an operation, a function of a connection. An operation that has begun continues
-    when its caller is cancelled: the write is finished, and no connection is left in the middle of
-    a statement.
+    Callers pass an operation, a function of a connection. A caller who is cancelled waits for its
+    operation: the write is finished before anything else is written for it, and no connection is
+    left in the middle of a statement.
     """
 
     def __init__(self, address: Address) -> None:
@@ -85,7 +85,14 @@ class Database:
         if self._closed:
             coroutine.close()
             raise LedgerError(f"The ledger {self.address} is closed. Open it again.")
-        return await asyncio.shield(self._start(coroutine))
+        task = self._start(coroutine)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # the caller is gone: nobody else asks for it
+            raise
 
     def _start(self, coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(coroutine)

@@ -8,8 +8,10 @@ budget and with the sums of the day: nothing is billed twice.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 
     from voxgate.ledger.database import Database
 
+log = logging.getLogger(__name__)
+
+MAX_MS = 2**31 - 1
+"""The longest time that the columns of milliseconds can have: 24 days."""
 
 LEASE = timedelta(seconds=60)
 """How long a generation counts as under way without a sign of life of its server."""
@@ -98,21 +104,21 @@ class Generations:
     async def close_expired(self) -> list[str]:
         """End the generations whose lease has ended. Return their ids.
 
-        What was noted as delivered is charged, at the price that the generation began with.
+        What was noted as delivered is charged, at the price that the generation began with. One
+        that cannot be ended is logged, and left for a version that can read it.
         """
-        query = select(generations_table).where(generations_table.c.lease_until < utc_now())
-        rows = await self._database.read(lambda connection: connection.execute(query).mappings())
-        expired = [_from_row(row) for row in rows]
-
+        query = select(generations_table.c.id).where(generations_table.c.lease_until < utc_now())
+        expired = await self._database.read(lambda connection: connection.scalars(query).all())
+        closed = list[str]()
         # Each in a transaction of its own: one that changes rows of several keys and models could
         # wait for another in a circle, and would hold SQLite's only write lock for all of them.
-        return [generation.id for generation in expired if await self._close(generation)]
-
-    async def _close(self, generation: Generation) -> bool:
-        outcome = _interrupted(generation)
-        return await self._database.write(
-            lambda connection: _finish(connection, generation.id, outcome)
-        )
+        for id_ in expired:
+            try:
+                if await self._database.write(partial(_close, id_=id_)):
+                    closed.append(id_)
+            except VoxgateError as error:
+                log.error("%s cannot be ended: %s", id_, error.sentence)  # noqa: TRY400
+        return closed
 
     async def remove_before(self, moment: datetime, most: int) -> int:
         """Delete the oldest generations, `most` at most, that began before. Return how many.
@@ -191,14 +197,23 @@ def _finish(connection: Connection, id_: str, outcome: Outcome) -> bool:
     return True
 
 
+def _close(connection: Connection, *, id_: str) -> bool:
+    """End a generation whose server was killed, in the caller's transaction."""
+    query = select(generations_table).where(generations_table.c.id == id_)
+    row = connection.execute(query).mappings().one_or_none()
+    return row is not None and _finish(connection, id_, _interrupted(_from_row(row)))
+
+
 def _interrupted(generation: Generation) -> Outcome:
     """Return the outcome of a generation whose server was killed."""
     delivered = generation.delivered_samples
     price = Price.parse(generation.price) if generation.price else None
     nanodollars = price.nanodollars(delivered) if price and delivered else 0
+    alive_until = generation.lease_until or utc_now()
+    alive_ms = round((alive_until - generation.created_at).total_seconds() * 1e3)
     return Outcome(
         status=CODES["interrupted"].status,
-        latency_ms=round((utc_now() - generation.created_at).total_seconds() * 1e3),
+        latency_ms=min(max(0, alive_ms), MAX_MS),
         error_code="interrupted",
         audio_samples=delivered or None,
         cost=Amount(nanodollars, delivered),

@@ -57,7 +57,7 @@ async def migrate(address: Address, timeout_s: float = LOCK_TIMEOUT_S) -> Upgrad
     """
     with ledger_errors(address):
         if address.path is None:
-            return await asyncio.to_thread(_migrate, address)
+            return await asyncio.to_thread(_migrate, address, timeout_s)
         address.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = await _lock(address.path, timeout_s)
         return await asyncio.to_thread(_migrate_file, address, address.path, lock)
@@ -112,20 +112,21 @@ def _migrate_file(address: Address, path: Path, lock: BinaryIO) -> Upgrade:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         if not os.access(path, os.W_OK):  # SQLite would open it and fail at the first write
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return _migrate(address)
+        return _migrate(address, LOCK_TIMEOUT_S)
 
 
-def _migrate(address: Address) -> Upgrade:
+def _migrate(address: Address, timeout_s: float) -> Upgrade:
     """Migrate in an event loop of its own, which Alembic may block: the caller's goes on."""
     with _alembic_lock:
-        return asyncio.run(_upgrade_in_transaction(address))
+        return asyncio.run(_upgrade_in_transaction(address, timeout_s))
 
 
-async def _upgrade_in_transaction(address: Address) -> Upgrade:
+async def _upgrade_in_transaction(address: Address, timeout_s: float) -> Upgrade:
     engine = single_writer(address)
     try:
         async with engine.begin() as connection:
             if address.path is None:
+                await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {timeout_s * 1e3:.0f}")
                 await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SERVER_LOCK})")
             return await connection.run_sync(_upgrade, address)
     finally:
