@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import httpx2
 
 WRONG = {"Authorization": "Bearer sk-vg-nobody", "Content-Type": "x/" + "y" * 300}
-OPEN = {"/healthz"}  # which asks for no key
+OPEN = {"/healthz", "/readyz"}  # which ask for no key
 HIDDEN = {("POST", "/load")}  # which the schema does not have
 
 

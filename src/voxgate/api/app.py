@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache, partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -20,19 +18,16 @@ from voxgate.api import (
     error_responses,
     generations,
     models,
+    operations,
     other_servers,
     transcriptions,
 )
-from voxgate.api.auth import manager
 from voxgate.api.files import routes as files
 from voxgate.api.keys import routes as keys
 from voxgate.api.methods import Methods
-from voxgate.api.openapi import schemas
-from voxgate.api.openapi.document import NO_KEY, document
-from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses, text_of
+from voxgate.api.openapi.document import document
 from voxgate.api.request_log import RequestLog
 from voxgate.errors import UsageError
-from voxgate.ledger.key import Key  # noqa: TC001 (FastAPI evaluates it)
 from voxgate.validation import plain_reason
 
 if TYPE_CHECKING:
@@ -95,6 +90,7 @@ def _routes(gateway: Gateway) -> FastAPI:
     error_responses.install_error_handlers(app)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.include_router(_pages)
+    app.include_router(operations.router)
     app.include_router(other_servers.router)
     for module in (transcriptions, models, generations, activity, files, keys):
         app.include_router(module.router, prefix=BASE)
@@ -118,40 +114,6 @@ class TrailingSlash:
 
 
 _pages = APIRouter()
-
-_STOPPING = {
-    "description": "It is about to stop, or is full.",
-    "content": json_of(schemas.Health, schemas.Error),
-}
-
-
-@_pages.get(
-    "/healthz",
-    summary="Whether the server takes work",
-    response_model=None,
-    openapi_extra=NO_KEY,
-    responses=responses(json_of(schemas.Health)) | {503: _STOPPING},
-)
-async def healthz(request: Request) -> Response:
-    """200 while it takes work, 503 when it is about to stop."""
-    closed = request.app.state.gateway.jobs.closed
-    body = {"status": "stopping" if closed else "ok", "version": __version__}
-    return error_responses.json_response(json.dumps(body).encode(), 503 if closed else 200)
-
-
-@_pages.get(
-    "/metrics",
-    summary="Counters for Prometheus",
-    response_model=None,
-    responses=responses(text_of("text/plain"), *KEY_ERRORS),
-)
-async def metrics(request: Request, _: Annotated[Key | None, Depends(manager)]) -> Response:
-    """Requests, recordings, sound, money, latencies and engines, for management keys."""
-    gateway: Gateway = request.app.state.gateway
-    body = await gateway.metrics.exposition(
-        gateway.settings, gateway.jobs, gateway.session.waiting_windows
-    )
-    return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
 @_pages.get("/", include_in_schema=False, response_model=None)

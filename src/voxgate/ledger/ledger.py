@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import literal, select
+
 from voxgate.ledger.activity import Activity
 from voxgate.ledger.address import Address
 from voxgate.ledger.budgets import Budgets
@@ -44,6 +46,10 @@ class Ledger:
         address = where if isinstance(where, Address) else Address.of_file(where)
         await migrate(address)
         return cls(Database(address))
+
+    async def check(self) -> None:
+        """Read something. Raises `LedgerError` where the database cannot be read now."""
+        await self._database.read(lambda connection: connection.scalar(select(literal(1))))
 
     async def aclose(self) -> None:
         """Finish the running writes and close the connections. May be called again."""

@@ -377,5 +377,5 @@ class SignedAddress(Closed):
 class Health(Closed):
     """Whether the server takes work."""
 
-    status: Literal["ok", "stopping"]
+    status: Literal["ok", "stopping", "ledger_failed"]
     version: str
