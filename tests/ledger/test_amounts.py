@@ -4,7 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from voxgate.ledger.amounts import dollars_text, minutes_text, nanodollars_of, samples_of
+from voxgate.ledger.amounts import (
+    dollars_of,
+    dollars_text,
+    json_dollars,
+    minutes_text,
+    nanodollars_of,
+    samples_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +29,8 @@ from voxgate.ledger.amounts import dollars_text, minutes_text, nanodollars_of, s
 def test_dollars(dollars: str, nanodollars: int, text: str) -> None:
     assert nanodollars_of(Decimal(dollars)) == nanodollars
     assert dollars_text(nanodollars) == text
+    assert nanodollars_of(dollars_of(nanodollars)) == nanodollars
+    assert json_dollars(nanodollars) == nanodollars / 10**9
 
 
 @pytest.mark.parametrize(

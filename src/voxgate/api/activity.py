@@ -16,8 +16,8 @@ from voxgate.api.openapi import schemas
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses, text_of
 from voxgate.errors import UsageError, VoxgateError
 from voxgate.ledger.activity_record import CSV_TYPE, activity_record, csv_table
+from voxgate.ledger.amounts import json_dollars
 from voxgate.ledger.question import Question, read_day, read_groupings, read_range, today
-from voxgate.prices import NANO_PER_DOLLAR
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -142,7 +142,7 @@ def _item(row: ActivityRow) -> dict[str, Any]:
         "endpoint_id": str(uuid5(NAMESPACE_URL, f"voxgate:{provider}/{model}")),
         "provider_name": provider,
         "requests": row.requests,
-        "usage": row.nanodollars / NANO_PER_DOLLAR,
+        "usage": json_dollars(row.nanodollars),
         "byok_usage_inference": 0,
         "prompt_tokens": 0,
         "completion_tokens": row.tokens,

@@ -12,8 +12,8 @@ from voxgate.api.error_responses import json_response
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses
 from voxgate.errors import VoxgateError
+from voxgate.ledger.amounts import json_dollars
 from voxgate.ledger.key import Key  # noqa: TC001 (FastAPI evaluates it)
-from voxgate.prices import NANO_PER_DOLLAR
 
 if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
@@ -58,7 +58,7 @@ async def generation(
 
 
 def _data(found: Generation) -> dict[str, Any]:
-    cost = found.cost_nanodollars / NANO_PER_DOLLAR
+    cost = json_dollars(found.cost_nanodollars)
     return {
         **NULL_FIELDS,
         "id": found.id,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from voxgate.prices import NANO_PER_DOLLAR, SAMPLES_PER_S
+from voxgate.ledger.amounts import json_dollars
+from voxgate.prices import SAMPLES_PER_S
 from voxgate.providers.inspection import inspect_engines
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Metrics:
     def ended(self, model: str, outcome: Outcome) -> None:
         """Count the end of a recording."""
         self._generations.labels(model, outcome.error_code or "ok").inc()
-        self._cost.labels(model).inc(outcome.cost.nanodollars / NANO_PER_DOLLAR)
+        self._cost.labels(model).inc(json_dollars(outcome.cost.nanodollars))
         self._tokens.labels(model).inc(outcome.tokens or 0)
         self._duration.labels(model).observe(outcome.latency_ms / 1e3)
         if outcome.first_text_ms is not None:

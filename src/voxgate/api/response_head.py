@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from voxgate.prices import NANO_PER_DOLLAR
+from voxgate.ledger.amounts import dollars_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +49,7 @@ class ResponseHead:
         estimate = self._job.estimate_nanodollars
         if estimate is None:
             return {}
-        return {"x-voxgate-estimate": f"{Decimal(estimate) / NANO_PER_DOLLAR:f}"}
+        return {"x-voxgate-estimate": f"{dollars_of(estimate):f}"}
 
     def _server_timing(self) -> str:
         """Return the value of `Server-Timing`, https://www.w3.org/TR/server-timing/, in ms.

@@ -8,7 +8,8 @@ from datetime import date
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from voxgate.prices import NANO_PER_DOLLAR, SAMPLES_PER_S
+from voxgate.ledger.amounts import json_dollars
+from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +50,7 @@ def activity_record(
         "requests": row.requests,
         "failures": row.failures,
         "audio_seconds": row.audio_samples / SAMPLES_PER_S,
-        "cost": row.nanodollars / NANO_PER_DOLLAR,
+        "cost": json_dollars(row.nanodollars),
         "tokens": row.tokens,
         "latency_ms": _speeds(row.latency_ms),
         "real_time_factor": _speeds(row.real_time_factor),

@@ -15,6 +15,16 @@ def nanodollars_of(dollars: Decimal) -> int:
     return int((dollars * NANO_PER_DOLLAR).to_integral_value(ROUND_HALF_UP))
 
 
+def dollars_of(nanodollars: int) -> Decimal:
+    """Return an amount of money in dollars, exactly."""
+    return Decimal(nanodollars) / NANO_PER_DOLLAR
+
+
+def json_dollars(nanodollars: int) -> float:
+    """Return an amount of money in dollars, as JSON and metrics have it: the nearest float."""
+    return float(dollars_of(nanodollars))
+
+
 def samples_of(minutes: Decimal) -> int:
     """Return a length of sound as the ledger counts it, rounded half up."""
     return int((minutes * SAMPLES_PER_MINUTE).to_integral_value(ROUND_HALF_UP))
@@ -22,7 +32,7 @@ def samples_of(minutes: Decimal) -> int:
 
 def dollars_text(nanodollars: int) -> str:
     """Return an amount of money exactly, with two decimals or more: `$5.00`, `$0.000125`."""
-    whole, _, decimals = f"{Decimal(nanodollars) / NANO_PER_DOLLAR:.9f}".partition(".")
+    whole, _, decimals = f"{dollars_of(nanodollars):.9f}".partition(".")
     return f"${whole}.{decimals.rstrip('0'):0<2}"
 
 

@@ -147,6 +147,7 @@ usage_days_table = Table(  # the sums of finished generations, which stay when t
     Column("audio_samples", BigInteger, nullable=False),
     Column("tokens", BigInteger, nullable=False),
     Column("nanodollars", BigInteger, nullable=False),
+    # Sums of failures, too. No answer has them: they are for an operator's own queries of means.
     Column("latency_ms", BigInteger, nullable=False),
     Column("generation_time_ms", BigInteger, nullable=False),
 )

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from voxgate.api.dialects.strict_clients import MEASURES, needs_language, needs_measures
-from voxgate.prices import NANO_PER_DOLLAR
+from voxgate.ledger.amounts import json_dollars
 from voxgate.transcript.align import timed_words
 from voxgate.transcript.formats import find_writer
 from voxgate.transcript.formats.json import judgement, languages, origin, warnings
@@ -75,7 +75,7 @@ def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | i
     return {
         "type": "duration",  # OpenAI's client distinguishes seconds from tokens by it
         "seconds": round(transcript.duration, 3),
-        "cost": cost_nanodollars / NANO_PER_DOLLAR,
+        "cost": json_dollars(cost_nanodollars),
         # Mistral's client requires an integer.
         "prompt_audio_seconds": math.ceil(transcript.duration),
     }

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from voxgate.api.keys.fields import WORKSPACE_ID
-from voxgate.ledger.amounts import SAMPLES_PER_MINUTE
-from voxgate.prices import NANO_PER_DOLLAR
+from voxgate.ledger.amounts import SAMPLES_PER_MINUTE, json_dollars
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,11 +73,6 @@ def current_key_object(key: Key | None, usage: KeyUsage) -> dict[str, Any]:
     }
 
 
-def in_dollars(nanodollars: int) -> float:
-    """Return an amount of money as JSON has it."""
-    return nanodollars / NANO_PER_DOLLAR
-
-
 def format_time(moment: datetime | None) -> str | None:
     """Return a time as JSON has it."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
@@ -87,10 +81,10 @@ def format_time(moment: datetime | None) -> str | None:
 def _limits(budget: Budget | None) -> dict[str, Any]:
     limit = budget.limit_nanodollars if budget else None
     return {
-        "limit": None if limit is None else in_dollars(limit),
+        "limit": None if limit is None else json_dollars(limit),
         "limit_remaining": None
         if budget is None or limit is None
-        else in_dollars(budget.left.nanodollars),
+        else json_dollars(budget.left.nanodollars),
         "limit_reset": budget.reset if budget else None,
         **_BYOK,
     }
@@ -98,10 +92,10 @@ def _limits(budget: Budget | None) -> dict[str, Any]:
 
 def _usage(usage: KeyUsage) -> dict[str, float]:
     return {
-        "usage": in_dollars(usage.total.nanodollars),
-        "usage_daily": in_dollars(usage.daily.nanodollars),
-        "usage_weekly": in_dollars(usage.weekly.nanodollars),
-        "usage_monthly": in_dollars(usage.monthly.nanodollars),
+        "usage": json_dollars(usage.total.nanodollars),
+        "usage_daily": json_dollars(usage.daily.nanodollars),
+        "usage_weekly": json_dollars(usage.weekly.nanodollars),
+        "usage_monthly": json_dollars(usage.monthly.nanodollars),
     }
 
 
@@ -131,9 +125,9 @@ def _money_budget(budget: Budget | None) -> dict[str, Any] | None:
     spent = budget.spent_nanodollars + budget.reserved_nanodollars
     return {
         "scope": "key_limit",
-        "limit_usd": in_dollars(budget.limit_nanodollars),
-        "spend_usd": in_dollars(spent),
-        "remaining_usd": in_dollars(budget.limit_nanodollars - spent),
+        "limit_usd": json_dollars(budget.limit_nanodollars),
+        "spend_usd": json_dollars(spent),
+        "remaining_usd": json_dollars(budget.limit_nanodollars - spent),
         "reset_interval": budget.reset,
         "resets_at": format_time(budget.resets_at),
         "include_byok": False,

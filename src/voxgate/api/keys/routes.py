@@ -13,10 +13,11 @@ from voxgate.api.body.json_object import read_json_object
 from voxgate.api.dialects.wire import validated_with_nulls
 from voxgate.api.error_responses import json_response
 from voxgate.api.keys.fields import WORKSPACE_ID, KeyChange, NewKey, changes, new_fields
-from voxgate.api.keys.objects import current_key_object, in_dollars, key_object
+from voxgate.api.keys.objects import current_key_object, key_object
 from voxgate.api.openapi import key_schemas, requests
 from voxgate.api.openapi.responses import BODY_ERRORS, KEY_ERRORS, json_of, responses
 from voxgate.errors import UsageError, VoxgateError
+from voxgate.ledger.amounts import json_dollars
 from voxgate.ledger.key_usage import KeyUsage
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ async def credits_(request: Request) -> Response:
     await manager(request)
     gateway: Gateway = request.app.state.gateway
     usage = (await gateway.ledger.keys.usage()).values()
-    used = in_dollars(sum(each.total.nanodollars for each in usage))
+    used = json_dollars(sum(each.total.nanodollars for each in usage))
     paid = gateway.settings.credits or used
     return _json({"data": {"total_credits": paid, "total_usage": used}})
 
