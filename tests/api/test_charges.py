@@ -152,7 +152,7 @@ async def test_a_budget_is_spent_and_then_refuses(tmp_path: Path) -> None:
     assert refused.status_code == 402
     message = error_of(refused)["message"]
     assert "may cost $0.0008: $0.0004 of this key's limit of $0.002 a month is left" in message
-    assert "It begins anew at" in message
+    assert "The limit begins anew at" in message
     assert budget
     assert (budget.spent_nanodollars, budget.reserved) == (16 * NANODOLLARS_PER_S, Amount())
     assert (found.cost_nanodollars, found.error_code) == (0, "budget_exceeded")
@@ -166,7 +166,7 @@ async def test_a_budget_of_minutes_needs_no_price(tmp_path: Path) -> None:
         refused = await server.client.post(PATH[7:], **form(1, data))
     assert served.status_code == 200
     assert refused.status_code == 402
-    assert "0.11 min of this key's limit of 0.25 min in all is left" in error_of(refused)["message"]
+    assert "7 s of this key's limit of 15 s in all is left" in error_of(refused)["message"]
 
 
 async def test_callers_at_once_never_exceed_a_budget(tmp_path: Path, address: Address) -> None:

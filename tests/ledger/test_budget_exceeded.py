@@ -36,8 +36,8 @@ def test_the_limit_what_is_left_and_what_is_wanted_are_named() -> None:
     assert (error.code, error.status, error.retryable) == ("budget_exceeded", 402, False)
     assert error.sentence == (
         "The recording may cost $2.00: $1.00 of this key's limit of $5.00 in all is left, with "
-        "$4.00 used. It never resets. `voxgate keys edit c0ffee000000 --limit DOLLARS` on the "
-        "server raises the limit."
+        "$4.00 used. The limit never begins anew. `voxgate keys edit c0ffee000000 --limit DOLLARS` "
+        "on the server raises the limit."
     )
 
 
@@ -48,7 +48,7 @@ def test_minutes_and_what_is_reserved_are_named() -> None:
     sentence = budget_exceeded(budget).sentence
     assert sentence.startswith(
         "No minutes are left: 0 min of this key's limit of 10 min a week is left, with 1 min used "
-        "and 9 min reserved for recordings under way. It begins anew at "
+        "and 9 min reserved for recordings under way. The limit begins anew at "
     )
     assert "--limit-minutes" in sentence
 
@@ -56,7 +56,7 @@ def test_minutes_and_what_is_reserved_are_named() -> None:
 @pytest.mark.parametrize("reset", ["daily", "weekly", "monthly"])
 def test_the_next_period_is_named(reset: Reset) -> None:
     sentence = budget_exceeded(Budget(HASH, reset, limit_nanodollars=0)).sentence
-    assert re.search(r"It begins anew at \d{4}-\d\d-\d\d 00:00 UTC\.", sentence)
+    assert re.search(r"The limit begins anew at \d{4}-\d\d-\d\d 00:00 UTC\.", sentence)
 
 
 def test_the_limit_that_is_short_is_named_where_there_are_two() -> None:
@@ -65,3 +65,19 @@ def test_the_limit_that_is_short_is_named_where_there_are_two() -> None:
     assert "$5.00 in all" in budget_exceeded(both, Amount(6 * DOLLAR, MINUTE)).sentence
     freed_meanwhile = budget_exceeded(SOUND, Amount(0, 0)).sentence
     assert "10 min in all" in freed_meanwhile
+
+
+def test_more_than_is_left_reads_as_more() -> None:
+    budget = Budget(HASH, limit_samples=10 * MINUTE, spent_samples=9 * MINUTE)
+    sentence = budget_exceeded(budget, Amount(0, MINUTE + 1)).sentence
+    assert sentence.startswith("The recording may have 1.01 min: 1 min of this key's limit")
+    budget = Budget(HASH, limit_samples=MINUTE, spent_samples=MINUTE // 2)
+    sentence = budget_exceeded(budget, Amount(0, MINUTE // 2 + 1)).sentence
+    assert sentence.startswith("The recording may have 30.01 s: 30 s of this key's limit of 1 min")
+
+
+@pytest.mark.parametrize("wanted", [None, Amount(), Amount(DOLLAR, MINUTE)])
+def test_a_limit_that_was_removed_meanwhile_has_a_sentence_too(wanted: Amount | None) -> None:
+    error = budget_exceeded(Budget(HASH, spent_nanodollars=DOLLAR, spent_samples=MINUTE), wanted)
+    assert (error.code, error.status) == ("budget_exceeded", 402)
+    assert error.sentence.endswith("was removed meanwhile. Send the recording again.")

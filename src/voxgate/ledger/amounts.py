@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 
 from voxgate.prices import NANO_PER_DOLLAR, SAMPLES_PER_S
 
@@ -36,8 +36,14 @@ def dollars_text(nanodollars: int) -> str:
     return f"${whole}.{decimals.rstrip('0'):0<2}"
 
 
-def minutes_text(samples: int) -> str:
-    """Return a length of sound, rounded down to hundredths of a minute: `600 min`, `0.25 min`."""
-    minutes = (Decimal(samples) / SAMPLES_PER_MINUTE).quantize(Decimal("0.01"), ROUND_DOWN)
-    text = f"{minutes:f}"
-    return f"{text.rstrip('0').rstrip('.')} min"
+def minutes_text(samples: int, *, round_up: bool = False) -> str:
+    """Return a length of sound to hundredths of a minute, below one minute of a second.
+
+    `12.5 min`, `15 s`. It is rounded down, as what is left must be. Round up what is needed: where
+    that is more, the two never read alike.
+    """
+    below_a_minute = 0 < samples < SAMPLES_PER_MINUTE
+    unit, length = ("s", SAMPLES_PER_S) if below_a_minute else ("min", SAMPLES_PER_MINUTE)
+    rounding = ROUND_UP if round_up else ROUND_DOWN
+    number = f"{(Decimal(samples) / length).quantize(Decimal('0.01'), rounding):f}"
+    return f"{number.rstrip('0').rstrip('.')} {unit}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from voxgate.errors import VoxgateError
@@ -23,17 +24,28 @@ class _Unit:
 
     column: str
     text: Callable[[int], str]
+    """Of what is left: rounded down where it is rounded."""
+
+    needed: Callable[[int], str]
+    """Of what is needed: rounded up."""
+
     needs: str
     nothing: str
     option: str
 
 
 _MONEY = _Unit(
-    "nanodollars", dollars_text, "The recording may cost", "No money is left", "--limit DOLLARS"
+    "nanodollars",
+    dollars_text,
+    dollars_text,
+    "The recording may cost",
+    "No money is left",
+    "--limit DOLLARS",
 )
 _SOUND = _Unit(
     "samples",
     minutes_text,
+    partial(minutes_text, round_up=True),
     "The recording may have",
     "No minutes are left",
     "--limit-minutes MINUTES",
@@ -48,16 +60,24 @@ def is_used_up(budget: Budget) -> bool:
 def budget_exceeded(budget: Budget, wanted: Amount | None = None) -> VoxgateError:
     """Return the error for a recording that may cost `wanted`; None: whatever it costs.
 
-    It names the limit that is short, what is left of it, and when it begins anew.
+    It names the limit that is short, what is left of it, and when it begins anew. A budget whose
+    limits were removed meanwhile has none to name.
     """
     wanted = wanted or Amount()
     # Where another recording has freed what was short, there still is a limit to name.
-    unit = (_short(budget, wanted) or _limited(budget))[0]
+    units = _short(budget, wanted) or _limited(budget)
+    if not units:
+        return VoxgateError(
+            "A limit of this key refused the recording, and was removed meanwhile. Send the "
+            "recording again.",
+            code="budget_exceeded",
+        )
+    unit = units[0]
     needs, left = getattr(wanted, unit.column), getattr(budget.left, unit.column)
     limit, spent, reserved = (
         getattr(budget, f"{name}_{unit.column}") or 0 for name in ("limit", "spent", "reserved")
     )
-    cause = f"{unit.needs} {unit.text(needs)}" if needs else unit.nothing
+    cause = f"{unit.needs} {unit.needed(needs)}" if needs else unit.nothing
     used = f"{unit.text(spent)} used"
     if reserved:
         used += f" and {unit.text(reserved)} reserved for recordings under way"
@@ -71,7 +91,9 @@ def budget_exceeded(budget: Budget, wanted: Amount | None = None) -> VoxgateErro
 
 def _anew(budget: Budget) -> str:
     resets_at = budget.resets_at
-    return f"It begins anew at {resets_at:%Y-%m-%d %H:%M} UTC." if resets_at else "It never resets."
+    if resets_at is None:
+        return "The limit never begins anew."
+    return f"The limit begins anew at {resets_at:%Y-%m-%d %H:%M} UTC."
 
 
 def _limited(budget: Budget) -> list[_Unit]:
