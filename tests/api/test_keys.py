@@ -135,6 +135,17 @@ async def test_openrouters_client_manages_keys(manager: Manager) -> None:
     assert gone["raised"] == "UnauthorizedResponseError"
 
 
+async def test_of_a_limit_below_what_is_spent_nothing_remains(manager: Manager) -> None:
+    made, secret = await manager.create(name="lowered", limit=5)
+    await spend(manager.server, made["hash"], Amount(4 * 10**9))
+    await manager.edit(made["hash"], limit=1)
+    answer = await manager.server.client.get("/key", headers=with_key(secret))
+    current = answer.json()["data"]
+    (budget,) = current["budgets"]
+    assert (budget["limit_usd"], budget["spend_usd"], budget["remaining_usd"]) == (1, 4, 0)
+    assert current["limit_remaining"] == 0
+
+
 async def test_openrouters_client_in_javascript_reads_every_answer(manager: Manager) -> None:
     hash_ = (await manager.create(name="for javascript", limit=3, limit_reset="daily"))[0]["hash"]
     asked: dict[str, dict[str, Any]] = {

@@ -135,6 +135,29 @@ async def test_an_ambiguous_identifier_lists_the_keys(sqlite_ledger: Ledger, pat
     assert (await sqlite_ledger.keys.revoke("c0ffee0")).name == "laptop"
 
 
+async def test_a_whole_hash_is_one_keys_whatever_others_are_named(
+    sqlite_ledger: Ledger, path: Path
+) -> None:
+    """As older versions let them be named."""
+    key, _ = await sqlite_ledger.keys.create("laptop")
+    sql(path, INSERT, "d" * 64, key.hash, "2026-11-22 12:00:00.000000")
+    assert await sqlite_ledger.keys.find(key.hash.upper()) == key
+    assert (await sqlite_ledger.keys.edit(key.hash, name="desktop")).hash == key.hash
+    assert (await sqlite_ledger.keys.revoke(key.hash)).hash == key.hash
+    (left,) = [each for each in await sqlite_ledger.keys.all() if each.revoked_at is None]
+    assert (left.hash, left.name) == ("d" * 64, key.hash)
+
+
+async def test_no_key_is_named_as_a_hash(ledger: Ledger) -> None:
+    key, _ = await ledger.keys.create("laptop")
+    for name in (key.hash, key.hash.upper(), "0" * 64):
+        with pytest.raises(UsageError, match="looks like a key's hash"):
+            await ledger.keys.create(name)
+        with pytest.raises(UsageError, match="looks like a key's hash"):
+            await ledger.keys.edit("laptop", name=name)
+    await ledger.keys.create("c0ffee")
+
+
 async def test_a_key_is_revoked_once(ledger: Ledger) -> None:
     _, secret = await ledger.keys.create("laptop")
     first = await ledger.keys.revoke("laptop")

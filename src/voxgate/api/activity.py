@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
@@ -17,6 +16,7 @@ from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses, text_o
 from voxgate.errors import UsageError, VoxgateError
 from voxgate.ledger.activity_record import CSV_TYPE, activity_record, csv_table
 from voxgate.ledger.amounts import json_dollars
+from voxgate.ledger.key import HASH
 from voxgate.ledger.question import Question, read_day, read_groupings, read_range, today
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 COMPLETED_DAYS = 30
 FILTERS = ("group_by", "since", "until", "model", "provider", "app", "api_key_hash", "format")
-HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 router = APIRouter()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from voxgate.ledger.periods import Reset
 
 KEY_PREFIX = "sk-vg-"
+HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 MAX_KEY_NAME_CHARACTERS = 100
 MAX_REQUESTS_PER_MINUTE = 10_000
 MAX_RECORDINGS = 10_000
@@ -124,6 +126,8 @@ def check_name(name: str) -> None:
         raise UsageError(
             f"A name that begins with '{KEY_PREFIX}' looks like a key. Choose another."
         )
+    if HASH.fullmatch(name.lower()):
+        raise UsageError("A name of 64 hexadecimal digits looks like a key's hash. Choose another.")
 
 
 def check_fields(fields: NewKeyFields | KeyChanges, *, management: bool, limited: bool) -> None:

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
     from voxgate.ledger.key import Key
 
-_HASH = re.compile(r"[0-9a-f]{6,64}")
+_BEGINNING = re.compile(r"[0-9a-f]{6,64}")
 
 
 def find_key(identifier: str, keys: Sequence[Key]) -> Key:
     """Return the one valid key that matches, else the one that was created last of the revoked.
 
-    Raises `VoxgateError` (`not_found`) where none matches, and `UsageError` where several do.
+    A whole hash is that of its key alone, whatever others are named. Raises `VoxgateError`
+    (`not_found`) where none matches, and `UsageError` where several do.
     """
-    matching = [key for key in keys if _matches(identifier, key)]
+    exact = [key for key in keys if key.hash == identifier.lower()]
+    matching = exact or [key for key in keys if _matches(identifier, key)]
     valid = [key for key in matching if key.revoked_at is None]
     if len(valid) > 1:
         several = ", ".join(f"'{key.name}' ({key.label}, hash {key.hash[:16]})" for key in valid)
@@ -53,8 +55,8 @@ def _matches(identifier: str, key: Key) -> bool:
     if identifier.startswith(KEY_PREFIX):
         return key.label == identifier or key.hash == hash_of(identifier)
     digits = identifier.lower()
-    is_hash = _HASH.fullmatch(digits) is not None
-    return key.name == identifier or (is_hash and key.hash.startswith(digits))
+    is_beginning = _BEGINNING.fullmatch(digits) is not None
+    return key.name == identifier or (is_beginning and key.hash.startswith(digits))
 
 
 def _without_secret(identifier: str) -> str:

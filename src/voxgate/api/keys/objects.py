@@ -127,7 +127,7 @@ def _money_budget(budget: Budget | None) -> dict[str, Any] | None:
         "scope": "key_limit",
         "limit_usd": json_dollars(budget.limit_nanodollars),
         "spend_usd": json_dollars(spent),
-        "remaining_usd": json_dollars(budget.limit_nanodollars - spent),
+        "remaining_usd": json_dollars(budget.left.nanodollars),
         "reset_interval": budget.reset,
         "resets_at": format_time(budget.resets_at),
         "include_byok": False,
