@@ -25,7 +25,9 @@ PERCENTILES = ("p50", "p75", "p90", "p99")
 SUMS = ("requests", "failures", "audio_seconds", "cost", "tokens")
 SPEEDS = ("latency_ms", "real_time_factor")
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SIGNS = "=+-@"
+_FULL_WIDTH = 0xFEE0  # from a character of ASCII to the one of East Asian width
+FORMULA = (*_SIGNS, *(chr(ord(sign) + _FULL_WIDTH) for sign in _SIGNS), "\t", "\r", "\n")
 """What a cell begins with that a spreadsheet takes for a formula: see OWASP, CSV injection."""
 
 
