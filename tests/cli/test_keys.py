@@ -129,6 +129,15 @@ def test_a_terminal_gets_a_table(cli: CliRunner) -> None:
     assert "\t" not in table
 
 
+def test_control_characters_of_a_keys_fields_are_escaped(cli: CliRunner) -> None:
+    made(cli, "laptop", creator="\x1b[2Jboss", external_user="tenant\t7\n")
+    lines = cli.run("keys", "show", "laptop").stdout.splitlines()
+    assert {"creator\t\\x1b[2Jboss", "external user\ttenant\\t7\\n"} <= {*lines}
+    assert all(
+        line.isprintable() for line in on_terminal(cli, "keys", "show", "laptop").splitlines()
+    )
+
+
 def test_80_columns_have_room_for_limits_and_what_is_left(cli: CliRunner) -> None:
     made(cli, "newsroom", **LIMITS)
     made(cli, "boss", management=True)

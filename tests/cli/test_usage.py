@@ -19,6 +19,7 @@ from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 
 LEAP_DAY = datetime(2028, 2, 29, 23, tzinfo=UTC)
+HOSTILE_APP = "\x1b[2J\tNo\n\x9b"
 RANGE = ("--since", "2028-02-01", "--until", "2028-03-01")
 
 
@@ -38,7 +39,9 @@ async def fill(cli: CliRunner) -> None:
                 moment = LEAP_DAY + timedelta(hours=number)
                 patch.setattr(voxgate.ledger.generations, "utc_now", lambda: moment)  # noqa: B023
                 model = ("openai/whisper-base", "acme/tiny")[number]
-                await ledger.generations.begin(Generation(name, key.hash, model))
+                await ledger.generations.begin(
+                    Generation(name, key.hash, model, app_title=HOSTILE_APP)
+                )
                 outcome = Outcome(
                     200,
                     2000,
@@ -62,6 +65,12 @@ def test_a_pipe_gets_columns_divided_by_tabs(cli: CliRunner) -> None:
     assert float(rows[0][5]) == pytest.approx(2, rel=0.05)
 
 
+def test_a_callers_control_characters_are_escaped(cli: CliRunner) -> None:
+    (heading, row) = cli.run("usage", "--by", "app", *RANGE).stdout.splitlines()
+    assert len(row.split("\t")) == len(heading.split("\t"))
+    assert row.split("\t")[0] == r"\x1b[2J\tNo\n\x9b"
+
+
 @pytest.mark.parametrize("by", ["model", "key", "app"])
 def test_a_terminal_gets_a_table_of_80_columns(cli: CliRunner, by: str) -> None:
     ours, theirs = pty.openpty()
@@ -72,6 +81,7 @@ def test_a_terminal_gets_a_table_of_80_columns(cli: CliRunner, by: str) -> None:
     assert done.returncode == 0
     assert any("──" in line for line in lines)
     assert max(map(len, lines)) <= 80
+    assert all(line.isprintable() for line in lines)
     assert ("all" in "".join(lines)) == (by != "app")  # one row is its own sum
 
 

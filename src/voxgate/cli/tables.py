@@ -12,7 +12,7 @@ from io import StringIO
 from itertools import starmap
 from typing import TYPE_CHECKING
 
-from voxgate.cli.streams import write_output
+from voxgate.cli.streams import printable, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +23,16 @@ GAP = "  "  # between a heading and its value
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write the rows to standard output under their headings."""
+    """Write the rows to standard output under their headings.
+
+    Control characters, tabs and line breaks of a cell are escaped: callers choose the names of
+    their apps, and a terminal would obey them.
+    """
+    cells = [[printable(cell) for cell in row] for row in rows]
     if are_drawn():
-        write_output(draw_table(headings, rows, shutil.get_terminal_size().columns))
+        write_output(draw_table(headings, cells, shutil.get_terminal_size().columns))
     else:
-        write_output("".join("\t".join(row) + "\n" for row in (headings, *rows)))
+        write_output("".join("\t".join(row) + "\n" for row in (headings, *cells)))
 
 
 def are_drawn() -> bool:
