@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
+import tests.api.serving
 from tests.api.serving import (
     ALIAS,
     FILE,
     SCRIPTED,
     Gate,
+    ModelsWithAlias,
     Running,
     error_of,
     new_key,
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx2
+
+    from voxgate.models.catalogue import ModelSpec
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -120,6 +125,28 @@ async def test_a_model_is_allowed_by_each_of_its_names(
     error = error_of(refused)
     assert (error["code"], error["metadata"]["code"]) == (403, "permission_denied")
     assert f"may not use the model '{BASE}'. It may use not/here, {allowed};" in error["message"]
+
+
+@pytest.mark.parametrize(("asked", "status"), [(SCRIPTED, 200), (BASE, 403)])
+async def test_each_name_is_looked_up_once_a_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, status: int
+) -> None:
+    looked_up: Counter[str] = Counter()
+
+    class CountedModels(ModelsWithAlias):
+        def __getitem__(self, name: str) -> ModelSpec:
+            looked_up[name] += 1
+            return super().__getitem__(name)
+
+    monkeypatch.setattr(tests.api.serving, "ModelsWithAlias", CountedModels)
+    absent = [f"not/here-{number}" for number in range(5)]
+    async with serving(tmp_path) as server:
+        secret = await new_key(server, "restricted", allowed_models=[*absent, ALIAS])
+        answer = await server.client.post(
+            POST, data={"model": asked}, files=FILE, headers=with_key(secret)
+        )
+    assert answer.status_code == status
+    assert [looked_up[name] for name in (*absent, ALIAS)] == [1] * 6
 
 
 @pytest.mark.parametrize("stream", ["true", "false"])

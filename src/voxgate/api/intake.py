@@ -51,6 +51,7 @@ class Intake:
         self.owner = key.hash if key else None
         self.max_recordings = key.max_recordings if key else None
         self.model: str | None = None
+        self._allowed_model: str | None = None
 
     async def check_beginning(self, body: BodyBeginning) -> None:
         """Check the model where the fields before the recording name it.
@@ -63,7 +64,7 @@ class Intake:
             self.model = self._parse(body).model
         except VoxgateError:
             return  # a later field may mend it; the whole body has the same error if none does
-        await check_model(self._key, self.model, self._gateway.session)
+        await self._check_model(self.model)
 
     async def accept(
         self, body: RequestBody | BodyBeginning, *, provisional: bool = False
@@ -82,7 +83,7 @@ class Intake:
     async def _accept(self, body: RequestBody | BodyBeginning, *, provisional: bool) -> Submission:
         parsed = self._parse(body)
         self.model = parsed.model
-        await check_model(self._key, parsed.model, self._gateway.session)
+        await self._check_model(parsed.model)
         parsed, provider = await admit(parsed, self._gateway.session)
         recording = await self._recording(body, parsed)
         return Submission(
@@ -96,6 +97,12 @@ class Intake:
             limited=self._key is not None and self._key.budget is not None,
             provisional=provisional,
         )
+
+    async def _check_model(self, model: str) -> None:
+        """Check that the key may use the model, once for each: that reads the disk."""
+        if model != self._allowed_model:
+            await check_model(self._key, model, self._gateway.session)
+            self._allowed_model = model
 
     def _dialect(self, body: RequestBody | BodyBeginning, parsed: ParsedRequest) -> str:
         """Return whose API the request is made in. A form may be OpenAI's and Mistral's alike."""

@@ -34,21 +34,11 @@ async def check_model(key: Key | None, model: str, session: Session) -> None:
     """
     if key is None or key.allowed_models is None or model in key.allowed_models:
         return
-    name = await _own_name(model, session)
-    for allowed in key.allowed_models:
-        if await _own_name(allowed, session) == name:
-            return
+    if await session.is_one_of(model, key.allowed_models):
+        return
     raise VoxgateError(
         f"This key may not use the model '{model[:100]}'. It may use "
         f"{', '.join(key.allowed_models)}; `voxgate keys edit {key.hash[:12]} --model NAME` on the "
         f"server changes that.",
         code="permission_denied",
     )
-
-
-async def _own_name(model: str, session: Session) -> str:
-    """Return the name of the model that a name stands for; of an unknown one, the name itself."""
-    try:
-        return (await session.resolve(model, folders=False)).name
-    except VoxgateError:
-        return model

@@ -31,7 +31,7 @@ from voxgate.settings import Settings
 from voxgate.transcript.values import Notice, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable, Mapping
+    from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -171,6 +171,15 @@ class Session:
         find = find_model if folders else find_named_model
         return await asyncio.to_thread(lambda: self._place(find(model, self.models)))
 
+    async def is_one_of(self, model: str, names: Iterable[str]) -> bool:
+        """Return whether one of these names stands for the model; an unknown one for itself.
+
+        Reads directories and headers, all in one thread, and never a folder's by its name.
+        """
+        return await asyncio.to_thread(
+            lambda: self._own_name(model) in map(self._own_name, names)  # until the first of them
+        )
+
     async def language_detector(self) -> str:
         """Return the model that says which language is spoken: the default one, if it can.
 
@@ -228,6 +237,13 @@ class Session:
 
     def _place(self, spec: ModelSpec) -> ModelSpec:
         return place_model(spec, self.settings)
+
+    def _own_name(self, name: str) -> str:
+        """Return the name of the model that a name stands for; of an unknown one, the name."""
+        try:
+            return self.models[name].name
+        except (KeyError, VoxgateError):
+            return name
 
     def _slot(self, spec: ModelSpec) -> _ProviderSlot:
         if spec.identity not in self._slots:
