@@ -6,7 +6,7 @@ import asyncio
 import calendar
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
 import voxgate.ledger.generations
 from voxgate.errors import UsageError
@@ -31,6 +32,15 @@ if TYPE_CHECKING:
 
 GROUPINGS: tuple[Grouping, ...] = ("day", "model", "key", "app", "provider")
 EVER = date(2000, 1, 1), date(2100, 1, 1)
+
+
+@dataclass
+class Reads:
+    """How many statements run now, and how many ran at once."""
+
+    running: int = 0
+    most: int = 0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True)
@@ -168,14 +178,11 @@ async def test_sums_are_those_of_what_was_recorded(ledger: Ledger) -> None:
 
     async def ask(question: Question) -> None:
         groups = expected(everything, keys, question)
-        found = await ledger.activity.find(question)
+        found, total = await ledger.activity.find_with_total(question)
         assert [row.group for row in found] == sorted(groups)
         for row in found:
             check(row, groups[row.group])
-        check(
-            await ledger.activity.total(question),
-            [one for group in groups.values() for one in group],
-        )
+        check(total, [one for group in groups.values() for one in group])
 
     async def add(recorded: list[Recorded], asked: list[tuple[Any, ...]]) -> None:
         for one in recorded:
@@ -246,6 +253,55 @@ async def test_more_rows_than_anybody_reads_are_refused(
     with pytest.raises(UsageError, match="more than 2 rows"):
         await ledger.activity.find(Question(*EVER, group_by=("model",)))
     assert len(await ledger.activity.find(Question(*EVER))) == 1
+
+
+async def test_more_histograms_than_fit_into_memory_are_refused(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "MOST_HISTOGRAMS", 2)
+    for number in range(3):
+        ended = datetime(2028, 2, 27 + number, tzinfo=UTC)
+        one = Recorded(ended, None, "a/one", None, None, 200, None, 1, None, 0, None)
+        await record(ledger, f"gen-{number}", None, one)
+    with pytest.raises(UsageError, match=r"more than 2 histograms.*fewer days"):
+        await ledger.activity.find(Question(*EVER))
+    since, until = date(2028, 2, 28), date(2028, 2, 29)
+    assert (await ledger.activity.find(Question(since, until)))[0].requests == 2
+
+
+@pytest.fixture
+def reads() -> Iterator[Reads]:
+    """The statements about usage that run."""
+    reads = Reads()
+
+    def begins(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "FROM usage_" in statement:
+            reads.running += 1
+            reads.most = max(reads.most, reads.running)
+            reads.begun.set()
+
+    def ends(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "FROM usage_" in statement:
+            reads.running -= 1
+
+    listeners = {"before_cursor_execute": begins, "after_cursor_execute": ends}
+    for name, listener in listeners.items():
+        event.listen(Engine, name, listener)
+    yield reads
+    for name, listener in listeners.items():
+        event.remove(Engine, name, listener)
+
+
+async def test_one_question_at_a_time_is_answered(ledger: Ledger, reads: Reads) -> None:
+    """Others need the connections: a read goes on when its caller is gone."""
+    question = Question(*EVER, group_by=("app",))
+    for _ in range(3):
+        caller = asyncio.create_task(ledger.activity.find(question))
+        await reads.begun.wait()
+        reads.begun.clear()
+        caller.cancel()
+    assert await asyncio.gather(*[ledger.activity.find(question) for _ in range(8)]) == [[]] * 8
+    assert (reads.running, reads.most) == (0, 1)
 
 
 @given(DAYS, DAYS, st.sampled_from([(), ("key",), ("day",), ("model", "app")]))

@@ -31,10 +31,10 @@ async def test_what_is_older_is_deleted_and_its_sums_stay(ledger: Ledger) -> Non
     await record(ledger, "older", 30.01)
     await record(ledger, "younger", 29.99)
     await record(ledger, "under way", 31, finished=False)
-    before = await ledger.activity.total(EVER)
+    _, before = await ledger.activity.find_with_total(EVER)
     assert await Retention(ledger.generations, 30).sweep() == 1
     assert await kept(ledger, "older", "younger", "under way") == ["younger", "under way"]
-    after = await ledger.activity.total(EVER)
+    _, after = await ledger.activity.find_with_total(EVER)
     assert before == after
     assert (after.requests, after.audio_samples) == (2, 32_000)
     assert after.latency_ms

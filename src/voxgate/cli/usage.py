@@ -74,9 +74,9 @@ async def _find(question: Question) -> tuple[list[ActivityRow], ActivityRow, dic
     from voxgate.ledger.ledger import Ledger
 
     async with await Ledger.open(Address.of(apply_settings())) as ledger:
-        rows = await ledger.activity.find(question)
+        rows, total = await ledger.activity.find_with_total(question)
         names = {key.hash: key.name for key in await ledger.keys.all()}
-        return rows, await ledger.activity.total(question), names
+        return rows, total, names
 
 
 def _groups(record: dict[str, Any], group_by: tuple[str, ...]) -> list[str]:

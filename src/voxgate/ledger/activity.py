@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,7 +22,7 @@ from voxgate.ledger.schema import usage_days_table, usage_histograms_table
 from voxgate.ledger.usage import LATENCY, REAL_TIME_FACTOR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
     from typing import Any
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 10_000
 """The most rows of an answer: a year by day and model of 27 models."""
+
+MOST_HISTOGRAMS = 50_000
+"""The most histograms that an answer adds up, in memory: a year by day of 137 a day."""
 
 Group: TypeAlias = tuple["date | str", ...]
 """The values of one row, in the order of `Question.group_by`; a key is its hash."""
@@ -69,16 +72,38 @@ class ActivityRow:
 
 
 class Activity:
-    """The sums in a ledger."""
+    """The sums in a ledger.
+
+    A process answers one question at a time: the reads may be long, and take their connections
+    from those that check keys.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._one_at_a_time = asyncio.Lock()
+        self._answering: asyncio.Task[object] | None = None
 
     async def find(self, question: Question) -> list[ActivityRow]:
         """Return a row for each group that has a generation, ordered by the groups.
 
-        Raises `UsageError` for more than `MOST_ROWS` of them.
+        Raises `UsageError` for more than `MOST_ROWS` of them, and for more than `MOST_HISTOGRAMS`
+        that would be added up.
         """
+        return (await self.find_with_total(question))[0]
+
+    async def find_with_total(self, question: Question) -> tuple[list[ActivityRow], ActivityRow]:
+        """Return the rows as `find` does, and their sum, which has no group.
+
+        Raises as `find` does.
+        """
+        await self._one_at_a_time.acquire()
+        # A read goes on when its caller is cancelled, so the lock is the task's, not the caller's.
+        answering = asyncio.create_task(self._answer(question))
+        answering.add_done_callback(lambda _: self._one_at_a_time.release())
+        self._answering = answering  # the event loop itself does not keep a task
+        return await asyncio.shield(answering)
+
+    async def _answer(self, question: Question) -> tuple[list[ActivityRow], ActivityRow]:
         sums = await self._all(_select_sums(question))
         if len(sums) > MOST_ROWS:
             raise UsageError(
@@ -86,16 +111,19 @@ class Activity:
                 f"model or key, or group by less."
             )
         counts = await self._all(_select_histograms(question))
+        if len(counts) > MOST_HISTOGRAMS:
+            raise UsageError(
+                f"The percentiles would be of more than {MOST_HISTOGRAMS} histograms: one a day or "
+                f"month, key, model, provider and app. Ask for fewer days, for one model or key, "
+                f"or group by less."
+            )
         speeds = await asyncio.to_thread(_speeds, counts)  # which may take a tenth of a second
         length = len(question.group_by)
         found = [_activity_row(tuple(row[:length]), row[length:], speeds) for row in sums]
         found.sort(key=lambda row: row.group)  # here, since databases order texts differently
-        return [row for row in found if row.requests]  # a sum of no rows is a row of zeros
-
-    async def total(self, question: Question) -> ActivityRow:
-        """Return the sum of all groups of a question, where there are none a sum of nothing."""
-        found = await self.find(replace(question, group_by=()))
-        return found[0] if found else ActivityRow((), 0, 0, 0, 0, 0, None, None)
+        rows = [row for row in found if row.requests]  # a sum of no rows is a row of zeros
+        total = [sum(getattr(row, name) for row in rows) for name in _SUMS]
+        return rows, _activity_row((), total, {(): speeds[None]})
 
     async def _all(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
         return await self._database.read(lambda connection: connection.execute(query).all())
@@ -120,7 +148,8 @@ def _select_histograms(question: Question) -> Select[Any]:
     ]
     # As text: SQLAlchemy's own way to read JSON is slow.
     query = select(*grouped, cast(columns.counts, Text))
-    return query.where(or_(*starts), *_filters(columns, question))
+    query = query.where(or_(*starts), *_filters(columns, question))
+    return query.limit(MOST_HISTOGRAMS + 1)
 
 
 def _filters(columns: Any, question: Question) -> list[ColumnElement[bool]]:
@@ -149,19 +178,23 @@ def _whole_months(since: date, until: date) -> tuple[date, date]:
     return first, after.replace(day=1)
 
 
-def _activity_row(group: Group, sums: Iterable[Any], speeds: dict[Group, _Speeds]) -> ActivityRow:
+def _activity_row(
+    group: Group, sums: Iterable[Any], speeds: Mapping[Group | None, _Speeds]
+) -> ActivityRow:
     requests, failures, samples, tokens, nanodollars = map(int, sums)  # PostgreSQL's are decimal
     latency, factor = speeds.get(group, (None, None))
     return ActivityRow(group, requests, failures, samples, tokens, nanodollars, latency, factor)
 
 
-def _speeds(rows: Iterable[Sequence[Any]]) -> dict[Group, _Speeds]:
-    """Add up histograms by their groups."""
-    sums: dict[Group, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+def _speeds(rows: Iterable[Sequence[Any]]) -> dict[Group | None, _Speeds]:
+    """Add up histograms by their groups, and all of them as the group None."""
+    sums: dict[Group | None, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    total = sums[None]
     for *group, text in rows:
         counts = sums[tuple(group)]
         for name, count in _COUNTS.decode(text).items():
             counts[name] += count
+            total[name] += count
     return {
         group: (_percentiles(counts, LATENCY), _percentiles(counts, REAL_TIME_FACTOR))
         for group, counts in sums.items()
