@@ -252,8 +252,9 @@ async def test_csv_is_a_table_that_no_spreadsheet_runs(asking: Asking) -> None:
         *("real_time_factor_p50", "real_time_factor_p75"),
         *("real_time_factor_p90", "real_time_factor_p99"),
     ]
-    assert [(row["app"], row["key"], row["requests"], row["cost"]) for row in rows] == [
+    assert sorted((row["app"], row["key"], row["requests"], row["cost"]) for row in rows) == [
+        ("", "alice", "1", "0.0"),  # the failure, which had no sound
         ("", "bob", "3", "0.15"),
         ("'=cmd()", "bob", "1", "0.03"),
-        ("Notes", "alice", "3", "0.03"),
+        ("Notes", "alice", "2", "0.03"),
     ]

@@ -6,7 +6,7 @@ import asyncio
 import calendar
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -23,21 +23,25 @@ from voxgate.ledger.activity import ActivityRow, scopes
 from voxgate.ledger.budgets import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.histograms import ERROR
+from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.question import Grouping, Question
+from voxgate.ledger.usage import MOST_APPS, OTHER_APPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from voxgate.ledger.ledger import Ledger
+    from voxgate.ledger.address import Address
 
+LEAP_NOON = datetime(2028, 2, 29, 12, tzinfo=UTC)
 GROUPINGS: tuple[Grouping, ...] = ("day", "model", "key", "app", "provider")
 EVER = date(2000, 1, 1), date(2100, 1, 1)
 
 
 @dataclass
 class Reads:
-    """How many statements run now, and how many ran at once."""
+    """How many statements ran, how many run now, and how many ran at once."""
 
+    count: int = 0
     running: int = 0
     most: int = 0
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -115,7 +119,7 @@ def expected(
             "day": one.ended.astimezone(UTC).date(),
             "model": one.model,
             "key": "" if one.key is None else keys[one.key],
-            "app": one.app or "",
+            "app": one.app or "" if one.status < 400 or one.samples else "",
             "provider": one.provider or "",
         }
         wanted = {name.removesuffix("_hash"): value for name, value in question.filters.items()}
@@ -240,6 +244,70 @@ async def test_a_leap_day_is_a_day_of_its_own(ledger: Ledger) -> None:
     ]
 
 
+async def by_app(ledger: Ledger, **filters: Any) -> dict[str, int]:
+    found = await ledger.activity.find(Question(*EVER, group_by=("app",), **filters))
+    return {str(row.group[0]): row.requests for row in found}
+
+
+async def count_apps(
+    ledger: Ledger, first: int, names: Sequence[str], key_hash: str | None = None, **fields: Any
+) -> int:
+    """Record a generation for each name of an app. Return the number of the next one."""
+    usual = Recorded(LEAP_NOON, None, "a/one", "Local", None, 200, 16_000, 1, 1, 1, 1)
+    for number, app in enumerate(names, first):
+        await record(ledger, f"gen-{number}", key_hash, replace(usual, app=app, **fields))
+    return first + len(names)
+
+
+async def test_a_key_and_day_has_so_many_apps(ledger: Ledger, address: Address) -> None:
+    """Callers choose the names, and their rows stay for ever."""
+    apps = [f"app {number:03}" for number in range(MOST_APPS + 5)]
+    following = await count_apps(ledger, 0, [*apps, apps[0], apps[-1], OTHER_APPS])
+    counted = dict.fromkeys(apps[:MOST_APPS], 1) | {apps[0]: 2, OTHER_APPS: 7}
+    assert await by_app(ledger) == counted
+
+    key = (await ledger.keys.create("another"))[0].hash
+    following = await count_apps(ledger, following, apps[-2:], key_hash=key)
+    assert await by_app(ledger, key_hash=key) == dict.fromkeys(apps[-2:], 1)
+
+    tomorrow = LEAP_NOON + timedelta(days=1)
+    following = await count_apps(ledger, following, apps[-1:], ended=tomorrow)
+    found = await ledger.activity.find(Question(tomorrow.date(), EVER[1], group_by=("app",)))
+    assert [row.group for row in found] == [(apps[-1],)]
+
+    async with await Ledger.open(address) as restarted:
+        await count_apps(restarted, following, [apps[1], "of another process"])
+    assert await by_app(ledger, key_hash="") == counted | {apps[-1]: 1, apps[1]: 2, OTHER_APPS: 8}
+
+
+async def test_an_app_that_is_known_is_not_asked_for_again(
+    sqlite_ledger: Ledger, reads: Reads
+) -> None:
+    """One connection writes to SQLite, so it is asked once for each app, until there are enough."""
+    await count_apps(sqlite_ledger, 0, ["Notes"] * 5)
+    assert reads.count == 1
+    apps = [f"app {number}" for number in range(MOST_APPS + 5)]
+    await count_apps(sqlite_ledger, 5, apps)
+    assert reads.count == MOST_APPS
+
+
+async def test_a_failure_without_sound_has_no_app(ledger: Ledger) -> None:
+    apps = [f"app {number}" for number in range(MOST_APPS + 5)]
+    following = await count_apps(ledger, 0, apps, status=400, samples=None)
+    following = await count_apps(ledger, following, ["Notes"], status=503)
+    await count_apps(ledger, following, ["Silence"], samples=0)
+    assert await by_app(ledger) == {"": len(apps), "Notes": 1, "Silence": 1}
+
+
+@pytest.mark.parametrize("app", ["x" * 300, "nul\0", "\ud800"])
+async def test_an_app_is_remembered_as_it_is_stored(
+    sqlite_ledger: Ledger, reads: Reads, app: str
+) -> None:
+    await count_apps(sqlite_ledger, 0, [app, app + " " if len(app) > 256 else app])
+    assert len(await by_app(sqlite_ledger)) == 1
+    assert reads.count == 1 + 2  # of the question
+
+
 async def test_more_rows_than_anybody_reads_are_refused(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +344,7 @@ def reads() -> Iterator[Reads]:
 
     def begins(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if "FROM usage_" in statement:
+            reads.count += 1
             reads.running += 1
             reads.most = max(reads.most, reads.running)
             reads.begun.set()

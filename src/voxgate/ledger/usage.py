@@ -7,6 +7,10 @@ in a circle.
 A histogram is kept in three scopes, so that a question about a year adds up some thousands of them
 at most: a `month` and a `day` of one key, model, provider and app, and a day of an `endpoint`,
 which is a model and a provider, whoever asked.
+
+These rows are never deleted, and callers choose the names of their apps: of a key and day, about
+`MOST_APPS` are counted each by itself, the others together. A failure without any sound
+counts under no app: it costs its caller nothing.
 """
 
 from __future__ import annotations
@@ -15,14 +19,15 @@ from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from sqlalchemy import BigInteger, String, bindparam, cast, func, literal
+from sqlalchemy import BigInteger, String, bindparam, cast, func, literal, select
 
-from voxgate.ledger.columns import utc_now
+from voxgate.ledger.columns import storable_text, utc_now
 from voxgate.ledger.histograms import bucket
-from voxgate.ledger.schema import usage_days_table, usage_histograms_table
+from voxgate.ledger.schema import NAME_LENGTH, usage_days_table, usage_histograms_table
 from voxgate.ledger.upsert import upsert_statement
 
 if TYPE_CHECKING:
+    from datetime import date
     from typing import Any
 
     from sqlalchemy import Connection, Insert
@@ -36,6 +41,21 @@ SUMS = (
     "generation_time_ms",
 )
 
+MOST_APPS = 100
+"""The most apps of a key and day that count each by itself.
+
+Two transactions at once may each add the last one: PostgreSQL has a few more then.
+"""
+
+OTHER_APPS = "other apps"
+"""What all further apps count as."""
+
+_REMEMBERED = 100
+"""Of how many keys and days a connection remembers the apps: 3 MB at most."""
+
+_APPS_OF = "voxgate apps"
+"""The name of that memory in `Connection.info`, which lives as long as the connection."""
+
 Scope: TypeAlias = Literal["month", "day", "endpoint"]
 
 LATENCY, REAL_TIME_FACTOR = "l", "r"
@@ -44,14 +64,15 @@ LATENCY, REAL_TIME_FACTOR = "l", "r"
 
 def add_usage(connection: Connection, generation: Generation) -> None:
     """Add a finished generation to the sums and histograms, in the caller's transaction."""
+    day = (generation.finished_at or utc_now()).astimezone(UTC).date()
+    failed = (generation.status or 0) >= FIRST_FAILURE
+    soundless = failed and not generation.audio_samples
     group = {
         "key_hash": generation.key_hash or "",
         "model": generation.model,
         "provider": generation.provider or "",
-        "app": generation.app_title or generation.http_referer or "",
+        "app": "" if soundless else _app(connection, generation, day),
     }
-    day = (generation.finished_at or utc_now()).astimezone(UTC).date()
-    failed = (generation.status or 0) >= FIRST_FAILURE
     sums = {
         "requests": 1,
         "failures": int(failed),
@@ -75,6 +96,41 @@ def add_usage(connection: Connection, generation: Generation) -> None:
             for scope in get_args(Scope)  # the one that most servers write last: it is locked least
         ]
         connection.execute(_add_counts(dialect, len(counted)), rows)
+
+
+def _app(connection: Connection, generation: Generation, day: date) -> str:
+    """Return the name of the app that a generation counts under.
+
+    The database is asked for the apps of the key and day only where one seems new, and not once
+    there are as many as may be.
+    """
+    text = generation.app_title or generation.http_referer or ""
+    name = storable_text(text, NAME_LENGTH)  # as the column has it: two may be one there
+    if name in {"", OTHER_APPS}:
+        return name
+    memory: dict[tuple[str, date], set[str]] = connection.info.setdefault(_APPS_OF, {})
+    whose = (generation.key_hash or "", day)
+    known = memory.get(whose, set())
+    if name not in known and len(known) < MOST_APPS:
+        known = set(connection.scalars(_SELECT_APPS, {"key_hash": whose[0], "day": day}))
+        if len(known) < MOST_APPS:
+            known.add(name)  # also where this transaction is undone: it has its place all the same
+        if len(memory) >= _REMEMBERED:
+            memory.pop(next(iter(memory)), None)  # the oldest
+        memory[whose] = known
+    return name if name in known else OTHER_APPS
+
+
+_SELECT_APPS = (
+    select(usage_days_table.c.app)
+    .distinct()
+    .where(
+        usage_days_table.c.key_hash == bindparam("key_hash"),
+        usage_days_table.c.day == bindparam("day"),
+        usage_days_table.c.app.not_in(["", OTHER_APPS]),
+    )
+    .limit(MOST_APPS)
+)
 
 
 def _counted(generation: Generation) -> list[str]:
