@@ -39,6 +39,7 @@ def test_an_unknown_name_raises_with_the_nearest() -> None:
         ("Voxtral-Mni", r"Voxtral Mini, .*`voxgate models pull mistralai/Voxtral-Mini-3B-2507` \("),
         ("Systran/faster-whisper-smal", "Whisper small, which is not installed: "),
         ("Systran/faster-whisper-bass", rf"{MODEL}\. `voxgate models` lists them all\.$"),
+        ("whisper-bass", rf"{MODEL}\. "),  # like an alias of a model that is here
         ("openai/whisper-1", rf"{MODEL}\. "),
     ],
 )

@@ -141,7 +141,8 @@ def unknown_model(name: str, known: Iterable[str]) -> UnknownModelError:
     and is nearer.
     """
     known = sorted(known)
-    nearness = max((_likeness(name, each) for each in known), default=0.0)
+    here = [alias for family in FAMILIES if family.repository in known for alias in family.aliases]
+    nearness = max((_likeness(name, each) for each in (*known, *here)), default=0.0)
     likely = [
         (_likeness(name, alias), family.name, family)
         for family in FAMILIES
