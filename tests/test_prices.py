@@ -99,6 +99,27 @@ def test_prices_in_a_variable() -> None:
     assert prices.find("c/d", NOW) == Price(Decimal(1), "request")
 
 
+OWN_NAMES = {"a/b": "a/b", "alias": "a/b", "c": "c"}
+
+
+def test_the_price_of_an_alias_is_that_of_its_model() -> None:
+    tables = [{"model": "alias", "amount": "1", "unit": "hour"}, *TABLES[::2]]
+    prices = parse_prices(tables, "the file").by_own_name(OWN_NAMES.__getitem__)
+    amounts = [
+        price.amount
+        for model in ("a/b", "c")
+        for day in (NOW, NOW + timedelta(days=365))
+        if (price := prices.find(model, day))
+    ]
+    assert amounts == [Decimal(1), Decimal(2), Decimal("0.001"), Decimal("0.001")]
+
+
+def test_two_prices_of_one_model_by_two_names() -> None:
+    prices = parse_prices("a/b = 1/hour, c = 1/hour, alias = 2/hour", "VOXGATE_PRICES")
+    with pytest.raises(SettingsError, match="a/b and alias are one model, a/b, which has two"):
+        prices.by_own_name(OWN_NAMES.__getitem__)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

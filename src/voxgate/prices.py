@@ -7,7 +7,7 @@ those of decoded samples, never those of a header.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, get_args
 from voxgate.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 NANO_PER_DOLLAR = 10**9
 SAMPLES_PER_S = 16_000
@@ -117,13 +117,31 @@ class PriceList:
         return ", ".join(map(str, self.entries))
 
     def find(self, model: str, moment: datetime) -> Price | None:
-        """Return the price of a model at a moment, by its own name before `*`."""
+        """Return the price of a model at a moment: that of its own name, else that of `*`."""
         day = moment.astimezone(UTC).date()
         for name in (model, ANY_MODEL):
             valid = [each for each in self.entries if each.model == name and each.valid_from <= day]
             if valid:
                 return max(valid, key=lambda each: each.valid_from).price
         return None
+
+    def by_own_name(self, own_name: Callable[[str], str]) -> PriceList:
+        """Return the prices under the own names of models, which `own_name` returns for any name.
+
+        Raises `SettingsError` for two prices of one model from the same day on, and what
+        `own_name` raises.
+        """
+        entries, listed = list[ListedPrice](), dict[tuple[str, date], str]()
+        for each in self.entries:
+            model = each.model if each.model == ANY_MODEL else own_name(each.model)
+            other = listed.setdefault((model, each.valid_from), each.model)
+            if other != each.model:
+                raise SettingsError(
+                    f"'prices': {other} and {each.model} are one model, {model}, which has two "
+                    f"prices from the same day on. Remove one of them."
+                )
+            entries.append(replace(each, model=model))
+        return PriceList(tuple(entries))
 
 
 NO_PRICES = PriceList()

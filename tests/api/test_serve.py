@@ -78,6 +78,16 @@ async def test_preloading_has_the_engine_there_first(cli: CliRunner) -> None:
         assert not running(server, ENGINE)
 
 
+async def test_a_price_by_an_alias_is_charged(cli: CliRunner) -> None:
+    async with served(cli, VOXGATE_PRICES="openai/whisper-base = 3.6/hour") as server:
+        (model,) = (await server.client.get("/models")).json()["data"]
+        answer = await server.client.post("/audio/transcriptions", json=spoken(model="whisper-1"))
+    assert model["voxgate"]["price"]["unit"] == "hour"
+    usage = answer.json()["usage"]
+    assert usage["seconds"] > 1
+    assert usage["cost"] == pytest.approx(usage["seconds"] / 1000, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "said"),
     [
@@ -88,6 +98,16 @@ async def test_preloading_has_the_engine_there_first(cli: CliRunner) -> None:
             (),
             {"VOXGATE_MODEL_ALIASES": "whisper-1 = whisper-bass"},
             "'whisper-1' is 'whisper-bass'",
+        ),
+        (
+            (),
+            {"VOXGATE_PRICES": "whisper-bass = 1/minute"},
+            "'prices' lists 'whisper-bass'. No model is called 'whisper-bass'. Nearest: Systran",
+        ),
+        (
+            (),
+            {"VOXGATE_PRICES": "whisper-1 = 1/minute, openai/whisper-base = 2/minute"},
+            "whisper-1 and openai/whisper-base are one model, Systran/faster-whisper-base",
         ),
         ((), {"VOXGATE_AUTH": "of"}, "'keys' or 'off'"),
     ],

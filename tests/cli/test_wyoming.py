@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -98,17 +98,19 @@ async def test_a_signal_lets_a_recording_end_and_leaves_nothing(cli: CliRunner) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "settings", "says"),
     [
-        (("--uri", "unix:///tmp/a"), "Write it as tcp://127.0.0.1:10300."),
-        (("--uri", "tcp://192.0.2.1:10300"), "address"),
-        (("-m", "Systran/faster-whisper-bass"), "Systran/faster-whisper-base"),
+        (("--uri", "unix:///tmp/a"), {}, "Write it as tcp://127.0.0.1:10300."),
+        (("--uri", "tcp://192.0.2.1:10300"), {}, "address"),
+        (("-m", "Systran/faster-whisper-bass"), {}, "Systran/faster-whisper-base"),
+        ((), {"VOXGATE_MODEL_ALIASES": "a = whisper-bass"}, "'a' is 'whisper-bass' by"),
+        ((), {"VOXGATE_PRICES": "whisper-bass = 1/hour"}, "'prices' lists 'whisper-bass'"),
     ],
 )
 def test_a_server_that_cannot_start_fails_at_once(
-    cli: CliRunner, arguments: tuple[str, ...], says: str
+    cli: CliRunner, arguments: tuple[str, ...], settings: dict[str, Any], says: str
 ) -> None:
-    result = cli.run("wyoming", *arguments)
+    result = cli.run("wyoming", *arguments, **settings)
     assert result.returncode == 2
     assert says in result.stderr
     assert "Traceback" not in result.stderr

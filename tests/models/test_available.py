@@ -17,6 +17,7 @@ from voxgate.errors import ChangedCheckpointError, UnknownModelError
 from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import BUILT_IN_MODELS, find_named_model
 from voxgate.models.store.registry import Registry
+from voxgate.prices import parse_prices
 from voxgate.settings import Settings
 
 
@@ -73,6 +74,55 @@ def test_an_alias_of_the_settings_stands_for_its_model(
     with pytest.raises(UnknownModelError, match="'twice'"):
         models.check_aliases()
     AvailableModels(replace(settings, model_aliases=(("x", "whisper-small"),))).check_aliases()
+
+
+BASE = "Systran/faster-whisper-base"
+
+
+@pytest.mark.parametrize(
+    ("listed", "own"),
+    [
+        ("whisper-1", BASE),
+        ("OpenAI/Whisper-Base", BASE),
+        (BASE, BASE),
+        ("default", "acme/tiny"),
+        ("speech", "acme/tiny"),
+        ("acme/tiny", "acme/tiny"),
+        ("voxtral-mini-latest", "mistralai/Voxtral-Mini-3B-2507"),  # not installed
+        ("Systran/faster-whisper-small", "Systran/faster-whisper-small"),
+        ("*", "*"),
+    ],
+)
+def test_a_price_is_that_of_the_model_by_whatever_name(
+    registry: Registry, settings: Settings, checkpoint: Path, listed: str, own: str
+) -> None:
+    registry.add(checkpoint, "acme/tiny")
+    prices = parse_prices(f"{listed} = 0.006/minute", "this test")
+    chosen = replace(settings, prices=prices, model_aliases=(("speech", "acme/tiny"),))
+    assert [each.model for each in AvailableModels(chosen).prices().entries] == [own]
+
+
+@pytest.mark.parametrize(
+    ("listed", "nearest"),
+    [("whisper-bass", BASE), ("acme/tinny", "acme/tiny"), ("voxtral-minni", "Voxtral Mini")],
+)
+def test_a_price_of_no_model_is_refused(
+    registry: Registry, settings: Settings, checkpoint: Path, listed: str, nearest: str
+) -> None:
+    registry.add(checkpoint, "acme/tiny")
+    chosen = replace(settings, prices=parse_prices(f"{listed} = 1/minute", "this test"))
+    with pytest.raises(UnknownModelError, match=f"'prices' lists '{listed}'.*Nearest: {nearest}"):
+        AvailableModels(chosen).prices()
+
+
+def test_a_price_of_a_changed_model_is_kept(
+    registry: Registry, settings: Settings, checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(checkpoint, tmp_path / "mine"))
+    registry.add(folder)
+    (folder / "config.json").write_text("{}")
+    chosen = replace(settings, prices=parse_prices("mine = 1/minute", "this test"))
+    assert [each.model for each in AvailableModels(chosen).prices().entries] == ["mine"]
 
 
 def test_a_changed_model_is_refused_and_not_listed(

@@ -47,6 +47,7 @@ def serve_command(
     for VOXGATE_DRAIN_S seconds; a second Ctrl-C ends them.
     """
     import asyncio
+    from dataclasses import replace
 
     from voxgate.api.open_files import raise_limit
     from voxgate.api.server import ApiServer
@@ -56,6 +57,7 @@ def serve_command(
     settings = apply_settings()
     available = AvailableModels(settings)
     available.check_aliases()
+    settings = replace(settings, prices=available.prices())
     models = [find_named_model(name, available).name for name in preload or ()]
     log_to_standard_error()
     raise_limit()

@@ -39,6 +39,7 @@ def wyoming_command(
     have arrived may be finished for VOXGATE_DRAIN_S seconds; a second Ctrl-C ends them.
     """
     import asyncio
+    from dataclasses import replace
 
     from voxgate.api.auth import is_loopback
     from voxgate.api.open_files import raise_limit
@@ -50,7 +51,10 @@ def wyoming_command(
     _check_library()
     from voxgate.api.wyoming.server import WyomingServer
 
-    chosen = find_named_model(model or DEFAULT_NAME, AvailableModels(settings)).name
+    available = AvailableModels(settings)
+    available.check_aliases()
+    settings = replace(settings, prices=available.prices())
+    chosen = find_named_model(model or DEFAULT_NAME, available).name
     log_to_standard_error()
     raise_limit()
 

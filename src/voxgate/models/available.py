@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from voxgate.models.store.registry import Registry
 
 if TYPE_CHECKING:
     from voxgate.models.store.record import ModelRecord
+    from voxgate.prices import PriceList
     from voxgate.settings import Settings
 
 
@@ -55,16 +55,56 @@ class AvailableModels(Mapping[str, ModelSpec]):
         try:
             return self._with_aliases(self._find(target))
         except KeyError:
-            unknown = names.unknown_model(target, self)
-            raise UnknownModelError(
-                f"'{name}' is '{target}' by 'model_aliases'. {unknown}"
-            ) from None
+            raise self._unknown(name) from None
+
+    def own_name(self, name: str) -> str:
+        """Return the own name of the model that a name stands for now.
+
+        Of a published model that is not installed, it is the name that it will have. Raises
+        `UnknownModelError`, which names the nearest; for `default` what `choose_default` raises.
+        """
+        target = self._aliases.get(name.lower())
+        if target is None and name.lower() == DEFAULT_NAME:
+            return choose_default(self, self._settings).spec.name
+        target = target or name
+        try:
+            return names.choose_model(target, self._registry.list()).name
+        except (UnknownModelError, EngineStartError):
+            built_in, family = self._find_built_in(target), names.family_by_alias(target)
+            if built_in is not None:
+                return built_in.name
+            if family is not None:
+                return family.repository
+        raise self._unknown(name)
 
     def check_aliases(self) -> None:
         """Raise `UnknownModelError` for an alias of the settings that names no known model."""
         for alias in self._aliases:
-            with suppress(EngineStartError):  # it is known, and may be installed later
-                self[alias]
+            self.own_name(alias)
+
+    def prices(self) -> PriceList:
+        """Return the prices of the settings by the own names of the models.
+
+        Raises `UnknownModelError` for a price of no known model, and `SettingsError` for two prices
+        of one model from the same day on.
+        """
+        return self._settings.prices.by_own_name(self._priced_name)
+
+    def _priced_name(self, name: str) -> str:
+        try:
+            return self.own_name(name)
+        except UnknownModelError as error:
+            raise UnknownModelError(
+                f"'prices' lists '{name}'. {error.sentence} Correct the name, or install the model "
+                f"before it has a price."
+            ) from None
+
+    def _unknown(self, name: str) -> UnknownModelError:
+        target = self._aliases.get(name.lower())
+        if target is None:
+            return names.unknown_model(name, self)
+        unknown = names.unknown_model(target, self)
+        return UnknownModelError(f"'{name}' is '{target}' by 'model_aliases'. {unknown}")
 
     def _find(self, name: str) -> ModelSpec:
         installed = self._registry.list()  # one snapshot, so that record and aliases agree

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.models.store.checkpoints import write_hf
-from voxgate.cli.checks.models import check_models
+from voxgate.cli.checks.models import check_model_names, check_models
 from voxgate.models.catalogue import checkpoint_spec
 from voxgate.models.footprint import memory_by_profile
 from voxgate.models.store.registry import Registry
+from voxgate.setting_values import parse_value
 from voxgate.settings import Settings
 from voxgate.voxtral.checkpoint.directory import open_directory
 
@@ -104,3 +106,24 @@ def test_one_that_does_not_fit_names_what_would(cli: CliRunner, settings: Settin
         "problem",
         f"VOXGATE_ENGINE_MEMORY_BYTES={needs['balanced']}",
     )
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [
+        ("prices", "acme/mind = 1/hour", "'prices' lists 'acme/mind'.*Nearest: acme/mine"),
+        ("prices", "acme/mine = 1/hour, mine = 2/hour", "acme/mine and mine are one model"),
+        ("model_aliases", "other = acme/mind", "'other' is 'acme/mind' by 'model_aliases'"),
+        ("prices", "acme/mine = 1/hour, * = 2/hour, voxtral-small = 1/hour", None),
+    ],
+)
+def test_names_with_which_no_server_starts(
+    settings: Settings, setting: str, value: str, says: str | None
+) -> None:
+    aliases = {"model_aliases": (("mine", NAME),)}
+    given = {setting: parse_value(setting, tuple, value, "this test")}
+    chosen = replace(settings, **(aliases | given))
+    checks = list(check_model_names(chosen))
+    assert [(each.name, each.state) for each in checks] == [(setting, "problem")] * bool(says)
+    for each in checks:
+        assert re.search(says or "", each.found)

@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voxgate.cli.checks.check import Check
-from voxgate.errors import ChangedCheckpointError, CheckpointError, RegistryError
+from voxgate.errors import (
+    ChangedCheckpointError,
+    CheckpointError,
+    RegistryError,
+    SettingsError,
+    UnknownModelError,
+)
 from voxgate.hardware.memory import format_bytes, free_bytes, total_bytes
+from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import (
     BUILT_IN_MODELS,
     checkpoint_spec,
@@ -40,6 +47,18 @@ def check_models(settings: Settings) -> Iterator[Check]:
     except RegistryError as error:
         yield Check("models", "problem", error.sentence, "VOXGATE_HOME=/a/folder/of/yours")
     yield from map(_check_built_in, built_in.values())
+
+
+def check_model_names(settings: Settings) -> Iterator[Check]:
+    """Yield the aliases and prices of the settings with which no server starts."""
+    models = AvailableModels(settings)
+    for setting, check in (("model_aliases", models.check_aliases), ("prices", models.prices)):
+        try:
+            check()
+        except (UnknownModelError, SettingsError, CheckpointError) as error:
+            yield Check(setting, "problem", error.sentence, "correct it, or remove it")
+        except RegistryError:
+            return  # `check_models` has said what is wrong
 
 
 def _check_built_in(spec: ModelSpec) -> Check:
