@@ -1,7 +1,8 @@
 """Every failure that a user can meet: its code, its HTTP status, and whether a retry can help.
 
 The message of an error is a sentence for the user: what happened, to which input, and the next
-step. The command line prints it; the server returns it in an error body. Catchers add nothing.
+step. The command line prints it; the server returns it in an error body, or where it is not for
+callers, a general one. Catchers add nothing.
 
 `CODES` lists every code. A class exists only where it is caught by type; any other failure is raised
 as the nearest class, with its code: `AudioError("…", code="audio_too_long")`.
@@ -43,6 +44,11 @@ class VoxgateError(Exception):
     def sentence(self) -> str:
         """What happened and what to do next, ready to be shown."""
         return str(self)
+
+    @property
+    def public_sentence(self) -> str:
+        """What a server says of it to its callers, who may be anybody."""
+        return self.sentence
 
     @property
     def status(self) -> int:
@@ -97,6 +103,11 @@ class LedgerError(VoxgateError):
     """The database of keys and generations cannot be opened, read or written."""
 
     default_code = "ledger_failed"
+
+    @property
+    def public_sentence(self) -> str:
+        """A general sentence: its own one has the database's user, host and name, or a path."""
+        return "The server's ledger cannot be used now. Try again; the server's log says why."
 
 
 class SettingsError(VoxgateError):

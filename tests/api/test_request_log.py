@@ -6,19 +6,22 @@ import asyncio
 import logging
 import re
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.serving import PATH, SCRIPTED, recording, serving
+from tests.api.serving import PATH, SCRIPTED, error_of, recording, serving
+from tests.api.test_error_answers import LEDGER_FAILED
 from tests.processes import until
 from tests.scripted import Scripted
+from voxgate.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.api.serving import Running
+    from voxgate.ledger.address import Address
 
 ID = r"gen-stt-\d{10}-[A-Za-z0-9]{20}"
 
@@ -48,13 +51,13 @@ def log() -> Lines:
 
 @asynccontextmanager
 async def logging_to(
-    log: Lines, folder: Path, provider: Scripted | None = None
+    log: Lines, folder: Path, provider: Scripted | None = None, **settings: Any
 ) -> AsyncIterator[Running]:
     logger = logging.getLogger("voxgate.api")
     logger.addHandler(log)
     logger.setLevel(logging.INFO)
     try:
-        async with serving(folder, provider) as server:
+        async with serving(folder, provider, **settings) as server:
             log.lines.clear()
             yield server
     finally:
@@ -111,6 +114,28 @@ async def test_a_request_that_joined_a_failed_job_is_a_line_too(tmp_path: Path, 
         fail.set()
         assert [(await each).status_code for each in both] == [500, 500]
         assert len([line for line in log.lines if " 500 internal_error" in line]) == 2
+
+
+@pytest.mark.parametrize("table", ["keys", "generations"])
+async def test_a_ledger_that_fails_is_explained_in_the_log_alone(
+    tmp_path: Path, log: Lines, address: Address, table: str
+) -> None:
+    url = "" if address.path else address.url.render_as_string(hide_password=False)
+    async with logging_to(log, tmp_path, database_url=url) as server:
+        async with await Ledger.open(address) as ledger:
+            await ledger._database.write(
+                lambda c: c.exec_driver_sql(f"ALTER TABLE {table} RENAME TO lost")
+            )
+        authorised = {"Authorization": f"Bearer {server.key if table != 'keys' else 'anything'}"}
+        requests = [("GET", "/generation?id=gen-1", None), ("POST", PATH[7:], recording())]
+        for method, path, body in requests:
+            answer = await server.client.request(method, path, json=body, headers=authorised)
+            assert answer.status_code == 503
+            assert error_of(answer)["message"] == LEDGER_FAILED
+            assert error_of(answer)["metadata"]["code"] == "ledger_failed"
+            why = f"{answer.headers['x-request-id']} The ledger {address} cannot be used: "
+            assert len([line for line in log.lines if line.startswith(why)]) == 1
+            log.lines.clear()
 
 
 async def test_bytes_that_are_no_request_are_a_line(tmp_path: Path, log: Lines) -> None:

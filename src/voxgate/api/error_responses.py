@@ -59,12 +59,12 @@ AVAILABILITY_CODES: dict[Code, str] = {
 def error_body(error: VoxgateError, model: str | None = None, user_agent: str = "") -> bytes:
     """Return the error as a JSON body, in ASCII."""
     available = _availability(error, model)
-    return _body(error.status, error.sentence, error.code, user_agent, available)
+    return _body(error.status, error.public_sentence, error.code, user_agent, available)
 
 
 def error_object(error: VoxgateError) -> dict[str, Any]:
     """Return what `error_body` has under `error`, for events."""
-    return _object(error.status, error.sentence, error.code)
+    return _object(error.status, error.public_sentence, error.code)
 
 
 def error_response(
@@ -73,8 +73,8 @@ def error_response(
     model: str | None = None,
     body: ErrorBody = error_body,
 ) -> Response:
-    """Return the error as a response with its status and headers; the log gets its code."""
-    RequestEntry.of(request.scope).code = error.code
+    """Return the error as a response with its status and headers, after noting it for the log."""
+    RequestEntry.of(request.scope).fail(error)
     content = body(error, model, _user_agent(request))
     return json_response(content, error.status, error_headers(error))
 

@@ -4,7 +4,8 @@
 
 A transcription is logged when its job ends, which may be after its caller has left. Every other
 request is logged only if it is refused, with its response. A part that a request does not have is
-"-". A line has no speech, no key, and nothing of a query.
+"-". A line has no speech, no key, and nothing of a query. An error of which callers are only told
+in general has a further line, with its whole sentence: ID SENTENCE
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from voxgate.errors import VoxgateError
 
 ID_ALPHABET = string.ascii_letters + string.digits
 REFUSED = 400  # the lowest status of a refusal
@@ -66,6 +69,12 @@ class RequestEntry:
         """Return the entry of a request."""
         entry: RequestEntry = scope["state"]["log_entry"]
         return entry
+
+    def fail(self, error: VoxgateError) -> None:
+        """Note the error that the request is answered with. Call it once."""
+        self.code = error.code
+        if error.public_sentence != error.sentence:
+            log.error("%s %s", self.id, error.sentence)
 
     def write(self, status: int, details: str = "") -> None:
         """Log the request."""

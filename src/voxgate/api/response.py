@@ -76,7 +76,8 @@ class TranscriptionResponse(Response):
         if self._sends_filler:
             await self._send_filler(send)
         await self._job.done.wait()
-        entry.code = self._job.error.code if self._job.error else entry.code
+        if self._job.error:
+            entry.fail(self._job.error)
         with self._spans.measure("render"):
             body, status, content_type, headers = await self._outcome()
         if not self._started:

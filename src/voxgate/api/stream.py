@@ -84,7 +84,7 @@ class TranscriptStream(Response):
         transcript, error = self._job.transcript, self._upload_error or self._job.error
         if transcript is None or error:
             error = error or VoxgateError("The work ended without an outcome. Try again.")
-            RequestEntry.of(scope).code = error.code
+            RequestEntry.of(scope).fail(error)
             await self._fail(error, scope, send)
             return
         if not sent:

@@ -21,6 +21,7 @@ from wyoming.info import Describe, Info
 from wyoming.ping import Ping, Pong
 
 from tests.api.serving import SCRIPTED, Gate
+from tests.api.test_error_answers import LEDGER_FAILED
 from tests.api.wyoming.clients import (
     Listening,
     answers,
@@ -38,7 +39,7 @@ from tests.sounds import RATE, sample
 from voxgate.api.wyoming import connection
 from voxgate.api.wyoming.reader import HEADER_BYTES, PART_BYTES
 from voxgate.api.wyoming.server import WyomingServer
-from voxgate.errors import EngineError, VoxgateError
+from voxgate.errors import EngineError, LedgerError, VoxgateError
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -213,6 +214,13 @@ async def test_an_engine_that_fails_is_an_error(tmp_path: Path) -> None:
     async with listening(tmp_path, Scripted(faults=failures)) as server, server.client() as client:
         await say(client, clip())
         assert (await refused(client)).text == "It broke."
+
+
+async def test_an_error_of_the_ledger_does_not_name_it(tmp_path: Path) -> None:
+    failures: dict[int, list[VoxgateError]] = {0: [LedgerError("/srv/books is full.")] * 9}
+    async with listening(tmp_path, Scripted(faults=failures)) as server, server.client() as client:
+        await say(client, clip())
+        assert (await refused(client)).text == LEDGER_FAILED
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def parse_inference(body: RequestBody | BodyBeginning) -> ParsedRequest:
 
 def text_error(error: VoxgateError, *_: object) -> bytes:
     """Return the body of an error, in ASCII."""
-    return json.dumps({"error": error.sentence}).encode()
+    return json.dumps({"error": error.public_sentence}).encode()
 
 
 def refuse_load() -> UsageError:

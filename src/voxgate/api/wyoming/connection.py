@@ -175,7 +175,7 @@ class WyomingConnection:
         """Send an error as the last event."""
         log.info("%s %s: %r", self._address, error.code, error.sentence)  # one line in any case
         with suppress(OSError):  # who has left misses nothing
-            await self._write(Error(encodable(error.sentence), error.code))
+            await self._write(Error(encodable(error.public_sentence), error.code))
             self._writer.write_eof()
             async with asyncio.timeout(LINGER_S):
                 while await self._reader.read(2**16):
