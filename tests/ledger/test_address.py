@@ -28,6 +28,24 @@ def test_a_server_is_named_without_its_password(scheme: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("me:sec/ret@host/books", "me:***@host/books"),
+        ("me:sec:ret@host/books", "me:***@host/books"),
+        ("me:sec%40ret@host/books", "me:***@host/books"),
+        ("me@host/books?sslmode=require&password=secret", "me:***@host/books?sslmode=require"),
+        ("me:secret@host/books?pass%77ord=secret&sslpassword=secret", "me:***@host/books"),
+        ("/books?host=%2Frun&password=secret&password=secret", "/books?host=%2Frun"),
+        ("me@host/books?sslmode=require", "me@host/books?sslmode=require"),
+    ],
+)
+def test_no_password_is_shown_wherever_it_is(text: str, shown: str) -> None:
+    address = Address.of_server(f"postgresql://{text}")
+    assert str(address) == f"postgresql://{shown}"
+    assert str(address.without_passwords) == f"postgresql://{shown.replace(':***', '')}"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "mysql://me:secret@host/books",

@@ -112,7 +112,7 @@ async def test_the_command_for_postgresql_makes_a_backup(
 
 
 def test_the_command_has_no_password() -> None:
-    address = Address.of_server("postgresql://me:secret@db.example.org:5433/books")
+    address = Address.of_server("postgresql://me:secret@db.example.org:5433/books?password=secret")
     assert dump_command(address, Path("copy")) == (
         "pg_dump --format=custom --file=copy postgresql://me@db.example.org:5433/books"
     )

@@ -66,8 +66,25 @@ class Address:
             return cls.of_server(settings.database_url)
         return cls.of_file(settings.home / LEDGER_FILE)
 
+    @property
+    def without_passwords(self) -> URL:
+        """The server's URL as libpq takes it, without passwords: its query may have some, too."""
+        url = self.url
+        query = {name: url.query[name] for name in url.query if "password" not in name.lower()}
+        return URL.create(
+            "postgresql",
+            username=url.username,
+            host=url.host,
+            port=url.port,
+            database=url.database,
+            query=query,
+        )
+
     def __str__(self) -> str:
-        """The file's path, or the server's address without the password."""
+        """The file's path, or the server's address with `***` in the place of any password."""
         if self.path:
             return str(self.path)
-        return self.url.set(drivername="postgresql").render_as_string(hide_password=True)
+        url = self.without_passwords
+        if self.url.password or url.query != self.url.query:
+            url = url.set(password="***")  # noqa: S106 (SQLAlchemy shows any as such)
+        return url.render_as_string(hide_password=True)

@@ -8,8 +8,6 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sqlalchemy import URL
-
 from voxgate.errors import OutputError, UsageError
 from voxgate.ledger.errors import ledger_errors
 from voxgate.ledger.inspection import check_exists
@@ -61,16 +59,8 @@ def dump_command(address: Address, target: Path) -> str:
 
     It has no password: every user of a machine can read the arguments of its processes.
     """
-    url = URL.create(
-        "postgresql",
-        username=address.url.username,
-        host=address.url.host,
-        port=address.url.port,
-        database=address.url.database,
-        query=address.url.query,
-    )
-    command = ["pg_dump", "--format=custom", f"--file={target}", url.render_as_string()]
-    return shlex.join(command)
+    url = address.without_passwords.render_as_string()
+    return shlex.join(["pg_dump", "--format=custom", f"--file={target}", url])
 
 
 def _opened(path: Path) -> sqlite3.Connection:
