@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 INDENT = "    "
-PASSWORD = re.compile(r":[^:/@]*@")
-"""The password in the address of a database."""
 
 
 def apply_settings() -> Settings:
@@ -53,7 +50,7 @@ def settings_command() -> None:
 
     settings, faults = Settings.examine()
     for name, text in setting_descriptions().items():
-        value = PASSWORD.sub(":***@", setting_text(getattr(settings, name))) or "(none)"
+        value = setting_text(name, getattr(settings, name)) or "(none)"
         entry = f"{ENVIRONMENT_PREFIX}{name.upper()}={value}\n{_description(text)}\n"
         write_output(entry)
     for fault in faults:
@@ -62,8 +59,10 @@ def settings_command() -> None:
         raise typer.Exit(WRONG_USAGE)
 
 
-def setting_text(value: object) -> str:
-    """Return a value as it is written in an environment variable."""
+def setting_text(name: str, value: object) -> str:
+    """Return a value as it is written in an environment variable, without its password."""
+    if name == "database_url" and value:
+        return _database(str(value))
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, float):
@@ -89,6 +88,16 @@ def setting_descriptions() -> dict[str, str]:
         else:
             field = None
     return texts
+
+
+def _database(url: str) -> str:
+    from voxgate.errors import SettingsError
+    from voxgate.ledger.address import Address
+
+    try:
+        return str(Address.of_server(url))
+    except SettingsError:  # where in it the password is cannot be known
+        return "(set)"
 
 
 def _description(text: str) -> str:

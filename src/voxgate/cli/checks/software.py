@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from voxgate._version import __version__
 from voxgate.cli.checks.check import Check
+from voxgate.cli.settings import setting_text
 from voxgate.errors import SettingsError
 from voxgate.hardware.cpu import usable_cores
 from voxgate.installation import Installation
@@ -123,7 +124,7 @@ def check_settings(settings: Settings, faults: Sequence[SettingsError]) -> Itera
     except SettingsError:  # no temporary folder: the settings name the spool's
         default = Settings(spool_dir=Path())
     changed = [
-        f"{field.name} = {getattr(settings, field.name)}"
+        f"{field.name} = {setting_text(field.name, getattr(settings, field.name))}"
         for field in fields(Settings)
         if getattr(settings, field.name) != getattr(default, field.name)
     ]
