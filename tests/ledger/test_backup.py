@@ -1,8 +1,13 @@
 """A backup is the ledger at one moment, whatever is written meanwhile."""
 
+import errno
+import os
+import resource
 import shlex
+import sqlite3
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,6 +69,82 @@ async def test_nothing_is_overwritten(sqlite_ledger: Ledger, path: Path, tmp_pat
     with pytest.raises(OutputError, match="cannot be created: File exists"):
         back_up(Address.of_file(path), tmp_path / "other")
     assert (tmp_path / "other.part").read_text() == "precious"
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen between the copy and its naming."""
+    copy = backup._copy
+
+    def copy_and_then(source: sqlite3.Connection, part: Path) -> None:
+        copy(source, part)
+        happens()
+
+    monkeypatch.setattr(backup, "_copy", copy_and_then)
+
+
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let hard links fail as on a memory stick."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.parametrize("links", [True, False])
+async def test_a_file_that_is_made_meanwhile_is_not_overwritten(
+    sqlite_ledger: Ledger, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    target = tmp_path / "copy"
+    meanwhile(monkeypatch, lambda: target.write_text("precious"))
+    if not links:
+        without_links(monkeypatch)
+    with pytest.raises(UsageError, match="copy exists"):
+        back_up(Address.of_file(path), target)
+    assert target.read_text() == "precious"
+    assert not (tmp_path / "copy.part").exists()
+
+
+async def test_a_copy_on_a_disk_without_links(
+    sqlite_ledger: Ledger, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_links(monkeypatch)
+    size = back_up(Address.of_file(path), tmp_path / "copy")
+    assert size == (tmp_path / "copy").stat().st_size
+    assert sql(tmp_path / "copy", "PRAGMA integrity_check") == [("ok",)]
+    assert not (tmp_path / "copy.part").exists()
+
+
+async def test_a_copy_that_cannot_get_its_name(
+    sqlite_ledger: Ledger, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    meanwhile(monkeypatch, lambda: folder.rename(tmp_path / "gone"))
+    with pytest.raises(OutputError, match=r"stick/copy cannot be written: No such file"):
+        back_up(Address.of_file(path), folder / "copy")
+
+
+async def test_a_disk_that_takes_no_more_is_not_the_ledgers_fault(
+    sqlite_ledger: Ledger, path: Path, tmp_path: Path
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    assert path.stat().st_size > 2**16
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"copy\.part cannot be written: disk I/O error"):
+            back_up(Address.of_file(path), tmp_path / "copy")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [file.name for file in tmp_path.iterdir()] == ["home"]
+
+
+def test_a_file_that_is_no_ledger(path: Path, tmp_path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("no database" * 1000)
+    with pytest.raises(LedgerError, match="file is not a database"):
+        back_up(Address.of_file(path), tmp_path / "copy")
+    assert [file.name for file in tmp_path.iterdir()] == ["home"]
 
 
 async def test_a_folder_that_is_not_there(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from voxgate.errors import OutputError, UsageError
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 
 PAGES = 4096
 """Pages between two moments at which a signal can end the copy: 16 MiB."""
+
+READING = (
+    *("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ"),
+    "SQLITE_IOERR_SHM",
+)
+"""How the names of errors begin that are of the ledger; any other is of its copy."""
+
+LINKLESS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK)
+"""The errors of a file system without hard links, such as that of a memory stick."""
 
 
 def back_up(address: Address, target: Path) -> int:
@@ -36,7 +46,7 @@ def back_up(address: Address, target: Path) -> int:
         )
     check_exists(address)
     if os.path.lexists(target):
-        raise UsageError(f"{target} exists. Name a file that does not: nothing is overwritten.")
+        raise _exists(target)
     part = target.with_name(f"{target.name}.part")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -48,10 +58,16 @@ def back_up(address: Address, target: Path) -> int:
     try:
         with ledger_errors(address), closing(_opened(address.path)) as source:
             _copy(source, part)
-        part.rename(target)
+        size = part.stat().st_size
+        _name(part, target)
+    except FileExistsError as error:
+        raise _exists(target) from error
+    except OSError as error:
+        raise _unwritable(target, error.strerror) from error
     finally:
-        part.unlink(missing_ok=True)
-    return target.stat().st_size
+        with suppress(OSError):  # it was renamed, or the error of its disk is raised already
+            part.unlink()
+    return size
 
 
 def dump_command(address: Address, target: Path) -> str:
@@ -72,13 +88,32 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _copy(source: sqlite3.Connection, target: Path) -> None:
-    with closing(sqlite3.connect(target)) as copy:
-        try:
+    try:
+        with closing(sqlite3.connect(target)) as copy:
             source.backup(copy, pages=PAGES, progress=lambda *_: None)  # Python notes signals in it
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorname == "SQLITE_FULL":
-                raise OutputError(
-                    f"{target} cannot be written: its disk is full. Free some space there, or name "
-                    f"a file elsewhere."
-                ) from error
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "").startswith(READING):
             raise
+        raise _unwritable(target, str(error)) from error
+
+
+def _name(part: Path, target: Path) -> None:
+    """Give a complete copy its name. Raises `FileExistsError` where it was taken meanwhile."""
+    try:
+        os.link(part, target)  # a rename would overwrite what is there
+    except OSError as error:
+        if error.errno not in LINKLESS:
+            raise
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        part.rename(target)
+
+
+def _exists(target: Path) -> UsageError:
+    return UsageError(f"{target} exists. Name a file that does not: nothing is overwritten.")
+
+
+def _unwritable(target: Path, reason: str | None) -> OutputError:
+    return OutputError(
+        f"{target} cannot be written: {reason}. Check its disk and the space there, or name a file "
+        f"elsewhere."
+    )
