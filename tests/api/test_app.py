@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.api.serving import error_of, recording, serving
+from tests.api.serving import FILE, error_of, new_key, recording, serving, with_key
+from voxgate.api.app import EXPOSED_HEADERS
+from voxgate.prices import parse_prices
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SITE = "https://app.example"
+READABLE = {"content-type", "content-length"}  # by every page: the Fetch standard's safelist
+FOR_THE_BROWSER = {
+    *("date", "vary", "connection", "transfer-encoding", "x-content-type-options"),
+    "www-authenticate",
+}
 PREFLIGHT = {
     "Access-Control-Request-Method": "POST",
     "Access-Control-Request-Headers": "authorization,content-type",
@@ -51,6 +58,30 @@ async def test_pages_of_an_allowed_site_call_the_server(tmp_path: Path) -> None:
         other = await server.client.options(path, headers={"Origin": "https://a.b"} | PREFLIGHT)
         assert other.status_code == 400
         assert "access-control-allow-origin" not in other.headers
+
+
+async def test_a_page_may_read_every_header_that_says_something(tmp_path: Path) -> None:
+    prices = parse_prices("* = 1/hour", "this test")
+    async with serving(tmp_path, cors_origins=(SITE,), keep_files=True, prices=prices) as server:
+        server.client.headers["Origin"] = SITE
+        limited = with_key(await new_key(server, "limited", requests_per_minute=1))
+        kept = (await server.client.post("/files", files=FILE)).json()["id"]
+        answers = [
+            await server.post(recording(seed=1, unknown=True)),
+            await server.post(recording(b"nothing")),
+            *[await server.post(recording(), headers=limited) for _ in range(2)],
+            await server.client.get(f"/files/{kept}/content"),
+            await server.client.get("/voxgate/activity?format=csv"),
+            await server.post({}, headers=with_key("nobody")),
+        ]
+    assert [answer.status_code for answer in answers] == [200, 400, 200, 429, 200, 200, 401]
+    found = set[str]()
+    for answer in answers:
+        exposed = answer.headers["access-control-expose-headers"].lower().split(", ")
+        named = {name for name in answer.headers if not name.startswith("access-control-")}
+        assert named <= {*READABLE, *FOR_THE_BROWSER, *exposed}
+        found |= named & set(exposed)
+    assert found == {name.lower() for name in EXPOSED_HEADERS}
 
 
 async def test_pages_of_an_allowed_site_may_use_every_method(tmp_path: Path) -> None:

@@ -42,8 +42,9 @@ ALIAS = "/v1"
 
 EXPOSED_HEADERS = (
     *("X-Generation-Id", "X-Request-Id", "X-Voxgate-Model", "X-Voxgate-Warning"),
-    *("Server-Timing", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining"),
-    "X-RateLimit-Reset",
+    *("X-Voxgate-Estimate", "Server-Timing", "Content-Disposition"),
+    *("Retry-After", "X-Should-Retry"),  # OpenAI's client reads both, in a browser, too
+    *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
 )
 """The headers of a response that a page of another site may read."""
 

@@ -43,7 +43,9 @@ _HEADERS: Final = {
         name: {"required": True, "schema": {"type": "string"}}
         for name in ("X-Generation-Id", "X-Request-Id", "X-Voxgate-Model", "Server-Timing")
     },
-    "X-Voxgate-Warning": {"schema": {"type": "string"}},
+    **{
+        name: {"schema": {"type": "string"}} for name in ("X-Voxgate-Warning", "X-Voxgate-Estimate")
+    },
 }
 
 _ERROR_HEADERS: Final[dict[int, dict[str, Any]]] = {
