@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from tests.ledger import postgres
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DOLLAR, MINUTE = 10**9, 960_000
@@ -338,3 +340,26 @@ async def test_without_keys_a_local_caller_manages(tmp_path: Path) -> None:
         assert credits_ == {"total_credits": 50, "total_usage": 0}
         page = {"Origin": "https://example.org"}
         assert (await server.client.get("/keys", headers=page)).status_code == 403
+
+
+async def test_without_keys_nobody_manages_those_of_a_shared_database(
+    tmp_path: Path, server: postgres.Server, migrated: str
+) -> None:
+    shared = server.create(template=migrated)
+    url = shared.url.render_as_string(hide_password=False)
+    async with await Ledger.open(shared) as ledger:
+        key, _ = await ledger.keys.create("other")
+    async with serving(tmp_path, auth="off", database_url=url) as running:
+        for method, path in (
+            *(("GET", "/keys"), ("POST", "/keys")),
+            *((method, f"/keys/{key.hash}") for method in ("GET", "PATCH", "DELETE")),
+        ):
+            body = {"name": "mine"} if method in {"POST", "PATCH"} else None
+            refused = await running.client.request(method, path, json=body)
+            assert error_of(refused)["metadata"]["code"] == "permission_denied"
+            assert "Use the command line: `voxgate keys`" in error_of(refused)["message"]
+        current = (await running.client.get("/key")).json()["data"]
+        assert current["is_management_key"] is False
+        assert (await running.client.get("/credits")).status_code == 200
+    async with await Ledger.open(shared) as ledger:
+        assert await ledger.keys.all() == [key]

@@ -71,7 +71,7 @@ async def transcriber(request: Request) -> Key | None:
 
 
 async def manager(request: Request) -> Key | None:
-    """Return what `caller` returns, for the management of keys.
+    """Return what `caller` returns, for what management keys alone may do.
 
     Raises what `caller` raises, and `VoxgateError` (`permission_denied`) for any other key.
     """
@@ -83,6 +83,28 @@ async def manager(request: Request) -> Key | None:
             code="permission_denied",
         )
     return key
+
+
+async def key_manager(request: Request) -> Key | None:
+    """Return what `manager` returns, for the management of keys.
+
+    Raises what `manager` raises, and `VoxgateError` (`permission_denied`) where no key is asked for
+    and the keys may be those of other servers, too.
+    """
+    key = await manager(request)
+    if not manages_keys(key, request.app.state.gateway.settings):
+        raise VoxgateError(
+            "This server asks for no keys, and its database may be that of other servers, so "
+            "nobody manages keys by its API. Use the command line: `voxgate keys`, with the "
+            "server's VOXGATE_DATABASE_URL.",
+            code="permission_denied",
+        )
+    return key
+
+
+def manages_keys(key: Key | None, settings: Settings) -> bool:
+    """Return whether a caller may manage keys: without a key, those of one machine alone."""
+    return key.management if key else not settings.database_url
 
 
 async def check_given_key(request: Request) -> None:

@@ -44,9 +44,11 @@ def key_object(key: Key, usage: KeyUsage) -> dict[str, Any]:
     }
 
 
-def current_key_object(key: Key | None, usage: KeyUsage) -> dict[str, Any]:
-    """Return a key as its own caller reads it; None where the server asks for no keys."""
-    management = key is None or key.management
+def current_key_object(key: Key | None, usage: KeyUsage, *, manages: bool) -> dict[str, Any]:
+    """Return a key as its own caller reads it; None where the server asks for no keys.
+
+    `manages` says that the caller may manage keys.
+    """
     rate = key.requests_per_minute if key else None
     budget = _money_budget(key.budget) if key else None
     return {
@@ -54,8 +56,8 @@ def current_key_object(key: Key | None, usage: KeyUsage) -> dict[str, Any]:
         **_limits(key.budget if key else None),
         **_usage(usage),
         "is_free_tier": False,
-        "is_management_key": management,
-        "is_provisioning_key": management,
+        "is_management_key": manages,
+        "is_provisioning_key": manages,
         "creator_user_id": key.creator if key else None,
         "expires_at": format_time(key.expires_at) if key else None,
         "rate_limit": {

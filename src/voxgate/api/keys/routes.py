@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from voxgate.api.auth import caller, manager
+from voxgate.api.auth import caller, key_manager, manager, manages_keys
 from voxgate.api.body.json_object import read_json_object
 from voxgate.api.dialects.wire import validated_with_nulls
 from voxgate.api.error_responses import json_response
@@ -53,7 +53,9 @@ async def current(request: Request) -> Response:
     key = await caller(request)
     hash_ = key.hash if key else ""
     usage = await _keys(request).usage([hash_])
-    return _json({"data": current_key_object(key, usage.get(hash_, KeyUsage()))})
+    manages = manages_keys(key, request.app.state.gateway.settings)
+    current = current_key_object(key, usage.get(hash_, KeyUsage()), manages=manages)
+    return _json({"data": current})
 
 
 @router.get(
@@ -80,7 +82,7 @@ async def credits_(request: Request) -> Response:
 )
 async def listing(request: Request, query: Annotated[KeyQuery, Query()]) -> Response:
     """Up to 100 keys, the oldest first."""
-    await manager(request)
+    await key_manager(request)
     if query.workspace_id != WORKSPACE_ID:
         raise UsageError(
             f"'workspace_id' in the address: this server has one workspace, {WORKSPACE_ID}. Leave "
@@ -105,7 +107,7 @@ async def listing(request: Request, query: Annotated[KeyQuery, Query()]) -> Resp
 )
 async def create(request: Request) -> Response:
     """A key for transcribing. `key` is the key itself, which is shown only now."""
-    await manager(request)
+    await key_manager(request)
     asked = validated_with_nulls(NewKey, await _body(request))
     key, secret = await _keys(request).create(asked.name, **new_fields(asked))
     return _json({"data": key_object(key, KeyUsage()), "key": secret}, 201)
@@ -119,7 +121,7 @@ async def create(request: Request) -> Response:
 )
 async def retrieve(request: Request, hash: str) -> Response:  # noqa: A002 (the name on the wire)
     """One key, by its hash."""
-    await manager(request)
+    await key_manager(request)
     return await _described(request, await _named(request, hash))
 
 
@@ -132,7 +134,7 @@ async def retrieve(request: Request, hash: str) -> Response:  # noqa: A002 (the 
 )
 async def edit(request: Request, hash: str) -> Response:  # noqa: A002 (as above)
     """Change what is given, from the next request of the key on."""
-    await manager(request)
+    await key_manager(request)
     key = await _named(request, hash)
     asked = validated_with_nulls(KeyChange, await _body(request))
     return await _described(request, await _keys(request).edit(key.hash, **changes(asked)))
@@ -146,7 +148,7 @@ async def edit(request: Request, hash: str) -> Response:  # noqa: A002 (as above
 )
 async def delete(request: Request, hash: str) -> Response:  # noqa: A002 (as above)
     """Revoke a key, for good. Its usage and its generations stay."""
-    await manager(request)
+    await key_manager(request)
     key = await _named(request, hash)
     await _keys(request).revoke(key.hash)
     return _json({"deleted": True})
