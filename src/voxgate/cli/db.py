@@ -61,7 +61,8 @@ def check() -> None:
 def upgrade() -> None:
     """Create the ledger's tables, or bring them to this version's schema.
 
-    Every start of a server does so, too. Servers of an older version may go on.
+    Every start of a server does so, too. Servers of an older version may go on, but what they end
+    is missing from the sums and budgets that they do not know: restart them soon.
     """
     from voxgate.ledger.migration import migrate
 
