@@ -91,8 +91,8 @@ def test_a_chosen_language_is_used() -> None:
 def test_vocabulary_that_does_not_fit_is_reported() -> None:
     words = tuple(f"word{number}" for number in range(10_000))
     (events,) = recognised(voice_note(), options=Options(vocabulary=words))
-    (notice,) = done(events).notices
-    assert notice.code == "vocabulary_too_long"
+    # A text that the processor's arithmetic makes doubtful has a notice of its own.
+    (notice,) = (each for each in done(events).notices if each.code == "vocabulary_too_long")
     assert "of 10000 vocabulary words were used" in notice.sentence
 
 
@@ -175,11 +175,13 @@ def test_a_translation_has_times_of_segments_but_not_of_words() -> None:
     (events,) = recognised(voice_note(), options=Options(task="translate"))
     assert VOICE_NOTE_WORDS in text(events).lower()
     assert not any(segment.words for segment in segments(events))
-    for translated, said in zip(
-        segments(events), segments(recognised(voice_note())[0]), strict=True
-    ):
-        assert translated.start == pytest.approx(said.start, abs=0.3)
-        assert translated.end == pytest.approx(said.end, abs=0.3)
+    said = segments(recognised(voice_note())[0])
+    # One segment may be two of what is said: that depends on the processor's arithmetic.
+    for translated in segments(events):
+        assert any(translated.start == pytest.approx(each.start, abs=0.3) for each in said)
+        assert any(translated.end == pytest.approx(each.end, abs=0.3) for each in said)
+    assert segments(events)[0].start == pytest.approx(said[0].start, abs=0.3)
+    assert segments(events)[-1].end == pytest.approx(said[-1].end, abs=0.3)
 
 
 def test_texts_are_aligned_in_one_group_with_windows_to_recognise() -> None:

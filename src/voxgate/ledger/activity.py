@@ -99,9 +99,13 @@ class Activity:
         await self._one_at_a_time.acquire()
         # A read goes on when its caller is cancelled, so the lock is the task's, not the caller's.
         answering = asyncio.create_task(self._answer(question))
-        answering.add_done_callback(lambda _: self._one_at_a_time.release())
+        answering.add_done_callback(self._answered)
         self._answering = answering  # the event loop itself does not keep a task
         return await asyncio.shield(answering)
+
+    def _answered(self, _: object) -> None:
+        self._answering = None
+        self._one_at_a_time.release()
 
     async def _answer(self, question: Question) -> tuple[list[ActivityRow], ActivityRow]:
         sums = await self._all(_select_sums(question))

@@ -11,7 +11,7 @@ instead of what is said.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,7 +81,9 @@ def decode_windows(
         if not best[index].silent and context.is_echoed_by(best[index].text):
             alone = _decode_without_context(model, encoded[index], each, languages[index][0])
             yield None
-            if alone.silent or _says_more(alone, best[index]):
+            if _hears_nothing(alone):
+                best[index] = replace(alone, silent=True, doubt=None)
+            elif _says_more(alone, best[index]):
                 best[index] = alone
     return [
         _decoded(attempt, *language, context)
@@ -193,6 +195,16 @@ def _best_attempt(attempts: Sequence[_Attempt]) -> _Attempt:
     heard = [attempt for attempt in attempts if not attempt.silent]
     plain = [attempt for attempt in heard if attempt.doubt != REPEATS]
     return max(plain, key=lambda attempt: attempt.hypothesis.log_probability, default=heard[0])
+
+
+def _hears_nothing(alone: _Attempt) -> bool:
+    """Return whether there is no speech, by what is decoded without the caller's words.
+
+    A loop over what is most likely no speech is as good as silence: some processors' arithmetic
+    makes one of noise.
+    """
+    no_speech = alone.hypothesis.no_speech_probability > MIN_NO_SPEECH
+    return alone.silent or (alone.doubt == REPEATS and no_speech)
 
 
 def _says_more(alone: _Attempt, echo: _Attempt) -> bool:
