@@ -80,7 +80,7 @@ NEVER_ANSWERED = {
     500,  # a bug, or a mistake of the operator
 }
 FORMS = {"/asr": "audio_file", "/detect-language": "audio_file"}
-MANAGED = (f"{PATHS}/keys", f"{PATHS}/credits", f"{PATHS}/activity")
+MANAGED = (f"{PATHS}/keys", f"{PATHS}/credits", f"{PATHS}/activity", "/metrics")
 """What management keys alone may do."""
 
 EXISTING = 0.6  # so many requests name what the server has
