@@ -105,7 +105,11 @@ def _name(part: Path, target: Path) -> None:
         if error.errno not in LINKLESS:
             raise
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        part.rename(target)
+        try:
+            part.rename(target)
+        except OSError:
+            target.unlink()
+            raise
 
 
 def _exists(target: Path) -> UsageError:
