@@ -61,7 +61,7 @@ DIED = "The engine ended. Try again."
 SENTENCES = {
     400: "does not know the language 'Esperanto (eo)'. It knows: en, de.",
     401: "The key is not valid here",
-    402: "0 min of this key's limit of 0 min in all is left",
+    402: "0 s of this key's limit of 0 s in all is left",
     404: "No model is called 'scripted/two'.",
     413: "VOXGATE_MAX_UPLOAD_BYTES",
     429: f"This key has {PER_KEY} recordings under way, as many as it may.",
