@@ -5,12 +5,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import NullPool
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.ledger.other_process import sql
 from tests.ledger.test_migration import upgrade_to
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
-from voxgate.ledger.connection import single_writer
 from voxgate.ledger.generation import Generation
 from voxgate.ledger.inspection import inspect_ledger
 from voxgate.ledger.ledger import Ledger
@@ -36,7 +37,7 @@ async def test_one_that_is_not_there_is_not_created(path: Path) -> None:
 async def test_one_of_an_older_version_is_not_changed(path: Path) -> None:
     path.parent.mkdir()
     address = Address.of_file(path)
-    engine = single_writer(address)
+    engine = create_async_engine(address.url, poolclass=NullPool)
     async with engine.begin() as connection:
         await connection.run_sync(upgrade_to, "0004")
     await engine.dispose()

@@ -25,7 +25,6 @@ from tests.ledger.conftest import BOTH
 from tests.ledger.other_process import sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
-from voxgate.ledger.connection import single_writer
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.migration import migrate
 from voxgate.ledger.question import Question
@@ -100,7 +99,7 @@ async def test_generations_from_before_the_sums_are_summed(
     if database == "postgresql":
         address = request.getfixturevalue("server").create()
     path.parent.mkdir()
-    engine = single_writer(address)
+    engine = create_async_engine(address.url, poolclass=NullPool)
     async with engine.begin() as connection:
         await connection.run_sync(upgrade_to, "0004")
         for number, (ended, status, title) in enumerate(

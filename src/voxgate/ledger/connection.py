@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import NullPool, event
+from sqlalchemy import NullPool, create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
@@ -62,17 +62,25 @@ def reader_and_writer(address: Address) -> tuple[AsyncEngine, AsyncEngine]:
     return reader, writer
 
 
-def single_writer(address: Address) -> AsyncEngine:
-    """Return an engine that keeps no connection, for a long transaction such as a migration."""
-    if address.path is None:
-        return create_async_engine(
-            address.url,
-            poolclass=NullPool,
-            hide_parameters=True,
-            connect_args={"timeout": CONNECT_S},
-        )
-    engine = create_async_engine(address.url, poolclass=NullPool, hide_parameters=True)
-    take_write_lock_at_begin(engine.sync_engine)
+def server_writer(address: Address) -> AsyncEngine:
+    """Return an engine of a server that keeps no connection, for one long transaction."""
+    return create_async_engine(
+        address.url,
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"timeout": CONNECT_S},
+    )
+
+
+def file_writer(address: Address) -> Engine:
+    """Return an engine of a SQLite file that keeps no connection, for one long transaction.
+
+    It has no thread of its own, which aiosqlite has: one whose connection fails would outlive the
+    event loop that asked for it.
+    """
+    url = address.url.set(drivername="sqlite")
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    take_write_lock_at_begin(engine)
     return engine
 
 

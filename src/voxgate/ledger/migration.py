@@ -23,7 +23,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from voxgate.errors import LedgerError
-from voxgate.ledger.connection import single_writer
+from voxgate.ledger.connection import file_writer, server_writer
 from voxgate.ledger.errors import ledger_errors
 
 if TYPE_CHECKING:
@@ -116,18 +116,20 @@ def _migrate_file(address: Address, path: Path, lock: BinaryIO) -> Upgrade:
 
 
 def _migrate(address: Address, timeout_s: float) -> Upgrade:
-    """Migrate in an event loop of its own, which Alembic may block: the caller's goes on."""
+    """Migrate in this thread: a server in an event loop of its own, which Alembic blocks."""
     with _alembic_lock:
-        return asyncio.run(_upgrade_in_transaction(address, timeout_s))
+        if address.path is None:
+            return asyncio.run(_upgrade_server(address, timeout_s))
+        with file_writer(address).begin() as connection:
+            return _upgrade(connection, address)
 
 
-async def _upgrade_in_transaction(address: Address, timeout_s: float) -> Upgrade:
-    engine = single_writer(address)
+async def _upgrade_server(address: Address, timeout_s: float) -> Upgrade:
+    engine = server_writer(address)
     try:
         async with engine.begin() as connection:
-            if address.path is None:
-                await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {timeout_s * 1e3:.0f}")
-                await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SERVER_LOCK})")
+            await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {timeout_s * 1e3:.0f}")
+            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SERVER_LOCK})")
             return await connection.run_sync(_upgrade, address)
     finally:
         await engine.dispose()
