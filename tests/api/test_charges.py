@@ -152,7 +152,7 @@ async def test_a_budget_is_spent_and_then_refuses(tmp_path: Path) -> None:
     assert refused.status_code == 402
     message = error_of(refused)["message"]
     assert "may cost $0.0008: $0.0004 of this key's limit of $0.002 a month is left" in message
-    assert "The limit begins anew at" in message
+    assert "The limit resets at" in message
     assert budget
     assert (budget.spent_nanodollars, budget.reserved) == (16 * NANODOLLARS_PER_S, Amount())
     assert (found.cost_nanodollars, found.error_code) == (0, "budget_exceeded")
@@ -266,7 +266,7 @@ async def test_a_ledger_that_fails_at_the_end_is_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing delivered goes without a charge, because a disk was full for some time."""
-    monkeypatch.setattr("voxgate.api.leases.RENEWAL_S", 0.05)
+    monkeypatch.setattr("voxgate.api.leases.HEARTBEAT_S", 0.05)
     async with serving(tmp_path, prices=PRICES) as server, books(server) as ledger:
 
         def refuse(connection: Connection) -> None:
@@ -287,19 +287,19 @@ async def test_a_ledger_that_fails_at_the_end_is_asked_again(
         await until(lambda: sql(path, cost, id_) == [(8 * NANODOLLARS_PER_S,)], "the charge")
 
 
-async def test_a_server_ends_what_a_dead_one_left(
+async def test_a_server_ends_what_a_killed_one_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voxgate.api.leases.RENEWAL_S", 0.05)
-    monkeypatch.setattr("voxgate.api.leases.TRUST_S", 0.0)
+    monkeypatch.setattr("voxgate.api.leases.HEARTBEAT_S", 0.05)
+    monkeypatch.setattr("voxgate.api.leases.STEADY_S", 0.0)
     path = tmp_path / "home" / LEDGER_FILE
     async with await Ledger.open(path) as ledger:
-        for name in ("gen-dead", "gen-alive"):
+        for name in ("gen-killed", "gen-alive"):
             await ledger.generations.begin(Generation(name, None, SCRIPTED))
-    sql(path, "UPDATE generations SET lease_until = '2026-01-02' WHERE id = 'gen-dead'")
+    sql(path, "UPDATE generations SET lease_until = '2026-01-02' WHERE id = 'gen-killed'")
     ended = "SELECT id, error_code FROM generations WHERE finished_at IS NOT NULL"
     async with serving(tmp_path):
-        await until(lambda: sql(path, ended) == [("gen-dead", "interrupted")], "its end")
+        await until(lambda: sql(path, ended) == [("gen-killed", "interrupted")], "its end")
 
 
 PROGRAM = """

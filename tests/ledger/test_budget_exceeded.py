@@ -36,7 +36,7 @@ def test_the_limit_what_is_left_and_what_is_wanted_are_named() -> None:
     assert (error.code, error.status, error.retryable) == ("budget_exceeded", 402, False)
     assert error.sentence == (
         "The recording may cost $2.00: $1.00 of this key's limit of $5.00 in all is left, with "
-        "$4.00 used. The limit never begins anew. `voxgate keys edit c0ffee000000 --limit DOLLARS` "
+        "$4.00 used. The limit never resets. `voxgate keys edit c0ffee000000 --limit DOLLARS` "
         "on the server raises the limit."
     )
 
@@ -48,7 +48,7 @@ def test_minutes_and_what_is_reserved_are_named() -> None:
     sentence = budget_exceeded(budget).sentence
     assert sentence.startswith(
         "No minutes are left: 0 min of this key's limit of 10 min a week is left, with 1 min used "
-        "and 9 min reserved for recordings under way. The limit begins anew at "
+        "and 9 min reserved for recordings under way. The limit resets at "
     )
     assert "--limit-minutes" in sentence
 
@@ -56,7 +56,7 @@ def test_minutes_and_what_is_reserved_are_named() -> None:
 @pytest.mark.parametrize("reset", ["daily", "weekly", "monthly"])
 def test_the_next_period_is_named(reset: Reset) -> None:
     sentence = budget_exceeded(Budget(HASH, reset, limit_nanodollars=0)).sentence
-    assert re.search(r"The limit begins anew at \d{4}-\d\d-\d\d 00:00 UTC\.", sentence)
+    assert re.search(r"The limit resets at \d{4}-\d\d-\d\d 00:00 UTC\.", sentence)
 
 
 def test_the_limit_that_is_short_is_named_where_there_are_two() -> None:

@@ -160,7 +160,7 @@ async def test_one_that_cannot_be_read_keeps_no_other_from_its_end(
         assert await ledger.generations.close_expired() == []
 
 
-async def test_writes_that_wait_for_each_other_in_no_circle(ledger: Ledger, key: Key) -> None:
+async def test_writes_of_the_same_generations_are_in_no_deadlock(ledger: Ledger, key: Key) -> None:
     """Renewals, reservations and ends of the same generations, all at once."""
     await ledger.budgets.limit(key.hash, nanodollars=10**9, samples=None, reset="daily")
     names = [await begin(ledger, key, f"gen-{number}") for number in range(40)]

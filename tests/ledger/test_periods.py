@@ -1,4 +1,4 @@
-"""When budgets begin anew: UTC's days, Mondays, firsts of months."""
+"""When budgets reset: UTC's days, Mondays, firsts of months."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -62,7 +62,7 @@ class Gateway:
             files, jobs = FileStore(settings, ledger.files), Jobs(settings)
             leases = Leases(ledger.generations, jobs)
             retention = Retention(ledger.generations, settings.generations_days)
-            async with files.swept(), leases.kept(), retention.swept():
+            async with files.swept(), leases.renewed(), retention.swept():
                 yield cls(
                     settings=settings,
                     session=opened,

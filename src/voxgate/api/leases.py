@@ -1,4 +1,4 @@
-"""`Leases`: says to the ledger that this server lives, and ends what belongs to dead ones."""
+"""`Leases`: renews the leases of this server's generations, and ends those of killed servers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from voxgate.ledger.generation import Outcome
     from voxgate.ledger.generations import Generations
 
-RENEWAL_S = 10.0
-"""The time between two signs of life; a lease is several times as long."""
+HEARTBEAT_S = 10.0
+"""The time between two renewals; a lease is several times as long."""
 
-TRUST_S = LEASE.total_seconds()
-"""How long this server's own signs of life must have come through, before it takes others for dead.
+STEADY_S = LEASE.total_seconds()
+"""How long this server's own renewals must have succeeded before it ends others' generations.
 
-A database that was away for longer than a lease has heard of nobody.
+After an outage of the database that was longer than a lease, all leases have expired.
 """
 
 log = logging.getLogger(__name__)
@@ -34,31 +34,31 @@ log = logging.getLogger(__name__)
 class Leases:
     """The leases of the jobs of one server.
 
-    An outcome that the ledger does not take is kept, and offered again with each sign of life:
-    nothing delivered goes without a charge because a disk was full for a minute.
+    An outcome that the ledger cannot store is kept, and stored again with each heartbeat: nothing
+    delivered goes without a charge because a disk was full for a minute.
     """
 
     def __init__(self, generations: Generations, jobs: Jobs) -> None:
         self._generations, self._jobs = generations, jobs
         self._waiting: dict[str, Outcome] = {}
-        self._heard_since = time.monotonic()
+        self._steady_since = time.monotonic()
 
     async def finish(self, generation: str, outcome: Outcome) -> None:
-        """Store the outcome of a generation now, or as soon as the ledger takes it."""
+        """Store the outcome of a generation now, or as soon as the ledger can be written."""
         self._waiting[generation] = outcome  # first: the caller may be cancelled
         try:
             await self._generations.finish(generation, outcome)
         except LedgerError as error:
             log.error("%s waits for the ledger: %s", generation, error.sentence)  # noqa: TRY400
             return
-        except VoxgateError as error:  # it was ended as a dead server's, or had been stored
+        except VoxgateError as error:  # ended after its lease expired, or stored before
             log.error("%s: %s", generation, error.sentence)  # noqa: TRY400
         self._waiting.pop(generation, None)
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
-        """Renew the leases inside the context, and end generations of dead servers."""
-        task = asyncio.create_task(self._tend_regularly())
+    async def renewed(self) -> AsyncIterator[None]:
+        """Renew the leases inside the context, and end the generations of killed servers."""
+        task = asyncio.create_task(self._send_heartbeats())
         try:
             yield
         finally:
@@ -67,12 +67,12 @@ class Leases:
             for generation, outcome in list(self._waiting.items()):
                 await self.finish(generation, outcome)
 
-    async def _tend_regularly(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
-            await asyncio.sleep(RENEWAL_S)
-            await self._tend()
+            await asyncio.sleep(HEARTBEAT_S)
+            await self._send_heartbeat()
 
-    async def _tend(self) -> None:
+    async def _send_heartbeat(self) -> None:
         for generation, outcome in list(self._waiting.items()):
             await self.finish(generation, outcome)
         delivered = {
@@ -81,9 +81,9 @@ class Leases:
         }
         try:
             await self._generations.renew(delivered)
-            if time.monotonic() - self._heard_since >= TRUST_S:
+            if time.monotonic() - self._steady_since >= STEADY_S:
                 for generation in await self._generations.close_expired():
                     log.warning("%s was interrupted: its server was killed", generation)
         except VoxgateError as error:
-            self._heard_since = time.monotonic()
+            self._steady_since = time.monotonic()
             log.error("leases cannot be renewed: %s", error.sentence)  # noqa: TRY400

@@ -41,7 +41,7 @@ def lines(key: Key, usage: KeyUsage) -> list[tuple[str, str]]:
         ("state", key.state),
         ("kind", "management" if key.management else "transcribing"),
         ("limits", "; ".join(_limits(key)) or ("" if key.management else "none")),
-        ("begins anew", format_time(key.budget.resets_at) or "" if key.budget else ""),
+        ("resets", format_time(key.budget.resets_at) or "" if key.budget else ""),
         ("under way", _reserved(key)),
         ("used today", amount_text(usage.daily)),
         ("this week", amount_text(usage.weekly)),

@@ -31,7 +31,7 @@ ResetOption: TypeAlias = Annotated[
     typer.Option(
         "--reset",
         metavar="PERIOD",
-        help="When both limits begin anew: daily, weekly (on Monday) or monthly, at 00:00 UTC.",
+        help="When both limits reset: daily, weekly (on Monday) or monthly, at 00:00 UTC.",
     ),
 ]
 ExpiresOption: TypeAlias = Annotated[

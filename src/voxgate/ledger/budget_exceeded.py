@@ -60,7 +60,7 @@ def is_used_up(budget: Budget) -> bool:
 def budget_exceeded(budget: Budget, wanted: Amount | None = None) -> VoxgateError:
     """Return the error for a recording that may cost `wanted`; None: whatever it costs.
 
-    It names the limit that is short, what is left of it, and when it begins anew. A budget whose
+    It names the limit that is short, what is left of it, and when it resets. A budget whose
     limits were removed meanwhile has none to name.
     """
     wanted = wanted or Amount()
@@ -83,17 +83,17 @@ def budget_exceeded(budget: Budget, wanted: Amount | None = None) -> VoxgateErro
         used += f" and {unit.text(reserved)} reserved for recordings under way"
     return VoxgateError(
         f"{cause}: {unit.text(left)} of this key's limit of {unit.text(limit)} "
-        f"{_PERIODS[budget.reset]} is left, with {used}. {_anew(budget)} `voxgate keys edit "
+        f"{_PERIODS[budget.reset]} is left, with {used}. {_reset(budget)} `voxgate keys edit "
         f"{budget.key_hash[:12]} {unit.option}` on the server raises the limit.",
         code="budget_exceeded",
     )
 
 
-def _anew(budget: Budget) -> str:
+def _reset(budget: Budget) -> str:
     resets_at = budget.resets_at
     if resets_at is None:
-        return "The limit never begins anew."
-    return f"The limit begins anew at {resets_at:%Y-%m-%d %H:%M} UTC."
+        return "The limit never resets."
+    return f"The limit resets at {resets_at:%Y-%m-%d %H:%M} UTC."
 
 
 def _limited(budget: Budget) -> list[_Unit]:

@@ -220,7 +220,7 @@ class Budgets:
         """Reserve more of a key's budget for a generation. Return False where it is not left.
 
         Raises `VoxgateError` (`interrupted`) for a generation that has ended. As everywhere, its
-        row is changed before the budget's: transactions never wait for each other in a circle.
+        row is changed before the budget's, so that no deadlock is possible.
         """
         parameters = {"nanodollars": wanted.nanodollars, "samples": wanted.samples}
 
@@ -228,7 +228,7 @@ class Budgets:
             row = {"generation": generation, **parameters}
             if not connection.execute(_RECORD_RESERVATION, row).rowcount:
                 raise VoxgateError(
-                    f"{generation} was ended: its server gave no sign of life. Send it again.",
+                    f"{generation} was ended when its lease expired. Send the recording again.",
                     code="interrupted",
                 )
             budget = {"of_key": key_hash, **parameters, **period_starts()}

@@ -39,7 +39,7 @@ MAX_MS = 2**31 - 1
 """The longest time that the columns of milliseconds can have: 24 days."""
 
 LEASE = timedelta(seconds=60)
-"""How long a generation counts as under way without a sign of life of its server."""
+"""How long a generation counts as under way without a heartbeat of its server."""
 
 
 class Generations:
@@ -111,7 +111,7 @@ class Generations:
         expired = await self._database.read(lambda connection: connection.scalars(query).all())
         closed = list[str]()
         # Each in a transaction of its own: one that changes rows of several keys and models could
-        # wait for another in a circle, and would hold SQLite's only write lock for all of them.
+        # be in a deadlock with another, and would hold SQLite's only write lock for all of them.
         for id_ in expired:
             try:
                 if await self._database.write(partial(_close, id_=id_)):

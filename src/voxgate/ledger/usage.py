@@ -1,8 +1,7 @@
 """What is summed of finished generations: by day, and histograms of their speed.
 
 It is written in the transaction that ends a generation, so that it is exact, and stays when old
-generations are deleted. Two statements do so, in one order: transactions never wait for each other
-in a circle.
+generations are deleted. Two statements do so, always in this order: no deadlock is possible.
 
 A histogram is kept in three scopes, so that a question about a year adds up some thousands of them
 at most: a `month` and a `day` of one key, model, provider and app, and a day of an `endpoint`,

@@ -86,7 +86,7 @@ class KeyChange(KeyModel):
     disabled: Annotated[bool, Field(strict=True)] = False
     limit: Dollars | None = Field(default=None, description="US dollars.")
     limit_reset: Reset | None = Field(
-        default=None, description="When the limits begin anew, at 00:00 UTC; weeks begin on Monday."
+        default=None, description="When the limits reset, at 00:00 UTC; weeks begin on Monday."
     )
     expires_at: UtcTime | None = None
     include_byok_in_limit: Literal[False] = Field(
