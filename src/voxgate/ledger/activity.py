@@ -81,7 +81,6 @@ class Activity:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._one_at_a_time = asyncio.Lock()
-        self._answering: asyncio.Task[object] | None = None
 
     async def find(self, question: Question) -> list[ActivityRow]:
         """Return a row for each group that has a generation, ordered by the groups.
@@ -96,16 +95,9 @@ class Activity:
 
         Raises as `find` does.
         """
-        await self._one_at_a_time.acquire()
-        # A read goes on when its caller is cancelled, so the lock is the task's, not the caller's.
-        answering = asyncio.create_task(self._answer(question))
-        answering.add_done_callback(self._answered)
-        self._answering = answering  # the event loop itself does not keep a task
-        return await asyncio.shield(answering)
-
-    def _answered(self, _: object) -> None:
-        self._answering = None
-        self._one_at_a_time.release()
+        # A caller who is cancelled keeps the lock until its read has ended: see `Database`.
+        async with self._one_at_a_time:
+            return await self._answer(question)
 
     async def _answer(self, question: Question) -> tuple[list[ActivityRow], ActivityRow]:
         sums = await self._all(_select_sums(question))
