@@ -34,7 +34,7 @@ from tests.ledger import postgres
 
 from benchmarks.table import Row, show
 from voxgate.ledger.address import LEDGER_FILE, Address
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.histograms import bucket
 from voxgate.ledger.ledger import Ledger

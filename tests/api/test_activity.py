@@ -16,7 +16,7 @@ import voxgate.ledger.generations
 import voxgate.ledger.question
 from tests.api.serving import Running, error_of, new_key, recording, serving
 from voxgate.ledger.address import LEDGER_FILE
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 

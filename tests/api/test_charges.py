@@ -29,7 +29,7 @@ from tests.scripted import Scripted
 from tests.sounds import RATE, encode, sample
 from voxgate import errors
 from voxgate.ledger.address import LEDGER_FILE, Address
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation
 from voxgate.ledger.generations import LEASE
 from voxgate.ledger.ledger import Ledger
@@ -77,7 +77,9 @@ async def limit(
     """Limit the server's first key, and return its hash."""
     async with books(server) as ledger:
         (key,) = await ledger.keys.all()
-        await ledger.budgets.limit(key.hash, nanodollars=nanodollars, samples=samples, reset=reset)
+        await ledger.keys.edit(
+            key.hash, limit_nanodollars=nanodollars, limit_samples=samples, reset=reset
+        )
         return key.hash
 
 
@@ -389,7 +391,9 @@ async def test_a_server_killed_under_load_loses_no_money(
             if not secret:
                 (secret,) = key_shown
                 (key,) = await ledger.keys.all()
-                await ledger.budgets.limit(key.hash, nanodollars=10**12, samples=None, reset=None)
+                await ledger.keys.edit(
+                    key.hash, limit_nanodollars=10**12, limit_samples=None, reset=None
+                )
         limits = httpx2.Limits(max_connections=None)
         async with httpx2.AsyncClient(base_url=base_url, timeout=60, limits=limits) as client:
             asked = [asyncio.create_task(ask(client, secret, numbers + n, data)) for n in range(40)]

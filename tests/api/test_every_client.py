@@ -107,7 +107,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
             _, writer = await send_partial(replace(server, key=busy), b"{", 100)
             uploads.callback(writer.close)
         key, poor = await ledger.keys.create("poor")
-        await ledger.budgets.limit(key.hash, nanodollars=None, samples=1, reset=None)
+        await ledger.keys.edit(key.hash, limit_nanodollars=None, limit_samples=1, reset=None)
         yield Site(server, busy, poor, silence, wav, large)
 
 

@@ -1,7 +1,7 @@
 """Keys as their callers read them."""
 
 from voxgate.api.keys.objects import current_key_object
-from voxgate.ledger.budgets import Budget
+from voxgate.ledger.budget import Budget
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.key import Key
 from voxgate.ledger.key_usage import KeyUsage

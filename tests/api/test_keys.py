@@ -11,7 +11,7 @@ import pytest_asyncio
 from tests.api.serving import Running, error_of, new_key, recording, serving, with_key
 from tests.clients.client import NODE_OPENROUTER, OPENROUTER
 from voxgate.ledger.address import LEDGER_FILE
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 

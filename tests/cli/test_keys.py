@@ -15,7 +15,7 @@ import pytest
 from tests.cli.command import CliRunner, drop_permission_override
 from tests.cli.test_disks import on_small_disk
 from voxgate.ledger.address import LEDGER_FILE
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.key import Key
 from voxgate.ledger.ledger import Ledger

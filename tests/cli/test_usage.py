@@ -14,7 +14,7 @@ import pytest
 import voxgate.ledger.generations
 from tests.cli.command import CliRunner, isolated_cli
 from voxgate.ledger.address import LEDGER_FILE
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 

@@ -22,7 +22,7 @@ import asyncio, sys
 from pathlib import Path
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.ledger.ledger import Ledger
 

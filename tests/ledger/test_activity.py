@@ -20,7 +20,7 @@ import voxgate.ledger.generations
 from voxgate.errors import UsageError
 from voxgate.ledger import activity
 from voxgate.ledger.activity import ActivityRow, scopes
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.histograms import ERROR
 from voxgate.ledger.ledger import Ledger

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from voxgate.ledger.budget import Amount, Budget
 from voxgate.ledger.budget_exceeded import budget_exceeded, is_used_up
-from voxgate.ledger.budgets import Amount, Budget
 from voxgate.ledger.periods import Reset
 
 HASH = "c0ffee" + "0" * 58

@@ -10,7 +10,7 @@ from tests.ledger.clock import clock
 from tests.ledger.other_process import DEADLINE_S, open_ledger, process
 from voxgate.errors import VoxgateError
 from voxgate.ledger.address import Address
-from voxgate.ledger.budgets import Amount, Budget
+from voxgate.ledger.budget import Amount, Budget
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.generations import LEASE
 from voxgate.ledger.key import Key
@@ -41,11 +41,11 @@ async def test_a_key_without_limits_has_no_budget(ledger: Ledger, key: Key) -> N
     assert await ledger.budgets.find(key.hash) is None
     name = await begin(ledger, key)
     await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
-    assert await ledger.budgets.all() == {}
+    assert await ledger.budgets.find(key.hash) is None
 
 
 async def test_a_reservation_becomes_spending(ledger: Ledger, key: Key) -> None:
-    await ledger.budgets.limit(key.hash, nanodollars=5000, samples=80_000, reset=None)
+    await ledger.keys.edit(key.hash, limit_nanodollars=5000, limit_samples=80_000, reset=None)
     name = await begin(ledger, key)
     assert await ledger.budgets.reserve(name, key.hash, Amount(2000, 32_000))
     assert (await budget(ledger, key)).left == Amount(3000, 48_000)
@@ -60,7 +60,9 @@ async def test_more_than_is_left_is_refused_and_changes_nothing(
     ledger: Ledger, key: Key, limits: tuple[int | None, int | None]
 ) -> None:
     nanodollars, samples = limits
-    await ledger.budgets.limit(key.hash, nanodollars=nanodollars, samples=samples, reset=None)
+    await ledger.keys.edit(
+        key.hash, limit_nanodollars=nanodollars, limit_samples=samples, reset=None
+    )
     name = await begin(ledger, key)
     assert await ledger.budgets.reserve(name, key.hash, COST)
     before = await budget(ledger, key)
@@ -72,7 +74,7 @@ async def test_more_than_is_left_is_refused_and_changes_nothing(
 
 
 async def test_a_generation_ends_once(ledger: Ledger, key: Key) -> None:
-    await ledger.budgets.limit(key.hash, nanodollars=5000, samples=None, reset=None)
+    await ledger.keys.edit(key.hash, limit_nanodollars=5000, limit_samples=None, reset=None)
     name = await begin(ledger, key)
     await ledger.budgets.reserve(name, key.hash, COST)
     outcomes = await asyncio.gather(
@@ -91,7 +93,7 @@ async def test_spending_begins_anew_with_each_period(
 ) -> None:
     now = datetime(2028, 2, 29, 12, tzinfo=UTC)
     with clock(now):
-        await ledger.budgets.limit(key.hash, nanodollars=1000, samples=None, reset=reset)
+        await ledger.keys.edit(key.hash, limit_nanodollars=1000, limit_samples=None, reset=reset)
         name = await begin(ledger, key)
         assert await ledger.budgets.reserve(name, key.hash, COST)
         await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
@@ -111,7 +113,7 @@ async def test_what_is_reserved_in_one_period_is_spent_in_that_of_its_end(
 ) -> None:
     evening = datetime(2026, 12, 31, 23, 59, tzinfo=UTC)
     with clock(evening):
-        await ledger.budgets.limit(key.hash, nanodollars=1500, samples=None, reset="daily")
+        await ledger.keys.edit(key.hash, limit_nanodollars=1500, limit_samples=None, reset="daily")
         name = await begin(ledger, key)
         assert await ledger.budgets.reserve(name, key.hash, COST)
     with clock(evening + timedelta(minutes=2)):
@@ -124,17 +126,17 @@ async def test_what_is_reserved_in_one_period_is_spent_in_that_of_its_end(
 
 
 async def test_new_limits_keep_what_is_spent(ledger: Ledger, key: Key) -> None:
-    await ledger.budgets.limit(key.hash, nanodollars=1000, samples=None, reset=None)
+    await ledger.keys.edit(key.hash, limit_nanodollars=1000, limit_samples=None, reset=None)
     name = await begin(ledger, key)
     await ledger.budgets.reserve(name, key.hash, COST)
     await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
-    await ledger.budgets.limit(key.hash, nanodollars=1500, samples=None, reset=None)
+    await ledger.keys.edit(key.hash, limit_nanodollars=1500, limit_samples=None, reset=None)
     assert (await budget(ledger, key)).left == Amount(500, 0)
 
 
 async def test_nothing_is_reserved_for_what_has_ended(ledger: Ledger, key: Key) -> None:
     """As for a job that is cancelled while it reserves more."""
-    await ledger.budgets.limit(key.hash, nanodollars=5000, samples=None, reset=None)
+    await ledger.keys.edit(key.hash, limit_nanodollars=5000, limit_samples=None, reset=None)
     name = await begin(ledger, key)
     assert await ledger.budgets.reserve(name, key.hash, COST)
     await ledger.generations.finish(name, Outcome(200, 1, cost=COST))
@@ -162,7 +164,7 @@ async def test_one_that_cannot_be_read_keeps_no_other_from_its_end(
 
 async def test_writes_of_the_same_generations_are_in_no_deadlock(ledger: Ledger, key: Key) -> None:
     """Renewals, reservations and ends of the same generations, all at once."""
-    await ledger.budgets.limit(key.hash, nanodollars=10**9, samples=None, reset="daily")
+    await ledger.keys.edit(key.hash, limit_nanodollars=10**9, limit_samples=None, reset="daily")
     names = [await begin(ledger, key, f"gen-{number}") for number in range(40)]
 
     async def use(name: str) -> None:
@@ -180,7 +182,7 @@ async def test_writes_of_the_same_generations_are_in_no_deadlock(ledger: Ledger,
 
 
 async def test_a_dead_server_is_charged_with_what_it_delivered(ledger: Ledger, key: Key) -> None:
-    await ledger.budgets.limit(key.hash, nanodollars=10_000_000, samples=None, reset=None)
+    await ledger.keys.edit(key.hash, limit_nanodollars=10_000_000, limit_samples=None, reset=None)
     names = [await begin(ledger, key, f"gen-{number}") for number in range(3)]
     for name in names:
         await ledger.budgets.reserve(name, key.hash, Amount(1_000_000, 160_000))
@@ -204,8 +206,8 @@ async def test_servers_that_share_a_budget_never_exceed_it(address: Address) -> 
     """Four processes want 200 recordings of a budget for 100."""
     async with await Ledger.open(address) as ledger:
         key, _ = await ledger.keys.create("laptop")
-        await ledger.budgets.limit(
-            key.hash, nanodollars=100 * COST.nanodollars, samples=None, reset="monthly"
+        await ledger.keys.edit(
+            key.hash, limit_nanodollars=100 * COST.nanodollars, limit_samples=None, reset="monthly"
         )
     body = """
         async def one(number):

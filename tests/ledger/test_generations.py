@@ -8,7 +8,7 @@ import pytest
 from tests.failures import raises
 from tests.ledger.other_process import sql
 from voxgate.errors import LedgerError
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.columns import TextColumn
 from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.ledger.key import Key

@@ -14,7 +14,7 @@ from tests.failures import raises
 from voxgate.errors import UsageError
 from voxgate.ledger import columns
 from voxgate.ledger import key as key_module
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.key import Key
 from voxgate.ledger.key_usage import KeyUsage
@@ -174,7 +174,7 @@ async def test_a_limit_that_is_changed_in_a_new_period_begins_it(ledger: Ledger)
         budget = (await ledger.keys.edit("laptop", limit_nanodollars=200, reset="daily")).budget
         assert budget
         assert budget.left.nanodollars == 200
-        await ledger.budgets.limit(key.hash, nanodollars=50, samples=None, reset="daily")
+        await ledger.keys.edit(key.hash, limit_nanodollars=50, limit_samples=None, reset="daily")
         found = await ledger.budgets.find(key.hash)
         assert found
         assert found.left.nanodollars == 50

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.budget_exceeded import budget_exceeded
-from voxgate.ledger.budgets import Amount
 from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from voxgate.api.keys.objects import format_time, key_object
 from voxgate.ledger.amounts import dollars_text, minutes_text
 
 if TYPE_CHECKING:
-    from voxgate.ledger.budgets import Amount
+    from voxgate.ledger.budget import Amount
     from voxgate.ledger.key import Key
     from voxgate.ledger.key_usage import KeyUsage
 
@@ -87,7 +87,7 @@ def _limits(key: Key) -> list[str]:
 def _reserved(key: Key) -> str:
     """Return what recordings under way have reserved of a key's budget."""
     budget = key.budget
-    if budget is None or not (budget.reserved_nanodollars or budget.reserved_samples):
+    if budget is None or not budget.reserved:
         return ""
     money, sound = dollars_text(budget.reserved_nanodollars), minutes_text(budget.reserved_samples)
     return f"{money}, {sound} reserved"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from voxgate.errors import VoxgateError
 from voxgate.ledger.amounts import dollars_text, minutes_text
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from voxgate.ledger.budgets import Budget
+    from voxgate.ledger.budget import Budget
 
 _PERIODS = {"daily": "a day", "weekly": "a week", "monthly": "a month", None: "in all"}
 

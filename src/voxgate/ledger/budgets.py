@@ -9,14 +9,15 @@ period never goes back: a clock that is set back gives nobody a second budget.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Unpack
 
 from sqlalchemy import BigInteger, and_, bindparam, case, literal, or_, select, update
 
 from voxgate.errors import VoxgateError
+from voxgate.ledger.budget import Budget
 from voxgate.ledger.columns import UtcColumn, utc_now
-from voxgate.ledger.periods import RESETS, next_period_start, period_start
+from voxgate.ledger.periods import RESETS, period_start
 from voxgate.ledger.schema import budgets_table, generations_table
 from voxgate.ledger.upsert import upsert
 
@@ -26,67 +27,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
+    from voxgate.ledger.budget import Amount
     from voxgate.ledger.database import Database
     from voxgate.ledger.key import Limits
-    from voxgate.ledger.periods import Reset
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """What a generation costs, or may cost: money, and sound in samples at 16 kHz."""
-
-    nanodollars: int = 0
-    samples: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.nanodollars or self.samples)
-
-    def __add__(self, other: Amount) -> Amount:
-        return Amount(self.nanodollars + other.nanodollars, self.samples + other.samples)
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """The limits of a key, and what is spent of them in the period that `period_start` begins."""
-
-    key_hash: str
-    reset: Reset | None = None
-    """When spending begins at zero again; None: never."""
-
-    limit_nanodollars: int | None = None
-    limit_samples: int | None = None
-    period_start: datetime | None = None
-    spent_nanodollars: int = 0
-    spent_samples: int = 0
-    reserved_nanodollars: int = 0
-    reserved_samples: int = 0
-
-    @property
-    def limited(self) -> bool:
-        """Whether there is a limit: those of a key may have been removed."""
-        return self.limit_nanodollars is not None or self.limit_samples is not None
-
-    @property
-    def reserved(self) -> Amount:
-        """For generations under way."""
-        return Amount(self.reserved_nanodollars, self.reserved_samples)
-
-    @property
-    def left(self) -> Amount:
-        """What may still be reserved, of each limit that there is; at least 0."""
-        return Amount(
-            _left(self.limit_nanodollars, self.spent_nanodollars + self.reserved_nanodollars),
-            _left(self.limit_samples, self.spent_samples + self.reserved_samples),
-        )
-
-    @property
-    def resets_at(self) -> datetime | None:
-        """When spending begins at zero again."""
-        return next_period_start(self.reset, utc_now()) if self.reset else None
-
-
-def _left(limit: int | None, used: int) -> int:
-    return 0 if limit is None else max(0, limit - used)
 
 
 _BUDGET = budgets_table.c
@@ -189,32 +132,6 @@ class Budgets:
             lambda connection: connection.execute(statement, parameters).mappings().one_or_none()
         )
         return Budget(**row) if row is not None else None
-
-    async def all(self) -> dict[str, Budget]:
-        """Return the budgets, by the hashes of their keys, as of now."""
-        rows = await self._database.read(
-            lambda connection: connection.execute(_SELECT, period_starts()).mappings().all()
-        )
-        return {row["key_hash"]: Budget(**row) for row in rows}
-
-    async def limit(
-        self,
-        key_hash: str,
-        *,
-        nanodollars: int | None,
-        samples: int | None,
-        reset: Reset | None,
-    ) -> None:
-        """Set the limits of a key. What it spent in the running period stays spent.
-
-        Raises `LedgerError` unless the key is in this ledger.
-        """
-        limits: Limits = {
-            "reset": reset,
-            "limit_nanodollars": nanodollars,
-            "limit_samples": samples,
-        }
-        await self._database.write(lambda connection: set_limits(connection, key_hash, **limits))
 
     async def reserve(self, generation: str, key_hash: str, wanted: Amount) -> bool:
         """Reserve more of a key's budget for a generation. Return False where it is not left.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.columns import utc_now
 
 if TYPE_CHECKING:

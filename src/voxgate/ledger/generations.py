@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from voxgate.errors import CODES, VoxgateError
-from voxgate.ledger.budgets import Amount, settle
+from voxgate.ledger.budget import Amount
+from voxgate.ledger.budgets import settle
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.ledger.schema import NAME_LENGTH, generations_table

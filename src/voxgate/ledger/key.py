@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from voxgate.ledger.budgets import Budget
+    from voxgate.ledger.budget import Budget
     from voxgate.ledger.periods import Reset
 
 KEY_PREFIX = "sk-vg-"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, case, cast, func, select, true
 
-from voxgate.ledger.budgets import Amount
+from voxgate.ledger.budget import Amount
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.periods import RESETS, period_start
 from voxgate.ledger.schema import usage_days_table

@@ -19,7 +19,8 @@ from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from voxgate.errors import UsageError, VoxgateError
-from voxgate.ledger.budgets import BUDGET_COLUMNS, Budget, period_starts, set_limits
+from voxgate.ledger.budget import Budget
+from voxgate.ledger.budgets import BUDGET_COLUMNS, period_starts, set_limits
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.key import (
     KEY_PREFIX,

@@ -10,7 +10,7 @@ from voxgate.ledger.amounts import SAMPLES_PER_MINUTE, json_dollars
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from voxgate.ledger.budgets import Budget
+    from voxgate.ledger.budget import Budget
     from voxgate.ledger.key import Key
     from voxgate.ledger.key_usage import KeyUsage
 
