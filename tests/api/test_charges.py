@@ -229,17 +229,17 @@ def lying_flac(data: bytes) -> bytes:
     return data[:start] + bytes([data[start] | 0x0F]) + b"\xff" * 4 + data[start + 5 :]
 
 
-def lying_wav() -> bytes:
-    """Let the header of a WAV file state 2 GiB of sound: 18 hours."""
+def wav(size: int, count: int = 1) -> bytes:
+    """A WAV file of so many utterances whose header states `size` bytes of sound."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setparams((1, 2, RATE, 0, "NONE", ""))
-        writer.writeframes(UTTERANCE.tobytes())
+        writer.writeframes(np.concatenate([UTTERANCE] * count).tobytes())
     data = file.getvalue()
-    return data[:40] + struct.pack("<I", 2**31 - 2) + data[44:]
+    return data[:40] + struct.pack("<I", size) + data[44:]
 
 
-@pytest.mark.parametrize("data", [lying_flac(utterances(1)), lying_wav()], ids=["flac", "wav"])
+@pytest.mark.parametrize("data", [lying_flac(utterances(1)), wav(2**31 - 2)], ids=["flac", "wav"])
 async def test_a_header_that_lies_charges_nobody(tmp_path: Path, data: bytes) -> None:
     """Complaint 20: seconds are those of decoded samples."""
     async with serving(tmp_path, prices=PRICES) as server:
@@ -247,6 +247,20 @@ async def test_a_header_that_lies_charges_nobody(tmp_path: Path, data: bytes) ->
         answer = await server.post(recording(data))
     assert answer.status_code == 200, answer.text
     assert answer.json()["usage"]["cost"] == 0.0008
+
+
+async def test_a_length_that_nothing_states_is_reserved_as_it_comes(tmp_path: Path) -> None:
+    """As of a pipe: its last sound is more than the budget has, and nothing is charged."""
+    async with serving(tmp_path, prices=PRICES) as server:
+        key = await limit(server, nanodollars=12 * NANODOLLARS_PER_S)
+        refused = await server.post(recording(wav(2**32 - 1, count=2)))
+        async with books(server) as ledger:
+            budget = await ledger.budgets.find(key)
+        served = await server.post(recording(wav(2**32 - 1, count=1)))
+    assert refused.status_code == 402, refused.text
+    assert budget
+    assert (budget.spent_nanodollars, budget.reserved) == (0, Amount())
+    assert served.json()["usage"]["cost"] == 0.0008
 
 
 async def test_callers_of_one_job_are_charged_once(tmp_path: Path) -> None:

@@ -41,6 +41,11 @@ def test_the_limit_what_is_left_and_what_is_wanted_are_named() -> None:
     )
 
 
+def test_what_is_reserved_for_the_recording_itself_is_not_wanted_again() -> None:
+    error = budget_exceeded(MONEY, Amount(2 * DOLLAR, MINUTE), rest=True)
+    assert error.sentence.startswith("The rest of the recording may cost $2.00: $1.00 of this key")
+
+
 def test_minutes_and_what_is_reserved_are_named() -> None:
     budget = Budget(
         HASH, "weekly", limit_samples=10 * MINUTE, spent_samples=MINUTE, reserved_samples=9 * MINUTE

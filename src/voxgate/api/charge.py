@@ -47,7 +47,7 @@ class Charge:
                 return
             budget = await self._budgets.find(self._job.owner)
             if budget and budget.limited:
-                raise budget_exceeded(budget, more)
+                raise budget_exceeded(budget, more, rest=bool(self._reserved))
             self._limited = False  # its limits were removed meanwhile
 
     def of(self, seconds: float) -> Amount:

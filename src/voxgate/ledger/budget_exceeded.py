@@ -38,7 +38,7 @@ _MONEY = _Unit(
     "nanodollars",
     dollars_text,
     dollars_text,
-    "The recording may cost",
+    "may cost",
     "No money is left",
     "--limit DOLLARS",
 )
@@ -46,7 +46,7 @@ _SOUND = _Unit(
     "samples",
     minutes_text,
     partial(minutes_text, round_up=True),
-    "The recording may have",
+    "may have",
     "No minutes are left",
     "--limit-minutes MINUTES",
 )
@@ -57,8 +57,12 @@ def is_used_up(budget: Budget) -> bool:
     return bool(_short(budget, Amount()))
 
 
-def budget_exceeded(budget: Budget, wanted: Amount | None = None) -> VoxgateError:
+def budget_exceeded(
+    budget: Budget, wanted: Amount | None = None, *, rest: bool = False
+) -> VoxgateError:
     """Return the error for a recording that may cost `wanted`; None: whatever it costs.
+
+    With `rest`, it is what the recording costs beyond what is reserved for it.
 
     It names the limit that is short, what is left of it, and when it resets. A budget whose
     limits were removed meanwhile has none to name.
@@ -77,7 +81,8 @@ def budget_exceeded(budget: Budget, wanted: Amount | None = None) -> VoxgateErro
     limit, spent, reserved = (
         getattr(budget, f"{name}_{unit.column}") or 0 for name in ("limit", "spent", "reserved")
     )
-    cause = f"{unit.needs} {unit.needed(needs)}" if needs else unit.nothing
+    subject = "The rest of the recording" if rest else "The recording"
+    cause = f"{subject} {unit.needs} {unit.needed(needs)}" if needs else unit.nothing
     used = f"{unit.text(spent)} used"
     if reserved:
         used += f" and {unit.text(reserved)} reserved for recordings under way"
