@@ -41,11 +41,13 @@ class Leases:
     def __init__(self, generations: Generations, jobs: Jobs) -> None:
         self._generations, self._jobs = generations, jobs
         self._waiting: dict[str, Outcome] = {}
+        self._being_stored: set[str] = set()
         self._steady_since = time.monotonic()
 
     async def finish(self, generation: str, outcome: Outcome) -> None:
         """Store the outcome of a generation now, or as soon as the ledger can be written."""
         self._waiting[generation] = outcome  # first: the caller may be cancelled
+        self._being_stored.add(generation)
         try:
             await self._generations.finish(generation, outcome)
         except LedgerError as error:
@@ -53,6 +55,8 @@ class Leases:
             return
         except VoxgateError as error:  # ended after its lease expired, or stored before
             log.error("%s: %s", generation, error.sentence)  # noqa: TRY400
+        finally:
+            self._being_stored.discard(generation)
         self._waiting.pop(generation, None)
 
     @asynccontextmanager
@@ -64,7 +68,12 @@ class Leases:
         finally:
             task.cancel()
             await asyncio.wait([task])
-            for generation, outcome in list(self._waiting.items()):
+            await self._store_waiting()
+
+    async def _store_waiting(self) -> None:
+        """Store again the outcomes that the ledger could not store."""
+        for generation, outcome in list(self._waiting.items()):
+            if generation not in self._being_stored:
                 await self.finish(generation, outcome)
 
     async def _send_heartbeats(self) -> None:
@@ -73,8 +82,7 @@ class Leases:
             await self._send_heartbeat()
 
     async def _send_heartbeat(self) -> None:
-        for generation, outcome in list(self._waiting.items()):
-            await self.finish(generation, outcome)
+        await self._store_waiting()
         delivered = {
             **{job.id: round(job.delivered_s * SAMPLES_PER_S) for job in self._jobs.unfinished},
             **{name: outcome.cost.samples for name, outcome in self._waiting.items()},

@@ -1,0 +1,43 @@
+"""`Leases`, on a ledger whose file another program writes to."""
+
+import asyncio
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from voxgate.api.jobs import Jobs
+from voxgate.api.leases import Leases
+from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.ledger import Ledger
+from voxgate.settings import Settings
+
+
+async def test_an_outcome_that_is_being_stored_is_stored_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    async with await Ledger.open(path) as ledger:
+        await ledger.generations.begin(Generation("gen-stt-1", None, "a/model"))
+        leases = Leases(ledger.generations, Jobs(Settings()))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            ended = Outcome(status=200, latency_ms=1, generation_time_ms=1)
+            finish = asyncio.create_task(leases.finish("gen-stt-1", ended))
+            await asyncio.sleep(0)  # it has begun, and waits for the other program
+            stop = asyncio.create_task(_run_and_stop(leases))
+            await asyncio.sleep(0)
+            other.execute("ROLLBACK")
+        await asyncio.gather(finish, stop)
+        found = await ledger.generations.find("gen-stt-1", None)
+    assert found
+    assert found.status == 200
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
+async def _run_and_stop(leases: Leases) -> None:
+    """What waits is stored when the context ends, as with each heartbeat."""
+    async with leases.renewed():
+        pass
