@@ -46,6 +46,27 @@ def descendants(pid: int) -> list[int]:
     return below + [pid for child in below for pid in descendants(child)]
 
 
+def working_decoders(server: int) -> list[int]:
+    """The decoders of a fork server that have a job. One that waits for a job has a socket."""
+    return [pid for pid in children(server) if not _has_socket(pid)]
+
+
+def waiting_decoders(server: int) -> list[int]:
+    """The decoders of a fork server that wait for a job: one at most."""
+    return [pid for pid in children(server) if _has_socket(pid)]
+
+
+def _has_socket(pid: int) -> bool:
+    try:
+        return any(str(each.readlink()).startswith("socket:") for each in _descriptors(pid))
+    except OSError:  # a zombie
+        return False
+
+
+def _descriptors(pid: int) -> list[Path]:
+    return list(Path(f"/proc/{pid}/fd").iterdir())
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs: neither gone nor a zombie."""
     try:

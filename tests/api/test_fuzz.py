@@ -66,7 +66,7 @@ class Fuzz:
         print(f"{dict(sorted(self.statuses.items()))}, {self.left} left")
         assert not self.failures, "\n\n".join(["", *self.failures])
         await self._rests()
-        await until(lambda: descendants(self._pid) == family, "the end of every decoder")
+        await until(lambda: len(descendants(self._pid)) == len(family), "the end of every decoder")
         await until(lambda: open_files(self._pid) <= files, "the closing of every file")
         await self._answers_well()
 

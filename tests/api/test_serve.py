@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -18,7 +19,7 @@ import pytest
 
 from tests.api.serving import PATH, Served, error_of, recording, served
 from tests.cli.command import CLIP_WORDS, clip
-from tests.processes import DEADLINE_S, alive, children, descendants, until
+from tests.processes import DEADLINE_S, alive, children, descendants, until, working_decoders
 from tests.sounds import RATE, encode
 from voxgate.providers.inspection import inspect_engines
 from voxgate.settings import Settings
@@ -171,8 +172,8 @@ async def working(cli: CliRunner) -> None:
 
 
 def decoding(server: Served) -> list[int]:
-    """The decoders at work: the fork server's children."""
-    return [child for pid in running(server, DECODERS) for child in children(pid) if alive(child)]
+    """The decoders at work."""
+    return list(filter(alive, itertools.chain(*map(working_decoders, running(server, DECODERS)))))
 
 
 CLIENT = """

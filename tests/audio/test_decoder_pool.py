@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.decoding import decode
-from tests.processes import children, until
+from tests.processes import until, working_decoders
 from tests.sounds import FFMPEG, RATE, SAMPLE, encode, ffmpeg, lag, sample, with_picture
 from voxgate.audio.decoder_process import PcmBlock, SpeechProbabilities
 from voxgate.audio.pcm import PcmDeclaration
@@ -176,7 +176,7 @@ async def test_a_non_blocking_pipe_is_waited_for(decoders: DecoderPool) -> None:
     with os.fdopen(read_fd, "rb") as pipe:
         decoding = asyncio.create_task(decode(pipe, decoders))
         server = await decoders.warm()
-        await until(lambda: bool(children(server)), "the decoder that waits for its first byte")
+        await until(lambda: bool(working_decoders(server)), "the decoder of the pipe")
         await asyncio.to_thread(_fill, write_fd, SAMPLE.read_bytes())
         assert np.array_equal((await decoding).pcm, sample())
 

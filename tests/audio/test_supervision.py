@@ -17,7 +17,7 @@ import pytest
 
 from tests.decoding import decode
 from tests.failures import raises
-from tests.processes import alive, children, open_files, until
+from tests.processes import alive, children, open_files, until, waiting_decoders, working_decoders
 from tests.sounds import RATE, SAMPLE, encode, sample
 from voxgate import errors
 from voxgate.audio.decoder_pool import DecoderPool
@@ -41,10 +41,10 @@ async def start_decoding(
     source: Source, decoders: DecoderPool
 ) -> tuple[AsyncGenerator[DecoderEvent], int]:
     """Start a decoder. Return its events, of which the first is consumed, and its process id."""
-    before = set(children(await decoders.warm()))
+    before = set(working_decoders(await decoders.warm()))
     events = decoders.decode(source)
     await anext(events)
-    (pid,) = set(children(await decoders.warm())) - before
+    (pid,) = set(working_decoders(await decoders.warm())) - before
     return events, pid
 
 
@@ -133,11 +133,11 @@ async def test_cancelling_a_task_ends_its_decoder(
     await decoders.warm()
     task = asyncio.create_task(decode(long_recording, decoders))
     server = await decoders.warm()
-    await until(lambda: bool(children(server)), "a decoder")
+    await until(lambda: bool(working_decoders(server)), "a decoder")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(lambda: not children(server), "the decoder's end")
+    await until(lambda: not working_decoders(server), "the decoder's end")
 
 
 async def test_a_killed_server_is_replaced(long_recording: bytes, decoders: DecoderPool) -> None:
@@ -222,6 +222,30 @@ async def test_a_decoder_has_only_its_own_descriptors(
     assert len(targets) == 5
 
 
+async def test_a_decoder_that_waits_for_its_job_has_nothing_of_other_recordings(
+    long_recording: bytes, decoders: DecoderPool
+) -> None:
+    """It has its socket and the three standard descriptors."""
+    with Source.open(long_recording, Settings()) as source:
+        events, pid = await start_decoding(source, decoders)
+        await decode(SAMPLE, decoders)  # upon whose end the next one is forked
+        server = await decoders.warm()
+        await until(lambda: bool(waiting_decoders(server)), "the next decoder")
+        (waiting,) = waiting_decoders(server)
+        assert waiting != pid
+        await until(lambda: open_files(waiting) == 4, "the closing of the server's descriptors")
+        await events.aclose()
+
+
+async def test_a_killed_decoder_without_a_job_is_replaced(decoders: DecoderPool) -> None:
+    server = await decoders.warm()
+    (waiting,) = waiting_decoders(server)
+    os.kill(waiting, signal.SIGKILL)
+    await until(lambda: not alive(waiting), "its end")
+    assert np.array_equal((await decode(SAMPLE, decoders)).pcm, sample())
+    assert await decoders.warm() == server
+
+
 async def test_a_failure_before_the_fork_leaks_no_files(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = Settings(spool_dir=tmp_path / "file" / "folder")
@@ -265,7 +289,7 @@ async def test_fifty_recordings_at_once_leave_no_process_or_file(tmp_path: Path)
         )
         assert all(np.array_equal(result.pcm, results[0].pcm) for result in results)
         assert len(results[0].pcm) == len(sample())
-        await until(lambda: children(server) == [], "the end of every decoder")
+        await until(lambda: working_decoders(server) == [], "the end of every decoder")
     assert not alive(server)
     assert open_files() == before
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ import pytest
 
 from tests.pipeline.test_final import Given
 from tests.pipeline.test_job import FOUR, run
-from tests.processes import children, until
+from tests.processes import until, working_decoders
 from tests.scripted import Scripted
 from tests.sounds import encode
 from voxgate.audio.decoder_pool import DecoderPool
@@ -49,7 +49,7 @@ class Gates:
 async def all_decoded(decoders: DecoderPool) -> None:
     """Wait until the decoder has ended, which has begun before."""
     server = await decoders.warm()
-    await until(lambda: not children(server), "the decoder's end")
+    await until(lambda: not working_decoders(server), "the decoder's end")
 
 
 async def test_until_the_first_words_each_call_has_one_window(decoders: DecoderPool) -> None:

@@ -1,6 +1,8 @@
 """The fork server: a warm, single-threaded process that forks a decoder for each job.
 
-It exchanges lines of JSON with its caller over a Unix socket, which is its standard input:
+A decoder is forked ahead while nothing else happens, and waits for its job: a caller then does not
+wait for the fork.
+The server exchanges lines of JSON with its caller over a Unix socket, which is its standard input:
 
     received   {"decode": id, "job": {…}} with the descriptors source, out[, stream]
                {"kill": id}
@@ -22,7 +24,7 @@ import socket
 import sys
 import tempfile
 import traceback
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from voxgate import offline
 from voxgate.audio.decoder import sandbox, sandboxed_decode
@@ -30,6 +32,9 @@ from voxgate.audio.decoder.messages import DecoderJob
 from voxgate.audio.decoder.silero import SileroVad
 from voxgate.audio.decoder.sink import MAX_CHANNELS
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE, Audio
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_READ_BYTES = 1 << 16  # read at once; a job has some hundred bytes
 MAX_FDS = 3
@@ -41,6 +46,7 @@ class ForkServer:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._jobs: dict[int, int] = {}  # process id -> job id
+        self._next: tuple[int, socket.socket] | None = None  # process id, and where it waits
         warm_up()
         # Here, because a confined decoder cannot load them.
         self._vads = [SileroVad() for _ in range(1 + MAX_CHANNELS)]
@@ -56,6 +62,7 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         gc.collect()
         gc.freeze()  # keep the collector from writing to pages that all decoders share
+        self._fork_next()
         self._send(ready=os.getpid())
         self._selector.register(self._control, selectors.EVENT_READ)
         self._selector.register(self._wake_read, selectors.EVENT_READ)
@@ -67,8 +74,9 @@ class ForkServer:
                     return
 
     def kill_all(self) -> None:
-        """Kill every decoder that still runs."""
-        for pid in self._jobs:
+        """Kill every decoder that still runs or waits, and report no end any more."""
+        signal.set_wakeup_fd(-1)
+        for pid in [*self._jobs, *([self._next[0]] if self._next else [])]:
             os.kill(pid, signal.SIGKILL)
 
     def _receive(self) -> bool:
@@ -85,26 +93,57 @@ class ForkServer:
             if "kill" in message:
                 self._kill(message["kill"])
             else:
-                self._fork(message["decode"], DecoderJob.from_json(message["job"]), fds)
+                self._start(message["decode"], line, fds)
         return True
 
-    def _fork(self, job_id: int, job: DecoderJob, fds: list[int]) -> None:
-        try:
-            pid = os.fork()
-        except OSError:  # out of memory or processes: reported like a decoder that was killed
-            pid = -1
-        if pid == 0:
-            self._become_decoder(job, fds)
+    def _start(self, job_id: int, line: bytes, fds: list[int]) -> None:
+        """Give the job to the decoder that waits, or to a new one."""
+        pid = self._hand_over(line, fds)
         for fd in fds:
             os.close(fd)
         self._send(forked=job_id, pid=pid)
         if pid > 0:
             self._jobs[pid] = job_id
-        else:
+        else:  # out of memory or processes: reported like a decoder that was killed
             self._send(ended=job_id, status=-signal.SIGKILL)
 
-    def _become_decoder(self, job: DecoderJob, fds: list[int]) -> NoReturn:
-        """Decode in the forked child: confine it first, and never return to the server's loop."""
+    def _hand_over(self, line: bytes, fds: list[int]) -> int:
+        """Send the job to a decoder. Return its process id, or -1 where none can be forked."""
+        if self._next is None:
+            self._fork_next(fds)
+        while self._next is not None:
+            (pid, channel), self._next = self._next, None
+            with channel:
+                try:
+                    socket.send_fds(channel, [line], fds)
+                except OSError:  # it was killed while it waited
+                    self._fork_next(fds)
+                else:
+                    return pid
+        return -1
+
+    def _fork_next(self, open_fds: Sequence[int] = ()) -> None:
+        """Fork a decoder that waits for its job. None where the system allows no process.
+
+        It closes `open_fds`, those of a job: it is sent its own.
+        """
+        channel, its_end = socket.socketpair()
+        try:
+            pid = os.fork()
+        except OSError:
+            pid = -1
+        if pid == 0:
+            for fd in (channel.detach(), *open_fds):
+                os.close(fd)
+            self._become_decoder(its_end)
+        its_end.close()
+        if pid > 0:
+            self._next = pid, channel
+        else:
+            channel.close()
+
+    def _become_decoder(self, channel: socket.socket) -> NoReturn:
+        """Wait for a job and decode it, confined. Never return to the server's loop."""
         status = 1
         try:
             sandbox.die_with_parent()
@@ -113,6 +152,7 @@ class ForkServer:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end quietly when the caller is gone
             for end in (self._selector, self._control, self._wake_read, self._wake_write):
                 end.close()
+            job, fds = _received_job(channel)
             source_fd, out_fd, *stream = fds
             sandbox.enter(
                 memory_bytes=job.memory_bytes,
@@ -136,16 +176,36 @@ class ForkServer:
                 os.kill(pid, signal.SIGKILL)
 
     def _reap(self) -> None:
-        """Report every decoder that ended."""
+        """Report every decoder that ended, and fork the next one.
+
+        Now, and not when the one that waited got its job: both would want the processor.
+        """
         self._wake_read.recv(MAX_READ_BYTES)
-        while self._jobs:
+        while self._jobs or self._next:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
-                return
-            self._send(ended=self._jobs.pop(pid), status=os.waitstatus_to_exitcode(status))
+                break
+            if pid in self._jobs:
+                self._send(ended=self._jobs.pop(pid), status=os.waitstatus_to_exitcode(status))
+            elif self._next and pid == self._next[0]:
+                self._next[1].close()
+                self._next = None
+        if self._next is None:
+            self._fork_next()
 
     def _send(self, **message: int) -> None:
         self._control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _received_job(channel: socket.socket) -> tuple[DecoderJob, list[int]]:
+    """Wait for a job and its descriptors. End the process where none comes."""
+    with channel:
+        line, fds, _, _ = socket.recv_fds(channel, MAX_READ_BYTES, MAX_FDS)
+        while part := channel.recv(MAX_READ_BYTES):
+            line += part
+    if not line:  # the server is gone
+        os._exit(0)
+    return DecoderJob.from_json(json.loads(line)["job"]), fds
 
 
 def warm_up() -> None:
