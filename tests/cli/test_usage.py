@@ -101,6 +101,17 @@ def test_spreadsheets_get_csv(cli: CliRunner) -> None:
     assert {row["requests"] for row in rows} == {"1"}
 
 
+def test_no_output_has_a_callers_control_characters(cli: CliRunner) -> None:
+    by_app = ("usage", "--by", "app", *RANGE)
+    text = cli.run(*by_app, "--csv").stdout
+    assert all(line.isprintable() for line in text.splitlines())
+    (row,) = csv.DictReader(StringIO(text, newline=""))
+    assert row["app"] == r"\x1b[2J\tNo\n\x9b"
+    text = cli.run(*by_app, "--json").stdout
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert [each["app"] for each in json.loads(text)] == [HOSTILE_APP]  # as the caller has it
+
+
 def test_nothing_was_used(cli: CliRunner) -> None:
     done = cli.run("usage", "--since", "2020-01-01", "--until", "2020-12-31")
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -15,7 +14,7 @@ import typer
 
 from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.settings import apply_usable_settings
-from voxgate.cli.streams import folded, write_output
+from voxgate.cli.streams import folded, write_json, write_output
 
 if TYPE_CHECKING:
     from voxgate.cli.checks.check import Check
@@ -42,9 +41,7 @@ def doctor_command(
     checks = [*static_checks(settings, faults), *signals.run_until_signal(run_smoke_test(settings))]
     problems = sum(check.state == "problem" for check in checks)
     if as_json:
-        write_output(
-            json.dumps([asdict(check) for check in checks], ensure_ascii=False, indent=2) + "\n"
-        )
+        write_json([asdict(check) for check in checks])
     else:
         write_output("".join(map(_lines, checks)) + f"\n{_verdict(problems)}\n")
     if problems:

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -22,7 +21,7 @@ from voxgate.cli.key_options import (
     key_fields,
 )
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import print_message, standard_output, write_output
+from voxgate.cli.streams import print_message, standard_output, write_json, write_output
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def list_keys(as_json: JsonOption = False) -> None:
     from voxgate.cli import key_facts
 
     if as_json:
-        _write_json([key_facts.facts(*each) for each in keys])
+        write_json([key_facts.facts(*each) for each in keys])
         return
     tables.print_table(key_facts.HEADINGS, [key_facts.row(*each) for each in keys])
     if not keys:
@@ -119,7 +118,7 @@ def show(what: What, as_json: JsonOption = False) -> None:
     from voxgate.cli import key_facts
 
     if as_json:
-        _write_json(key_facts.facts(key, usage))
+        write_json(key_facts.facts(key, usage))
         return
     tables.print_table(("of the key", "value"), key_facts.lines(key, usage))
 
@@ -214,7 +213,3 @@ async def _open_ledger() -> Ledger:
     from voxgate.ledger.ledger import Ledger
 
     return await Ledger.open(Address.of(apply_settings()))
-
-
-def _write_json(value: Any) -> None:
-    write_output(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

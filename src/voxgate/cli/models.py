@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import Path  # noqa: TC003 (typer reads the annotations)
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +20,7 @@ from voxgate.cli.model_facts import (
     table_row,
 )
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import print_message, write_output
+from voxgate.cli.streams import print_message, write_json
 from voxgate.errors import ChangedCheckpointError, EngineStartError, UsageError
 from voxgate.installation import Installation
 
@@ -101,7 +100,7 @@ def show(
         record = registry.verify(record)
     facts = {**model_facts(registry, record), "also_called": list(registry.aliases_of(record))}
     if as_json:
-        write_output(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
+        write_json(facts)
         return
     tables.print_table(("of the model", "value"), model_lines(record, facts))
 
@@ -148,7 +147,7 @@ def _list(as_json: bool) -> None:
     names = {model["name"] for model in installed}
     facts = [*(model for model in built_in_facts() if model["name"] not in names), *installed]
     if as_json:
-        write_output(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
+        write_json(facts)
         return
     tables.print_table(MODEL_HEADINGS, [table_row(model) for model in facts])
 

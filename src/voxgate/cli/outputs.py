@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-from voxgate.cli.streams import printable, standard_output, write_output
+from voxgate.cli.streams import standard_output, write_output
 from voxgate.errors import OutputError, UsageError
+from voxgate.transcript.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

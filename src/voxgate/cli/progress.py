@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxgate.cli.streams import has_terminal, printable
+from voxgate.cli.streams import has_terminal
+from voxgate.transcript.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

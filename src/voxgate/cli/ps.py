@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,7 @@ import typer
 
 from voxgate.cli import signals, tables
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import print_message, write_output
+from voxgate.cli.streams import print_message, write_json, write_output
 
 if TYPE_CHECKING:
     from voxgate.engine.protocol import Health
@@ -38,7 +37,7 @@ def ps_command(
 
     found = signals.run_until_signal(inspect_engines(apply_settings()))
     if as_json:
-        write_output(json.dumps([_facts(engine) for engine in found], indent=2) + "\n")
+        write_json([_facts(engine) for engine in found])
         return
     if not found and tables.are_drawn():
         write_output("No model is in memory.\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -13,13 +14,13 @@ import typer
 
 from voxgate.cli.option_names import with_own_options
 from voxgate.errors import OutputError
+from voxgate.transcript.text import HARMLESS, printable
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import Any, TextIO
 
     from voxgate.errors import VoxgateError
 
-HARMLESS = "\u00a0\u202f\u3000\u200c\u200d"  # spaces and joiners, not printable to Python
 GLUE = "\x1f"  # for a space that is no place to break; `printable` leaves none in a text
 BROKEN_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
 
@@ -56,22 +57,28 @@ def write_output(text: str) -> None:
         ) from error
 
 
+def write_json(value: Any) -> None:
+    """Write an object or a list to standard output, indented. Raises as `write_output` does.
+
+    What a terminal may obey is escaped as JSON has it: callers choose the names of their apps.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    write_output("".join(map(_escaped, text)) + "\n")
+
+
+def _escaped(character: str) -> str:
+    """Return a character of JSON's text; line ends are there between strings alone."""
+    if character.isprintable() or character == "\n" or character in HARMLESS:
+        return character
+    return json.dumps(character)[1:-1]
+
+
 def standard_output() -> int:
     """Return its descriptor. Raises `OutputError` if the caller has closed it."""
     stdout: TextIO | None = sys.stdout
     if stdout is None:
         raise OutputError("Standard output is closed, so nothing can be written. Leave it open.")
     return stdout.fileno()
-
-
-def printable(text: str) -> str:
-    """Return the text with control characters and line breaks escaped."""
-    return "".join(
-        character
-        if character.isprintable() or character in HARMLESS
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def print_message(line: str) -> None:

@@ -12,7 +12,8 @@ from io import StringIO
 from itertools import starmap
 from typing import TYPE_CHECKING
 
-from voxgate.cli.streams import printable, write_output
+from voxgate.cli.streams import write_output
+from voxgate.transcript.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

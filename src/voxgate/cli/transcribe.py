@@ -13,7 +13,7 @@ import typer
 from voxgate.audio.channels import SoundChoice
 from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import has_terminal, print_error, print_message, printable
+from voxgate.cli.streams import has_terminal, print_error, print_message
 from voxgate.cli.transcribe_options import (
     BeamSizeOption,
     ChannelNamesOption,
@@ -45,6 +45,7 @@ from voxgate.cli.transcribe_options import (
 )
 from voxgate.errors import UsageError
 from voxgate.transcript.formats import WRITERS
+from voxgate.transcript.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

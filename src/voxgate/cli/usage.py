@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxgate.cli import signals, tables
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import print_message, write_output
+from voxgate.cli.streams import print_message, write_json, write_output
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def usage_command(
     rows, total, names = signals.run_until_signal(_find(question))
     records = [activity_record(row, group_by, names) for row in rows]
     if as_json:
-        write_output(json.dumps(records, ensure_ascii=False, indent=2) + "\n")
+        write_json(records)
     elif as_csv:
         write_output(csv_table(records, group_by))
     elif not rows and tables.are_drawn():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.ledger.amounts import json_dollars
 from voxgate.prices import SAMPLES_PER_S
+from voxgate.transcript.text import HARMLESS, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,8 +28,11 @@ SPEEDS = ("latency_ms", "real_time_factor")
 
 _SIGNS = "=+-@"
 _FULL_WIDTH = 0xFEE0  # from a character of ASCII to the one of East Asian width
-FORMULA = (*_SIGNS, *(chr(ord(sign) + _FULL_WIDTH) for sign in _SIGNS), "\t", "\r", "\n")
-"""What a cell begins with that a spreadsheet takes for a formula: see OWASP, CSV injection."""
+FORMULA = (*_SIGNS, *(chr(ord(sign) + _FULL_WIDTH) for sign in _SIGNS))
+"""What a cell begins with that a spreadsheet takes for a formula: see OWASP, CSV injection.
+
+Its others, a tab and the ends of lines, are escaped in any case.
+"""
 
 
 def activity_record(
@@ -69,8 +73,9 @@ def _speeds(found: Percentiles | None) -> dict[str, float] | None:
 def csv_table(records: Iterable[Mapping[str, Any]], group_by: Sequence[Grouping]) -> str:
     """Return records as CSV (RFC 4180) with a header.
 
-    A text that a spreadsheet would take for a formula has an apostrophe before it: callers choose
-    the names of their apps.
+    Callers choose the names of their apps. So control characters are escaped as in a table, since a
+    terminal would obey them, and a text that a spreadsheet would take for a formula, also behind
+    spaces, has an apostrophe before it, which spreadsheets read as the start of a text.
     """
     groups = [
         column
@@ -88,4 +93,5 @@ def csv_table(records: Iterable[Mapping[str, Any]], group_by: Sequence[Grouping]
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    text = printable(cell)
+    return f"'{text}" if text.lstrip(f" {HARMLESS}").startswith(FORMULA) else text
