@@ -11,7 +11,15 @@ from typing import NamedTuple, get_args
 import pytest
 
 import voxgate
-from voxgate.errors import CODES, BusyError, Code, EngineError, VoxgateError, error_from_code
+from voxgate.errors import (
+    CODES,
+    PUBLIC_SENTENCES,
+    BusyError,
+    Code,
+    EngineError,
+    VoxgateError,
+    error_from_code,
+)
 
 SENTENCES = re.compile(r"[A-Z'{].{15,}([.?:] )(\{\}|.{5,}[.?}])", re.DOTALL)
 INTERNALS = re.compile(r"Traceback|[Ee]xception\b|Errno|\bself\b|__|\.py\b|sk-vg-[0-9a-zA-Z]")
@@ -53,6 +61,8 @@ class Raised(NamedTuple):
     code: str
     sentence: str  # "" where it is made elsewhere; "{}" in the place of each value
     place: str
+    values: tuple[str, ...]  # as they are written in the source
+    has_public: bool  # what callers are told is given there
 
 
 @cache
@@ -72,8 +82,19 @@ def raised() -> list[Raised]:
                 code = codes[0].value if isinstance(codes[0], ast.Constant) else None
             if isinstance(code, str):
                 place = f"{path}:{node.lineno}"
-                found.append(Raised(kind, bool(codes), code, text_of(node.args[0]), place))
+                sentence, values = text_of(node.args[0]), values_of(node.args[0])
+                public = any(k.arg == "public" for k in node.keywords)
+                found.append(Raised(kind, bool(codes), code, sentence, place, values, public))
     return found
+
+
+def values_of(node: ast.expr) -> tuple[str, ...]:
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return tuple(
+        ast.unparse(part.value if isinstance(part, ast.FormattedValue) else part)
+        for part in parts
+        if not isinstance(part, ast.Constant)
+    )
 
 
 def text_of(node: ast.expr) -> str:
@@ -99,6 +120,52 @@ def test_a_code_has_a_sentence_with_its_cause_and_the_next_step(code: Code) -> N
 
 def test_no_sentence_speaks_of_the_program() -> None:
     assert [each for each in raised() if INTERNALS.search(each.sentence)] == []
+
+
+OF_THE_MACHINE = re.compile(
+    r"\b(path|folder|home|socket|directory|file|address|target|prefix|executable|Installation)\b"
+    r"|\b(error|strerror)\b"
+)
+"""In the name of a value: a place on the machine, or what its system says of one."""
+
+LOOKED_AT = {
+    ("empty_audio", "sent.name or 'The file'"),  # as its caller calls it
+    ("fetch_failed", "file.size"),  # of what was fetched
+    ("invalid_bundle", "error.sentence"),  # of `voxgate models import`
+    ("invalid_bundle", "error.strerror or error"),  # the same
+    ("invalid_bundle", "file"),  # the same
+    ("invalid_bundle", "path"),  # the same
+    ("invalid_request", "_lower(error)"),  # of the body that was sent
+    ("invalid_request", "error"),  # of the address to listen on, at the start
+    ("invalid_request", "error.strerror"),  # the same
+    ("invalid_request", "dump_command(address, target)"),  # of `voxgate db backup`
+    ("invalid_request", "target"),  # the same
+    ("invalid_request", "known.folder"),  # of `voxgate models`
+    ("invalid_request", "record.folder"),  # the same
+    ("model_not_found", "target"),  # the model that an alias stands for
+    ("model_not_found", "error.sentence"),  # of prices, at the start
+    ("no_endpoints", "Installation.find().install_extra('voxtral')"),  # of `voxgate models`
+    ("no_endpoints", "Installation.find().install_packages('huggingface_hub')"),  # the same
+    ("unreadable_audio", "error"),  # of a file that has no name here
+    ("fetch_failed", "_sentence(error, host, received)"),  # of the host that was named
+}
+"""What is of commands alone, or of what the caller sent."""
+
+WHERE_CALLERS_ARE = ("api", "audio", "ledger", "models", "pipeline", "providers", "remote")
+
+
+def test_a_sentence_for_callers_has_nothing_of_the_machine() -> None:
+    """What an error says of the machine is for its operator: see `PUBLIC_SENTENCES`."""
+    package = Path(voxgate.__file__).parent
+    found = {
+        (each.code, value)
+        for each in raised()
+        if each.code not in PUBLIC_SENTENCES and not each.has_public
+        if Path(each.place).relative_to(package).parts[0] in WHERE_CALLERS_ARE
+        for value in each.values
+        if OF_THE_MACHINE.search(value)
+    }
+    assert found == LOOKED_AT
 
 
 def test_a_code_belongs_to_one_error_alone() -> None:

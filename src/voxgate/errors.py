@@ -1,8 +1,9 @@
 """Every failure that a user can meet: its code, its HTTP status, and whether a retry can help.
 
 The message of an error is a sentence for the user: what happened, to which input, and the next
-step. The command line prints it; the server returns it in an error body, or where it is not for
-callers, a general one. Catchers add nothing.
+step. The command line prints it. The server returns it in an error body; of a failure that is the
+server's own, which may name a folder, a host or a user of its machine, callers are told a general
+sentence (`public_sentence`), and the log has the error's own. Catchers add nothing.
 
 `CODES` lists every code. A class exists only where it is caught by type; any other failure is raised
 as the nearest class, with its code: `AudioError("…", code="audio_too_long")`.
@@ -32,13 +33,17 @@ Code: TypeAlias = Literal[  # the stable names of failures, for programs
 
 
 class VoxgateError(Exception):
-    """A failure with a sentence for the user. `code` defaults to the code of the class."""
+    """A failure with a sentence for the user. `code` defaults to the code of the class.
+
+    `public` is what a server's callers are told, where the sentence names what is on its machine.
+    """
 
     default_code: ClassVar[Code] = "internal_error"
 
-    def __init__(self, sentence: str, *, code: Code | None = None) -> None:
+    def __init__(self, sentence: str, *, code: Code | None = None, public: str = "") -> None:
         super().__init__(sentence)
         self.code: Code = code or self.default_code
+        self._public = public
 
     @property
     def sentence(self) -> str:
@@ -48,7 +53,7 @@ class VoxgateError(Exception):
     @property
     def public_sentence(self) -> str:
         """What a server says of it to its callers, who may be anybody."""
-        return self.sentence
+        return self._public or PUBLIC_SENTENCES.get(self.code, self.sentence)
 
     @property
     def status(self) -> int:
@@ -103,11 +108,6 @@ class LedgerError(VoxgateError):
     """The database of keys and generations cannot be opened, read or written."""
 
     default_code = "ledger_failed"
-
-    @property
-    def public_sentence(self) -> str:
-        """A general sentence: its own one has the database's user, host and name, or a path."""
-        return "The server's ledger cannot be used now. Try again; the server's log says why."
 
 
 class SettingsError(VoxgateError):
@@ -249,6 +249,30 @@ CODES: dict[Code, ErrorCode] = {
     "model_too_large": ErrorCode(EngineStartError, 404, False, "The model needs more memory than engines may ever have."),  # not 503: clients repeat a 5xx for an hour
 }
 # fmt: on
+
+PUBLIC_SENTENCES: dict[Code, str] = {
+    "ledger_failed": "The server's ledger cannot be used now. Try again; the server's log says why.",
+    "invalid_settings": "The server's settings are wrong. Its log says which one: tell its operator.",
+    "spool_full": "The server cannot write sound to its disk now. Try again later; the server's log says why.",
+    "output_failed": "The server cannot write a file. Its log says why: tell its operator.",
+    "disk_full": "The server's disk has no room for the model. Its log says how much is missing: tell its operator.",
+    "registry_failed": "The server's folder of models cannot be used. Its log says why: tell its operator.",
+    "model_in_use": "The model is in the server's memory. Its log says in which process: tell its operator.",
+    "hub_failed": "The server cannot use its hub of models now. Try again later; the server's log says why.",
+    "hub_access_denied": "The server's hub of models denies access. Its log says to what: tell its operator.",
+    "repository_not_found": "The server's hub of models does not have this. Its log says what is missing: tell its operator.",
+    "wrong_content": "The server's hub of models sent wrong content. Try again later; the server's log says what.",
+    "engine_error": "The model's engine failed. Try again; the server's log says why.",
+    "engine_died": "The model's engine ended during the work. Try again: a new one starts. The server's log says why.",
+    "engine_refused": "The model's engine cannot transcribe a part of this recording. The server's log says why.",
+    "engine_start_failed": "The model's engine does not start. The server's log says why: tell its operator.",
+    "invalid_checkpoint": "The model's files on the server cannot be used. The server's log says why: tell its operator.",
+    "checkpoint_changed": "The model's files on the server changed after their installation. Its log says which: tell its operator.",
+}
+"""What callers are told of failures whose own sentences may name what is on the server's machine.
+
+All other sentences are made of what the caller sent, of names of models and of settings.
+"""
 
 
 def error_from_code(code: Code, sentence: str) -> VoxgateError:

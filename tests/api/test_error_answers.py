@@ -14,7 +14,7 @@ import pytest
 
 from tests.api.serving import FILE, SCRIPTED, Running, recording, serving
 from tests.scripted import Scripted
-from voxgate.errors import CODES, Code, error_from_code
+from voxgate.errors import CODES, PUBLIC_SENTENCES, Code, error_from_code
 from voxgate.pipeline.window import MAX_ATTEMPTS
 
 if TYPE_CHECKING:
@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from voxgate.errors import VoxgateError
+
 SENTENCE = "The upstream's queue is full (\u00fc, \u201cquoted\u201d). Try again in a minute."
+PRIVATE = (
+    "The ledger postgresql://alice@db.internal/voxgate and the folder /home/alice/models of "
+    "box.internal cannot be used. Free some space there."
+)
+"""As a sentence may be that is for those of the machine."""
+
 LEDGER_FAILED = "The server's ledger cannot be used now. Try again; the server's log says why."
 FORM = {"model": SCRIPTED}
 STREAM = FORM | {"stream": "true"}
@@ -31,7 +39,9 @@ PATH = "/api/v1/audio/transcriptions"
 AUDIO_FILE = {"audio_file": FILE["file"]}
 MISTRAL = {"User-Agent": "mistral-client-python/2.6.0"}
 AI_SDK = {"User-Agent": "ai/6.0.0 runtime/node.js/22"}
-INTERNALS = re.compile(r"Traceback|File \"|\.py\b|site-packages|<.+ object at")
+INTERNALS = re.compile(
+    r"Traceback|File \"|\.py\b|site-packages|<.+ object at|alice|internal(?!_error)|/home|postgres"
+)
 DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
     "OpenRouter": (PATH, {"json": recording()}),
     "OpenAI": (PATH, {"data": FORM, "files": FILE}),
@@ -46,9 +56,12 @@ DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
     "whisper.cpp": ("/inference", {"data": FORM, "files": FILE}),
 }  # fmt: skip
 OF_EACH_KIND: list[Code] = list(
-    {(row.status, row.retryable, row.kind): code for code, row in CODES.items()}.values()
+    {
+        (row.status, row.retryable, row.kind, code in PUBLIC_SENTENCES): code
+        for code, row in CODES.items()
+    }.values()
 )
-"""One code of each status, class and use of a retry."""
+"""One code of each status, class, use of a retry, and reader."""
 
 
 @asynccontextmanager
@@ -66,7 +79,7 @@ async def ask(server: Running, dialect: str) -> httpx2.Response:
 
 def fail_at(number: int, code: Code, provider: Scripted) -> None:
     """Let every attempt at this window of the next recording fail."""
-    provider.script({number: [error_from_code(code, SENTENCE)] * MAX_ATTEMPTS})
+    provider.script({number: [error_of_kind(code)] * MAX_ATTEMPTS})
 
 
 def check(server: Running, answer: httpx2.Response, code: Code) -> None:
@@ -84,9 +97,14 @@ def check(server: Running, answer: httpx2.Response, code: Code) -> None:
         assert error["metadata"]["code"] == code
 
 
+def error_of_kind(code: Code) -> VoxgateError:
+    """An error, with a sentence for those of the machine alone where that is what it has."""
+    return error_from_code(code, PRIVATE if code in PUBLIC_SENTENCES else SENTENCE)
+
+
 def told(code: Code) -> str:
-    """The sentence of an answer: of the ledger's a general one, since anybody may read it."""
-    return LEDGER_FAILED if code == "ledger_failed" else SENTENCE
+    """The sentence of an answer, which anybody may read."""
+    return PUBLIC_SENTENCES.get(code, SENTENCE)
 
 
 def check_text(server: Running, text: str) -> None:
@@ -96,21 +114,32 @@ def check_text(server: Running, text: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_a_refused_request_says_why(tmp_path: Path, dialect: str) -> None:
+async def test_a_refused_request_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, dialect: str
+) -> None:
     provider = Scripted()
     async with speaking(tmp_path, provider) as server:
         for code in CODES:
-            provider.refusals = [error_from_code(code, SENTENCE)]
-            check(server, await ask(server, dialect), code)
+            caplog.clear()
+            provider.refusals = [error_of_kind(code)]
+            answer = await ask(server, dialect)
+            check(server, answer, code)
+            whole = f"{answer.headers['x-request-id']} {PRIVATE}"
+            assert caplog.messages.count(whole) == (code in PUBLIC_SENTENCES), code
 
 
 @pytest.mark.parametrize("dialect", ["OpenRouter", "OpenAI, subtitles", "a stream", "whisper.cpp"])
-async def test_a_failed_job_says_why(tmp_path: Path, dialect: str) -> None:
+async def test_a_failed_job_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, dialect: str
+) -> None:
     provider = Scripted()
     async with speaking(tmp_path, provider) as server:
         for code in OF_EACH_KIND:
+            caplog.clear()
             fail_at(0, code, provider)
             check(server, await ask(server, dialect), code)
+            whole = [message for message in caplog.messages if PRIVATE in message]
+            assert bool(whole) == (code in PUBLIC_SENTENCES), code
 
 
 @pytest.mark.parametrize("headers", [{}, MISTRAL])

@@ -57,7 +57,7 @@ WINDOW_S = 5.0  # the sample has three windows, cut at its pauses
 PIECES = ("One, two.", "trois été", "four")
 SAYS = " ".join(PIECES)
 WORDS = SAYS.split()
-DIED = "The engine ended. Try again."
+DIED = "The engine ended. Try again."  # which the log has
 SENTENCES = {
     400: "does not know the language 'Esperanto (eo)'. It knows: en, de.",
     401: "The key is not valid here",
@@ -65,7 +65,7 @@ SENTENCES = {
     404: "No model is called 'scripted/two'.",
     413: "VOXGATE_MAX_UPLOAD_BYTES",
     429: f"This key has {PER_KEY} recordings under way, as many as it may.",
-    503: DIED,
+    503: errors.PUBLIC_SENTENCES["engine_died"],
 }
 
 

@@ -81,6 +81,8 @@ async def test_an_aligner_that_fails_costs_its_times_only(
     (notice,) = transcript.notices
     assert notice.code == "not_aligned"
     assert notice.sentence.endswith(error.sentence)
+    assert notice.public.code == "not_aligned"
+    assert notice.public.sentence.endswith(f": {error.public_sentence}")
     sources = [segment.time_source for segment in transcript.segments]
     assert sources == ["aligned", *["speech_region"] * 3]
     assert len(aligner.windows) == 1 + (3 if error.retryable else 1)  # no more after the failure

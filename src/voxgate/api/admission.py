@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voxgate.api.dialects.negotiate import negotiate
-from voxgate.api.model_card import why_unavailable
-from voxgate.errors import EngineStartError
+from voxgate.models.catalogue import check_installed
 
 if TYPE_CHECKING:
     from voxgate.api.dialects.negotiate import ParsedRequest
@@ -23,7 +22,6 @@ async def admit(parsed: ParsedRequest, session: Session) -> tuple[ParsedRequest,
     """
     # Callers must not name folders of this machine.
     spec = await session.resolve(parsed.model, folders=False)
-    if reason := why_unavailable(spec):
-        raise EngineStartError(reason, code="no_endpoints")
+    check_installed(spec)
     provider = session.provider(spec)
     return negotiate(replace(parsed, model=provider.name), provider.capabilities), provider

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from voxgate.api.submission import PROVIDER_NAME
-from voxgate.models.catalogue import missing_distributions
+from voxgate.models.catalogue import why_unavailable
 from voxgate.models.precision import precision_of
 
 if TYPE_CHECKING:
@@ -110,21 +110,6 @@ def _mistral_card(spec: ModelSpec) -> dict[str, Any]:
             "streaming_delays_ms": [],
         },
     }
-
-
-def why_unavailable(spec: ModelSpec) -> str | None:
-    """Return a sentence with the packages that the model lacks; None if none is missing.
-
-    It has no command, unlike `why_not_installed`: that one names folders of this machine, and
-    callers elsewhere cannot type it.
-    """
-    missing = missing_distributions(spec)
-    if not missing:
-        return None
-    return (
-        f"{spec.name} needs {' '.join(missing)}, which this server does not have. Its operator "
-        f"finds the command that installs them with `voxgate doctor`."
-    )
 
 
 def _checkpoint(spec: ModelSpec) -> dict[str, str | None]:

@@ -4,8 +4,8 @@
 
 A transcription is logged when its job ends, which may be after its caller has left. Every other
 request is logged only if it is refused, with its response. A part that a request does not have is
-"-". A line has no speech, no key, and nothing of a query. An error of which callers are only told
-in general has a further line, with its whole sentence: ID SENTENCE
+"-". A line has no speech, no key, and nothing of a query. An error or a warning of which callers
+are only told in general has a further line, with its whole sentence: ID SENTENCE
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from voxgate.errors import VoxgateError
+    from voxgate.transcript.values import Notice
 
 ID_ALPHABET = string.ascii_letters + string.digits
 REFUSED = 400  # the lowest status of a refusal
@@ -75,6 +76,11 @@ class RequestEntry:
         self.code = error.code
         if error.public_sentence != error.sentence:
             log.error("%s %s", self.id, error.sentence)
+
+    def note(self, notice: Notice) -> None:
+        """Note a warning of the answer: the whole sentence, where callers are told less."""
+        if notice.public.sentence != notice.sentence:
+            log.warning("%s %s", self.id, notice.sentence)
 
     def write(self, status: int, details: str = "") -> None:
         """Log the request."""

@@ -148,6 +148,8 @@ class Submission:
         if error:
             self._entry.code = error.code
         sound = f"{transcript.duration:.1f} s of sound " if transcript else ""
+        for notice in transcript.notices if transcript else ():
+            self._entry.note(notice)
         origin = f"from {self._recording.origin} " if self._recording.origin else ""
         self._entry.write(status, f"{self.parsed.model} {sound}{origin}in {job.seconds:.1f} s")
         # Of a transcript that failed in the middle, what a caller has is charged.

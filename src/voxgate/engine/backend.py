@@ -9,8 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from voxgate.errors import EngineStartError
-from voxgate.models.catalogue import why_not_installed
+from voxgate.models.catalogue import check_installed
 
 if TYPE_CHECKING:
     from voxgate.engine.queue import WindowRequest
@@ -79,8 +78,7 @@ def load_model(spec: ModelSpec) -> Backend:
     Raises `EngineStartError` (`no_endpoints`) when something is not installed, and any error of the
     model's library.
     """
-    if missing := why_not_installed(spec):
-        raise EngineStartError(missing, code="no_endpoints")
+    check_installed(spec)
     module, _, function = spec.loader.partition(":")
     backend: Backend = getattr(import_module(module), function)(spec)
     return backend

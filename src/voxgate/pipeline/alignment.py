@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from voxgate.errors import VoxgateError
 from voxgate.pipeline.window import MAX_ATTEMPTS
 from voxgate.transcript.text import encodable, joined
-from voxgate.transcript.values import Notice, Segment
+from voxgate.transcript.values import FailureNotice, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -78,11 +78,11 @@ class RecordingAligner:
         return []
 
 
-def not_aligned(error: VoxgateError) -> Notice:
+def not_aligned(error: VoxgateError) -> FailureNotice:
     """Return the notice for times that are not those of an aligner, because it failed."""
-    return Notice(
-        "not_aligned",
-        f"The times of words are estimated, because they could not be aligned: {error.sentence}",
+    estimated = "The times of words are estimated, because they could not be aligned:"
+    return FailureNotice(
+        "not_aligned", f"{estimated} {error.sentence}", f"{estimated} {error.public_sentence}"
     )
 
 

@@ -16,9 +16,9 @@ from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import (
     DEFAULT_MODEL,
     ModelSpec,
+    check_installed,
     find_model,
     find_named_model,
-    why_not_installed,
 )
 from voxgate.models.default_model import DEFAULT_NAME
 from voxgate.models.placement import place_model
@@ -247,8 +247,7 @@ class Session:
 
     def _slot(self, spec: ModelSpec) -> _ProviderSlot:
         if spec.identity not in self._slots:
-            if reason := why_not_installed(spec):
-                raise EngineStartError(reason, code="no_endpoints")
+            check_installed(spec)
             provider = self._start(spec, self.settings)
             queue = FairQueue(provider.capabilities.concurrency)
             self._slots[spec.identity] = _ProviderSlot(provider, queue)

@@ -10,7 +10,7 @@ from voxgate.errors import EngineError, EngineStartError
 from voxgate.hardware import gpu
 from voxgate.hardware.memory import file_mapped_bytes
 from voxgate.models.available import install_model
-from voxgate.models.catalogue import ModelSpec, find_model, why_not_installed
+from voxgate.models.catalogue import ModelSpec, check_installed, find_model
 from voxgate.models.footprint import memory_by_profile
 from voxgate.providers.background_load import BackgroundLoad
 from voxgate.providers.engine_client import NotListeningError
@@ -221,8 +221,7 @@ class LocalEngine:
     async def _start(self) -> RunningEngine:
         if self._closed.is_set():
             raise self._closed_error()
-        if reason := why_not_installed(self._spec):
-            raise EngineStartError(reason, code="no_endpoints")
+        check_installed(self._spec)
         self._starting = asyncio.create_task(self._start_engine())
         try:
             return await self._starting  # a cancelled caller cancels it too, and waits for it

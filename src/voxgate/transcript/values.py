@@ -146,6 +146,23 @@ class Notice:
     code: str
     sentence: str
 
+    @property
+    def public(self) -> Notice:
+        """The notice as a server tells it to its callers, who may be anybody."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class FailureNotice(Notice):
+    """A notice with the sentence of an error, which may be for those of the machine alone."""
+
+    public_sentence: str
+
+    @property
+    def public(self) -> Notice:
+        """The notice with the sentence that is for callers."""
+        return Notice(self.code, self.public_sentence)
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:

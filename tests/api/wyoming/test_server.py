@@ -21,7 +21,6 @@ from wyoming.info import Describe, Info
 from wyoming.ping import Ping, Pong
 
 from tests.api.serving import SCRIPTED, Gate
-from tests.api.test_error_answers import LEDGER_FAILED
 from tests.api.wyoming.clients import (
     Listening,
     answers,
@@ -39,7 +38,7 @@ from tests.sounds import RATE, sample
 from voxgate.api.wyoming import connection
 from voxgate.api.wyoming.reader import HEADER_BYTES, PART_BYTES
 from voxgate.api.wyoming.server import WyomingServer
-from voxgate.errors import EngineError, LedgerError, VoxgateError
+from voxgate.errors import PUBLIC_SENTENCES, Code, EngineError, VoxgateError, error_from_code
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -210,17 +209,18 @@ async def test_what_cannot_be_fulfilled_is_an_error_and_the_end(
 
 
 async def test_an_engine_that_fails_is_an_error(tmp_path: Path) -> None:
-    failures: dict[int, list[VoxgateError]] = {0: [EngineError("It broke.", code="engine_refused")]}
+    failures: dict[int, list[VoxgateError]] = {0: [EngineError("It broke.", code="engine_closed")]}
     async with listening(tmp_path, Scripted(faults=failures)) as server, server.client() as client:
         await say(client, clip())
         assert (await refused(client)).text == "It broke."
 
 
-async def test_an_error_of_the_ledger_does_not_name_it(tmp_path: Path) -> None:
-    failures: dict[int, list[VoxgateError]] = {0: [LedgerError("/srv/books is full.")] * 9}
+@pytest.mark.parametrize("code", ["ledger_failed", "spool_full", "registry_failed", "engine_died"])
+async def test_an_error_of_the_machine_does_not_name_it(tmp_path: Path, code: Code) -> None:
+    failures = {0: [error_from_code(code, "/srv/books is full.")] * 9}
     async with listening(tmp_path, Scripted(faults=failures)) as server, server.client() as client:
         await say(client, clip())
-        assert (await refused(client)).text == LEDGER_FAILED
+        assert (await refused(client)).text == PUBLIC_SENTENCES[code]
 
 
 @pytest.mark.parametrize(

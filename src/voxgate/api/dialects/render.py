@@ -67,7 +67,7 @@ def facts(transcript: Transcript, parsed: ParsedRequest, cost_nanodollars: int) 
         "model": transcript.model,
         "usage": _usage(transcript, cost_nanodollars),
         **origin(transcript),
-        **warnings([*transcript.notices, *parsed.hints]),
+        **warnings(notice.public for notice in (*transcript.notices, *parsed.hints)),
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wyoming.info import AsrModel, AsrProgram, Attribution, Info
 
 from voxgate._version import __version__
-from voxgate.api.model_card import why_unavailable
+from voxgate.models.catalogue import why_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -134,6 +134,8 @@ def _find(distribution: str, end: str) -> Path:
             f"The package {distribution} is not installed: "
             f"`{Installation.find().install_packages(distribution)}`.",
             code="no_endpoints",
+            public=f"The package {distribution} is not installed on this server. Its operator "
+            f"finds the command that installs it with `voxgate doctor`.",
         ) from error
     raise CheckpointError(
         f"The package {distribution} has no file {end}. Install it again: `{_again(distribution)}`."
