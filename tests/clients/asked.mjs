@@ -26,11 +26,11 @@ async function outcome(result, asked) {
 }
 
 /** Call a method by its name with dots. */
-export function call(client, name, options) {
+export function call(client, name, ...given) {
   const names = name.split(".");
   const method = names.pop();
   const owner = names.reduce((value, each) => value[each], client);
-  return owner[method](options);
+  return owner[method](...given);
 }
 
 /** The first events of a stream, as many as `most`; where there are more, it is left early. */

@@ -2,8 +2,8 @@
 
 Run by an interpreter that has the client and nothing of ours. Every argument is a JSON object:
 `url`, `key`, `client` (further options of the client), `call` (its name in the client), `options`
-(of the call) and, for a transcription, `file`. Every call prints one line: the result as the client
-has it, or what was raised.
+(of the call), for a transcription `file`, and `security` where a call has a key of its own. Every
+call prints one line: the result as the client has it, or what was raised.
 """
 
 from __future__ import annotations
@@ -31,24 +31,39 @@ class Requests:
         self.count += message.startswith("Request:")
 
 
-def result(asked: dict[str, Any], requests: Requests) -> dict[str, Any]:
+CLIENTS: dict[str, tuple[OpenRouter, Requests]] = {}
+"""One for each server, key and set of options, as a program has it."""
+
+
+def client_of(asked: dict[str, Any]) -> tuple[OpenRouter, Requests]:
+    which = json.dumps([asked[name] for name in ("url", "key", "client")])
+    if which not in CLIENTS:
+        requests = Requests()
+        client = OpenRouter(
+            api_key=asked["key"], server_url=asked["url"], debug_logger=requests, **asked["client"]
+        )
+        CLIENTS[which] = client, requests
+    return CLIENTS[which]
+
+
+def result(asked: dict[str, Any], client: OpenRouter) -> dict[str, Any]:
     options = asked["options"]
     if "file" in asked:
         path = Path(asked["file"])
         data = base64.b64encode(path.read_bytes()).decode()
         options["input_audio"] = {"data": data, "format": path.suffix[1:]}
-    with OpenRouter(
-        api_key=asked["key"], server_url=asked["url"], debug_logger=requests, **asked["client"]
-    ) as client:
-        value = attrgetter(asked["call"])(client)(**options)
+    if "security" in asked:
+        options["security"] = asked["security"]
+    value = attrgetter(asked["call"])(client)(**options)
     value = getattr(value, "result", value)  # a page holds it beside the way to the next
     return {"type": type(value).__name__, "value": value.model_dump(mode="json")}
 
 
 def outcome(asked: dict[str, Any]) -> dict[str, Any]:
-    requests, began = Requests(), time.monotonic()
+    client, requests = client_of(asked)
+    before, began = requests.count, time.monotonic()
     try:
-        told = result(asked, requests)
+        told = result(asked, client)
     except OpenRouterError as error:
         told = {
             "raised": type(error).__name__,
@@ -58,7 +73,7 @@ def outcome(asked: dict[str, Any]) -> dict[str, Any]:
         }
     except httpx.HTTPError as error:
         told = {"raised": type(error).__name__, "status": None, "message": str(error)}
-    return {**told, "requests": requests.count, "seconds": time.monotonic() - began}
+    return {**told, "requests": requests.count - before, "seconds": time.monotonic() - began}
 
 
 for argument in sys.argv[1:]:

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from voxgate.api.auth import caller
 from voxgate.api.error_responses import json_response
+from voxgate.api.keys.fields import WORKSPACE_ID
+from voxgate.api.model_card import endpoint_id
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses
 from voxgate.errors import VoxgateError
@@ -22,11 +24,10 @@ if TYPE_CHECKING:
 NULL_FIELDS: dict[str, Any] = dict.fromkeys(
     (
         *("upstream_inference_cost", "cache_discount", "moderation_latency", "tokens_prompt"),
-        *("tokens_completion", "native_tokens_prompt", "native_tokens_completion"),
-        *("native_tokens_cached", "native_tokens_reasoning", "native_tokens_completion_images"),
-        *("num_media_prompt", "num_media_completion", "num_search_results", "num_fetches"),
-        *("finish_reason", "native_finish_reason", "app_id", "preset_id", "router"),
-        *("service_tier", "web_search_engine", "workspace_id", "upstream_id"),
+        *("native_tokens_prompt", "native_tokens_cached", "native_tokens_reasoning"),
+        *("native_tokens_completion_images", "num_media_prompt", "num_media_completion"),
+        *("num_search_results", "num_fetches", "finish_reason", "native_finish_reason", "app_id"),
+        *("preset_id", "router", "service_tier", "web_search_engine", "upstream_id"),
     )
 )
 """Keys that clients require (openrouter-api.md 5.5) and that have no meaning for this server."""
@@ -75,10 +76,13 @@ def _data(found: Generation) -> dict[str, Any]:
         "generation_time": found.generation_time_ms,
         "streamed": found.streamed,
         "cancelled": found.cancelled,
+        "tokens_completion": found.tokens,
+        "native_tokens_completion": found.tokens,
         "num_input_audio_prompt": 1,
         "external_user": found.external_user,
         "http_referer": found.http_referer,
         "user_agent": found.user_agent,
+        "workspace_id": WORKSPACE_ID,
         "session_id": found.session_id,
         "request_id": found.id,
         "provider_responses": [_attempt(found, attempt) for attempt in found.attempts],
@@ -92,6 +96,7 @@ def _data(found: Generation) -> dict[str, Any]:
 
 def _attempt(found: Generation, attempt: RecordedAttempt) -> dict[str, Any]:
     return {
+        "endpoint_id": endpoint_id(found.model, attempt.provider),
         "model_permaslug": found.model,
         "status": attempt.status,
         "provider_name": attempt.provider,

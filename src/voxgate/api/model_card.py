@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
 
 from voxgate.api.submission import PROVIDER_NAME
 from voxgate.models.catalogue import why_unavailable
@@ -115,6 +116,11 @@ def _mistral_card(spec: ModelSpec) -> dict[str, Any]:
 def _checkpoint(spec: ModelSpec) -> dict[str, str | None]:
     """Return the checkpoint that would be used now; null for a model that comes in a package."""
     return {"revision": spec.revision, "profile": spec.profile}
+
+
+def endpoint_id(model: str, provider: str) -> str:
+    """Return the id of what serves a model, the same in every answer and on every server."""
+    return str(uuid5(NAMESPACE_URL, f"voxgate:{provider}/{model}"))
 
 
 def model_endpoint(spec: ModelSpec, prices: PriceList) -> dict[str, Any]:

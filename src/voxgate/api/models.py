@@ -7,17 +7,20 @@ The routes need no key; one that is given is checked, since clients test their k
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from voxgate.api.auth import check_given_key
+from voxgate.api.auth import caller, check_given_key
 from voxgate.api.error_responses import error_response, json_response
 from voxgate.api.model_card import model_card, model_endpoint
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.document import OPTIONAL_KEY
-from voxgate.api.openapi.responses import OPTIONAL_KEY_ERRORS, json_of, responses
+from voxgate.api.openapi.responses import KEY_ERRORS, OPTIONAL_KEY_ERRORS, json_of, responses
+from voxgate.api.query import check_names
+from voxgate.api.submission import PROVIDER_NAME
 from voxgate.errors import UsageError, VoxgateError
+from voxgate.ledger.key import Key  # noqa: TC001 (FastAPI evaluates it)
 from voxgate.models.catalogue import missing_distributions
 
 if TYPE_CHECKING:
@@ -28,13 +31,26 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 500
 
+FILTERS = {"output_modalities", "q", "offset", "limit"}
+RANGES = ("price", "output_price", "age_days", "intelligence_index", "coding_index")
 UNBUILT_FILTERS = {
     *("input_modalities", "supported_parameters", "sort", "model_authors", "providers", "arch"),
-    *("zdr", "region", "context", "min_price", "max_price", "min_output_price"),
-    *("max_output_price", "min_age_days", "max_age_days", "category", "distillable"),
-    *("use_rss", "use_rss_chat_links"),
+    *("zdr", "region", "context", "category", "distillable", "use_rss", "use_rss_chat_links"),
+    *(f"{end}_{name}" for end in ("min", "max") for name in (*RANGES, "agentic_index")),
+    *("min_tool_success_rate", "max_tool_success_rate"),
 }
 """OpenRouter's other filters (openrouter-api.md 4.1): a list that ignored them would mislead."""
+
+PROVIDER: dict[str, Any] = {
+    "name": PROVIDER_NAME,
+    "slug": PROVIDER_NAME.lower(),
+    **dict.fromkeys(("privacy_policy_url", "terms_of_service_url", "status_page_url")),
+    **dict.fromkeys(("headquarters", "datacenters")),
+}
+"""The one provider, this server: it publishes nothing of itself that OpenRouter's list has."""
+
+Offset: TypeAlias = Annotated[int, Query(ge=0)]
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000)]
 
 router = APIRouter(dependencies=[Depends(check_given_key)])
 
@@ -50,21 +66,35 @@ async def models(
     request: Request,
     output_modalities: str = "all",
     q: str = "",
-    offset: int = Query(0, ge=0),
-    limit: int = Query(PAGE_SIZE, ge=1, le=1000),
+    offset: Offset = 0,
+    limit: Limit = PAGE_SIZE,
 ) -> Response:
     """Every known model; `voxgate.installed` tells whether it can be used."""
-    if unbuilt := UNBUILT_FILTERS & request.query_params.keys():
-        raise UsageError(
-            f"'{min(unbuilt)}' is not built yet in this version: leave it out, and choose from the "
-            f"whole list.",
-            code="not_built",
-        )
+    _check_filters(request, FILTERS)
     listed = await _listed(request, output_modalities)
-    known = [spec for spec in listed if q.lower() in _text(spec)]
-    page = [model_card(spec, _prices(request)) for spec in known[offset : offset + limit]]
-    links = {"next": _next(request, offset + limit) if offset + limit < len(known) else None}
-    return _json({"object": "list", "data": page, "total_count": len(known), "links": links})
+    return _page(request, [spec for spec in listed if q.lower() in _text(spec)], offset, limit)
+
+
+@router.get(
+    "/models/user",
+    summary="List the models of a key",
+    response_model=None,
+    responses=responses(json_of(schemas.ModelList), *KEY_ERRORS, 400),
+)
+async def for_user(
+    request: Request,
+    key: Annotated[Key | None, Depends(caller)],  # before the query is looked at
+    output_modalities: str = "all",
+    offset: Offset = 0,
+    limit: Limit = PAGE_SIZE,
+) -> Response:
+    """The models that the caller's key may ask for: all of them, unless it is limited to some."""
+    _check_filters(request, FILTERS - {"q"})
+    listed = await _listed(request, output_modalities)
+    if key and key.allowed_models:
+        allowed = await _session(request).own_names(key.allowed_models)
+        listed = [spec for spec in listed if spec.name in allowed]
+    return _page(request, listed, offset, limit)
 
 
 @router.get(
@@ -76,6 +106,7 @@ async def models(
 )
 async def count(request: Request, output_modalities: str = "all") -> Response:
     """The number of models."""
+    _check_filters(request, {"output_modalities"})
     return _json({"data": {"count": len(await _listed(request, output_modalities))}})
 
 
@@ -121,6 +152,35 @@ async def retrieve(request: Request, model: str) -> Response:
 async def model(request: Request, name: str) -> Response:
     """The same, wrapped in `data`, as OpenRouter's client asks."""
     return await _one(request, name, wrapped=True)
+
+
+@router.get(
+    "/providers",
+    summary="List the providers",
+    response_model=None,
+    openapi_extra=OPTIONAL_KEY,
+    responses=responses(json_of(schemas.ProviderList), *OPTIONAL_KEY_ERRORS),
+)
+async def providers() -> Response:
+    """Who serves the models: this server alone."""
+    return _json({"data": [PROVIDER]})
+
+
+def _check_filters(request: Request, known: set[str]) -> None:
+    """Raise `UsageError` for a filter that is not one of these."""
+    if unbuilt := UNBUILT_FILTERS & request.query_params.keys():
+        raise UsageError(
+            f"'{min(unbuilt)}' is not built yet in this version: leave it out, and choose from the "
+            f"whole list.",
+            code="not_built",
+        )
+    check_names(request, known)
+
+
+def _page(request: Request, known: list[ModelSpec], offset: int, limit: int) -> Response:
+    page = [model_card(spec, _prices(request)) for spec in known[offset : offset + limit]]
+    links = {"next": _next(request, offset + limit) if offset + limit < len(known) else None}
+    return _json({"object": "list", "data": page, "total_count": len(known), "links": links})
 
 
 async def _one(request: Request, name: str, *, wrapped: bool) -> Response:

@@ -180,6 +180,13 @@ class Session:
             lambda: self._own_name(model) in map(self._own_name, names)  # until the first of them
         )
 
+    async def own_names(self, names: Iterable[str]) -> set[str]:
+        """Return the names of the models that these stand for; an unknown one stands for itself.
+
+        Reads directories and headers, all in one thread, and never a folder's by its name.
+        """
+        return await asyncio.to_thread(lambda: set(map(self._own_name, names)))
+
     async def language_detector(self) -> str:
         """Return the model that says which language is spoken: the default one, if it can.
 

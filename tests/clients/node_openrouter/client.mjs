@@ -9,7 +9,11 @@ import { answer, call } from "../asked.mjs";
 
 await answer(async (asked) => {
   const client = new OpenRouter({ apiKey: asked.key, serverURL: asked.url, ...asked.client });
-  if (!asked.file) return call(client, asked.call, asked.options);
+  if (!asked.file) {
+    const given = asked.security ? [asked.security, asked.options] : [asked.options];
+    const value = await call(client, asked.call, ...given);
+    return value?.result ?? value; // a page holds it beside the way to the next
+  }
   const data = await readFile(asked.file, "base64");
   const inputAudio = { data, format: extname(asked.file).slice(1) };
   return call(client, asked.call, { sttRequest: { ...asked.options, inputAudio } });

@@ -224,6 +224,24 @@ class ModelEndpoints(Closed):
     endpoints: list[Endpoint]
 
 
+class Provider(Closed):
+    """Who serves models, as OpenRouter describes it."""
+
+    name: str
+    slug: str
+    privacy_policy_url: str | None
+    terms_of_service_url: str | None
+    status_page_url: str | None
+    headquarters: str | None
+    datacenters: list[str] | None
+
+
+class ProviderList(Closed):
+    """Who serves models here."""
+
+    data: list[Provider]
+
+
 class WrappedEndpoints(Closed):
     """The endpoints of a model."""
 
@@ -233,6 +251,7 @@ class WrappedEndpoints(Closed):
 class Attempt(Closed):
     """One attempt of a provider."""
 
+    endpoint_id: str
     model_permaslug: str
     status: int | None
     provider_name: str
@@ -255,6 +274,9 @@ class Generation(Struct):
     generation_time: float | None
     streamed: bool
     cancelled: bool
+    tokens_completion: int | None
+    native_tokens_completion: int | None
+    workspace_id: str | None
     provider_responses: list[Attempt]
     status: int | None
     error_code: str | None
