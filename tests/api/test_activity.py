@@ -14,7 +14,7 @@ import pytest
 import voxgate.api.activity
 import voxgate.ledger.generations
 import voxgate.ledger.question
-from tests.api.serving import Running, error_of, new_key, recording, serving
+from tests.api.serving import SCRIPTED, Running, error_of, new_key, recording, serving
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from tests.ledger import postgres
     from voxgate.ledger.key import Key
 
 FIELDS = {
@@ -144,8 +145,8 @@ async def test_a_day_and_a_key_of_it(asking: Asking) -> None:
 async def test_what_is_refused(tmp_path: Path) -> None:
     async with serving(tmp_path, auth="off") as server:
         for path, query, says in REFUSED:
-            answer = await server.client.get(path, params=query)
-            assert answer.status_code == 400, query
+            answer = await server.client.get(path, params=query or None)
+            assert answer.status_code == 400, (path, query)
             assert says in error_of(answer)["message"]
 
 
@@ -161,6 +162,11 @@ REFUSED: tuple[tuple[str, dict[str, str], str], ...] = (
     ("/activity", {"workspace_id": "w"}, "'workspace_id' is no filter here"),
     ("/activity", {"group_by": "workspace"}, "'group_by' is no filter here"),
     ("/activity", {"limit": "5"}, "'limit' is no filter here"),
+    ("/activity", {"date": "2028-03-16"}, "last 30 completed days"),  # of the future
+    ("/activity", {"date": "2028-3-14"}, "must be a day"),
+    ("/activity", {"date": "2028-03-14T00:00:00Z"}, "must be a day"),
+    ("/activity?date=2028-03-14&date=2028-03-13", {}, "'date' is in the address more than once"),
+    ("/voxgate/activity?app=a&app=b", {}, "'app' is in the address more than once"),
     ("/voxgate/activity", {"group_by": "hour"}, "not by 'hour'. The sums are by days of UTC"),
     ("/voxgate/activity", {"group_by": "day,colour"}, "provider, not by 'colour'"),
     ("/voxgate/activity", {"since": "yesterday"}, "'since' must be a day as 2026-11-29"),
@@ -187,6 +193,32 @@ async def test_a_server_without_keys_has_no_managers(tmp_path: Path) -> None:
     assert (row["day"], row["requests"], row["failures"]) == (ago(0), 1, 0)
     assert row["audio_seconds"] > 1
     assert row["latency_ms"]["p50"] >= 1
+
+
+async def test_without_keys_a_shared_database_shows_requests_without_a_key_alone(
+    tmp_path: Path, server: postgres.Server, migrated: str
+) -> None:
+    """Others may have their keys there, and their money."""
+    shared = server.create(template=migrated)
+    url = shared.url.render_as_string(hide_password=False)
+    async with await Ledger.open(shared) as ledger:
+        key, _ = await ledger.keys.create("of another server")
+        await ledger.generations.begin(Generation("gen-other", key.hash, "a/secret"))
+        await ledger.generations.finish("gen-other", Outcome(200, 1, cost=Amount(10**9)))
+    async with serving(tmp_path, auth="off", database_url=url) as running:
+        get = running.client.get
+        await running.post(recording())
+        body = (await get("/voxgate/activity", params={"group_by": "key,model"})).json()
+        refused = await get("/voxgate/activity", params={"api_key_hash": key.hash})
+        metrics = await get(f"{running.url}/metrics")
+        csv_ = await get("/voxgate/activity", params={"group_by": "model", "format": "csv"})
+    (row,) = body["data"]
+    assert (row["api_key_hash"], row["key"], row["model"]) == (None, None, SCRIPTED)
+    assert (body["total"]["requests"], body["total"]["cost"]) == (1, 0)
+    assert error_of(refused)["metadata"]["code"] == "permission_denied"
+    assert "the activity of requests without a key alone" in error_of(refused)["message"]
+    assert metrics.status_code == 200  # of this process alone
+    assert not [text for text in (metrics.text, csv_.text) if "secret" in text]
 
 
 async def test_sums_by_several_groups(asking: Asking) -> None:

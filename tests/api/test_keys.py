@@ -354,13 +354,14 @@ async def test_without_keys_nobody_manages_those_of_a_shared_database(
         for method, path in (
             *(("GET", "/keys"), ("POST", "/keys")),
             *((method, f"/keys/{key.hash}") for method in ("GET", "PATCH", "DELETE")),
+            *(("GET", "/credits"), ("GET", "/activity")),
         ):
             body = {"name": "mine"} if method in {"POST", "PATCH"} else None
             refused = await running.client.request(method, path, json=body)
             assert error_of(refused)["metadata"]["code"] == "permission_denied"
-            assert "Use the command line: `voxgate keys`" in error_of(refused)["message"]
+            says = "Use the command line: `voxgate keys` and `voxgate usage`"
+            assert says in error_of(refused)["message"]
         current = (await running.client.get("/key")).json()["data"]
         assert current["is_management_key"] is False
-        assert (await running.client.get("/credits")).status_code == 200
     async with await Ledger.open(shared) as ledger:
         assert await ledger.keys.all() == [key]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_URL, uuid5
 
 from fastapi import APIRouter, Request, Response
 
-from voxgate.api.auth import caller, manager
+from voxgate.api.auth import caller, ledger_manager, manages
 from voxgate.api.error_responses import json_response
+from voxgate.api.model_card import endpoint_id
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses, text_of
+from voxgate.api.query import check_names
 from voxgate.errors import UsageError, VoxgateError
 from voxgate.ledger.activity_record import CSV_TYPE, activity_record, csv_table
 from voxgate.ledger.amounts import json_dollars
@@ -20,12 +21,12 @@ from voxgate.ledger.key import HASH
 from voxgate.ledger.question import Question, read_day, read_groupings, read_range, today
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from voxgate.api.gateway import Gateway
     from voxgate.ledger.activity import ActivityRow
+    from voxgate.ledger.key import Key
 
 COMPLETED_DAYS = 30
+OWN_SIDE = "this server has neither members nor workspaces"
 FILTERS = ("group_by", "since", "until", "model", "provider", "app", "api_key_hash", "format")
 
 router = APIRouter()
@@ -42,9 +43,10 @@ async def activity(
 ) -> Response:
     """Requests and dollars of the last 30 completed days of UTC, for a management key."""
     gateway: Gateway = request.app.state.gateway
-    await manager(request)
-    _check_names(request, {"date", "api_key_hash"})
-    first, last = today() - timedelta(days=COMPLETED_DAYS), today() - timedelta(days=1)
+    await ledger_manager(request)
+    check_names(request, {"date", "api_key_hash"}, OWN_SIDE)
+    now = today()
+    first, last = now - timedelta(days=COMPLETED_DAYS), now - timedelta(days=1)
     if date:
         day = read_day("date", date)
         if not first <= day <= last:
@@ -83,18 +85,15 @@ async def voxgate_activity(
     """
     gateway: Gateway = request.app.state.gateway
     key = await caller(request)
-    _check_names(request, FILTERS)
+    check_names(request, FILTERS, OWN_SIDE)
     if format not in {"json", "csv", ""}:
         raise UsageError(f"'format' must be json or csv, not '{format[:100]}'.")
     key_hash = _hash(api_key_hash)
-    if key is not None and not key.management:
-        if key_hash not in {None, key.hash}:
-            raise VoxgateError(
-                "This key may read its own activity alone. Leave out 'api_key_hash', or use a "
-                "management key.",
-                code="permission_denied",
-            )
-        key_hash = key.hash
+    if not manages(key, gateway.settings):
+        own = key.hash if key else ""
+        if key_hash not in {None, own}:
+            raise _not_its_own(key)
+        key_hash = own
     question = Question(
         *read_range(since, until),
         group_by=read_groupings([name.strip() for name in group_by.split(",") if name.strip()]),
@@ -138,7 +137,7 @@ def _item(row: ActivityRow) -> dict[str, Any]:
         "date": day,
         "model": model,
         "model_permaslug": model,
-        "endpoint_id": str(uuid5(NAMESPACE_URL, f"voxgate:{provider}/{model}")),
+        "endpoint_id": endpoint_id(model, provider),
         "provider_name": provider,
         "requests": row.requests,
         "usage": json_dollars(row.nanodollars),
@@ -150,13 +149,18 @@ def _item(row: ActivityRow) -> dict[str, Any]:
     }
 
 
-def _check_names(request: Request, known: Collection[str]) -> None:
-    """Raise `UsageError` for what the query has besides: a sum without its filter would mislead."""
-    if others := request.query_params.keys() - set(known):
-        raise UsageError(
-            f"'{min(others)[:100]}' is no filter here: leave it out. There are "
-            f"{', '.join(sorted(known))}; this server has neither members nor workspaces."
+def _not_its_own(key: Key | None) -> VoxgateError:
+    why = (
+        "This key may read its own activity alone. Leave out 'api_key_hash', or use a management "
+        "key."
+    )
+    if key is None:
+        why = (
+            "This server asks for no keys, and its database may be that of other servers: it shows "
+            "the activity of requests without a key alone. Leave out 'api_key_hash'; `voxgate "
+            "usage` has those of all keys."
         )
+    return VoxgateError(why, code="permission_denied")
 
 
 def _hash(text: str | None) -> str | None:

@@ -85,25 +85,28 @@ async def manager(request: Request) -> Key | None:
     return key
 
 
-async def key_manager(request: Request) -> Key | None:
-    """Return what `manager` returns, for the management of keys.
+async def ledger_manager(request: Request) -> Key | None:
+    """Return what `manager` returns, for what the ledger has of all keys: them, and their money.
 
     Raises what `manager` raises, and `VoxgateError` (`permission_denied`) where no key is asked for
     and the keys may be those of other servers, too.
     """
     key = await manager(request)
-    if not manages_keys(key, request.app.state.gateway.settings):
+    if not manages(key, request.app.state.gateway.settings):
         raise VoxgateError(
-            "This server asks for no keys, and its database may be that of other servers, so "
-            "nobody manages keys by its API. Use the command line: `voxgate keys`, with the "
-            "server's VOXGATE_DATABASE_URL.",
+            "This server asks for no keys, and its database may be that of other servers, so its "
+            "API neither manages keys nor tells what all of them used. Use the command line: "
+            "`voxgate keys` and `voxgate usage`, with the server's VOXGATE_DATABASE_URL.",
             code="permission_denied",
         )
     return key
 
 
-def manages_keys(key: Key | None, settings: Settings) -> bool:
-    """Return whether a caller may manage keys: without a key, those of one machine alone."""
+def manages(key: Key | None, settings: Settings) -> bool:
+    """Return whether a caller may read and change what the ledger has of all keys.
+
+    Without a key, that is whoever uses the machine: of a file of this machine, not of a database.
+    """
     return key.management if key else not settings.database_url
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from voxgate.api.auth import caller, key_manager, manager, manages_keys
+from voxgate.api.auth import caller, ledger_manager, manages
 from voxgate.api.body.json_object import read_json_object
 from voxgate.api.dialects.wire import validated_with_nulls
 from voxgate.api.error_responses import json_response
@@ -16,6 +16,7 @@ from voxgate.api.keys.fields import WORKSPACE_ID, KeyChange, NewKey, changes, ne
 from voxgate.api.keys.objects import current_key_object, key_object
 from voxgate.api.openapi import key_schemas, requests
 from voxgate.api.openapi.responses import BODY_ERRORS, KEY_ERRORS, json_of, responses
+from voxgate.api.query import check_names
 from voxgate.errors import UsageError, VoxgateError
 from voxgate.ledger.amounts import json_dollars
 from voxgate.ledger.key_usage import KeyUsage
@@ -53,8 +54,8 @@ async def current(request: Request) -> Response:
     key = await caller(request)
     hash_ = key.hash if key else ""
     usage = await _keys(request).usage([hash_])
-    manages = manages_keys(key, request.app.state.gateway.settings)
-    current = current_key_object(key, usage.get(hash_, KeyUsage()), manages=manages)
+    managing = manages(key, request.app.state.gateway.settings)
+    current = current_key_object(key, usage.get(hash_, KeyUsage()), manages=managing)
     return _json({"data": current})
 
 
@@ -66,7 +67,7 @@ async def current(request: Request) -> Response:
 )
 async def credits_(request: Request) -> Response:
     """What `VOXGATE_CREDITS` says was paid in, else what was used; and what all keys have used."""
-    await manager(request)
+    await ledger_manager(request)
     gateway: Gateway = request.app.state.gateway
     usage = (await gateway.ledger.keys.usage()).values()
     used = json_dollars(sum(each.total.nanodollars for each in usage))
@@ -82,7 +83,8 @@ async def credits_(request: Request) -> Response:
 )
 async def listing(request: Request, query: Annotated[KeyQuery, Query()]) -> Response:
     """Up to 100 keys, the oldest first."""
-    await key_manager(request)
+    await ledger_manager(request)
+    check_names(request, KeyQuery.model_fields)
     if query.workspace_id != WORKSPACE_ID:
         raise UsageError(
             f"'workspace_id' in the address: this server has one workspace, {WORKSPACE_ID}. Leave "
@@ -107,7 +109,7 @@ async def listing(request: Request, query: Annotated[KeyQuery, Query()]) -> Resp
 )
 async def create(request: Request) -> Response:
     """A key for transcribing. `key` is the key itself, which is shown only now."""
-    await key_manager(request)
+    await ledger_manager(request)
     asked = validated_with_nulls(NewKey, await _body(request))
     key, secret = await _keys(request).create(asked.name, **new_fields(asked))
     return _json({"data": key_object(key, KeyUsage()), "key": secret}, 201)
@@ -121,7 +123,7 @@ async def create(request: Request) -> Response:
 )
 async def retrieve(request: Request, hash: str) -> Response:  # noqa: A002 (the name on the wire)
     """One key, by its hash."""
-    await key_manager(request)
+    await ledger_manager(request)
     return await _described(request, await _named(request, hash))
 
 
@@ -134,7 +136,7 @@ async def retrieve(request: Request, hash: str) -> Response:  # noqa: A002 (the 
 )
 async def edit(request: Request, hash: str) -> Response:  # noqa: A002 (as above)
     """Change what is given, from the next request of the key on."""
-    await key_manager(request)
+    await ledger_manager(request)
     key = await _named(request, hash)
     asked = validated_with_nulls(KeyChange, await _body(request))
     return await _described(request, await _keys(request).edit(key.hash, **changes(asked)))
@@ -148,7 +150,7 @@ async def edit(request: Request, hash: str) -> Response:  # noqa: A002 (as above
 )
 async def delete(request: Request, hash: str) -> Response:  # noqa: A002 (as above)
     """Revoke a key, for good. Its usage and its generations stay."""
-    await key_manager(request)
+    await ledger_manager(request)
     key = await _named(request, hash)
     await _keys(request).revoke(key.hash)
     return _json({"deleted": True})
