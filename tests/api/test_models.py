@@ -73,6 +73,17 @@ async def test_a_filter_that_is_not_built_is_refused(anyone: httpx2.AsyncClient)
     ] == 3
 
 
+async def test_no_name_of_a_query_is_ignored(server: Running) -> None:
+    for path, query in (
+        *(("/models", "xyzzy=1"), ("/models/count", "q=whisper"), ("/models/user", "q=whisper")),
+        *(("/models", "q=whisper&q=voxtral"), ("/models/user", "limit=1&limit=2")),
+    ):
+        answer = await server.client.get(f"{path}?{query}")
+        assert answer.status_code == 400, (path, query)
+        name = query.partition("=")[0]
+        assert f"'{name}' is " in error_of(answer)["message"]
+
+
 async def test_pages_lead_to_each_other(anyone: httpx2.AsyncClient) -> None:
     first = (await anyone.get("/models", params={"limit": 2})).json()
     assert len(first["data"]) == 2
@@ -114,8 +125,9 @@ async def test_a_key_that_is_given_is_checked(server: Running, anyone: httpx2.As
 
 async def test_without_keys_none_is_checked(tmp_path: Path) -> None:
     async with serving(tmp_path, auth="off") as server:
-        answer = await server.client.get("/models", headers={"Authorization": "Bearer unused"})
-        assert answer.status_code == 200
+        for path in ("/models", "/models/user"):
+            answer = await server.client.get(path, headers={"Authorization": "Bearer unused"})
+            assert (answer.status_code, answer.json()["total_count"]) == (200, 3)
 
 
 async def test_health_and_pages(server: Running) -> None:

@@ -5,6 +5,7 @@ Keys and credits are in `test_keys.py`.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -35,6 +36,7 @@ from voxgate.prices import parse_prices
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from voxgate.transcript.values import Options
 
@@ -427,6 +429,35 @@ async def test_the_provider_is_this_server(asked: Asked) -> None:
 async def test_credits_are_what_the_ledger_has(asked: Asked) -> None:
     used = asked.read("credits")["data"]["total_usage"]
     assert used == asked.read("credits")["data"]["total_credits"] == asked.site.dollars()
+
+
+async def test_without_prices_everything_costs_nothing(tmp_path: Path) -> None:
+    """Both clients at once: each reads a zero, and no null."""
+    author, _, slug = SCRIPTED.partition("/")
+    async with serving(tmp_path, Scripted(says=says)) as server:
+        id_ = (await server.post(recording())).headers["x-generation-id"]
+        key = await new_key(server, "manager", management=True)
+        ids = {"plain": id_}
+        bare = Site(server, key, server.key, server.key, ids, datetime.now(UTC).date())
+        clients = (OPENROUTER, NODE_OPENROUTER)
+        answers = await asyncio.gather(
+            *(
+                client.do(
+                    call(bare, client, "generations.get_generation", id=id_),
+                    call(bare, client, "credits.get_credits", key),
+                    call(bare, client, "endpoints.list", author=author, slug=slug),
+                )
+                for client in clients
+            )
+        )
+    for client, (found, credits_, endpoints) in zip(clients, answers, strict=True):
+        told = Asked(bare, client, {"found": found, "credits": credits_, "endpoints": endpoints})
+        generation = told.read("found")["data"]
+        assert generation["usage"] == generation["total_cost"] == 0
+        assert generation["tokens_completion"] == WORDS
+        assert told.read("credits")["data"] == {"total_credits": 0, "total_usage": 0}
+        (endpoint,) = told.read("endpoints")["data"]["endpoints"]
+        assert endpoint["pricing"] == {"prompt": "0", "completion": "0", "discount": 0}
 
 
 @pytest.mark.parametrize("name", NOT_HERE)

@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.serving import FILE, Running, error_of, recording, serving
+from tests.api.serving import (
+    FILE,
+    SCRIPTED,
+    Running,
+    error_of,
+    model_spec,
+    recording,
+    serving,
+)
 from tests.models.store.checkpoints import write_hf
-from voxgate.errors import PUBLIC_SENTENCES, Code
+from tests.scripted import Scripted
+from voxgate.errors import PUBLIC_SENTENCES, Code, RegistryError
+from voxgate.models.catalogue import ModelSpec
 from voxgate.models.store.registry import Registry
-from voxgate.pipeline.session import Session
+from voxgate.pipeline.session import ALIGNER, Session
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,6 +73,33 @@ async def test_a_secret_of_signed_addresses_that_is_damaged(
         (server.settings.home / "files.secret").write_bytes(b"short")
         answer = await server.client.get(f"/files/{id_}/url")
         check(answer, server.settings.home, caplog, "ledger_failed")
+
+
+class DamagedAligner(dict[str, ModelSpec]):
+    """Models of which the one that gives times to words cannot be read."""
+
+    def __getitem__(self, name: str) -> ModelSpec:
+        if name == ALIGNER:
+            raise RegistryError("The record /srv/models/whisper.json cannot be read. Get it again.")
+        return super().__getitem__(name)
+
+
+async def test_a_warning_with_the_sentence_of_an_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = Scripted()
+    models = DamagedAligner({SCRIPTED: model_spec(SCRIPTED, provider)})
+    timed = {"response_format": "verbose_json", "timestamp_granularities": ["word"]}
+    async with serving(
+        tmp_path, session=lambda chosen: Session(chosen, models=models, start=lambda *_: provider)
+    ) as server:
+        answer = await server.post(recording(**timed))
+    (warning,) = answer.json()["warnings"]
+    assert warning["code"] == "not_aligned"
+    assert warning["sentence"].endswith(f": {PUBLIC_SENTENCES['registry_failed']}")
+    assert "/srv" not in answer.text
+    (whole,) = (message for message in caplog.messages if "/srv" in message)
+    assert whole.startswith(f"{answer.headers['x-generation-id']} The times of words are estimated")
 
 
 def damage(server: Running, name: str) -> Code:
