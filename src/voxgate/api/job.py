@@ -39,8 +39,8 @@ class Job:
     sound, and only where the model has a price.
     """
 
-    def __init__(self, id_: str, owner: str | None, spans: StageTimes) -> None:
-        self.id, self.owner, self.spans = id_, owner, spans
+    def __init__(self, id_: str, owner: str | None, stages: StageTimes) -> None:
+        self.id, self.owner, self.stages = id_, owner, stages
         self.first_text_s: float | None = None
         self.delivered_s = 0.0  # of the recording: its text was sent to somebody
         self.estimate_nanodollars: int | None = None

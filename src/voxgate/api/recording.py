@@ -31,7 +31,7 @@ class Recording(Protocol):
     def origin(self) -> str | None:
         """The host that the recording is fetched from; None for an upload."""
 
-    async def open(self, spans: StageTimes) -> IO[bytes] | ArrivingFile:
+    async def open(self, stages: StageTimes) -> IO[bytes] | ArrivingFile:
         """Return the recording at its beginning. Raises what `Fetcher.fetch` raises."""
 
     def close(self) -> None:
@@ -66,9 +66,9 @@ class RemoteRecording:
         """The host, for the log: the address may hold a signature."""
         return self._url.host
 
-    async def open(self, spans: StageTimes) -> IO[bytes]:
+    async def open(self, stages: StageTimes) -> IO[bytes]:
         """Fetch the recording. Raises what `Fetcher.fetch` raises."""
-        with spans.measure("fetch"):
+        with stages.measure("fetch"):
             self._fetched = await self._fetcher.fetch(self._url)
         self._fetched.file.seek(0)
         return self._fetched.file

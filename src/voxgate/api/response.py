@@ -49,7 +49,7 @@ class TranscriptionResponse(Response):
         accepts_filler: bool,
         filler_after_s: float,
         user_agent: str,
-        spans: StageTimes,
+        stages: StageTimes,
         head: ResponseHead,
         error: ErrorBody = error_body,
     ) -> None:
@@ -58,7 +58,7 @@ class TranscriptionResponse(Response):
         self._waiting: Callable[[], AbstractContextManager[Callable[[], None]]] = lambda: (
             jobs.waiting(key, job)
         )
-        self._job, self._parsed, self._spans, self._head = job, parsed, spans, head
+        self._job, self._parsed, self._stages, self._head = job, parsed, stages, head
         self._sends_filler = accepts_filler and is_json(parsed)
         self._filler_after_s = filler_after_s
         self._user_agent, self._error_body = user_agent, error
@@ -78,7 +78,7 @@ class TranscriptionResponse(Response):
         await self._job.done.wait()
         if self._job.error:
             entry.fail(self._job.error)
-        with self._spans.measure("render"):
+        with self._stages.measure("render"):
             body, status, content_type, headers = await self._outcome()
         if not self._started:
             await send(self._head.message(status, content_type, headers))

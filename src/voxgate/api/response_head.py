@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class ResponseHead:
     """The head of the response to one of the callers that wait for a job."""
 
-    def __init__(self, job: Job, provider: Provider, spans: StageTimes, start_time: float) -> None:
-        """`spans` are those of this request. `start_time` is its arrival, in monotonic seconds."""
+    def __init__(self, job: Job, provider: Provider, stages: StageTimes, start_time: float) -> None:
+        """`stages` are those of this request. `start_time` is its arrival, in monotonic seconds."""
         self._job, self._model = job, _model_header(provider)
-        self._spans, self._start_time = spans, start_time
+        self._stages, self._start_time = stages, start_time
 
     def message(self, status: int, content_type: str, headers: Mapping[str, str]) -> Message:
         """Return the start of the response, with the times that were measured until now."""
@@ -57,11 +57,11 @@ class ResponseHead:
         `work` is the time in which sound was decoded or recognised, or both. `total` minus `work`
         is the server's own overhead.
         """
-        job_spans = self._job.spans
+        job_stages = self._job.stages
         entries = {
-            **{name: self._spans.seconds(name) for name in self._spans.names},
-            **{name: job_spans.seconds(name) for name in job_spans.names},
-            "work": job_spans.seconds("decode", "provider"),
+            **{name: self._stages.seconds(name) for name in self._stages.names},
+            **{name: job_stages.seconds(name) for name in job_stages.names},
+            "work": job_stages.seconds("decode", "provider"),
             "total": time.monotonic() - self._start_time,
         }
         return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in entries.items())

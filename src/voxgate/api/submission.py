@@ -66,7 +66,7 @@ class Submission:
         self.provider, self._trace = provider, Trace()
         self._provisional = provisional
         self._ended = False  # while it was provisional
-        self._job = Job(entry.id, owner, self._trace.spans)
+        self._job = Job(entry.id, owner, self._trace.stages)
         self._began_at = datetime.now(UTC)
         price = gateway.settings.prices.find(parsed.model, self._began_at)
         self._charge = Charge(gateway.ledger, self._job, price, limited=limited)
@@ -117,11 +117,11 @@ class Submission:
         with closing(self._recording) as recording:
             begin = self._gateway.ledger.generations.begin
             if self._provisional:  # first: its file is closed when the upload is complete
-                source = await recording.open(self._trace.spans)
+                source = await recording.open(self._trace.stages)
                 await begin(self._generation())
             else:  # first: a recording may be fetched for minutes
                 await begin(self._generation())
-                source = await recording.open(self._trace.spans)
+                source = await recording.open(self._trace.stages)
             return await self._gateway.session.transcribe(
                 source,
                 model=self.provider,
@@ -162,7 +162,7 @@ class Submission:
             tokens=self._trace.tokens or None,
             first_text_ms=_milliseconds(job.first_text_s),
             latency_ms=round(job.seconds * 1e3),
-            generation_time_ms=round(job.spans.seconds("provider") * 1e3),
+            generation_time_ms=round(job.stages.seconds("provider") * 1e3),
             cost=cost,
             cancelled=isinstance(error, AbandonedError),
             provider=PROVIDER_NAME,
@@ -204,7 +204,7 @@ class Submission:
             for attempt in self._trace.attempts
             if attempt.error
         ]
-        spent_ms = round(self._trace.spans.seconds("provider") * 1e3)
+        spent_ms = round(self._trace.stages.seconds("provider") * 1e3)
         return [*failures[:MAX_RECORDED_ATTEMPTS], RecordedAttempt(PROVIDER_NAME, status, spent_ms)]
 
 

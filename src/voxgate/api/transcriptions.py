@@ -67,7 +67,7 @@ def _documented(request: Request, task: Task) -> Parse:
 async def respond(request: Request, parse: Parse, error: ErrorBody = error_body) -> Response:
     """Respond to a request with a recording, whose dialect parses it and has a shape of errors."""
     gateway: Gateway = request.app.state.gateway
-    start_time, spans = time.monotonic(), StageTimes()
+    start_time, stages = time.monotonic(), StageTimes()
     intake = None
     try:
         key = await transcriber(request)
@@ -80,10 +80,10 @@ async def respond(request: Request, parse: Parse, error: ErrorBody = error_body)
             query=request.scope["query_string"],
         )
         async with gateway.jobs.uploading(intake.owner, intake.max_recordings):
-            with spans.measure("body"):
+            with stages.measure("body"):
                 early = await EarlyStart.begin(gateway.jobs, intake, reader)
             if early is None:
-                with spans.measure("body"):
+                with stages.measure("body"):
                     body = await reader.whole()
                 submission = await intake.accept(body)
         if early is None:
@@ -95,7 +95,7 @@ async def respond(request: Request, parse: Parse, error: ErrorBody = error_body)
     except VoxgateError as failure:
         return error_response(request, failure, intake.model if intake else None, error)
     parsed = submission.parsed
-    head = ResponseHead(job, submission.provider, spans, start_time)
+    head = ResponseHead(job, submission.provider, stages, start_time)
     if parsed.events:
         return TranscriptStream(
             jobs=gateway.jobs,
@@ -113,7 +113,7 @@ async def respond(request: Request, parse: Parse, error: ErrorBody = error_body)
         accepts_filler=early is None and body.kind == "json",
         filler_after_s=gateway.settings.filler_after_s,
         user_agent=request.headers.get("user-agent", ""),
-        spans=spans,
+        stages=stages,
         head=head,
         error=error,
     )

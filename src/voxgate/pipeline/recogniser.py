@@ -75,7 +75,7 @@ class WindowRecogniser:
         """
         audio = self._audio(window)
         async with self._queue.slot(self._tenant, audio.duration_s):
-            with self._trace.spans.measure("provider"):
+            with self._trace.stages.measure("provider"):
                 recognised = await recognise_window(
                     window,
                     audio,
@@ -86,7 +86,7 @@ class WindowRecogniser:
                 )
         self._trace.tokens += recognised.tokens
         if self._aligner is not None:
-            with self._trace.spans.measure("align"):
+            with self._trace.stages.measure("align"):
                 recognised = await self._aligner.align(recognised, audio)
         times = self._provider.capabilities.times
         segments = await asyncio.to_thread(place_window, recognised, times, self._padding_s)

@@ -125,7 +125,7 @@ class RecordingSound:
         decoding = self._decoders.decode(self._source, self._tenant)
         async with contextlib.aclosing(decoding) as events:
             while True:
-                with self._trace.spans.measure("decode"):
+                with self._trace.stages.measure("decode"):
                     event = await anext(events, None)
                 if event is None:
                     return

@@ -55,7 +55,7 @@ class Upload:
         """None: it is fetched from nowhere."""
         return None
 
-    async def open(self, _spans: StageTimes) -> IO[bytes]:
+    async def open(self, _stages: StageTimes) -> IO[bytes]:
         """Return the file at its beginning."""
         self.file.seek(0)
         return self.file

@@ -60,7 +60,7 @@ class ArrivingUpload:
         """Itself: what follows is unknown."""
         return self
 
-    async def open(self, _spans: StageTimes) -> ArrivingFile:
+    async def open(self, _stages: StageTimes) -> ArrivingFile:
         """Return the recording, which grows. Call it once, before the upload ends."""
         self._file = self._writer.arriving()
         return self._file
