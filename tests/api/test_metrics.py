@@ -21,6 +21,8 @@ from tests.api.serving import (
 from tests.scripted import Scripted
 from tests.sounds import RATE, encode, sample
 from voxgate import errors
+from voxgate.ledger.address import LEDGER_FILE
+from voxgate.ledger.ledger import Ledger
 from voxgate.prices import parse_prices
 
 if TYPE_CHECKING:
@@ -70,6 +72,10 @@ async def test_recordings_sound_money_and_failures_are_counted(tmp_path: Path) -
     assert found["voxgate_responses_total", "200"] >= 1
     assert found["voxgate_responses_total", "404"] == 1
     assert found[("voxgate_recordings",)] == 0
+    assert found[("voxgate_recordings_limit",)] == server.settings.max_flights
+    assert found[("voxgate_ready",)] == 1
+    assert found[("voxgate_ledger_failures_total",)] == 0
+    assert 0 < found["voxgate_disk_free_bytes", "home"] < found["voxgate_disk_size_bytes", "home"]
     assert not any("unknown" in label for labels in found for label in labels)
 
 
@@ -85,6 +91,19 @@ async def test_what_is_under_way_is_counted(tmp_path: Path) -> None:
         assert found[("voxgate_recordings",)] == 3
         gate.open.set()
         await asyncio.gather(*asked)
+
+
+async def test_a_ledger_that_fails_is_counted_with_what_it_does_not_have(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        manager = await new_key(server, "manager", management=True)
+        async with await Ledger.open(server.settings.home / LEDGER_FILE) as ledger:
+            lose = "ALTER TABLE generations RENAME TO lost"
+            await ledger._database.write(lambda c: c.exec_driver_sql(lose))
+        assert (await server.post(recording(SOUND))).status_code == 503
+        found = await read(server, manager)
+    assert found[("voxgate_unrecorded_outcomes",)] == 1
+    assert found[("voxgate_ledger_failures_total",)] >= 2
+    assert found[("voxgate_ready",)] == 1  # its keys can be read
 
 
 async def test_only_management_keys_read_them(tmp_path: Path) -> None:

@@ -88,8 +88,12 @@ def test_an_idle_engine_says_so(engine: Engine) -> None:
         queued=0,
         taken=health.taken,
         idle_s=health.idle_s,
+        slots=health.slots,
+        steps=health.steps,
+        step_windows=health.step_windows,
     )
     assert health == expected
+    assert health.slots > 0
     assert health.idle_s is not None
     assert health.idle_s >= 0
 
@@ -98,6 +102,8 @@ def test_words_come_through(engine: Engine) -> None:
     *events, done = engine.transcribe(voice_note())
     assert is_done(done)
     assert VOICE_NOTE_WORDS in " ".join(e.text for e in events if isinstance(e, Segment))
+    health = engine.health()
+    assert 1 <= health.steps <= health.step_windows <= health.steps * health.slots
     assert any(isinstance(event, Progress) for event in events)
 
 

@@ -44,6 +44,11 @@ class Leases:
         self._being_stored: set[str] = set()
         self._steady_since = time.monotonic()
 
+    @property
+    def waiting(self) -> int:
+        """How many outcomes the ledger could not store yet."""
+        return len(self._waiting)
+
     async def finish(self, generation: str, outcome: Outcome) -> None:
         """Store the outcome of a generation now, or as soon as the ledger can be written."""
         self._waiting[generation] = outcome  # first: the caller may be cancelled

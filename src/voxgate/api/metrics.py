@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
+from voxgate.api.server_state import StepTotals
 from voxgate.ledger.amounts import json_dollars
 from voxgate.prices import SAMPLES_PER_S
-from voxgate.providers.inspection import inspect_engines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
-    from voxgate.api.jobs import Jobs
+    from prometheus_client.core import Metric
+
+    from voxgate.api.server_state import ServerState
     from voxgate.ledger.generation import Outcome
-    from voxgate.providers.inspection import LoadedEngine
-    from voxgate.settings import Settings
 
 SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 """The upper bounds of the buckets of durations."""
@@ -30,7 +36,7 @@ FACTORS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 class Metrics:
-    """The counters of one server. `exposition` reads the rest from where it is kept."""
+    """The counters of one server, and what `exposition` is given of its state."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
@@ -71,25 +77,10 @@ class Metrics:
             buckets=FACTORS,
             registry=registry,
         )
-        self._recordings = Gauge("voxgate_recordings", "Recordings under way.", registry=registry)
-        self._waiting = Gauge(
-            "voxgate_waiting_windows",
-            "Windows that wait for a model.",
-            ["model"],
-            registry=registry,
-        )
-        self._windows = Gauge(
-            "voxgate_engine_windows",
-            "Windows in an engine: computed now (active), or queued.",
-            ["model", "state"],
-            registry=registry,
-        )
-        self._memory = Gauge(
-            "voxgate_engine_memory_bytes",
-            "Resident memory of a model's engine.",
-            ["model"],
-            registry=registry,
-        )
+        self.steps = StepTotals()
+        self._state: ServerState | None = None
+        registry.register(self)
+        ProcessCollector(registry=registry)
 
     def responded(self, status: int) -> None:
         """Count the start of a response."""
@@ -108,22 +99,11 @@ class Metrics:
             self._audio.labels(model).inc(seconds)
             self._real_time.labels(model).observe((outcome.generation_time_ms or 0) / 1e3 / seconds)
 
-    async def exposition(self, settings: Settings, jobs: Jobs, waiting: Mapping[str, int]) -> bytes:
-        """Return everything as Prometheus reads it. `waiting` are the windows, by model."""
-        self._recordings.set(len(jobs.unfinished))
-        for model, count in waiting.items():
-            self._waiting.labels(model).set(count)
-        self._set_engines(await inspect_engines(settings))
+    def exposition(self, state: ServerState) -> bytes:
+        """Return everything as Prometheus reads it."""
+        self._state = state
         return generate_latest(self._registry)
 
-    def _set_engines(self, engines: list[LoadedEngine]) -> None:
-        """Set the gauges of the engines of this home; one that ended has none."""
-        self._windows.clear()
-        self._memory.clear()
-        for engine in engines:
-            model, health = engine.record.model, engine.health
-            if health is not None:
-                self._windows.labels(model, "active").inc(health.active)
-                self._windows.labels(model, "queued").inc(health.queued)
-            if engine.memory_bytes is not None:
-                self._memory.labels(model).inc(engine.memory_bytes)
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics of the last state, for the registry."""
+        return self._state.families() if self._state else ()

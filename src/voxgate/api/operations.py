@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -14,10 +17,15 @@ from voxgate.api.error_responses import json_response
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.document import NO_KEY
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses, text_of
+from voxgate.api.server_state import DiskSpace, ServerState
 from voxgate.errors import LedgerError
 from voxgate.ledger.key import Key  # noqa: TC001 (FastAPI evaluates it)
+from voxgate.providers.inspection import inspect_engines
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from voxgate.api.gateway import Gateway
 
 _NOT_NOW = {
@@ -50,12 +58,7 @@ async def healthz(request: Request) -> Response:
 )
 async def readyz(request: Request) -> Response:
     """200 while it takes work and its ledger can be read; models load at their first use."""
-    gateway: Gateway = request.app.state.gateway
-    try:
-        await gateway.ledger.check()
-    except LedgerError:
-        return _health("ledger_failed")
-    return _health("stopping" if gateway.jobs.closed else "ok")
+    return _health(await _status(request.app.state.gateway))
 
 
 @router.get(
@@ -67,10 +70,45 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request, _: Annotated[Key | None, Depends(manager)]) -> Response:
     """Requests, recordings, sound, money, latencies and engines, for management keys."""
     gateway: Gateway = request.app.state.gateway
-    body = await gateway.metrics.exposition(
-        gateway.settings, gateway.jobs, gateway.session.waiting_windows
-    )
+    body = gateway.metrics.exposition(await _state(gateway))
     return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+
+async def _status(gateway: Gateway) -> str:
+    """Return whether a request would be answered now, or else why not."""
+    try:
+        await gateway.ledger.check()
+    except LedgerError:
+        return "ledger_failed"
+    return "stopping" if gateway.jobs.closed else "ok"
+
+
+async def _state(gateway: Gateway) -> ServerState:
+    """Return what the server is doing, for its metrics."""
+    settings, engines = gateway.settings, await inspect_engines(gateway.settings)
+    gateway.metrics.steps.add(engines)
+    folders = {"home": settings.home, "spool_dir": settings.spool_dir}
+    return ServerState(
+        ready=await _status(gateway) == "ok",
+        recordings=len(gateway.jobs.unfinished),
+        most_recordings=settings.max_flights,
+        unrecorded=gateway.leases.waiting,
+        ledger_failures=gateway.ledger.failures,
+        waiting=gateway.session.waiting_windows,
+        engines=engines,
+        steps=gateway.metrics.steps.by_model,
+        disks=await asyncio.to_thread(_disk_spaces, folders),
+    )
+
+
+def _disk_spaces(folders: Mapping[str, Path]) -> dict[str, DiskSpace]:
+    """Return the disks of those folders that are there."""
+    found = {}
+    for name, folder in folders.items():
+        with suppress(OSError):  # the first recording creates the folder of sound
+            usage = shutil.disk_usage(folder)
+            found[name] = DiskSpace(usage.free, usage.total)
+    return found
 
 
 def _health(status: str) -> Response:

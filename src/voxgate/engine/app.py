@@ -54,6 +54,7 @@ class _Service:
 
     async def health(self, _request: Request) -> Response:
         active, queued = self._scheduler.active, self._scheduler.queued
+        fill = self._scheduler.fill
         health = protocol.Health(
             model=self._backend.name,
             pid=os.getpid(),
@@ -63,6 +64,9 @@ class _Service:
             step_age_s=self._scheduler.step_age_s,
             taken=self._window_count,
             idle_s=None if active or queued else time.monotonic() - self._last_end,
+            slots=fill.slots,
+            steps=fill.steps,
+            step_windows=fill.windows,
         )
         return Response(health.encode(), media_type="application/json")
 

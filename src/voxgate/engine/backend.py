@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from voxgate.models.catalogue import check_installed
 
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from voxgate.engine.queue import WindowRequest
     from voxgate.models.capabilities import Capabilities
     from voxgate.models.catalogue import ModelSpec
+
+
+class BatchFill(NamedTuple):
+    """How full the steps of a scheduler have been since its start."""
+
+    slots: int  # the most windows that one step may have
+    steps: int = 0
+    windows: int = 0  # in all steps together
+
+    def after(self, windows: int) -> BatchFill:
+        """Return it after one more step, of so many windows."""
+        return self._replace(steps=self.steps + 1, windows=self.windows + windows)
 
 
 class Backend(Protocol):
@@ -55,6 +67,10 @@ class Scheduler(Protocol):
     @property
     def step_age_s(self) -> float | None:
         """Seconds since the last step, which show a stall; None when idle."""
+
+    @property
+    def fill(self) -> BatchFill:
+        """How full its steps have been: calls of the model for one or several windows."""
 
     def add(self, request: WindowRequest) -> None:
         """Queue a window.

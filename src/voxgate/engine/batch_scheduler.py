@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
+from voxgate.engine.backend import BatchFill
 from voxgate.engine.planner import DecodeStep, PrefillStep, StepPlanner
 from voxgate.engine.queue import QUEUE_LIMIT, RequestQueue
 from voxgate.engine.sequence import Sequence
@@ -39,6 +40,7 @@ class BatchScheduler:
         """Start the thread. It owns `cache`, whose slots must each hold the longest window."""
         self._model, self._cache = model, cache
         self._queue = RequestQueue(queue_limit)
+        self.fill = BatchFill(cache.free_slots)
         self._planner: StepPlanner[Sequence] = StepPlanner(cache.free_slots)
         self._last_step = 0.0  # monotonic seconds
         self._stopped = False
@@ -138,6 +140,7 @@ class BatchScheduler:
             self._accept_logits(sequence, logits)
 
     def _decode(self, sequences: tuple[Sequence, ...]) -> None:
+        self.fill = self.fill.after(len(sequences))
         try:
             rows = self._compute_logits(sequences)
         except Exception as error:

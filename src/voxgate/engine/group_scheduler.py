@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, TypeAlias
 
+from voxgate.engine.backend import BatchFill
 from voxgate.engine.queue import QUEUE_LIMIT, RequestQueue
 from voxgate.transcript.values import Done
 
@@ -59,6 +60,7 @@ class GroupScheduler:
         """`linger_s` is how long after a group its worker waits for the next to be full."""
         self._recognise, self._size, self._long_steps = recognise, size, long_steps
         self._linger_s = linger_s
+        self.fill = BatchFill(size)
         self._queue = RequestQueue(queue_limit)
         self._groups: list[_Group] = []
         self._stopped = False
@@ -179,6 +181,8 @@ class GroupScheduler:
         waiting = [request for request in windows if not request.cancelled]
         if not waiting:
             return None
+        with self._changed:
+            self.fill = self.fill.after(len(waiting))
         try:
             with closing(self._recognise(waiting)) as events:
                 for event in events:

@@ -97,6 +97,9 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     step_age_s: Seconds | None = None  # since the last step; None without work
     taken: Count  # windows since the engine started
     idle_s: Seconds | None = None  # since the last window ended, or the start; None with work
+    slots: Count = 0  # the most windows that one step may have
+    steps: Count = 0  # since the engine started
+    step_windows: Count = 0  # the windows in these steps, each as often as it was in one
 
     def encode(self) -> bytes:
         """Return one JSON object."""

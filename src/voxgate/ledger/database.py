@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from voxgate.errors import LedgerError
@@ -11,7 +12,7 @@ from voxgate.ledger.connection import reader_and_writer
 from voxgate.ledger.errors import ledger_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from sqlalchemy import Connection
 
@@ -32,6 +33,7 @@ class Database:
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self.failures = 0  # reads and writes that raised `LedgerError`
         self._reader, self._writer = reader_and_writer(address)
         self._running: set[asyncio.Task[object]] = set()
         self._closed = False
@@ -72,14 +74,24 @@ class Database:
             await self._writer.dispose()
 
     async def _read(self, operation: Callable[[Connection], T]) -> T:
-        with ledger_errors(self.address):
+        with self._errors():
             async with self._reader.connect() as connection:
                 return await connection.run_sync(operation)
 
     async def _write(self, operation: Callable[[Connection], T]) -> T:
-        with ledger_errors(self.address):
+        with self._errors():
             async with self._writer.begin() as connection:
                 return await connection.run_sync(operation)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Raise `LedgerError` for errors of the database, and count them."""
+        try:
+            with ledger_errors(self.address):
+                yield
+        except LedgerError:
+            self.failures += 1
+            raise
 
     async def _run_shielded(self, coroutine: Coroutine[None, None, T]) -> T:
         if self._closed:

@@ -47,6 +47,11 @@ class Ledger:
         await migrate(address)
         return cls(Database(address))
 
+    @property
+    def failures(self) -> int:
+        """How many reads and writes failed since the ledger was opened."""
+        return self._database.failures
+
     async def check(self) -> None:
         """Read something. Raises `LedgerError` where the database cannot be read now."""
         await self._database.read(lambda connection: connection.scalar(select(literal(1))))
