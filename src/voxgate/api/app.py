@@ -28,10 +28,12 @@ from voxgate.api.methods import Methods
 from voxgate.api.openapi.document import document
 from voxgate.api.request_log import RequestLog
 from voxgate.errors import UsageError
+from voxgate.tracing import RequestSpans
 from voxgate.validation import plain_reason
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from fastapi.telemetry import TelemetryConfig
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from voxgate.api.gateway import Gateway
@@ -47,6 +49,15 @@ EXPOSED_HEADERS = (
     *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
 )
 """The headers of a response that a page of another site may read."""
+
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI's own spans have paths and queries as they come, and its logs what is refused."""
 
 WELCOME = f"""<!doctype html>
 <html lang="en">
@@ -65,7 +76,8 @@ WELCOME = f"""<!doctype html>
 def application(gateway: Gateway) -> ASGIApp:
     """Return the application on an open gateway. `/docs` works without a network."""
     # Around the whole framework, which answers a bug outside its own middleware.
-    return RequestLog(_routes(gateway), gateway.metrics.responded)
+    logged = RequestLog(_routes(gateway), gateway.metrics.responded)
+    return RequestSpans(logged, without=operations.PROBES)
 
 
 def _routes(gateway: Gateway) -> FastAPI:
@@ -74,6 +86,7 @@ def _routes(gateway: Gateway) -> FastAPI:
         version=__version__,
         description="Speech to text on your own machines.",
         openapi_url=f"{BASE}/openapi.json",
+        telemetry=NO_TELEMETRY,
         redirect_slashes=False,  # a redirect would send the client's key to the host in 'Host'
     )
     app.add_middleware(Methods)

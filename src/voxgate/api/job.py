@@ -7,11 +7,14 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from voxgate import tracing
 from voxgate.errors import BusyError, VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
+
+    from opentelemetry.trace import SpanContext
 
     from voxgate.pipeline.job import FinalPiece
     from voxgate.pipeline.trace import StageTimes
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     FinishedCallback: TypeAlias = Callable[["Job"], Awaitable[None]]
 
 log = logging.getLogger(__name__)
+
+GENERATION = "voxgate.generation.id"
+"""The attribute of spans that names the generation of their work."""
 
 
 class AbandonedError(VoxgateError):
@@ -45,6 +51,7 @@ class Job:
         self.delivered_s = 0.0  # of the recording: its text was sent to somebody
         self.estimate_nanodollars: int | None = None
         self.cost_nanodollars = 0
+        self.span_context: SpanContext | None = None  # of its work, once that began
         self._started = time.monotonic()
         self.decoding, self.done = asyncio.Event(), asyncio.Event()
         self.segments: list[Segment] = []
@@ -90,6 +97,19 @@ class Job:
         self._news = asyncio.Event()
 
     async def _run(self, function: JobFunction, on_finished: FinishedCallback) -> None:
+        with tracing.span("transcription", attributes={GENERATION: self.id}) as span:
+            self.span_context = span.get_span_context()
+            await self._do(function)
+            if self.error:
+                tracing.mark_failed(span, self.error)
+            try:
+                await on_finished(self)
+            finally:
+                self.done.set()
+                self._announce()
+
+    async def _do(self, function: JobFunction) -> None:
+        """Do the work, and keep its outcome."""
         try:
             self.transcript = await function(self)
         except VoxgateError as error:
@@ -102,8 +122,3 @@ class Job:
             self.error = VoxgateError(
                 f"The server failed at {self.id}. Its log says why: please report it."
             )
-        try:
-            await on_finished(self)
-        finally:
-            self.done.set()
-            self._announce()

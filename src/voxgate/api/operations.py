@@ -33,6 +33,9 @@ _NOT_NOW = {
     "content": json_of(schemas.Health, schemas.Error),
 }
 
+PROBES = ("/healthz", "/readyz", "/metrics")
+"""What a monitoring system asks every few seconds: no request is a span of a trace."""
+
 router = APIRouter()
 
 

@@ -68,7 +68,7 @@ class RemoteRecording:
 
     async def open(self, stages: StageTimes) -> IO[bytes]:
         """Fetch the recording. Raises what `Fetcher.fetch` raises."""
-        with stages.measure("fetch"):
+        with stages.span("fetch"):
             self._fetched = await self._fetcher.fetch(self._url)
         self._fetched.file.seek(0)
         return self._fetched.file

@@ -20,6 +20,8 @@ from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 
+from voxgate.tracing import mark_response
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -74,6 +76,7 @@ class RequestEntry:
     def fail(self, error: VoxgateError) -> None:
         """Note the error that the request is answered with. Call it once."""
         self.code = error.code
+        mark_response(error)
         if error.public_sentence != error.sentence:
             log.error("%s %s", self.id, error.sentence)
 

@@ -78,7 +78,7 @@ class TranscriptionResponse(Response):
         await self._job.done.wait()
         if self._job.error:
             entry.fail(self._job.error)
-        with self._stages.measure("render"):
+        with self._stages.span("render"):
             body, status, content_type, headers = await self._outcome()
         if not self._started:
             await send(self._head.message(status, content_type, headers))

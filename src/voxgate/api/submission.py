@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from opentelemetry import trace
+
+from voxgate import tracing
 from voxgate.api.charge import Charge
-from voxgate.api.job import AbandonedError, Job
+from voxgate.api.job import GENERATION, AbandonedError, Job
 from voxgate.errors import CODES
 from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.pipeline.budget import AcceptedOptions
 from voxgate.pipeline.trace import Trace
+from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -86,6 +90,8 @@ class Submission:
         key = (self._owner, model, options, recording.identity)
         if job := jobs.find(key):
             recording.close()
+            if job.span_context:
+                trace.get_current_span().add_link(job.span_context, {GENERATION: job.id})
             return key, job
         job = self._job
         try:
@@ -114,13 +120,13 @@ class Submission:
         await self._gateway.ledger.generations.withdraw(self._job.id)
 
     async def _transcribe(self, job: Job) -> Transcript:
+        self._describe_span()
         with closing(self._recording) as recording:
-            begin = self._gateway.ledger.generations.begin
             if self._provisional:  # first: its file is closed when the upload is complete
                 source = await recording.open(self._trace.stages)
-                await begin(self._generation())
+                await self._begin()
             else:  # first: a recording may be fetched for minutes
-                await begin(self._generation())
+                await self._begin()
                 source = await recording.open(self._trace.stages)
             return await self._gateway.session.transcribe(
                 source,
@@ -137,6 +143,10 @@ class Submission:
                 cover=self._charge.cover,
                 whole=self.parsed.whole,
             )
+
+    async def _begin(self) -> None:
+        with tracing.span("ledger begin"):
+            await self._gateway.ledger.generations.begin(self._generation())
 
     async def _record(self, job: Job) -> None:
         """Record the outcome. If the ledger fails here, the caller still gets the transcript."""
@@ -169,7 +179,23 @@ class Submission:
             attempts=self._attempts(status),
         )
         self._gateway.metrics.ended(self.parsed.model, outcome)
-        await self._gateway.leases.finish(job.id, outcome)
+        trace.get_current_span().set_attribute(
+            "voxgate.audio.seconds", cost.samples / SAMPLES_PER_S
+        )
+        with tracing.span("ledger finish"):
+            await self._gateway.leases.finish(job.id, outcome)
+
+    def _describe_span(self) -> None:
+        """Say in the span of the job what is asked of which model."""
+        facts = {
+            "voxgate.model": self.parsed.model,
+            "voxgate.revision": self.provider.revision,
+            "voxgate.profile": self.provider.profile,
+            "voxgate.dialect": self._origin.dialect,
+            "voxgate.streamed": self.parsed.events is not None,
+        }
+        given = {name: value for name, value in facts.items() if value is not None}
+        trace.get_current_span().set_attributes(given)
 
     def _generation(self) -> Generation:
         headers = self._origin.headers

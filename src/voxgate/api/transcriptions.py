@@ -80,10 +80,10 @@ async def respond(request: Request, parse: Parse, error: ErrorBody = error_body)
             query=request.scope["query_string"],
         )
         async with gateway.jobs.uploading(intake.owner, intake.max_recordings):
-            with stages.measure("body"):
+            with stages.span("body"):
                 early = await EarlyStart.begin(gateway.jobs, intake, reader)
             if early is None:
-                with stages.measure("body"):
+                with stages.span("body"):
                     body = await reader.whole()
                 submission = await intake.accept(body)
         if early is None:

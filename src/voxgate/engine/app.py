@@ -8,6 +8,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -18,21 +19,22 @@ from voxgate.engine import protocol
 from voxgate.engine.protocol import NDJSON, Failure, encode
 from voxgate.engine.queue import WindowRequest
 from voxgate.errors import EngineError, UsageError, VoxgateError
+from voxgate.tracing import RequestSpans, mark_failed
 from voxgate.transcript.values import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from voxgate.engine.backend import Backend, Scheduler
     from voxgate.transcript.values import Event
 
 
-def create_app(backend: Backend, scheduler: Scheduler) -> Starlette:
+def create_app(backend: Backend, scheduler: Scheduler) -> ASGIApp:
     """Return an application that gives windows to `scheduler`. The caller stops the scheduler."""
     service = _Service(backend, scheduler)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(protocol.HEALTH_ROUTE, service.health, methods=["GET"]),
             Route(protocol.TRANSCRIBE_ROUTE, service.transcribe, methods=["POST"]),
@@ -40,6 +42,7 @@ def create_app(backend: Backend, scheduler: Scheduler) -> Starlette:
         ],
         exception_handlers={VoxgateError: _failure_response, ClientDisconnect: _empty_response},
     )
+    return RequestSpans(app, without=[protocol.HEALTH_ROUTE])
 
 
 class _Service:
@@ -94,6 +97,12 @@ class _Service:
     ) -> EventStream:
         """Queue the window in the request's body."""
         pcm16 = await self._read_body(request)
+        trace.get_current_span().set_attributes(
+            {
+                "voxgate.model": self._backend.name,
+                "voxgate.window.length_s": len(pcm16) / SAMPLE_BYTES / SAMPLE_RATE,
+            }
+        )
         window = partial(WindowRequest, pcm16, options, text=text)
         stream = EventStream(self._scheduler, self._backend.name, window, self._note_end)
         self._window_count += 1
@@ -158,6 +167,7 @@ class EventStream(Response):
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._scheduler = scheduler
+        self._span, self._has_event = trace.get_current_span(), False
         self._request = window(on_event=self._put_event, on_end=self._put_end)
         scheduler.add(self._request)
 
@@ -187,10 +197,14 @@ class EventStream(Response):
         self._lines.put_nowait(None)
 
     def _put_event(self, event: Event) -> None:
+        if not self._has_event:
+            self._has_event = True
+            self._span.add_event("first event")
         self._put(encode(event))
 
     def _put_end(self, error: Exception | None) -> None:
         if error is not None:
+            mark_failed(self._span, error)
             self._put(encode(Failure.from_error(self._public_error(error))))
         self._put(None)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
     from voxgate.models.catalogue import ModelSpec
 
@@ -110,7 +110,7 @@ class EngineServer(uvicorn.Server):
 
     def __init__(
         self,
-        app: Starlette,
+        app: ASGIApp,
         grace_s: float,
         exit_signals: tuple[signal.Signals, ...],
         on_ready: Callable[[], None],

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from voxgate import tracing
 from voxgate.pipeline.budget import with_more_randomness
 from voxgate.pipeline.loops import loop, marked_loop, trusted
 from voxgate.pipeline.review import holes, without_repeats
@@ -74,23 +75,36 @@ class WindowRecogniser:
         `VoxgateError`.
         """
         audio = self._audio(window)
-        async with self._queue.slot(self._tenant, audio.duration_s):
-            with self._trace.stages.measure("provider"):
-                recognised = await recognise_window(
-                    window,
-                    audio,
-                    self._provider,
-                    options,
-                    on_progress=on_progress,
-                    trace=self._trace.attempts,
-                )
-        self._trace.tokens += recognised.tokens
-        if self._aligner is not None:
-            with self._trace.stages.measure("align"):
-                recognised = await self._aligner.align(recognised, audio)
+        with tracing.span("window", attributes=self._attributes(window)) as span:
+            async with self._queue.slot(self._tenant, audio.duration_s):
+                span.add_event("slot granted")
+                with self._trace.stages.measure("provider"):
+                    recognised = await recognise_window(
+                        window,
+                        audio,
+                        self._provider,
+                        options,
+                        on_progress=on_progress,
+                        trace=self._trace.attempts,
+                    )
+            span.set_attribute("voxgate.window.attempts", len(recognised.attempts))
+            self._trace.tokens += recognised.tokens
+            if self._aligner is not None:
+                with self._trace.stages.span("align"):
+                    recognised = await self._aligner.align(recognised, audio)
         times = self._provider.capabilities.times
         segments = await asyncio.to_thread(place_window, recognised, times, self._padding_s)
         return recognised, of_channel(segments, window.channel or None)
+
+    def _attributes(self, window: Window) -> dict[str, str | int | float]:
+        """Return what a window's span says of it."""
+        return {
+            "voxgate.model": self._provider.name,
+            "voxgate.window.index": window.index,
+            "voxgate.window.channel": window.channel,
+            "voxgate.window.start_s": window.start_s,
+            "voxgate.window.length_s": window.end_s - window.start_s,
+        }
 
     async def without_loop(
         self,

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 from typing import TYPE_CHECKING
 
+from voxgate import tracing
 from voxgate.audio.decoder_process import PcmBlock, RecordingFacts, SpeechProbabilities
 from voxgate.pipeline.channel import ChannelSound
 from voxgate.transcript.values import Notice
@@ -123,13 +124,15 @@ class RecordingSound:
     async def _decode(self) -> AsyncGenerator[DecoderEvent]:
         """Yield the decoder's events, and measure the time spent waiting for them."""
         decoding = self._decoders.decode(self._source, self._tenant)
-        async with contextlib.aclosing(decoding) as events:
-            while True:
-                with self._trace.stages.measure("decode"):
-                    event = await anext(events, None)
-                if event is None:
-                    return
-                yield event
+        with tracing.span("decode", current=False) as span:
+            async with contextlib.aclosing(decoding) as events:
+                while True:
+                    with self._trace.stages.measure("decode"):
+                        event = await anext(events, None)
+                    if event is None:
+                        break
+                    yield event
+            span.set_attribute("voxgate.audio.seconds", self.seconds)
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,7 @@
-"""`Trace`: how long each stage of a recording took, and every attempt at its windows."""
+"""`Trace`: how long each stage of a recording took, and every attempt at its windows.
+
+The same call measures a stage and is its span for OpenTelemetry.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from voxgate import tracing
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from opentelemetry.trace import Span
 
     from voxgate.pipeline.window import Attempt
 
@@ -30,7 +37,7 @@ class StageTimes:
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """Add the time that passes inside the context, also when it raises."""
+        """Add the time that passes inside the context, also when it raises, without a span."""
         self._count()
         self._running[name] += 1
         try:
@@ -39,6 +46,12 @@ class StageTimes:
             self._count()
             self._running[name] -= 1
             self._names[name] = None
+
+    @contextmanager
+    def span(self, name: str) -> Iterator[Span]:
+        """Measure a stage, and be its span inside the context."""
+        with self.measure(name), tracing.span(name) as opened:
+            yield opened
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -7,6 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opentelemetry.trace import SpanKind
+
+from voxgate import tracing
 from voxgate.audio.spool import SAMPLE_RATE
 from voxgate.errors import EngineError, VoxgateError
 from voxgate.transcript.align import align_to_regions
@@ -87,7 +90,12 @@ async def recognise_window(
     while True:
         start = time.monotonic()
         try:
-            segments, done = await _attempt(audio, provider, options, on_progress)
+            with tracing.span(
+                "attempt",
+                kind=SpanKind.CLIENT,
+                attributes={"voxgate.attempt.number": len(attempts) + 1},
+            ):
+                segments, done = await _attempt(audio, provider, options, on_progress)
         except VoxgateError as error:
             attempts.append(Attempt(provider.name, time.monotonic() - start, error.code))
             trace.append(attempts[-1])

@@ -15,6 +15,7 @@ import h11
 
 from voxgate.engine import protocol
 from voxgate.errors import EngineError
+from voxgate.tracing import trace_headers
 from voxgate.transcript.values import Done, Event
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class EngineClient:
         self, route: str, headers: dict[str, str], pcm16: bytes
     ) -> AsyncGenerator[Event, None]:
         async with (
-            aclosing(self._call("POST", route, headers, pcm16)) as parts,
+            aclosing(self._call("POST", route, headers | trace_headers(), pcm16)) as parts,
             aclosing(_split_lines(parts)) as lines,
         ):
             async for line in lines:
