@@ -15,6 +15,8 @@ DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
 
 _CHOICES = {
     "auth": ("keys", "off"),
+    "log_format": ("text", "json"),
+    "log_level": ("debug", "info", "warning", "error"),
     "profile": ("auto", "exact", "balanced", "fast"),
     "while_loading": ("wait", "refuse"),
 }

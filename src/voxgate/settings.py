@@ -178,6 +178,13 @@ class Settings:
     drain_s: float = 30.0
     """How long running work may continue after the server received a signal to stop."""
 
+    log_format: str = "text"
+    """How servers and engines log to standard error: `text`, or `json`, one object a line."""
+
+    log_level: str = "info"
+    """From which level on they log: `debug`, `info`, `warning` or `error`; libraries from `warning`
+    on in any case."""
+
     def __post_init__(self) -> None:
         if self.device.startswith("cuda") and self.profile not in {"auto", "exact"}:
             raise SettingsError(

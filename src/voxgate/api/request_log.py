@@ -6,6 +6,8 @@ A transcription is logged when its job ends, which may be after its caller has l
 request is logged only if it is refused, with its response. A part that a request does not have is
 "-". A line has no speech, no key, and nothing of a query. An error or a warning of which callers
 are only told in general has a further line, with its whole sentence: ID SENTENCE
+
+In JSON (`log_format`) the same is in fields, with the time that it took and the id of its trace.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ class RequestEntry:
     key_name: str = NOTHING
     code: str = NOTHING  # of the error
     has_job: bool = False  # its job logs it
+    _arrived: float = field(default_factory=time.monotonic)
 
     @classmethod
     def create(cls, scope: Scope) -> RequestEntry:
@@ -78,17 +81,32 @@ class RequestEntry:
         self.code = error.code
         mark_response(error)
         if error.public_sentence != error.sentence:
-            log.error("%s %s", self.id, error.sentence)
+            fields = {"generation": self.id, "code": error.code}
+            log.error("%s %s", self.id, error.sentence, extra=fields)
 
     def note(self, notice: Notice) -> None:
         """Note a warning of the answer: the whole sentence, where callers are told less."""
         if notice.public.sentence != notice.sentence:
-            log.warning("%s %s", self.id, notice.sentence)
+            fields = {"generation": self.id, "code": notice.code}
+            log.warning("%s %s", self.id, notice.sentence, extra=fields)
 
-    def write(self, status: int, details: str = "") -> None:
-        """Log the request."""
+    def write(self, status: int, details: str = "", **facts: str | float | None) -> None:
+        """Log the request: `details` end its line, and `facts` are further fields of its JSON."""
         parts = (self.id, self.address, self.key_name, self.method, self.path, str(status))
-        log.info("%s", " ".join([*parts, self.code, details]).rstrip())
+        fields = {
+            "event": "request",
+            "generation": self.id,
+            "client": self.address,
+            "key_name": self.key_name,
+            "method": self.method,
+            "path": self.path,
+            "status": status,
+            "code": self.code,
+            "duration_s": round(time.monotonic() - self._arrived, 3),
+            **facts,
+        }
+        given = {name: value for name, value in fields.items() if value not in {NOTHING, None}}
+        log.info("%s", " ".join([*parts, self.code, details]).rstrip(), extra=given)
 
 
 class RequestLog:

@@ -161,7 +161,13 @@ class Submission:
         for notice in transcript.notices if transcript else ():
             self._entry.note(notice)
         origin = f"from {self._recording.origin} " if self._recording.origin else ""
-        self._entry.write(status, f"{self.parsed.model} {sound}{origin}in {job.seconds:.1f} s")
+        self._entry.write(
+            status,
+            f"{self.parsed.model} {sound}{origin}in {job.seconds:.1f} s",
+            model=self.parsed.model,
+            audio_s=transcript.duration if transcript else None,
+            origin=self._recording.origin or None,
+        )
         # Of a transcript that failed in the middle, what a caller has is charged.
         cost = self._charge.of(transcript.duration if transcript else job.delivered_s)
         job.cost_nanodollars = cost.nanodollars

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from voxgate.cli.serve import begin_telemetry
 from voxgate.cli.settings import apply_settings
 
 COMMAND_GRACE_S = 30.0
@@ -43,6 +44,7 @@ def engine_command(
     from voxgate.models.running import RUN_FOLDER
 
     settings = apply_settings()
+    begin_telemetry(settings, engine=True)
     spec = install_model(find_model(model, AvailableModels(settings)), settings)
     spec = place_model(spec, settings)
     serve_model(spec, socket, grace, run_folder=settings.home / RUN_FOLDER)

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import logging
-import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import print_message
+from voxgate.cli.streams import log_messages, print_message, write_output
+
+if TYPE_CHECKING:
+    from voxgate.settings import Settings
 
 MAX_PORT = 65_535
-LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
 def serve_command(
@@ -55,11 +56,11 @@ def serve_command(
     from voxgate.models.catalogue import find_named_model
 
     settings = apply_settings()
+    begin_telemetry(settings)
     available = AvailableModels(settings)
     available.check_aliases()
     settings = replace(settings, prices=available.prices())
     models = [find_named_model(name, available).name for name in preload or ()]
-    log_to_standard_error()
     raise_limit()
     server = ApiServer(
         settings,
@@ -73,10 +74,17 @@ def serve_command(
             f"listening on {server.url}/api/v1 (the same at /v1); its pages are at /docs."
         )
         if settings.auth == "off":
-            print_message("warning: it requires no keys; everybody on this machine may use it.")
+            print_message(
+                "warning: it requires no keys; everybody on this machine may use it.",
+                logging.WARNING,
+            )
 
     def first_key(secret: str) -> None:
-        print_message(f"the first key, shown only now: {secret}")
+        if settings.log_format == "json":  # logs are kept, and read by others
+            write_output(f"{secret}\n")
+            print_message("the first key was written to standard output, which is not logged.")
+        else:
+            print_message(f"the first key, shown only now: {secret}")
 
     asyncio.run(server.run(ready=ready, first_key=first_key, on_stop=print_stopping))
 
@@ -90,13 +98,15 @@ def print_stopping(jobs: int) -> None:
     print_message(f"stopping: {jobs} {requests} may finish; press Ctrl-C again to end {them} now.")
 
 
-def log_to_standard_error() -> None:
-    """Log to standard error, one line for each event: Voxgate at INFO, libraries at WARNING.
+def begin_telemetry(settings: Settings, *, engine: bool = False) -> None:
+    """Log to standard error as the settings say, and send traces where the environment says.
 
-    Of uvicorn only errors are logged: it warns of every client that does not send HTTP.
+    In JSON, all that the command says is logged. Raises as `start_export` does.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("voxgate").setLevel(logging.INFO)
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    from voxgate.logs import log_to_standard_error
+    from voxgate.trace_export import start_export
+
+    log_to_standard_error(settings, engine=engine)
+    if settings.log_format == "json":
+        log_messages()
+    start_export(engine=engine)

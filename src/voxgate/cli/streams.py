@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from voxgate.errors import VoxgateError
 
 GLUE = "\x1f"  # for a space that is no place to break; `printable` leaves none in a text
+_log: logging.Logger | None = None  # of messages, once `log_messages` was called
 BROKEN_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
 
 
@@ -81,8 +83,17 @@ def standard_output() -> int:
     return stdout.fileno()
 
 
-def print_message(line: str) -> None:
+def log_messages() -> None:
+    """Log from now on what would be printed to standard error, where every line is of the log."""
+    global _log  # noqa: PLW0603 (standard error is global, too)
+    _log = logging.getLogger("voxgate.cli")
+
+
+def print_message(line: str, level: int = logging.INFO) -> None:
     """Write one line to standard error, folded on a terminal; ignore a closed stream."""
+    if _log is not None:
+        _log.log(level, "%s", line)
+        return
     text = f"voxgate: {printable(line)}"
     with suppress(OSError):
         if sys.stderr.isatty():
@@ -109,7 +120,7 @@ def folded(text: str, width: int, indent: str = "  ") -> str:
 
 def print_error(error: VoxgateError, name: str = "") -> None:
     """Print an error, with the recording's name."""
-    print_message(with_name(error, name))
+    print_message(with_name(error, name), logging.ERROR)
 
 
 def with_name(error: VoxgateError, name: str) -> str:

@@ -3,12 +3,13 @@
 # ruff: noqa: PLC0415 (a command imports its modules when it runs)
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
-from voxgate.cli.serve import log_to_standard_error, print_stopping
+from voxgate.cli.serve import begin_telemetry, print_stopping
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_message
 
@@ -48,6 +49,7 @@ def wyoming_command(
     from voxgate.models.default_model import DEFAULT_NAME
 
     settings = apply_settings()
+    begin_telemetry(settings)
     _check_library()
     from voxgate.api.wyoming.server import WyomingServer
 
@@ -55,7 +57,6 @@ def wyoming_command(
     available.check_aliases()
     settings = replace(settings, prices=available.prices())
     chosen = find_named_model(model or DEFAULT_NAME, available).name
-    log_to_standard_error()
     raise_limit()
 
     async def serve() -> None:
@@ -64,7 +65,10 @@ def wyoming_command(
         def ready() -> None:
             print_message(f"listening on {server.uri}; {chosen} is used where none is named.")
             if not is_loopback(server.host):
-                print_message("warning: Wyoming has no keys; everybody who reaches it may use it.")
+                print_message(
+                    "warning: Wyoming has no keys; everybody who reaches it may use it.",
+                    logging.WARNING,
+                )
 
         await server.run(ready=ready, on_stop=print_stopping)
 

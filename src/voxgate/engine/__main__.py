@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from voxgate import offline
 from voxgate.engine.serve import ENGINE_GRACE_S, serve_model
 from voxgate.errors import VoxgateError
+from voxgate.logs import log_to_standard_error
 from voxgate.models.available import install_model
 from voxgate.models.catalogue import find_model
 from voxgate.models.placement import GPU_PROFILE
 from voxgate.settings import Settings
+from voxgate.trace_export import start_export
 
 if TYPE_CHECKING:
     from voxgate.models.catalogue import ModelSpec
@@ -27,9 +29,12 @@ def main() -> int:
     """Serve until SIGTERM. Return 0 after that, and 1 when the engine cannot start."""
     offline.inherit()
     arguments = _parse_arguments()
+    settings, _ = Settings.examine()  # whoever starts an engine has told of their faults
+    log_to_standard_error(settings, engine=True)
     try:
+        start_export(engine=True)
         serve_model(
-            _model_spec(arguments),
+            _model_spec(arguments, settings),
             arguments.socket,
             arguments.grace,
             lifeline=arguments.lifeline,
@@ -64,13 +69,12 @@ def _parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _model_spec(arguments: argparse.Namespace) -> ModelSpec:
+def _model_spec(arguments: argparse.Namespace, settings: Settings) -> ModelSpec:
     """Return the model with what its owner knows of it.
 
     Raises as `find_model` and `install_model` do.
     """
     known = {"name": arguments.name, "revision": arguments.revision}
-    settings, _ = Settings.examine()  # whoever starts an engine has told of their faults
     spec = install_model(find_model(arguments.model), settings)
     spec = replace(spec, **{name: value for name, value in known.items() if value})
     default = spec.profile if arguments.device == "cpu" else GPU_PROFILE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import math
 import os
 import signal
@@ -52,7 +51,6 @@ def serve_model(
     """
     stdout = os.dup(1)
     os.dup2(2, 1)
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     exit_signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
     if lifeline:
         # Ctrl-C reaches every process of a terminal; the owner decides what it means.

@@ -11,10 +11,12 @@ import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
+from contextvars import Context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate.errors import EngineStartError
+from voxgate.logs import ForeignLine
 from voxgate.models.running import RUN_FOLDER, record_path
 from voxgate.offline import child_environment
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 SOCKET_NAME = "engine"
 SOCKET_PATH_BYTES = 103  # the longest that macOS takes; Linux takes 107
 TAIL_BYTES = 8192  # of an engine's standard error, kept for messages
+LINE_BYTES = 64 * 1024  # of its standard error, logged as one line
 STDERR_DRAIN_S = 1.0  # how long after the end of a process its standard error is read
 
 GPU_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # number GPUs as the driver does, which was queried
@@ -47,7 +50,8 @@ class EngineProcess:
         self._folder, self._record = folder, record_path(run_folder, process.pid)
         self._process = process
         self._tail = b""
-        self._stderr_reader = asyncio.create_task(self._read_stderr())
+        # Its lines are not of the request that was the first to need it.
+        self._stderr_reader = asyncio.create_task(self._read_stderr(), context=Context())
         self._end = asyncio.create_task(self._clean_up())
 
     @classmethod
@@ -159,10 +163,22 @@ class EngineProcess:
         return False
 
     async def _read_stderr(self) -> None:
-        stream = self._process.stderr
+        stream, rest = self._process.stderr, b""
         while stream is not None and (part := await stream.read(4096)):
             self._tail = (self._tail + part)[-TAIL_BYTES:]
-            logger.info("%s[%d]: %s", self.model, self.pid, part.decode(errors="replace").rstrip())
+            *lines, rest = (rest + part).split(b"\n")
+            if len(rest) > LINE_BYTES:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._log(line)
+        self._log(rest)
+
+    def _log(self, line: bytes) -> None:
+        """Log a line of its standard error as its own; an empty one is none."""
+        if text := line.decode(errors="replace").rstrip():
+            said = ForeignLine.parse(text)
+            fields = {"engine": self.model, "engine_pid": self.pid, **said.fields}
+            logger.log(said.level, "%s[%d]: %s", self.model, self.pid, said.event, extra=fields)
 
     async def _clean_up(self) -> None:
         try:
@@ -179,7 +195,7 @@ class EngineProcess:
 
     def _last_line(self) -> str:
         lines = self._tail.decode(errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
+        return ForeignLine.parse(lines[-1].strip()).event if lines else ""
 
 
 def _spec_options(spec: ModelSpec) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Event
 
     EngineCall: TypeAlias = Callable[[EngineClient], AsyncGenerator[Event, None]]
+
+logger = logging.getLogger("voxgate.engine")
 
 PROCESS_END_S = 5.0  # between the end of a connection and the end of its process
 
@@ -53,7 +56,9 @@ class RunningEngine:
                         self._watchdog.note_progress()
                         yield event
             except BrokenOffError as error:
-                raise await self._broken_off_error() from error
+                failure = await self._broken_off_error()
+                logger.info("%s", failure.sentence)  # nobody is told where the next attempt works
+                raise failure from error
 
     async def stop(self, grace_s: float) -> None:
         """End the process, after at most `grace_s` seconds for windows in flight."""
