@@ -13,9 +13,9 @@ import typer
 from voxgate.api.dialects.fields import ASR_WEBSERVICE, FIELDS, WHISPER_CPP, Field
 from voxgate.cli import app
 from voxgate.cli.settings import setting_descriptions
+from voxgate.configuration.names import ENVIRONMENT_PREFIX
 from voxgate.hardware.memory import format_bytes
 from voxgate.prices import NO_PRICES
-from voxgate.setting_names import ENVIRONMENT_PREFIX
 from voxgate.settings import Settings
 
 CLI_PAGE = Path(__file__).parent / "cli.md"

@@ -2,7 +2,7 @@
 
 `VOXGATE_<NAME>` in the environment overrides `config.toml` in `VOXGATE_HOME`, which overrides the
 default. An empty value counts as not set. An unknown name is an error, because a misspelt limit
-would otherwise have no effect: see `setting_names`.
+would otherwise have no effect: see `configuration.names`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
+from voxgate.configuration.names import (
+    ENVIRONMENT_PREFIX,
+    is_foreign,
+    unknown_name,
+    unknown_variable,
+)
+from voxgate.configuration.values import parse_value
 from voxgate.errors import SettingsError
 from voxgate.prices import NO_PRICES, PriceList
-from voxgate.setting_names import ENVIRONMENT_PREFIX, is_foreign, unknown_name, unknown_variable
-from voxgate.setting_values import parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

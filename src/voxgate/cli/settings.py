@@ -45,7 +45,7 @@ def settings_command() -> None:
     A setting is read from its environment variable, else from config.toml in VOXGATE_HOME, where
     its name is in lower case and without VOXGATE_. Else it has its default.
     """
-    from voxgate.setting_names import ENVIRONMENT_PREFIX
+    from voxgate.configuration.names import ENVIRONMENT_PREFIX
     from voxgate.settings import Settings
 
     settings, faults = Settings.examine()

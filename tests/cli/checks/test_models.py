@@ -12,10 +12,10 @@ import pytest
 
 from tests.models.store.checkpoints import write_hf
 from voxgate.cli.checks.models import check_model_names, check_models
+from voxgate.configuration.values import parse_value
 from voxgate.models.catalogue import checkpoint_spec
 from voxgate.models.footprint import memory_by_profile
 from voxgate.models.store.registry import Registry
-from voxgate.setting_values import parse_value
 from voxgate.settings import Settings
 from voxgate.voxtral.checkpoint.directory import open_directory
 

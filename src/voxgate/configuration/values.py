@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from voxgate.configuration.lists import parse_aliases, parse_origins, parse_servers
 from voxgate.errors import SettingsError
 from voxgate.prices import parse_prices
-from voxgate.setting_lists import parse_aliases, parse_origins, parse_servers
 
 MAX_PORT = 65_535
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
