@@ -18,7 +18,7 @@ def test_defaults_apply_without_a_file_or_variables(tmp_path: Path) -> None:
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text('max_duration_s = 60\nspool_dir = "~/spool"\n')
+    (tmp_path / "voxgate.toml").write_text('max_duration_s = 60\nspool_dir = "~/spool"\n')
     environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_MAX_DURATION_S": "90.5"}
     settings = Settings.read(environ)
     assert settings.max_duration_s == 90.5
@@ -26,7 +26,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
 
 
 def test_an_empty_value_is_not_set(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text('engine_start_s = ""\nmax_duration_s = 60\n')
+    (tmp_path / "voxgate.toml").write_text('host = ""\nmax_duration_s = 60\n')
     names = ("SPOOL_DIR", "MAX_DURATION_S", "DECODER_CPU_S")
     empty = {f"VOXGATE_{name}": "" for name in names}
     settings = Settings.read({"VOXGATE_HOME": str(tmp_path), **empty})
@@ -42,7 +42,11 @@ def test_an_empty_value_is_not_set(tmp_path: Path) -> None:
         ("VOXGATE_MAX_DURATION_S", "-1", "above zero"),
         ("VOXGATE_MAX_DURATION_S", "nan", "above zero"),
         ("VOXGATE_MAX_SOURCE_BYTES", "1.5", "a whole number"),
-        ("VOXGATE_XYZZY", "1", r"XYZZY in the environment is not a setting. `voxgate settings` "),
+        (
+            "VOXGATE_XYZZY",
+            "1",
+            r"XYZZY in the environment is not a setting. `voxgate config show` ",
+        ),
         ("VOXGATE_PORT", "80000", "a port from 0 to 65535"),
         ("VOXGATE_PORT", "http", "a port from 0 to 65535"),
         ("VOXGATE_PORT", "-1", "a port from 0 to 65535"),
@@ -71,14 +75,14 @@ def test_an_invalid_value_is_reported_by_name(
 
 
 def test_the_address_of_the_server_is_a_setting(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text("host = 'localhost'\nport = 0\n")
+    (tmp_path / "voxgate.toml").write_text("host = 'localhost'\nport = 0\n")
     settings = Settings.read({"VOXGATE_HOME": str(tmp_path), "VOXGATE_PORT": "8080"})
     assert (settings.host, settings.port) == ("localhost", 8080)
     assert Settings.read({"VOXGATE_HOME": str(tmp_path)}).port == 0
 
 
 def test_each_fault_is_found_and_the_other_settings_are_used(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text("max_duraton_s = 60\nmax_upload_s = 90\nauth = 'of'\n")
+    (tmp_path / "voxgate.toml").write_text("max_duraton_s = 60\nmax_upload_s = 90\nauth = 'of'\n")
     environ = {
         "VOXGATE_HOME": str(tmp_path),
         "VOXGATE_XYZZY": "1",
@@ -89,6 +93,8 @@ def test_each_fault_is_found_and_the_other_settings_are_used(tmp_path: Path) -> 
     assert settings == Settings(home=tmp_path, max_upload_s=90.0, offline=True)
     named = [fault.sentence.split("'")[1] for fault in faults if "'" in fault.sentence]
     assert named == ["max_duraton_s", "auth", "drain_s"]
+    places = [fault.sentence.partition(": ")[0] for fault in faults[:2]]
+    assert places == [f"{tmp_path}/voxgate.toml:1:1", f"{tmp_path}/voxgate.toml:3:1"]
     assert any("VOXGATE_XYZZY" in fault.sentence for fault in faults)
     assert len(faults) == 4
 
@@ -97,7 +103,7 @@ def test_each_fault_is_found_and_the_other_settings_are_used(tmp_path: Path) -> 
 def test_settings_that_contradict_each_other_and_a_broken_file_are_faults(
     tmp_path: Path, fault: str
 ) -> None:
-    (tmp_path / "config.toml").write_text(fault)
+    (tmp_path / "voxgate.toml").write_text(fault)
     settings, (found,) = Settings.examine({"VOXGATE_HOME": str(tmp_path)})
     assert settings == Settings(home=tmp_path)
     with pytest.raises(SettingsError, match=re.escape(found.sentence)):
@@ -126,8 +132,8 @@ def test_what_kubernetes_says_of_a_service_beside_is_not_a_setting(tmp_path: Pat
 
 @pytest.mark.parametrize("text", ["max_duration_s = ", "max_hours = 1", "max_duration_s = 'x'"])
 def test_an_invalid_file_is_reported_by_name(text: str, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(text)
-    with pytest.raises(SettingsError, match=r"config\.toml"):
+    (tmp_path / "voxgate.toml").write_text(text)
+    with pytest.raises(SettingsError, match=r"voxgate\.toml"):
         Settings.read({"VOXGATE_HOME": str(tmp_path)})
 
 
@@ -157,9 +163,12 @@ def test_devices_have_pytorchs_names(device: str, tmp_path: Path) -> None:
 
 
 def test_a_cpu_profile_on_a_gpu_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text('profile = "balanced"\n')
+    (tmp_path / "voxgate.toml").write_text('profile = "balanced"\n')
     environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_DEVICE": "cuda"}
-    with pytest.raises(SettingsError, match=r"'balanced'.*'cuda'.*VOXGATE_DEVICE=cpu"):
+    with pytest.raises(
+        SettingsError,
+        match=r"toml:1:1, VOXGATE_DEVICE: 'profile' is 'balanced'.*'cuda'.*VOXGATE_DEVICE=cpu",
+    ):
         Settings.read(environ)
     assert Settings.read(environ | {"VOXGATE_PROFILE": "exact"}).device == "cuda"
 
@@ -170,14 +179,21 @@ def test_aliases_are_a_text_or_a_table(tmp_path: Path) -> None:
     text = "whisper-1 = openai/whisper-base, a/b=c,"
     assert Settings.read(home | {"VOXGATE_MODEL_ALIASES": text}).model_aliases == pairs
     table = '[model_aliases]\nwhisper-1 = "openai/whisper-base"\n"a/b" = "c"\n'
-    (tmp_path / "config.toml").write_text(table)
+    (tmp_path / "voxgate.toml").write_text(table)
     assert Settings.read(home).model_aliases == pairs
 
 
-@pytest.mark.parametrize("value", ["3", '["whisper-1"]', "{a = 1}"])
-def test_a_file_with_other_aliases_is_refused(value: str, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(f"model_aliases = {value}\n")
-    with pytest.raises(SettingsError, match=r"config\.toml: 'model_aliases' must be pairs"):
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("3", ":1:1: 'model_aliases' must be a table"),
+        ('["whisper-1"]', ":1:1: 'model_aliases' must be a table"),
+        ("{a = 1}", ":1:18: 'a' must be the name of a model in quotes, and is 1"),
+    ],
+)
+def test_a_file_with_other_aliases_is_refused(value: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "voxgate.toml").write_text(f"model_aliases = {value}\n")
+    with pytest.raises(SettingsError, match=rf"voxgate\.toml{says}"):
         Settings.read({"VOXGATE_HOME": str(tmp_path)})
 
 
@@ -186,7 +202,7 @@ def test_sites_are_a_text_or_a_list(tmp_path: Path) -> None:
     sites = ("https://example.org", "http://localhost:3000")
     text = "https://Example.org, http://localhost:3000"
     assert Settings.read(home | {"VOXGATE_CORS_ORIGINS": text}).cors_origins == sites
-    (tmp_path / "config.toml").write_text(f"cors_origins = {list(sites)}\n")
+    (tmp_path / "voxgate.toml").write_text(f"cors_origins = {list(sites)}\n")
     assert Settings.read(home).cors_origins == sites
 
 
@@ -195,7 +211,7 @@ def test_servers_to_fetch_from_are_names_numbers_and_networks(tmp_path: Path) ->
     home = {"VOXGATE_HOME": str(tmp_path)}
     text = "public, NAS.lan.,10.0.0.0/8, 192.168.1.7 ,, FD00::/8"
     assert Settings.read(home | {"VOXGATE_URL_ALLOW": text}).url_allow == servers
-    (tmp_path / "config.toml").write_text(f"url_allow = {list(servers)}\n")
+    (tmp_path / "voxgate.toml").write_text(f"url_allow = {list(servers)}\n")
     assert Settings.read(home).url_allow == servers
 
 

@@ -69,7 +69,7 @@ def offline_error(action: str, remedy: str = "") -> VoxgateError:
     """Return the error for an action that would use the network."""
     return VoxgateError(
         f"{action}, but Voxgate must stay offline (--offline, {OFFLINE_VARIABLE}, or 'offline' in "
-        f"config.toml). {remedy or 'Remove that setting to allow it.'}",
+        f"voxgate.toml). {remedy or 'Remove that setting to allow it.'}",
         code="offline",
     )
 

@@ -1,36 +1,26 @@
-"""`Settings`: all limits and folders, read once from the environment and the settings file.
+"""`Settings`: all limits and folders, read once from the environment and the file.
 
-`VOXGATE_<NAME>` in the environment overrides `config.toml` in `VOXGATE_HOME`, which overrides the
-default. An empty value counts as not set. An unknown name is an error, because a misspelt limit
-would otherwise have no effect: see `configuration.names`.
+`VOXGATE_<NAME>` in the environment overrides `voxgate.toml`, which overrides the default. An empty
+text counts as not set. An unknown name is an error, because a misspelt limit would otherwise have
+no effect: see `configuration.names`.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-import tomllib
 from dataclasses import MISSING, dataclass, field, fields
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from platformdirs import user_data_path
-
-from voxgate.configuration.names import (
-    ENVIRONMENT_PREFIX,
-    is_foreign,
-    unknown_name,
-    unknown_variable,
-)
-from voxgate.configuration.values import parse_value
+from voxgate.configuration.file import DEFAULT_HOME, ConfigFile
+from voxgate.configuration.given import Given
 from voxgate.errors import SettingsError
 from voxgate.prices import NO_PRICES, PriceList
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-DEFAULT_HOME = user_data_path("voxgate")
 
 
 def _temporary_folder() -> Path:
@@ -52,7 +42,8 @@ class Settings:
     """The settings of an installation. Sizes are in bytes, times in seconds."""
 
     home: Path = DEFAULT_HOME
-    """The folder of all state: the settings file, models and the ledger."""
+    """The folder of all state: models, the ledger, and the file of the configuration, unless
+    `VOXGATE_CONFIG` names another."""
 
     database_url: str = ""
     """A PostgreSQL database for the ledger, as `postgresql://user:password@host/voxgate`; without
@@ -206,7 +197,8 @@ class Settings:
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Return the settings of this process.
 
-        Raises `SettingsError`, which names the invalid setting or file.
+        Raises `SettingsError` for the first fault, which names the variable or the place in the
+        file.
         """
         settings, faults = cls.examine(environ)
         for fault in faults:
@@ -215,61 +207,37 @@ class Settings:
 
     @classmethod
     def examine(
-        cls, environ: Mapping[str, str] = os.environ
+        cls, environ: Mapping[str, str] = os.environ, file: ConfigFile | None = None
     ) -> tuple[Settings, list[SettingsError]]:
         """Return the settings that can be used, and what is wrong with the others.
 
-        Raises `SettingsError` where there is no temporary folder and no setting names one.
+        The file is the one that `environ` names, unless another is given. Raises `SettingsError`
+        where there is no temporary folder and no setting names one.
         """
-        home = Path(environ.get(f"{ENVIRONMENT_PREFIX}HOME") or DEFAULT_HOME).expanduser()
-        faults: list[SettingsError] = []
-        parsed: dict[str, Any] = {}
-        given = _from_file(home / "config.toml", faults) | _from_environment(environ, faults)
-        for name, pair in given.items():
-            try:
-                parsed[name] = parse_value(name, _KINDS[name], *pair)
-            except SettingsError as fault:
-                faults.append(fault)
-        if "offline" in given:
-            parsed.setdefault("offline", True)  # what is meant is unknown: nothing may leave
+        given = cls.given(environ, file or ConfigFile.find(environ))
+        if "offline" in given.faulty:
+            given.values.setdefault("offline", True)  # what is meant is unknown: nothing may leave
         try:
-            return cls(**parsed), faults
+            return cls(**given.values), given.faults
         except SettingsError as fault:  # settings that contradict each other
             folders = {
-                name: parsed[name] for name in ("home", "spool_dir", "offline") if name in parsed
+                name: given.values[name]
+                for name in ("home", "spool_dir", "offline")
+                if name in given.values
             }
-            return cls(**folders), [*faults, fault]
+            places = [place for name, place in given.origins.items() if f"'{name}'" in str(fault)]
+            found = SettingsError(f"{', '.join(places)}: {fault.sentence}")
+            return cls(**folders), [*given.faults, found]
+
+    @classmethod
+    def given(cls, environ: Mapping[str, str], file: ConfigFile) -> Given:
+        """Return what the environment and the file give, and where each is."""
+        return Given.read(_KINDS, environ, file)
 
 
 _KINDS = {
-    setting.name: Path if setting.default is MISSING else type(setting.default)
+    setting.name: Path
+    if setting.default is MISSING or isinstance(setting.default, Path)
+    else type(setting.default)
     for setting in fields(Settings)
 }
-
-
-def _from_file(path: Path, faults: list[SettingsError]) -> dict[str, tuple[Any, str]]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        faults.append(SettingsError(f"The settings file {path} cannot be read: {error}."))
-        return {}
-    given = {name: (value, str(path)) for name, value in table.items() if value != ""}
-    faults += [unknown_name(name, str(path), _KINDS) for name in given if name not in _KINDS]
-    return {name: pair for name, pair in given.items() if name in _KINDS}
-
-
-def _from_environment(
-    environ: Mapping[str, str], faults: list[SettingsError]
-) -> dict[str, tuple[Any, str]]:
-    given: dict[str, tuple[Any, str]] = {}
-    for variable, value in environ.items():
-        if not value or is_foreign(variable, value):
-            continue
-        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if name in _KINDS:
-            given[name] = (value, variable)
-        else:
-            faults.append(unknown_variable(variable, _KINDS))
-    return given

@@ -71,7 +71,7 @@ def test_a_spool_that_cannot_be_made_is_found_with_its_remedy(cli: CliRunner) ->
 
 
 def test_faults_of_settings_are_found_beside_everything_else(cli: CliRunner) -> None:
-    (cli.folder / "home" / "config.toml").write_text("max_duraton_s = 60\n")
+    (cli.folder / "home" / "voxgate.toml").write_text("max_duraton_s = 60\n")
     done = cli.run("doctor", "--json", VOXGATE_XYZZY="1", VOXGATE_DRAIN_S="soon")
     found = [each for each in json.loads(done.stdout) if each["name"] == "settings"]
     assert [each["state"] for each in found] == ["ok", "problem", "problem", "problem"]

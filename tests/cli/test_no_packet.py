@@ -91,7 +91,7 @@ def test_every_process_blocks_the_network(
 ) -> None:
     write_wav(cli.folder / "a.wav", spoken)
     if how == "file":
-        (cli.folder / "home" / "config.toml").write_text("offline = true\n")
+        (cli.folder / "home" / "voxgate.toml").write_text("offline = true\n")
     option = ("--offline",) if how == "option" else ()
     done = cli.run(*option, "transcribe", "a.wav", *MODEL, **journal)
     assert done.returncode == 0, done.stderr

@@ -134,7 +134,7 @@ def test_every_use_of_the_network_is_refused_before_it_is_tried(
         settings = {**settings, "VOXGATE_OFFLINE": "yes"}
     else:
         (cli.folder / "home").mkdir(exist_ok=True)
-        (cli.folder / "home" / "config.toml").write_text("offline = true\n", "utf-8")
+        (cli.folder / "home" / "voxgate.toml").write_text("offline = true\n", "utf-8")
     done = cli.run(*arguments, **environment(settings | witness))
     assert done.returncode == 1
     assert said in done.stderr

@@ -47,7 +47,7 @@ def write(folder: Path) -> None:
         with sqlite3.connect(home / LEDGER) as ledger:
             ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         ledger.close()
-        (home / "config.toml").write_text(CONFIG, "utf-8")
+        (home / "voxgate.toml").write_text(CONFIG, "utf-8")
         shutil.rmtree(HOME, ignore_errors=True)
         shutil.copytree(
             home, HOME, ignore=shutil.ignore_patterns("run", ".*", "*-wal", "*-shm", "Systran")

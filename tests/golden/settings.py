@@ -51,7 +51,7 @@ def collect(folder: Path) -> dict[str, Case]:
     for name, text in FILES.items():
         home = folder / name
         home.mkdir()
-        (home / "config.toml").write_text(text, "utf-8")
+        (home / "voxgate.toml").write_text(text, "utf-8")
         found[f"file: {name}"] = read(home, {}, changed=True)
     over = {"VOXGATE_MAX_DECODERS": "5", "VOXGATE_AUTH": ""}
     found["environment over file"] = read(folder / "values", over, changed=True)

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ENVIRONMENT_PREFIX = "VOXGATE_"
+FILE_VARIABLE = "VOXGATE_CONFIG"
+"""Names the file of the configuration."""
+
 FOREIGN_VARIABLES = {
+    FILE_VARIABLE,
     "VOXGATE_AUDIO",  # the tests' and benchmarks' folder of recordings
     "VOXGATE_SERVER",  # this and the next one are options of the command line
     "VOXGATE_KEY",
@@ -46,19 +50,27 @@ def is_foreign(variable: str, value: str) -> bool:
 def unknown_variable(variable: str, known: Iterable[str]) -> SettingsError:
     """Return the error for an environment variable that is not a setting."""
     name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-    near = [ENVIRONMENT_PREFIX + each.upper() for each in _nearest(name, known)]
+    near = [ENVIRONMENT_PREFIX + each.upper() for each in nearest(name, known)]
     return _unknown(f"{variable} in the environment", near)
 
 
-def unknown_name(name: str, path: str, known: Iterable[str]) -> SettingsError:
-    """Return the error for a name in the settings file that is not a setting."""
-    return _unknown(f"'{name}' in {path}", [f"'{each}'" for each in _nearest(name, known)])
+def unknown_name(name: str, place: str, known: Iterable[str]) -> SettingsError:
+    """Return the error for a name in the file that is not a setting. `place` is where it is."""
+    return _unknown(f"{place}: '{name}'", [f"'{each}'" for each in nearest(name, known)])
 
 
-def _nearest(name: str, known: Iterable[str]) -> list[str]:
+def unknown_field(name: str, place: str, table: str, known: Iterable[str]) -> SettingsError:
+    """Return the error for a name in one of the tables `[[table]]` that these have not."""
+    near = ", ".join(nearest(name, known))
+    hint = f"Nearest: {near}" if near else f"It has {', '.join(known)}"
+    return SettingsError(f"{place}: [[{table}]] has no '{name}'. {hint}.")
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return the names that somebody may have meant, the most similar first."""
     return get_close_matches(name, list(known), n=3)
 
 
 def _unknown(place: str, near: list[str]) -> SettingsError:
     hint = f"Nearest: {', '.join(near)}. " if near else ""
-    return SettingsError(f"{place} is not a setting. {hint}`voxgate settings` lists them all.")
+    return SettingsError(f"{place} is not a setting. {hint}`voxgate config show` lists them all.")

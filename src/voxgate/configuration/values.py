@@ -1,4 +1,4 @@
-"""The value of a setting: from a text in the environment, or from a value in the file."""
+"""The value of a setting: what a text in the environment, or a value of the file, means."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from voxgate.errors import SettingsError
 from voxgate.prices import parse_prices
 
 MAX_PORT = 65_535
+SHOWN_CHARACTERS = 100
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
 
-_CHOICES = {
+CHOICES = {
     "auth": ("keys", "off"),
     "log_format": ("text", "json"),
     "log_level": ("debug", "info", "warning", "error"),
     "profile": ("auto", "exact", "balanced", "fast"),
     "while_loading": ("wait", "refuse"),
 }
-
-
-_LISTS = {
+MAY_BE_ZERO = {"credits"}
+LISTS = {
     "cors_origins": parse_origins,
     "model_aliases": parse_aliases,
     "prices": parse_prices,
@@ -35,16 +35,16 @@ def parse_value(name: str, kind: Any, value: Any, origin: str) -> Any:
 
     `origin` is the variable or the file that it comes from. Raises `SettingsError`.
     """
-    if name in _CHOICES and value not in _CHOICES[name]:
-        *others, last = (f"'{choice}'" for choice in _CHOICES[name])
+    if name in CHOICES and value not in CHOICES[name]:
+        *others, last = (f"'{choice}'" for choice in CHOICES[name])
         choices = f"{', '.join(others)} or {last}"
         raise SettingsError(f"{origin}: '{name}' must be {choices}: {value!r}.")
     if name == "device" and not DEVICE_PATTERN.fullmatch(str(value)):
         raise SettingsError(f"{origin}: 'device' must be auto, cpu, cuda or cuda:N: {value!r}.")
     if name == "port":
         return _port(value, origin)
-    if name in _LISTS:
-        return _LISTS[name](value, origin)
+    if name in LISTS:
+        return LISTS[name](value, origin)
     if kind is bool:
         return _flag(name, value, origin)
     try:
@@ -53,7 +53,7 @@ def parse_value(name: str, kind: Any, value: Any, origin: str) -> Any:
         if issubclass(kind, Path):
             return Path(value).expanduser()
         number = kind(value)
-        if not number > 0:  # also true for NaN
+        if not (number > 0 or (number == 0 and name in MAY_BE_ZERO)):  # also true for NaN
             raise ValueError("not above zero")
     except (TypeError, ValueError, OverflowError) as error:
         expected = {int: "a whole number", float: "a number"}.get(kind, "a path")
@@ -82,3 +82,13 @@ def _flag(name: str, value: Any, origin: str) -> bool:
         return flags[str(value).lower()]
     except KeyError:
         raise SettingsError(f"{origin}: '{name}' must be 1 or 0: {value!r}.") from None
+
+
+def shown(value: Any) -> str:
+    """Return a value of the file for a sentence."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (dict, list)):
+        return "a table" if isinstance(value, dict) else "a list"
+    text = repr(value) if isinstance(value, (str, int)) else str(value)
+    return text[:SHOWN_CHARACTERS]

@@ -1,0 +1,71 @@
+"""The tables `[[prices]]` of the file."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, Field
+
+from voxgate.configuration.tables import EXACT, Table, read_tables
+from voxgate.configuration.values import shown
+from voxgate.errors import SettingsError
+from voxgate.prices import MAX_AMOUNT, MAX_S, ListedPrice, PriceList, Unit, parse_prices
+
+if TYPE_CHECKING:
+    from voxgate.configuration.file import ConfigFile
+
+
+def _day(value: Any) -> date:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ValueError(  # noqa: TRY004 (pydantic takes it for a fault of the value)
+            f"'valid_from' must be a day, as 2027-01-01 without quotes, and is {shown(value)}."
+        )
+    return value
+
+
+Seconds: TypeAlias = Annotated[Decimal, Field(strict=False, ge=0, le=MAX_S), EXACT]
+
+
+class PriceTable(Table):
+    """What transcriptions by a model cost."""
+
+    model: Annotated[str, Field(min_length=1)] = Field(
+        description="Any name of the model, or `*`: every model without a price of its own."
+    )
+    amount: Annotated[Decimal, Field(strict=False, ge=0, le=int(MAX_AMOUNT)), EXACT] = Field(
+        description="US dollars for a unit, exactly as they are written."
+    )
+    unit: Unit = Field(description="Of decoded sound, or `request`.")
+    minimum_s: Seconds = Field(
+        default=Decimal(0), description="At least so many seconds are charged."
+    )
+    increment_s: Seconds = Field(
+        default=Decimal(0), description="Seconds are rounded up to a multiple of this."
+    )
+    valid_from: Annotated[date, BeforeValidator(_day)] = Field(
+        default=date.min, description="From which day of UTC on; the newest that has begun counts."
+    )
+
+
+def read_prices(file: ConfigFile, faults: list[SettingsError]) -> PriceList:
+    """Return the prices in the file that are right; tell of all faults."""
+    entries: list[ListedPrice] = []
+    first: dict[tuple[str, date], int] = {}
+    for index, table in read_tables(PriceTable, "prices", file, faults):
+        place = file.place("prices", index)
+        other = first.setdefault((table.model, table.valid_from), index)
+        if other != index:
+            faults.append(
+                SettingsError(
+                    f"{place}: '{table.model}' has another price from the same day on, at "
+                    f"{file.place('prices', other)}. Remove one of them."
+                )
+            )
+            continue
+        try:
+            entries += parse_prices([table.model_dump()], place).entries
+        except SettingsError as fault:
+            faults.append(fault)
+    return PriceList(tuple(entries))

@@ -1,0 +1,93 @@
+"""Arrays of tables in the file, such as `[[prices]]`: each table is checked by a model of pydantic.
+
+It is imported only where there are such tables: pydantic takes 0.1 s.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+)
+
+from voxgate.configuration.names import unknown_field
+from voxgate.configuration.positions import Position
+from voxgate.configuration.values import shown
+from voxgate.errors import SettingsError
+from voxgate.validation import plain_reason
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from voxgate.configuration.file import ConfigFile
+
+
+class Table(BaseModel):
+    """A table without other names than its own: a limit that is misspelt would limit nothing."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+def _decimal(value: Any, info: ValidationInfo) -> Decimal:
+    number = Decimal("NaN")
+    if isinstance(value, (int, Decimal, str)) and not isinstance(value, bool):
+        with suppress(InvalidOperation):
+            number = Decimal(value)
+    if not number.is_finite():
+        raise ValueError(
+            f"'{info.field_name}' must be a number, as 5, 0.5 or \"0.5\", and is {shown(value)}."
+        )
+    return number
+
+
+EXACT = BeforeValidator(_decimal)
+"""Of a `Decimal` that is not strict: the number is taken as it is written, also in quotes."""
+
+T = TypeVar("T", bound=Table)
+
+
+def read_tables(
+    model: type[T], name: str, file: ConfigFile, faults: list[SettingsError]
+) -> list[tuple[int, T]]:
+    """Return the tables `[[name]]` that are right, each with its index; tell of all faults."""
+    rows = file.table.get(name, [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        faults.append(SettingsError(f"{file.place(name)}: '{name}' must be tables [[{name}]]."))
+        return []
+    found: list[tuple[int, T]] = []
+    for index, row in enumerate(rows):
+        try:
+            found.append((index, model.model_validate(row)))
+        except ValidationError as error:
+            faults += _faults(error, model, name, index, file)
+    return found
+
+
+def _faults(
+    error: ValidationError, model: type[Table], name: str, index: int, file: ConfigFile
+) -> list[SettingsError]:
+    """Return what is wrong with a table, from its first line to its last."""
+    table = (name, index)
+    end = Position(sys.maxsize, 0)
+    found = sorted(error.errors(), key=lambda each: file.positions.get((*table, *each["loc"]), end))
+    return [_fault(each, model, name, file.place(*table, *each["loc"])) for each in found]
+
+
+def _fault(error: ErrorDetails, model: type[Table], name: str, place: str) -> SettingsError:
+    field = str(error["loc"][0]) if error["loc"] else ""
+    if error["type"] == "extra_forbidden":
+        return unknown_field(field, place, name, model.model_fields)
+    if error["type"] == "missing":
+        return SettingsError(f"{place}: this [[{name}]] has no '{field}'. Add it.")
+    if error["type"] == "value_error":  # of a validator of ours, whose message is a sentence
+        return SettingsError(f"{place}: {error['ctx']['error']}")
+    reason = plain_reason(error["msg"])
+    return SettingsError(f"{place}: '{field}' {reason}, and is {shown(error['input'])}.")
