@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from voxgate.ledger.periods import Reset
 
 KEY_PREFIX = "sk-vg-"
+FILE_MARK = "file:"
+"""Before the path of a file, it is the creator of the keys that this file lists."""
+
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 MAX_KEY_NAME_CHARACTERS = 100
 MAX_REQUESTS_PER_MINUTE = 10_000
@@ -60,6 +64,12 @@ class Key:
     """What it may spend, as of the reading; None: it has no limit."""
 
     @property
+    def file(self) -> str | None:
+        """The path of the file that lists it, and that alone changes it."""
+        creator = self.creator or ""
+        return creator.removeprefix(FILE_MARK) if creator.startswith(FILE_MARK) else None
+
+    @property
     def state(self) -> State:
         """Whether it works now, or why it does not."""
         if self.revoked_at:
@@ -99,6 +109,11 @@ class KeyChanges(KeyFields, total=False):
     """What can be changed of a key."""
 
     name: str
+
+
+def new_secret() -> str:
+    """Return a new key: 256 random bits."""
+    return KEY_PREFIX + secrets.token_urlsafe(32)
 
 
 def hash_of(secret: str) -> str:

@@ -8,7 +8,6 @@ key's budget too.
 
 from __future__ import annotations
 
-import secrets
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +22,7 @@ from voxgate.ledger.budget import Budget
 from voxgate.ledger.budgets import BUDGET_COLUMNS, period_starts, set_limits
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.key import (
-    KEY_PREFIX,
+    FILE_MARK,
     Key,
     KeyChanges,
     Limits,
@@ -32,6 +31,7 @@ from voxgate.ledger.key import (
     check_name,
     hash_of,
     label_of,
+    new_secret,
 )
 from voxgate.ledger.key_search import find_key, find_valid_key
 from voxgate.ledger.key_usage import usage_by_key
@@ -78,10 +78,14 @@ class Keys:
         """
         check_name(name)
         limits, own = _divided(fields)
+        if (fields.get("creator") or "").startswith(FILE_MARK):
+            raise UsageError(
+                f"A creator that begins with '{FILE_MARK}' is a file that lists keys. Name another."
+            )
         check_fields(
             fields, management=fields.get("management", False), limited=_is_limited(limits, None)
         )
-        secret = KEY_PREFIX + secrets.token_urlsafe(32)
+        secret = new_secret()
         hash_ = hash_of(secret)
         row = {"hash": hash_, "name": name, "label": label_of(secret), "created_at": utc_now()}
 
@@ -95,7 +99,7 @@ class Keys:
 
     async def all(self) -> list[Key]:
         """Return every key, revoked ones included, the oldest first."""
-        return await self._database.read(_select_all)
+        return await self._database.read(select_keys)
 
     async def any(self) -> bool:
         """Return whether there is any key, revoked ones included."""
@@ -140,14 +144,19 @@ class Keys:
         """Change a key that `identifier` matches, as `find` says. Return it as it is then.
 
         None removes a limit. Raises what `find` and `create` raise, and `UsageError` for a revoked
-        key.
+        key and for one that a file lists.
         """
         limits, own = _divided(changes)
         if "name" in changes:
             check_name(changes["name"])
 
         def update_key(connection: Connection) -> Key:
-            key = find_valid_key(identifier, _select_all(connection))
+            key = find_valid_key(identifier, select_keys(connection))
+            if key.file:
+                raise UsageError(
+                    f"The key '{key.name}' ({key.label}) is listed in {key.file}, and changed "
+                    f"there: `voxgate keys apply`, or the next start of the server, applies it."
+                )
             limited = _is_limited(limits, key.budget)
             check_fields(changes, management=key.management, limited=limited)
             if not limited:
@@ -167,16 +176,18 @@ class Keys:
     async def revoke(self, identifier: str) -> Key:
         """Revoke the key that `identifier` matches, as `find` says.
 
-        Raises what `find` raises, and `UsageError` for a key that is already revoked.
+        It is revoked for good: a file that lists it no longer owns it. Raises what `find` raises,
+        and `UsageError` for a key that is already revoked.
         """
 
         def update_key(connection: Connection) -> Key:
-            key = find_valid_key(identifier, _select_all(connection))
-            key = replace(key, revoked_at=utc_now())
+            key = find_valid_key(identifier, select_keys(connection))
+            creator = None if key.file else key.creator
+            key = replace(key, revoked_at=utc_now(), creator=creator)
             connection.execute(
                 update(keys_table)
                 .where(keys_table.c.hash == key.hash)
-                .values(revoked_at=key.revoked_at)
+                .values(revoked_at=key.revoked_at, creator=creator)
             )
             return key
 
@@ -200,16 +211,15 @@ class Keys:
 
 def _check_state(key: Key) -> None:
     """Raise `VoxgateError` (`authentication`) for a key that does not work now."""
+    edit = f"`voxgate keys edit {key.hash[:12]}"
+    in_file = "The server's voxgate.toml lists it, and is where to change that."
     if key.state == "disabled":
-        raise VoxgateError(
-            f"The key '{key.name}' is disabled. `voxgate keys edit {key.hash[:12]} --enable` on "
-            f"the server makes it work again.",
-            code="authentication",
-        )
+        remedy = in_file if key.file else f"{edit} --enable` on the server makes it work again."
+        raise VoxgateError(f"The key '{key.name}' is disabled. {remedy}", code="authentication")
     if key.state == "expired":
+        remedy = in_file if key.file else f"{edit} --expires DATE` on the server renews it."
         raise VoxgateError(
-            f"The key '{key.name}' expired at {key.expires_at:%Y-%m-%d %H:%M:%S} UTC. `voxgate "
-            f"keys edit {key.hash[:12]} --expires DATE` on the server renews it.",
+            f"The key '{key.name}' expired at {key.expires_at:%Y-%m-%d %H:%M:%S} UTC. {remedy}",
             code="authentication",
         )
 
@@ -255,7 +265,8 @@ def _read_back(connection: Connection, hash_: str) -> Key:
     return _from_row(row)
 
 
-def _select_all(connection: Connection) -> list[Key]:
+def select_keys(connection: Connection) -> list[Key]:
+    """Return every key, the oldest first, in the caller's transaction."""
     query = _SELECT.order_by(keys_table.c.created_at, keys_table.c.hash)
     return [_from_row(row) for row in connection.execute(query, period_starts()).mappings()]
 

@@ -13,6 +13,7 @@ from voxgate.ledger.database import Database
 from voxgate.ledger.files import Files
 from voxgate.ledger.generations import Generations
 from voxgate.ledger.keys import Keys
+from voxgate.ledger.listed_keys import ListedKeys
 from voxgate.ledger.migration import migrate
 
 if TYPE_CHECKING:
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 class Ledger:
     """One database, opened by `open`. Several processes may have it open at the same time.
 
-    Every method of `keys`, `budgets`, `generations`, `activity` and `files` raises `LedgerError`
-    when the database cannot be read or written.
+    Every method of `keys`, `listed_keys`, `budgets`, `generations`, `activity` and `files` raises
+    `LedgerError` when the database cannot be read or written.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.keys = Keys(database)
+        self.listed_keys = ListedKeys(database)
         self.budgets = Budgets(database)
         self.generations = Generations(database)
         self.activity = Activity(database)
