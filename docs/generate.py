@@ -2,16 +2,19 @@
 
 `cli.md` is the help of every command at 80 columns. `settings.md` is every setting with its default
 and the documentation of its field in `Settings`. `fields.md` is every field of a request.
+`voxgate.schema.json` is the JSON schema of the configuration.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import typer
 
 from voxgate.api.dialects.fields import ASR_WEBSERVICE, FIELDS, WHISPER_CPP, Field
 from voxgate.cli import app
+from voxgate.cli.config_schema import configuration_schema
 from voxgate.cli.settings import setting_descriptions
 from voxgate.configuration.names import ENVIRONMENT_PREFIX
 from voxgate.hardware.memory import format_bytes
@@ -31,14 +34,24 @@ SETTINGS_HEAD = """\
 
 Written by `make docs` from `voxgate.settings.Settings`.
 
-A setting is read from its environment variable, else from `config.toml` in `VOXGATE_HOME`
-(`engine_idle_s = 600`), else it has its default. An empty value counts as not set. An unknown
+A setting is read from its environment variable, else from the file of the configuration
+(`engine_idle_s = 600`), else it has its default. An empty text counts as not set. An unknown
 name is an error, except the variables that Kubernetes sets beside a service `voxgate`. Names end in
 their unit: `_s` is seconds, `_bytes` is bytes.
+
+The file is `voxgate.toml` in `VOXGATE_HOME`, or the one that `VOXGATE_CONFIG` names, which must be
+there. It is only read. `voxgate config check` names each of its faults with its line and column,
+`voxgate config show` shows what is in effect and where each value comes from, and
+[samples/voxgate.toml](../samples/voxgate.toml) is one to begin with. Values have the types of TOML:
+numbers and `true` without quotes, lists as `["public", "nas.lan"]`. Editors complete and check it
+by [voxgate.schema.json](voxgate.schema.json), which `voxgate config schema` prints. Beside the
+settings it may list keys: [api.md](api.md#keys-in-the-file).
 
 | setting | environment variable | default | what it does |
 |---|---|---|---|
 """
+SCHEMA_FILE = Path(__file__).parent / "voxgate.schema.json"
+
 FIELDS_PAGE = Path(__file__).parent / "fields.md"
 FIELDS_HEAD = """\
 # The fields of a request
@@ -99,6 +112,11 @@ def fields_page() -> str:
     return FIELDS_HEAD + "".join(rows) + asr + cpp
 
 
+def schema_file() -> str:
+    """Return the JSON schema of the configuration."""
+    return json.dumps(configuration_schema(), ensure_ascii=False, indent=2) + "\n"
+
+
 def _server_rows(fields: tuple[Field, ...]) -> str:
     """Return the rows of a path of another server."""
     return "".join(
@@ -144,3 +162,4 @@ if __name__ == "__main__":
     CLI_PAGE.write_text(cli_page(), encoding="utf-8")
     SETTINGS_PAGE.write_text(settings_page(), encoding="utf-8")
     FIELDS_PAGE.write_text(fields_page(), encoding="utf-8")
+    SCHEMA_FILE.write_text(schema_file(), encoding="utf-8")

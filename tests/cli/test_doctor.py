@@ -71,19 +71,23 @@ def test_a_spool_that_cannot_be_made_is_found_with_its_remedy(cli: CliRunner) ->
 
 
 def test_faults_of_settings_are_found_beside_everything_else(cli: CliRunner) -> None:
-    (cli.folder / "home" / "voxgate.toml").write_text("max_duraton_s = 60\n")
+    (cli.folder / "home" / "voxgate.toml").write_text("max_duraton_s = 60\n[[keys]]\nname = 'a'\n")
     done = cli.run("doctor", "--json", VOXGATE_XYZZY="1", VOXGATE_DRAIN_S="soon")
     found = [each for each in json.loads(done.stdout) if each["name"] == "settings"]
-    assert [each["state"] for each in found] == ["ok", "problem", "problem", "problem"]
-    for name, check in zip(("max_duraton_s", "VOXGATE_XYZZY", "drain_s"), found[1:], strict=True):
+    assert [each["state"] for each in found] == ["ok", *["problem"] * 4]
+    names = ("max_duraton_s", "VOXGATE_XYZZY", "drain_s", "voxgate.toml:2:1: this [[keys]] has no")
+    for name, check in zip(names, found[1:], strict=True):
         assert name in check["found"]
     assert done.returncode == 1
     assert checks(done.stdout)["engine"]["state"] == "ok"
-    listed = cli.run("settings", VOXGATE_XYZZY="1", VOXGATE_DRAIN_S="90")
+    listed = cli.run("config", "show", VOXGATE_XYZZY="1", VOXGATE_DRAIN_S="90")
     assert listed.returncode == 2
-    assert "VOXGATE_DRAIN_S=90\n    How long running work may" in listed.stdout
+    assert "\n# How long running work may" in listed.stdout
+    assert "\ndrain_s = 90.0  # VOXGATE_DRAIN_S\n" in listed.stdout
     assert "'max_duraton_s'" in listed.stderr
-    assert "VOXGATE_XYZZY in the environment is not a setting. `voxgate settings`" in listed.stderr
+    assert (
+        "VOXGATE_XYZZY in the environment is not a setting. `voxgate config show`" in listed.stderr
+    )
 
 
 def test_a_home_that_cannot_be_written_is_only_noted_where_a_model_is(cli: CliRunner) -> None:

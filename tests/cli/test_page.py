@@ -8,9 +8,11 @@ import pytest
 from docs.generate import (
     CLI_PAGE,
     FIELDS_PAGE,
+    SCHEMA_FILE,
     SETTINGS_PAGE,
     cli_page,
     fields_page,
+    schema_file,
     settings_page,
 )
 
@@ -19,8 +21,13 @@ from voxgate.settings import Settings
 
 @pytest.mark.parametrize(
     ("path", "page"),
-    [(CLI_PAGE, cli_page), (SETTINGS_PAGE, settings_page), (FIELDS_PAGE, fields_page)],
-    ids=["cli", "settings", "fields"],
+    [
+        (CLI_PAGE, cli_page),
+        (SETTINGS_PAGE, settings_page),
+        (FIELDS_PAGE, fields_page),
+        (SCHEMA_FILE, schema_file),
+    ],
+    ids=["cli", "settings", "fields", "schema"],
 )
 def test_a_generated_page_is_current(path: Path, page: Callable[[], str]) -> None:
     assert path.read_text(encoding="utf-8") == page(), "run `make docs`"

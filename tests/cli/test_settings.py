@@ -1,4 +1,4 @@
-"""`voxgate settings`, and the settings in `voxgate doctor`: no password of a database is shown."""
+"""`voxgate config show` and `voxgate doctor` show settings without the password of a database."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def test_a_list_loads_the_databases_library_for_an_address_alone(cli: CliRunner,
     code = (
         "import atexit, sys\n"
         "atexit.register(lambda: print('sqlalchemy' in sys.modules, file=sys.stderr))\n"
-        "sys.argv = ['voxgate', 'settings']\n"
+        "sys.argv = ['voxgate', 'config', 'show']\n"
         "from voxgate.cli import main\n"
         "main()\n"
     )
@@ -46,6 +46,6 @@ def test_a_list_loads_the_databases_library_for_an_address_alone(cli: CliRunner,
         check=True,
         text=True,
     )
-    shown = "postgresql://me:***@host/books" if url else "(none)"
-    assert f"VOXGATE_DATABASE_URL={shown}\n" in done.stdout
+    shown = '"postgresql://me:***@host/books"  # VOXGATE_DATABASE_URL' if url else '""  # default'
+    assert f"database_url = {shown}\n" in done.stdout
     assert done.stderr.strip() == str(bool(url))

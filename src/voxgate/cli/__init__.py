@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from voxgate._version import __version__
-from voxgate.cli import bench, db, keys, models, streams
+from voxgate.cli import bench, config, db, keys, models, streams
 from voxgate.cli.arguments import name_command
 from voxgate.cli.doctor import doctor_command
 from voxgate.cli.engine import engine_command
@@ -22,7 +22,6 @@ from voxgate.cli.group import CommandGroup
 from voxgate.cli.peer_arguments import translate_options
 from voxgate.cli.ps import ps_command, unload_command
 from voxgate.cli.serve import serve_command
-from voxgate.cli.settings import settings_command
 from voxgate.cli.transcribe import transcribe_command
 from voxgate.cli.usage import usage_command
 from voxgate.cli.wyoming import wyoming_command
@@ -75,7 +74,7 @@ app.command("ps")(ps_command)
 app.command("unload")(unload_command)
 app.command("engine")(engine_command)
 app.add_typer(bench.bench_app)
-app.command("settings")(settings_command)
+app.add_typer(config.config_app)
 app.command("doctor")(doctor_command)
 
 

@@ -20,7 +20,7 @@ from voxgate.cli.key_options import (
     ResetOption,
     key_fields,
 )
-from voxgate.cli.settings import apply_settings
+from voxgate.cli.settings import apply_settings, apply_settings_and_keys
 from voxgate.cli.streams import print_message, standard_output, write_json, write_output
 from voxgate.errors import UsageError
 
@@ -70,10 +70,20 @@ def create(  # noqa: PLR0917 (typer calls it, by names)
     external_user: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Whom it is for, at a service of yours.")
     ] = None,
+    for_file: Annotated[
+        bool,
+        typer.Option(
+            "--config", help="Store nothing: write the key's table for voxgate.toml instead."
+        ),
+    ] = False,
 ) -> None:
     """Create a key, and write it to standard output.
 
     It is shown only now: only its hash is stored. Without options it has no limits.
+
+    With --config, the table for voxgate.toml is written to standard output, and the key to standard
+    error. It works once the table is in the file and the server is started, or `voxgate keys apply`
+    is called.
     """
     standard_output()  # raises if it is closed, before a key is created that nobody would see
     fields: NewKeyFields = {
@@ -90,6 +100,9 @@ def create(  # noqa: PLR0917 (typer calls it, by names)
         "creator": creator,
         "external_user": external_user,
     }
+    if for_file:
+        _write_table(name, fields)
+        return
     signals.run_until_signal(_create(name, fields))
 
 
@@ -107,7 +120,9 @@ def list_keys(as_json: JsonOption = False) -> None:
         write_json([key_facts.facts(*each) for each in keys])
         return
     tables.print_table(key_facts.HEADINGS, [key_facts.row(*each) for each in keys])
-    if not keys:
+    from voxgate.cli.listed_keys import print_waiting
+
+    if not (print_waiting({key.hash for key, _ in keys}) or keys):
         print_message("there is no key yet: `voxgate keys create --name NAME` creates one.")
 
 
@@ -168,6 +183,35 @@ def revoke(what: What) -> None:
     """Revoke a key. It stops working at once and permanently; what it used stays counted."""
     key = signals.run_until_signal(_revoke(what))
     print_message(f"revoked the key '{key.name}' ({key.label}).")
+
+
+@keys_app.command()
+def apply() -> None:
+    """Apply the keys in voxgate.toml to the ledger, as `voxgate serve` does when it starts.
+
+    A running server takes the changes at once. A key that the file lists no more is revoked.
+    """
+    settings, keys = apply_settings_and_keys()
+    if not keys.file.exists:
+        raise UsageError(
+            f"{keys.file.path} is not there, so it lists no keys. Create it, or name a file by "
+            f"VOXGATE_CONFIG."
+        )
+    from voxgate.cli.listed_keys import apply_keys
+
+    signals.run_until_signal(apply_keys(settings, keys))
+    print_message(f"the ledger has the keys of {keys.file.path}: {len(keys.keys)}.")
+
+
+def _write_table(name: str, fields: NewKeyFields) -> None:
+    """Make a key that is stored nowhere, and write its table and the key itself."""
+    from voxgate.cli.listed_keys import new_table
+
+    if fields.get("creator"):
+        raise UsageError("The creator of a key in a file is the file. Leave out --creator.")
+    secret, table = new_table(name, fields)
+    write_output(table)
+    print_message(f"the key '{name}', shown only now: {secret}")
 
 
 async def _create(name: str, fields: NewKeyFields) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.cli.settings import apply_settings
+from voxgate.cli.settings import apply_settings_and_keys
 from voxgate.cli.streams import log_messages, print_message, write_output
 
 if TYPE_CHECKING:
@@ -44,18 +44,20 @@ def serve_command(
 ) -> None:
     """Serve OpenRouter's transcription API, for OpenRouter's, OpenAI's and Mistral's clients.
 
-    Without any key it creates one and prints it once. After Ctrl-C, requests in progress may finish
-    for VOXGATE_DRAIN_S seconds; a second Ctrl-C ends them.
+    The keys in voxgate.toml are applied first. Without any key it creates one and prints it once.
+    After Ctrl-C, requests in progress may finish for VOXGATE_DRAIN_S seconds; a second Ctrl-C ends
+    them.
     """
     import asyncio
     from dataclasses import replace
 
     from voxgate.api.open_files import raise_limit
     from voxgate.api.server import ApiServer
+    from voxgate.cli.listed_keys import apply_keys
     from voxgate.models.available import AvailableModels
     from voxgate.models.catalogue import find_named_model
 
-    settings = apply_settings()
+    settings, keys = apply_settings_and_keys()
     begin_telemetry(settings)
     available = AvailableModels(settings)
     available.check_aliases()
@@ -86,7 +88,11 @@ def serve_command(
         else:
             print_message(f"the first key, shown only now: {secret}")
 
-    asyncio.run(server.run(ready=ready, first_key=first_key, on_stop=print_stopping))
+    async def run() -> None:
+        await apply_keys(settings, keys)
+        await server.run(ready=ready, first_key=first_key, on_stop=print_stopping)
+
+    asyncio.run(run())
 
 
 def print_stopping(jobs: int) -> None:

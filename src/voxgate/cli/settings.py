@@ -1,68 +1,82 @@
-"""The settings of a command: apply them, or list them with `voxgate settings`."""
+"""The settings of a command, what is wrong with them, and how they are shown."""
 
 # ruff: noqa: PLC0415 (help needs no settings)
 from __future__ import annotations
 
 import ast
 import inspect
-import shutil
-import sys
+import os
 from typing import TYPE_CHECKING
 
-import typer
-
-from voxgate.cli.exit_codes import WRONG_USAGE
-from voxgate.cli.streams import folded, print_error, write_output
+from voxgate.cli.streams import print_error
 
 if TYPE_CHECKING:
-    from voxgate.errors import SettingsError
-    from voxgate.settings import Settings
+    from collections.abc import Sequence
 
-INDENT = "    "
+    from voxgate.configuration.file import ConfigFile
+    from voxgate.errors import SettingsError
+    from voxgate.ledger.key_tables import KeyList, ListedKey
+    from voxgate.settings import Settings
 
 
 def apply_settings() -> Settings:
     """Return the settings; with `offline`, block the network in this process and its children.
 
-    Raises `SettingsError`.
+    Prints all faults but the last, and raises that as `SettingsError`.
     """
     from voxgate.settings import Settings
 
-    return _applied(Settings.read())
+    settings, faults = Settings.examine()
+    raise_last(faults)
+    return _applied(settings)
+
+
+def apply_settings_and_keys() -> tuple[Settings, KeyList]:
+    """Return the settings, as `apply_settings` does, and the keys in the file."""
+    from voxgate.configuration.file import ConfigFile
+    from voxgate.ledger.key_tables import KeyList
+
+    file = ConfigFile.find(os.environ)
+    settings, keys, faults = examine_file(file)
+    raise_last(faults)
+    return _applied(settings), KeyList(file, tuple(keys))
 
 
 def apply_usable_settings() -> tuple[Settings, list[SettingsError]]:
-    """Apply the settings that can be used; return them, and what is wrong with the others."""
-    from voxgate.settings import Settings
+    """Apply the settings that can be used; return them, and what is wrong in the configuration."""
+    from voxgate.configuration.file import ConfigFile
 
-    settings, faults = Settings.examine()
+    settings, _, faults = examine_file(ConfigFile.find(os.environ))
     return _applied(settings), faults
 
 
-def settings_command() -> None:
-    """List the settings with their values here, and what each does.
-
-    A setting is read from its environment variable, else from config.toml in VOXGATE_HOME, where
-    its name is in lower case and without VOXGATE_. Else it has its default.
-    """
-    from voxgate.configuration.names import ENVIRONMENT_PREFIX
+def examine_file(
+    file: ConfigFile, *, environment: bool = True
+) -> tuple[Settings, Sequence[ListedKey], list[SettingsError]]:
+    """Return what can be used of a file and, if wanted, of the environment, and all faults."""
     from voxgate.settings import Settings
 
-    settings, faults = Settings.examine()
-    for name, text in setting_descriptions().items():
-        value = setting_text(name, getattr(settings, name)) or "(none)"
-        entry = f"{ENVIRONMENT_PREFIX}{name.upper()}={value}\n{_description(text)}\n"
-        write_output(entry)
-    for fault in faults:
+    settings, faults = Settings.examine(os.environ if environment else {}, file)
+    if "keys" not in file.table:
+        return settings, (), faults
+    from voxgate.ledger.key_tables import KeyList
+
+    listed, faults_of_keys = KeyList.read(file)
+    return settings, listed.keys, [*faults, *faults_of_keys]
+
+
+def raise_last(faults: Sequence[SettingsError]) -> None:
+    """Print all faults but the last, and raise that, if there are any."""
+    for fault in faults[:-1]:
         print_error(fault)
-    if faults:
-        raise typer.Exit(WRONG_USAGE)
+    for fault in faults[-1:]:
+        raise fault
 
 
 def setting_text(name: str, value: object) -> str:
     """Return a value as it is written in an environment variable, without its password."""
     if name == "database_url" and value:
-        return _database(str(value))
+        return database_text(str(value))
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, float):
@@ -90,7 +104,8 @@ def setting_descriptions() -> dict[str, str]:
     return texts
 
 
-def _database(url: str) -> str:
+def database_text(url: str) -> str:
+    """Return the address of a database without its password."""
     from voxgate.errors import SettingsError
     from voxgate.ledger.address import Address
 
@@ -98,12 +113,6 @@ def _database(url: str) -> str:
         return str(Address.of_server(url))
     except SettingsError:  # where in it the password is cannot be known
         return "(set)"
-
-
-def _description(text: str) -> str:
-    if sys.stdout is None or not sys.stdout.isatty():
-        return INDENT + text
-    return folded(INDENT + text, shutil.get_terminal_size().columns, INDENT)
 
 
 def _applied(settings: Settings) -> Settings:

@@ -1,0 +1,159 @@
+"""`voxgate config`: check the configuration, show what is in effect, and print its schema."""
+
+# ruff: noqa: PLC0415 (a command imports its modules when it runs)
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path  # noqa: TC003 (typer evaluates it)
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voxgate.cli.exit_codes import FAILED, WRONG_USAGE
+from voxgate.cli.group import CommandGroup
+from voxgate.cli.settings import examine_file
+from voxgate.cli.streams import print_error, write_output
+from voxgate.errors import CheckpointError, SettingsError, UnknownModelError
+from voxgate.prices import ANY_MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from voxgate.configuration.file import ConfigFile
+    from voxgate.configuration.given import Given
+    from voxgate.ledger.key_tables import ListedKey
+    from voxgate.settings import Settings
+
+config_app = typer.Typer(
+    name="config", cls=CommandGroup, no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@config_app.callback()
+def config_command() -> None:
+    """Check the configuration, show it, and print its schema.
+
+    It is in one file: voxgate.toml in VOXGATE_HOME, or the file that VOXGATE_CONFIG names. A
+    setting is read from its environment variable, else from the file, where its name is in lower
+    case and without VOXGATE_. Else it has its default.
+    """
+
+
+@config_app.command()
+def check(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Check this file, and not the environment. [default: what commands read here]",
+        ),
+    ] = None,
+) -> None:
+    """Check the configuration: its file, and the variables of the environment.
+
+    Each fault is told with its place, as FILE:LINE:COLUMN. Names of models are looked up here, too,
+    unless a FILE is given: it may be for another machine.
+
+    Exits with 0 if nothing is wrong, with 1 otherwise.
+    """
+    from voxgate.configuration.file import ConfigFile
+    from voxgate.settings import Settings
+
+    file = ConfigFile.find(os.environ) if path is None else ConfigFile.read(path)
+    settings, keys, faults = examine_file(file, environment=path is None)
+    given = Settings.given(os.environ if path is None else {}, file)
+    if path is None and not faults:
+        faults = list(_unknown_models(settings, file, given))
+    for fault in faults:
+        print_error(fault)
+    if faults:
+        raise typer.Exit(FAILED)
+    write_output(f"{_summary(file, given, keys)}\n")
+
+
+@config_app.command()
+def show(as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False) -> None:
+    """Show the configuration in effect as TOML: each value with its origin and what it does.
+
+    The origin is a place in the file, a variable of the environment, or the default. Passwords are
+    not shown.
+    """
+    from voxgate.cli.config_text import configuration_json, configuration_toml
+    from voxgate.configuration.file import ConfigFile
+    from voxgate.settings import Settings
+
+    file = ConfigFile.find(os.environ)
+    settings, keys, faults = examine_file(file)
+    given = Settings.given(os.environ, file)
+    if as_json:
+        value = configuration_json(settings, given, file, keys)
+        write_output(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    else:
+        write_output(configuration_toml(settings, given, file, keys))
+    for fault in faults:
+        print_error(fault)
+    if faults:
+        raise typer.Exit(WRONG_USAGE)
+
+
+@config_app.command()
+def schema() -> None:
+    """Print the JSON schema of the file, with which editors complete and check it.
+
+    Save it, and name it in the first line of voxgate.toml: `#:schema ./voxgate.schema.json`.
+    """
+    from voxgate.cli.config_schema import configuration_schema
+
+    write_output(json.dumps(configuration_schema(), ensure_ascii=False, indent=2) + "\n")
+
+
+def _unknown_models(settings: Settings, file: ConfigFile, given: Given) -> Iterator[SettingsError]:
+    """Yield the aliases and prices of no model that this machine knows, which stop every server."""
+    from voxgate.models.available import AvailableModels
+
+    def place(setting: str, *path: str | int) -> str:
+        origin = given.origins[setting]
+        return file.place(setting, *path) if origin == file.place(setting) else origin
+
+    models = AvailableModels(settings)
+    names = [(alias, place("model_aliases", alias)) for alias, _ in settings.model_aliases]
+    names += [
+        (each.model, place("prices", index, "model"))
+        for index, each in enumerate(settings.prices.entries)
+        if each.model != ANY_MODEL
+    ]
+    unknown = False
+    for name, where in names:
+        try:
+            models.own_name(name)
+        except (CheckpointError, UnknownModelError) as error:
+            unknown = True
+            yield SettingsError(f"{where}: {error.sentence}")
+    if not unknown:
+        try:
+            models.prices()
+        except SettingsError as error:  # two names of one model
+            yield SettingsError(f"{place('prices')}: {error.sentence}")
+
+
+def _summary(file: ConfigFile, given: Given, keys: Sequence[ListedKey]) -> str:
+    """Return how much there is of everything, in one line."""
+    names = [name for name in given.values if name != "prices"]
+    in_file = sum(given.origins[name].startswith(f"{file.path}:") for name in names)
+    prices = given.values.get("prices")
+    counts = [
+        _count(in_file, "setting"),
+        _count(len(prices.entries) if prices else 0, "price"),
+        _count(len(keys), "key"),
+    ]
+    elsewhere = len(names) - in_file
+    found = f"{file.path}: {', '.join(counts)}" if file.exists else f"{file.path} is not there"
+    return (
+        f"{found}; {_count(elsewhere, 'setting')} of the environment." if elsewhere else f"{found}."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

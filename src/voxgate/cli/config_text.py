@@ -1,0 +1,143 @@
+"""The configuration as TOML and as JSON, with the origin of each value and without passwords."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import date
+from decimal import Decimal
+from math import isinf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+
+from voxgate.cli.settings import database_text, setting_descriptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from voxgate.configuration.file import ConfigFile
+    from voxgate.configuration.given import Given
+    from voxgate.ledger.key_tables import KeyTable, ListedKey
+    from voxgate.prices import ListedPrice
+    from voxgate.settings import Settings
+
+WIDTH = 100
+DEFAULT = "default"
+ABOUT_KEYS = (
+    "The keys that the file lists. `voxgate keys list` has those of the ledger, where a server, or "
+    "`voxgate keys apply`, has put these."
+)
+
+
+def configuration_toml(
+    settings: Settings, given: Given, file: ConfigFile, keys: Sequence[ListedKey]
+) -> str:
+    """Return the configuration in effect as TOML that `voxgate.toml` may have."""
+    lines, tables = [f"# {file.path}{'' if file.exists else ' is not there.'}\n"], []
+    for name, description in setting_descriptions().items():
+        value, origin = _plain(name, getattr(settings, name)), given.origins.get(name, DEFAULT)
+        about = _comment(description)
+        if name == "prices" and value:
+            rows = [table_toml(name, row, origin) for row in value]
+            tables.append(about + "\n".join(rows))
+        elif name == "model_aliases" and value:
+            pairs = "".join(map(_pair, value.items()))
+            tables.append(f"{about}[{name}]  # {origin}\n{pairs}")
+        else:
+            lines.append(f"{about}{_pair((name, value), origin)}")
+    if keys:
+        rows = [table_toml("keys", key_pairs(each.table), each.place) for each in keys]
+        tables.append(_comment(ABOUT_KEYS) + "\n".join(rows))
+    else:
+        lines.append(f"{_comment(ABOUT_KEYS)}{_pair(('keys', []), DEFAULT)}")
+    return "\n".join([*lines, *tables])
+
+
+def configuration_json(
+    settings: Settings, given: Given, file: ConfigFile, keys: Sequence[ListedKey]
+) -> dict[str, Any]:
+    """Return the same for programs. What JSON has no number for is a text."""
+    found = {
+        name: {
+            "value": _json(_plain(name, getattr(settings, name))),
+            "origin": given.origins.get(name, DEFAULT),
+            "description": description,
+        }
+        for name, description in setting_descriptions().items()
+    }
+    listed = [{**_json(key_pairs(each.table)), "origin": each.place} for each in keys]
+    return {"file": str(file.path), "exists": file.exists, "settings": found, "keys": listed}
+
+
+def table_toml(name: str, pairs: Mapping[str, Any], origin: str = "") -> str:
+    """Return a table `[[name]]` with its values."""
+    comment = f"  # {origin}" if origin else ""
+    return f"[[{name}]]{comment}\n" + "".join(map(_pair, pairs.items()))
+
+
+def key_pairs(table: KeyTable) -> dict[str, Any]:
+    """Return what a table of a key says, besides what is so without it."""
+    given = table.model_dump(exclude_none=True)
+    return {name: value for name, value in given.items() if value is not False}
+
+
+def _pair(pair: tuple[str, Any], origin: str = "") -> str:
+    name, value = pair
+    comment = f"  # {origin}" if origin else ""
+    return f"{tomlkit.key(name).as_string()} = {_written(value)}{comment}\n"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Decimal):  # which tomlkit does not write, and the file is read as
+        return f"{value:f}"
+    return "{}" if value == {} else tomlkit.item(value).as_string()
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a setting as TOML has it."""
+    if name == "database_url":
+        return database_text(value) if value else ""
+    if name == "prices":
+        return [_price(each) for each in value.entries]
+    if name == "model_aliases":
+        return dict(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def _price(listed: ListedPrice) -> dict[str, Any]:
+    price = listed.price
+    return {
+        "model": listed.model,
+        "amount": price.amount,
+        "unit": price.unit,
+        **({"minimum_s": price.minimum_s} if price.minimum_s else {}),
+        **({"increment_s": price.increment_s} if price.increment_s else {}),
+        **({"valid_from": listed.valid_from} if listed.valid_from > date.min else {}),
+    }
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _json(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_json(part) for part in value]
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, float) and isinf(value):
+        return "inf"
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _comment(text: str) -> str:
+    lines = textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,145 @@
+"""The JSON schema of the file: valid itself, and of one mind with `voxgate config check`."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from datetime import date, datetime, time
+from decimal import Decimal
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from docs.generate import SCHEMA_FILE
+from jsonschema import Draft7Validator, FormatChecker
+
+from voxgate.cli.config_schema import configuration_schema
+from voxgate.cli.settings import examine_file, setting_descriptions
+from voxgate.configuration.file import ConfigFile
+
+if TYPE_CHECKING:
+    from tests.cli.command import CliRunner
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "voxgate.toml"
+HASH = "0" * 64
+KEY = f"[[keys]]\nname = 'a'\nhash = '{HASH}'\n"
+PRICE = "[[prices]]\nmodel = '*'\namount = 1\nunit = 'hour'\n"
+
+
+def as_json(value: Any) -> Any:
+    """A value of TOML as editors give it to a schema."""
+    if isinstance(value, dict):
+        return {name: as_json(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [as_json(part) for part in value]
+    if isinstance(value, (date, datetime, time)):
+        return value.isoformat()
+    if isinstance(value, (Decimal, float)):
+        return float(value) if isfinite(value) else None  # as taplo gives inf to its validator
+    return value
+
+
+def accepted(text: str, folder: Path) -> tuple[bool, bool]:
+    """Whether the schema accepts a file, and whether `voxgate config check` does."""
+    path = folder / "voxgate.toml"
+    path.write_text(text, "utf-8")
+    validator = Draft7Validator(configuration_schema(), format_checker=FormatChecker())
+    *_, faults = examine_file(ConfigFile.read(path), environment=False)
+    return validator.is_valid(as_json(tomllib.loads(text))), not faults
+
+
+def test_it_is_a_schema_and_describes_everything(cli: CliRunner) -> None:
+    schema = json.loads(cli.run("config", "schema").stdout)
+    assert schema == configuration_schema() == json.loads(SCHEMA_FILE.read_text("utf-8"))
+    Draft7Validator.check_schema(schema)
+    properties = schema["properties"]
+    assert set(properties) == {*setting_descriptions(), "keys"}
+    for table in (properties, properties["prices"]["items"]["properties"]):
+        assert all(each["description"] for each in table.values())
+    assert all(each["description"] for each in properties["keys"]["items"]["properties"].values())
+    tables = [properties[name]["items"] for name in ("prices", "keys")]
+    assert "null" not in json.dumps(tables)  # which TOML does not have
+
+
+def test_the_sample_is_accepted(tmp_path: Path) -> None:
+    text = SAMPLE.read_text("utf-8")
+    assert accepted(text, tmp_path) == (True, True)
+    commented = "\n".join(
+        line.removeprefix("#")
+        if line[:2] in {"#" + c for c in "abcdefghijklmnopqrstuvwxyz["}
+        else line
+        for line in text.splitlines()
+        if not line.startswith("#:")
+    )
+    assert accepted(commented, tmp_path) == (True, True)
+    assert len(tomllib.loads(commented)) > len(tomllib.loads(text)) > 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "engine_idle_s = inf\nport = 0\noffline = false\ndevice = 'cuda:1'\nhost = ''\n",
+        "url_allow = ['public']\ncors_origins = []\n[model_aliases]\na = 'b'\n",
+        PRICE + "minimum_s = 0.5\nincrement_s = '1'\nvalid_from = 2027-01-01\n",
+        PRICE.replace("amount = 1", "amount = '0.006'"),
+        KEY + "limit = 5.00\nlimit_minutes = '600'\nlimit_reset = 'weekly'\nmax_recordings = 1\n",
+        KEY + "expires_at = 2100-01-01\nallowed_models = ['a']\ndisabled = true\n",
+        KEY + "expires_at = 2100-01-01T12:00:00Z\n",
+        KEY + "management = true\n",
+    ],
+)
+def test_what_is_right_is_accepted_by_both(text: str, tmp_path: Path) -> None:
+    assert accepted(text, tmp_path) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max_decoder = 1",
+        "max_decoders = 0",
+        "max_decoders = 1.5",
+        "max_decoders = '1'",
+        "max_decoders = true",
+        "drain_s = 0",
+        "drain_s = '1'",
+        "drain_s = 2027-01-01",
+        "port = 65536",
+        "port = -1",
+        "offline = 1",
+        "host = 1",
+        "auth = 'of'",
+        "device = 'gpu'",
+        "url_allow = 'public'",
+        "url_allow = [1]",
+        "model_aliases = 'a = b'",
+        "[model_aliases]\na = 1",
+        "prices = 1",
+        PRICE.replace("'*'", "''"),
+        PRICE.replace("'*'", "1"),
+        PRICE.replace("amount = 1", "amount = -1"),
+        PRICE.replace("amount = 1", "amount = 1001"),
+        PRICE.replace("amount = 1", "amount = 'a lot'"),
+        PRICE.replace("amount = 1", "amount = true"),
+        PRICE.replace("amount = 1", ""),
+        PRICE.replace("hour", "day"),
+        PRICE + "valid_from = 'soon'",
+        PRICE + "minimum_s = 86401",
+        PRICE + "maximum_s = 1",
+        "[keys]\nname = 'a'",
+        KEY.replace(HASH, HASH[1:]),
+        KEY.replace("0", "A"),
+        KEY.replace("name", "nome"),
+        KEY + "limit = -1",
+        KEY + "limit_reset = 'hourly'",
+        KEY + "allowed_models = []",
+        KEY + "allowed_models = ['']",
+        KEY + "requests_per_minute = 10001",
+        KEY + "max_recordings = 1.5",
+        KEY + "management = 'yes'",
+        KEY + "creator = 'us'",
+    ],
+)
+def test_what_is_wrong_is_refused_by_both(text: str, tmp_path: Path) -> None:
+    assert accepted(text, tmp_path) == (False, False)
