@@ -12,7 +12,7 @@ from voxgate import __version__
 HEAVY = {
     *("torch", "av", "numpy", "fastapi", "starlette", "uvicorn", "httpx2", "rich"),
     *("icu4py", "langcodes", "language_data"),
-    *("sqlalchemy", "alembic", "aiosqlite", "huggingface_hub", "safetensors"),
+    *("sqlalchemy", "alembic", "sqlite3", "huggingface_hub", "safetensors"),
 }
 
 

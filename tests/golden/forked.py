@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.cli.command import CliRunner
 
 AT_ONCE = 2
-LIBRARIES = ("typer", "sqlalchemy.ext.asyncio", "alembic.command", "aiosqlite", "httpx2")
+LIBRARIES = ("typer", "sqlalchemy", "alembic.command", "sqlite3", "httpx2")
 """What several commands import; without them in front, each child would import them."""
 
 

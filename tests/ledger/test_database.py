@@ -28,7 +28,7 @@ def count_keys(connection: Connection) -> int | None:
 
 async def test_a_writer_keeps_other_writers_out(database: Database, path: Path) -> None:
     """From the start of the transaction, so that no other change can come before its own."""
-    with closing(sqlite3.connect(path, timeout=0)) as other:
+    with closing(sqlite3.connect(path, timeout=0, check_same_thread=False)) as other:
 
         def operation(connection: Connection) -> None:
             count_keys(connection)

@@ -1,17 +1,16 @@
 """What is said of a ledger that is whole, damaged, older, newer or not there."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import NullPool
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.ledger.other_process import sql
 from tests.ledger.test_migration import upgrade_to
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
+from voxgate.ledger.database import Database
 from voxgate.ledger.generation import Generation
 from voxgate.ledger.inspection import inspect_ledger
 from voxgate.ledger.ledger import Ledger
@@ -37,10 +36,8 @@ async def test_one_that_is_not_there_is_not_created(path: Path) -> None:
 async def test_one_of_an_older_version_is_not_changed(path: Path) -> None:
     path.parent.mkdir()
     address = Address.of_file(path)
-    engine = create_async_engine(address.url, poolclass=NullPool)
-    async with engine.begin() as connection:
-        await connection.run_sync(upgrade_to, "0004")
-    await engine.dispose()
+    async with aclosing(Database(address)) as database:
+        await database.write(lambda connection: upgrade_to(connection, "0004"))
     assert (await inspect_ledger(address)).schema == "0004"
     assert sql(path, "SELECT version_num FROM alembic_version") == [("0004",)]
     done = await migrate(address)

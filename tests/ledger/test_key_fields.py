@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 import voxgate.ledger.budgets
 from tests.failures import raises
+from tests.ledger.statements import sent
 from voxgate.errors import UsageError
 from voxgate.ledger import columns
 from voxgate.ledger import key as key_module
@@ -74,13 +74,11 @@ async def test_a_key_without_fields_may_do_everything(ledger: Ledger) -> None:
 async def test_authentication_is_one_statement_with_the_budget(sqlite_ledger: Ledger) -> None:
     _, secret = await sqlite_ledger.keys.create("laptop", **LIMITS)
     await sqlite_ledger.keys.authenticate(secret)  # its last use is written once a minute
-    sent = list[str]()
-    engine = sqlite_ledger._database._reader.sync_engine
-    event.listen(engine, "before_cursor_execute", lambda *call: sent.append(call[2]))
-    key = await sqlite_ledger.keys.authenticate(secret)
+    with sent() as statements:
+        key = await sqlite_ledger.keys.authenticate(secret)
     assert key
     assert key.budget
-    assert len(sent) == 1
+    assert len(statements) == 1
 
 
 @pytest.mark.parametrize(

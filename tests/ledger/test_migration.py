@@ -1,7 +1,9 @@
 """The migrations lead to the schema that the code declares."""
 
 import fcntl
+from contextlib import aclosing
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,22 +11,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    MetaData,
-    NullPool,
-    Table,
-    create_engine,
-    insert,
-)
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, insert
 
 from tests.ledger.conftest import BOTH
 from tests.ledger.other_process import sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
+from voxgate.ledger.database import Database
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.migration import migrate
 from voxgate.ledger.question import Question
@@ -39,7 +32,6 @@ def create_sqlite_engine(path: Path) -> Engine:
 
 async def test_alembic_finds_no_difference(address: Address) -> None:
     await migrate(address)
-    engine = create_async_engine(address.url, poolclass=NullPool)
 
     def compare(connection: Connection) -> None:
         context = MigrationContext.configure(
@@ -47,9 +39,8 @@ async def test_alembic_finds_no_difference(address: Address) -> None:
         )
         assert compare_metadata(context, metadata) == []
 
-    async with engine.connect() as connection:
-        await connection.run_sync(compare)
-    await engine.dispose()
+    async with aclosing(Database(address)) as database:
+        await database.read(compare)
 
 
 async def test_the_migrations_give_the_same_statements_as_the_schema(path: Path) -> None:
@@ -99,9 +90,8 @@ async def test_generations_from_before_the_sums_are_summed(
     if database == "postgresql":
         address = request.getfixturevalue("server").create()
     path.parent.mkdir()
-    engine = create_async_engine(address.url, poolclass=NullPool)
-    async with engine.begin() as connection:
-        await connection.run_sync(upgrade_to, "0004")
+    async with aclosing(Database(address)) as opened:
+        await opened.write(lambda connection: upgrade_to(connection, "0004"))
         for number, (ended, status, title) in enumerate(
             (
                 ("2028-02-28 23:59:59.900000", 200, "Notes"),
@@ -110,8 +100,8 @@ async def test_generations_from_before_the_sums_are_summed(
                 (None, None, None),  # its server was killed
             )
         ):
-            await connection.run_sync(insert_generation, f"gen-{number}", ended, status, title)
-    await engine.dispose()
+            row = f"gen-{number}", ended, status, title
+            await opened.write(partial(insert_generation, row=row))
     async with await Ledger.open(address) as ledger:
         days = await ledger.activity.find(
             Question(date(2028, 1, 1), date(2028, 12, 31), ("day", "app"))
@@ -132,8 +122,9 @@ def upgrade_to(connection: Connection, revision: str) -> None:
 
 
 def insert_generation(
-    connection: Connection, name: str, ended: str | None, status: int | None, title: str | None
+    connection: Connection, row: tuple[str, str | None, int | None, str | None]
 ) -> None:
+    name, ended, status, title = row
     generations = Table("generations", MetaData(), autoload_with=connection)
     times = [
         datetime.fromisoformat(f"{text}+00:00") for text in ("2028-02-28 00:00:00", ended) if text

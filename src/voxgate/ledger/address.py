@@ -34,7 +34,7 @@ class Address:
     @classmethod
     def of_file(cls, path: Path) -> Address:
         """Return the address of the SQLite file at `path`, which may contain any characters."""
-        return cls(URL.create("sqlite+aiosqlite", database=str(path.absolute())), path)
+        return cls(URL.create("sqlite", database=str(path.absolute())), path)
 
     @classmethod
     def of_server(cls, text: str) -> Address:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from voxgate.errors import LedgerError
-from voxgate.ledger.connection import reader_and_writer
 from voxgate.ledger.errors import ledger_errors
 
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from voxgate.ledger.address import Address
+    from voxgate.ledger.file_connections import FileConnections
+    from voxgate.ledger.server_connections import ServerConnections
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ class Database:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.failures = 0  # reads and writes that raised `LedgerError`
-        self._reader, self._writer = reader_and_writer(address)
+        self._connections = _connections(address)
         self._running: set[asyncio.Task[object]] = set()
         self._closed = False
 
@@ -43,26 +44,41 @@ class Database:
 
         Raises `LedgerError`, and whatever the operation raises.
         """
-        return await self._run_shielded(self._read(operation))
+        return await completed(self.start(self._read(operation)))
 
     async def write(self, operation: Callable[[Connection], T]) -> T:
         """Return the result of an operation that runs in a transaction.
 
         Raises `LedgerError`, and whatever the operation raises.
         """
-        return await self._run_shielded(self._write(operation))
+        return await completed(self.start(self.transaction(operation)))
 
     def write_later(self, operation: Callable[[Connection], object]) -> None:
         """Write in the background. A failure is logged as a warning."""
 
         async def write_or_log() -> None:
             try:
-                await self._write(operation)
+                await self.transaction(operation)
             except LedgerError as error:
                 logger.warning("%s", error.sentence)
 
         if not self._closed:
-            self._start(write_or_log())
+            self.start(write_or_log())
+
+    def start(self, coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        """Start what `aclose` waits for. Raises `LedgerError` where the ledger is closed."""
+        if self._closed:
+            coroutine.close()
+            raise LedgerError(f"The ledger {self.address} is closed. Open it again.")
+        task = asyncio.create_task(coroutine)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def transaction(self, operation: Callable[[Connection], T]) -> T:
+        """Do what `write` does, inside of what was started: a caller must not be cancelled."""
+        with self._errors():
+            return await self._connections.write(operation)
 
     async def aclose(self) -> None:
         """Wait for running operations and close every connection. May be called again."""
@@ -70,18 +86,11 @@ class Database:
         if self._running:
             await asyncio.wait(self._running)
         with ledger_errors(self.address):
-            await self._reader.dispose()
-            await self._writer.dispose()
+            await self._connections.aclose()
 
     async def _read(self, operation: Callable[[Connection], T]) -> T:
         with self._errors():
-            async with self._reader.connect() as connection:
-                return await connection.run_sync(operation)
-
-    async def _write(self, operation: Callable[[Connection], T]) -> T:
-        with self._errors():
-            async with self._writer.begin() as connection:
-                return await connection.run_sync(operation)
+            return await self._connections.read(operation)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -93,21 +102,24 @@ class Database:
             self.failures += 1
             raise
 
-    async def _run_shielded(self, coroutine: Coroutine[None, None, T]) -> T:
-        if self._closed:
-            coroutine.close()
-            raise LedgerError(f"The ledger {self.address} is closed. Open it again.")
-        task = self._start(coroutine)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait([task])
-            if not task.cancelled():
-                task.exception()  # the caller is gone: nobody else asks for it
-            raise
 
-    def _start(self, coroutine: Coroutine[None, None, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(coroutine)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
+async def completed(task: asyncio.Task[T]) -> T:
+    """Return the result of a task. A caller who is cancelled waits for it all the same."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # the caller is gone: nobody else asks for it
+        raise
+
+
+def _connections(address: Address) -> FileConnections | ServerConnections:
+    """Return the connections, whose libraries the other database does without."""
+    if address.path is not None:
+        from voxgate.ledger.file_connections import FileConnections  # noqa: PLC0415
+
+        return FileConnections(address)
+    from voxgate.ledger.server_connections import ServerConnections  # noqa: PLC0415
+
+    return ServerConnections(address)

@@ -23,8 +23,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from voxgate.errors import LedgerError
-from voxgate.ledger.connection import file_writer, server_writer
 from voxgate.ledger.errors import ledger_errors
+from voxgate.ledger.file_connections import file_writer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +125,8 @@ def _migrate(address: Address, timeout_s: float) -> Upgrade:
 
 
 async def _upgrade_server(address: Address, timeout_s: float) -> Upgrade:
+    from voxgate.ledger.server_connections import server_writer  # noqa: PLC0415 (see `Database`)
+
     engine = server_writer(address)
     try:
         async with engine.begin() as connection:

@@ -1,0 +1,115 @@
+"""`FileConnections`: threads with connections to a SQLite file, its pragmas and its write lock.
+
+An operation is one call to a thread, however many statements it has: handing each of them to a
+thread by itself would take longer than SQLite needs for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import NullPool, create_engine, event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection, Engine
+
+    from voxgate.ledger.address import Address
+
+T = TypeVar("T")
+
+READERS = 4
+"""The most connections of a process that read a SQLite file at the same time."""
+
+BUSY_TIMEOUT_MS = 10_000
+"""How long a writer waits for another writer."""
+
+PRAGMAS = (
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",  # first: the next pragma may need a lock
+    "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
+    "PRAGMA synchronous = NORMAL",  # a crash loses nothing; a power cut may lose the last writes
+    "PRAGMA foreign_keys = ON",
+)
+
+
+class FileConnections:
+    """One connection that writes, since SQLite allows one writer at a time, and some that read."""
+
+    def __init__(self, address: Address) -> None:
+        self._reader = create_engine(
+            address.url,
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
+            pool_size=READERS,
+            max_overflow=0,
+            hide_parameters=True,
+        )
+        self._writer = create_engine(address.url, pool_size=1, max_overflow=0, hide_parameters=True)
+        set_pragmas(self._reader)
+        take_write_lock_at_begin(self._writer)
+        self._reading = ThreadPoolExecutor(READERS, "ledger reader")
+        self._writing = ThreadPoolExecutor(1, "ledger writer")
+
+    async def read(self, operation: Callable[[Connection], T]) -> T:
+        """Return the result of an operation of one statement."""
+
+        def run() -> T:
+            with self._reader.connect() as connection:
+                return operation(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._reading, run)
+
+    async def write(self, operation: Callable[[Connection], T]) -> T:
+        """Return the result of an operation that runs in a transaction."""
+
+        def run() -> T:
+            with self._writer.begin() as connection:
+                return operation(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writing, run)
+
+    async def aclose(self) -> None:
+        """Close every connection, and end the threads. May be called again."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        for threads, engine in ((self._reading, self._reader), (self._writing, self._writer)):
+            threads.shutdown()
+            engine.dispose()
+
+
+def file_writer(address: Address) -> Engine:
+    """Return an engine of a SQLite file that keeps no connection, for one long transaction."""
+    engine = create_engine(address.url, poolclass=NullPool, hide_parameters=True)
+    take_write_lock_at_begin(engine)
+    return engine
+
+
+def set_pragmas(engine: Engine) -> None:
+    """Apply `PRAGMAS` to every new connection of the engine."""
+
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions on its own
+        cursor = connection.cursor()
+        for pragma in PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+
+    event.listen(engine, "connect", configure)
+
+
+def take_write_lock_at_begin(engine: Engine) -> None:
+    """Apply the pragmas, and make every transaction of the engine take the write lock at its start.
+
+    SQLite refuses a transaction that reads first and writes later if another connection has written
+    in between, and the busy timeout does not help there.
+    """
+    set_pragmas(engine)
+
+    def begin_immediate(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(engine, "begin", begin_immediate)
