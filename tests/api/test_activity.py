@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import voxgate.api.activity
-import voxgate.ledger.generations
+import voxgate.ledger.lifecycle
 import voxgate.ledger.question
 from tests.api.serving import SCRIPTED, Running, error_of, new_key, recording, serving
 from voxgate.ledger.address import LEDGER_FILE
@@ -81,7 +81,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A day that does not end during a test, soon after a leap day."""
     for module in (voxgate.ledger.question, voxgate.api.activity):
         monkeypatch.setattr(module, "today", lambda: TODAY)
-    monkeypatch.setattr(voxgate.ledger.generations, "utc_now", lambda: NOON)
+    monkeypatch.setattr(voxgate.ledger.lifecycle, "utc_now", lambda: NOON)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ async def asked(folder: Path) -> AsyncIterator[Asking]:
         for number, (days, name, model, app, status, seconds, latency_ms) in enumerate(GENERATIONS):
             with pytest.MonkeyPatch.context() as patch:
                 moment = NOON - timedelta(days=days)
-                patch.setattr(voxgate.ledger.generations, "utc_now", lambda: moment)  # noqa: B023
+                patch.setattr(voxgate.ledger.lifecycle, "utc_now", lambda: moment)  # noqa: B023
                 id_ = f"gen-{number}"
                 await ledger.generations.begin(Generation(id_, hashes[name], model, app_title=app))
                 outcome = Outcome(

@@ -31,8 +31,8 @@ from voxgate import errors
 from voxgate.ledger.address import LEDGER_FILE, Address
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation
-from voxgate.ledger.generations import LEASE
 from voxgate.ledger.ledger import Ledger
+from voxgate.ledger.lifecycle import LEASE
 from voxgate.ledger.schema import budgets_table, generations_table, usage_days_table
 from voxgate.prices import parse_prices
 

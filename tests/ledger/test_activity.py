@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
-import voxgate.ledger.generations
+import voxgate.ledger.lifecycle
 from voxgate.errors import UsageError
 from voxgate.ledger import activity
 from voxgate.ledger.activity import ActivityRow, scopes
@@ -89,7 +89,7 @@ DAYS = st.dates(date(2027, 12, 28), date(2028, 6, 4))
 def clock(moment: datetime) -> Iterator[None]:
     """Let the generations that end in this context end at `moment`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(voxgate.ledger.generations, "utc_now", lambda: moment)
+        patch.setattr(voxgate.ledger.lifecycle, "utc_now", lambda: moment)
         yield
 
 

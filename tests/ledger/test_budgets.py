@@ -12,9 +12,9 @@ from voxgate.errors import VoxgateError
 from voxgate.ledger.address import Address
 from voxgate.ledger.budget import Amount, Budget
 from voxgate.ledger.generation import Generation, Outcome
-from voxgate.ledger.generations import LEASE
 from voxgate.ledger.key import Key
 from voxgate.ledger.ledger import Ledger
+from voxgate.ledger.lifecycle import LEASE
 from voxgate.ledger.periods import Reset, period_start
 
 PRICE = {"amount": "0.0001", "unit": "second", "minimum_s": "0", "increment_s": "0"}

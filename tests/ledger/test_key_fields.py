@@ -219,7 +219,7 @@ async def test_usage_is_summed_by_the_periods_that_run(ledger: Ledger) -> None:
     }
     for moment, cost in ended.items():
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(voxgate.ledger.generations, "utc_now", lambda now=moment: now)
+            patch.setattr(voxgate.ledger.lifecycle, "utc_now", lambda now=moment: now)
             await spend(ledger, laptop, f"gen-{cost}", Amount(cost, 2 * cost))
     with clock(max(ended)):
         used = await ledger.keys.usage()

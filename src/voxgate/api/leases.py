@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from voxgate.errors import LedgerError, VoxgateError
-from voxgate.ledger.generations import LEASE
+from voxgate.ledger.lifecycle import LEASE
 from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:

@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Unpack
 from sqlalchemy import BigInteger, and_, bindparam, case, literal, or_, select, update
 
 from voxgate.errors import VoxgateError
-from voxgate.ledger.budget import Budget
+from voxgate.ledger.budget import Amount, Budget
 from voxgate.ledger.columns import UtcColumn, utc_now
 from voxgate.ledger.periods import RESETS, period_start
 from voxgate.ledger.schema import budgets_table, generations_table
 from voxgate.ledger.upsert import upsert
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from typing import Any
 
     from sqlalchemy import ColumnElement, Connection
 
-    from voxgate.ledger.budget import Amount
     from voxgate.ledger.database import Database
     from voxgate.ledger.key import Limits
 
@@ -139,17 +139,15 @@ class Budgets:
         Raises `VoxgateError` (`interrupted`) for a generation that has ended. As everywhere, its
         row is changed before the budget's, so that no deadlock is possible.
         """
-        parameters = {"nanodollars": wanted.nanodollars, "samples": wanted.samples}
+        row = {"generation": generation, **asdict(wanted)}
 
         def reserve(connection: Connection) -> None:
-            row = {"generation": generation, **parameters}
             if not connection.execute(_RECORD_RESERVATION, row).rowcount:
                 raise VoxgateError(
                     f"{generation} was ended when its lease expired. Send the recording again.",
                     code="interrupted",
                 )
-            budget = {"of_key": key_hash, **parameters, **period_starts()}
-            if not connection.execute(_RESERVE, budget).rowcount:
+            if not _reserve(connection, key_hash, wanted):
                 raise _TooLittleLeftError  # what was recorded is rolled back
 
         try:
@@ -161,6 +159,18 @@ class Budgets:
 
 class _TooLittleLeftError(Exception):
     """The budget does not allow a reservation."""
+
+
+def reserve_each(connection: Connection, key_hash: str, wanted: Sequence[Amount]) -> list[bool]:
+    """Reserve amounts of a key's budget in the caller's transaction. Return which were left."""
+    if _reserve(connection, key_hash, sum(wanted, Amount())):
+        return [True] * len(wanted)
+    return [len(wanted) > 1 and _reserve(connection, key_hash, amount) for amount in wanted]
+
+
+def _reserve(connection: Connection, key_hash: str, wanted: Amount) -> bool:
+    parameters = {"of_key": key_hash, **asdict(wanted), **period_starts()}
+    return connection.execute(_RESERVE, parameters).rowcount > 0
 
 
 def settle(connection: Connection, key_hash: str, *, cost: Amount, reserved: Amount) -> None:

@@ -9,26 +9,24 @@ budget and with the sums of the day: nothing is billed twice.
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from voxgate.errors import CODES, VoxgateError
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.budgets import settle
 from voxgate.ledger.columns import utc_now
-from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
+from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.group_commit import GroupCommit
+from voxgate.ledger.lifecycle import LEASE, begin_generations, end_generations, generation_of
 from voxgate.ledger.schema import NAME_LENGTH, generations_table
-from voxgate.ledger.usage import add_usage
-from voxgate.prices import SAMPLES_PER_S, Price
+from voxgate.prices import Price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from typing import Any
 
     from sqlalchemy import Connection
 
@@ -39,41 +37,32 @@ log = logging.getLogger(__name__)
 MAX_MS = 2**31 - 1
 """The longest time that the columns of milliseconds can have: 24 days."""
 
-LEASE = timedelta(seconds=60)
-"""How long a generation counts as under way without a heartbeat of its server."""
-
 
 class Generations:
     """The generations in a ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._begun = GroupCommit(database, begin_generations)
+        self._finished = GroupCommit(database, end_generations)
 
-    async def begin(self, generation: Generation) -> None:
-        """Insert a generation, with a lease.
+    async def begin(self, generation: Generation, wanted: Amount | None = None) -> bool:
+        """Insert a generation, with a lease, and reserve what is wanted of its key's budget.
 
-        Raises `LedgerError` unless its id is new and its key is in this ledger.
+        Return False where that is not left: it has begun then, with nothing reserved. Raises
+        `LedgerError` unless its id is new and its key is in this ledger.
         """
-        row = asdict(generation)
-        if generation.finished_at is None:
-            row["lease_until"] = utc_now() + LEASE
-        await self._database.write(
-            lambda connection: connection.execute(insert(generations_table), row)
-        )
+        return await self._begun.write((generation, wanted or Amount()))
 
     async def finish(self, id: str, outcome: Outcome) -> None:  # noqa: A002 (the column's name)
         """Store the outcome of a generation, once, and charge its key.
 
         Raises `VoxgateError` (`not_found`) unless an unfinished generation has this id.
         """
-
-        def finish(connection: Connection) -> None:
-            if not _finish(connection, id, outcome):
-                raise VoxgateError(
-                    f"No generation '{id[:NAME_LENGTH]}' is in progress.", code="not_found"
-                )
-
-        await self._database.write(finish)
+        if not await self._finished.write((id, outcome)):
+            raise VoxgateError(
+                f"No generation '{id[:NAME_LENGTH]}' is in progress.", code="not_found"
+            )
 
     async def withdraw(self, id: str) -> None:  # noqa: A002 (the column's name)
         """Delete an unfinished generation, and free what it reserved."""
@@ -97,7 +86,7 @@ class Generations:
         until = utc_now() + LEASE
         rows = [
             {"renewed": id_, "delivered": samples, "until": until}
-            for id_, samples in delivered_samples.items()
+            for id_, samples in sorted(delivered_samples.items())
         ]
         if rows:
             await self._database.write(lambda connection: connection.execute(_RENEW, rows))
@@ -146,7 +135,7 @@ class Generations:
         def select_one(connection: Connection) -> Generation | None:
             row = connection.execute(query).mappings().one_or_none()
             # The query clips a long id, and the clipped id may be that of another generation.
-            return _from_row(row) if row is not None and row["id"] == id else None
+            return generation_of(row) if row is not None and row["id"] == id else None
 
         return await self._database.read(select_one)
 
@@ -160,49 +149,13 @@ _RENEW = (
 )
 
 
-def _finish(connection: Connection, id_: str, outcome: Outcome) -> bool:
-    """End a generation in the caller's transaction. Return False where it has ended already."""
-    columns = generations_table.c
-    values: dict[str, object] = {
-        "finished_at": utc_now(),
-        "lease_until": None,
-        "status": outcome.status,
-        "latency_ms": outcome.latency_ms,
-        "generation_time_ms": outcome.generation_time_ms,
-        "error_code": outcome.error_code,
-        "error_message": outcome.error_message,
-        "audio_samples": outcome.audio_samples,
-        "audio_seconds": outcome.audio_samples and outcome.audio_samples / SAMPLES_PER_S,
-        "tokens": outcome.tokens,
-        "first_text_ms": outcome.first_text_ms,
-        "cost_nanodollars": outcome.cost.nanodollars,
-        "cancelled": outcome.cancelled,
-        "attempts": [asdict(attempt) for attempt in outcome.attempts],
-    }
-    if outcome.provider is not None:
-        values["provider"] = outcome.provider
-    statement = (
-        update(generations_table)
-        .values(values)
-        .where(columns.id == id_, columns.finished_at.is_(None))
-        .returning(generations_table)
-    )
-    row = connection.execute(statement).mappings().one_or_none()
-    if row is None:
-        return False
-    generation = _from_row(row)
-    reserved = Amount(generation.reserved_nanodollars, generation.reserved_samples)
-    if generation.key_hash is not None and (outcome.cost or reserved):
-        settle(connection, generation.key_hash, cost=outcome.cost, reserved=reserved)
-    add_usage(connection, generation)
-    return True
-
-
 def _close(connection: Connection, *, id_: str) -> bool:
     """End a generation whose server was killed, in the caller's transaction."""
     query = select(generations_table).where(generations_table.c.id == id_)
     row = connection.execute(query).mappings().one_or_none()
-    return row is not None and _finish(connection, id_, _interrupted(_from_row(row)))
+    if row is None:
+        return False
+    return end_generations(connection, [(id_, _interrupted(generation_of(row)))])[0]
 
 
 def _interrupted(generation: Generation) -> Outcome:
@@ -220,8 +173,3 @@ def _interrupted(generation: Generation) -> Outcome:
         cost=Amount(nanodollars, delivered),
         cancelled=True,
     )
-
-
-def _from_row(row: Mapping[Any, Any]) -> Generation:
-    attempts = tuple(RecordedAttempt(**attempt) for attempt in row["attempts"])
-    return Generation(**{**row, "attempts": attempts})

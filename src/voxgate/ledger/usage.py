@@ -1,7 +1,8 @@
 """What is summed of finished generations: by day, and histograms of their speed.
 
 It is written in the transaction that ends a generation, so that it is exact, and stays when old
-generations are deleted. Two statements do so, always in this order: no deadlock is possible.
+generations are deleted. Two statements do so, always in this order and with their rows in order: no
+deadlock is possible.
 
 A histogram is kept in three scopes, so that a question about a year adds up some thousands of them
 at most: a `month` and a `day` of one key, model, provider and app, and a day of an `endpoint`,
@@ -14,11 +15,13 @@ counts under no app: it costs its caller nothing.
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections import Counter, defaultdict
+from datetime import UTC, date
 from functools import cache
+from operator import add
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from sqlalchemy import BigInteger, String, bindparam, cast, func, literal, select
+from sqlalchemy import bindparam, literal_column, select
 
 from voxgate.ledger.columns import storable_text, utc_now
 from voxgate.ledger.histograms import bucket
@@ -26,8 +29,7 @@ from voxgate.ledger.schema import NAME_LENGTH, usage_days_table, usage_histogram
 from voxgate.ledger.upsert import upsert_statement
 
 if TYPE_CHECKING:
-    from datetime import date
-    from typing import Any
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection, Insert
 
@@ -57,44 +59,68 @@ _APPS_OF = "voxgate apps"
 
 Scope: TypeAlias = Literal["month", "day", "endpoint"]
 
+_SCOPES: tuple[Scope, ...] = get_args(Scope)
+"""In the order in which they are written. What most servers write is last: it is locked least."""
+
+_Day: TypeAlias = tuple[date, str, str, str, str]
+_Histogram: TypeAlias = tuple[int, date, str, str, str, str]
+"""The primary keys of the sums and of the histograms, with the number of a scope in its place."""
+
+_DAY_KEY = [column.name for column in usage_days_table.primary_key]
+_HISTOGRAM_KEY = [column.name for column in usage_histograms_table.primary_key]
+
 LATENCY, REAL_TIME_FACTOR = "l", "r"
 """The letter before the number of a bucket, in the column `counts`."""
 
 
-def add_usage(connection: Connection, generation: Generation) -> None:
-    """Add a finished generation to the sums and histograms, in the caller's transaction."""
-    day = (generation.finished_at or utc_now()).astimezone(UTC).date()
-    failed = (generation.status or 0) >= FIRST_FAILURE
-    soundless = failed and not generation.audio_samples
-    group = {
-        "key_hash": generation.key_hash or "",
-        "model": generation.model,
-        "provider": generation.provider or "",
-        "app": "" if soundless else _app(connection, generation, day),
-    }
-    sums = {
-        "requests": 1,
-        "failures": int(failed),
-        "audio_samples": generation.audio_samples or 0,
-        "tokens": generation.tokens or 0,
-        "nanodollars": generation.cost_nanodollars,
-        "latency_ms": generation.latency_ms or 0,
-        "generation_time_ms": generation.generation_time_ms or 0,
-    }
+def add_usage(connection: Connection, generations: Sequence[Generation]) -> None:
+    """Add finished generations to the sums and histograms, in the caller's transaction.
+
+    Of many, each row is written once, and in the order of the primary keys.
+    """
+    sums = defaultdict[_Day, list[int]](lambda: [0] * len(SUMS))
+    counts = defaultdict[_Histogram, Counter[str]](Counter)
+    for generation in generations:
+        day = (generation.finished_at or utc_now()).astimezone(UTC).date()
+        failed = (generation.status or 0) >= FIRST_FAILURE
+        soundless = failed and not generation.audio_samples
+        app = "" if soundless else _app(connection, generation, day)
+        endpoint = generation.model, generation.provider or ""
+        group = generation.key_hash or "", *endpoint, app
+        added = _added(generation, failed=failed)
+        sums[day, *group] = list(map(add, sums[day, *group], added))
+        if not failed:
+            buckets = _buckets(generation)
+            counts[0, day.replace(day=1), *group].update(buckets)
+            counts[1, day, *group].update(buckets)
+            counts[2, day, "", *endpoint, ""].update(buckets)
     dialect = connection.dialect.name
-    connection.execute(_add_sums(dialect), {"day": day, **group, **sums})
-    counted = [] if failed else _counted(generation)
-    if counted:
-        starts = {"month": day.replace(day=1), "day": day, "endpoint": day}
-        shared = {
-            "counts": dict.fromkeys(counted, 1),
-            **{f"counted_{at}": name for at, name in enumerate(counted)},
-        }
+    if sums:
         rows = [
-            {"scope": scope, "start": starts[scope], **_narrowed(scope, group), **shared}
-            for scope in get_args(Scope)  # the one that most servers write last: it is locked least
+            dict(zip((*_DAY_KEY, *SUMS), (*key, *values), strict=True))
+            for key, values in sorted(sums.items())
         ]
-        connection.execute(_add_counts(dialect, len(counted)), rows)
+        connection.execute(_add_sums(dialect), rows)
+    counted = [
+        dict(zip(_HISTOGRAM_KEY, (_SCOPES[scope], *key), strict=True)) | {"counts": dict(buckets)}
+        for (scope, *key), buckets in sorted(counts.items())
+        if buckets
+    ]
+    if counted:
+        connection.execute(_add_counts(dialect), counted)
+
+
+def _added(generation: Generation, *, failed: bool) -> tuple[int, ...]:
+    """Return what is added to each of `SUMS`."""
+    return (
+        1,
+        int(failed),
+        generation.audio_samples or 0,
+        generation.tokens or 0,
+        generation.cost_nanodollars,
+        generation.latency_ms or 0,
+        generation.generation_time_ms or 0,
+    )
 
 
 def _app(connection: Connection, generation: Generation, day: date) -> str:
@@ -111,7 +137,8 @@ def _app(connection: Connection, generation: Generation, day: date) -> str:
     whose = (generation.key_hash or "", day)
     known = memory.get(whose, set())
     if name not in known and len(known) < MOST_APPS:
-        known = set(connection.scalars(_SELECT_APPS, {"key_hash": whose[0], "day": day}))
+        found = connection.scalars(_SELECT_APPS, {"key_hash": whose[0], "day": day})
+        known = known.union(found)  # others of the same transaction are not written yet
         if len(known) < MOST_APPS:
             known.add(name)  # also where this transaction is undone: it has its place all the same
         if len(memory) >= _REMEMBERED:
@@ -132,7 +159,7 @@ _SELECT_APPS = (
 )
 
 
-def _counted(generation: Generation) -> list[str]:
+def _buckets(generation: Generation) -> list[str]:
     """Return the names of the buckets that a generation counts in."""
     latency_ms, spent_ms = generation.latency_ms, generation.generation_time_ms
     names = [] if latency_ms is None else [f"{LATENCY}{bucket(max(1, latency_ms))}"]
@@ -140,10 +167,6 @@ def _counted(generation: Generation) -> list[str]:
         factor = spent_ms / 1e3 / generation.audio_seconds
         names.append(f"{REAL_TIME_FACTOR}{bucket(factor)}")
     return names
-
-
-def _narrowed(scope: Scope, group: dict[str, str]) -> dict[str, str]:
-    return group | {"key_hash": "", "app": ""} if scope == "endpoint" else group
 
 
 @cache
@@ -155,26 +178,21 @@ def _add_sums(dialect: str) -> Insert:
 
 
 @cache
-def _add_counts(dialect: str, length: int) -> Insert:
-    """Return the statement that counts once in each of so many buckets."""
-    names = [bindparam(f"counted_{at}", type_=String) for at in range(length)]
-    counts = usage_histograms_table.c.counts
-    changed = _more_by_jsonb if dialect == "postgresql" else _more_by_json_set
+def _add_counts(dialect: str) -> Insert:
+    more = _MORE_BY_JSONB if dialect == "postgresql" else _MORE_BY_JSON
     return upsert_statement(
-        dialect, usage_histograms_table, lambda _: {"counts": changed(counts, names)}
+        dialect, usage_histograms_table, lambda _: {"counts": literal_column(more)}
     )
 
 
-def _more_by_json_set(counts: Any, names: list[Any]) -> Any:
-    """Return the counts with one more of each name, in SQLite."""
-    paths = [literal("$.").concat(name) for name in names]
-    pairs = [(path, func.coalesce(func.json_extract(counts, path), 0) + 1) for path in paths]
-    return func.json_set(counts, *(part for pair in pairs for part in pair))
+_MORE_BY_JSON = """json_patch(usage_histograms.counts, (
+    SELECT json_group_object(key, value
+        + coalesce(json_extract(usage_histograms.counts, '$.' || key), 0))
+    FROM json_each(excluded.counts)))"""
+"""The counts of a row and those of the row that was to be inserted, in SQLite."""
 
-
-def _more_by_jsonb(counts: Any, names: list[Any]) -> Any:
-    """Return the counts with one more of each name, in PostgreSQL."""
-    pairs = [
-        (name, func.coalesce(cast(counts.op("->>")(name), BigInteger), 0) + 1) for name in names
-    ]
-    return counts.op("||")(func.jsonb_build_object(*(part for pair in pairs for part in pair)))
+_MORE_BY_JSONB = """usage_histograms.counts || (
+    SELECT jsonb_object_agg(key, CAST(value AS bigint)
+        + coalesce(CAST(usage_histograms.counts ->> key AS bigint), 0))
+    FROM jsonb_each_text(excluded.counts))"""
+"""The same in PostgreSQL."""

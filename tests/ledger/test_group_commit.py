@@ -1,0 +1,155 @@
+"""Writes that wait at the same time share a transaction, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import astuple
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.ledger.statements import sent
+from voxgate.errors import LedgerError, VoxgateError
+from voxgate.ledger.budget import Amount
+from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.question import Question
+
+if TYPE_CHECKING:
+    from voxgate.ledger.ledger import Ledger
+
+COST = Amount(nanodollars=1000, samples=16_000)
+EVER = Question(date(2000, 1, 1), date(2100, 1, 1), ("model", "app"))
+
+
+def generation(number: int, key_hash: str | None = None) -> Generation:
+    title = f"app {number % 3}"
+    return Generation(f"gen-{number}", key_hash, f"a/{number % 2}", app_title=title)
+
+
+def outcome(number: int) -> Outcome:
+    return Outcome(
+        status=503 if number % 7 == 0 else 200,
+        latency_ms=100 * number,
+        generation_time_ms=50 * number,
+        audio_samples=16_000,
+        cost=COST,
+    )
+
+
+async def test_beginnings_that_wait_are_one_statement(ledger: Ledger) -> None:
+    with sent() as statements:
+        left = await asyncio.gather(*(ledger.generations.begin(generation(n)) for n in range(50)))
+    assert left == [True] * 50
+    assert [each.split()[:3] for each in statements] == [["INSERT", "INTO", "generations"]]
+    assert await ledger.generations.find("gen-49", None)
+
+
+async def test_ends_that_wait_change_the_budget_and_the_sums_once(ledger: Ledger) -> None:
+    key, _ = await ledger.keys.create("laptop", limit_nanodollars=10**9)
+    names = [f"gen-{number}" for number in range(50)]
+    await asyncio.gather(
+        *(ledger.generations.begin(generation(n, key.hash), COST) for n in range(50))
+    )
+    with sent() as statements:
+        await asyncio.gather(*(ledger.generations.finish(name, outcome(1)) for name in names))
+    changed = [each.split()[1] for each in statements if each.startswith("UPDATE")]
+    assert changed == ["generations"] * 50 + ["budgets"]
+    added = [each.split()[2] for each in statements if each.startswith("INSERT")]
+    assert added == ["usage_days", "usage_histograms"]
+    budget = await ledger.budgets.find(key.hash)
+    assert budget
+    assert (budget.spent_nanodollars, budget.reserved) == (50_000, Amount())
+
+
+async def test_what_ends_together_is_summed_as_what_ends_one_by_one(ledger: Ledger) -> None:
+    for number in range(48):
+        await ledger.generations.begin(generation(number))
+    for number in range(24):
+        await ledger.generations.finish(f"gen-{number}", outcome(number))
+    one_by_one = await ledger.activity.find(EVER)
+    await asyncio.gather(
+        *(ledger.generations.finish(f"gen-{24 + n}", outcome(n)) for n in range(24))
+    )
+    both = await ledger.activity.find(EVER)
+    assert [row.requests for row in one_by_one] == [4] * 6
+    assert [row.group for row in both] == [row.group for row in one_by_one]
+    for single, double in zip(one_by_one, both, strict=True):
+        assert astuple(double)[1:6] == tuple(2 * value for value in astuple(single)[1:6])
+        assert double.latency_ms == single.latency_ms
+        assert double.real_time_factor == single.real_time_factor
+
+
+async def test_one_that_fails_fails_alone(ledger: Ledger) -> None:
+    key, _ = await ledger.keys.create("laptop")
+    await ledger.generations.begin(generation(0, key.hash))
+    owners = {2: "0" * 64}  # no key
+    begun = await asyncio.gather(
+        *(ledger.generations.begin(generation(n, owners.get(n, key.hash))) for n in range(6)),
+        return_exceptions=True,
+    )
+    assert [isinstance(each, LedgerError) for each in begun] == [n in (0, 2) for n in range(6)]
+    assert "unique" in str(begun[0]).lower()
+    assert "foreign key" in str(begun[2]).lower()
+    ended = await asyncio.gather(
+        ledger.generations.finish("gen-0", outcome(0)),
+        ledger.generations.finish("gen-1", Outcome(200, 1, cost=Amount(2**63))),
+        ledger.generations.finish("gen-2", outcome(2)),  # it never began
+        ledger.generations.finish("gen-3", outcome(3)),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in ended] == [type(None), LedgerError, VoxgateError, type(None)]
+    _, total = await ledger.activity.find_with_total(EVER)
+    assert (total.requests, total.nanodollars) == (2, 2 * COST.nanodollars)
+
+
+async def test_a_budget_serves_as_many_of_a_group_as_it_allows(ledger: Ledger) -> None:
+    small, _ = await ledger.keys.create("small", limit_nanodollars=3000)
+    large, _ = await ledger.keys.create("large", limit_nanodollars=10**9)
+    owners = [small, large] * 5
+    left = await asyncio.gather(
+        *(ledger.generations.begin(generation(n, key.hash), COST) for n, key in enumerate(owners))
+    )
+    assert left[1::2] == [True] * 5
+    assert left[::2] == [True, True, True, False, False]
+    for number, is_left in enumerate(left):
+        found = await ledger.generations.find(f"gen-{number}", owners[number].hash)
+        assert found
+        assert found.reserved_nanodollars == (COST.nanodollars if is_left else 0)
+    budgets = [await ledger.budgets.find(key.hash) for key in (small, large)]
+    assert [each and each.reserved_nanodollars for each in budgets] == [3000, 5000]
+
+
+async def test_a_caller_who_is_cancelled_is_written_with_its_group(ledger: Ledger) -> None:
+    tasks = [
+        asyncio.create_task(ledger.generations.begin(generation(number))) for number in range(10)
+    ]
+    await asyncio.sleep(0)  # let them begin
+    for task in tasks[::2]:
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(each, asyncio.CancelledError) for each in results] == [True, False] * 5
+    for number in range(10):
+        await ledger.generations.finish(f"gen-{number}", outcome(number))
+
+
+async def test_a_database_that_fails_fails_for_all(ledger: Ledger) -> None:
+    await ledger._database.write(
+        lambda connection: connection.exec_driver_sql("ALTER TABLE generations RENAME TO lost")
+    )
+    begun = await asyncio.gather(
+        *(ledger.generations.begin(generation(number)) for number in range(5)),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in begun] == [LedgerError] * 5
+
+
+async def test_a_ledger_that_closes_writes_what_waits(ledger: Ledger) -> None:
+    tasks = [
+        asyncio.create_task(ledger.generations.begin(generation(number))) for number in range(10)
+    ]
+    await asyncio.sleep(0)  # let them begin
+    await ledger.aclose()
+    assert await asyncio.gather(*tasks) == [True] * 10
+    with pytest.raises(LedgerError, match="is closed"):
+        await ledger.generations.begin(generation(10))
