@@ -1,16 +1,25 @@
-"""`Charge`: what one generation costs, reserved of its key's budget as its sound comes."""
+"""`Charge`: what one generation costs, reserved of its key's budget as its sound comes.
+
+The generation begins in the ledger with the first of its sound, so that beginning and reservation
+are one transaction.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
+from voxgate import tracing
+from voxgate.errors import LedgerError
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.budget_exceeded import budget_exceeded
 from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from voxgate.api.job import Job
+    from voxgate.ledger.generation import Generation
     from voxgate.ledger.ledger import Ledger
     from voxgate.prices import Price
 
@@ -18,37 +27,71 @@ if TYPE_CHECKING:
 class Charge:
     """The cost of one job's generation. `cover` sound before work is done for it."""
 
-    def __init__(self, ledger: Ledger, job: Job, price: Price | None, *, limited: bool) -> None:
-        """`limited` says that the job's key has a budget, without which nothing is reserved."""
-        self._budgets, self._job, self.price = ledger.budgets, job, price
+    def __init__(
+        self,
+        ledger: Ledger,
+        job: Job,
+        price: Price | None,
+        *,
+        limited: bool,
+        generation: Callable[[], Generation],
+    ) -> None:
+        """`limited` says that the job's key has a budget, without which nothing is reserved.
+
+        `generation` is called once, when it begins.
+        """
+        self._ledger, self._job, self.price = ledger, job, price
         self._reserved = Amount()
-        self._limited = limited
+        self._limited, self._generation = limited, generation
+        self._begun = False
         self._lock = asyncio.Lock()
+
+    async def begin(self) -> None:
+        """Begin the generation, unless it has begun. Raises `LedgerError`."""
+        async with self._lock:
+            await self._reserve(Amount())
 
     async def cover(self, seconds: float) -> None:
         """Reserve what so much of the recording costs, unless it is reserved already.
 
-        Raises `VoxgateError` (`budget_exceeded`).
+        The first time begins the generation, in the same transaction. Raises `VoxgateError`
+        (`budget_exceeded`), and `LedgerError`.
         """
         wanted = self.of(seconds)
         if self.price and self._job.estimate_nanodollars is None:
             self._job.estimate_nanodollars = wanted.nanodollars
         if not self._limited or self._job.owner is None:
+            await self.begin()
             return
         async with self._lock:
             more = Amount(
                 max(0, wanted.nanodollars - self._reserved.nanodollars),
                 max(0, wanted.samples - self._reserved.samples),
             )
-            if not more:
-                return
-            if await self._budgets.reserve(self._job.id, self._job.owner, more):
+            if await self._reserve(more):
                 self._reserved += more
                 return
-            budget = await self._budgets.find(self._job.owner)
+            budget = await self._ledger.budgets.find(self._job.owner)
             if budget and budget.limited:
                 raise budget_exceeded(budget, more, rest=bool(self._reserved))
             self._limited = False  # its limits were removed meanwhile
+
+    async def _reserve(self, more: Amount) -> bool:
+        """Reserve more, with the generation's beginning if that is to come."""
+        if self._begun:
+            owner = self._job.owner
+            return (
+                not more
+                or owner is None
+                or await self._ledger.budgets.reserve(self._job.id, owner, more)
+            )
+        self._begun = True  # also for a caller who is cancelled: the write goes on
+        try:
+            with tracing.span("ledger begin"):
+                return await self._ledger.generations.begin(self._generation(), more)
+        except LedgerError:
+            self._begun = False
+            raise
 
     def of(self, seconds: float) -> Amount:
         """Return the cost of so much decoded sound; of none, nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from opentelemetry import trace
 from voxgate import tracing
 from voxgate.api.charge import Charge
 from voxgate.api.job import GENERATION, AbandonedError, Job
-from voxgate.errors import CODES
+from voxgate.errors import CODES, LedgerError
 from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.pipeline.budget import AcceptedOptions
 from voxgate.pipeline.trace import Trace
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from voxgate.api.request_log import RequestEntry
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
+
+log = logging.getLogger(__name__)
 
 PROVIDER_NAME = "Local"
 
@@ -73,7 +76,9 @@ class Submission:
         self._job = Job(entry.id, owner, self._trace.stages)
         self._began_at = datetime.now(UTC)
         price = gateway.settings.prices.find(parsed.model, self._began_at)
-        self._charge = Charge(gateway.ledger, self._job, price, limited=limited)
+        self._charge = Charge(
+            gateway.ledger, self._job, price, limited=limited, generation=self._generation
+        )
 
     def submit(self) -> tuple[Hashable, Job]:
         """Return the job for this request and its key: an equal one that exists, or a new one.
@@ -122,12 +127,7 @@ class Submission:
     async def _transcribe(self, job: Job) -> Transcript:
         self._describe_span()
         with closing(self._recording) as recording:
-            if self._provisional:  # first: its file is closed when the upload is complete
-                source = await recording.open(self._trace.stages)
-                await self._begin()
-            else:  # first: a recording may be fetched for minutes
-                await self._begin()
-                source = await recording.open(self._trace.stages)
+            source = await recording.open(self._trace.stages)
             return await self._gateway.session.transcribe(
                 source,
                 model=self.provider,
@@ -143,10 +143,6 @@ class Submission:
                 cover=self._charge.cover,
                 whole=self.parsed.whole,
             )
-
-    async def _begin(self) -> None:
-        with tracing.span("ledger begin"):
-            await self._gateway.ledger.generations.begin(self._generation())
 
     async def _record(self, job: Job) -> None:
         """Record the outcome. If the ledger fails here, the caller still gets the transcript."""
@@ -189,7 +185,12 @@ class Submission:
             "voxgate.audio.seconds", cost.samples / SAMPLES_PER_S
         )
         with tracing.span("ledger finish"):
-            await self._gateway.leases.finish(job.id, outcome)
+            try:
+                await self._charge.begin()  # one that failed before there was sound
+            except LedgerError as failure:
+                log.error("%s is not recorded: %s", job.id, failure.sentence)  # noqa: TRY400
+            else:
+                await self._gateway.leases.finish(job.id, outcome)
 
     def _describe_span(self) -> None:
         """Say in the span of the job what is asked of which model."""
