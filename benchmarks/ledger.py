@@ -41,7 +41,7 @@ from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.question import Question
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 YEAR = [date(2025, 12, 1) + timedelta(days=number) for number in range(365)]
 KEYS = [sha256(str(number).encode()).hexdigest() for number in range(40)]
@@ -231,34 +231,66 @@ async def ask(ledger: Ledger) -> list[Row]:
 
 
 async def record(ledger: Ledger) -> list[Row]:
-    """Measure begin and finish by many tasks at once, and what they take of the event loop."""
-    done = 0
-    end_s = time.perf_counter() + RECORDING_S
+    """Measure begin and finish, and checks of a key, by one task and by many at once."""
+    key, secret = await ledger.keys.create(
+        "with a budget", limit_nanodollars=10**15, reset="monthly"
+    )
+    cost = Amount(1000, 480_000)
 
-    async def repeat(number: int) -> None:
-        nonlocal done
-        key, model = KEYS[number % len(KEYS)], MODELS[number % len(MODELS)]
-        while time.perf_counter() < end_s:
-            name = f"gen-new-{uuid4()}"
-            await ledger.generations.begin(Generation(name, key, model, app_title="app 1"))
-            outcome = Outcome(
-                200,
-                900 + done % 700,
-                generation_time_ms=800 + done % 600,
-                audio_samples=480_000,
-                cost=Amount(1000, 480_000),
-                provider="Local",
-            )
-            await ledger.generations.finish(name, outcome)
-            done += 1
+    async def check(_number: int) -> None:
+        assert await ledger.keys.authenticate(secret)
 
-    start_s, loop_s = time.perf_counter(), time.thread_time()
-    await asyncio.gather(*(repeat(number) for number in range(TASKS)))
-    wall_s, loop_s = time.perf_counter() - start_s, time.thread_time() - loop_s
+    async def work(number: int, owner: str, wanted: Amount) -> None:
+        name = f"gen-new-{uuid4()}"
+        model = MODELS[number % len(MODELS)]
+        await ledger.generations.begin(Generation(name, owner, model, app_title="app 1"), wanted)
+        outcome = Outcome(
+            200,
+            900 + number % 700,
+            generation_time_ms=800 + number % 600,
+            audio_samples=480_000,
+            cost=cost,
+            provider="Local",
+        )
+        await ledger.generations.finish(name, outcome)
+
+    async def unlimited(number: int) -> None:
+        await work(number, KEYS[number % len(KEYS)], Amount())
+
+    async def limited(number: int) -> None:
+        await work(number, key.hash, cost)
+
+    kinds = {
+        "check of a key": check,
+        "begin and finish": unlimited,
+        "begin and finish with a budget": limited,
+    }
     return [
-        Row(f"begin and finish, {TASKS} tasks", f"{done / wall_s:.0f} a second"),
-        Row("processor time of the event loop for both", f"{loop_s / done * 1e3:.2f} ms"),
+        await _repeated(f"{name}, {tasks} at once", function, tasks)
+        for name, function in kinds.items()
+        for tasks in (1, TASKS)
     ]
+
+
+async def _repeated(name: str, function: Callable[[int], Awaitable[None]], tasks: int) -> Row:
+    """Measure a function that so many tasks call, and what it takes of the processor."""
+    done, end_s = 0, time.perf_counter() + RECORDING_S
+
+    async def repeat() -> None:
+        nonlocal done
+        while time.perf_counter() < end_s:
+            done += 1
+            await function(done)
+
+    before = (time.perf_counter(), time.thread_time(), time.process_time())
+    await asyncio.gather(*(repeat() for _ in range(tasks)))
+    after = (time.perf_counter(), time.thread_time(), time.process_time())
+    wall_s, loop_s, process_s = (end - start for start, end in zip(before, after, strict=True))
+    return Row(
+        name,
+        f"{done / wall_s:.0f} a second; processor {loop_s / done * 1e3:.2f} ms of the event loop, "
+        f"{process_s / done * 1e3:.2f} of the process",
+    )
 
 
 @asynccontextmanager

@@ -54,14 +54,14 @@ async def _body_row(
 ) -> Row:
     """Measure one size of body: the server's own time, its parts, and the naive peer's time."""
     spans, own, peer = list[dict[str, float]](), list[float](), list[float]()
-    await _post(ours, _request(megabytes, 0))
+    await post(ours, request(megabytes, 0))
     used, naive_used = ours.processor_s(), naive.processor_s()
     for number in range(1, times + 1):
-        body = _request(megabytes, number)
-        elapsed_s, timing = await _post(ours, body)
+        body = request(megabytes, number)
+        elapsed_s, timing = await post(ours, body)
         spans.append(timing)
         own.append(elapsed_s * 1e3 - timing["work"])
-        peer.append((await _post(naive, body))[0] * 1e3)
+        peer.append((await post(naive, body))[0] * 1e3)
     parts = {name: statistics.median(span[name] for span in spans) for name in spans[0]}
     shown = ", ".join(f"{name} {milliseconds:.1f}" for name, milliseconds in parts.items())
     spent = (ours.processor_s() - used) / times * 1e3
@@ -95,19 +95,19 @@ async def _rate_row(ours: MeasuredServer) -> Row:
 
 async def _latencies(ours: MeasuredServer, rate: int, first: int) -> list[float]:
     """Return latencies of requests at a steady rate, sent whether or not others have finished."""
-    bodies = [_request(0.0427, first + number) for number in range(int(rate * RATE_S))]
+    bodies = [request(0.0427, first + number) for number in range(int(rate * RATE_S))]
     start_s, requests = time.perf_counter(), list[asyncio.Task[tuple[float, dict[str, float]]]]()
     for number, body in enumerate(bodies):
         await asyncio.sleep(max(0.0, start_s + number / rate - time.perf_counter()))
-        requests.append(asyncio.create_task(_post(ours, body)))
+        requests.append(asyncio.create_task(post(ours, body)))
     return [elapsed_s for elapsed_s, _ in await asyncio.gather(*requests)]
 
 
 async def _body_memory_row(ours: MeasuredServer) -> Row:
     """Measure, from outside, how much the gateway grows while it reads one large body."""
-    body = _request(25, 999)
+    body = request(25, 999)
     before = peak = ours.process.memory_info().rss
-    posting = asyncio.create_task(_post(ours, body))
+    posting = asyncio.create_task(post(ours, body))
     while not posting.done():
         peak = max(peak, ours.process.memory_info().rss)
         await asyncio.sleep(0.001)
@@ -118,9 +118,9 @@ async def _body_memory_row(ours: MeasuredServer) -> Row:
 
 async def _waiting_memory_row(delayed: MeasuredServer) -> Row:
     """Measure the memory of requests that wait for their provider."""
-    await _post(delayed, _request(1, 0))
+    await post(delayed, request(1, 0))
     before = delayed.process.memory_info().rss
-    posting = [asyncio.create_task(_post(delayed, _request(1, n + 1))) for n in range(WAITING)]
+    posting = [asyncio.create_task(post(delayed, request(1, n + 1))) for n in range(WAITING)]
     peak = before
     while not all(task.done() for task in posting):
         peak = max(peak, delayed.process.memory_info().rss)
@@ -129,7 +129,7 @@ async def _waiting_memory_row(delayed: MeasuredServer) -> Row:
     return Row(f"gateway's memory for each of {WAITING} requests of 1 MB", f"{each:.0f} KiB")
 
 
-def _request(megabytes: float, number: int) -> bytes:
+def request(megabytes: float, number: int) -> bytes:
     """Return JSON of about this size. The number makes the request different from others."""
     sound = np.resize(SOUND, int(megabytes * 1e6 * 3 / 4 / 2))
     sound[0] = number % 2**15
@@ -143,7 +143,7 @@ def _request(megabytes: float, number: int) -> bytes:
     return json.dumps({"model": MODEL, "input_audio": {"data": data, "format": "wav"}}).encode()
 
 
-async def _post(server: MeasuredServer, body: bytes) -> tuple[float, dict[str, float]]:
+async def post(server: MeasuredServer, body: bytes) -> tuple[float, dict[str, float]]:
     """Return the wall time in seconds, and the server's timing in milliseconds."""
     start_s = time.perf_counter()
     headers = {"Content-Type": "application/json"}
