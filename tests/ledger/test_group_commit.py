@@ -11,6 +11,7 @@ import pytest
 
 from tests.ledger.statements import sent
 from voxgate.errors import LedgerError, VoxgateError
+from voxgate.ledger import group_commit
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.question import Question
@@ -43,6 +44,13 @@ async def test_beginnings_that_wait_are_one_statement(ledger: Ledger) -> None:
     assert left == [True] * 50
     assert [each.split()[:3] for each in statements] == [["INSERT", "INTO", "generations"]]
     assert await ledger.generations.find("gen-49", None)
+
+
+async def test_a_group_has_so_many_at_most(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MOST_ITEMS", 10)
+    with sent() as statements:
+        left = await asyncio.gather(*(ledger.generations.begin(generation(n)) for n in range(25)))
+    assert (left, len(statements)) == ([True] * 25, 3)
 
 
 async def test_ends_that_wait_change_the_budget_and_the_sums_once(ledger: Ledger) -> None:
