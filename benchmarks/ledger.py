@@ -183,28 +183,35 @@ async def fill_server(address: Address, population: Population) -> None:
     connection = await asyncpg.connect(url)
 
     async def copy(table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-        typed = [
-            tuple(
-                datetime.fromisoformat(value).replace(tzinfo=UTC)
-                if name.endswith("_at")
-                else date.fromisoformat(value)
-                if name in {"day", "start"}
-                else value
-                for name, value in zip(columns, row, strict=True)
-            )
-            for row in rows
-        ]
-        await connection.copy_records_to_table(table, columns=list(columns), records=typed)
+        typed = list(zip(*rows, strict=True))
+        for number, name in enumerate(columns):
+            if name.endswith("_at"):
+                typed[number] = tuple(
+                    datetime.fromisoformat(f"{value}+00:00") for value in typed[number]
+                )
+            elif name in {"day", "start"}:
+                typed[number] = tuple(map(date.fromisoformat, typed[number]))
+        await connection.copy_records_to_table(
+            table, columns=list(columns), records=zip(*typed, strict=True)
+        )
 
     try:
         moment = "2025-12-01 00:00:00"
         keys = [(key, key[:12], key[:12], moment) for key in KEYS]
         await copy("keys", ("hash", "name", "label", "created_at"), keys)
+        indexes = await connection.fetch(
+            "SELECT indexname, indexdef FROM pg_indexes "
+            "WHERE tablename = 'generations' AND indexname NOT LIKE '%pkey'"
+        )
+        for name, _ in indexes:
+            await connection.execute(f"DROP INDEX {name}")
         for tables in population.days():
             await copy("generations", GENERATION_COLUMNS, tables.generations)
             await copy("usage_days", ("day", *GROUP_COLUMNS, *SUM_COLUMNS), tables.sums)
         histograms = ("scope", "start", *GROUP_COLUMNS, "counts")
         await copy("usage_histograms", histograms, population.histograms())
+        for _, definition in indexes:  # built at once, which is faster
+            await connection.execute(definition)
         await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()
