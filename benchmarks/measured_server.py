@@ -34,7 +34,10 @@ class MeasuredServer:
 
     def whole_processor_s(self) -> float:
         """Return the processor time of the process and of everything that it started."""
-        children = [each.cpu_times() for each in self.process.children(recursive=True)]
+        children = []
+        for each in self.process.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended: its parent has it
+                children.append(each.cpu_times())
         ended = [each.children_user + each.children_system for each in children]
         return self.processor_s() + sum(c.user + c.system for c in children) + sum(ended)
 
