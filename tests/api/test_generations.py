@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tests.api.serving import error_of, recording, serving
+from tests.api.serving import Gate, error_of, recording, serving
 from tests.ledger.other_process import sql
 from tests.processes import until
+from tests.scripted import Scripted
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.generation import Generation, Outcome
@@ -30,6 +32,20 @@ async def test_generations_belong_to_their_key(tmp_path: Path) -> None:
         answer = await server.client.get("/generation", params={"id": id_}, headers=stranger)
         assert answer.status_code == 404
         error_of(answer)
+
+
+async def test_one_under_way_has_its_provider(tmp_path: Path) -> None:
+    """It keeps it when its server is killed, and another one ends it."""
+    gate = Gate()
+    provider = Scripted(gate=gate)
+    async with serving(tmp_path, provider) as server:
+        work = asyncio.create_task(server.post(recording()))
+        await until(lambda: provider.running == 1, "the work")
+        ((id_,),) = sql(server.settings.home / LEDGER_FILE, "SELECT id FROM generations")
+        data = (await server.client.get("/generation", params={"id": id_})).json()["data"]
+        gate.open.set()
+        await work
+    assert (data["provider_name"], data["status"], data["latency"]) == ("Local", None, None)
 
 
 async def test_old_generations_are_deleted_while_the_server_runs(tmp_path: Path) -> None:

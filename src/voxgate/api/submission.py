@@ -210,6 +210,7 @@ class Submission:
             id=self._entry.id,
             key_hash=self._owner,
             model=self.parsed.model,
+            provider=PROVIDER_NAME,
             revision=self.provider.revision,
             profile=self.provider.profile,
             created_at=self._began_at,
