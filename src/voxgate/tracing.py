@@ -8,7 +8,8 @@ fails is named by its code, because a sentence may name a file.
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from opentelemetry import propagate, trace
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 SERVER_FAULT = 500
 """The lowest status of a response that is the server's failure, and marks its span as an error."""
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
+OTHER = "_OTHER"  # as semantic conventions call any other method
 
 _tracer = trace.get_tracer("voxgate", __version__)
 
@@ -113,9 +117,8 @@ class RequestSpans:
         }
         # A context of its own: the task's may be left over from the connection's last request.
         parent = propagate.extract(headers, Context())
-        method = scope["method"]
-        attributes = {"http.request.method": method, "url.scheme": scope["scheme"]}
-        with span(method, kind=SpanKind.SERVER, attributes=attributes, parent=parent) as opened:
+        attributes = {"http.request.method": _method(scope), "url.scheme": scope["scheme"]}
+        with span("HTTP", kind=SpanKind.SERVER, attributes=attributes, parent=parent) as opened:
 
             async def send_and_note(message: Message) -> None:
                 if message["type"] == "http.response.start":
@@ -134,15 +137,22 @@ class RequestSpans:
 
 def _describe(opened: Span, scope: Scope) -> None:
     """Add what is known of a request when it has been routed."""
-    for name, key in (("client", "client"), ("server", "server")):
-        if scope.get(key):
-            opened.set_attribute(f"{name}.address", str(scope[key][0]))
-    route = _route(scope)
+    for side in ("client", "server"):
+        host = scope[side][0] if scope.get(side) else ""
+        with suppress(ValueError):  # a caller on the loopback may pose as a proxy, of any name
+            opened.set_attribute(f"{side}.address", str(ip_address(host)))
+    method, route = _method(scope), _route(scope)
+    opened.update_name(" ".join(filter(None, ["HTTP" if method == OTHER else method, route])))
     if route is not None:
-        opened.update_name(f"{scope['method']} {route}")
         opened.set_attribute("http.route", route)
         if "{" not in route:
             opened.set_attribute("url.path", route)
+
+
+def _method(scope: Scope) -> str:
+    """Return the request's method; any other than HTTP's own may be what a caller wrote."""
+    method = str(scope["method"])
+    return method if method in METHODS else OTHER
 
 
 def _route(scope: Scope) -> str | None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from opentelemetry.trace import get_current_span
+
+from voxgate import tracing
 from voxgate.errors import VoxgateError
 from voxgate.pipeline.window import MAX_ATTEMPTS
 from voxgate.transcript.text import encodable, joined
@@ -53,6 +56,7 @@ class RecordingAligner:
                 segments = await self._attempts(audio, encodable(text))
         except VoxgateError as error:
             self._failed = True
+            tracing.mark_failed(get_current_span(), error)
             notice = not_aligned(error)
             return replace(recognised, notices=(*recognised.notices, notice))
         words = [word for segment in segments for word in segment.words]
