@@ -199,6 +199,7 @@ def test_a_new_key_for_the_file_is_stored_nowhere(cli: CliRunner) -> None:
     applied = cli.run("keys", "apply")
     assert (applied.returncode, applied.stdout) == (0, "")
     assert "added newsroom." in applied.stderr
+    assert "nothing to change." in cli.run("keys", "apply").stderr
     (key,) = json.loads(cli.run("keys", "list", "--json").stdout)
     assert (key["hash"], key["limit"], key["limit_reset"]) == (hash_of(secret), 5, "monthly")
     assert key["creator_user_id"] == f"file:{cli.folder / 'home' / 'voxgate.toml'}"

@@ -50,6 +50,9 @@ def test_the_file_of_old_is_not_passed_over(tmp_path: Path) -> None:
     found = ConfigFile.find(environ)
     assert found.table == {"port": 1}
     assert f"The file that is read is {new}" in found.faults[0].sentence
+    new.unlink()
+    fault, _ = ConfigFile.find(environ | {"VOXGATE_CONFIG": str(tmp_path / "none.toml")}).faults
+    assert f"The file that is read is {tmp_path}/none.toml" in fault.sentence
     assert ConfigFile.find(environ | {"VOXGATE_CONFIG": str(old)}).table == {"offline": True}
     old.unlink()
     assert ConfigFile.find(environ).faults == ()

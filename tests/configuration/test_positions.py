@@ -156,7 +156,7 @@ def paths(value: Any, path: TomlPath = ()) -> Iterator[TomlPath]:
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_each_path_of_any_text_is_where_it_was_written(data: st.DataObject) -> None:
     document = Document(data)
     document.pairs(())

@@ -11,7 +11,7 @@ import pytest
 
 from tests.ledger.other_process import DEADLINE_S, open_ledger, process
 from voxgate.configuration.file import ConfigFile
-from voxgate.errors import UsageError, VoxgateError
+from voxgate.errors import SettingsError, UsageError, VoxgateError
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.key import hash_of
@@ -145,6 +145,16 @@ async def test_another_file_and_no_file_leave_the_keys_alone(
     assert (await ledger.keys.find("newsroom")).file == str(tmp_path / "moved.toml")
 
 
+async def test_a_file_that_cannot_be_read_revokes_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    await ledger.listed_keys.apply(listed(tmp_path, table("newsroom")))
+    path = tmp_path / "voxgate.toml"
+    path.write_text("[[keys]\n")
+    keys, _ = KeyList.read(ConfigFile.read(path))
+    with pytest.raises(SettingsError, match="this is not TOML"):
+        await ledger.listed_keys.apply(keys)
+    assert await ledger.keys.authenticate("newsroom")
+
+
 async def test_keys_may_exchange_names_and_a_new_hash_may_have_the_name_of_an_old_one(
     ledger: Ledger, tmp_path: Path
 ) -> None:
@@ -196,6 +206,9 @@ async def test_only_the_file_changes_its_keys_but_anybody_may_revoke_one(
         assert [each.table.name for each in applied.stay_revoked] == ["newsroom"]
         assert await ledger.keys.authenticate("newsroom") is None
         assert await ledger.keys.authenticate("desk")
+    own, _ = await ledger.keys.create("newsroom")  # the name is free again
+    assert (await ledger.listed_keys.apply(keys)).stay_revoked
+    assert await ledger.keys.find("newsroom") == own
     with pytest.raises(UsageError, match="A creator that begins with 'file:'"):
         await ledger.keys.create("own", creator=keys.mark)
 

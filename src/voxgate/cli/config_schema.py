@@ -84,7 +84,10 @@ def _tables(model: type[Table], description: str) -> dict[str, Any]:
 
 
 def _cleaned(schema: Any) -> Any:
-    """Return pydantic's schema without titles, and without null, which TOML does not have."""
+    """Return pydantic's schema without titles, null and defaults that stand for none.
+
+    TOML has no null.
+    """
     if isinstance(schema, list):
         return [_cleaned(part) for part in schema]
     if not isinstance(schema, dict):

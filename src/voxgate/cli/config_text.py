@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 
 from voxgate.cli.settings import database_text, setting_descriptions
+from voxgate.cli.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +35,8 @@ def configuration_toml(
     settings: Settings, given: Given, file: ConfigFile, keys: Sequence[ListedKey]
 ) -> str:
     """Return the configuration in effect as TOML that `voxgate.toml` may have."""
-    lines, tables = [f"# {file.path}{'' if file.exists else ' is not there.'}\n"], []
+    head = f"{file.path}{'' if file.exists else ' is not there.'}"
+    lines, tables = [f"# {printable(head)}\n"], []
     for name, description in setting_descriptions().items():
         value, origin = _plain(name, getattr(settings, name)), given.origins.get(name, DEFAULT)
         about = _comment(description)
@@ -43,7 +45,7 @@ def configuration_toml(
             tables.append(about + "\n".join(rows))
         elif name == "model_aliases" and value:
             pairs = "".join(map(_pair, value.items()))
-            tables.append(f"{about}[{name}]  # {origin}\n{pairs}")
+            tables.append(f"{about}[{name}]{_remark(origin)}\n{pairs}")
         else:
             lines.append(f"{about}{_pair((name, value), origin)}")
     if keys:
@@ -72,8 +74,7 @@ def configuration_json(
 
 def table_toml(name: str, pairs: Mapping[str, Any], origin: str = "") -> str:
     """Return a table `[[name]]` with its values."""
-    comment = f"  # {origin}" if origin else ""
-    return f"[[{name}]]{comment}\n" + "".join(map(_pair, pairs.items()))
+    return f"[[{name}]]{_remark(origin)}\n" + "".join(map(_pair, pairs.items()))
 
 
 def key_pairs(table: KeyTable) -> dict[str, Any]:
@@ -84,8 +85,11 @@ def key_pairs(table: KeyTable) -> dict[str, Any]:
 
 def _pair(pair: tuple[str, Any], origin: str = "") -> str:
     name, value = pair
-    comment = f"  # {origin}" if origin else ""
-    return f"{tomlkit.key(name).as_string()} = {_written(value)}{comment}\n"
+    return f"{tomlkit.key(name).as_string()} = {_written(value)}{_remark(origin)}\n"
+
+
+def _remark(origin: str) -> str:
+    return f"  # {printable(origin)}" if origin else ""
 
 
 def _written(value: Any) -> str:

@@ -199,8 +199,8 @@ def apply() -> None:
         )
     from voxgate.cli.listed_keys import apply_keys
 
-    signals.run_until_signal(apply_keys(settings, keys))
-    print_message(f"the ledger has the keys of {keys.file.path}: {len(keys.keys)}.")
+    if not signals.run_until_signal(apply_keys(settings, keys)):
+        print_message(f"keys of {keys.file.path}: nothing to change.")
 
 
 def _write_table(name: str, fields: NewKeyFields) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 
-async def apply_keys(settings: Settings, keys: KeyList) -> None:
-    """Apply the keys in the file to the ledger, and say what that changed.
+async def apply_keys(settings: Settings, keys: KeyList) -> bool:
+    """Apply the keys in the file to the ledger, and say what that changed. Return whether it did.
 
     Raises `LedgerError`, and `UsageError` for a name that another key has.
     """
@@ -28,16 +28,18 @@ async def apply_keys(settings: Settings, keys: KeyList) -> None:
     from voxgate.ledger.ledger import Ledger
 
     if not keys.file.exists:
-        return
+        return False
     async with await Ledger.open(Address.of(settings)) as ledger:
         applied = await ledger.listed_keys.apply(keys)
-    if changes := _changes(applied):
+    changes = _changes(applied)
+    if changes:
         print_message(f"keys of {keys.file.path}: {'; '.join(changes)}.")
     for each in applied.stay_revoked:
         print_message(
             f"warning: {each.place}: the key '{each.table.name}' was revoked by name, and does not "
             f"work any more. Remove its table."
         )
+    return bool(changes)
 
 
 def print_waiting(hashes: Collection[str]) -> bool:

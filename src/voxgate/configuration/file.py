@@ -103,8 +103,8 @@ def _is_missing(path: Path) -> bool:
 def _old_file(old: Path, path: Path) -> tuple[SettingsError, ...]:
     if _is_missing(old) or old == path:
         return ()
-    if _is_missing(path):
-        advice = f"Rename it to {path.name}"
+    if path == old.with_name(FILE_NAME) and _is_missing(path):
+        advice = f"Rename it to {FILE_NAME}"
     else:
         advice = f"The file that is read is {path}: move what is missing there, and delete this one"
     return (

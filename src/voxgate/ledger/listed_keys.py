@@ -50,8 +50,11 @@ class ListedKeys:
         """Make the ledger's keys those of a file. Without a file, change nothing.
 
         Where nothing differs, nothing is written. Several servers may do so at once. Raises
-        `UsageError` for a name that a valid key has which the file does not list.
+        `UsageError` for a name that a valid key has which the file does not list, and
+        `SettingsError` for a file that could not be read.
         """
+        if listed.file.faults:  # what cannot be read lists nothing, which would revoke all
+            raise listed.file.faults[0]
         if not listed.file.exists:
             return AppliedKeys()
         return await self._database.write(lambda connection: _apply(connection, listed))
@@ -63,11 +66,11 @@ def _apply(connection: Connection, listed: KeyList) -> AppliedKeys:
     known = {key.hash: key for key in select_keys(connection)}
     applied = AppliedKeys()
     _revoke_absent(connection, listed, known, applied)
-    _check_names(listed, known)
     applied.stay_revoked += [
         each for each in listed.keys if _is_revoked_by_name(known.get(each.table.hash))
     ]
     wanted = [each for each in listed.keys if each not in applied.stay_revoked]
+    _check_names(wanted, listed, known)
     renamed = [
         each.table.hash
         for each in wanted
@@ -99,7 +102,7 @@ def _revoke(connection: Connection, hashes: list[str]) -> None:
         )
 
 
-def _check_names(listed: KeyList, known: dict[str, Key]) -> None:
+def _check_names(wanted: list[ListedKey], listed: KeyList, known: dict[str, Key]) -> None:
     """Raise `UsageError` for a name of a valid key that is not of this file."""
     hashes = {each.table.hash for each in listed.keys}
     others = {
@@ -107,7 +110,7 @@ def _check_names(listed: KeyList, known: dict[str, Key]) -> None:
         for key in known.values()
         if not key.revoked_at and key.creator != listed.mark and key.hash not in hashes
     }
-    for each in listed.keys:
+    for each in wanted:
         if other := others.get(each.table.name):
             raise UsageError(
                 f"{each.place}: the ledger has another key '{other.name}' ({other.label}), which "
