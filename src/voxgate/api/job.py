@@ -48,7 +48,7 @@ class Job:
     def __init__(self, id_: str, owner: str | None, stages: StageTimes) -> None:
         self.id, self.owner, self.stages = id_, owner, stages
         self.first_text_s: float | None = None
-        self.delivered_s = 0.0  # of the recording: its text was sent to somebody
+        self.delivered = 0  # segments that were sent to somebody, of one who reads a stream
         self.estimate_nanodollars: int | None = None
         self.cost_nanodollars = 0
         self.span_context: SpanContext | None = None  # of its work, once that began
@@ -66,6 +66,11 @@ class Job:
     def seconds(self) -> float:
         """The time since the job was created."""
         return time.monotonic() - self._started
+
+    @property
+    def delivered_s(self) -> float:
+        """The seconds of the recording whose text was sent to somebody."""
+        return max((segment.end for segment in self.segments[: self.delivered]), default=0.0)
 
     def start(self, function: JobFunction, on_finished: FinishedCallback) -> asyncio.Task[None]:
         """Start the work. `on_finished` is awaited however it ends, before `done` is set."""
@@ -85,6 +90,10 @@ class Job:
         self.segments += piece.segments
         self.language = piece.language
         self._announce()
+
+    def deliver(self, count: int) -> None:
+        """Note that the first `count` segments were sent to somebody."""
+        self.delivered = max(self.delivered, count)
 
     async def more(self, seen: int) -> bool:
         """Wait for segments after the first `seen`. Return False where the job ended without."""

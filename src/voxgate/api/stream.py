@@ -78,7 +78,7 @@ class TranscriptStream(Response):
             for segment in self._job.segments[sent:]:
                 await self._send(self._events.segment(segment, first=not sent), send)
                 sent += 1
-                self._job.delivered_s = max(self._job.delivered_s, segment.end)
+                self._job.deliver(sent)
         if self._job.transcript:
             await self._uploaded.wait()
         transcript, error = self._job.transcript, self._upload_error or self._job.error

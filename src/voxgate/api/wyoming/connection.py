@@ -159,7 +159,7 @@ class WyomingConnection:
                 await self._write(TranscriptStart(language=job.language))
             for segment in job.segments[read:]:
                 read += 1
-                job.delivered_s = max(job.delivered_s, segment.end)
+                job.deliver(read)
                 if segment.text:
                     await self._write(TranscriptChunk(encodable(joint + segment.text)))
                     joint = JOINT
