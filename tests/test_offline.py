@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from voxgate.offline import is_local
+from voxgate.offline import child_environment, is_local
+from voxgate.settings import Settings
 
 ATTEMPTS = """
 import asyncio, json, socket, sys
@@ -157,3 +158,14 @@ def test_a_program_that_imports_voxgate_keeps_its_network() -> None:
 )
 def test_only_the_loopback_is_local(host: str, local: bool) -> None:
     assert is_local(host) is local
+
+
+def test_children_inherit_no_secret() -> None:
+    """Decoders and engines read what strangers sent."""
+    parent = {
+        "VOXGATE_TRANSCRIPT_KEY": "c2VjcmV0",
+        "VOXGATE_DATABASE_URL": "postgresql://me:secret@h",
+    }
+    child = {**parent, **child_environment(Settings())}
+    settings = Settings.read(child)
+    assert (settings.transcript_key, settings.database_url) == ((), "")

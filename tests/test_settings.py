@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -220,3 +221,26 @@ def test_every_site_without_keys_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="Name the sites"):
         Settings.read(environ)
     assert Settings.read(environ | {"VOXGATE_AUTH": "keys"}).cors_origins == ("*",)
+
+
+ONE, TWO = (b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+
+
+@pytest.mark.parametrize("text", [f"{ONE},{TWO}", f" {ONE} , {TWO},"])
+def test_secrets_of_transcripts_are_a_list(tmp_path: Path, text: str) -> None:
+    both = (b"\1" * 32, b"\2" * 32)
+    environ = {"VOXGATE_HOME": str(tmp_path)}
+    assert Settings.read({**environ, "VOXGATE_TRANSCRIPT_KEY": text}).transcript_key == both
+    (tmp_path / "config.toml").write_text(f'transcript_key = ["{ONE}", "{TWO}"]\n')
+    assert Settings.read(environ).transcript_key == both
+
+
+@pytest.mark.parametrize(
+    "text", ["c2VjcmV0", ONE[:-1], f"{ONE},c2VjcmV0", "s\u00e9cret", "c2Vj*cmV0"]
+)
+def test_a_malformed_secret_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
+    environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_TRANSCRIPT_KEY": text}
+    with pytest.raises(SettingsError, match="`openssl rand -base64 32` prints") as caught:
+        Settings.read(environ)
+    assert text[-6:] not in str(caught.value)
+    assert ONE not in str(caught.value)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 OFFLINE_VARIABLE = "VOXGATE_OFFLINE"
+_WITHOUT_SECRETS = dict.fromkeys(("VOXGATE_DATABASE_URL", "VOXGATE_TRANSCRIPT_KEY"), "")
+"""Decoders and engines read what strangers sent, and need neither. Empty counts as not set."""
+
 _LOCAL_NAMES = {"", "localhost"}
 """Names like `ip6-loopback` are not included: some systems query a name server for them."""
 
@@ -42,8 +45,8 @@ def enforce() -> None:
 
 
 def child_environment(settings: Settings) -> Mapping[str, str]:
-    """Return the variables that pass the setting `offline` to a child process."""
-    return {OFFLINE_VARIABLE: "1" if settings.offline else "0"}
+    """Return the variables that pass the setting `offline` to a child process, and no secret."""
+    return {OFFLINE_VARIABLE: "1" if settings.offline else "0", **_WITHOUT_SECRETS}
 
 
 def inherit() -> None:

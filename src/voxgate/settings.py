@@ -159,6 +159,11 @@ class Settings:
     """How many days a generation stays in the ledger; with `inf`, the default, for ever: they are
     the record of what was charged, 0.6 GB a million. Their sums stay in any case."""
 
+    transcript_key: tuple[bytes, ...] = field(default=(), repr=False)
+    """The secret that encrypts the transcripts which keys keep: 32 random bytes in base64, as
+    `openssl rand -base64 32` prints them. Without it none is kept. Older secrets may follow, with
+    commas between, to read what they encrypted."""
+
     max_flights: int = 256
     """How many recordings the server processes at once; the next request gets 429."""
 

@@ -35,6 +35,8 @@ from tests.api.serving import SCRIPTED, new_key, recording, serving, with_key
 from tests.scripted import Scripted
 from voxgate.api.dialects.streaming import EVENT_STREAM
 from voxgate.errors import CODES
+from voxgate.ledger.address import Address
+from voxgate.ledger.ledger import Ledger
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS
 from voxgate.transcript.values import UNLIKELY, Decoding
 
@@ -167,7 +169,7 @@ class Conformance:
         case.path_parameters |= {
             name: exists[name]() if name in exists else SCRIPTED for name in case.path_parameters
         }
-        if case.path.endswith("/generation"):
+        if case.path.endswith(("/generation", "/generation/content")):
             case.query["id"] = self._generation
         if case.path == f"{PATHS}/keys" and isinstance(case.body, dict):
             case.body["name"] = f"key {next(self._names)}"  # a name is a key's alone
@@ -226,7 +228,9 @@ async def test_every_answer_is_in_the_schema(
         doubt=UNLIKELY,
         decoding=Decoding(-1.5, 1.0, 0.1, 0.0),
     )
-    async with serving(tmp_path, capable, keep_files=True) as server:
+    async with serving(tmp_path, capable, keep_files=True, transcript_key=(b"s" * 32,)) as server:
+        async with await Ledger.open(Address.of(server.settings)) as ledger:
+            await ledger.keys.edit("first", keep_transcripts_days=1)
         answer = await server.post(recording(recordings()["a.flac"]))
         manager = await new_key(server, "manager", management=True)
         sent = Conformance(server, answer.headers["x-generation-id"], manager)

@@ -19,6 +19,7 @@ OPTIONS = {
     "models": "--model",
     "rate": "--rate",
     "recordings": "--recordings",
+    "keep_transcripts": "--keep-transcripts",
 }
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -40,6 +41,7 @@ def parsed(**given: Any) -> dict[str, Any]:
         ("expires", "2027-01-01T02:00:00+02:00", "expires_at", NEW_YEAR),
         ("rate", " 60 ", "requests_per_minute", 60),
         ("recordings", "4", "max_recordings", 4),
+        ("keep_transcripts", "30", "keep_transcripts_days", 30),
     ],
 )
 def test_what_a_text_means(option: str, text: str, field: str, value: object) -> None:
@@ -62,6 +64,7 @@ def test_models_are_listed_or_all() -> None:
         *(("expires", text, "a date") for text in ("soon", "2027-13-01", "9999-12-31T23:00-12:00")),
         *(("rate", text, "a whole number") for text in ("1.5", "x", "")),
         ("recordings", "1.5", "a whole number"),
+        *(("keep_transcripts", text, "a whole number of days") for text in ("0.5", "a month")),
     ],
 )
 def test_a_text_that_means_nothing_is_refused(option: str, text: str, expected: str) -> None:

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import sqlite3
+from base64 import b64encode
 from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -302,3 +303,21 @@ def test_a_ledger_of_a_newer_version(cli: CliRunner) -> None:
     done = cli.run("keys", "list")
     assert (done.returncode, done.stdout) == (1, "")
     assert "newer version of Voxgate" in done.stderr
+
+
+def test_transcripts_are_kept_only_where_they_can_be_encrypted(cli: CliRunner) -> None:
+    keeping = ("keys", "create", "--name", "newsroom", "--keep-transcripts", "30")
+    refused = cli.run(*keeping)
+    assert refused.returncode == 2
+    assert "VOXGATE_TRANSCRIPT_KEY to what `openssl rand -base64 32` prints" in refused.stderr
+    assert known(cli) == []
+    secret = b64encode(b"s" * 32).decode()
+    done = cli.run(*keeping, VOXGATE_TRANSCRIPT_KEY=secret)
+    assert done.returncode == 0
+    assert secret not in done.stdout + done.stderr
+    assert known(cli)[0].keep_transcripts_days == 30
+    assert "keeps transcripts\t30 d\n" in cli.run("keys", "show", "newsroom").stdout
+    again = cli.run("keys", "edit", "newsroom", "--keep-transcripts", "7")
+    assert again.returncode == 2
+    assert cli.run("keys", "edit", "newsroom", "--keep-transcripts", "none").returncode == 0
+    assert known(cli)[0].keep_transcripts_days is None

@@ -49,3 +49,11 @@ def test_a_list_loads_the_databases_library_for_an_address_alone(cli: CliRunner,
     shown = '"postgresql://me:***@host/books"  # VOXGATE_DATABASE_URL' if url else '""  # default'
     assert f"database_url = {shown}\n" in done.stdout
     assert done.stderr.strip() == str(bool(url))
+
+
+def test_the_secret_of_transcripts_is_never_shown() -> None:
+    settings = replace(Settings(), transcript_key=(b"s" * 32, b"t" * 32))
+    assert setting_text("transcript_key", settings.transcript_key) == "(set)"
+    (check, *_) = check_settings(settings, ())
+    assert check.found == "transcript_key = (set)"
+    assert "sss" not in repr(settings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from voxgate.ledger import budgets, columns, generations, lifecycle, usage
+from voxgate.ledger import budgets, columns, generations, lifecycle, transcripts, usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 def clock(moment: datetime) -> Iterator[None]:
     """Let the ledger believe that it is `moment`."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (budgets, columns, generations, lifecycle, usage):
+        for module in (budgets, columns, generations, lifecycle, transcripts, usage):
             patch.setattr(module, "utc_now", lambda: moment)
         yield

@@ -32,7 +32,7 @@ async def test_what_is_older_is_deleted_and_its_sums_stay(ledger: Ledger) -> Non
     await record(ledger, "younger", 29.99)
     await record(ledger, "under way", 31, finished=False)
     _, before = await ledger.activity.find_with_total(EVER)
-    assert await Retention(ledger.generations, 30).sweep() == 1
+    assert await Retention(ledger, 30).sweep() == 1
     assert await kept(ledger, "older", "younger", "under way") == ["younger", "under way"]
     _, after = await ledger.activity.find_with_total(EVER)
     assert before == after
@@ -45,7 +45,7 @@ async def test_batches_follow_each_other(ledger: Ledger, monkeypatch: pytest.Mon
     names = [f"gen-{number}" for number in range(8)]
     for name in names:
         await record(ledger, name, 5)
-    assert await Retention(ledger.generations, 4).sweep() == 8
+    assert await Retention(ledger, 4).sweep() == 8
     assert await kept(ledger, *names) == []
 
 
@@ -53,7 +53,7 @@ async def test_batches_follow_each_other(ledger: Ledger, monkeypatch: pytest.Mon
 async def test_for_ever(ledger: Ledger, days: float) -> None:
     ancient = (datetime.now(UTC) - datetime(1, 1, 2, tzinfo=UTC)).days
     await record(ledger, "ancient", ancient)
-    assert await Retention(ledger.generations, days).sweep() == 0
+    assert await Retention(ledger, days).sweep() == 0
     assert await kept(ledger, "ancient") == ["ancient"]
 
 
@@ -63,7 +63,7 @@ async def test_writers_write_between_batches(
     monkeypatch.setattr(retention, "BATCH", 1)
     for number in range(5):
         await record(ledger, f"gen-{number}", 5)
-    sweeping = asyncio.create_task(Retention(ledger.generations, 4).sweep())
+    sweeping = asyncio.create_task(Retention(ledger, 4).sweep())
     await record(ledger, "new", 0)
     assert not sweeping.done()
     assert await sweeping == 5

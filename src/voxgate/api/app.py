@@ -16,6 +16,7 @@ from voxgate._version import __version__
 from voxgate.api import (
     activity,
     error_responses,
+    generation_content,
     generations,
     models,
     operations,
@@ -106,7 +107,10 @@ def _routes(gateway: Gateway) -> FastAPI:
     app.include_router(_pages)
     app.include_router(operations.router)
     app.include_router(other_servers.router)
-    for module in (transcriptions, models, generations, activity, files, keys):
+    for module in (
+        *(transcriptions, models, generations, generation_content, activity, files),
+        keys,
+    ):
         app.include_router(module.router, prefix=BASE)
         app.include_router(module.router, prefix=ALIAS, include_in_schema=False)
     asks = gateway.settings.auth != "off"

@@ -12,6 +12,7 @@ from voxgate.api.jobs import Jobs
 from voxgate.api.leases import Leases
 from voxgate.api.metrics import Metrics
 from voxgate.api.request_rates import RequestRates
+from voxgate.api.transcript_keeper import TranscriptKeeper
 from voxgate.api.wrong_keys import WrongKeys
 from voxgate.ledger.address import Address
 from voxgate.ledger.ledger import Ledger
@@ -37,6 +38,7 @@ class Gateway:
     leases: Leases
     fetcher: Fetcher
     files: FileStore
+    keeper: TranscriptKeeper
     wrong_keys: WrongKeys
     metrics: Metrics
     rates: RequestRates
@@ -61,7 +63,7 @@ class Gateway:
         ):
             files, jobs = FileStore(settings, ledger.files), Jobs(settings)
             leases = Leases(ledger.generations, jobs)
-            retention = Retention(ledger.generations, settings.generations_days)
+            retention = Retention(ledger, settings.generations_days)
             async with files.swept(), leases.renewed(), retention.swept():
                 yield cls(
                     settings=settings,
@@ -71,6 +73,7 @@ class Gateway:
                     leases=leases,
                     fetcher=_fetcher(settings),
                     files=files,
+                    keeper=TranscriptKeeper(settings.transcript_key, ledger.transcripts),
                     wrong_keys=WrongKeys(),
                     metrics=Metrics(),
                     rates=RequestRates(),

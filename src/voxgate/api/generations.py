@@ -48,14 +48,20 @@ async def generation(
 ) -> Response:
     """Status, seconds, cost and attempts of one request that the same key sent."""
     gateway: Gateway = request.app.state.gateway
-    found = await gateway.ledger.generations.find(id, key.hash if key else None)
+    found = await find_generation(gateway, key, id)
+    return json_response(json.dumps({"data": _data(found)}).encode())
+
+
+async def find_generation(gateway: Gateway, key: Key | None, id_: str) -> Generation:
+    """Return the generation of a caller with this id. Raises `VoxgateError` (`not_found`)."""
+    found = await gateway.ledger.generations.find(id_, key.hash if key else None)
     if found is None:
         raise VoxgateError(
-            f"No generation of this key has the id '{id[:100]}'. Ids stand in the header "
+            f"No generation of this key has the id '{id_[:100]}'. Ids stand in the header "
             f"X-Generation-Id of an answer.",
             code="not_found",
         )
-    return json_response(json.dumps({"data": _data(found)}).encode())
+    return found
 
 
 def _data(found: Generation) -> dict[str, Any]:

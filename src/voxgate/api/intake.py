@@ -95,8 +95,14 @@ class Intake:
             recording=recording,
             origin=RequestOrigin(self._dialect(body, parsed), self.model, self._headers),
             limited=self._key is not None and self._key.budget is not None,
+            keeps=self._keeps(parsed),
             provisional=provisional,
         )
+
+    def _keeps(self, parsed: ParsedRequest) -> bool:
+        """Return whether the transcript is to be kept: the key says so, and the caller may not."""
+        wanted = self._key is not None and self._key.keep_transcripts_days is not None
+        return wanted and not parsed.zdr
 
     async def _check_model(self, model: str) -> None:
         """Check that the key may use the model, once for each: that reads the disk."""

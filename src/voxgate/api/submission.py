@@ -62,16 +62,17 @@ class Submission:
         recording: Recording,
         origin: RequestOrigin,
         limited: bool = False,
+        keeps: bool = False,
         provisional: bool = False,
     ) -> None:
-        """`limited` says that its key has a budget.
+        """`limited` says that its key has a budget, `keeps` that its transcript is kept.
 
         A provisional one needs `confirm` or `withdraw`: until then its end is not recorded.
         """
         self._gateway, self._entry, self._owner = gateway, entry, owner
         self.parsed, self._recording, self._origin = parsed, recording, origin
         self.provider, self._trace = provider, Trace()
-        self._provisional = provisional
+        self._keeps, self._provisional = keeps, provisional
         self._ended = False  # while it was provisional
         self._job = Job(entry.id, owner, self._trace.stages)
         self._began_at = datetime.now(UTC)
@@ -91,7 +92,7 @@ class Submission:
         model = (parsed.model, self.provider.revision, self.provider.profile)
         # Whether times are wanted makes another text only for a model without them.
         times = parsed.times or self.provider.capabilities.times == "word"
-        options = parsed.options, parsed.pcm, parsed.choice, times, parsed.whole
+        options = parsed.options, parsed.pcm, parsed.choice, times, parsed.whole, self._keeps
         key = (self._owner, model, options, recording.identity)
         if job := jobs.find(key):
             recording.close()
@@ -179,6 +180,7 @@ class Submission:
             cancelled=isinstance(error, AbandonedError),
             provider=PROVIDER_NAME,
             attempts=self._attempts(status),
+            transcript=self._gateway.keeper.sealed(job) if self._keeps else None,
         )
         self._gateway.metrics.ended(self.parsed.model, outcome)
         trace.get_current_span().set_attribute(

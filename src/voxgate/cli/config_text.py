@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 
 from voxgate.cli.settings import database_text, setting_descriptions
-from voxgate.cli.streams import printable
+from voxgate.transcript.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -50,6 +50,10 @@ def lines(key: Key, usage: KeyUsage) -> list[tuple[str, str]]:
         ("models", ", ".join(key.allowed_models or ())),
         ("recordings a minute", str(key.requests_per_minute or "")),
         ("recordings at once", str(key.max_recordings or "")),
+        (
+            "keeps transcripts",
+            f"{key.keep_transcripts_days} d" if key.keep_transcripts_days else "",
+        ),
         ("creator", key.creator or ""),
         ("external user", key.external_user or ""),
         ("created", format_time(key.created_at) or ""),

@@ -54,6 +54,12 @@ RecordingsOption: TypeAlias = Annotated[
     str | None,
     typer.Option("--recordings", metavar="N", help="Recordings that it may have under way."),
 ]
+KeepOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--keep-transcripts", metavar="DAYS", help="Days for which its transcripts are kept."
+    ),
+]
 
 
 class _Given(NamedTuple):
@@ -74,6 +80,7 @@ def key_fields(
     models: list[str] | None,
     rate: str | None,
     recordings: str | None,
+    keep_transcripts: str | None,
 ) -> KeyFields:
     """Return the fields of a key that the options give; `none` removes a limit.
 
@@ -88,6 +95,9 @@ def key_fields(
         "expires_at": _Given("--expires", expires, parse_utc, "a date, as 2027-01-01"),
         "requests_per_minute": _Given("--rate", rate, int, "a whole number"),
         "max_recordings": _Given("--recordings", recordings, int, "a whole number"),
+        "keep_transcripts_days": _Given(
+            "--keep-transcripts", keep_transcripts, int, "a whole number of days"
+        ),
     }
     fields = {
         name: _parsed(each, each.text) for name, each in given.items() if each.text is not None

@@ -12,6 +12,7 @@ from voxgate.cli import signals, tables
 from voxgate.cli.group import CommandGroup
 from voxgate.cli.key_options import (
     ExpiresOption,
+    KeepOption,
     LimitMinutesOption,
     LimitOption,
     ModelsOption,
@@ -25,7 +26,7 @@ from voxgate.cli.streams import print_message, standard_output, write_json, writ
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from voxgate.ledger.key import Key, KeyChanges, NewKeyFields
+    from voxgate.ledger.key import Key, KeyChanges, KeyFields, NewKeyFields
     from voxgate.ledger.key_usage import KeyUsage
     from voxgate.ledger.ledger import Ledger
 
@@ -60,6 +61,7 @@ def create(  # noqa: PLR0917 (typer calls it, by names)
     models: ModelsOption = None,
     rate: RateOption = None,
     recordings: RecordingsOption = None,
+    keep_transcripts: KeepOption = None,
     management: Annotated[
         bool,
         typer.Option("--management", help="It manages keys by the API, and does not transcribe."),
@@ -95,6 +97,7 @@ def create(  # noqa: PLR0917 (typer calls it, by names)
             models=models,
             rate=rate,
             recordings=recordings,
+            keep_transcripts=keep_transcripts,
         ),
         "management": management,
         "creator": creator,
@@ -149,13 +152,15 @@ def edit(  # noqa: PLR0917 (as above)
     models: ModelsOption = None,
     rate: RateOption = None,
     recordings: RecordingsOption = None,
+    keep_transcripts: KeepOption = None,
     disable: Annotated[
         bool | None, typer.Option("--disable/--enable", help="Stop it, or let it go on.")
     ] = None,
 ) -> None:
     """Change what is given of a key, and nothing else; 'none' removes a limit.
 
-    What it has spent of a limit stays spent when the limit is changed.
+    What it has spent of a limit stays spent when the limit is changed. With fewer days, transcripts
+    that are kept already stay no longer than that from now on; with 'none' they are removed.
     """
     fields = key_fields(
         limit=limit,
@@ -165,6 +170,7 @@ def edit(  # noqa: PLR0917 (as above)
         models=models,
         rate=rate,
         recordings=recordings,
+        keep_transcripts=keep_transcripts,
     )
     if disable is not None:
         fields["disabled"] = disable
@@ -215,7 +221,7 @@ def _write_table(name: str, fields: NewKeyFields) -> None:
 
 
 async def _create(name: str, fields: NewKeyFields) -> None:
-    async with await _open_ledger() as ledger:
+    async with await _open_ledger(fields) as ledger:
         key, secret = await ledger.keys.create(name, **fields)
         try:
             write_output(f"{secret}\n")
@@ -243,7 +249,7 @@ async def _find(what: str) -> tuple[Key, KeyUsage]:
 
 
 async def _edit(what: str, changes: KeyChanges) -> Key:
-    async with await _open_ledger() as ledger:
+    async with await _open_ledger(changes) as ledger:
         return await ledger.keys.edit(what, **changes)
 
 
@@ -252,8 +258,12 @@ async def _revoke(what: str) -> Key:
         return await ledger.keys.revoke(what)
 
 
-async def _open_ledger() -> Ledger:
+async def _open_ledger(fields: KeyFields | None = None) -> Ledger:
+    """Open the ledger, where these fields of a key can be stored. Raises `UsageError` else."""
     from voxgate.ledger.address import Address
     from voxgate.ledger.ledger import Ledger
+    from voxgate.ledger.transcript_cipher import check_secret
 
-    return await Ledger.open(Address.of(apply_settings()))
+    settings = apply_settings()
+    check_secret((fields or {}).get("keep_transcripts_days"), settings.transcript_key)
+    return await Ledger.open(Address.of(settings))

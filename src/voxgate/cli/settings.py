@@ -74,9 +74,11 @@ def raise_last(faults: Sequence[SettingsError]) -> None:
 
 
 def setting_text(name: str, value: object) -> str:
-    """Return a value as it is written in an environment variable, without its password."""
+    """Return a value as it is written in an environment variable, without what is secret."""
     if name == "database_url" and value:
         return database_text(str(value))
+    if name == "transcript_key" and value:
+        return "(set)"
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, float):

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from ipaddress import ip_network
 from typing import Any
 
 from voxgate.errors import SettingsError
 
 ORIGIN_PATTERN = re.compile(r"https?://[^/\s@?#]+")
+SECRET_BYTES = 32
 HOST_PATTERN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
@@ -58,6 +60,29 @@ def parse_aliases(value: Any, origin: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
         raise _not_aliases(value, origin)
     return tuple(value.items())
+
+
+def parse_secrets(value: Any, origin: str) -> tuple[bytes, ...]:
+    """Return the secrets in a text or a list, each 32 bytes in base64.
+
+    Raises `SettingsError`, which does not show them.
+    """
+    listed = value if isinstance(value, list) else str(value).split(",")
+    secrets = tuple(_secret(str(entry).strip()) for entry in listed if str(entry).strip())
+    if any(len(secret) != SECRET_BYTES for secret in secrets):
+        raise SettingsError(
+            f"{origin}: 'transcript_key' must be {SECRET_BYTES} random bytes in base64, as "
+            f"`openssl rand -base64 {SECRET_BYTES}` prints them, with commas between several."
+        )
+    return secrets
+
+
+def _secret(text: str) -> bytes:
+    """Return the bytes in base64; none where it is not base64."""
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        return b""
 
 
 def _is_network(entry: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from voxgate.configuration.lists import parse_aliases, parse_origins, parse_servers
+from voxgate.configuration.lists import parse_aliases, parse_origins, parse_secrets, parse_servers
 from voxgate.errors import SettingsError
 from voxgate.prices import parse_prices
 
@@ -26,6 +26,7 @@ LISTS = {
     "cors_origins": parse_origins,
     "model_aliases": parse_aliases,
     "prices": parse_prices,
+    "transcript_key": parse_secrets,
     "url_allow": parse_servers,
 }
 

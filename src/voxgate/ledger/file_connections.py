@@ -32,6 +32,7 @@ PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
     "PRAGMA synchronous = NORMAL",  # a crash loses nothing; a power cut may lose the last writes
     "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",  # a transcript that is removed leaves no bytes in the file
 )
 
 

@@ -1,6 +1,6 @@
 """`Generation`: what is recorded of one request for a transcription; `Outcome`: how it ended.
 
-It contains neither the speech, nor its text, nor the name of the file.
+A generation contains neither the speech, nor its text, nor the name of the file.
 """
 
 from __future__ import annotations
@@ -116,3 +116,5 @@ class Outcome:
     """None keeps the generation's."""
 
     attempts: Sequence[RecordedAttempt] = ()
+    transcript: bytes | None = field(default=None, repr=False)
+    """The text, as `TranscriptCipher.seal` gives it, for a key that keeps transcripts."""

@@ -27,6 +27,7 @@ MAX_KEY_NAME_CHARACTERS = 100
 MAX_REQUESTS_PER_MINUTE = 10_000
 MAX_RECORDINGS = 10_000
 MAX_ALLOWED_MODELS = 100
+MAX_KEPT_DAYS = 3650
 
 State: TypeAlias = Literal["valid", "disabled", "expired", "revoked"]
 
@@ -60,6 +61,9 @@ class Key:
 
     creator: str | None = None
     external_user: str | None = None
+    keep_transcripts_days: int | None = None
+    """For how many days its transcripts are kept, encrypted; None: not at all."""
+
     budget: Budget | None = None
     """What it may spend, as of the reading; None: it has no limit."""
 
@@ -95,6 +99,7 @@ class KeyFields(Limits, total=False):
     allowed_models: Sequence[str] | None
     requests_per_minute: int | None
     max_recordings: int | None
+    keep_transcripts_days: int | None
 
 
 class NewKeyFields(KeyFields, total=False):
@@ -158,6 +163,12 @@ def check_fields(fields: NewKeyFields | KeyChanges, *, management: bool, limited
         )
     _check_range("requests a minute", fields.get("requests_per_minute"), MAX_REQUESTS_PER_MINUTE)
     _check_range("recordings at once", fields.get("max_recordings"), MAX_RECORDINGS)
+    days = fields.get("keep_transcripts_days")
+    if days is not None and not 1 <= days <= MAX_KEPT_DAYS:
+        raise UsageError(
+            f"A key keeps its transcripts for 1 to {MAX_KEPT_DAYS:,} days, not {days}. Correct the "
+            f"number."
+        )
     models = fields.get("allowed_models")
     if models is not None and not (1 <= len(models) <= MAX_ALLOWED_MODELS and all(models)):
         raise UsageError(
@@ -170,10 +181,10 @@ def check_fields(fields: NewKeyFields | KeyChanges, *, management: bool, limited
             "out the reset."
         )
     spends = limited or models or fields.get("requests_per_minute") or fields.get("max_recordings")
-    if management and spends:
+    if management and (spends or days):
         raise UsageError(
-            "A management key does not transcribe, so it has no limits, rates or models. Leave "
-            "them out, or create another key for transcribing."
+            "A management key does not transcribe, so it has no limits, rates, models or "
+            "transcripts. Leave them out, or create another key for transcribing."
         )
 
 

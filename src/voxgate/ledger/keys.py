@@ -36,6 +36,7 @@ from voxgate.ledger.key import (
 from voxgate.ledger.key_search import find_key, find_valid_key
 from voxgate.ledger.key_usage import usage_by_key
 from voxgate.ledger.schema import budgets_table, keys_table
+from voxgate.ledger.transcripts import shorten_transcripts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -143,8 +144,8 @@ class Keys:
     async def edit(self, identifier: str, **changes: Unpack[KeyChanges]) -> Key:
         """Change a key that `identifier` matches, as `find` says. Return it as it is then.
 
-        None removes a limit. Raises what `find` and `create` raise, and `UsageError` for a revoked
-        key and for one that a file lists.
+        None removes a limit, or the transcripts that are kept. Raises what `find` and `create`
+        raise, and `UsageError` for a revoked key and for one that a file lists.
         """
         limits, own = _divided(changes)
         if "name" in changes:
@@ -169,12 +170,14 @@ class Keys:
                 )
             if limits:
                 set_limits(connection, key.hash, **limits)
+            if "keep_transcripts_days" in changes:
+                shorten_transcripts(connection, key.hash, changes["keep_transcripts_days"])
             return _read_back(connection, key.hash)
 
         return await self._database.write(update_key)
 
     async def revoke(self, identifier: str) -> Key:
-        """Revoke the key that `identifier` matches, as `find` says.
+        """Revoke the key that `identifier` matches, as `find` says. Its transcripts are forgotten.
 
         It is revoked for good: a file that lists it no longer owns it. Raises what `find` raises,
         and `UsageError` for a key that is already revoked.
@@ -189,6 +192,7 @@ class Keys:
                 .where(keys_table.c.hash == key.hash)
                 .values(revoked_at=key.revoked_at, creator=creator)
             )
+            shorten_transcripts(connection, key.hash, None)
             return key
 
         return await self._database.write(update_key)

@@ -1,4 +1,4 @@
-"""`Ledger`: the keys, budgets, generations and kept files of one installation."""
+"""`Ledger`: the keys, budgets, generations, kept files and transcripts of one installation."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from voxgate.ledger.generations import Generations
 from voxgate.ledger.keys import Keys
 from voxgate.ledger.listed_keys import ListedKeys
 from voxgate.ledger.migration import migrate
+from voxgate.ledger.transcripts import Transcripts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 class Ledger:
     """One database, opened by `open`. Several processes may have it open at the same time.
 
-    Every method of `keys`, `listed_keys`, `budgets`, `generations`, `activity` and `files` raises
-    `LedgerError` when the database cannot be read or written.
+    Every method of `keys`, `listed_keys`, `budgets`, `generations`, `activity`, `files` and
+    `transcripts` raises `LedgerError` when the database cannot be read or written.
     """
 
     def __init__(self, database: Database) -> None:
@@ -37,6 +38,7 @@ class Ledger:
         self.generations = Generations(database)
         self.activity = Activity(database)
         self.files = Files(database)
+        self.transcripts = Transcripts(database)
 
     @classmethod
     async def open(cls, where: Address | Path) -> Ledger:

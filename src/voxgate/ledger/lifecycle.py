@@ -1,7 +1,7 @@
 """How generations begin and end, in the caller's transaction: any number of them at once.
 
 Rows are locked in one order everywhere, so that no deadlock is possible: generations by their ids,
-then budgets by their keys, then sums and histograms.
+then budgets by their keys, then sums and histograms, then transcripts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from voxgate.ledger.budgets import reserve_each, settle
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.ledger.schema import generations_table
+from voxgate.ledger.transcripts import keep_transcript
 from voxgate.ledger.usage import add_usage
 from voxgate.prices import SAMPLES_PER_S
 
@@ -102,6 +103,8 @@ def end_generations(connection: Connection, endings: Sequence[tuple[str, Outcome
     for key_hash, cost in sorted(costs.items()):
         settle(connection, key_hash, cost=cost, reserved=reserved[key_hash])
     add_usage(connection, list(ended.values()))
+    for number, generation in ended.items():
+        keep_transcript(connection, generation, endings[number][1].transcript)
     return [number in ended for number in range(len(endings))]
 
 

@@ -2,8 +2,9 @@
 
 Every change needs a migration; a test compares the schema with the migrations.
 
-No column stores speech or its text, and only `files` the name of a recording: of one that its
-caller asked the server to keep. Code that fills `error_message` must leave them out.
+No column stores speech, and only `transcripts` its text, encrypted, for keys that keep it. Only
+`files` has the name of a recording: of one that its caller asked the server to keep. Code that
+fills `error_message` must leave them out.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     false,
@@ -57,6 +59,7 @@ keys_table = Table(
     Column("max_recordings", Integer),  # at once
     Column("creator", TextColumn(NAME_LENGTH)),
     Column("external_user", TextColumn(NAME_LENGTH)),
+    Column("keep_transcripts_days", Integer),  # null: none is kept
 )
 
 Index(  # a name can be used again after its key is revoked
@@ -190,3 +193,25 @@ files_table = Table(
 
 Index(None, files_table.c.key_hash, files_table.c.created_at)  # for the list of one key
 Index(None, files_table.c.expires_at)
+
+transcripts_table = Table(  # of the keys that keep them
+    "transcripts",
+    metadata,
+    Column(
+        "generation",
+        TextColumn(NAME_LENGTH),
+        ForeignKey("generations.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("key_hash", TextColumn(HASH_LENGTH), ForeignKey("keys.hash"), nullable=False),
+    Column("expires_at", UtcColumn, nullable=False),
+    Column("sealed", LargeBinary),  # see `transcript_cipher.py`; null: it is no longer kept
+)
+
+Index(None, transcripts_table.c.key_hash)
+Index(
+    "transcripts_kept_index",
+    transcripts_table.c.expires_at,
+    sqlite_where=transcripts_table.c.sealed.is_not(None),
+    postgresql_where=transcripts_table.c.sealed.is_not(None),
+)

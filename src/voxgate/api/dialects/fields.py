@@ -90,8 +90,8 @@ FIELDS: Final = (
     Field(
         "provider.zdr",
         ("OpenRouter",),
-        "default",
-        "Of a request, no recording and no text is kept.",
+        "promise",
+        "No transcript is kept, though the key keeps its own.",
     ),
     Field("provider.data_collection", ("OpenRouter",), "default", "Nothing is collected."),
     Field("provider.require_parameters", ("OpenRouter",), "promise", "Hints become promises."),

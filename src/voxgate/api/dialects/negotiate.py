@@ -46,6 +46,7 @@ class ParsedRequest:
     unused: tuple[str, ...] = ()  # names of the fields that have no effect
     misplaced: tuple[str, ...] = ()  # names in the query of a request with its fields in the body
     require_all: bool = False  # refuse the request if a field has no effect
+    zdr: bool = False  # zero data retention: nothing of it may be kept, whatever its key keeps
     session_id: str | None = None
     user: str | None = None
 

@@ -82,6 +82,7 @@ def parse_request(
         unused=_unused(request, body.dropped),
         misplaced=() if body.kind == "raw" else tuple(query),
         require_all=bool(request.provider and request.provider.require_parameters),
+        zdr=bool(request.provider and request.provider.zdr),
         session_id=request.session_id,
         user=request.user,
     )

@@ -12,6 +12,7 @@ from voxgate.ledger.amounts import MAX_DOLLARS, MAX_MINUTES, nanodollars_of, sam
 from voxgate.ledger.columns import parse_utc
 from voxgate.ledger.key import (
     MAX_ALLOWED_MODELS,
+    MAX_KEPT_DAYS,
     MAX_KEY_NAME_CHARACTERS,
     MAX_RECORDINGS,
     MAX_REQUESTS_PER_MINUTE,
@@ -56,8 +57,8 @@ class KeyModel(BaseModel):
     )
 
 
-class OwnLimits(KeyModel):
-    """Limits that OpenRouter's keys do not have. Null removes one."""
+class OwnFields(KeyModel):
+    """What OpenRouter's keys do not have. Null removes it."""
 
     limit_minutes: Minutes | None = Field(
         default=None, description="Minutes of sound, in the same period as `limit`."
@@ -70,6 +71,13 @@ class OwnLimits(KeyModel):
     ) = None
     max_recordings: Annotated[int, Field(strict=True, ge=1, le=MAX_RECORDINGS)] | None = Field(
         default=None, description="How many recordings it may have under way at once."
+    )
+    keep_transcripts_days: Annotated[int, Field(strict=True, ge=1, le=MAX_KEPT_DAYS)] | None = (
+        Field(
+            default=None,
+            description="For how many days its transcripts are kept, encrypted, for "
+            "`GET /generation/content`; none is kept without, and null forgets those that are.",
+        )
     )
 
 
@@ -94,7 +102,7 @@ class KeyChange(KeyModel):
         description="Callers bring no keys of providers, so nothing is to be included.",
     )
     workspace_id: Literal["00000000-0000-4000-8000-000000000000"] = WORKSPACE_ID
-    voxgate: OwnLimits = Field(default_factory=OwnLimits)
+    voxgate: OwnFields = Field(default_factory=OwnFields)
 
 
 class NewKey(KeyChange):
@@ -113,6 +121,7 @@ def changes(asked: KeyChange) -> KeyChanges:
         **_given(asked, limit="limit_nanodollars", limit_reset="reset"),
         **_given(own, limit_minutes="limit_samples", allowed_models="allowed_models"),
         **_given(own, requests_per_minute="requests_per_minute", max_recordings="max_recordings"),
+        **_given(own, keep_transcripts_days="keep_transcripts_days"),
     }
     for column, count in (("limit_nanodollars", nanodollars_of), ("limit_samples", samples_of)):
         if given.get(column) is not None:

@@ -117,6 +117,7 @@ def _own(key: Key | None, usage: KeyUsage) -> dict[str, Any]:
         "allowed_models": list(key.allowed_models) if key and key.allowed_models else None,
         "requests_per_minute": key.requests_per_minute if key else None,
         "max_recordings": key.max_recordings if key else None,
+        "keep_transcripts_days": key.keep_transcripts_days if key else None,
     }
 
 

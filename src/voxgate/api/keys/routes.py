@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -20,11 +20,14 @@ from voxgate.api.query import check_names
 from voxgate.errors import UsageError, VoxgateError
 from voxgate.ledger.amounts import json_dollars
 from voxgate.ledger.key_usage import KeyUsage
+from voxgate.ledger.transcript_cipher import check_secret
 
 if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
     from voxgate.ledger.key import Key
     from voxgate.ledger.keys import Keys
+
+K = TypeVar("K", bound=KeyChange)
 
 PAGE_SIZE = 100
 """The most keys of one answer, as many as OpenRouter lists."""
@@ -110,7 +113,7 @@ async def listing(request: Request, query: Annotated[KeyQuery, Query()]) -> Resp
 async def create(request: Request) -> Response:
     """A key for transcribing. `key` is the key itself, which is shown only now."""
     await ledger_manager(request)
-    asked = validated_with_nulls(NewKey, await _body(request))
+    asked = _checked(request, validated_with_nulls(NewKey, await _body(request)))
     key, secret = await _keys(request).create(asked.name, **new_fields(asked))
     return _json({"data": key_object(key, KeyUsage()), "key": secret}, 201)
 
@@ -138,7 +141,7 @@ async def edit(request: Request, hash: str) -> Response:  # noqa: A002 (as above
     """Change what is given, from the next request of the key on."""
     await ledger_manager(request)
     key = await _named(request, hash)
-    asked = validated_with_nulls(KeyChange, await _body(request))
+    asked = _checked(request, validated_with_nulls(KeyChange, await _body(request)))
     return await _described(request, await _keys(request).edit(key.hash, **changes(asked)))
 
 
@@ -159,6 +162,13 @@ async def delete(request: Request, hash: str) -> Response:  # noqa: A002 (as abo
 def _keys(request: Request) -> Keys:
     gateway: Gateway = request.app.state.gateway
     return gateway.ledger.keys
+
+
+def _checked(request: Request, asked: K) -> K:
+    """Return what was asked. Raises `UsageError` for transcripts that could not be kept."""
+    gateway: Gateway = request.app.state.gateway
+    check_secret(asked.voxgate.keep_transcripts_days, gateway.settings.transcript_key)
+    return asked
 
 
 async def _body(request: Request) -> dict[str, Any]:

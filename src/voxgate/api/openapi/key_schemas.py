@@ -21,6 +21,7 @@ class OwnUsage(Closed, kw_only=True):
     allowed_models: list[str] | None
     requests_per_minute: int | None
     max_recordings: int | None
+    keep_transcripts_days: int | None
 
 
 class OwnKeyFields(OwnUsage, kw_only=True):

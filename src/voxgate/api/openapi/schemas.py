@@ -290,6 +290,52 @@ class WrappedGeneration(Closed):
     data: Generation
 
 
+class ContentInput(Closed):
+    """What was sent, of which nothing is kept."""
+
+    messages: list[Any]
+
+
+class ContentOutput(Closed):
+    """The text of a transcript."""
+
+    completion: str
+    reasoning: None
+
+
+class ContentAttempt(Closed):
+    """An attempt that failed."""
+
+    code: int
+    message: str
+    provider_name: str | None
+    raw: None
+
+
+class ContentError(Closed):
+    """How a request failed, of which a part was sent before."""
+
+    status: int
+    message: str | None
+    provider_name: str | None
+    raw: None
+    previous_errors: list[ContentAttempt]
+
+
+class Content(Closed):
+    """What is kept of a request."""
+
+    input: ContentInput
+    output: ContentOutput
+    error: ContentError | None
+
+
+class WrappedContent(Closed):
+    """What is kept of a request."""
+
+    data: Content
+
+
 class ActivityItem(Closed):
     """A day of an endpoint, as OpenRouter describes it."""
 
