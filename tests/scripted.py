@@ -77,6 +77,7 @@ class Scripted:
             names_language=self.names_language,
             vocabulary=self.vocabulary,
             aligns=self.aligns,
+            counts_tokens=self.says is not None,
         )
 
     async def transcribe(self, window: Audio, options: Options) -> AsyncGenerator[Event]:

@@ -3,18 +3,29 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voxgate.errors import SettingsError
-from voxgate.prices import MAX_AMOUNT, SAMPLES_PER_S, Price, Unit, parse_prices
+from voxgate.prices import (
+    MAX_AMOUNT,
+    SAMPLES_PER_S,
+    UNIT_TOKENS,
+    Price,
+    Unit,
+    most_tokens,
+    parse_prices,
+)
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 DAY = 24 * 3600 * SAMPLES_PER_S
 AMOUNTS = st.decimals(min_value=0, max_value=MAX_AMOUNT, places=9)
 SAMPLES = st.integers(min_value=0, max_value=DAY)
+TOKENS = st.integers(min_value=0, max_value=2**40)
+UNITS = st.sampled_from(get_args(Unit))
 
 
 @pytest.mark.parametrize(
@@ -27,10 +38,15 @@ SAMPLES = st.integers(min_value=0, max_value=DAY)
         ("0.0001", "second", 2, 13),  # 12.5
         ("0.01", "request", 0, 10_000_000),
         ("0", "second", DAY, 0),
+        ("0.000002", "token", SAMPLES_PER_S, 24_000),  # 12 tokens
+        ("2.00", "million tokens", SAMPLES_PER_S, 24_000),
+        ("0.0001", "million tokens", SAMPLES_PER_S, 1),  # 1.2
+        ("2.00", "million tokens", SAMPLES_PER_S // 2, 20_000),  # of 12, 20 a second
+        ("2.00", "million tokens", 0, 0),
     ],
 )
 def test_costs(amount: str, unit: Unit, samples: int, nanodollars: int) -> None:
-    assert Price(Decimal(amount), unit).nanodollars(samples) == nanodollars
+    assert Price(Decimal(amount), unit).nanodollars(samples, tokens=12) == nanodollars
 
 
 def test_a_minimum_and_an_increment() -> None:
@@ -49,11 +65,37 @@ def test_a_cost_is_the_nearest_nanodollar(amount: Decimal, unit: Unit, samples: 
     assert cost < 2**63
 
 
-@given(AMOUNTS, st.sampled_from(["second", "minute", "hour", "request"]), SAMPLES, SAMPLES)
-def test_more_sound_never_costs_less(amount: Decimal, unit: Unit, one: int, other: int) -> None:
+@given(AMOUNTS, st.sampled_from(list(UNIT_TOKENS)), SAMPLES, TOKENS)
+def test_a_cost_by_the_token_is_the_nearest_nanodollar(
+    amount: Decimal, unit: Unit, samples: int, tokens: int
+) -> None:
+    charged = min(tokens, most_tokens(samples))
+    exact = Fraction(amount) * charged / UNIT_TOKENS[unit] * 10**9
+    cost = Price(amount, unit).nanodollars(samples, tokens)
+    assert abs(cost - exact) <= Fraction(1, 2)
+    assert cost < 2**63
+
+
+@given(AMOUNTS, UNITS, SAMPLES, SAMPLES, TOKENS)
+def test_more_sound_never_costs_less(
+    amount: Decimal, unit: Unit, one: int, other: int, tokens: int
+) -> None:
     price = Price(amount, unit)
     less, more = sorted((one, other))
-    assert price.nanodollars(less) <= price.nanodollars(more)
+    assert price.nanodollars(less, tokens) <= price.nanodollars(more, tokens)
+    assert price.most_nanodollars(less) <= price.most_nanodollars(more)
+
+
+@given(AMOUNTS, UNITS, SAMPLES, SAMPLES, TOKENS)
+def test_what_may_be_charged_is_known_before_a_model_has_written(
+    amount: Decimal, unit: Unit, whole: int, delivered: int, tokens: int
+) -> None:
+    """What is reserved is enough, for a part of the sound as well, however much is written."""
+    price = Price(amount, unit)
+    part = min(whole, delivered)
+    assert price.nanodollars(part, tokens) <= price.most_nanodollars(whole)
+    if not price.by_token:
+        assert price.nanodollars(whole, tokens) == price.most_nanodollars(whole)
 
 
 @given(AMOUNTS, st.integers(0, 100), st.integers(0, 60), SAMPLES)
@@ -63,6 +105,8 @@ def test_a_record_gives_the_same_price(
     price = Price(amount, "second", Decimal(minimum_s), Decimal(increment_s))
     again = Price.parse(price.record())
     assert again == price
+    by_token = Price(amount, "million tokens")
+    assert Price.parse(by_token.record()) == by_token
     assert again.nanodollars(samples) == price.nanodollars(samples)
 
 
@@ -94,7 +138,10 @@ def test_a_model_without_a_price() -> None:
 
 
 def test_prices_in_a_variable() -> None:
-    prices = parse_prices(" a/b = 0.006/minute , *=1/request", "VOXGATE_PRICES")
+    text = " a/b = 0.006/minute , *=1/request, e/f = 2.00 / million tokens"
+    prices = parse_prices(text, "VOXGATE_PRICES")
+    assert prices.find("e/f", NOW) == Price(Decimal(2), "million tokens")
+    assert parse_prices(str(prices), "VOXGATE_PRICES") == prices
     assert prices.find("a/b", NOW) == Price(Decimal("0.006"), "minute")
     assert prices.find("c/d", NOW) == Price(Decimal(1), "request")
 
@@ -128,10 +175,11 @@ def test_two_prices_of_one_model_by_two_names() -> None:
         ({"amount": float("nan")}, "amount must be a number"),
         ({"amount": "1e999"}, "amount must be a number"),
         ({"amount": "1000.1"}, "amount must be a number"),
-        ({"unit": "fortnight"}, "unit must be one of second, minute, hour, request"),
+        ({"unit": "fortnight"}, "unit must be one of second, minute, hour, request, token"),
         ({"unit": ["minute"]}, "unit must be one of"),
         ({"minimum_s": "soon"}, "minimum_s must be a number"),
         ({"unit": "request", "minimum_s": 1}, "neither minimum_s nor increment_s"),
+        ({"unit": "token", "increment_s": 1}, "by the token has neither minimum_s nor increment_s"),
         ({"model": 1}, "must be a model's name"),
         ({"from": "2027"}, "a price has no 'from', only model, amount, unit"),
         ({"valid_from": "2027-01-01"}, "valid_from must be a day"),

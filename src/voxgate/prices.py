@@ -1,7 +1,9 @@
 """`Price`: what a transcription costs, exactly; `PriceList`: the operator's prices.
 
 An amount is decimal, a cost is a whole number of nano-dollars, rounded once, half up. Seconds are
-those of decoded samples, never those of a header.
+those of decoded samples, never those of a header. Tokens are those that the model wrote for the
+text that is delivered. Nobody knows before how many that will be, so at most `TOKENS_PER_S` are
+charged: what a recording may cost is known by its length, whatever its price is by.
 """
 
 from __future__ import annotations
@@ -22,14 +24,31 @@ if TYPE_CHECKING:
 NANO_PER_DOLLAR = 10**9
 SAMPLES_PER_S = 16_000
 
-Unit: TypeAlias = Literal["second", "minute", "hour", "request"]
+TOKENS_PER_S = 20
+"""The most tokens that are charged for a second of sound.
+
+No model here writes as many in a full window: a Whisper 448 in 30 s, Voxtral 452. Fluent speech has
+three or four a second.
+"""
+
+Unit: TypeAlias = Literal["second", "minute", "hour", "request", "token", "million tokens"]
 UNIT_S: dict[str, int] = {"second": 1, "minute": 60, "hour": 3600}
-MAX_AMOUNT = Decimal(1000)  # dollars for one unit: a day by the second fits into 64 bits
+UNIT_TOKENS: dict[str, int] = {"token": 1, "million tokens": 10**6}
+MAX_AMOUNT = Decimal(1000)  # dollars for one unit: a day by the token fits into 64 bits
 MAX_S = 86_400  # of a minimum and an increment
 
 ANY_MODEL = "*"
 FIELDS = ("model", "amount", "unit", "minimum_s", "increment_s", "valid_from")
-_SHORT = re.compile(r"(?P<model>\S+)\s*=\s*(?P<amount>[\d.]+)\s*/\s*(?P<unit>[a-z]+)")
+_SHORT = re.compile(r"(?P<model>\S+)\s*=\s*(?P<amount>[\d.]+)\s*/\s*(?P<unit>[a-z ]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one transcription cost, as callers are told."""
+
+    nanodollars: int = 0
+    tokens: int | None = None
+    """Those that were delivered, where the price is by the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +78,28 @@ class Price:
             _decimal("minimum_s", fields.get("minimum_s", 0), Decimal(MAX_S)),
             _decimal("increment_s", fields.get("increment_s", 0), Decimal(MAX_S)),
         )
-        if unit == "request" and (price.minimum_s or price.increment_s):
-            raise SettingsError("a price by the request has neither minimum_s nor increment_s")
+        if unit not in UNIT_S and (price.minimum_s or price.increment_s):
+            kind = "request" if unit == "request" else "token"
+            raise SettingsError(f"a price by the {kind} has neither minimum_s nor increment_s")
         return price
 
-    def nanodollars(self, samples: int) -> int:
-        """Return the cost of so much decoded sound, in samples at 16 kHz."""
+    @property
+    def by_token(self) -> bool:
+        """Whether it is one for tokens, which not every model counts."""
+        return self.unit in UNIT_TOKENS
+
+    def nanodollars(self, samples: int, tokens: int = 0) -> int:
+        """Return the cost of so much decoded sound, in samples at 16 kHz, with so many tokens."""
         quantity = Fraction(1)
-        if self.unit != "request":
+        if self.by_token:
+            quantity = Fraction(min(tokens, most_tokens(samples)), UNIT_TOKENS[self.unit])
+        elif self.unit != "request":
             quantity = self._charged_s(samples) / UNIT_S[self.unit]
         return floor(Fraction(self.amount) * quantity * NANO_PER_DOLLAR + Fraction(1, 2))
+
+    def most_nanodollars(self, samples: int) -> int:
+        """Return the most that so much decoded sound can cost: less only by the token."""
+        return self.nanodollars(samples, most_tokens(samples))
 
     def record(self) -> dict[str, str]:
         """Return the price as the ledger stores it, for `parse`."""
@@ -85,6 +116,11 @@ class Price:
             return seconds
         increment = Fraction(self.increment_s)
         return ceil(seconds / increment) * increment
+
+
+def most_tokens(samples: int) -> int:
+    """Return the most tokens that are charged for so much sound, in samples at 16 kHz."""
+    return ceil(Fraction(samples * TOKENS_PER_S, SAMPLES_PER_S))
 
 
 @dataclass(frozen=True, slots=True)

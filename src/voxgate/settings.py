@@ -120,8 +120,9 @@ class Settings:
     prices: PriceList = NO_PRICES
     """What transcriptions cost, by model, as `openai/whisper-base = 0.006/minute`, with commas
     between; a model has any of its names, and `*` is every other model. Units are `second`,
-    `minute`, `hour` and `request`. In the file, tables `[[prices]]` with `model`, `amount` in
-    dollars, `unit` and, where wanted, `minimum_s`, `increment_s` and `valid_from`."""
+    `minute`, `hour`, `request`, `token` and `million tokens`. In the file, tables `[[prices]]` with
+    `model`, `amount` in dollars, `unit` and, where wanted, `minimum_s`, `increment_s` and
+    `valid_from`."""
 
     max_upload_bytes: int = 2**30
     """The largest recording that the server accepts."""

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from voxgate.ledger.periods import Reset
+    from voxgate.transcript.values import Options
 
 PRICE = "0.0001"  # dollars for a second
 PRICES = parse_prices(f"{SCRIPTED} = {PRICE}/second", "this test")
@@ -118,6 +119,98 @@ async def test_the_last_event_of_a_stream_has_the_cost(
     assert [event["usage"]["cost"] for event in done] == [0.0016]
     assert found.cost_nanodollars == 1_600_000
     assert found.first_text_ms is not None
+
+
+def wordy(window: int, _: Options) -> str:
+    """Of every window so many words, each of which counts as a token."""
+    return " ".join(["word"] * (window + 10))
+
+
+TOKEN_PRICES = parse_prices(f"{SCRIPTED} = 2.00/million tokens", "this test")
+NANODOLLARS_A_TOKEN = 2000
+
+
+async def test_a_price_by_the_token(tmp_path: Path) -> None:
+    async with serving(tmp_path, Scripted(says=wordy), prices=TOKEN_PRICES) as server:
+        key = await limit(server, nanodollars=10**9)
+        answer = await server.post(recording(utterances(2)))
+        found = await generation(server, answer)
+        facts = (await server.client.get("/generation", params={"id": found.id})).json()["data"]
+        card = (await server.client.get(f"/model/{SCRIPTED}")).json()["data"]
+        async with books(server) as ledger:
+            budget = await ledger.budgets.find(key)
+    cost = 21 * NANODOLLARS_A_TOKEN
+    assert answer.json()["usage"] == {
+        "type": "duration",
+        "seconds": 16,
+        "cost": 0.000042,
+        "prompt_audio_seconds": 16,
+        "output_tokens": 21,
+    }
+    assert (found.cost_nanodollars, found.tokens, facts["tokens_completion"]) == (cost, 21, 21)
+    # Of 16 s, 320 tokens are the most that would have been charged.
+    assert float(answer.headers["x-voxgate-estimate"]) == 0.00064
+    assert card["pricing"] == {"prompt": "0", "completion": "0.000002"}
+    assert card["voxgate"]["price"]["unit"] == "million tokens"
+    assert budget
+    assert (budget.spent_nanodollars, budget.reserved) == (cost, Amount())
+
+
+async def test_a_model_that_writes_without_end_never_exceeds_a_budget(tmp_path: Path) -> None:
+    """Nobody knows before what it will write: 20 tokens a second are the most that it costs."""
+    endless = Scripted(says=lambda *_: "word " * 10_000, concurrency=4)
+    most = 8 * 20 * NANODOLLARS_A_TOKEN  # of one recording
+    async with serving(tmp_path, endless, prices=TOKEN_PRICES) as server:
+        key = await limit(server, nanodollars=3 * most + 1)
+        data = utterances(1)
+        answers = await asyncio.gather(
+            *(server.client.post(PATH[7:], **form(n, data)) for n in range(8))
+        )
+        async with books(server) as ledger:
+            budget = await ledger.budgets.find(key)
+    assert sorted(answer.status_code for answer in answers) == [200] * 3 + [402] * 5
+    assert budget
+    assert (budget.spent_nanodollars, budget.reserved) == (3 * most, Amount())
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["fails", "is left"])
+async def test_a_stream_that_ends_early_costs_the_tokens_of_what_was_delivered(
+    tmp_path: Path, leaves: bool
+) -> None:
+    never = asyncio.Event()
+    provider = Scripted(
+        says=wordy,
+        faults={} if leaves else {2: [STALLED] * 9},
+        gate=lambda number: never.wait() if leaves and number == 2 else None,
+    )
+    async with serving(tmp_path, provider, prices=TOKEN_PRICES) as server:
+        key = await limit(server, nanodollars=10**9)
+        read, body = "", recording(utterances(4), stream=True)
+        async with server.client.stream("POST", PATH[7:], json=body) as answer:
+            async for text in answer.aiter_text():
+                read += text
+                if leaves and read.count("transcript.text.delta") == 2:
+                    break
+        path = server.settings.home / LEDGER_FILE
+        ended = "SELECT count(*) FROM generations WHERE finished_at IS NOT NULL"
+        await until(lambda: sql(path, ended) == [(1,)], "its end")
+        found = await generation(server, answer)
+        async with books(server) as ledger:
+            budget = await ledger.budgets.find(key)
+    assert read.count("transcript.text.delta") == 2
+    assert (found.tokens, found.cost_nanodollars) == (21, 21 * NANODOLLARS_A_TOKEN)
+    assert budget
+    assert (budget.spent_nanodollars, budget.reserved) == (found.cost_nanodollars, Amount())
+
+
+async def test_texts_that_were_replaced_are_not_charged(tmp_path: Path) -> None:
+    """A loop is recognised once more, and costs what the second text has."""
+    texts = iter(["round and " * 40, "and then it was over"])
+    looping = Scripted(says=lambda *_: next(texts), honours=frozenset({"temperature"}))
+    async with serving(tmp_path, looping, prices=TOKEN_PRICES) as server:
+        answer = await server.post(recording(utterances(1)))
+    assert answer.json()["text"] == "and then it was over"
+    assert answer.json()["usage"]["output_tokens"] == 5
 
 
 async def test_a_model_without_a_price_costs_nothing(tmp_path: Path) -> None:

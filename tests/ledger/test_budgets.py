@@ -11,7 +11,7 @@ from tests.ledger.other_process import DEADLINE_S, open_ledger, process
 from voxgate.errors import VoxgateError
 from voxgate.ledger.address import Address
 from voxgate.ledger.budget import Amount, Budget
-from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.generation import Delivered, Generation, Outcome
 from voxgate.ledger.key import Key
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.lifecycle import LEASE
@@ -174,7 +174,7 @@ async def test_writes_of_the_same_generations_are_in_no_deadlock(ledger: Ledger,
 
     async def renew() -> None:
         for _ in range(5):
-            await ledger.generations.renew(dict.fromkeys(names, 0))
+            await ledger.generations.renew(dict.fromkeys(names, Delivered(0, 0)))
 
     await asyncio.gather(*map(use, names), renew(), renew())
     found = await budget(ledger, key)
@@ -186,7 +186,7 @@ async def test_a_dead_server_is_charged_with_what_it_delivered(ledger: Ledger, k
     names = [await begin(ledger, key, f"gen-{number}") for number in range(3)]
     for name in names:
         await ledger.budgets.reserve(name, key.hash, Amount(1_000_000, 160_000))
-    await ledger.generations.renew({names[0]: 48_000, names[1]: 0})
+    await ledger.generations.renew({names[0]: Delivered(48_000, 30), names[1]: Delivered(0, 0)})
     assert await ledger.generations.close_expired() == []
     with clock(datetime.now(UTC) + LEASE + timedelta(seconds=1)):
         closed = await asyncio.gather(*(ledger.generations.close_expired() for _ in range(5)))
@@ -200,6 +200,19 @@ async def test_a_dead_server_is_charged_with_what_it_delivered(ledger: Ledger, k
     with pytest.raises(VoxgateError):  # the server was not dead, only late
         await ledger.generations.finish(names[0], Outcome(200, 1, cost=COST))
     assert await budget(ledger, key) == found
+
+
+async def test_a_dead_server_is_charged_with_the_tokens_that_it_delivered(
+    ledger: Ledger, key: Key
+) -> None:
+    price = {"amount": "2", "unit": "million tokens", "minimum_s": "0", "increment_s": "0"}
+    await ledger.generations.begin(Generation("gen-1", key.hash, "model", price=price))
+    await ledger.generations.renew({"gen-1": Delivered(48_000, 30)})
+    with clock(datetime.now(UTC) + LEASE + timedelta(seconds=1)):
+        assert await ledger.generations.close_expired() == ["gen-1"]
+    found = await ledger.generations.find("gen-1", key.hash)
+    assert found
+    assert (found.tokens, found.audio_samples, found.cost_nanodollars) == (30, 48_000, 60_000)
 
 
 async def test_servers_that_share_a_budget_never_exceed_it(address: Address) -> None:

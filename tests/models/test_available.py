@@ -13,7 +13,7 @@ from tests.cli.command import DEADLINE_S, CliRunner, isolated_cli
 from tests.failures import raises
 from tests.sounds import SAMPLE
 from tests.spoken_digits import CHECKPOINT
-from voxgate.errors import ChangedCheckpointError, UnknownModelError
+from voxgate.errors import ChangedCheckpointError, SettingsError, UnknownModelError
 from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import BUILT_IN_MODELS, find_named_model
 from voxgate.models.store.registry import Registry
@@ -185,3 +185,22 @@ async def test_a_server_lists_an_installed_model_and_transcribes_with_it(cli: Cl
         )
         assert missing.status_code == 404
         assert "voxgate models pull" in missing.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("model", ["whisper-1", "*"])
+def test_a_model_that_counts_no_tokens_has_no_price_by_them(settings: Settings, model: str) -> None:
+    priced = replace(settings, prices=parse_prices(f"{model} = 2/million tokens", "this test"))
+    assert AvailableModels(priced).prices().entries
+    mute = {
+        name: replace(spec, capabilities=replace(spec.capabilities, counts_tokens=False))
+        for name, spec in BUILT_IN_MODELS.items()
+    }
+    with pytest.raises(SettingsError, match="by the token for Systran/faster-whisper-base, which"):
+        AvailableModels(priced, mute).prices()
+
+
+def test_a_price_by_the_token_may_be_set_before_its_model_is_installed(settings: Settings) -> None:
+    name = "mistralai/Voxtral-Mini-3B-2507"
+    priced = replace(settings, prices=parse_prices(f"{name} = 2/million tokens", "this test"))
+    (entry,) = AvailableModels(priced).prices().entries
+    assert entry.model == name

@@ -40,11 +40,14 @@ class Given:
     def __init__(self) -> None:
         self.segments: list[Segment] = []
         self.languages: list[str | None] = []
+        self.tokens: list[int] = []
 
     def __call__(self, piece: FinalPiece) -> None:
         assert piece.segments
         self.segments += piece.segments
         self.languages.append(piece.language)
+        assert len(piece.tokens) == len(piece.segments)
+        self.tokens += piece.tokens
 
     def is_all_of(self, transcript: Transcript) -> bool:
         text = " ".join(segment.text for segment in self.segments)
@@ -193,5 +196,6 @@ async def test_any_script_gives_the_same_text_in_pieces_and_as_a_whole(
     given = Given()
     several = await run(data, provider(5, 1.0), decoders, Settings(), on_final=given)
     assert given.is_all_of(several)
+    assert sum(given.tokens) == several.tokens == len(several.text.split())
     one = await run(data, provider(1, 0.0), decoders, Settings())
     assert one.text == several.text

@@ -52,12 +52,12 @@ class Charge:
             await self._reserve(Amount())
 
     async def cover(self, seconds: float) -> None:
-        """Reserve what so much of the recording costs, unless it is reserved already.
+        """Reserve what so much of the recording may cost, unless it is reserved already.
 
         The first time begins the generation, in the same transaction. Raises `VoxgateError`
         (`budget_exceeded`), and `LedgerError`.
         """
-        wanted = self.of(seconds)
+        wanted = self._most(seconds)
         if self.price and self._job.estimate_nanodollars is None:
             self._job.estimate_nanodollars = wanted.nanodollars
         if not self._limited or self._job.owner is None:
@@ -93,8 +93,14 @@ class Charge:
             self._begun = False
             raise
 
-    def of(self, seconds: float) -> Amount:
-        """Return the cost of so much decoded sound; of none, nothing."""
+    def of(self, seconds: float, tokens: int) -> Amount:
+        """Return the cost of so much decoded sound with so many tokens; of no sound, nothing."""
         samples = round(seconds * SAMPLES_PER_S)
-        nanodollars = self.price.nanodollars(samples) if self.price and samples else 0
+        nanodollars = self.price.nanodollars(samples, tokens) if self.price and samples else 0
+        return Amount(nanodollars, samples)
+
+    def _most(self, seconds: float) -> Amount:
+        """Return the most that so much decoded sound can cost."""
+        samples = round(seconds * SAMPLES_PER_S)
+        nanodollars = self.price.most_nanodollars(samples) if self.price and samples else 0
         return Amount(nanodollars, samples)

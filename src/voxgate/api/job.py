@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from voxgate import tracing
 from voxgate.errors import BusyError, VoxgateError
+from voxgate.prices import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,11 +51,12 @@ class Job:
         self.first_text_s: float | None = None
         self.delivered = 0  # segments that were sent to somebody, of one who reads a stream
         self.estimate_nanodollars: int | None = None
-        self.cost_nanodollars = 0
+        self.cost = Cost()
         self.span_context: SpanContext | None = None  # of its work, once that began
         self._started = time.monotonic()
         self.decoding, self.done = asyncio.Event(), asyncio.Event()
         self.segments: list[Segment] = []
+        self._tokens: list[int] = []  # of each segment: see `FinalPiece`
         self.language: str | None = None
         self.transcript: Transcript | None = None
         self.error: VoxgateError | None = None
@@ -72,6 +74,11 @@ class Job:
         """The seconds of the recording whose text was sent to somebody."""
         return max((segment.end for segment in self.segments[: self.delivered]), default=0.0)
 
+    @property
+    def delivered_tokens(self) -> int:
+        """The tokens of the windows whose text was sent to somebody, to its end."""
+        return sum(self._tokens[: self.delivered])
+
     def start(self, function: JobFunction, on_finished: FinishedCallback) -> asyncio.Task[None]:
         """Start the work. `on_finished` is awaited however it ends, before `done` is set."""
         self._task = asyncio.create_task(self._run(function, on_finished), name=self.id)
@@ -88,6 +95,7 @@ class Job:
         if self.first_text_s is None:
             self.first_text_s = self.seconds
         self.segments += piece.segments
+        self._tokens += piece.tokens
         self.language = piece.language
         self._announce()
 

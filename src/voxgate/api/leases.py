@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from voxgate.errors import LedgerError, VoxgateError
+from voxgate.ledger.generation import Delivered
 from voxgate.ledger.lifecycle import LEASE
 from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from voxgate.api.job import Job
     from voxgate.api.jobs import Jobs
     from voxgate.ledger.generation import Outcome
     from voxgate.ledger.generations import Generations
@@ -89,8 +91,11 @@ class Leases:
     async def _send_heartbeat(self) -> None:
         await self._store_waiting()
         delivered = {
-            **{job.id: round(job.delivered_s * SAMPLES_PER_S) for job in self._jobs.unfinished},
-            **{name: outcome.cost.samples for name, outcome in self._waiting.items()},
+            **{job.id: _delivered(job) for job in self._jobs.unfinished},
+            **{
+                name: Delivered(outcome.cost.samples, outcome.tokens or 0)
+                for name, outcome in self._waiting.items()
+            },
         }
         try:
             await self._generations.renew(delivered)
@@ -100,3 +105,7 @@ class Leases:
         except VoxgateError as error:
             self._steady_since = time.monotonic()
             log.error("leases cannot be renewed: %s", error.sentence)  # noqa: TRY400
+
+
+def _delivered(job: Job) -> Delivered:
+    return Delivered(round(job.delivered_s * SAMPLES_PER_S), job.delivered_tokens)

@@ -55,7 +55,9 @@ class Metrics:
         self._cost = Counter(
             "voxgate_cost_dollars", "What was charged.", ["model"], registry=registry
         )
-        self._tokens = Counter("voxgate_tokens", "What models wrote.", ["model"], registry=registry)
+        self._tokens = Counter(
+            "voxgate_tokens", "Of what was delivered.", ["model"], registry=registry
+        )
         self._duration = Histogram(
             "voxgate_generation_seconds",
             "From the start of a recording's work to its end.",

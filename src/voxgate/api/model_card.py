@@ -12,6 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from voxgate.api.submission import PROVIDER_NAME
 from voxgate.models.catalogue import why_unavailable
 from voxgate.models.precision import precision_of
+from voxgate.prices import UNIT_TOKENS
 
 if TYPE_CHECKING:
     from voxgate.models.catalogue import ModelSpec
@@ -87,8 +88,16 @@ def _price(spec: ModelSpec, prices: PriceList) -> Price | None:
 
 
 def _pricing(price: Price | None) -> dict[str, str]:
-    """Return a price in OpenRouter's shape, which has no unit (openrouter-api.md 4.1)."""
-    return {"prompt": f"{price.amount:f}" if price else "0", "completion": "0"}
+    """Return a price in OpenRouter's shape, which has a unit for tokens alone: dollars for one.
+
+    See openrouter-api.md 4.1.
+    """
+    if price is None:
+        return {"prompt": "0", "completion": "0"}
+    if price.by_token:
+        amount = (price.amount / UNIT_TOKENS[price.unit]).normalize()
+        return {"prompt": "0", "completion": f"{amount:f}"}
+    return {"prompt": f"{price.amount:f}", "completion": "0"}
 
 
 def _mistral_card(spec: ModelSpec) -> dict[str, Any]:

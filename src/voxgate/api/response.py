@@ -113,7 +113,7 @@ class TranscriptionResponse(Response):
             render_transcript,
             transcript,
             self._parsed,
-            self._job.cost_nanodollars,
+            self._job.cost,
             self._user_agent,
         )
         # Each code once: every window may have a notice with the same code.

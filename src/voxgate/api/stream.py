@@ -89,7 +89,7 @@ class TranscriptStream(Response):
             return
         if not sent:
             await self._send(self._events.begin(transcript.language), send)
-        await self._send(self._events.done(transcript, self._job.cost_nanodollars), send)
+        await self._send(self._events.done(transcript, self._job.cost), send)
         await send({"type": "http.response.body", "body": b""})
 
     async def _left(self, receive: Receive) -> None:

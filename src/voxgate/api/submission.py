@@ -17,7 +17,7 @@ from voxgate.errors import CODES, LedgerError
 from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.pipeline.budget import AcceptedOptions
 from voxgate.pipeline.trace import Trace
-from voxgate.prices import SAMPLES_PER_S
+from voxgate.prices import SAMPLES_PER_S, Cost
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -166,13 +166,15 @@ class Submission:
             origin=self._recording.origin or None,
         )
         # Of a transcript that failed in the middle, what a caller has is charged.
-        cost = self._charge.of(transcript.duration if transcript else job.delivered_s)
-        job.cost_nanodollars = cost.nanodollars
+        tokens = transcript.tokens if transcript else job.delivered_tokens
+        cost = self._charge.of(transcript.duration if transcript else job.delivered_s, tokens)
+        by_token = self._charge.price is not None and self._charge.price.by_token
+        job.cost = Cost(cost.nanodollars, tokens if by_token else None)
         outcome = Outcome(
             status=status,
             error_code=error.code if error else None,
             audio_samples=cost.samples or (0 if transcript else None),
-            tokens=self._trace.tokens or None,
+            tokens=tokens or None,
             first_text_ms=_milliseconds(job.first_text_s),
             latency_ms=round(job.seconds * 1e3),
             generation_time_ms=round(job.stages.seconds("provider") * 1e3),

@@ -6,7 +6,7 @@ A generation contains neither the speech, nor its text, nor the name of the file
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.columns import utc_now
@@ -79,7 +79,7 @@ class Generation:
     """The length of the decoded sound, in samples at 16 kHz."""
 
     tokens: int | None = None
-    """What the model wrote, where it counts tokens."""
+    """What the model wrote for the text that was delivered, where it counts tokens."""
 
     first_text_ms: int | None = None
     """The time to the first final words."""
@@ -94,6 +94,16 @@ class Generation:
 
     lease_until: datetime | None = None
     """None for one that has ended."""
+
+    delivered_tokens: int = 0
+    """The tokens of that text, where the model counts them."""
+
+
+class Delivered(NamedTuple):
+    """What of a generation a caller was sent, where it is sent while it is made."""
+
+    samples: int
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)

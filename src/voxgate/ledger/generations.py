@@ -18,7 +18,7 @@ from voxgate.errors import CODES, VoxgateError
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.budgets import settle
 from voxgate.ledger.columns import utc_now
-from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.generation import Delivered, Generation, Outcome
 from voxgate.ledger.group_commit import GroupCommit
 from voxgate.ledger.lifecycle import LEASE, begin_generations, end_generations, generation_of
 from voxgate.ledger.schema import NAME_LENGTH, generations_table
@@ -81,12 +81,12 @@ class Generations:
 
         await self._database.write(withdraw)
 
-    async def renew(self, delivered_samples: Mapping[str, int]) -> None:
+    async def renew(self, delivered: Mapping[str, Delivered]) -> None:
         """Extend the leases of generations, by id, and note what was delivered of each."""
         until = utc_now() + LEASE
         rows = [
-            {"renewed": id_, "delivered": samples, "until": until}
-            for id_, samples in sorted(delivered_samples.items())
+            {"renewed": id_, "until": until, "sent_samples": samples, "sent_tokens": tokens}
+            for id_, (samples, tokens) in sorted(delivered.items())
         ]
         if rows:
             await self._database.write(lambda connection: connection.execute(_RENEW, rows))
@@ -145,7 +145,11 @@ _RENEW = (
     .where(
         generations_table.c.id == bindparam("renewed"), generations_table.c.finished_at.is_(None)
     )
-    .values(lease_until=bindparam("until"), delivered_samples=bindparam("delivered"))
+    .values(
+        lease_until=bindparam("until"),
+        delivered_samples=bindparam("sent_samples"),
+        delivered_tokens=bindparam("sent_tokens"),
+    )
 )
 
 
@@ -160,9 +164,9 @@ def _close(connection: Connection, *, id_: str) -> bool:
 
 def _interrupted(generation: Generation) -> Outcome:
     """Return the outcome of a generation whose server was killed."""
-    delivered = generation.delivered_samples
+    delivered, tokens = generation.delivered_samples, generation.delivered_tokens
     price = Price.parse(generation.price) if generation.price else None
-    nanodollars = price.nanodollars(delivered) if price and delivered else 0
+    nanodollars = price.nanodollars(delivered, tokens) if price and delivered else 0
     alive_until = generation.lease_until or utc_now()
     alive_ms = round((alive_until - generation.created_at).total_seconds() * 1e3)
     return Outcome(
@@ -170,6 +174,7 @@ def _interrupted(generation: Generation) -> Outcome:
         latency_ms=min(max(0, alive_ms), MAX_MS),
         error_code="interrupted",
         audio_samples=delivered or None,
+        tokens=tokens or None,
         cost=Amount(nanodollars, delivered),
         cancelled=True,
     )

@@ -109,6 +109,7 @@ generations_table = Table(
     Column("reserved_samples", BigInteger, nullable=False, server_default="0"),
     Column("delivered_samples", BigInteger, nullable=False, server_default="0"),
     Column("lease_until", UtcColumn),  # null: finished; else its server is dead after that time
+    Column("delivered_tokens", BigInteger, nullable=False, server_default="0"),
 )
 
 Index(

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from voxgate.errors import ChangedCheckpointError, EngineStartError, UnknownModelError
+from voxgate.errors import (
+    ChangedCheckpointError,
+    EngineStartError,
+    SettingsError,
+    UnknownModelError,
+    VoxgateError,
+)
 from voxgate.models.catalogue import (
     BUILT_IN_MODELS,
     DEFAULT_MODEL,
@@ -19,6 +25,7 @@ from voxgate.models.default_model import DEFAULT_NAME, choose_default
 from voxgate.models.store import names
 from voxgate.models.store.packaged import install_packaged
 from voxgate.models.store.registry import Registry
+from voxgate.prices import ANY_MODEL
 
 if TYPE_CHECKING:
     from voxgate.models.store.record import ModelRecord
@@ -86,9 +93,25 @@ class AvailableModels(Mapping[str, ModelSpec]):
         """Return the prices of the settings by the own names of the models.
 
         Raises `UnknownModelError` for a price of no known model, and `SettingsError` for two prices
-        of one model from the same day on.
+        of one model from the same day on, and for one by the token of a model that counts none.
         """
-        return self._settings.prices.by_own_name(self._priced_name)
+        prices = self._settings.prices.by_own_name(self._priced_name)
+        for model in dict.fromkeys(each.model for each in prices.entries if each.price.by_token):
+            for name in self if model == ANY_MODEL else (model,):
+                self._check_counts_tokens(name)
+        return prices
+
+    def _check_counts_tokens(self, name: str) -> None:
+        """Raise `SettingsError` for a model that counts none; one that is not here may be any."""
+        try:
+            spec = self[name]
+        except (KeyError, VoxgateError):
+            return
+        if not spec.capabilities.counts_tokens:
+            raise SettingsError(
+                f"'prices' has a price by the token for {name}, which does not count what it "
+                f"writes. Set one by the second, minute, hour or request."
+            )
 
     def _priced_name(self, name: str) -> str:
         try:

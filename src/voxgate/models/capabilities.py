@@ -40,6 +40,7 @@ class Capabilities:
     vocabulary: bool = False  # accepts a list of expected words
     speakers: bool = False  # distinguishes speakers
     streaming: bool = False  # emits words before it has processed the whole window
+    counts_tokens: bool = False  # says how many tokens it wrote for a window
     aligns: bool = False  # finds the times of the words of a text that it did not write
     long_pause_s: float = LONG_PAUSE_S  # a longer pause ends a window
     margin_s: float = 0.0  # of the sound around the speech that its windows include, seconds

@@ -83,6 +83,7 @@ VOXTRAL_CAPABILITIES = Capabilities(
     vocabulary=False,
     speakers=False,
     streaming=False,
+    counts_tokens=True,
 )
 
 WHISPER_CAPABILITIES = Capabilities(
@@ -93,6 +94,7 @@ WHISPER_CAPABILITIES = Capabilities(
     calls=CALLS,
     options=frozenset({"max_tokens", "stop", "temperature", "beam_size", "prompt"}),
     vocabulary=True,
+    counts_tokens=True,
     aligns=True,
     long_pause_s=8.0,
     margin_s=5.0,  # the word error rate on real recordings falls by a third with it: docs/log.md

@@ -60,11 +60,12 @@ class FinalPiece:
     """The next segments of a transcript: nothing changes them any more.
 
     `language` is the one that was asked for, or else the one of the first words, where it was
-    detected.
+    detected. `tokens` are, for each segment, those of the windows that end with it.
     """
 
     segments: tuple[Segment, ...]
     language: str | None
+    tokens: tuple[int, ...] = ()
 
 
 class TranscriptionJob:
@@ -243,14 +244,14 @@ class TranscriptionJob:
         frontiers = self._sound.next_starts_s | {
             number: start_s for number, start_s in awaited.items() if start_s is not None
         }
-        given = self._final.give(
+        given, tokens = self._final.give(
             frontiers,
             self._sound.seconds,
             end=self._budget.end,
             ended=self._budget.spent or (self._sound.divided and not self._position.unfinished),
         )
         if given:
-            self._on_final(FinalPiece(given, self._language))
+            self._on_final(FinalPiece(given, self._language, tokens))
 
     async def _correct_stray(self, order: WindowOrder, first: WindowText, language: str) -> None:
         """Recognise a window again that was taken for another language than those around."""
@@ -294,4 +295,5 @@ class TranscriptionJob:
             task=options.task,
             language_probability=None if options.language else probability,
             notices=tuple(dict.fromkeys(notices)),
+            tokens=sum(window.tokens for window in windows),
         )

@@ -46,6 +46,11 @@ class WindowText:
         """The window and those of its holes that have words."""
         return tuple(recognised for recognised, _ in (self.first, *self.filled))
 
+    @property
+    def tokens(self) -> int:
+        """Those that the model wrote for it, without texts that were replaced."""
+        return sum(recognised.tokens for recognised in self.recognised)
+
 
 class WindowRecogniser:
     """Recognises the windows of one recording, in the queue that all jobs of a provider share."""
@@ -88,7 +93,6 @@ class WindowRecogniser:
                         trace=self._trace.attempts,
                     )
             span.set_attribute("voxgate.window.attempts", len(recognised.attempts))
-            self._trace.tokens += recognised.tokens
             if self._aligner is not None:
                 with self._trace.stages.span("align"):
                     recognised = await self._aligner.align(recognised, audio)

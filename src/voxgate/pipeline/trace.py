@@ -77,10 +77,8 @@ class Trace:
     """Filled while a recording is transcribed. What it holds remains when the recording fails.
 
     `stages` has the stages `decode` (decoding and speech detection), `provider` and `align`.
-    `attempts` are the attempts at all windows, in the order in which they ended. `tokens` are those
-    that the model wrote, also in texts that were replaced.
+    `attempts` are the attempts at all windows, in the order in which they ended.
     """
 
     stages: StageTimes = field(default_factory=StageTimes)
     attempts: list[Attempt] = field(default_factory=list)
-    tokens: int = 0

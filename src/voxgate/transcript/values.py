@@ -182,6 +182,7 @@ class Transcript:
     task: Task = "transcribe"  # "translate": the text is English
     language_probability: float | None = None  # where the model detected the language
     channel_names: tuple[str, ...] = ()  # of the first channels, as the caller named them
+    tokens: int = 0  # that the model wrote for the text; 0 where it counts none
 
     @property
     def checkpoint(self) -> dict[str, str]:

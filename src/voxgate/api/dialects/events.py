@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.errors import VoxgateError
+    from voxgate.prices import Cost
     from voxgate.transcript.values import Segment, Transcript, Word
 
 COMMENT = ": keep-alive\n\n"
@@ -39,7 +40,7 @@ class EventDialect(Protocol):
     def segment(self, segment: Segment, *, first: bool) -> Iterator[str]:
         """Return the next segment; `first` says that none was before it."""
 
-    def done(self, transcript: Transcript, cost_nanodollars: int) -> Iterator[str]:
+    def done(self, transcript: Transcript, cost: Cost) -> Iterator[str]:
         """Return the end of a stream."""
 
     def error(self, error: VoxgateError) -> Iterator[str]:
@@ -69,11 +70,11 @@ class OpenAIEvents:
         yield from _delta(segment, first=first)
         yield '"}\n\n'
 
-    def done(self, transcript: Transcript, cost_nanodollars: int) -> Iterator[str]:
+    def done(self, transcript: Transcript, cost: Cost) -> Iterator[str]:
         """Return `transcript.text.done`, and the end of the stream."""
         yield 'data: {"type": "transcript.text.done", "text": "'
         yield from _text(transcript)
-        known = facts(transcript, self._parsed, cost_nanodollars)
+        known = facts(transcript, self._parsed, cost)
         yield f'", {json.dumps(known)[1:]}\n\ndata: [DONE]\n\n'
 
     def error(self, error: VoxgateError) -> Iterator[str]:
@@ -104,7 +105,7 @@ class MistralEvents:
         for timed in self._timed(segment):
             yield _event("transcription.segment", **_timed_text(timed))
 
-    def done(self, transcript: Transcript, cost_nanodollars: int) -> Iterator[str]:
+    def done(self, transcript: Transcript, cost: Cost) -> Iterator[str]:
         """Return `transcription.done`, with the segments again where there are times."""
         yield _opening("transcription.done") + '"text": "'
         yield from _text(transcript)
@@ -116,7 +117,7 @@ class MistralEvents:
                 yield joint + json.dumps(fields)
                 joint = ", "
         # Its clients require the key.
-        known = {"language": None, **facts(transcript, self._parsed, cost_nanodollars)}
+        known = {"language": None, **facts(transcript, self._parsed, cost)}
         yield f"], {json.dumps(known)[1:]}\n\n"
 
     def error(self, error: VoxgateError) -> Iterator[str]:

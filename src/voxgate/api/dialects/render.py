@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from voxgate.api.dialects.negotiate import ParsedRequest
+    from voxgate.prices import Cost
     from voxgate.transcript.values import Transcript, Word
 
 FORMAT_WRITERS = {"text": "txt", "srt": "srt", "vtt": "vtt", "tsv": "tsv"}
@@ -43,14 +44,14 @@ def media_type(parsed: ParsedRequest) -> str:
 
 
 def render_transcript(
-    transcript: Transcript, parsed: ParsedRequest, cost_nanodollars: int, user_agent: str
+    transcript: Transcript, parsed: ParsedRequest, cost: Cost, user_agent: str
 ) -> bytes:
     """Return the response's body. Takes seconds for hours of speech: not for the event loop."""
     if not is_json(parsed):
         return find_writer(FORMAT_WRITERS[parsed.format]).write(transcript).encode()
     if parsed.format == "language_json":
         return json.dumps(_language(transcript)).encode()
-    body = {"text": transcript.text, **facts(transcript, parsed, cost_nanodollars)}
+    body = {"text": transcript.text, **facts(transcript, parsed, cost)}
     if needs_language(user_agent):
         body.setdefault("language", None)
     if parsed.format == "json":
@@ -60,24 +61,25 @@ def render_transcript(
     return _encode(verbose, _parts(transcript, parsed, measures))
 
 
-def facts(transcript: Transcript, parsed: ParsedRequest, cost_nanodollars: int) -> dict[str, Any]:
+def facts(transcript: Transcript, parsed: ParsedRequest, cost: Cost) -> dict[str, Any]:
     """Return what every JSON response and the last event of a stream have beside the text."""
     return {
         **languages(transcript),
         "model": transcript.model,
-        "usage": _usage(transcript, cost_nanodollars),
+        "usage": _usage(transcript, cost),
         **origin(transcript),
         **warnings(notice.public for notice in (*transcript.notices, *parsed.hints)),
     }
 
 
-def _usage(transcript: Transcript, cost_nanodollars: int) -> dict[str, float | int | str]:
+def _usage(transcript: Transcript, cost: Cost) -> dict[str, float | int | str]:
     return {
         "type": "duration",  # OpenAI's client distinguishes seconds from tokens by it
         "seconds": round(transcript.duration, 3),
-        "cost": json_dollars(cost_nanodollars),
+        "cost": json_dollars(cost.nanodollars),
         # Mistral's client requires an integer.
         "prompt_audio_seconds": math.ceil(transcript.duration),
+        **({} if cost.tokens is None else {"output_tokens": cost.tokens}),
     }
 
 

@@ -63,12 +63,13 @@ class TextError(Closed):
 
 
 class Usage(Closed):
-    """What a transcript took: seconds of sound, and US dollars."""
+    """What a transcript took: seconds of sound, US dollars, and tokens where they are charged."""
 
     type: Literal["duration"]
     seconds: float
     cost: float
     prompt_audio_seconds: int
+    output_tokens: int | UnsetType = UNSET
 
 
 class Warning(Closed):  # noqa: A001 (the name in the schema)
