@@ -20,6 +20,7 @@ OPTIONS = {
     "rate": "--rate",
     "recordings": "--recordings",
     "keep_transcripts": "--keep-transcripts",
+    "labels": "--label",
 }
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -52,6 +53,8 @@ def test_what_a_text_means(option: str, text: str, field: str, value: object) ->
 def test_models_are_listed_or_all() -> None:
     assert parsed(models=["a", "b"]) == {"allowed_models": ["a", "b"]}
     assert parsed(models=["none"]) == {"allowed_models": None}
+    assert parsed(labels=["team=news", "x"]) == {"labels": ["team=news", "x"]}
+    assert parsed(labels=["none"]) == {"labels": []}
     assert parsed() == {}
 
 

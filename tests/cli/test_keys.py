@@ -321,3 +321,16 @@ def test_transcripts_are_kept_only_where_they_can_be_encrypted(cli: CliRunner) -
     assert again.returncode == 2
     assert cli.run("keys", "edit", "newsroom", "--keep-transcripts", "none").returncode == 0
     assert known(cli)[0].keep_transcripts_days is None
+
+
+def test_keys_are_listed_by_their_labels(cli: CliRunner) -> None:
+    labels = ("--label", "team=news", "--label", "night")
+    assert cli.run("keys", "create", "--name", "newsroom", *labels).returncode == 0
+    made(cli, "desk", labels=["team=sports"])
+    assert known(cli)[0].labels == ("team=news", "night")
+    lines = cli.run("keys", "list", "--label", "night").stdout.splitlines()
+    assert [line.partition("\t")[0] for line in lines] == ["name", "newsroom"]
+    assert "labels\tteam=news, night\n" in cli.run("keys", "show", "newsroom").stdout
+    assert "no key has the label 'nights'" in cli.run("keys", "list", "--label", "nights").stderr
+    assert cli.run("keys", "edit", "newsroom", "--label", "none").returncode == 0
+    assert known(cli)[0].labels == ()

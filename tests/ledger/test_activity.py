@@ -393,3 +393,25 @@ def test_a_year_by_key_is_read_by_the_month() -> None:
         ("month", date(2028, 1, 1), date(2028, 12, 31)),
         ("day", date(2029, 1, 1), date(2028, 12, 31)),  # none
     ]
+
+
+async def test_a_key_counts_under_each_of_its_labels_and_once_in_all(ledger: Ledger) -> None:
+    day = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    one = Recorded(day, 0, "a/one", "Local", None, 200, 16_000, 100, 50, 7, 3)
+    wanted = {"first": ("news", "night"), "second": ("news",), "plain": ()}
+    for name, labels in wanted.items():
+        key, _ = await ledger.keys.create(name, labels=labels)
+        await record(ledger, f"gen-{name}", key.hash, one)
+    await record(ledger, "gen-keyless", None, one)
+    await ledger.keys.revoke("second")
+    for first in (date(2028, 2, 29), date(2028, 2, 1)):  # of days, and of a month
+        question = Question(first, date(2028, 2, 29), ("label",))
+        rows, total = await ledger.activity.find_with_total(question)
+        assert [row.group for row in rows] == [("",), ("news",), ("night",)]
+        for row, count in zip(rows, (2, 2, 1), strict=True):
+            check(row, [one] * count)
+        check(total, [one] * 4)
+    both = await ledger.activity.find(
+        Question(date(2028, 2, 29), date(2028, 2, 29), ("day", "label", "key"))
+    )
+    assert [row.group[1] for row in both] == ["", "", "news", "news", "night"]

@@ -28,6 +28,8 @@ FIELDS: dict[str, Any] = {
     "max_recordings": 4,
     "creator": "user_1",
     "external_user": "tenant 7",
+    "keep_transcripts_days": 30,
+    "labels": ("team=news", "日本"),
 }
 LIMITS: dict[str, Any] = {
     "limit_nanodollars": 5 * 10**9,
@@ -66,7 +68,7 @@ async def test_a_key_has_every_field_that_it_was_created_with(ledger: Ledger) ->
 
 async def test_a_key_without_fields_may_do_everything(ledger: Ledger) -> None:
     key, _ = await ledger.keys.create("laptop")
-    assert [getattr(key, name) for name in FIELDS] == [None] * len(FIELDS)
+    assert [getattr(key, name) or None for name in FIELDS] == [None] * len(FIELDS)
     assert (key.budget, key.management, key.disabled, key.updated_at) == (None, False, False, None)
     assert key.state == "valid"
 
@@ -233,3 +235,23 @@ async def test_usage_is_summed_by_the_periods_that_run(ledger: Ledger) -> None:
         }
         assert await ledger.keys.usage([laptop.hash]) == used
         assert await ledger.keys.usage([desk.hash]) == {}
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[""], [" a"], ["a,b"], ["a\n"], ["x" * 51], ["a", "a"], [str(number) for number in range(11)]],
+)
+async def test_labels_that_are_none_are_refused(ledger: Ledger, labels: list[str]) -> None:
+    with pytest.raises(UsageError, match="label"):
+        await ledger.keys.create("laptop", labels=labels)
+
+
+async def test_labels_are_replaced_and_removed(ledger: Ledger) -> None:
+    key, secret = await ledger.keys.create("laptop", labels=["a", "b"])
+    assert key.labels == ("a", "b")
+    assert (await ledger.keys.edit("laptop", labels=["c"])).labels == ("c",)
+    assert (await ledger.keys.edit("laptop", name="desk")).labels == ("c",)
+    assert (await ledger.keys.edit("desk", labels=[])).labels == ()
+    found = await ledger.keys.authenticate(secret)
+    assert found
+    assert found.labels == ()

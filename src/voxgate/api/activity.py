@@ -79,7 +79,7 @@ async def voxgate_activity(
     api_key_hash: str | None = None,
     format: str = "json",  # noqa: A002 (the name on the wire)
 ) -> Response:
-    """Sums by any of day, model, key, app and provider, with commas between.
+    """Sums by any of day, model, key, label, app and provider, with commas between.
 
     A management key reads those of all keys, any other key its own. `format` is `json` or `csv`.
     """

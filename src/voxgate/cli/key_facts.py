@@ -37,6 +37,7 @@ def lines(key: Key, usage: KeyUsage) -> list[tuple[str, str]]:
     pairs = [
         ("name", key.name),
         ("label", key.label),
+        ("labels", ", ".join(key.labels)),
         ("hash", key.hash),
         ("state", key.state),
         ("kind", "management" if key.management else "transcribing"),

@@ -60,6 +60,12 @@ KeepOption: TypeAlias = Annotated[
         "--keep-transcripts", metavar="DAYS", help="Days for which its transcripts are kept."
     ),
 ]
+LabelsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label", metavar="TEXT", help="What to group it by, as team=news; may be repeated."
+    ),
+]
 
 
 class _Given(NamedTuple):
@@ -81,6 +87,7 @@ def key_fields(
     rate: str | None,
     recordings: str | None,
     keep_transcripts: str | None,
+    labels: list[str] | None,
 ) -> KeyFields:
     """Return the fields of a key that the options give; `none` removes a limit.
 
@@ -104,6 +111,8 @@ def key_fields(
     }
     if models:
         fields["allowed_models"] = None if models == [NONE] else models
+    if labels:
+        fields["labels"] = [] if labels == [NONE] else labels
     return cast("KeyFields", fields)
 
 

@@ -13,6 +13,7 @@ from voxgate.cli.group import CommandGroup
 from voxgate.cli.key_options import (
     ExpiresOption,
     KeepOption,
+    LabelsOption,
     LimitMinutesOption,
     LimitOption,
     ModelsOption,
@@ -62,6 +63,7 @@ def create(  # noqa: PLR0917 (typer calls it, by names)
     rate: RateOption = None,
     recordings: RecordingsOption = None,
     keep_transcripts: KeepOption = None,
+    label: LabelsOption = None,
     management: Annotated[
         bool,
         typer.Option("--management", help="It manages keys by the API, and does not transcribe."),
@@ -98,6 +100,7 @@ def create(  # noqa: PLR0917 (typer calls it, by names)
             rate=rate,
             recordings=recordings,
             keep_transcripts=keep_transcripts,
+            labels=label,
         ),
         "management": management,
         "creator": creator,
@@ -110,13 +113,19 @@ def create(  # noqa: PLR0917 (typer calls it, by names)
 
 
 @keys_app.command("list")
-def list_keys(as_json: JsonOption = False) -> None:
+def list_keys(
+    label: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only those with this label.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the keys, the oldest first, with what they have used and what is left of their limits.
 
     A table on a terminal; elsewhere the same columns, divided by tabs. Times are UTC. The
     last use is recorded once a minute: a key in use shows a time of up to a minute ago.
     """
-    keys = signals.run_until_signal(_list_all())
+    every = signals.run_until_signal(_list_all())
+    keys = [each for each in every if label is None or label in each[0].labels]
     from voxgate.cli import key_facts
 
     if as_json:
@@ -125,7 +134,9 @@ def list_keys(as_json: JsonOption = False) -> None:
     tables.print_table(key_facts.HEADINGS, [key_facts.row(*each) for each in keys])
     from voxgate.cli.listed_keys import print_waiting
 
-    if not (print_waiting({key.hash for key, _ in keys}) or keys):
+    if not keys and label is not None:
+        print_message(f"no key has the label '{label}': `voxgate usage --by label` lists them.")
+    elif not (print_waiting({key.hash for key, _ in every}) or keys):
         print_message("there is no key yet: `voxgate keys create --name NAME` creates one.")
 
 
@@ -153,6 +164,7 @@ def edit(  # noqa: PLR0917 (as above)
     rate: RateOption = None,
     recordings: RecordingsOption = None,
     keep_transcripts: KeepOption = None,
+    label: LabelsOption = None,
     disable: Annotated[
         bool | None, typer.Option("--disable/--enable", help="Stop it, or let it go on.")
     ] = None,
@@ -171,6 +183,7 @@ def edit(  # noqa: PLR0917 (as above)
         rate=rate,
         recordings=recordings,
         keep_transcripts=keep_transcripts,
+        labels=label,
     )
     if disable is not None:
         fields["disabled"] = disable

@@ -18,11 +18,11 @@ from sqlalchemy import Text, and_, cast, func, or_, select
 
 from voxgate.errors import UsageError
 from voxgate.ledger.histograms import percentiles
-from voxgate.ledger.schema import usage_days_table, usage_histograms_table
+from voxgate.ledger.schema import keys_table, usage_days_table, usage_histograms_table
 from voxgate.ledger.usage import LATENCY, REAL_TIME_FACTOR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
     from typing import Any
 
@@ -43,10 +43,13 @@ MOST_HISTOGRAMS = 50_000
 """The most histograms that an answer adds up, in memory: a year by day of 137 a day."""
 
 Group: TypeAlias = tuple["date | str", ...]
-"""The values of one row, in the order of `Question.group_by`; a key is its hash."""
+"""The values of one row, in the order of `Question.group_by`; a key is its hash.
+
+A key with several labels counts under each of them, and once in the sum of all rows.
+"""
 
 _COUNTS = msgspec.json.Decoder(dict[str, int])
-_COLUMNS = {"key": "key_hash"}  # the others have the names of their groupings
+_COLUMNS = {"key": "key_hash", "label": "key_hash"}  # the others have the groupings' names
 _SUMS = ("requests", "failures", "audio_samples", "tokens", "nanodollars")
 
 
@@ -113,13 +116,28 @@ class Activity:
                 f"month, key, model, provider and app. Ask for fewer days, for one model or key, "
                 f"or group by less."
             )
-        speeds = await asyncio.to_thread(_speeds, counts)  # which may take a tenth of a second
-        length = len(question.group_by)
-        found = [_activity_row(tuple(row[:length]), row[length:], speeds) for row in sums]
+        groups = await self._groups(question)
+        # In a thread: it may take a tenth of a second.
+        speeds = await asyncio.to_thread(_speeds, counts, groups)
+        added = _added(sums, len(question.group_by), groups)
+        total = added.pop(None)
+        found = [_activity_row(group or (), values, speeds) for group, values in added.items()]
         found.sort(key=lambda row: row.group)  # here, since databases order texts differently
         rows = [row for row in found if row.requests]  # a sum of no rows is a row of zeros
-        total = [sum(getattr(row, name) for row in rows) for name in _SUMS]
         return rows, _activity_row((), total, {(): speeds[None]})
+
+    async def _groups(self, question: Question) -> Callable[[Group], list[Group]]:
+        """Return what gives the groups that a row counts in, as the database has it by keys."""
+        if "label" not in question.group_by:
+            return lambda group: [group]
+        query = select(keys_table.c.hash, keys_table.c.labels)
+        labels: dict[Any, list[str]] = {
+            hash_: labels for hash_, labels in await self._all(query) if labels
+        }
+        at = question.group_by.index("label")
+        return lambda group: [
+            (*group[:at], label, *group[at + 1 :]) for label in labels.get(group[at], [""])
+        ]
 
     async def _all(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
         return await self._database.read(lambda connection: connection.execute(query).all())
@@ -158,7 +176,10 @@ def scopes(question: Question) -> list[tuple[Scope, date, date]]:
     They are the fewest that have all that it groups and filters by.
     """
     since, until, filters = question.since, question.until, question.filters
-    if not {"key", "app"} & {*question.group_by} and not {"key_hash", "app"} & filters.keys():
+    if (
+        not {"key", "label", "app"} & {*question.group_by}
+        and not {"key_hash", "app"} & filters.keys()
+    ):
         return [("endpoint", since, until)]
     first, end = _whole_months(since, until)
     if "day" in question.group_by or first >= end:
@@ -175,22 +196,40 @@ def _whole_months(since: date, until: date) -> tuple[date, date]:
 
 
 def _activity_row(
-    group: Group, sums: Iterable[Any], speeds: Mapping[Group | None, _Speeds]
+    group: Group, sums: Sequence[int], speeds: Mapping[Group | None, _Speeds]
 ) -> ActivityRow:
-    requests, failures, samples, tokens, nanodollars = map(int, sums)  # PostgreSQL's are decimal
+    requests, failures, samples, tokens, nanodollars = sums
     latency, factor = speeds.get(group, (None, None))
     return ActivityRow(group, requests, failures, samples, tokens, nanodollars, latency, factor)
 
 
-def _speeds(rows: Iterable[Sequence[Any]]) -> dict[Group | None, _Speeds]:
+def _added(
+    rows: Iterable[Sequence[Any]], length: int, groups: Callable[[Group], list[Group]]
+) -> dict[Group | None, list[int]]:
+    """Add up the sums of rows, which follow `length` columns, by group; of all as the group None.
+
+    PostgreSQL's are decimal.
+    """
+    added: dict[Group | None, list[int]] = defaultdict(lambda: [0] * len(_SUMS))
+    added[None] = [0] * len(_SUMS)
+    for row in rows:
+        values = list(map(int, row[length:]))
+        for group in (None, *groups(tuple(row[:length]))):
+            added[group] = [a + b for a, b in zip(added[group], values, strict=True)]
+    return added
+
+
+def _speeds(
+    rows: Iterable[Sequence[Any]], groups: Callable[[Group], list[Group]]
+) -> dict[Group | None, _Speeds]:
     """Add up histograms by their groups, and all of them as the group None."""
     sums: dict[Group | None, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     total = sums[None]
     for *group, text in rows:
-        counts = sums[tuple(group)]
-        for name, count in _COUNTS.decode(text).items():
-            counts[name] += count
-            total[name] += count
+        found = _COUNTS.decode(text)
+        for counts in (total, *(sums[each] for each in groups(tuple(group)))):
+            for name, count in found.items():
+                counts[name] += count
     return {
         group: (_percentiles(counts, LATENCY), _percentiles(counts, REAL_TIME_FACTOR))
         for group, counts in sums.items()

@@ -28,6 +28,8 @@ MAX_REQUESTS_PER_MINUTE = 10_000
 MAX_RECORDINGS = 10_000
 MAX_ALLOWED_MODELS = 100
 MAX_KEPT_DAYS = 3650
+MAX_LABELS = 10
+MAX_LABEL_CHARACTERS = 50
 
 State: TypeAlias = Literal["valid", "disabled", "expired", "revoked"]
 
@@ -63,6 +65,9 @@ class Key:
     external_user: str | None = None
     keep_transcripts_days: int | None = None
     """For how many days its transcripts are kept, encrypted; None: not at all."""
+
+    labels: tuple[str, ...] = ()
+    """What it is grouped by, as `team=news`; its own `label` is another thing."""
 
     budget: Budget | None = None
     """What it may spend, as of the reading; None: it has no limit."""
@@ -100,6 +105,7 @@ class KeyFields(Limits, total=False):
     requests_per_minute: int | None
     max_recordings: int | None
     keep_transcripts_days: int | None
+    labels: Sequence[str]
 
 
 class NewKeyFields(KeyFields, total=False):
@@ -169,6 +175,7 @@ def check_fields(fields: NewKeyFields | KeyChanges, *, management: bool, limited
             f"A key keeps its transcripts for 1 to {MAX_KEPT_DAYS:,} days, not {days}. Correct the "
             f"number."
         )
+    _check_labels(fields.get("labels", ()))
     models = fields.get("allowed_models")
     if models is not None and not (1 <= len(models) <= MAX_ALLOWED_MODELS and all(models)):
         raise UsageError(
@@ -191,3 +198,17 @@ def check_fields(fields: NewKeyFields | KeyChanges, *, management: bool, limited
 def _check_range(what: str, value: int | None, most: int) -> None:
     if value is not None and not 1 <= value <= most:
         raise UsageError(f"A key may have 1 to {most:,} {what}, not {value}. Correct the number.")
+
+
+def _check_labels(labels: Sequence[str]) -> None:
+    if len(labels) > MAX_LABELS or len({*labels}) < len(labels):
+        raise UsageError(
+            f"A key has up to {MAX_LABELS} labels, each once. Leave some out, or correct them."
+        )
+    for label in labels:
+        plain = label.isprintable() and label == label.strip() and "," not in label
+        if not (plain and 1 <= len(label) <= MAX_LABEL_CHARACTERS):
+            raise UsageError(
+                f"A label has 1 to {MAX_LABEL_CHARACTERS} printable characters, no comma, and no "
+                f"space at either end, as team=news. Correct {label[:MAX_LABEL_CHARACTERS]!r}."
+            )

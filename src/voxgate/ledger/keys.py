@@ -234,6 +234,8 @@ def _divided(fields: NewKeyFields | KeyChanges) -> tuple[Limits, dict[str, Any]]
     limits = {name: given.pop(name) for name in _LIMITS if name in given}
     if given.get("allowed_models") is not None:
         given["allowed_models"] = tuple(cast("Sequence[str]", given["allowed_models"]))
+    if "labels" in given:
+        given["labels"] = tuple(cast("Sequence[str]", given["labels"])) or None
     return cast("Limits", limits), given
 
 
@@ -277,10 +279,14 @@ def select_keys(connection: Connection) -> list[Key]:
 
 def _from_row(row: Mapping[Any, Any]) -> Key:
     own = {name: value for name, value in row.items() if not name.startswith(_BUDGET)}
-    models = own["allowed_models"]
+    models, labels = own["allowed_models"], own["labels"]
     spending = {name: row[_BUDGET + name] for name in BUDGET_COLUMNS}
     limited = (spending["limit_nanodollars"], spending["limit_samples"]) != (None, None)
     return Key(
-        **{**own, "allowed_models": None if models is None else tuple(models)},
+        **{
+            **own,
+            "allowed_models": None if models is None else tuple(models),
+            "labels": tuple(labels or ()),
+        },
         budget=Budget(**spending) if limited else None,
     )

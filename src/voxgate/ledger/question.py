@@ -12,7 +12,7 @@ from voxgate.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Grouping: TypeAlias = Literal["day", "model", "key", "app", "provider"]
+Grouping: TypeAlias = Literal["day", "model", "key", "label", "app", "provider"]
 
 DEFAULT_DAYS = 30
 """How many days are summed where nobody says how many, the last one included."""

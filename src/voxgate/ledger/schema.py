@@ -60,6 +60,7 @@ keys_table = Table(
     Column("creator", TextColumn(NAME_LENGTH)),
     Column("external_user", TextColumn(NAME_LENGTH)),
     Column("keep_transcripts_days", Integer),  # null: none is kept
+    Column("labels", JsonColumn(NAME_LENGTH, none_as_null=True)),  # null: it has none
 )
 
 Index(  # a name can be used again after its key is revoked

@@ -14,6 +14,8 @@ from voxgate.ledger.key import (
     MAX_ALLOWED_MODELS,
     MAX_KEPT_DAYS,
     MAX_KEY_NAME_CHARACTERS,
+    MAX_LABEL_CHARACTERS,
+    MAX_LABELS,
     MAX_RECORDINGS,
     MAX_REQUESTS_PER_MINUTE,
 )
@@ -39,6 +41,7 @@ def _utc(value: Any) -> datetime:
 UtcTime: TypeAlias = Annotated[datetime, BeforeValidator(_utc)]
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_KEY_NAME_CHARACTERS)]
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=256)]
+Label: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_LABEL_CHARACTERS)]
 Dollars: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=MAX_DOLLARS, allow_inf_nan=False)]
 Minutes: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=MAX_MINUTES, allow_inf_nan=False)]
 
@@ -78,6 +81,9 @@ class OwnFields(KeyModel):
             description="For how many days its transcripts are kept, encrypted, for "
             "`GET /generation/content`; none is kept without, and null forgets those that are.",
         )
+    )
+    labels: Annotated[list[Label], Field(max_length=MAX_LABELS)] = Field(
+        default=[], description="What keys are grouped by, as `team=news`."
     )
 
 
@@ -121,7 +127,7 @@ def changes(asked: KeyChange) -> KeyChanges:
         **_given(asked, limit="limit_nanodollars", limit_reset="reset"),
         **_given(own, limit_minutes="limit_samples", allowed_models="allowed_models"),
         **_given(own, requests_per_minute="requests_per_minute", max_recordings="max_recordings"),
-        **_given(own, keep_transcripts_days="keep_transcripts_days"),
+        **_given(own, keep_transcripts_days="keep_transcripts_days", labels="labels"),
     }
     for column, count in (("limit_nanodollars", nanodollars_of), ("limit_samples", samples_of)):
         if given.get(column) is not None:

@@ -118,6 +118,7 @@ def _own(key: Key | None, usage: KeyUsage) -> dict[str, Any]:
         "requests_per_minute": key.requests_per_minute if key else None,
         "max_recordings": key.max_recordings if key else None,
         "keep_transcripts_days": key.keep_transcripts_days if key else None,
+        "labels": list(key.labels) if key else [],
     }
 
 

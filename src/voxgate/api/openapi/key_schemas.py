@@ -22,6 +22,7 @@ class OwnUsage(Closed, kw_only=True):
     requests_per_minute: int | None
     max_recordings: int | None
     keep_transcripts_days: int | None
+    labels: list[str]
 
 
 class OwnKeyFields(OwnUsage, kw_only=True):

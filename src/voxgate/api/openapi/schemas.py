@@ -390,6 +390,7 @@ class ActivityGroup(ActivitySums, kw_only=True):
     key: Text | None = UNSET
     app: Text | None = UNSET
     provider: Text | None = UNSET
+    label: Text | None = UNSET
 
 
 class Activity(Closed):
@@ -398,7 +399,7 @@ class Activity(Closed):
     object: Literal["list"]
     since: str
     until: str
-    group_by: list[Literal["day", "model", "key", "app", "provider"]]
+    group_by: list[Literal["day", "model", "key", "label", "app", "provider"]]
     partial_day: str | None
     data: list[ActivityGroup]
     total: ActivitySums

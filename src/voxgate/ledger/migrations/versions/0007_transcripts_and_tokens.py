@@ -1,4 +1,4 @@
-"""Add transcripts that are kept, for how long a key keeps its own, and tokens of streams."""
+"""Add transcripts that are kept, days and labels of keys, and tokens of streams."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def upgrade() -> None:
     The generations that it deletes take their transcripts with them.
     """
     op.add_column("keys", sa.Column("keep_transcripts_days", sa.Integer))
+    op.add_column("keys", sa.Column("labels", sa.JSON))
     op.add_column(
         "generations",
         sa.Column("delivered_tokens", sa.BigInteger, nullable=False, server_default="0"),
