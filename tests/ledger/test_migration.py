@@ -11,13 +11,15 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, insert
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, delete, insert
 
 from tests.ledger.conftest import BOTH
 from tests.ledger.other_process import sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
+from voxgate.ledger.columns import utc_now
 from voxgate.ledger.database import Database
+from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.migration import migrate
 from voxgate.ledger.question import Question
@@ -112,6 +114,44 @@ async def test_generations_from_before_the_sums_are_summed(
         ((date(2028, 2, 29), "https://a.example/"), 1, 1, 40_000),
     ]
     assert {row.nanodollars for row in days} == {7}
+
+
+@pytest.mark.parametrize("database", BOTH)
+async def test_a_server_of_an_older_version_goes_on(
+    database: str, path: Path, request: pytest.FixtureRequest
+) -> None:
+    """It writes by the tables that it knows, and what it deletes leaves no transcript behind."""
+    address = Address.of_file(path)
+    if database == "postgresql":
+        address = request.getfixturevalue("server").create()
+    path.parent.mkdir()
+    known = MetaData()
+
+    def begin_as_before(connection: Connection) -> None:
+        upgrade_to(connection, "0006")
+        known.reflect(connection)
+
+    def write_as_before(connection: Connection) -> None:
+        keys, generations = known.tables["keys"], known.tables["generations"]
+        row = {"hash": "c0ffee", "name": "older", "label": "sk-...", "created_at": utc_now()}
+        connection.execute(insert(keys).values(row))
+        insert_generation(connection, "gen-old", None, None, None)
+        connection.execute(delete(generations).where(generations.c.id == "gen-new"))
+
+    async with aclosing(Database(address)) as older:
+        await older.write(begin_as_before)
+        async with await Ledger.open(address) as ledger:
+            key, _ = await ledger.keys.create("keeper", keep_transcripts_days=1)
+            await ledger.generations.begin(Generation("gen-new", key.hash, "a/b"))
+            await ledger.generations.finish("gen-new", Outcome(200, 1, transcript=b"sealed"))
+            await older.write(write_as_before)
+            assert [
+                (each.name, each.keep_transcripts_days) for each in await ledger.keys.all()
+            ] == [("keeper", 1), ("older", None)]
+            found = await ledger.generations.find("gen-old", None)
+            assert found
+            assert found.delivered_tokens == 0
+            assert await ledger.transcripts.find("gen-new", key.hash) is None
 
 
 def upgrade_to(connection: Connection, revision: str) -> None:
