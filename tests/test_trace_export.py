@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry import trace
 
 from tests.api.serving import served
 from tests.cli.command import CLIP_WORDS, clip, isolated_cli
@@ -65,6 +66,12 @@ async def test_a_request_is_one_tree_in_server_and_engine_without_its_words(
     assert not [secret for secret in secrets if secret.lower().encode() in exported]
 
 
+@pytest.fixture
+def no_sdk_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process of its own: other tests may have started an SDK, which no API ends."""
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+
+
 @pytest.mark.parametrize(
     ("environ", "says"),
     [
@@ -75,11 +82,13 @@ async def test_a_request_is_one_tree_in_server_and_engine_without_its_words(
         ),
     ],
 )
+@pytest.mark.usefixtures("no_sdk_runs")
 def test_an_exporter_that_is_not_installed(environ: dict[str, str], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         start_export(environ)
 
 
+@pytest.mark.usefixtures("no_sdk_runs")
 def test_nothing_leaves_the_machine_offline() -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://192.0.2.1:4318", "VOXGATE_OFFLINE": "1"}
     with pytest.raises(VoxgateError, match="sent to another machine") as caught:

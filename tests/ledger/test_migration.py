@@ -135,7 +135,7 @@ async def test_a_server_of_an_older_version_goes_on(
         keys, generations = known.tables["keys"], known.tables["generations"]
         row = {"hash": "c0ffee", "name": "older", "label": "sk-...", "created_at": utc_now()}
         connection.execute(insert(keys).values(row))
-        insert_generation(connection, "gen-old", None, None, None)
+        insert_generation(connection, ("gen-old", None, None, None))
         connection.execute(delete(generations).where(generations.c.id == "gen-new"))
 
     async with aclosing(Database(address)) as older:
