@@ -17,6 +17,10 @@ from jsonschema import Draft7Validator, FormatChecker
 from voxgate.cli.config_schema import configuration_schema
 from voxgate.cli.settings import examine_file, setting_descriptions
 from voxgate.configuration.file import ConfigFile
+from voxgate.configuration.price_tables import PriceTable
+from voxgate.ledger.key import NewKeyFields
+from voxgate.ledger.key_tables import KeyTable
+from voxgate.prices import FIELDS
 
 if TYPE_CHECKING:
     from tests.cli.command import CliRunner
@@ -60,6 +64,13 @@ def test_it_is_a_schema_and_describes_everything(cli: CliRunner) -> None:
     assert all(each["description"] for each in properties["keys"]["items"]["properties"].values())
     tables = [properties[name]["items"] for name in ("prices", "keys")]
     assert "null" not in json.dumps(tables)  # which TOML does not have
+
+
+def test_tables_have_all_that_prices_and_keys_have() -> None:
+    assert tuple(PriceTable.model_fields) == FIELDS
+    key = KeyTable(name="a", hash=HASH)
+    changeable = set(NewKeyFields.__annotations__) - {"creator"}  # which is the file
+    assert {*key.limits, *key.columns} == {"name", *changeable}
 
 
 def test_the_sample_is_accepted(tmp_path: Path) -> None:
