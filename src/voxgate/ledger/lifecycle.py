@@ -77,7 +77,7 @@ def begin_generations(
         for number, is_left in zip(numbers, found, strict=True):
             left[number] = is_left
     refused = sorted(beginnings[number][0].id for number, is_left in enumerate(left) if not is_left)
-    if refused:
+    if refused:  # after the budgets, but nobody else sees these rows yet
         connection.execute(_RESERVE_NOTHING, [{"refused": id_} for id_ in refused])
     return left
 
