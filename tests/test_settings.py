@@ -231,7 +231,7 @@ def test_secrets_of_transcripts_are_a_list(tmp_path: Path, text: str) -> None:
     both = (b"\1" * 32, b"\2" * 32)
     environ = {"VOXGATE_HOME": str(tmp_path)}
     assert Settings.read({**environ, "VOXGATE_TRANSCRIPT_KEY": text}).transcript_key == both
-    (tmp_path / "config.toml").write_text(f'transcript_key = ["{ONE}", "{TWO}"]\n')
+    (tmp_path / "voxgate.toml").write_text(f'transcript_key = ["{ONE}", "{TWO}"]\n')
     assert Settings.read(environ).transcript_key == both
 
 

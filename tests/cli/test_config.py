@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from base64 import b64encode
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ TEXT = (
 FULL = (
     *("--limit", "5.00", "--limit-minutes", "600", "--reset", "monthly", "--rate", "60"),
     *("--expires", "2100-01-01", "--model", "openai/whisper-base", "--recordings", "4"),
-    *("--external-user", "tenant 7"),
+    *("--external-user", "tenant 7", "--label", "team=news"),
 )
 
 
@@ -172,6 +173,33 @@ def test_what_can_be_used_is_shown_beside_what_is_wrong(cli: CliRunner) -> None:
     assert "'port' must be a port" in done.stderr
 
 
+def test_secrets_are_not_shown(cli: CliRunner) -> None:
+    secret, password = b64encode(bytes(range(32))).decode(), "s3cret-pass"
+    write(
+        cli,
+        f"transcript_key = ['{secret}']\ndatabase_url = 'postgresql://me:{password}@127.0.0.1:1/x'\n",
+    )
+    for command in (("config", "show"), ("config", "show", "--json"), ("doctor",)):
+        done = cli.run(*command)
+        assert secret not in done.stdout + done.stderr
+        assert password not in done.stdout + done.stderr
+    assert 'transcript_key = ["(set)"]' in cli.run("config", "show").stdout
+    path = write(cli, f"transcript_key = ['{secret[:-4]}']\n")
+    done = cli.run("config", "check")
+    assert f"{path}:1:" in done.stderr
+    assert secret[:-4] not in done.stderr
+
+
+def test_a_key_whose_transcripts_nothing_can_encrypt_is_told_of(cli: CliRunner) -> None:
+    path = write(cli, KEY + "keep_transcripts_days = 30\n")
+    done = cli.run("config", "check")
+    assert (done.returncode, f"{path}:5:" in done.stderr) == (1, True)
+    assert "openssl rand" in done.stderr
+    secret = b64encode(bytes(32)).decode()
+    done = cli.run("config", "check", VOXGATE_TRANSCRIPT_KEY=secret)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_new_key_for_the_file_is_stored_nowhere(cli: CliRunner) -> None:
     done = cli.run("keys", "create", "--name", "newsroom", "--config", *FULL)
     assert done.returncode == 0
@@ -189,6 +217,7 @@ def test_a_new_key_for_the_file_is_stored_nowhere(cli: CliRunner) -> None:
         "allowed_models": ["openai/whisper-base"],
         "requests_per_minute": 60,
         "max_recordings": 4,
+        "labels": ["team=news"],
         "external_user": "tenant 7",
     }
     assert not any((cli.folder / "home").iterdir())

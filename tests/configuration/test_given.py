@@ -131,7 +131,10 @@ def price(**changes: str) -> str:
         (price(amount="'a lot'"), "3:1: 'amount' must be a number"),
         (price(amount="-1"), "3:1: 'amount' should be at least 0, and is -1."),
         (price(amount="1000.1"), "3:1: 'amount' should be at most 1000, and is 1000.1."),
-        (price(unit="'minut'"), "4:1: 'unit' should be 'second', 'minute', 'hour' or 'request'"),
+        (
+            price(unit="'minut'"),
+            "4:1: 'unit' should be 'second', 'minute', 'hour', 'request', 'token' or",
+        ),
         (price(model="''"), "2:1: 'model' should have at least 1 character, and is ''."),
         (price(model="3"), "2:1: 'model' should be a text, and is 3."),
         (price(increment="1"), "5:1: [[prices]] has no 'increment'. Nearest: increment_s."),

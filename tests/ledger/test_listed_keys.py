@@ -33,6 +33,8 @@ expires_at = 2100-01-01
 allowed_models = ["openai/whisper-base", "whisper-1"]
 requests_per_minute = 60
 max_recordings = 4
+keep_transcripts_days = 30
+labels = ["team=news"]
 external_user = "tenant 7"
 """
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path  # noqa: TC003 (typer evaluates it)
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +13,7 @@ import typer
 from voxgate.cli.exit_codes import FAILED, WRONG_USAGE
 from voxgate.cli.group import CommandGroup
 from voxgate.cli.settings import examine_file
-from voxgate.cli.streams import print_error, write_output
+from voxgate.cli.streams import print_error, write_json, write_output
 from voxgate.errors import CheckpointError, SettingsError, UnknownModelError
 from voxgate.prices import ANY_MODEL
 
@@ -88,8 +87,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = 
     settings, keys, faults = examine_file(file)
     given = Settings.given(os.environ, file)
     if as_json:
-        value = configuration_json(settings, given, file, keys)
-        write_output(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+        write_json(configuration_json(settings, given, file, keys))
     else:
         write_output(configuration_toml(settings, given, file, keys))
     for fault in faults:
@@ -106,7 +104,7 @@ def schema() -> None:
     """
     from voxgate.cli.config_schema import configuration_schema
 
-    write_output(json.dumps(configuration_schema(), ensure_ascii=False, indent=2) + "\n")
+    write_json(configuration_schema())
 
 
 def _unknown_models(settings: Settings, file: ConfigFile, given: Given) -> Iterator[SettingsError]:

@@ -32,6 +32,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "device": {"type": "string", "pattern": f"^({DEVICE_PATTERN.pattern})?$"},
     "cors_origins": {"type": "array", "items": {"type": "string"}},
     "url_allow": {"type": "array", "items": {"type": "string"}},
+    "transcript_key": {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}},
     "model_aliases": {"type": "object", "additionalProperties": {"type": "string"}},
 }
 _TYPES: dict[type, dict[str, Any]] = {

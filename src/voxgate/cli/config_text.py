@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from voxgate.cli.settings import database_text, setting_descriptions
+from voxgate.cli.settings import HIDDEN, database_text, setting_descriptions
 from voxgate.transcript.text import printable
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def table_toml(name: str, pairs: Mapping[str, Any], origin: str = "") -> str:
 def key_pairs(table: KeyTable) -> dict[str, Any]:
     """Return what a table of a key says, besides what is so without it."""
     given = table.model_dump(exclude_none=True)
-    return {name: value for name, value in given.items() if value is not False}
+    return {name: value for name, value in given.items() if value is not False and value != []}
 
 
 def _pair(pair: tuple[str, Any], origin: str = "") -> str:
@@ -102,6 +102,8 @@ def _plain(name: str, value: Any) -> Any:
     """Return a setting as TOML has it."""
     if name == "database_url":
         return database_text(value) if value else ""
+    if name == "transcript_key":
+        return [HIDDEN] if value else []
     if name == "prices":
         return [_price(each) for each in value.entries]
     if name == "model_aliases":

@@ -87,6 +87,8 @@ def _pairs(fields: NewKeyFields) -> dict[str, Any]:
         "allowed_models": list(models) if models else None,
         "requests_per_minute": fields.get("requests_per_minute"),
         "max_recordings": fields.get("max_recordings"),
+        "keep_transcripts_days": fields.get("keep_transcripts_days"),
+        "labels": list(fields.get("labels", ())) or None,
         "management": fields.get("management") or None,
         "external_user": fields.get("external_user"),
     }

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 
+HIDDEN = "(set)"
+"""What is shown of a secret."""
+
+
 def apply_settings() -> Settings:
     """Return the settings; with `offline`, block the network in this process and its children.
 
@@ -62,7 +66,24 @@ def examine_file(
     from voxgate.ledger.key_tables import KeyList
 
     listed, faults_of_keys = KeyList.read(file)
+    if environment:  # else the secret may be there
+        faults_of_keys += _without_secret(settings, listed)
     return settings, listed.keys, [*faults, *faults_of_keys]
+
+
+def _without_secret(settings: Settings, listed: KeyList) -> list[SettingsError]:
+    """Return a fault for each key whose transcripts could not be kept."""
+    from voxgate.errors import SettingsError, UsageError
+    from voxgate.ledger.transcript_cipher import check_secret
+
+    faults = list[SettingsError]()
+    for index, each in enumerate(listed.keys):
+        try:
+            check_secret(each.table.keep_transcripts_days, settings.transcript_key)
+        except UsageError as error:
+            place = listed.file.place("keys", index, "keep_transcripts_days")
+            faults.append(SettingsError(f"{place}: {error.sentence}"))
+    return faults
 
 
 def raise_last(faults: Sequence[SettingsError]) -> None:
@@ -78,7 +99,7 @@ def setting_text(name: str, value: object) -> str:
     if name == "database_url" and value:
         return database_text(str(value))
     if name == "transcript_key" and value:
-        return "(set)"
+        return HIDDEN
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, float):
@@ -114,7 +135,7 @@ def database_text(url: str) -> str:
     try:
         return str(Address.of_server(url))
     except SettingsError:  # where in it the password is cannot be known
-        return "(set)"
+        return HIDDEN
 
 
 def _applied(settings: Settings) -> Settings:

@@ -37,7 +37,7 @@ class PriceTable(Table):
     amount: Annotated[Decimal, Field(strict=False, ge=0, le=int(MAX_AMOUNT)), EXACT] = Field(
         description="US dollars for a unit, exactly as they are written."
     )
-    unit: Unit = Field(description="Of decoded sound, or `request`.")
+    unit: Unit = Field(description="Of decoded sound, of tokens, or `request`.")
     minimum_s: Seconds = Field(
         default=Decimal(0), description="At least so many seconds are charged."
     )

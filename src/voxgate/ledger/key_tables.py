@@ -19,6 +19,9 @@ from voxgate.ledger.key import (
     HASH,
     KEY_PREFIX,
     MAX_ALLOWED_MODELS,
+    MAX_KEPT_DAYS,
+    MAX_LABEL_CHARACTERS,
+    MAX_LABELS,
     MAX_RECORDINGS,
     MAX_REQUESTS_PER_MINUTE,
     Limits,
@@ -71,6 +74,7 @@ def _moment(value: Any) -> datetime:
 Dollars: TypeAlias = Annotated[Decimal, Field(strict=False, ge=0, le=MAX_DOLLARS), EXACT]
 Minutes: TypeAlias = Annotated[Decimal, Field(strict=False, ge=0, le=MAX_MINUTES), EXACT]
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=256)]
+Label: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_LABEL_CHARACTERS)]
 Moment: TypeAlias = Annotated[
     datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string"})
 ]
@@ -107,6 +111,13 @@ class KeyTable(Table):
     )
     max_recordings: Annotated[int, Field(ge=1, le=MAX_RECORDINGS)] | None = Field(
         default=None, description="Recordings that it may have under way at once."
+    )
+    keep_transcripts_days: Annotated[int, Field(ge=1, le=MAX_KEPT_DAYS)] | None = Field(
+        default=None,
+        description="Days for which its transcripts are kept, encrypted; none is kept without.",
+    )
+    labels: Annotated[list[Label], Field(max_length=MAX_LABELS)] = Field(
+        default=[], description="What to group keys by, as team=news."
     )
     management: bool = Field(
         default=False, description="It manages keys by the API, and does not transcribe."
@@ -147,6 +158,8 @@ class KeyTable(Table):
             "allowed_models": None if models is None else tuple(models),
             "requests_per_minute": self.requests_per_minute,
             "max_recordings": self.max_recordings,
+            "keep_transcripts_days": self.keep_transcripts_days,
+            "labels": tuple(self.labels),
             "management": self.management,
             "disabled": self.disabled,
             "external_user": self.external_user,

@@ -1,8 +1,8 @@
 """`ListedKeys`: the keys of a file are applied to the ledger.
 
 The file owns the keys that it lists: the ledger names it as their creator, nothing else changes
-them, and one that it lists no more is revoked. What keys have spent stays. A key that somebody
-revoked by name stays revoked, whatever the file says.
+them, and one that it lists no more is revoked, its transcripts with it. What keys have spent stays.
+A key that somebody revoked by name stays revoked, whatever the file says.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from voxgate.ledger.columns import utc_now
 from voxgate.ledger.key import Limits
 from voxgate.ledger.keys import select_keys
 from voxgate.ledger.schema import keys_table
+from voxgate.ledger.transcripts import shorten_transcripts
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -92,6 +93,8 @@ def _revoke_absent(
         if key.creator == listed.mark and not key.revoked_at and key.hash not in hashes
     ]
     _revoke(connection, [key.hash for key in absent])
+    for key in absent:
+        shorten_transcripts(connection, key.hash, None)
     applied.revoked += [key.name for key in absent]
 
 
@@ -149,6 +152,8 @@ def _store(
     )
     if limits:
         set_limits(connection, key.hash, **limits)
+    if "keep_transcripts_days" in changes:
+        shorten_transcripts(connection, key.hash, table.keep_transcripts_days)
     applied.changed.append(table.name)
 
 
