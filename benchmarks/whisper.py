@@ -102,19 +102,34 @@ async def _speed(session: Session, peer: WhisperModel, path: Path) -> list[Row]:
     await session.transcribe(SAMPLE, model=NAME)  # start and warm up everything
     seconds = (await session.transcribe(path, model=NAME)).duration
     peak, ours_s = await _with_peak(session.transcribe(path, model=NAME))
-    batched = BatchedInferencePipeline(peer)
-    sequential_s = median_s(lambda: list(peer.transcribe(str(path))[0]), 1)
-    batched_s = median_s(lambda: list(batched.transcribe(str(path), batch_size=4)[0]), 1)
     own_s = await _own_s(path)
+    what = f"{seconds / 60:.1f} minutes of {', '.join(KINDS)}, {NAME}"
+    figure = f"{ours_s / seconds:.3f} real-time factor"
     return [
         Row(
-            f"{seconds / 60:.1f} minutes of {', '.join(KINDS)}, {NAME}",
-            f"{ours_s / seconds:.3f} real-time factor",
-            f"faster-whisper: {sequential_s / seconds:.3f}; batched {batched_s / seconds:.3f}",
+            f"{what}, words with times beside a peer without",
+            figure,
+            _peer_figures(peer, path, seconds, words=False),
+            "at most the faster one",
+        ),
+        Row(
+            "the same beside a peer with times",
+            figure,
+            _peer_figures(peer, path, seconds, words=True),
         ),
         Row("of it to decode, detect, cut and join", f"{own_s / seconds:.4f} real-time factor"),
         Row(f"peak memory of its engine, {NAME}", f"{peak / 2**20:.0f} MiB"),
     ]
+
+
+def _peer_figures(peer: WhisperModel, path: Path, seconds: float, *, words: bool) -> str:
+    """Return the peer's real-time factors, with or without the times of words."""
+    batched = BatchedInferencePipeline(peer)
+    one_s = median_s(lambda: list(peer.transcribe(str(path), word_timestamps=words)[0]), 1)
+    many_s = median_s(
+        lambda: list(batched.transcribe(str(path), batch_size=4, word_timestamps=words)[0]), 1
+    )
+    return f"faster-whisper: {one_s / seconds:.3f}; batched {many_s / seconds:.3f}"
 
 
 async def _own_s(path: Path) -> float:
