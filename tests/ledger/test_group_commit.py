@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import astuple
 from datetime import date
-from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
+from tests.ledger import postgres
+from tests.ledger.other_process import DEADLINE_S
 from tests.ledger.statements import sent
 from voxgate.errors import LedgerError, VoxgateError
 from voxgate.ledger import group_commit
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.question import Question
-
-if TYPE_CHECKING:
-    from voxgate.ledger.ledger import Ledger
 
 COST = Amount(nanodollars=1000, samples=16_000)
 EVER = Question(date(2000, 1, 1), date(2100, 1, 1), ("model", "app"))
@@ -161,3 +162,37 @@ async def test_a_ledger_that_closes_writes_what_waits(ledger: Ledger) -> None:
     assert await asyncio.gather(*tasks) == [True] * 10
     with pytest.raises(LedgerError, match="is closed"):
         await ledger.generations.begin(generation(10))
+
+
+async def test_a_connection_that_breaks_fails_its_group_at_once(
+    server: postgres.Server, migrated: str
+) -> None:
+    """Each by itself would wait as long again, with connections that others need."""
+    address = server.create(template=migrated)
+    name, host = address.url.database, str(server.folder)
+    async with (
+        await Ledger.open(address) as ledger,
+        AsyncExitStack() as stack,
+    ):
+        locking, watching = [
+            await asyncpg.connect(user=postgres.USER, database=name, host=host) for _ in range(2)
+        ]
+        stack.push_async_callback(locking.close)
+        stack.push_async_callback(watching.close)
+        async with locking.transaction():
+            await locking.execute("LOCK TABLE generations IN EXCLUSIVE MODE")
+            with sent() as statements:
+                begun = [
+                    asyncio.create_task(ledger.generations.begin(generation(n))) for n in range(20)
+                ]
+                async with asyncio.timeout(DEADLINE_S):
+                    while not (waiting := await watching.fetchval(WAITING)):  # noqa: ASYNC110 (another process)
+                        await asyncio.sleep(0.01)
+                await watching.execute(f"SELECT pg_terminate_backend({waiting})")
+                results = await asyncio.gather(*begun, return_exceptions=True)
+        assert all(isinstance(each, LedgerError) for each in results)
+        assert len([each for each in statements if each.startswith("INSERT")]) == 1
+        assert await ledger.generations.begin(generation(1))
+
+
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'INSERT'"

@@ -10,9 +10,12 @@ import pytest
 from tests.failures import raises
 from tests.ledger.clock import clock
 from tests.ledger.other_process import sql
+from voxgate.configuration.file import ConfigFile
 from voxgate.errors import LedgerError, UsageError
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.key import hash_of
+from voxgate.ledger.key_tables import KeyList
 from voxgate.ledger.retention import Retention
 from voxgate.ledger.transcripts import KeptTranscript
 
@@ -129,6 +132,40 @@ async def test_what_a_key_has_that_keeps_none_is_swept(
     sql(path, f"UPDATE keys SET {change} WHERE hash = ?", key.hash)  # noqa: S608
     await Retention(sqlite_ledger, float("inf")).sweep()
     assert sql(path, "SELECT generation FROM transcripts") == [("gen-2",)]
+
+
+async def test_a_key_that_its_file_lists_no_more_has_a_day(ledger: Ledger, tmp_path: Path) -> None:
+    """The file may be half written: when it lists the key again, its transcripts are there."""
+    path = tmp_path / "voxgate.toml"
+    table = f"[[keys]]\nname = 'one'\nhash = '{hash_of('one')}'\nkeep_transcripts_days = 30\n"
+
+    async def apply(text: str) -> None:
+        path.write_text(text)
+        await ledger.listed_keys.apply(KeyList.read(ConfigFile.read(path))[0])
+
+    await apply(table)
+    key = await ledger.keys.find("one")
+    await end(ledger, "gen-1", key)
+    await apply("keys = []\n")
+    assert await found(ledger, "gen-1", key) is None
+    with clock(utc_now() + DAY / 2):
+        assert await ledger.transcripts.remove_expired(10) == 0
+    await apply(table)
+    assert await found(ledger, "gen-1", key) == SEALED
+    await apply("keys = []\n")
+    with clock(utc_now() + 2 * DAY):
+        assert await ledger.transcripts.remove_expired(10) == 1
+        assert await ledger.transcripts.remove_expired(10) == 0
+
+
+async def test_many_of_a_revoked_key_are_removed_in_batches(ledger: Ledger) -> None:
+    key, other = await keeper(ledger), await keeper(ledger, "other")
+    for number in range(5):
+        await end(ledger, f"gen-{number}", key)
+    await end(ledger, "gen-other", other)
+    await ledger.keys.revoke(key.hash)
+    assert [await ledger.transcripts.remove_expired(2) for _ in range(4)] == [2, 2, 1, 0]
+    assert await found(ledger, "gen-other", other) == SEALED
 
 
 async def test_it_is_deleted_with_its_generation(ledger: Ledger) -> None:

@@ -125,6 +125,8 @@ class EarlyStart:
         """Return the request with all its fields, if it is another one than the job's."""
         assert self._upload is not None  # noqa: S101 (see `settle`)
         whole = await self._intake.accept(await self._upload)
+        if whole.parsed.zdr:
+            self._submission.keep_nothing()
         if not whole.parsed.asks_the_same(self._submission.parsed):
             return whole
         self._submission.parsed = whole.parsed

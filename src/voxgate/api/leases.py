@@ -44,6 +44,7 @@ class Leases:
         self._generations, self._jobs = generations, jobs
         self._waiting: dict[str, Outcome] = {}
         self._being_stored: set[str] = set()
+        self._held: set[Job] = set()
         self._steady_since = time.monotonic()
 
     @property
@@ -66,6 +67,14 @@ class Leases:
             self._being_stored.discard(generation)
         self._waiting.pop(generation, None)
 
+    def hold(self, job: Job) -> None:
+        """Renew the lease of a job that has ended, until `release`: its outcome comes later."""
+        self._held.add(job)
+
+    def release(self, job: Job) -> None:
+        """Renew the lease no more, where `hold` did. May be called again."""
+        self._held.discard(job)
+
     @asynccontextmanager
     async def renewed(self) -> AsyncIterator[None]:
         """Renew the leases inside the context, and end the generations of killed servers."""
@@ -78,10 +87,14 @@ class Leases:
             await self._store_waiting()
 
     async def _store_waiting(self) -> None:
-        """Store again the outcomes that the ledger could not store."""
-        for generation, outcome in list(self._waiting.items()):
-            if generation not in self._being_stored:
-                await self.finish(generation, outcome)
+        """Store again the outcomes that the ledger could not store, together."""
+        await asyncio.gather(
+            *(
+                self.finish(generation, outcome)
+                for generation, outcome in self._waiting.items()
+                if generation not in self._being_stored
+            )
+        )
 
     async def _send_heartbeats(self) -> None:
         while True:
@@ -89,9 +102,8 @@ class Leases:
             await self._send_heartbeat()
 
     async def _send_heartbeat(self) -> None:
-        await self._store_waiting()
         delivered = {
-            **{job.id: _delivered(job) for job in self._jobs.unfinished},
+            **{job.id: _delivered(job) for job in (*self._jobs.unfinished, *self._held)},
             **{
                 name: Delivered(outcome.cost.samples, outcome.tokens or 0)
                 for name, outcome in self._waiting.items()
@@ -105,6 +117,7 @@ class Leases:
         except VoxgateError as error:
             self._steady_since = time.monotonic()
             log.error("leases cannot be renewed: %s", error.sentence)  # noqa: TRY400
+        await self._store_waiting()  # last: each may wait for a lock, and leases do not
 
 
 def _delivered(job: Job) -> Delivered:

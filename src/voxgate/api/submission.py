@@ -117,13 +117,19 @@ class Submission:
         """Record the end of the job, once it comes, in ledger and log."""
         self._provisional, self._entry.has_job = False, True
         if self._ended:
+            self._gateway.leases.release(self._job)
             await self._record(self._job)
 
     async def withdraw(self) -> None:
         """Cancel the job, and remove it from the ledger. Raises `LedgerError`."""
         self._job.cancel(AbandonedError("The upload was not completed, or changed the request."))
         await self._job.done.wait()
+        self._gateway.leases.release(self._job)
         await self._gateway.ledger.generations.withdraw(self._job.id)
+
+    def keep_nothing(self) -> None:
+        """Keep no transcript, whatever the key keeps: its caller asked for that."""
+        self._keeps = False
 
     async def _transcribe(self, job: Job) -> Transcript:
         self._describe_span()
@@ -149,6 +155,7 @@ class Submission:
         """Record the outcome. If the ledger fails here, the caller still gets the transcript."""
         if self._provisional:
             self._ended = True
+            self._gateway.leases.hold(job)
             return
         error, transcript = job.error, job.transcript
         status = error.status if error else 200
@@ -191,10 +198,9 @@ class Submission:
         with tracing.span("ledger finish"):
             try:
                 await self._charge.begin()  # one that failed before there was sound
-            except LedgerError as failure:
-                log.error("%s is not recorded: %s", job.id, failure.sentence)  # noqa: TRY400
-            else:
-                await self._gateway.leases.finish(job.id, outcome)
+            except LedgerError as failure:  # it may be there: a connection broke at the commit
+                log.error("%s may have no record: %s", job.id, failure.sentence)  # noqa: TRY400
+            await self._gateway.leases.finish(job.id, outcome)
 
     def _describe_span(self) -> None:
         """Say in the span of the job what is asked of which model."""

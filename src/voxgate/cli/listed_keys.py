@@ -34,6 +34,11 @@ async def apply_keys(settings: Settings, keys: KeyList) -> bool:
     changes = _changes(applied)
     if changes:
         print_message(f"keys of {keys.file.path}: {'; '.join(changes)}.")
+    if applied.go_on:
+        print_message(
+            f"warning: {keys.file.path} has no keys any more, and {', '.join(applied.go_on)} go on "
+            f"working. Write `keys = []` there to revoke them."
+        )
     for each in applied.stay_revoked:
         print_message(
             f"warning: {each.place}: the key '{each.table.name}' was revoked by name, and does not "

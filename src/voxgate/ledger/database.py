@@ -105,13 +105,17 @@ class Database:
 
 async def completed(task: asyncio.Task[T]) -> T:
     """Return the result of a task. A caller who is cancelled waits for it all the same."""
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # the caller is gone: nobody else asks for it
-        raise
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:  # also a second time
+            cancelled = error
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()  # the caller is gone: nobody else asks for it
+    raise cancelled
 
 
 def _connections(address: Address) -> FileConnections | ServerConnections:

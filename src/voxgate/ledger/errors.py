@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from voxgate.errors import LedgerError
 
@@ -110,6 +111,8 @@ def _server_advice(cause: BaseException) -> str:
 
 
 def _file_advice(cause: BaseException) -> str:
+    if isinstance(cause, PoolTimeoutError):
+        return LATER
     if isinstance(cause, OSError):
         return ADVICE.get(cause.errno or 0, DISK)
     name = getattr(cause, "sqlite_errorname", "")  # such as SQLITE_READONLY_DIRECTORY

@@ -7,10 +7,12 @@ thread by itself would take longer than SQLite needs for it.
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import NullPool, create_engine, event
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,10 @@ READERS = 4
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another writer."""
+
+QUEUE_S = 30.0
+"""How long an operation may wait for those before it. Without a limit callers would wait for all
+that the writers of another process held up."""
 
 PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",  # first: the next pragma may need a lock
@@ -65,8 +71,11 @@ class FileConnections:
 
     async def write(self, operation: Callable[[Connection], T]) -> T:
         """Return the result of an operation that runs in a transaction."""
+        until_s = time.monotonic() + QUEUE_S
 
         def run() -> T:
+            if time.monotonic() > until_s:
+                raise PoolTimeoutError(f"other writes took more than {QUEUE_S:g} s")
             with self._writer.begin() as connection:
                 return operation(connection)
 

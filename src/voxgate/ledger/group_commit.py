@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from voxgate.ledger.database import completed
@@ -28,8 +28,12 @@ Result = TypeVar("Result")
 MOST_ITEMS = 200
 """The most items of a group: other processes wait for its locks, a tenth of a second or less."""
 
-_OF_ALL = (OperationalError, PoolTimeoutError, OSError)
-"""Errors of the database as a whole: a file that is locked or full, a server that is gone."""
+AT_ONCE = 2
+"""How many items of a failed group are written at the same time: others need connections, too."""
+
+_OF_ALL = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
+_STATES_OF_ALL = ("08", "53", "57")
+"""PostgreSQL's classes of errors for a connection, resources that are used up, and a shutdown."""
 
 
 class GroupCommit(Generic[Item, Result]):
@@ -72,17 +76,32 @@ class GroupCommit(Generic[Item, Result]):
             try:
                 return await self._transaction(items)
             except Exception as error:
-                if len(items) == 1 or isinstance(error.__cause__, _OF_ALL):
+                if len(items) == 1 or _is_of_all(error.__cause__):
                     raise
-            return await asyncio.gather(*map(self._alone, items))
+            free = asyncio.Semaphore(AT_ONCE)
+            return await asyncio.gather(*(self._alone(item, free) for item in items))
 
-    async def _alone(self, item: Item) -> Result | Exception:
-        try:
-            return (await self._transaction([item]))[0]
-        except Exception as error:  # noqa: BLE001 (it is raised for its caller)
-            return error
+    async def _alone(self, item: Item, free: asyncio.Semaphore) -> Result | Exception:
+        async with free:
+            try:
+                return (await self._transaction([item]))[0]
+            except Exception as error:  # noqa: BLE001 (it is raised for its caller)
+                return error
 
     async def _transaction(self, items: Sequence[Item]) -> Sequence[Result]:
         return await self._database.transaction(
             lambda connection: self._operation(connection, items)
         )
+
+
+def _is_of_all(cause: BaseException | None) -> bool:
+    """Return whether the database as a whole fails: a full file, a server that is gone.
+
+    A lock that does not come, a deadlock or a wrong item concern some of a group alone.
+    """
+    if isinstance(cause, _OF_ALL):
+        return True
+    if not isinstance(cause, DBAPIError):
+        return False
+    state = getattr(cause.orig, "sqlstate", None) or ""
+    return cause.connection_invalidated or state[:2] in _STATES_OF_ALL

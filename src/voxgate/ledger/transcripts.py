@@ -1,7 +1,8 @@
 """`Transcripts`: the encrypted texts of generations whose keys keep them, for so many days.
 
 A text is stored in the transaction that ends its generation. When its time is over it is removed,
-and its row says so until the generation is deleted. The rows of a key go with the key.
+and its row says so until the generation is deleted. Nobody gets those of a key that was revoked or
+keeps none any more: a sweep removes them, in small batches.
 """
 
 from __future__ import annotations
@@ -10,20 +11,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, not_, or_, select, update
 
 from voxgate.ledger.columns import utc_now
+from voxgate.ledger.key import FILE_MARK
 from voxgate.ledger.schema import keys_table, transcripts_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from voxgate.ledger.database import Database
     from voxgate.ledger.generation import Generation
 
-_c = transcripts_table.c
+GRACE = timedelta(days=1)
+"""How long the transcripts of a key stay that a file lists no more: it may be half written."""
+
+_c, _keys = transcripts_table.c, keys_table.c
+_KEEPS = and_(_keys.revoked_at.is_(None), _keys.keep_transcripts_days.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,10 @@ class Transcripts:
 
         An expired one has no text any more, whether it has been removed or not.
         """
-        query = select(transcripts_table).where(
-            _c.generation == generation, _c.key_hash == key_hash
+        query = (
+            select(transcripts_table)
+            .join(keys_table, keys_table.c.hash == _c.key_hash)
+            .where(_c.generation == generation, _c.key_hash == key_hash, _KEEPS)
         )
         row = await self._database.read(
             lambda connection: connection.execute(query).mappings().one_or_none()
@@ -59,18 +68,22 @@ class Transcripts:
         return KeptTranscript(expires_at, row["sealed"] if expires_at > utc_now() else None)
 
     async def remove_expired(self, most: int) -> int:
-        """Remove texts whose time is over, `most` at most, and all rows of keys that keep none.
+        """Remove texts whose time is over, and rows of keys that keep none, `most` at most of each.
 
-        Such a key has rows where a generation of it ended while it was revoked or changed, or where
-        a server of an older version revoked it. Return how many rows were changed.
+        A key that a file lists no more has a day in which the file may list it again. Return how
+        many rows were changed.
         """
-        expired = select(_c.generation).where(_c.sealed.is_not(None), _c.expires_at <= utc_now())
-        remove = update(transcripts_table).where(_c.generation.in_(expired.limit(most)))
+        now = utc_now()
+        expired = select(_c.generation).where(_c.sealed.is_not(None), _c.expires_at <= now)
+        remove = update(transcripts_table).where(_c.generation.in_(_batch(expired, most)))
+        by_name = or_(_keys.creator.is_(None), not_(_keys.creator.startswith(FILE_MARK)))
         keeps_none = or_(
-            keys_table.c.revoked_at.is_not(None), keys_table.c.keep_transcripts_days.is_(None)
+            _keys.keep_transcripts_days.is_(None),
+            and_(_keys.revoked_at.is_not(None), by_name),
+            _keys.revoked_at < now - GRACE,
         )
-        those = select(keys_table.c.hash).where(keeps_none)
-        forget = delete(transcripts_table).where(_c.key_hash.in_(those))
+        those = select(_c.generation).join(keys_table, _keys.hash == _c.key_hash).where(keeps_none)
+        forget = delete(transcripts_table).where(_c.generation.in_(_batch(those, most)))
 
         def remove_both(connection: Connection) -> int:
             removed = connection.execute(remove.values(sealed=None)).rowcount
@@ -79,35 +92,46 @@ class Transcripts:
         return await self._database.write(remove_both)
 
 
-def keep_transcript(connection: Connection, generation: Generation, sealed: bytes | None) -> None:
-    """Store the text of a generation that ends, in the caller's transaction.
+def _batch(rows: Select[tuple[str]], most: int) -> Select[tuple[str]]:
+    """Return `most` rows at most, in everybody's order. PostgreSQL skips those that are locked."""
+    return (
+        rows.order_by(_c.generation)
+        .limit(most)
+        .with_for_update(of=transcripts_table, skip_locked=True)
+    )
+
+
+def keep_transcripts(
+    connection: Connection, endings: Iterable[tuple[Generation, bytes | None]]
+) -> None:
+    """Store the texts of generations that end, in the caller's transaction.
 
     Nothing is stored where there is no text, or where its key keeps none any more.
     """
-    if sealed is None or generation.finished_at is None:
+    texts = [(generation, sealed) for generation, sealed in endings if sealed is not None]
+    if not texts:
         return
-    query = select(keys_table.c.keep_transcripts_days).where(
-        keys_table.c.hash == generation.key_hash, keys_table.c.revoked_at.is_(None)
-    )
-    days = connection.scalar(query)
-    if days is not None:
-        row = {
+    hashes = {generation.key_hash for generation, _ in texts}
+    query = select(_keys.hash, _keys.keep_transcripts_days).where(_keys.hash.in_(hashes), _KEEPS)
+    days = {
+        row.hash: timedelta(days=row.keep_transcripts_days) for row in connection.execute(query)
+    }
+    rows = [
+        {
             "generation": generation.id,
             "key_hash": generation.key_hash,
-            "expires_at": generation.finished_at + timedelta(days=days),
+            "expires_at": generation.finished_at + days[generation.key_hash],
             "sealed": sealed,
         }
-        connection.execute(insert(transcripts_table), row)
+        for generation, sealed in texts
+        if generation.key_hash in days and generation.finished_at is not None
+    ]
+    if rows:
+        connection.execute(insert(transcripts_table), rows)
 
 
-def shorten_transcripts(connection: Connection, key_hash: str, days: int | None) -> None:
-    """Keep those of a key for so many days from now at most, in the caller's transaction.
-
-    None forgets all of them.
-    """
-    if days is None:
-        connection.execute(delete(transcripts_table).where(_c.key_hash == key_hash))
-        return
+def shorten_transcripts(connection: Connection, key_hash: str, days: int) -> None:
+    """Keep those of a key for so many days from now at most, in the caller's transaction."""
     latest = utc_now() + timedelta(days=days)
     connection.execute(
         update(transcripts_table)

@@ -58,7 +58,8 @@ def current_key_object(key: Key | None, usage: KeyUsage, *, manages: bool) -> di
         "is_free_tier": False,
         "is_management_key": manages,
         "is_provisioning_key": manages,
-        "creator_user_id": key.creator if key else None,
+        # A file of the server's is no business of whoever has the key.
+        "creator_user_id": key.creator if key and not key.file else None,
         "expires_at": format_time(key.expires_at) if key else None,
         "rate_limit": {
             "requests": rate or -1,

@@ -176,21 +176,24 @@ class ForkServer:
                 os.kill(pid, signal.SIGKILL)
 
     def _reap(self) -> None:
-        """Report every decoder that ended, and fork the next one.
+        """Report every decoder that ended. Where one had a job, fork the next one.
 
-        Now, and not when the one that waited got its job: both would want the processor.
+        Now, and not when the one that waited got its job: both would want the processor. One that
+        ended while it waited has no successor before the next job: it might end at once, too.
         """
+        had_job = False
         self._wake_read.recv(MAX_READ_BYTES)
         while self._jobs or self._next:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 break
             if pid in self._jobs:
+                had_job = True
                 self._send(ended=self._jobs.pop(pid), status=os.waitstatus_to_exitcode(status))
             elif self._next and pid == self._next[0]:
                 self._next[1].close()
                 self._next = None
-        if self._next is None:
+        if had_job and self._next is None:
             self._fork_next()
 
     def _send(self, **message: int) -> None:
