@@ -135,6 +135,7 @@ LOOKED_AT = {
     ("invalid_bundle", "error.strerror or error"),  # the same
     ("invalid_bundle", "file"),  # the same
     ("invalid_bundle", "path"),  # the same
+    ("invalid_request", "key.file"),  # where a key is listed, to who manages keys
     ("invalid_request", "_lower(error)"),  # of the body that was sent
     ("invalid_request", "error"),  # of the address to listen on, at the start
     ("invalid_request", "error.strerror"),  # the same
