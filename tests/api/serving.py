@@ -223,21 +223,26 @@ async def served(
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "voxgate", "serve", "--port", "0", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=cli.environment | settings,
         cwd=cli.folder,
         start_new_session=True,
         preexec_fn=before,
     )
-    said = list[str]()
-    reading = asyncio.create_task(_read(process, said))
+    said, written = list[str](), list[str]()
+    assert process.stdout is not None
+    assert process.stderr is not None
+    reading = asyncio.gather(_read(process.stdout, written), _read(process.stderr, said))
     try:
         await until(
             lambda: process.returncode is not None or _shown("listening on ", said) != "", ""
         )
         url = _shown("listening on ", said).removesuffix("/api/v1")
-        key = _shown("shown only now: ", said)
         assert url, said
+        if _shown("the first key was ", said):
+            await until(lambda: written != [], "the first key")
+        key = written[0] if written else ""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         async with httpx2.AsyncClient(
             base_url=f"{url}/api/v1", headers=headers, timeout=300, limits=httpx2.Limits()
@@ -250,9 +255,8 @@ async def served(
         await reading
 
 
-async def _read(process: asyncio.subprocess.Process, said: list[str]) -> None:
-    assert process.stderr is not None
-    while line := await process.stderr.readline():
+async def _read(stream: asyncio.StreamReader, said: list[str]) -> None:
+    while line := await stream.readline():
         said.append(line.decode().rstrip())
 
 

@@ -72,6 +72,7 @@ async def test_every_line_is_json_and_none_has_speech_or_a_key(cli: CliRunner) -
 
 async def test_the_first_key_is_not_logged_and_a_failed_start_is(cli: CliRunner) -> None:
     async with served(cli, VOXGATE_LOG_FORMAT="json") as server:
+        assert KEY.fullmatch(server.key)
         port = server.url.rpartition(":")[2]
         failed = cli.run("serve", "--port", port, VOXGATE_LOG_FORMAT="json")
         assert await server.end() == 0

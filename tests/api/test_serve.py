@@ -6,9 +6,11 @@ import asyncio
 import itertools
 import json
 import os
+import pty
 import random
 import signal
 import stat
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -53,6 +55,7 @@ def spoken(**fields: Any) -> dict[str, Any]:
 async def test_the_first_key_is_shown_once_and_kept_as_a_hash(cli: CliRunner) -> None:
     async with served(cli) as server:
         assert server.key.startswith("sk-vg-")
+        assert server.key not in "\n".join(server.said)  # which is the log
         answer = await server.client.post("/audio/transcriptions", json=spoken())
         assert CLIP_WORDS in answer.json()["text"]
         assert await server.end() == 0
@@ -70,6 +73,27 @@ async def test_the_first_key_is_shown_once_and_kept_as_a_hash(cli: CliRunner) ->
         assert revoked.returncode == 0
         answer = await again.client.post("/audio/transcriptions", json=spoken(), headers=headers)
         assert answer.status_code == 401
+
+
+def test_a_terminal_shows_the_first_key(cli: CliRunner) -> None:
+    ours, theirs = pty.openpty()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "voxgate", "serve", "--port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            env=cli.environment | {"COLUMNS": "120"},
+        ) as process,
+        os.fdopen(ours, "rb", buffering=0) as screen,
+    ):
+        os.close(theirs)
+        shown = b""
+        while b"listening on" not in shown:
+            shown += screen.read(4096)
+        process.terminate()
+        out, _ = process.communicate(timeout=DEADLINE_S)
+    assert out == b""
+    assert b"the first key, shown only now: sk-vg-" in shown
 
 
 async def test_preloading_has_the_engine_there_first(cli: CliRunner) -> None:

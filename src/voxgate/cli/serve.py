@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,9 +45,10 @@ def serve_command(
 ) -> None:
     """Serve OpenRouter's transcription API, for OpenRouter's, OpenAI's and Mistral's clients.
 
-    The keys in voxgate.toml are applied first. Without any key it creates one and prints it once.
-    After Ctrl-C, requests in progress may finish for VOXGATE_DRAIN_S seconds; a second Ctrl-C ends
-    them.
+    The keys in voxgate.toml are applied first. Without any key it creates one and prints it once:
+    on the terminal, or, where standard error is none, to standard output, since what is written to
+    standard error is the log. After Ctrl-C, requests in progress may finish for VOXGATE_DRAIN_S
+    seconds; a second Ctrl-C ends them.
     """
     import asyncio
     from dataclasses import replace
@@ -82,11 +84,11 @@ def serve_command(
             )
 
     def first_key(secret: str) -> None:
-        if settings.log_format == "json":  # logs are kept, and read by others
-            write_output(f"{secret}\n")
-            print_message("the first key was written to standard output, which is not logged.")
-        else:
+        if settings.log_format == "text" and sys.stderr.isatty():
             print_message(f"the first key, shown only now: {secret}")
+        else:  # logs are kept, and read by others
+            write_output(f"{secret}\n")
+            print_message("the first key was written to standard output. It is shown only now.")
 
     async def run() -> None:
         await apply_keys(settings, keys)
