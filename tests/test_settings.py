@@ -111,6 +111,15 @@ def test_settings_that_contradict_each_other_and_a_broken_file_are_faults(
         Settings.read({"VOXGATE_HOME": str(tmp_path)})
 
 
+def test_every_contradiction_is_found_in_one_run(tmp_path: Path) -> None:
+    text = "drain_s = 9\nprofile = 'fast'\ndevice = 'cuda'\nauth = 'off'\ncors_origins = ['*']\n"
+    (tmp_path / "voxgate.toml").write_text(f"{text}port = -1\n")
+    settings, found = Settings.examine({"VOXGATE_HOME": str(tmp_path)})
+    assert settings == Settings(home=tmp_path, drain_s=9)
+    lines = [fault.sentence.split("voxgate.toml:")[1][0] for fault in found]
+    assert lines == ["2", "4", "6"]
+
+
 def test_what_kubernetes_says_of_a_service_beside_is_not_a_setting(tmp_path: Path) -> None:
     """The names are those of Kubernetes' documentation, for `voxgate` and `voxgate-web`."""
     address = "10.0.0.1"
@@ -168,7 +177,7 @@ def test_a_cpu_profile_on_a_gpu_is_refused(tmp_path: Path) -> None:
     environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_DEVICE": "cuda"}
     with pytest.raises(
         SettingsError,
-        match=r"toml:1:1, VOXGATE_DEVICE: 'profile' is 'balanced'.*'cuda'.*VOXGATE_DEVICE=cpu",
+        match=r"toml:1:1, VOXGATE_DEVICE: 'profile' is 'balanced'.*'cuda'.*set 'device' to cpu",
     ):
         Settings.read(environ)
     assert Settings.read(environ | {"VOXGATE_PROFILE": "exact"}).device == "cuda"

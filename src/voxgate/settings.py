@@ -42,7 +42,7 @@ class Settings:
     """The settings of an installation. Sizes are in bytes, times in seconds."""
 
     home: Path = DEFAULT_HOME
-    """The folder of all state: models, the ledger, and the file of the configuration, unless
+    """The folder of all state: models, the ledger, and the configuration file, unless
     `VOXGATE_CONFIG` names another."""
 
     database_url: str = ""
@@ -163,7 +163,7 @@ class Settings:
     transcript_key: tuple[bytes, ...] = field(default=(), repr=False)
     """The secret that encrypts the transcripts which keys keep: 32 random bytes in base64, as
     `openssl rand -base64 32` prints them. Without it none is kept. Older secrets may follow, with
-    commas between, to read what they encrypted."""
+    commas between, in the file as a list, to read what they encrypted."""
 
     max_flights: int = 256
     """How many recordings the server processes at once; the next request gets 429."""
@@ -191,7 +191,7 @@ class Settings:
         if self.device.startswith("cuda") and self.profile not in {"auto", "exact"}:
             raise SettingsError(
                 f"'profile' is '{self.profile}', which only a CPU supports, but 'device' is "
-                f"'{self.device}'. Leave VOXGATE_PROFILE out, or set VOXGATE_DEVICE=cpu."
+                f"'{self.device}'. Leave 'profile' out, or set 'device' to cpu."
             )
         if self.auth == "off" and "*" in self.cors_origins:
             raise SettingsError(
@@ -220,20 +220,22 @@ class Settings:
         The file is the one that `environ` names, unless another is given. Raises `SettingsError`
         where there is no temporary folder and no setting names one.
         """
-        given = cls.given(environ, file or ConfigFile.find(environ))
+        file = file or ConfigFile.find(environ)
+        given = cls.given(environ, file)
+        values, faults = given.values, given.faults
         if "offline" in given.faulty:
-            given.values.setdefault("offline", True)  # what is meant is unknown: nothing may leave
-        try:
-            return cls(**given.values), given.faults
-        except SettingsError as fault:  # settings that contradict each other
-            folders = {
-                name: given.values[name]
-                for name in ("home", "spool_dir", "offline")
-                if name in given.values
-            }
-            places = [place for name, place in given.origins.items() if f"'{name}'" in str(fault)]
-            found = SettingsError(f"{', '.join(places)}: {fault.sentence}")
-            return cls(**folders), [*given.faults, found]
+            values.setdefault("offline", True)  # what is meant is unknown: nothing may leave
+        while True:
+            try:
+                return cls(**values), file.in_order(faults)
+            except SettingsError as fault:
+                found = [name for name in values if f"'{name}'" in fault.sentence]
+                if not found:  # of no setting: there is no temporary folder
+                    raise
+                places = ", ".join(given.origins[name] for name in found)
+                faults.append(SettingsError(f"{places}: {fault.sentence}"))
+                for name in found:  # they contradict each other: others may, too
+                    del values[name]
 
     @classmethod
     def given(cls, environ: Mapping[str, str], file: ConfigFile) -> Given:

@@ -1,10 +1,14 @@
-"""What is wrong with a value, in plain words.
+"""What is wrong with a value, and the value itself, in plain words.
 
 Pydantic checks the fields of requests, and for typer the options of commands. Its messages are for
 those who write the models.
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+SHOWN_CHARACTERS = 100
 
 _PLAIN = {
     "Field required": "is required",
@@ -33,3 +37,13 @@ def plain_reason(message: str) -> str:
     for words, plain in _PLAIN.items():
         message = message.replace(words, plain)
     return message[:1].lower() + message[1:]
+
+
+def shown(value: Any) -> str:
+    """Return a value for a sentence, as its file has it; a table or a list is named as such."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (dict, list)):
+        return "a table" if isinstance(value, dict) else "a list"
+    text = repr(value) if isinstance(value, (str, int)) else str(value)
+    return text[:SHOWN_CHARACTERS]

@@ -72,23 +72,23 @@ def test_a_file_is_checked_without_the_environment(cli: CliRunner) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{other}: 3 settings, 1 price, 1 key.\n"
     done = cli.run("config", "check", cli.folder / "none.toml")
-    assert (done.returncode, "cannot be read: No such file" in done.stderr) == (1, True)
+    assert (done.returncode, "There is no file" in done.stderr) == (1, True)
 
 
-def test_a_check_tells_of_all_faults_and_so_does_the_server(cli: CliRunner) -> None:
+def test_a_check_reports_all_faults_and_so_does_the_server(cli: CliRunner) -> None:
     path = write(cli, "port = -1\nmax_hours = 1\n[[prices]]\n[[keys]]\nname = 'a'\nhash = 'x'\n")
     done = cli.run("config", "check", VOXGATE_DRAIN_S="soon")
     assert (done.returncode, done.stdout) == (1, "")
     places = [line.split(": ")[1] for line in done.stderr.splitlines()]
-    lines = [1, 2, 3, 3, 3]
-    assert places == [*(f"{path}:{line}:1" for line in lines), "VOXGATE_DRAIN_S", f"{path}:6:1"]
+    lines = [1, 2, 3, 3, 3, 6]
+    assert places == [*(f"{path}:{line}:1" for line in lines), "VOXGATE_DRAIN_S"]
     for command in (("serve", "--port", "0"), ("keys", "apply")):
         refused = cli.run(*command, VOXGATE_DRAIN_S="soon")
         assert (refused.returncode, refused.stderr) == (2, done.stderr)
     assert cli.run("keys", "list", VOXGATE_DRAIN_S="").returncode == 2  # of the port
 
 
-def test_a_name_of_no_model_is_told_of_where_it_is_for_this_machine(cli: CliRunner) -> None:
+def test_a_name_of_no_model_is_reported_where_it_is_for_this_machine(cli: CliRunner) -> None:
     names = "[model_aliases]\na = 'openai/whisper-bass'\n"
     price = "[[prices]]\nmodel = 'openai/{}'\namount = 1\nunit = 'hour'\n"
     path = write(cli, names + price.format("whisper-bass") + price.format("whisper-base"))
@@ -106,6 +106,35 @@ def test_a_name_of_no_model_is_told_of_where_it_is_for_this_machine(cli: CliRunn
     )
     done = cli.run("config", "check", VOXGATE_PRICES="openai/whisper-bass = 1/hour")
     assert done.stderr.startswith("voxgate: VOXGATE_PRICES: ")
+
+
+def test_models_of_keys_are_looked_up_beside_other_faults(cli: CliRunner) -> None:
+    wrong = "[[keys]]\nname = 'a'\n"  # which does not move the places of others
+    models = "allowed_models = ['openai/whisper-base',\n'openai/whisper-bass']\n"
+    path = write(cli, "port = -1\n[model_aliases]\na = 'b'\n" + wrong + KEY + models)
+    done = cli.run("config", "check")
+    assert done.returncode == 1
+    places = [line.split(": ")[1] for line in done.stderr.splitlines()]
+    assert places == [f"{path}:{place}" for place in ("1:1", "3:1", "4:1", "11:1")]
+
+
+def test_a_database_that_no_command_can_serve_is_a_fault(cli: CliRunner) -> None:
+    path = write(cli, "port = 1\ndatabase_url = 'mysql://me:secret@host/x'\n")
+    for arguments in ((), (path,)):
+        done = cli.run("config", "check", *arguments)
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"voxgate: {path}:2:1: 'database_url' must be the address")
+        assert "secret" not in done.stderr
+    assert cli.run("config", "show").returncode == 2
+    done = cli.run("config", "check", VOXGATE_DATABASE_URL="postgresql://host/x")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_key_that_has_expired_is_a_warning(cli: CliRunner) -> None:
+    path = write(cli, KEY + "expires_at = 2020-01-01\n")
+    done = cli.run("config", "check")
+    says = f"{path}:5:1: this key expired on 2020-01-01. Remove it, or change the day."
+    assert (done.returncode, done.stderr) == (0, f"voxgate: warning: {says}\n")
 
 
 def test_a_key_of_the_file_that_is_wrong_does_not_keep_others_from_being_revoked(
@@ -142,6 +171,7 @@ def test_what_is_shown_is_the_configuration_in_effect_as_toml(cli: CliRunner) ->
         f"[[prices]]  # {path}:5:1",
         f"[[keys]]  # {path}:10:1",
         f"[model_aliases]  # {path}:3:1",
+        "# engine_memory_bytes: no limit  # default",
     ):
         assert f"{line}\n" in done.stdout
     again = cli.folder / "shown.toml"
@@ -175,7 +205,7 @@ def test_what_can_be_used_is_shown_beside_what_is_wrong(cli: CliRunner) -> None:
 
 def test_secrets_are_not_shown(cli: CliRunner) -> None:
     secret, password = b64encode(bytes(range(32))).decode(), "s3cret-pass"
-    write(
+    path = write(
         cli,
         f"transcript_key = ['{secret}']\ndatabase_url = 'postgresql://me:{password}@127.0.0.1:1/x'\n",
     )
@@ -183,14 +213,22 @@ def test_secrets_are_not_shown(cli: CliRunner) -> None:
         done = cli.run(*command)
         assert secret not in done.stdout + done.stderr
         assert password not in done.stdout + done.stderr
-    assert 'transcript_key = ["(set)"]' in cli.run("config", "show").stdout
-    path = write(cli, f"transcript_key = ['{secret[:-4]}']\n")
+    done = cli.run("config", "show")
+    assert f"# transcript_key = [...]  # set, not shown: {path}:1:1\n" in done.stdout
+    shown = cli.folder / "shown.toml"
+    shown.write_text(done.stdout)
+    assert cli.run("config", "check", shown).returncode == 0
+    write(cli, f"database_url = 'mysql://me:{password}@host/x'\n")
+    done = cli.run("config", "show")
+    assert f"# database_url = ...  # set, not shown: {path}:1:1\n" in done.stdout
+    assert password not in done.stdout + done.stderr
+    write(cli, f"transcript_key = ['{secret[:-4]}']\n")
     done = cli.run("config", "check")
     assert f"{path}:1:" in done.stderr
     assert secret[:-4] not in done.stderr
 
 
-def test_a_key_whose_transcripts_nothing_can_encrypt_is_told_of(cli: CliRunner) -> None:
+def test_a_key_whose_transcripts_nothing_can_encrypt_is_reported(cli: CliRunner) -> None:
     path = write(cli, KEY + "keep_transcripts_days = 30\n")
     done = cli.run("config", "check")
     assert (done.returncode, f"{path}:5:" in done.stderr) == (1, True)
@@ -221,7 +259,7 @@ def test_a_new_key_for_the_file_is_stored_nowhere(cli: CliRunner) -> None:
         "external_user": "tenant 7",
     }
     assert not any((cli.folder / "home").iterdir())
-    path = write(cli, done.stdout)
+    path = write(cli, f"port = 1{done.stdout}")  # as `>>` appends to a line without an end
     waiting = cli.run("keys", "list")
     assert f"{path} also lists newsroom: `voxgate keys apply`" in waiting.stderr
     assert "newsroom" not in waiting.stdout
@@ -287,7 +325,7 @@ async def _managed(cli: CliRunner, client: httpx2.AsyncClient, path: Path) -> No
     assert (answer.status_code, f"is listed in {path}, and changed there" in message) == (400, True)
 
 
-def test_a_key_that_was_revoked_by_name_is_told_of(cli: CliRunner) -> None:
+def test_a_key_that_was_revoked_by_name_is_reported(cli: CliRunner) -> None:
     path = write(cli, KEY)
     cli.run("keys", "apply")
     assert cli.run("keys", "revoke", "newsroom").returncode == 0

@@ -17,6 +17,7 @@ from jsonschema import Draft7Validator, FormatChecker
 from voxgate.cli.config_schema import configuration_schema
 from voxgate.cli.settings import examine_file, setting_descriptions
 from voxgate.configuration.file import ConfigFile
+from voxgate.configuration.names import KEY_FIELDS
 from voxgate.configuration.price_tables import PriceTable
 from voxgate.ledger.key import NewKeyFields
 from voxgate.ledger.key_tables import KeyTable
@@ -68,6 +69,7 @@ def test_it_is_a_schema_and_describes_everything(cli: CliRunner) -> None:
 
 def test_tables_have_all_that_prices_and_keys_have() -> None:
     assert tuple(PriceTable.model_fields) == FIELDS
+    assert tuple(KeyTable.model_fields) == KEY_FIELDS
     key = KeyTable(name="a", hash=HASH)
     changeable = set(NewKeyFields.__annotations__) - {"creator"}  # which is the file
     assert {*key.limits, *key.columns} == {"name", *changeable}

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.command import drop_permission_override
 from tests.ledger.other_process import run
 from voxgate.configuration.file import ConfigFile
+from voxgate.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,10 @@ def test_the_variable_names_the_file_and_the_home_has_it_otherwise(tmp_path: Pat
 def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_CONFIG": str(tmp_path / "none.toml")}
     (fault,) = ConfigFile.find(environ).faults
-    assert "none.toml, which VOXGATE_CONFIG names, cannot be read: No such file" in fault.sentence
+    assert fault.sentence == (
+        f"There is no file {tmp_path}/none.toml, which VOXGATE_CONFIG names. Correct the name, or "
+        f"create it."
+    )
     (fault,) = ConfigFile.find(environ | {"VOXGATE_CONFIG": str(tmp_path)}).faults
     assert "cannot be read: Is a directory" in fault.sentence
 
@@ -100,7 +104,18 @@ def test_a_place_is_that_of_the_nearest_part(tmp_path: Path) -> None:
     assert found.place("prices") == str(path)
 
 
-def test_a_file_that_may_not_be_read_is_told_of(tmp_path: Path) -> None:
+def test_faults_are_in_the_order_of_their_places(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("")
+    (tmp_path / "voxgate.toml").write_text("port = 1\n")
+    found = ConfigFile.find({"VOXGATE_HOME": str(tmp_path)})
+    (old,) = found.faults
+    places = ("VOXGATE_PORT", f"{found.path}:10:1", f"{found.path}:9:2", f"{found.path}:9:1")
+    variable, last, second, first = (SettingsError(f"{place}: wrong") for place in places)
+    faults = [variable, last, second, old, first]
+    assert found.in_order(faults) == [old, first, second, last, variable]
+
+
+def test_a_file_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "voxgate.toml"
     path.write_text("port = 1\n")
     path.chmod(0)

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 (typer evaluates it)
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,16 +15,17 @@ import typer
 from voxgate.cli.exit_codes import FAILED, WRONG_USAGE
 from voxgate.cli.group import CommandGroup
 from voxgate.cli.settings import examine_file
-from voxgate.cli.streams import print_error, write_json, write_output
+from voxgate.cli.streams import print_error, print_message, write_json, write_output
 from voxgate.errors import CheckpointError, SettingsError, UnknownModelError
 from voxgate.prices import ANY_MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from voxgate.configuration.file import ConfigFile
     from voxgate.configuration.given import Given
     from voxgate.ledger.key_tables import ListedKey
+    from voxgate.models.available import AvailableModels
     from voxgate.settings import Settings
 
 config_app = typer.Typer(
@@ -34,7 +37,7 @@ config_app = typer.Typer(
 def config_command() -> None:
     """Check the configuration, show it, and print its schema.
 
-    It is in one file: voxgate.toml in VOXGATE_HOME, or the file that VOXGATE_CONFIG names. A
+    It is one file: voxgate.toml in VOXGATE_HOME, or the file that VOXGATE_CONFIG names. A
     setting is read from its environment variable, else from the file, where its name is in lower
     case and without VOXGATE_. Else it has its default.
     """
@@ -52,8 +55,9 @@ def check(
 ) -> None:
     """Check the configuration: its file, and the variables of the environment.
 
-    Each fault is told with its place, as FILE:LINE:COLUMN. Names of models are looked up here, too,
-    unless a FILE is given: it may be for another machine.
+    Each fault is reported with its place, as FILE:LINE:COLUMN. Names of models are looked up here,
+    too, unless a FILE is given: it may be for another machine. A fault may hide another one, which
+    the next run reports. A key that has expired is a warning.
 
     Exits with 0 if nothing is wrong, with 1 otherwise.
     """
@@ -63,8 +67,10 @@ def check(
     file = ConfigFile.find(os.environ) if path is None else ConfigFile.read(path)
     settings, keys, faults = examine_file(file, environment=path is None)
     given = Settings.given(os.environ if path is None else {}, file)
-    if path is None and not faults:
-        faults = list(_unknown_models(settings, file, given))
+    if path is None:
+        faults = file.in_order([*faults, *_unknown_models(settings, file, given, keys)])
+    for warning in _expired(file, keys):
+        print_message(warning, logging.WARNING)
     for fault in faults:
         print_error(fault)
     if faults:
@@ -107,8 +113,13 @@ def schema() -> None:
     write_json(configuration_schema())
 
 
-def _unknown_models(settings: Settings, file: ConfigFile, given: Given) -> Iterator[SettingsError]:
-    """Yield the aliases and prices of no model that this machine knows, which stop every server."""
+def _unknown_models(
+    settings: Settings, file: ConfigFile, given: Given, keys: Sequence[ListedKey]
+) -> Iterator[SettingsError]:
+    """Yield aliases, prices and models of keys that name no model which this machine knows.
+
+    The first two stop every server.
+    """
     from voxgate.models.available import AvailableModels
 
     def place(setting: str, *path: str | int) -> str:
@@ -122,18 +133,41 @@ def _unknown_models(settings: Settings, file: ConfigFile, given: Given) -> Itera
         for index, each in enumerate(settings.prices.entries)
         if each.model != ANY_MODEL
     ]
-    unknown = False
-    for name, where in names:
-        try:
-            models.own_name(name)
-        except (CheckpointError, UnknownModelError) as error:
-            unknown = True
-            yield SettingsError(f"{where}: {error.sentence}")
-    if not unknown:
+    faults = list(_unknown(models, names))
+    yield from faults
+    allowed = [
+        (name, file.place("keys", key.index, "allowed_models", index))
+        for key in keys
+        for index, name in enumerate(key.table.allowed_models or ())
+    ]
+    yield from _unknown(models, allowed)
+    if not faults:
         try:
             models.prices()
         except SettingsError as error:  # two names of one model
             yield SettingsError(f"{place('prices')}: {error.sentence}")
+
+
+def _unknown(models: AvailableModels, names: Iterable[tuple[str, str]]) -> Iterator[SettingsError]:
+    """Yield the names of no model, each with its place."""
+    for name, place in names:
+        try:
+            models.own_name(name)
+        except (CheckpointError, UnknownModelError) as error:
+            yield SettingsError(f"{place}: {error.sentence}")
+
+
+def _expired(file: ConfigFile, keys: Sequence[ListedKey]) -> Iterator[str]:
+    """Yield a sentence for each key whose last day is over."""
+    now = datetime.now(UTC)
+    for key in keys:
+        end = key.table.expires_at
+        if end is not None and end <= now:
+            place = file.place("keys", key.index, "expires_at")
+            yield (
+                f"warning: {place}: this key expired on {end:%Y-%m-%d}. Remove it, or change the "
+                f"day."
+            )
 
 
 def _summary(file: ConfigFile, given: Given, keys: Sequence[ListedKey]) -> str:

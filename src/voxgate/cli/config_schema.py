@@ -10,7 +10,7 @@ from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voxgate.cli.config_text import ABOUT_KEYS
+from voxgate.cli.config_text import ABOUT_KEYS, UNLIMITED
 from voxgate.cli.settings import setting_descriptions
 from voxgate.configuration.price_tables import PriceTable
 from voxgate.configuration.values import CHOICES, DEVICE_PATTERN, MAX_PORT, MAY_BE_ZERO
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 DECIMAL = r"^[0-9]+(\.[0-9]+)?$"
-UNLIMITED = 2**63 - 1
 
 _SPECIAL: dict[str, dict[str, Any]] = {
     "port": {"type": "integer", "minimum": 0, "maximum": MAX_PORT},

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 DEFAULT = "default"
+UNLIMITED = 2**63 - 1
 ABOUT_KEYS = (
     "The keys that the file lists. `voxgate keys list` has those of the ledger, where a server, or "
     "`voxgate keys apply`, has put these."
@@ -34,7 +35,10 @@ ABOUT_KEYS = (
 def configuration_toml(
     settings: Settings, given: Given, file: ConfigFile, keys: Sequence[ListedKey]
 ) -> str:
-    """Return the configuration in effect as TOML that `voxgate.toml` may have."""
+    """Return the configuration in effect as TOML that `voxgate.toml` may have.
+
+    What is not shown, and what has no number, is a comment.
+    """
     head = f"{file.path}{'' if file.exists else ' is not there.'}"
     lines, tables = [f"# {printable(head)}\n"], []
     for name, description in setting_descriptions().items():
@@ -46,6 +50,11 @@ def configuration_toml(
         elif name == "model_aliases" and value:
             pairs = "".join(map(_pair, value.items()))
             tables.append(f"{about}[{name}]{_remark(origin)}\n{pairs}")
+        elif value in (HIDDEN, [HIDDEN]):
+            hidden = "[...]" if isinstance(value, list) else "..."
+            lines.append(f"{about}# {name} = {hidden}{_remark(f'set, not shown: {origin}')}\n")
+        elif value == UNLIMITED:
+            lines.append(f"{about}# {name}: no limit{_remark(origin)}\n")
         else:
             lines.append(f"{about}{_pair((name, value), origin)}")
     if keys:

@@ -72,7 +72,7 @@ def create(  # noqa: PLR0917 (typer calls it, by names)
         str | None, typer.Option(metavar="TEXT", help="Who made it, for your own records.")
     ] = None,
     external_user: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Whom it is for, at a service of yours.")
+        str | None, typer.Option(metavar="TEXT", help="Whom it is for, at your own service.")
     ] = None,
     for_file: Annotated[
         bool,
@@ -229,7 +229,7 @@ def _write_table(name: str, fields: NewKeyFields) -> None:
     if fields.get("creator"):
         raise UsageError("The creator of a key in a file is the file. Leave out --creator.")
     secret, table = new_table(name, fields)
-    write_output(table)
+    write_output(f"\n{table}")  # may be appended to a file whose last line has no end
     print_message(f"the key '{name}', shown only now: {secret}")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from voxgate.cli.streams import print_error
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from voxgate.configuration.file import ConfigFile
     from voxgate.errors import SettingsError
@@ -60,15 +60,31 @@ def examine_file(
     """Return what can be used of a file and, if wanted, of the environment, and all faults."""
     from voxgate.settings import Settings
 
-    settings, faults = Settings.examine(os.environ if environment else {}, file)
+    environ = os.environ if environment else {}
+    settings, faults = Settings.examine(environ, file)
+    if settings.database_url:
+        place = Settings.given(environ, file).origins["database_url"]
+        faults += _no_database(settings.database_url, place, here=environment)
     if "keys" not in file.table:
-        return settings, (), faults
+        return settings, (), file.in_order(faults)
     from voxgate.ledger.key_tables import KeyList
 
     listed, faults_of_keys = KeyList.read(file)
+    faults += faults_of_keys
     if environment:  # else the secret may be there
-        faults_of_keys += _without_secret(settings, listed)
-    return settings, listed.keys, [*faults, *faults_of_keys]
+        faults += _without_secret(settings, listed)
+    return settings, listed.keys, file.in_order(faults)
+
+
+def _no_database(url: str, place: str, *, here: bool) -> Iterator[SettingsError]:
+    """Yield why no ledger can be at an address: `here`, also because its driver is missing."""
+    from voxgate.errors import SettingsError
+    from voxgate.ledger.address import Address, server_url
+
+    try:
+        _ = Address.of_server(url) if here else server_url(url)
+    except SettingsError as error:
+        yield SettingsError(f"{place}: {error.sentence}")
 
 
 def _without_secret(settings: Settings, listed: KeyList) -> list[SettingsError]:
@@ -77,11 +93,11 @@ def _without_secret(settings: Settings, listed: KeyList) -> list[SettingsError]:
     from voxgate.ledger.transcript_cipher import check_secret
 
     faults = list[SettingsError]()
-    for index, each in enumerate(listed.keys):
+    for each in listed.keys:
         try:
             check_secret(each.table.keep_transcripts_days, settings.transcript_key)
         except UsageError as error:
-            place = listed.file.place("keys", index, "keep_transcripts_days")
+            place = listed.file.place("keys", each.index, "keep_transcripts_days")
             faults.append(SettingsError(f"{place}: {error.sentence}"))
     return faults
 

@@ -1,4 +1,4 @@
-"""`ConfigFile`: the file of the configuration, `voxgate.toml`, and where in it each value is."""
+"""`ConfigFile`: the configuration file, `voxgate.toml`, and where in it each value is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from voxgate.configuration.positions import find_positions
 from voxgate.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from voxgate.configuration.positions import Position, TomlPath
 
@@ -69,6 +69,9 @@ class ConfigFile:
             return cls(
                 path, exists=True, table=table, positions=find_positions(text), faults=faults
             )
+        except FileNotFoundError:
+            by = f", which {named_by} names" if named_by else ""
+            fault = SettingsError(f"There is no file {path}{by}. Correct the name, or create it.")
         except OSError as error:
             by = f", which {named_by} names," if named_by else ""
             fault = SettingsError(
@@ -81,6 +84,16 @@ class ConfigFile:
             fault = SettingsError(_syntax(path, error))
         return cls(path, exists=True, faults=(*faults, fault))
 
+    def in_order(self, faults: Iterable[SettingsError]) -> list[SettingsError]:
+        """Return what is wrong by its place: of the whole file, its lines, then all else."""
+        return sorted(faults, key=self._rank)
+
+    def _rank(self, fault: SettingsError) -> tuple[int, int, int]:
+        if fault in self.faults:
+            return 0, 0, 0
+        match = re.match(rf"{re.escape(str(self.path))}:(\d+):(\d+)", fault.sentence)
+        return (1, int(match[1]), int(match[2])) if match else (2, 0, 0)
+
     def place(self, *path: str | int) -> str:
         """Return where a value is, as `FILE:LINE:COLUMN`; else where what contains it is."""
         while path and path not in self.positions:
@@ -90,7 +103,7 @@ class ConfigFile:
 
 
 def _is_missing(path: Path) -> bool:
-    """Return whether there is nothing; a path that cannot be looked at is read, and told of."""
+    """Return whether there is nothing; a path that cannot be looked at is read, and reported."""
     try:
         path.lstat()
     except FileNotFoundError:

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from voxgate.configuration.names import (
     ENVIRONMENT_PREFIX,
     is_foreign,
+    misplaced,
     unknown_name,
     unknown_variable,
 )
-from voxgate.configuration.values import CHOICES, LISTS, parse_value, shown
+from voxgate.configuration.values import CHOICES, LISTS, parse_value
 from voxgate.errors import SettingsError
+from voxgate.validation import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from voxgate.configuration.file import ConfigFile
 
@@ -32,6 +34,12 @@ _TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
     Path: ((str,), "a text in quotes"),
 }
 """What may stand in the file for a setting of each type, and how a sentence calls it."""
+
+_LIST_EXAMPLES = {
+    "cors_origins": '["https://example.org"]',
+    "transcript_key": '["..."], with what `openssl rand -base64 32` prints',
+    "url_allow": '["public", "nas.lan"]',
+}
 
 
 @dataclass(slots=True)
@@ -50,13 +58,13 @@ class Given:
     def read(cls, kinds: Mapping[str, Any], environ: Mapping[str, str], file: ConfigFile) -> Given:
         """Read what overrides defaults: the file, and over it the environment.
 
-        `kinds` has the type of each setting. A value that is wrong is told of, also where the
+        `kinds` has the type of each setting. A value that is wrong is reported, also where the
         environment overrides it.
         """
         given = cls(faults=list(file.faults))
         for name in file.table:
             if name in kinds:
-                given._take_from_file(name, kinds[name], file)
+                given._take_from_file(name, kinds, file)
             elif name not in OTHER_TABLES:
                 known = [*kinds, *OTHER_TABLES]
                 given.faults.append(unknown_name(name, file.place(name), known))
@@ -65,11 +73,12 @@ class Given:
                 given._take_from_environment(kinds, variable, text)
         return given
 
-    def _take_from_file(self, name: str, kind: Any, file: ConfigFile) -> None:
+    def _take_from_file(self, name: str, kinds: Mapping[str, Any], file: ConfigFile) -> None:
+        kind = kinds[name]
         if file.table[name] == "" and kind in {str, Path} and name not in CHOICES:
             return
         known = len(self.faults)
-        value = _from_file(name, kind, file, self.faults)
+        value = _from_file(name, kinds, file, self.faults)
         if len(self.faults) > known:
             self.faulty.add(name)
         else:
@@ -90,16 +99,18 @@ class Given:
             self.origins.pop(name, None)
 
 
-def _from_file(name: str, kind: Any, file: ConfigFile, faults: list[SettingsError]) -> Any:
-    """Return the value of a setting in the file. Tell of its faults."""
-    value, place = file.table[name], file.place(name)
+def _from_file(
+    name: str, kinds: Mapping[str, Any], file: ConfigFile, faults: list[SettingsError]
+) -> Any:
+    """Return the value of a setting in the file, and add its faults."""
+    kind, value, place = kinds[name], file.table[name], file.place(name)
     if name == "prices":
         from voxgate.configuration.price_tables import read_prices  # noqa: PLC0415 (pydantic)
 
-        return read_prices(file, faults)
+        return read_prices(file, kinds, faults)
     try:
         if name == "model_aliases":
-            return _aliases(file, faults)
+            return _aliases(file, kinds, faults)
         if name in LISTS:
             return _list_from_file(name, kind, file, faults)
         if name not in CHOICES:
@@ -111,10 +122,13 @@ def _from_file(name: str, kind: Any, file: ConfigFile, faults: list[SettingsErro
 
 
 def _list_from_file(name: str, kind: Any, file: ConfigFile, faults: list[SettingsError]) -> Any:
-    """Return a setting that is a list of texts. Each element that is wrong is told of."""
+    """Return a setting that is a list of texts. Each element that is wrong is reported."""
     elements = file.table[name]
     if not isinstance(elements, list):
-        raise SettingsError(f"{file.place(name)}: '{name}' must be a list of texts.")
+        raise SettingsError(
+            f"{file.place(name)}: '{name}' must be a list of texts, as {name} = "
+            f"{_LIST_EXAMPLES[name]}."
+        )
     parsed: list[str] = []
     for index, element in enumerate(elements):
         place = file.place(name, index)
@@ -126,22 +140,27 @@ def _list_from_file(name: str, kind: Any, file: ConfigFile, faults: list[Setting
     return tuple(parsed)
 
 
-def _aliases(file: ConfigFile, faults: list[SettingsError]) -> tuple[tuple[str, str], ...]:
-    """Return the table `[model_aliases]`. Each alias that is wrong is told of."""
+def _aliases(
+    file: ConfigFile, settings: Collection[str], faults: list[SettingsError]
+) -> tuple[tuple[str, str], ...]:
+    """Return the table `[model_aliases]`. Each alias that is wrong is reported."""
     table = file.table["model_aliases"]
     if not isinstance(table, dict):
         raise SettingsError(
             f"{file.place('model_aliases')}: 'model_aliases' must be a table, with lines as "
             f'whisper-1 = "openai/whisper-base".'
         )
-    faults += [
-        SettingsError(
-            f"{file.place('model_aliases', alias)}: '{alias}' must be the name of a model in "
-            f"quotes, and is {shown(name)}."
-        )
-        for alias, name in table.items()
-        if not isinstance(name, str)
-    ]
+    for alias, name in table.items():
+        place = file.place("model_aliases", alias)
+        if alias in settings:
+            faults.append(SettingsError(f"{place}: {misplaced(alias)}"))
+        elif not isinstance(name, str):
+            faults.append(
+                SettingsError(
+                    f"{place}: '{alias}' must be the name of a model in quotes, and is "
+                    f"{shown(name)}."
+                )
+            )
     return tuple(table.items())
 
 

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from voxgate.errors import SettingsError
+from voxgate.validation import shown
 
 ORIGIN_PATTERN = re.compile(r"https?://[^/\s@?#]+")
 SECRET_BYTES = 32
@@ -28,7 +29,7 @@ def parse_origins(value: Any, origin: str) -> tuple[str, ...]:
         if site != "*" and not ORIGIN_PATTERN.fullmatch(site):
             raise SettingsError(
                 f"{origin}: 'cors_origins' must be '*', or sites as https://example.org, without a "
-                f"path or a slash at the end: {site!r}."
+                f"path or a slash at the end, and is {shown(site)}."
             )
     return sites
 
@@ -45,7 +46,7 @@ def parse_servers(value: Any, origin: str) -> tuple[str, ...]:
         if not (_is_network(entry) or HOST_PATTERN.fullmatch(entry)):
             raise SettingsError(
                 f"{origin}: 'url_allow' must be 'public', names of hosts without a port, numbers "
-                f"or networks, as 'public, nas.lan, 10.0.0.0/8': {entry!r}."
+                f"or networks, as 'public, nas.lan, 10.0.0.0/8', and is {shown(entry)}."
             )
     return entries
 
@@ -103,5 +104,5 @@ def _pair(text: str, origin: str) -> tuple[str, str]:
 def _not_aliases(value: object, origin: str) -> SettingsError:
     return SettingsError(
         f"{origin}: 'model_aliases' must be pairs as 'whisper-1 = openai/whisper-base', with "
-        f"commas between: {value!r}."
+        f"commas between, and is {shown(value)}."
     )

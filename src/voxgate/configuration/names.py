@@ -12,13 +12,35 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from voxgate.errors import SettingsError
+from voxgate.prices import FIELDS as PRICE_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 ENVIRONMENT_PREFIX = "VOXGATE_"
 FILE_VARIABLE = "VOXGATE_CONFIG"
-"""Names the file of the configuration."""
+"""Names the configuration file."""
+
+KEY_FIELDS = (
+    "name",
+    "hash",
+    "label",
+    "limit",
+    "limit_minutes",
+    "limit_reset",
+    "expires_at",
+    "allowed_models",
+    "requests_per_minute",
+    "max_recordings",
+    "keep_transcripts_days",
+    "labels",
+    "management",
+    "disabled",
+    "external_user",
+)
+"""The fields of a table `[[keys]]`, which the ledger reads."""
+
+_FIELDS = {"keys": KEY_FIELDS, "prices": PRICE_FIELDS}
 
 FOREIGN_VARIABLES = {
     FILE_VARIABLE,
@@ -56,14 +78,30 @@ def unknown_variable(variable: str, known: Iterable[str]) -> SettingsError:
 
 def unknown_name(name: str, place: str, known: Iterable[str]) -> SettingsError:
     """Return the error for a name in the file that is not a setting. `place` is where it is."""
+    for table, its_fields in _FIELDS.items():
+        if name in its_fields:
+            return SettingsError(
+                f"{place}: '{name}' is not a setting. It is a field of [[{table}]]. Move it below "
+                f"that line."
+            )
     return _unknown(f"{place}: '{name}'", [f"'{each}'" for each in nearest(name, known)])
 
 
-def unknown_field(name: str, place: str, table: str, known: Iterable[str]) -> SettingsError:
+def unknown_field(
+    name: str, place: str, table: str, known: Iterable[str], settings: Collection[str]
+) -> SettingsError:
     """Return the error for a name in one of the tables `[[table]]` that these have not."""
     near = ", ".join(nearest(name, known))
-    hint = f"Nearest: {near}" if near else f"It has {', '.join(known)}"
-    return SettingsError(f"{place}: [[{table}]] has no '{name}'. {hint}.")
+    if name in settings:
+        hint = misplaced(name)
+    else:
+        hint = f"Nearest: {near}." if near else f"It has {', '.join(known)}."
+    return SettingsError(f"{place}: [[{table}]] has no '{name}'. {hint}")
+
+
+def misplaced(name: str) -> str:
+    """Return the sentences for a setting that stands below the line of a table."""
+    return f"'{name}' is a setting, and stands above the first table. Move it there."
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field
 
 from voxgate.configuration.tables import EXACT, Table, read_tables
-from voxgate.configuration.values import shown
 from voxgate.errors import SettingsError
-from voxgate.prices import MAX_AMOUNT, MAX_S, ListedPrice, PriceList, Unit, parse_prices
+from voxgate.prices import MAX_AMOUNT, MAX_S, UNIT_S, ListedPrice, PriceList, Unit, parse_prices
+from voxgate.validation import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from voxgate.configuration.file import ConfigFile
 
 
@@ -49,11 +51,13 @@ class PriceTable(Table):
     )
 
 
-def read_prices(file: ConfigFile, faults: list[SettingsError]) -> PriceList:
-    """Return the prices in the file that are right; tell of all faults."""
+def read_prices(
+    file: ConfigFile, settings: Collection[str], faults: list[SettingsError]
+) -> PriceList:
+    """Return the prices in the file that are right; add all faults. `settings` are their names."""
     entries: list[ListedPrice] = []
     first: dict[tuple[str, date], int] = {}
-    for index, table in read_tables(PriceTable, "prices", file, faults):
+    for index, table in read_tables(PriceTable, "prices", file, settings, faults):
         place = file.place("prices", index)
         other = first.setdefault((table.model, table.valid_from), index)
         if other != index:
@@ -64,8 +68,21 @@ def read_prices(file: ConfigFile, faults: list[SettingsError]) -> PriceList:
                 )
             )
             continue
-        try:
-            entries += parse_prices([table.model_dump()], place).entries
-        except SettingsError as fault:
-            faults.append(fault)
+        of_time = list(_fields_of_time(table))
+        if of_time:
+            faults += [
+                SettingsError(
+                    f"{file.place('prices', index, name)}: a price by the {table.unit} has no "
+                    f"'{name}'. Leave it out."
+                )
+                for name in of_time
+            ]
+            continue
+        entries += parse_prices([table.model_dump()], place).entries
     return PriceList(tuple(entries))
+
+
+def _fields_of_time(table: PriceTable) -> Iterator[str]:
+    """Yield the fields of a price by time that another price has."""
+    if table.unit not in UNIT_S:
+        yield from (name for name in ("minimum_s", "increment_s") if getattr(table, name))

@@ -20,11 +20,12 @@ from pydantic import (
 
 from voxgate.configuration.names import unknown_field
 from voxgate.configuration.positions import Position
-from voxgate.configuration.values import shown
 from voxgate.errors import SettingsError
-from voxgate.validation import plain_reason
+from voxgate.validation import plain_reason, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pydantic_core import ErrorDetails
 
     from voxgate.configuration.file import ConfigFile
@@ -55,36 +56,55 @@ T = TypeVar("T", bound=Table)
 
 
 def read_tables(
-    model: type[T], name: str, file: ConfigFile, faults: list[SettingsError]
+    model: type[T],
+    name: str,
+    file: ConfigFile,
+    settings: Collection[str],
+    faults: list[SettingsError],
 ) -> list[tuple[int, T]]:
-    """Return the tables `[[name]]` that are right, each with its index; tell of all faults."""
+    """Return the tables `[[name]]` that are right, each with its index; add all faults.
+
+    `settings` are the names of settings, one of which may have slipped into a table.
+    """
     rows = file.table.get(name, [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        faults.append(SettingsError(f"{file.place(name)}: '{name}' must be tables [[{name}]]."))
+        faults.append(
+            SettingsError(
+                f"{file.place(name)}: '{name}' must be tables. Begin each with a line [[{name}]], "
+                f"which has two brackets on either side."
+            )
+        )
         return []
     found: list[tuple[int, T]] = []
     for index, row in enumerate(rows):
         try:
             found.append((index, model.model_validate(row)))
         except ValidationError as error:
-            faults += _faults(error, model, name, index, file)
+            faults += _faults(error, model, (name, index), file, settings)
     return found
 
 
 def _faults(
-    error: ValidationError, model: type[Table], name: str, index: int, file: ConfigFile
+    error: ValidationError,
+    model: type[Table],
+    table: tuple[str, int],
+    file: ConfigFile,
+    settings: Collection[str],
 ) -> list[SettingsError]:
     """Return what is wrong with a table, from its first line to its last."""
-    table = (name, index)
     end = Position(sys.maxsize, 0)
     found = sorted(error.errors(), key=lambda each: file.positions.get((*table, *each["loc"]), end))
-    return [_fault(each, model, name, file.place(*table, *each["loc"])) for each in found]
+    name = table[0]
+    return [
+        unknown_field(str(each["loc"][0]), place, name, model.model_fields, settings)
+        if each["type"] == "extra_forbidden"
+        else _fault(each, name, place)
+        for each, place in ((each, file.place(*table, *each["loc"])) for each in found)
+    ]
 
 
-def _fault(error: ErrorDetails, model: type[Table], name: str, place: str) -> SettingsError:
+def _fault(error: ErrorDetails, name: str, place: str) -> SettingsError:
     field = str(error["loc"][0]) if error["loc"] else ""
-    if error["type"] == "extra_forbidden":
-        return unknown_field(field, place, name, model.model_fields)
     if error["type"] == "missing":
         return SettingsError(f"{place}: this [[{name}]] has no '{field}'. Add it.")
     if error["type"] == "value_error":  # of a validator of ours, whose message is a sentence

@@ -9,9 +9,9 @@ from typing import Any
 from voxgate.configuration.lists import parse_aliases, parse_origins, parse_secrets, parse_servers
 from voxgate.errors import SettingsError
 from voxgate.prices import parse_prices
+from voxgate.validation import shown
 
 MAX_PORT = 65_535
-SHOWN_CHARACTERS = 100
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
 
 CHOICES = {
@@ -39,9 +39,11 @@ def parse_value(name: str, kind: Any, value: Any, origin: str) -> Any:
     if name in CHOICES and value not in CHOICES[name]:
         *others, last = (f"'{choice}'" for choice in CHOICES[name])
         choices = f"{', '.join(others)} or {last}"
-        raise SettingsError(f"{origin}: '{name}' must be {choices}: {value!r}.")
+        raise SettingsError(f"{origin}: '{name}' must be {choices}, and is {shown(value)}.")
     if name == "device" and not DEVICE_PATTERN.fullmatch(str(value)):
-        raise SettingsError(f"{origin}: 'device' must be auto, cpu, cuda or cuda:N: {value!r}.")
+        raise SettingsError(
+            f"{origin}: 'device' must be auto, cpu, cuda or cuda:N, and is {shown(value)}."
+        )
     if name == "port":
         return _port(value, origin)
     if name in LISTS:
@@ -59,7 +61,7 @@ def parse_value(name: str, kind: Any, value: Any, origin: str) -> Any:
     except (TypeError, ValueError, OverflowError) as error:
         expected = {int: "a whole number", float: "a number"}.get(kind, "a path")
         raise SettingsError(
-            f"{origin}: '{name}' must be {expected} above zero: {value!r}."
+            f"{origin}: '{name}' must be {expected} above zero, and is {shown(value)}."
         ) from error
     return number
 
@@ -71,7 +73,7 @@ def _port(value: Any, origin: str) -> int:
             raise ValueError("no port")
     except (TypeError, ValueError) as error:
         raise SettingsError(
-            f"{origin}: 'port' must be a port from 0 to {MAX_PORT}: {value!r}."
+            f"{origin}: 'port' must be a port from 0 to {MAX_PORT}, and is {shown(value)}."
         ) from error
     return port
 
@@ -82,14 +84,4 @@ def _flag(name: str, value: Any, origin: str) -> bool:
     try:
         return flags[str(value).lower()]
     except KeyError:
-        raise SettingsError(f"{origin}: '{name}' must be 1 or 0: {value!r}.") from None
-
-
-def shown(value: Any) -> str:
-    """Return a value of the file for a sentence."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (dict, list)):
-        return "a table" if isinstance(value, dict) else "a list"
-    text = repr(value) if isinstance(value, (str, int)) else str(value)
-    return text[:SHOWN_CHARACTERS]
+        raise SettingsError(f"{origin}: '{name}' must be 1 or 0, and is {shown(value)}.") from None

@@ -42,16 +42,7 @@ class Address:
 
         Raises `SettingsError`, which names no password, also where the driver is missing.
         """
-        try:
-            url = make_url(text)
-        except (ArgumentError, ValueError):  # their messages may contain the password
-            url = URL.create("")
-        if url.drivername not in POSTGRESQL_NAMES or not url.database:
-            raise SettingsError(
-                "'database_url' must be the address of a database, as "
-                "postgresql://user:password@host:5432/voxgate. Without it, a file in VOXGATE_HOME "
-                "is the database."
-            )
+        url = server_url(text)
         if importlib.util.find_spec("asyncpg") is None:
             raise SettingsError(
                 "'database_url' names a PostgreSQL server, and its driver asyncpg is not "
@@ -88,3 +79,21 @@ class Address:
         if self.url.password or url.query != self.url.query:
             url = url.set(password="***")  # noqa: S106 (SQLAlchemy shows any as such)
         return url.render_as_string(hide_password=True)
+
+
+def server_url(text: str) -> URL:
+    """Return the URL in a text, also where no driver for it is installed.
+
+    Raises `SettingsError`, which names no password, for one of no PostgreSQL database.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):  # their messages may contain the password
+        url = URL.create("")
+    if url.drivername not in POSTGRESQL_NAMES or not url.database:
+        raise SettingsError(
+            "'database_url' must be the address of a database, as "
+            "postgresql://user:password@host:5432/voxgate. Without it, a file in VOXGATE_HOME "
+            "is the database."
+        )
+    return url

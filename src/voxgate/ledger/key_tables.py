@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from voxgate.configuration.tables import EXACT, Table, read_tables
-from voxgate.configuration.values import shown
 from voxgate.errors import SettingsError, UsageError
 from voxgate.ledger.amounts import MAX_DOLLARS, MAX_MINUTES, nanodollars_of, samples_of
 from voxgate.ledger.columns import parse_utc, storable_text
@@ -31,6 +38,8 @@ from voxgate.ledger.key import (
 )
 from voxgate.ledger.periods import Reset  # noqa: TC001 (pydantic evaluates it)
 from voxgate.ledger.schema import NAME_LENGTH
+from voxgate.settings import Settings
+from voxgate.validation import shown
 
 if TYPE_CHECKING:
     from voxgate.configuration.file import ConfigFile
@@ -49,7 +58,7 @@ def _hash(value: str) -> str:
     if value.startswith(KEY_PREFIX):
         raise ValueError(
             f"'hash' is a key itself, which must not be in a file. Write its hash, "
-            f"{hash_of(value)}, or make another key: who has read the file has this one."
+            f"{hash_of(value)}, or make another key: anybody who has read the file knows this one."
         )
     if not HASH.fullmatch(value):
         raise ValueError(
@@ -124,8 +133,19 @@ class KeyTable(Table):
     )
     disabled: bool = Field(default=False, description="It does not work now.")
     external_user: Text | None = Field(
-        default=None, description="Whom it is for, at a service of yours."
+        default=None, description="Whom it is for, at your own service."
     )
+
+    @field_validator("limit_reset")
+    @classmethod
+    def _check_reset(cls, value: Reset | None, info: ValidationInfo) -> Reset | None:
+        unlimited = ("limit", "limit_minutes")
+        if all(info.data.get(name, "wrong") is None for name in unlimited):
+            try:
+                check_fields({"reset": value}, management=False, limited=False)
+            except UsageError as error:
+                raise ValueError(error.sentence) from None
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> KeyTable:
@@ -172,6 +192,8 @@ class ListedKey:
 
     table: KeyTable
     place: str
+    index: int
+    """Among all tables of the file, also those that are wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +214,8 @@ class KeyList:
         faults: list[SettingsError] = []
         keys: list[ListedKey] = []
         first: dict[str, str] = {}
-        for index, table in read_tables(KeyTable, "keys", file, faults):
+        settings = [each.name for each in fields(Settings)]
+        for index, table in read_tables(KeyTable, "keys", file, settings, faults):
             place = file.place("keys", index)
             for name in ("hash", "name"):
                 value = getattr(table, name)
@@ -204,5 +227,5 @@ class KeyList:
                             f"'{value}', too. Remove one of them, or change it."
                         )
                     )
-            keys.append(ListedKey(table, place))
+            keys.append(ListedKey(table, place, index))
         return cls(file, tuple(keys)), faults
