@@ -1,14 +1,15 @@
 """Write the generated pages: `python -m docs.generate`.
 
 `cli.md` is the help of every command at 80 columns. `settings.md` is every setting with its default
-and the documentation of its field in `Settings`. `fields.md` is every field of a request.
-`voxgate.schema.json` is the JSON schema of the configuration.
+and the documentation of its field in `Settings`, and every field of prices and keys. `fields.md` is
+every field of a request. `voxgate.schema.json` is the JSON schema of the configuration.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,9 +18,14 @@ from voxgate.cli import app
 from voxgate.cli.config_schema import configuration_schema
 from voxgate.cli.settings import setting_descriptions
 from voxgate.configuration.names import ENVIRONMENT_PREFIX
+from voxgate.configuration.price_tables import PriceTable
 from voxgate.hardware.memory import format_bytes
+from voxgate.ledger.key_tables import KeyTable
 from voxgate.prices import NO_PRICES
 from voxgate.settings import Settings
+
+if TYPE_CHECKING:
+    from voxgate.configuration.tables import Table
 
 CLI_PAGE = Path(__file__).parent / "cli.md"
 CLI_HEAD = """\
@@ -34,21 +40,40 @@ SETTINGS_HEAD = """\
 
 Written by `make docs` from `voxgate.settings.Settings`.
 
-A setting is read from its environment variable, else from the file of the configuration
+A setting is read from its environment variable, else from the configuration file
 (`engine_idle_s = 600`), else it has its default. An empty text counts as not set. An unknown
 name is an error, except the variables that Kubernetes sets beside a service `voxgate`. Names end in
 their unit: `_s` is seconds, `_bytes` is bytes.
 
 The file is `voxgate.toml` in `VOXGATE_HOME`, or the one that `VOXGATE_CONFIG` names, which must be
-there. It is only read. `voxgate config check` names each of its faults with its line and column,
+there. It is only read. `voxgate config check` names each of its faults with its line and column;
+where one depends on another, as a price on a name that is misspelt, the next run reports it.
 `voxgate config show` shows what is in effect and where each value comes from, and
 [samples/voxgate.toml](../samples/voxgate.toml) is one to begin with. Values have the types of TOML:
 numbers and `true` without quotes, lists as `["public", "nas.lan"]`. Editors complete and check it
-by [voxgate.schema.json](voxgate.schema.json), which `voxgate config schema` prints. Beside the
-settings it may list keys: [api.md](api.md#keys-in-the-file).
+by [voxgate.schema.json](voxgate.schema.json), which `voxgate config schema` prints. Settings
+stand above the first table. Tables are prices and keys, [below](#prices-in-the-file).
 
 | setting | environment variable | default | what it does |
 |---|---|---|---|
+"""
+PRICES_HEAD = """
+## Prices in the file
+
+Each is a table that begins with the line `[[prices]]`: [api.md](api.md#prices-and-budgets) has an
+example.
+
+| field | must be there | what it is |
+|---|---|---|
+"""
+KEYS_HEAD = """
+## Keys in the file
+
+Each is a table that begins with the line `[[keys]]`: [api.md](api.md#keys-in-the-file) has an
+example, and says when it takes effect.
+
+| field | must be there | what it is |
+|---|---|---|
 """
 SCHEMA_FILE = Path(__file__).parent / "voxgate.schema.json"
 
@@ -90,14 +115,23 @@ def cli_page() -> str:
 
 
 def settings_page() -> str:
-    """Return the page on the settings, in the order of their fields."""
+    """Return the page on the settings, prices and keys, in the order of their fields."""
     defaults = Settings()
     rows = (
         f"| `{name}` | `{ENVIRONMENT_PREFIX}{name.upper()}` "
         f"| {_format_default(name, getattr(defaults, name))} | {text} |\n"
         for name, text in setting_descriptions().items()
     )
-    return SETTINGS_HEAD + "".join(rows)
+    return "".join(
+        [
+            SETTINGS_HEAD,
+            *rows,
+            PRICES_HEAD,
+            _field_rows(PriceTable),
+            KEYS_HEAD,
+            _field_rows(KeyTable),
+        ]
+    )
 
 
 def fields_page() -> str:
@@ -115,6 +149,13 @@ def fields_page() -> str:
 def schema_file() -> str:
     """Return the JSON schema of the configuration."""
     return json.dumps(configuration_schema(), ensure_ascii=False, indent=2) + "\n"
+
+
+def _field_rows(table: type[Table]) -> str:
+    return "".join(
+        f"| `{name}` | {'yes' if field.is_required() else ''} | {field.description} |\n"
+        for name, field in table.model_fields.items()
+    )
 
 
 def _server_rows(fields: tuple[Field, ...]) -> str:

@@ -77,6 +77,9 @@ def test_tables_have_all_that_prices_and_keys_have() -> None:
 
 def test_the_sample_is_accepted(tmp_path: Path) -> None:
     text = SAMPLE.read_text("utf-8")
+    first, how = text.splitlines()[:2]
+    assert first == "#:schema ./voxgate.schema.json"  # right where the file is copied to
+    assert "`voxgate config schema > voxgate.schema.json`" in how
     assert accepted(text, tmp_path) == (True, True)
     commented = "\n".join(
         line.removeprefix("#")
