@@ -111,7 +111,7 @@ class LedgerError(VoxgateError):
 
 
 class SettingsError(VoxgateError):
-    """A setting, from the environment or the settings file, that is unknown or malformed."""
+    """A setting, from the environment or the configuration file, that is unknown or malformed."""
 
     default_code = "invalid_settings"
 

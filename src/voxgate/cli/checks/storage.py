@@ -46,7 +46,7 @@ def check_home(settings: Settings) -> Check:
     if _can_write(existing):
         status = "" if existing == settings.home else ", not created yet"
         return Check("home", "ok", f"{settings.home}, writable, {free}{status}")
-    # A note: the settings file is read there, and transcription writes nothing there.
+    # A note: the configuration file is read there, and transcription writes nothing there.
     mend = "VOXGATE_HOME=/a/folder/of/yours"
     return Check("home", "note", f"{settings.home} cannot be written to by this user", mend)
 
