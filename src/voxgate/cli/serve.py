@@ -46,9 +46,9 @@ def serve_command(
     """Serve OpenRouter's transcription API, for OpenRouter's, OpenAI's and Mistral's clients.
 
     The keys in voxgate.toml are applied first. Without any key it creates one and prints it once:
-    on the terminal, or, where standard error is none, to standard output, since what is written to
-    standard error is the log. After Ctrl-C, requests in progress may finish for VOXGATE_DRAIN_S
-    seconds; a second Ctrl-C ends them.
+    to standard output, unless standard error is a terminal with plain lines.
+    After Ctrl-C, requests in progress may finish for VOXGATE_DRAIN_S seconds; a second Ctrl-C ends
+    them.
     """
     import asyncio
     from dataclasses import replace

@@ -14,7 +14,7 @@ from voxgate.prices import MAX_AMOUNT, MAX_S, UNIT_S, ListedPrice, PriceList, Un
 from voxgate.validation import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from voxgate.configuration.file import ConfigFile
 
@@ -50,11 +50,21 @@ class PriceTable(Table):
         default=date.min, description="From which day of UTC on; the newest that has begun counts."
     )
 
+    @property
+    def needless_fields(self) -> list[str]:
+        """The fields of seconds that are set, of a price that is not by time."""
+        if self.unit in UNIT_S:
+            return []
+        return [name for name in ("minimum_s", "increment_s") if getattr(self, name)]
+
 
 def read_prices(
     file: ConfigFile, settings: Collection[str], faults: list[SettingsError]
 ) -> PriceList:
-    """Return the prices in the file that are right; add all faults. `settings` are their names."""
+    """Return the prices in the file that are right; add all faults.
+
+    `settings` are the names of settings, as in `read_tables`.
+    """
     entries: list[ListedPrice] = []
     first: dict[tuple[str, date], int] = {}
     for index, table in read_tables(PriceTable, "prices", file, settings, faults):
@@ -68,21 +78,14 @@ def read_prices(
                 )
             )
             continue
-        of_time = list(_fields_of_time(table))
-        if of_time:
-            faults += [
-                SettingsError(
-                    f"{file.place('prices', index, name)}: a price by the {table.unit} has no "
-                    f"'{name}'. Leave it out."
-                )
-                for name in of_time
-            ]
+        faults += [
+            SettingsError(
+                f"{file.place('prices', index, name)}: a price by the {table.unit} has no "
+                f"'{name}'. Leave it out."
+            )
+            for name in table.needless_fields
+        ]
+        if table.needless_fields:
             continue
         entries += parse_prices([table.model_dump()], place).entries
     return PriceList(tuple(entries))
-
-
-def _fields_of_time(table: PriceTable) -> Iterator[str]:
-    """Yield the fields of a price by time that another price has."""
-    if table.unit not in UNIT_S:
-        yield from (name for name in ("minimum_s", "increment_s") if getattr(table, name))
