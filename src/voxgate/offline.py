@@ -12,18 +12,10 @@ import os
 import sys
 from ipaddress import IPv6Address, ip_address
 from socket import AF_INET, AF_INET6
-from typing import TYPE_CHECKING
 
 from voxgate.errors import VoxgateError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from voxgate.settings import Settings
-
 OFFLINE_VARIABLE = "VOXGATE_OFFLINE"
-_WITHOUT_SECRETS = dict.fromkeys(("VOXGATE_DATABASE_URL", "VOXGATE_TRANSCRIPT_KEY"), "")
-"""Decoders and engines read what strangers sent, and need neither. Empty counts as not set."""
 
 _LOCAL_NAMES = {"", "localhost"}
 """Names like `ip6-loopback` are not included: some systems query a name server for them."""
@@ -42,11 +34,6 @@ def enforce() -> None:
     if not _enforced:
         _enforced = True
         sys.addaudithook(_audit)
-
-
-def child_environment(settings: Settings) -> Mapping[str, str]:
-    """Return the variables that pass the setting `offline` to a child process, and no secret."""
-    return {OFFLINE_VARIABLE: "1" if settings.offline else "0", **_WITHOUT_SECRETS}
 
 
 def inherit() -> None:

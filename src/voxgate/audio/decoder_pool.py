@@ -14,10 +14,10 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from voxgate import offline
 from voxgate.audio.decoder.messages import DecoderJob
 from voxgate.audio.decoder_process import DecoderProcess
 from voxgate.audio.spool import nameless_file
+from voxgate.child_environment import child_environment
 from voxgate.errors import AudioError
 from voxgate.fair_queue import FairQueue
 
@@ -120,11 +120,10 @@ class ForkServerProcess:
                 # One thread: threads do not survive a fork, and for the speech detector four are
                 # eleven times slower than one (docs/log.md).
                 env={
-                    **os.environ,
+                    **child_environment(settings),
                     "OMP_THREAD_LIMIT": "1",
                     "OPENBLAS_NUM_THREADS": "1",
                     "TMPDIR": str(settings.spool_dir),  # for the file of the warm-up
-                    **offline.child_environment(settings),
                 },
                 start_new_session=True,  # a terminal's Ctrl-C must reach this process only
             )

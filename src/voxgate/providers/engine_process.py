@@ -15,10 +15,10 @@ from contextvars import Context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voxgate.child_environment import child_environment
 from voxgate.errors import EngineStartError
 from voxgate.logs import ForeignLine
 from voxgate.models.running import RUN_FOLDER, record_path
-from voxgate.offline import child_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ class EngineProcess:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
-                env={**GPU_ORDER, **os.environ, **child_environment(settings)},
+                env={**GPU_ORDER, **child_environment(settings)},
                 start_new_session=True,
             )
         except BaseException as error:
