@@ -30,7 +30,10 @@ from tests.api.test_early_start import HEAD, Upload, status_of
 from tests.clients.client import NODE_OPENROUTER, OPENROUTER, Client
 from tests.processes import until
 from tests.scripted import Scripted
+from voxgate.configuration.file import ConfigFile
 from voxgate.ledger.address import LEDGER_FILE
+from voxgate.ledger.key import hash_of
+from voxgate.ledger.key_tables import KeyList
 from voxgate.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -124,7 +127,7 @@ async def test_a_model_is_allowed_by_each_of_its_names(
     refused = await post(server, secret, model=BASE)
     error = error_of(refused)
     assert (error["code"], error["metadata"]["code"]) == (403, "permission_denied")
-    assert f"may not use the model '{BASE}'. It may use not/here, {allowed};" in error["message"]
+    assert f"may not use the model '{BASE}'. It may use not/here, {allowed}. `" in error["message"]
 
 
 @pytest.mark.parametrize(("asked", "status"), [(SCRIPTED, 200), (BASE, 403)])
@@ -224,3 +227,36 @@ async def test_a_key_has_so_many_recordings_under_way(tmp_path: Path) -> None:
         gate.open.set()
         assert [(await task).status_code for task in (*first, other)] == [200, 200, 200]
         assert (await post(server, secret, temperature=0)).status_code == 200
+
+
+async def test_a_key_that_a_file_lists_is_told_to_be_changed_there(tmp_path: Path) -> None:
+    limits = {
+        "poor": "limit = 0",
+        "narrow": f"allowed_models = ['{BASE}']",
+        "slow": "requests_per_minute = 1",
+        "single": "max_recordings = 1",
+    }
+    file = tmp_path / "voxgate.toml"
+    file.write_text(
+        "".join(
+            f"[[keys]]\nname = '{name}'\nhash = '{hash_of(name)}'\n{limit}\n"
+            for name, limit in limits.items()
+        ),
+        encoding="utf-8",
+    )
+    listed, _ = KeyList.read(ConfigFile.read(file))
+    gate = Gate()
+    provider = Scripted(gate=gate, concurrency=4)
+    async with serving(tmp_path / "home", provider) as server:
+        async with await Ledger.open(server.settings.home / LEDGER_FILE) as ledger:
+            await ledger.listed_keys.apply(listed)
+        under_way = [asyncio.create_task(post(server, name)) for name in ("slow", "single")]
+        await until(lambda: provider.running == 2, "both jobs")
+        errors = [error_of(await post(server, name, temperature=0)) for name in limits]
+        assert [error["code"] for error in errors] == [402, 403, 429, 429]
+        for error in errors:
+            assert error["message"].endswith(
+                ". The server's voxgate.toml lists it, and is where to change that."
+            )
+        gate.open.set()
+        assert [(await task).status_code for task in under_way] == [200, 200]

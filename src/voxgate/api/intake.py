@@ -50,6 +50,7 @@ class Intake:
         self._server = OTHER_SERVERS.get(request.url.path)
         self.owner = key.hash if key else None
         self.max_recordings = key.max_recordings if key else None
+        self.key_in_file = key is not None and key.in_file
         self.model: str | None = None
         self._allowed_model: str | None = None
 

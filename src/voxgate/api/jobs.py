@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.api.job import AbandonedError
 from voxgate.errors import BusyError
+from voxgate.ledger.key import how_to_change
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Hashable, Iterator
@@ -40,7 +41,8 @@ class Jobs:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.early_starts = asyncio.Semaphore(settings.max_decoders // 2)
-        self._own_limits: dict[str | None, int] = {}  # of owners that have one
+        # Of owners that have one, and whether a file lists the key.
+        self._own_limits: dict[str | None, tuple[int, bool]] = {}
         self._uploads: dict[asyncio.Timeout, str | None] = {}  # with their owners
         self._joinable: dict[Hashable, Job] = {}
         self._unfinished: set[Job] = set()
@@ -82,18 +84,19 @@ class Jobs:
 
     @asynccontextmanager
     async def uploading(
-        self, owner: str | None, own_limit: int | None = None
+        self, owner: str | None, own_limit: int | None = None, *, in_file: bool = False
     ) -> AsyncIterator[None]:
         """Receive a recording inside the context. It counts against the limits like a job.
 
         `own_limit` is how many recordings this owner may have; it holds until its next call.
+        `in_file` says that a file lists the key.
 
         Raises what `add` would raise, at once where that is known. It is not known for an owner
         with a lingering job: the recording may be that job's request, sent again.
         """
         self._own_limits.pop(owner, None)
         if own_limit is not None:
-            self._own_limits[owner] = own_limit
+            self._own_limits[owner] = own_limit, in_file
         if self._closed or not any(job.owner == owner for job in self._lingering):
             self._check(owner)
         try:
@@ -171,7 +174,8 @@ class Jobs:
         own, left = owners.count(owner), self._settings.max_flights - len(owners)
         # A key may have as many jobs as are left for others: one key alone half of all, two keys a
         # third each. So one more is always left (Choudhury and Hahne, dynamic thresholds, 1998).
-        own_limit, most = self._own_limits.get(owner), self._settings.max_flights_per_key
+        own_limit, in_file = self._own_limits.get(owner, (None, False))
+        most = self._settings.max_flights_per_key
         if own_limit is not None:
             most = min(most, own_limit)
         if own < min(left, most):
@@ -179,12 +183,13 @@ class Jobs:
         # Tenants are served in turn: one job of this key finishes while each other key has one.
         retry_s = self._rate.seconds(len({*owners, owner}))
         if own >= most:
-            step = "raise VOXGATE_MAX_FLIGHTS_PER_KEY"
+            step = ", or raise VOXGATE_MAX_FLIGHTS_PER_KEY."
             if owner and most == own_limit:
-                step = f"raise its limit: `voxgate keys edit {owner[:12]} --recordings N`"
+                remedy = how_to_change(owner, "--recordings N", "raises the limit", in_file=in_file)
+                step = f". {remedy}"
             raise BusyError(
-                f"This key has {own} recordings under way, as many as it may. Wait for one to end, "
-                f"or {step}.",
+                f"This key has {own} recordings under way, as many as it may. Wait for one to end"
+                f"{step}",
                 retry_s,
             )
         raise BusyError(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.errors import VoxgateError
 from voxgate.ledger.budget_exceeded import budget_exceeded, is_used_up
+from voxgate.ledger.key import how_to_change
 
 if TYPE_CHECKING:
     from voxgate.api.request_rates import RequestRates
@@ -22,9 +23,9 @@ def check_before_the_body(key: Key | None, rates: RequestRates) -> None:
     if key is None:
         return
     if key.budget and is_used_up(key.budget):
-        raise budget_exceeded(key.budget)
+        raise budget_exceeded(key.budget, in_file=key.in_file)
     if key.requests_per_minute is not None:
-        rates.take(key.hash, key.requests_per_minute)
+        rates.take(key.hash, key.requests_per_minute, in_file=key.in_file)
 
 
 async def check_model(key: Key | None, model: str, session: Session) -> None:
@@ -36,9 +37,9 @@ async def check_model(key: Key | None, model: str, session: Session) -> None:
         return
     if await session.is_one_of(model, key.allowed_models):
         return
+    remedy = how_to_change(key.hash, "--model NAME", "changes that", in_file=key.in_file)
     raise VoxgateError(
         f"This key may not use the model '{model[:100]}'. It may use "
-        f"{', '.join(key.allowed_models)}; `voxgate keys edit {key.hash[:12]} --model NAME` on the "
-        f"server changes that.",
+        f"{', '.join(key.allowed_models)}. {remedy}",
         code="permission_denied",
     )

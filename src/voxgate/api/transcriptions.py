@@ -79,7 +79,9 @@ async def respond(request: Request, parse: Parse, error: ErrorBody = error_body)
             gateway.settings,
             query=request.scope["query_string"],
         )
-        async with gateway.jobs.uploading(intake.owner, intake.max_recordings):
+        async with gateway.jobs.uploading(
+            intake.owner, intake.max_recordings, in_file=intake.key_in_file
+        ):
             with stages.span("body"):
                 early = await EarlyStart.begin(gateway.jobs, intake, reader)
             if early is None:

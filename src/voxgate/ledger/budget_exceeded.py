@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from voxgate.errors import VoxgateError
 from voxgate.ledger.amounts import dollars_text, minutes_text
 from voxgate.ledger.budget import Amount
+from voxgate.ledger.key import how_to_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,11 +59,12 @@ def is_used_up(budget: Budget) -> bool:
 
 
 def budget_exceeded(
-    budget: Budget, wanted: Amount | None = None, *, rest: bool = False
+    budget: Budget, wanted: Amount | None = None, *, rest: bool = False, in_file: bool = False
 ) -> VoxgateError:
     """Return the error for a recording that may cost `wanted`; None: whatever it costs.
 
-    With `rest`, it is what the recording costs beyond what is reserved for it.
+    With `rest`, it is what the recording costs beyond what is reserved for it. `in_file` says that
+    a file lists the key.
 
     It names the limit that is short, what is left of it, and when it resets. A budget whose
     limits were removed meanwhile has none to name.
@@ -86,10 +88,10 @@ def budget_exceeded(
     used = f"{unit.text(spent)} used"
     if reserved:
         used += f" and {unit.text(reserved)} reserved for recordings under way"
+    remedy = how_to_change(budget.key_hash, unit.option, "raises the limit", in_file=in_file)
     return VoxgateError(
         f"{cause}: {unit.text(left)} of this key's limit of {unit.text(limit)} "
-        f"{_PERIODS[budget.reset]} is left, with {used}. {_reset(budget)} `voxgate keys edit "
-        f"{budget.key_hash[:12]} {unit.option}` on the server raises the limit.",
+        f"{_PERIODS[budget.reset]} is left, with {used}. {_reset(budget)} {remedy}",
         code="budget_exceeded",
     )
 

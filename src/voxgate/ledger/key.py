@@ -79,6 +79,11 @@ class Key:
         return creator.removeprefix(FILE_MARK) if creator.startswith(FILE_MARK) else None
 
     @property
+    def in_file(self) -> bool:
+        """Whether a file lists it."""
+        return self.file is not None
+
+    @property
     def state(self) -> State:
         """Whether it works now, or why it does not."""
         if self.revoked_at:
@@ -135,6 +140,16 @@ def hash_of(secret: str) -> str:
 def label_of(secret: str) -> str:
     """Return what of a key may be shown."""
     return f"{secret[: len(KEY_PREFIX) + 3]}...{secret[-4:]}"
+
+
+def how_to_change(key_hash: str, options: str, effect: str, *, in_file: bool) -> str:
+    """Return the sentence that tells a caller how the operator changes this key.
+
+    `in_file` says that a file lists it: the file alone changes it.
+    """
+    if in_file:
+        return "The server's voxgate.toml lists it, and is where to change that."
+    return f"`voxgate keys edit {key_hash[:12]} {options}` on the server {effect}."
 
 
 def check_name(name: str) -> None:

@@ -30,6 +30,7 @@ from voxgate.ledger.key import (
     check_fields,
     check_name,
     hash_of,
+    how_to_change,
     label_of,
     new_secret,
 )
@@ -214,13 +215,11 @@ class Keys:
 
 def _check_state(key: Key) -> None:
     """Raise `VoxgateError` (`authentication`) for a key that does not work now."""
-    edit = f"`voxgate keys edit {key.hash[:12]}"
-    in_file = "The server's voxgate.toml lists it, and is where to change that."
     if key.state == "disabled":
-        remedy = in_file if key.file else f"{edit} --enable` on the server makes it work again."
+        remedy = how_to_change(key.hash, "--enable", "makes it work again", in_file=key.in_file)
         raise VoxgateError(f"The key '{key.name}' is disabled. {remedy}", code="authentication")
     if key.state == "expired":
-        remedy = in_file if key.file else f"{edit} --expires DATE` on the server renews it."
+        remedy = how_to_change(key.hash, "--expires DATE", "renews it", in_file=key.in_file)
         raise VoxgateError(
             f"The key '{key.name}' expired at {key.expires_at:%Y-%m-%d %H:%M:%S} UTC. {remedy}",
             code="authentication",

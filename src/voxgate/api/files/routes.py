@@ -60,6 +60,7 @@ async def upload(request: Request, key: Annotated[Key | None, Depends(transcribe
     """Keep the recording in a form, whose `id` is the `file_id` of later requests."""
     gateway: Gateway = request.app.state.gateway
     owner, own_limit = (key.hash, key.max_recordings) if key else (None, None)
+    in_file = key is not None and key.in_file
     least = max(0, (announced_bytes(request.headers) or 0) - TEXT_BYTES)
     await gateway.files.check_room(owner, least)
     if ContentType.parse(request.headers.get("content-type", "")).media_type != FORM_TYPE:
@@ -68,7 +69,7 @@ async def upload(request: Request, key: Annotated[Key | None, Depends(transcribe
             code="unsupported_media_type",
         )
     try:
-        async with gateway.jobs.uploading(owner, own_limit):
+        async with gateway.jobs.uploading(owner, own_limit, in_file=in_file):
             body = await BodyReader(request.headers, request.stream(), gateway.settings).whole()
     except ClientDisconnect:
         return left_during_the_body(request)
