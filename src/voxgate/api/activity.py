@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +55,9 @@ async def activity(
             )
         first = last = day
     question = Question(first, last, ("day", "model", "provider"), _hash(api_key_hash))
-    return _json({"data": [_item(row) for row in await gateway.ledger.activity.find(question)]})
+    return json_response(
+        {"data": [_item(row) for row in await gateway.ledger.activity.find(question)]}
+    )
 
 
 @router.get(
@@ -116,7 +117,7 @@ async def _answer(gateway: Gateway, question: Question, *, as_csv: bool) -> Resp
         text = csv_table(records, question.group_by)
         return Response(text.encode(), headers=headers, media_type=CSV_TYPE)
     now = today()
-    return _json(
+    return json_response(
         {
             "object": "list",
             "since": question.since.isoformat(),
@@ -170,7 +171,3 @@ def _hash(text: str | None) -> str | None:
             f"list --json` has it, not '{text[:100]}'."
         )
     return text.lower() if text else None
-
-
-def _json(body: dict[str, Any]) -> Response:
-    return json_response(json.dumps(body).encode())

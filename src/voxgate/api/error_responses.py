@@ -76,7 +76,7 @@ def error_response(
     """Return the error as a response with its status and headers, after noting it for the log."""
     RequestEntry.of(request.scope).fail(error)
     content = body(error, model, _user_agent(request))
-    return json_response(content, error.status, error_headers(error))
+    return _encoded(content, error.status, error_headers(error))
 
 
 def error_headers(error: VoxgateError) -> dict[str, str]:
@@ -98,10 +98,12 @@ def error_headers(error: VoxgateError) -> dict[str, str]:
     return headers
 
 
-def json_response(
-    body: bytes, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    """Return a response with JSON that is already encoded."""
+def json_response(value: Any, status: int = 200) -> Response:
+    """Return a response with a value as JSON, in ASCII."""
+    return _encoded(json.dumps(value).encode(), status)
+
+
+def _encoded(body: bytes, status: int, headers: dict[str, str] | None = None) -> Response:
     return Response(body, status, headers, media_type="application/json")
 
 
@@ -128,13 +130,13 @@ async def _http(request: Request, error: Exception) -> Response:
     name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     RequestEntry.of(request.scope).code = name
     body = _body(error.status_code, sentence, name, _user_agent(request))
-    return json_response(body, error.status_code, dict(error.headers or {}))
+    return _encoded(body, error.status_code, dict(error.headers or {}))
 
 
 async def _bug(request: Request, _: Exception) -> Response:
     RequestEntry.of(request.scope).code = "internal_error"  # uvicorn logs the traceback
     sentence = "The server failed. Its log says why: please report it."
-    return json_response(_body(500, sentence, "internal_error", _user_agent(request)), 500)
+    return _encoded(_body(500, sentence, "internal_error", _user_agent(request)), 500)
 
 
 def _user_agent(request: Request) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -42,7 +41,7 @@ async def content(
         "output": {"completion": text, "reasoning": None},
         "error": _error(found),
     }
-    return json_response(json.dumps({"data": data}).encode())
+    return json_response({"data": data})
 
 
 def _error(found: Generation) -> dict[str, Any] | None:

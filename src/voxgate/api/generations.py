@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -49,7 +48,7 @@ async def generation(
     """Status, seconds, cost and attempts of one request that the same key sent."""
     gateway: Gateway = request.app.state.gateway
     found = await find_generation(gateway, key, id)
-    return json_response(json.dumps({"data": _data(found)}).encode())
+    return json_response({"data": _data(found)})
 
 
 async def find_generation(gateway: Gateway, key: Key | None, id_: str) -> Generation:

@@ -6,7 +6,6 @@ The routes need no key; one that is given is checked, since clients test their k
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -107,7 +106,7 @@ async def for_user(
 async def count(request: Request, output_modalities: str = "all") -> Response:
     """The number of models."""
     _check_filters(request, {"output_modalities"})
-    return _json({"data": {"count": len(await _listed(request, output_modalities))}})
+    return json_response({"data": {"count": len(await _listed(request, output_modalities))}})
 
 
 @router.get(
@@ -127,7 +126,7 @@ async def endpoints(request: Request, model: str) -> Response:
     prices = _prices(request)
     described = {name: value for name, value in model_card(spec, prices).items() if name in fields}
     serving = [] if missing_distributions(spec) else [model_endpoint(spec, prices)]
-    return _json({"data": {**described, "endpoints": serving}})
+    return json_response({"data": {**described, "endpoints": serving}})
 
 
 @router.get(
@@ -163,7 +162,7 @@ async def model(request: Request, name: str) -> Response:
 )
 async def providers() -> Response:
     """Who serves the models: this server alone."""
-    return _json({"data": [PROVIDER]})
+    return json_response({"data": [PROVIDER]})
 
 
 def _check_filters(request: Request, known: set[str]) -> None:
@@ -180,7 +179,9 @@ def _check_filters(request: Request, known: set[str]) -> None:
 def _page(request: Request, known: list[ModelSpec], offset: int, limit: int) -> Response:
     page = [model_card(spec, _prices(request)) for spec in known[offset : offset + limit]]
     links = {"next": _next(request, offset + limit) if offset + limit < len(known) else None}
-    return _json({"object": "list", "data": page, "total_count": len(known), "links": links})
+    return json_response(
+        {"object": "list", "data": page, "total_count": len(known), "links": links}
+    )
 
 
 async def _one(request: Request, name: str, *, wrapped: bool) -> Response:
@@ -189,7 +190,7 @@ async def _one(request: Request, name: str, *, wrapped: bool) -> Response:
         described = model_card(spec, _prices(request))
     except VoxgateError as error:
         return error_response(request, error, name)
-    return _json({"data": described} if wrapped else described)
+    return json_response({"data": described} if wrapped else described)
 
 
 def _prices(request: Request) -> PriceList:
@@ -214,7 +215,3 @@ def _text(spec: ModelSpec) -> str:
 
 def _next(request: Request, offset: int) -> str:
     return str(request.url.include_query_params(offset=offset))
-
-
-def _json(body: dict[str, Any]) -> Response:
-    return json_response(json.dumps(body).encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
@@ -116,4 +115,4 @@ def _disk_spaces(folders: Mapping[str, Path]) -> dict[str, DiskSpace]:
 
 def _health(status: str) -> Response:
     body = {"status": status, "version": __version__}
-    return json_response(json.dumps(body).encode(), 200 if status == "ok" else 503)
+    return json_response(body, 200 if status == "ok" else 503)

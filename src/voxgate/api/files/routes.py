@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
@@ -79,7 +78,7 @@ async def upload(request: Request, key: Annotated[Key | None, Depends(transcribe
         fields = validated(FileFields, body.fields)
         if not sent.size:
             raise AudioError(f"{sent.name or 'The file'} is empty.", code="empty_audio")
-        return _json(file_object(await gateway.files.keep(sent, owner, fields.expiry)))
+        return json_response(file_object(await gateway.files.keep(sent, owner, fields.expiry)))
 
 
 @router.get(
@@ -102,7 +101,9 @@ async def listing(request: Request, owner: Owner, query: Annotated[FileQuery, Qu
             media_types=query.mimetypes,
         )
     total = {"total": found.total} if query.include_total else {}
-    return _json({"object": "list", "data": [file_object(each) for each in found.files], **total})
+    return json_response(
+        {"object": "list", "data": [file_object(each) for each in found.files], **total}
+    )
 
 
 @router.get(
@@ -114,7 +115,7 @@ async def listing(request: Request, owner: Owner, query: Annotated[FileQuery, Qu
 async def retrieve(request: Request, owner: Owner, id_: str) -> Response:
     """One file of the caller's key."""
     gateway: Gateway = request.app.state.gateway
-    return _json({**file_object(await gateway.files.find(id_, owner)), "deleted": False})
+    return json_response({**file_object(await gateway.files.find(id_, owner)), "deleted": False})
 
 
 @router.delete(
@@ -127,7 +128,7 @@ async def delete(request: Request, owner: Owner, id_: str) -> Response:
     """Delete one file of the caller's key. Jobs that read it already go on."""
     gateway: Gateway = request.app.state.gateway
     await gateway.files.delete(id_, owner)
-    return _json({"id": id_, "object": "file", "deleted": True})
+    return json_response({"id": id_, "object": "file", "deleted": True})
 
 
 @router.get(
@@ -163,14 +164,10 @@ async def signed_url(
     expires = min(int(time.time()) + expiry * 3600, int(kept.expires_at.timestamp()))
     path = f"{request.url.path.removesuffix('/').removesuffix('/url')}/content"
     query = gateway.files.signer.query(kept.id, expires)
-    return _json({"url": str(request.url.replace(path=path, query=query))})
+    return json_response({"url": str(request.url.replace(path=path, query=query))})
 
 
 async def _shared(gateway: Gateway, id_: str, query: dict[str, str]) -> Upload:
     if not gateway.files.signer.is_signed(id_, query):
         raise wrong_signature()
     return gateway.files.open(await gateway.files.find_shared(id_))
-
-
-def _json(body: dict[str, Any]) -> Response:
-    return json_response(json.dumps(body).encode())

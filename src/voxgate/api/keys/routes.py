@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
@@ -59,7 +58,7 @@ async def current(request: Request) -> Response:
     usage = await _keys(request).usage([hash_])
     managing = manages(key, request.app.state.gateway.settings)
     current = current_key_object(key, usage.get(hash_, KeyUsage()), manages=managing)
-    return _json({"data": current})
+    return json_response({"data": current})
 
 
 @router.get(
@@ -75,7 +74,7 @@ async def credits_(request: Request) -> Response:
     usage = (await gateway.ledger.keys.usage()).values()
     used = json_dollars(sum(each.total.nanodollars for each in usage))
     paid = gateway.settings.credits or used
-    return _json({"data": {"total_credits": paid, "total_usage": used}})
+    return json_response({"data": {"total_credits": paid, "total_usage": used}})
 
 
 @router.get(
@@ -99,7 +98,9 @@ async def listing(request: Request, query: Annotated[KeyQuery, Query()]) -> Resp
     keys = [key for key in await _keys(request).all() if key.state in shown]
     page = keys[query.offset : query.offset + PAGE_SIZE]
     usage = await _keys(request).usage([key.hash for key in page])
-    return _json({"data": [key_object(key, usage.get(key.hash, KeyUsage())) for key in page]})
+    return json_response(
+        {"data": [key_object(key, usage.get(key.hash, KeyUsage())) for key in page]}
+    )
 
 
 @router.post(
@@ -115,7 +116,7 @@ async def create(request: Request) -> Response:
     await ledger_manager(request)
     asked = _checked(request, validated_with_nulls(NewKey, await _body(request)))
     key, secret = await _keys(request).create(asked.name, **new_fields(asked))
-    return _json({"data": key_object(key, KeyUsage()), "key": secret}, 201)
+    return json_response({"data": key_object(key, KeyUsage()), "key": secret}, 201)
 
 
 @router.get(
@@ -156,7 +157,7 @@ async def delete(request: Request, hash: str) -> Response:  # noqa: A002 (as abo
     await ledger_manager(request)
     key = await _named(request, hash)
     await _keys(request).revoke(key.hash)
-    return _json({"deleted": True})
+    return json_response({"deleted": True})
 
 
 def _keys(request: Request) -> Keys:
@@ -189,8 +190,4 @@ async def _named(request: Request, hash_: str) -> Key:
 
 async def _described(request: Request, key: Key) -> Response:
     usage = await _keys(request).usage([key.hash])
-    return _json({"data": key_object(key, usage.get(key.hash, KeyUsage()))})
-
-
-def _json(body: dict[str, Any], status: int = 200) -> Response:
-    return json_response(json.dumps(body).encode(), status)
+    return json_response({"data": key_object(key, usage.get(key.hash, KeyUsage()))})
