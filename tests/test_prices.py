@@ -1,5 +1,6 @@
 """Costs are exact, and rounded once."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -14,7 +15,9 @@ from voxgate.prices import (
     MAX_AMOUNT,
     SAMPLES_PER_S,
     UNIT_TOKENS,
+    ListedPrice,
     Price,
+    PriceList,
     Unit,
     most_tokens,
     parse_prices,
@@ -110,11 +113,9 @@ def test_a_record_gives_the_same_price(
     assert again.nanodollars(samples) == price.nanodollars(samples)
 
 
-TABLES = [
-    {"model": "*", "amount": "0.001", "unit": "minute"},
-    {"model": "a/b", "amount": 1, "unit": "hour"},
-    {"model": "a/b", "amount": "2", "unit": "hour", "valid_from": date(2027, 1, 1)},
-]
+ANY = ListedPrice("*", Price(Decimal("0.001"), "minute"))
+NOW_ONE = ListedPrice("a/b", Price(Decimal(1), "hour"))
+LATER_TWO = ListedPrice("a/b", Price(Decimal(2), "hour"), date(2027, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ TABLES = [
     ],
 )
 def test_the_price_of_a_model_on_a_day(model: str, day: datetime, amount: str) -> None:
-    price = parse_prices(TABLES, "the file").find(model, day)
+    price = PriceList((ANY, NOW_ONE, LATER_TWO)).find(model, day)
     assert price
     assert price.amount == Decimal(amount)
 
@@ -150,8 +151,8 @@ OWN_NAMES = {"a/b": "a/b", "alias": "a/b", "c": "c"}
 
 
 def test_the_price_of_an_alias_is_that_of_its_model() -> None:
-    tables = [{"model": "alias", "amount": "1", "unit": "hour"}, *TABLES[::2]]
-    prices = parse_prices(tables, "the file").by_own_name(OWN_NAMES.__getitem__)
+    entries = (replace(NOW_ONE, model="alias"), ANY, LATER_TWO)
+    prices = PriceList(entries).by_own_name(OWN_NAMES.__getitem__)
     amounts = [
         price.amount
         for model in ("a/b", "c")
@@ -171,25 +172,32 @@ def test_two_prices_of_one_model_by_two_names() -> None:
     ("change", "message"),
     [
         ({"amount": "free"}, "amount must be a number from 0 to 1000"),
-        ({"amount": -1}, "amount must be a number"),
-        ({"amount": float("nan")}, "amount must be a number"),
+        ({"amount": "-1"}, "amount must be a number"),
+        ({"amount": "nan"}, "amount must be a number"),
         ({"amount": "1e999"}, "amount must be a number"),
         ({"amount": "1000.1"}, "amount must be a number"),
         ({"unit": "fortnight"}, "unit must be one of second, minute, hour, request, token"),
-        ({"unit": ["minute"]}, "unit must be one of"),
         ({"minimum_s": "soon"}, "minimum_s must be a number"),
-        ({"unit": "request", "minimum_s": 1}, "neither minimum_s nor increment_s"),
-        ({"unit": "token", "increment_s": 1}, "by the token has neither minimum_s nor increment_s"),
-        ({"model": 1}, "must be a model's name"),
-        ({"from": "2027"}, "a price has no 'from', only model, amount, unit"),
-        ({"valid_from": "2027-01-01"}, "valid_from must be a day"),
-        ({"model": "*"}, "two prices from the same day"),
+        ({"unit": "request", "minimum_s": "1"}, "neither minimum_s nor increment_s"),
+        ({"unit": "token", "increment_s": "1"}, "token has neither minimum_s nor increment_s"),
     ],
 )
-def test_malformed_tables(change: dict[str, object], message: str) -> None:
-    tables = [TABLES[0], {"model": "a/b", "amount": "1", "unit": "minute"} | change]
-    with pytest.raises(SettingsError, match=rf"^the file: 'prices': .*{message}.*\.$"):
-        parse_prices(tables, "the file")
+def test_malformed_prices(change: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Price.parse({"amount": "1", "unit": "minute"} | change)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a/b = 1001/minute", "amount must be a number from 0 to 1000"),
+        ("a/b = 1/fortnight", "unit must be one of second, minute, hour, request, token"),
+        ("* = 1/hour, a = 1/hour, * = 2/hour", r"\* has two prices from the same day on"),
+    ],
+)
+def test_the_variable_of_a_malformed_price_is_named(text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^VOXGATE_PRICES: 'prices': .*{message}.*\.$"):
+        parse_prices(text, "VOXGATE_PRICES")
 
 
 @pytest.mark.parametrize("text", ["0.006", "a/b = 0.006", "a/b = cheap/minute", "a/b: 1/minute"])

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeGuard, get_args
 
 from voxgate.errors import SettingsError
 
@@ -38,7 +38,6 @@ MAX_AMOUNT = Decimal(1000)  # dollars for one unit: a day by the token fits into
 MAX_S = 86_400  # of a minimum and an increment
 
 ANY_MODEL = "*"
-FIELDS = ("model", "amount", "unit", "minimum_s", "increment_s", "valid_from")
 _SHORT = re.compile(r"(?P<model>\S+)\s*=\s*(?P<amount>[\d.]+)\s*/\s*(?P<unit>[a-z ]+)")
 
 
@@ -56,7 +55,7 @@ class Price:
     """`amount` dollars for each `unit`.
 
     Of prices by time: at least `minimum_s` seconds are charged, and seconds are rounded up to
-    multiples of `increment_s`, where it is not 0.
+    multiples of `increment_s`, where it is not 0. Raises `SettingsError` where another has these.
     """
 
     amount: Decimal
@@ -64,24 +63,25 @@ class Price:
     minimum_s: Decimal = Decimal(0)
     increment_s: Decimal = Decimal(0)
 
+    def __post_init__(self) -> None:
+        if self.unit not in UNIT_S and (self.minimum_s or self.increment_s):
+            kind = "request" if self.unit == "request" else "token"
+            raise SettingsError(f"a price by the {kind} has neither minimum_s nor increment_s")
+
     @classmethod
-    def parse(cls, fields: Mapping[str, Any]) -> Price:
-        """Return the price with these fields of a settings file. Raises `SettingsError`."""
-        unit = fields.get("unit")
+    def parse(cls, fields: Mapping[str, str]) -> Price:
+        """Return the price with these fields, as `record` has them. Raises `SettingsError`."""
+        unit = fields["unit"]
         if not is_unit(unit):
             raise SettingsError(
                 f"a price's unit must be one of {', '.join(get_args(Unit))}: {unit!r}"
             )
-        price = cls(
-            _decimal("amount", fields.get("amount"), MAX_AMOUNT),
+        return cls(
+            _decimal("amount", fields["amount"], MAX_AMOUNT),
             unit,
-            _decimal("minimum_s", fields.get("minimum_s", 0), Decimal(MAX_S)),
-            _decimal("increment_s", fields.get("increment_s", 0), Decimal(MAX_S)),
+            _decimal("minimum_s", fields.get("minimum_s", "0"), Decimal(MAX_S)),
+            _decimal("increment_s", fields.get("increment_s", "0"), Decimal(MAX_S)),
         )
-        if unit not in UNIT_S and (price.minimum_s or price.increment_s):
-            kind = "request" if unit == "request" else "token"
-            raise SettingsError(f"a price by the {kind} has neither minimum_s nor increment_s")
-        return price
 
     @property
     def by_token(self) -> bool:
@@ -183,43 +183,29 @@ class PriceList:
 NO_PRICES = PriceList()
 
 
-def parse_prices(value: Any, origin: str) -> PriceList:
-    """Return the prices in a text, `MODEL = AMOUNT/UNIT` with commas between, or in tables.
+def parse_prices(text: str, origin: str) -> PriceList:
+    """Return the prices in a text, `MODEL = AMOUNT/UNIT` with commas between.
 
-    `origin` is the variable or the file that they come from. Raises `SettingsError`.
+    `origin` is the variable that it comes from. Raises `SettingsError`.
     """
-    if isinstance(value, PriceList):
-        return value
-    rows = value if isinstance(value, list) else [part for part in str(value).split(",") if part]
     try:
-        entries = tuple(map(_listed, rows))
-        days = [(each.model, each.valid_from) for each in entries]
-        if twice := next((each for each in days if days.count(each) > 1), None):
-            raise SettingsError(f"{twice[0]} has two prices from the same day on")
+        entries = tuple(_listed(part.strip()) for part in text.split(",") if part)
+        models = [each.model for each in entries]
+        if twice := next((each for each in models if models.count(each) > 1), None):
+            raise SettingsError(f"{twice} has two prices from the same day on")
     except SettingsError as error:
         raise SettingsError(f"{origin}: 'prices': {error.sentence}.") from error
     return PriceList(entries)
 
 
-def _listed(row: object) -> ListedPrice:
-    if isinstance(row, str):
-        match = _SHORT.fullmatch(row.strip())
-        if match is None:
-            raise SettingsError(
-                f"a price is written as MODEL = AMOUNT/UNIT, such as openai/whisper-base = "
-                f"0.006/minute: {row.strip()!r}"
-            )
-        row = match.groupdict()
-    if not isinstance(row, dict):
-        raise SettingsError(f"a price is a table with {', '.join(FIELDS)}: {row!r}")
-    if unknown := next((name for name in row if name not in FIELDS), None):
-        raise SettingsError(f"a price has no {unknown!r}, only {', '.join(FIELDS)}")
-    model, valid_from = row.get("model"), row.get("valid_from", date.min)
-    if not isinstance(model, str) or not model:
-        raise SettingsError(f"a price's model must be a model's name, or '*' for all: {model!r}")
-    if not isinstance(valid_from, date) or isinstance(valid_from, datetime):
-        raise SettingsError(f"a price's valid_from must be a day, as 2027-01-01: {valid_from!r}")
-    return ListedPrice(model, Price.parse(row), valid_from)
+def _listed(text: str) -> ListedPrice:
+    match = _SHORT.fullmatch(text)
+    if match is None:
+        raise SettingsError(
+            f"a price is written as MODEL = AMOUNT/UNIT, such as openai/whisper-base = "
+            f"0.006/minute: {text!r}"
+        )
+    return ListedPrice(match["model"], Price.parse(match.groupdict()))
 
 
 def is_unit(value: object) -> TypeGuard[Unit]:
@@ -227,10 +213,10 @@ def is_unit(value: object) -> TypeGuard[Unit]:
     return value in get_args(Unit)
 
 
-def _decimal(name: str, value: object, limit: Decimal) -> Decimal:
-    """Return a number of a settings file: a text, since a float is not exact, or an integer."""
+def _decimal(name: str, value: str, limit: Decimal) -> Decimal:
+    """Return the number from 0 to `limit` that a field of a price has. Raises `SettingsError`."""
     try:
-        number = Decimal(str(value))
+        number = Decimal(value)
     except InvalidOperation:
         number = Decimal("NaN")
     if not (number.is_finite() and 0 <= number <= limit):

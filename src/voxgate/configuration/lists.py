@@ -1,4 +1,4 @@
-"""The settings that are lists: from a text with commas, or from a list or table in the file.
+"""The settings that are lists: from a text with commas or, where it may be, a list in the file.
 
 `origin` is the variable or the file that a value comes from, for messages.
 """
@@ -51,16 +51,10 @@ def parse_servers(value: Any, origin: str) -> tuple[str, ...]:
     return entries
 
 
-def parse_aliases(value: Any, origin: str) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of an alias and a model's name in a text or a table.
-
-    Raises `SettingsError`.
-    """
-    if isinstance(value, str):
-        value = dict(_pair(text, origin) for text in value.split(",") if text.strip())
-    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
-        raise _not_aliases(value, origin)
-    return tuple(value.items())
+def parse_aliases(text: str, origin: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of an alias and a model's name in a text. Raises `SettingsError`."""
+    pairs = dict(_pair(part, origin) for part in text.split(",") if part.strip())
+    return tuple(pairs.items())
 
 
 def parse_secrets(value: Any, origin: str) -> tuple[bytes, ...]:
@@ -97,12 +91,8 @@ def _is_network(entry: str) -> bool:
 def _pair(text: str, origin: str) -> tuple[str, str]:
     alias, _, name = (part.strip() for part in text.partition("="))
     if not (alias and name):
-        raise _not_aliases(text, origin)
+        raise SettingsError(
+            f"{origin}: 'model_aliases' must be pairs as 'whisper-1 = openai/whisper-base', with "
+            f"commas between, and is {shown(text)}."
+        )
     return alias, name
-
-
-def _not_aliases(value: object, origin: str) -> SettingsError:
-    return SettingsError(
-        f"{origin}: 'model_aliases' must be pairs as 'whisper-1 = openai/whisper-base', with "
-        f"commas between, and is {shown(value)}."
-    )

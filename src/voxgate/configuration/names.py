@@ -12,7 +12,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from voxgate.errors import SettingsError
-from voxgate.prices import FIELDS as PRICE_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -21,6 +20,7 @@ ENVIRONMENT_PREFIX = "VOXGATE_"
 FILE_VARIABLE = "VOXGATE_CONFIG"
 """Names the configuration file."""
 
+PRICE_FIELDS = ("model", "amount", "unit", "minimum_s", "increment_s", "valid_from")
 KEY_FIELDS = (
     "name",
     "hash",

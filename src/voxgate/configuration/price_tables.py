@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from voxgate.configuration.tables import EXACT, Table, read_tables
 from voxgate.errors import SettingsError
-from voxgate.prices import MAX_AMOUNT, MAX_S, UNIT_S, ListedPrice, PriceList, Unit, parse_prices
+from voxgate.prices import MAX_AMOUNT, MAX_S, UNIT_S, ListedPrice, Price, PriceList, Unit
 from voxgate.validation import shown
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ class PriceTable(Table):
             return []
         return [name for name in ("minimum_s", "increment_s") if getattr(self, name)]
 
+    def listed_price(self) -> ListedPrice:
+        """Return what the table says, where it has no needless fields."""
+        price = Price(self.amount, self.unit, self.minimum_s, self.increment_s)
+        return ListedPrice(self.model, price, self.valid_from)
+
 
 def read_prices(
     file: ConfigFile, settings: Collection[str], faults: list[SettingsError]
@@ -85,7 +90,6 @@ def read_prices(
             )
             for name in table.needless_fields
         ]
-        if table.needless_fields:
-            continue
-        entries += parse_prices([table.model_dump()], place).entries
+        if not table.needless_fields:
+            entries.append(table.listed_price())
     return PriceList(tuple(entries))
