@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from voxgate.printable import printable
 from voxgate.tracing import current_trace_id
 
 if TYPE_CHECKING:
@@ -59,10 +60,7 @@ class PlainFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the library's name)
         """Return the line with control characters escaped, line ends among them."""
-        line = super().formatMessage(record)
-        return "".join(
-            each if each.isprintable() else each.encode("unicode_escape").decode() for each in line
-        )
+        return printable(super().formatMessage(record))
 
 
 def _json_formatter() -> logging.Formatter:

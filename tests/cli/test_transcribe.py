@@ -21,8 +21,8 @@ from tests.cli.command import (
 )
 from tests.sounds import SAMPLE, Pcm, encode, picture_only
 from voxgate.cli.source_log import SOURCE_LOG
+from voxgate.printable import printable
 from voxgate.transcript.formats import WRITERS
-from voxgate.transcript.text import printable
 
 
 def test_only_the_words_go_to_standard_output(cli: CliRunner) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from voxgate.ledger.activity import ActivityRow
 from voxgate.ledger.activity_record import activity_record, csv_table
-from voxgate.transcript.text import printable
+from voxgate.printable import printable
 
 if TYPE_CHECKING:
     from voxgate.ledger.question import Grouping

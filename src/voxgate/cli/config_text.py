@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 
 from voxgate.cli.settings import HIDDEN, database_text, setting_descriptions
-from voxgate.transcript.text import printable
+from voxgate.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from voxgate.cli.byte_bar import byte_bar
 from voxgate.cli.inputs import InputRecording
 from voxgate.cli.streams import has_terminal
-from voxgate.transcript.text import printable
+from voxgate.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator

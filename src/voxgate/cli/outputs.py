@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from voxgate.cli.streams import standard_output, write_output
 from voxgate.errors import OutputError, UsageError
-from voxgate.transcript.text import printable
+from voxgate.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

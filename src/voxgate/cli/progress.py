@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate.cli.streams import has_terminal
-from voxgate.transcript.text import printable
+from voxgate.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ import typer
 
 from voxgate.cli.option_names import with_own_options
 from voxgate.errors import OutputError
-from voxgate.transcript.text import HARMLESS, printable
+from voxgate.printable import HARMLESS, printable
 
 if TYPE_CHECKING:
     from typing import Any, TextIO

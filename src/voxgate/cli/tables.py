@@ -13,7 +13,7 @@ from itertools import starmap
 from typing import TYPE_CHECKING
 
 from voxgate.cli.streams import write_output
-from voxgate.transcript.text import printable
+from voxgate.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -44,8 +44,8 @@ from voxgate.cli.transcribe_options import (
     TrackOption,
 )
 from voxgate.errors import UsageError
+from voxgate.printable import printable
 from voxgate.transcript.formats import WRITERS
-from voxgate.transcript.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from voxgate.cli import signals
 from voxgate.cli.byte_bar import byte_bar
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import has_terminal, print_message
-from voxgate.transcript.text import printable
+from voxgate.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.ledger.amounts import json_dollars
 from voxgate.prices import SAMPLES_PER_S
-from voxgate.transcript.text import HARMLESS, printable
+from voxgate.printable import HARMLESS, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 _GAP = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")  # white space and control characters
 _NO_BREAK = frozenset("\u00a0\u2007\u202f")  # they keep "20 %" and "Oui !" on one line
 
-HARMLESS = "\u00a0\u202f\u3000\u200c\u200d"
-"""Spaces and joiners, which are not printable to Python."""
-
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 # Scripts without spaces between words: Thai and Lao, Burmese, Khmer, then the East Asian scripts
@@ -52,16 +49,6 @@ def one_line(text: str) -> str:
 def encodable(text: str) -> str:
     """Replace lone surrogates, which no encoding can write, by U+FFFD."""
     return _SURROGATE.sub("\ufffd", text)
-
-
-def printable(text: str) -> str:
-    """Return the text with control characters and line breaks escaped, as Python writes them."""
-    return "".join(
-        character
-        if character.isprintable() or character in HARMLESS
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def columns(text: str) -> int:
