@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.configuration.file import DEFAULT_HOME, ConfigFile
 from voxgate.configuration.given import Given
+from voxgate.configuration.values import UNLIMITED_BYTES
 from voxgate.errors import SettingsError
 from voxgate.prices import NO_PRICES, PriceList
 
@@ -86,7 +87,7 @@ class Settings:
     engine_turn_s: float = 30.0
     """How long a model with work stays loaded when another model waits for its memory."""
 
-    engine_memory_bytes: int = 2**63 - 1
+    engine_memory_bytes: int = UNLIMITED_BYTES
     """The memory that all engines together may use; by default, the free memory."""
 
     while_loading: str = "wait"

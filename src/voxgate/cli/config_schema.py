@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from voxgate.cli.config_text import ABOUT_KEYS, UNLIMITED
 from voxgate.cli.settings import setting_descriptions
 from voxgate.configuration.price_tables import PriceTable
-from voxgate.configuration.values import CHOICES, DEVICE_PATTERN, MAX_PORT, MAY_BE_ZERO
+from voxgate.configuration.values import (
+    CHOICES,
+    DEVICE_PATTERN,
+    MAX_PORT,
+    MAY_BE_ZERO,
+    UNLIMITED_BYTES,
+)
 from voxgate.ledger.key_tables import KeyTable
 from voxgate.settings import Settings
 
@@ -75,7 +81,7 @@ def _default(value: Any) -> dict[str, Any]:
         return {}
     if isinstance(value, float) and isinf(value):
         return {}
-    return {} if value == UNLIMITED else {"default": value}
+    return {} if value == UNLIMITED_BYTES else {"default": value}
 
 
 def _tables(model: type[Table], description: str) -> dict[str, Any]:

@@ -11,11 +11,10 @@ import typer
 
 from voxgate.cli.settings import apply_settings_and_keys
 from voxgate.cli.streams import log_messages, print_message, write_output
+from voxgate.configuration.values import MAX_PORT
 
 if TYPE_CHECKING:
     from voxgate.settings import Settings
-
-MAX_PORT = 65_535
 
 
 def serve_command(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import httpx2
 
+from voxgate.configuration.values import MAX_PORT
 from voxgate.errors import UsageError
 
 EXAMPLE = "http://localhost:8000 or https://voxgate.example.org"
-MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)

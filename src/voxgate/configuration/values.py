@@ -12,6 +12,9 @@ from voxgate.prices import parse_prices
 from voxgate.validation import shown
 
 MAX_PORT = 65_535
+UNLIMITED_BYTES = 2**63 - 1
+"""More memory than there is: where a limit is not set, or not known."""
+
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
 
 CHOICES = {

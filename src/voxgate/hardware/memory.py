@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from voxgate.configuration.values import UNLIMITED_BYTES
 from voxgate.hardware import gpu
 
 if TYPE_CHECKING:
     import torch
 
 CGROUP = Path("/sys/fs/cgroup")  # a container's limit, which may be below the machine's memory
-UNLIMITED_BYTES = 2**63 - 1  # for a GPU that the driver does not report: its engine finds out
 
 
 def free_bytes(device: torch.device | str = "cpu") -> int:
@@ -31,6 +31,7 @@ def free_bytes(device: torch.device | str = "cpu") -> int:
     if torch is not None and torch.cuda.is_initialized():
         return int(torch.cuda.mem_get_info(device)[0])
     found = gpu.gpu_at(str(device))
+    # Of a GPU that the driver does not report, its engine finds out.
     return UNLIMITED_BYTES if found is None else found.free_bytes
 
 

@@ -9,11 +9,11 @@ from urllib.parse import unquote
 
 import httpx2
 
+from voxgate.configuration.values import MAX_PORT
 from voxgate.errors import UsageError
 from voxgate.file_names import base_name
 
 MAX_URL_CHARACTERS = 8192  # what servers take at most; signed addresses have about 2000
-MAX_PORT = 65_535
 EXAMPLE = "https://example.org/talk.mp3"
 
 MALFORMED = (httpx2.InvalidURL, ValueError)  # ValueError: what cannot be encoded
