@@ -28,10 +28,10 @@ OPENSSL_COMMAND: Final = "openssl rand -base64 32"
 
 
 class TranscriptCipher:
-    """Encrypts with the first of several secrets, and decrypts with any. A secret has 32 bytes."""
+    """Encrypts with the operator's first secret, and decrypts with any. Each has 32 bytes."""
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
-        self._ciphers = [AESGCM(key) for key in keys]
+    def __init__(self, operator_secrets: Sequence[bytes]) -> None:
+        self._ciphers = [AESGCM(secret) for secret in operator_secrets]
 
     def seal(self, text: str, generation: str, key_hash: str) -> bytes:
         """Return the encrypted text of a generation of a key. There must be a secret."""
@@ -53,9 +53,9 @@ class TranscriptCipher:
         return None
 
 
-def check_secret(days: int | None, secrets: Sequence[bytes]) -> None:
+def check_secret(keep_transcripts_days: int | None, operator_secrets: Sequence[bytes]) -> None:
     """Raise `UsageError` where transcripts are to be kept, and nothing can encrypt them."""
-    if days is not None and not secrets:
+    if keep_transcripts_days is not None and not operator_secrets:
         raise UsageError(
             f"Transcripts are kept encrypted or not at all, and there is no secret for it: set "
             f"VOXGATE_TRANSCRIPT_KEY to what `{OPENSSL_COMMAND}` prints, for the server and for "
