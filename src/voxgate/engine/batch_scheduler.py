@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from voxgate.voxtral.model import Voxtral
     from voxgate.voxtral.sampling import GreedyChoice
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class BatchScheduler:
@@ -125,7 +125,7 @@ class BatchScheduler:
             try:
                 self._planner.admit(Sequence(request, self._model, self._cache))
             except Exception as error:
-                logger.exception("A window could not begin")
+                log.exception("A window could not begin")
                 request.on_end(error)
 
     def _prefill(self, sequence: Sequence) -> None:
@@ -144,7 +144,7 @@ class BatchScheduler:
         try:
             rows = self._compute_logits(sequences)
         except Exception as error:
-            logger.exception("A step of %d windows failed", len(sequences))
+            log.exception("A step of %d windows failed", len(sequences))
             for sequence in sequences:
                 self._end(sequence, error)
             return
@@ -186,7 +186,7 @@ class BatchScheduler:
         try:
             yield
         except Exception as error:
-            logger.exception("A window failed")
+            log.exception("A window failed")
             self._end(sequence, error)
 
     def _report(self, sequence: Sequence, event: Event) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BUSY_SHARE = 0.1  # of a core: a long step that uses less of it is stalled
 LINGER_S = 0.03  # after a group: its callers send their next windows within milliseconds
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -189,7 +189,7 @@ class GroupScheduler:
                     if not self._report(group, waiting, event):
                         break
         except Exception as error:
-            logger.exception("%d windows failed", len(waiting))
+            log.exception("%d windows failed", len(waiting))
             return error
         return None
 

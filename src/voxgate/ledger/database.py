@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -60,7 +60,7 @@ class Database:
             try:
                 await self.transaction(operation)
             except LedgerError as error:
-                logger.warning("%s", error.sentence)
+                log.warning("%s", error.sentence)
 
         if not self._closed:
             self.start(write_or_log())

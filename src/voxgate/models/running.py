@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RUN_FOLDER = "run"  # of the home
 MAX_RECORD_BYTES = 65_536  # a record has two long paths and some names
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def published_record(record: EngineRecord, folder: Path) -> Iterator[None]:
     try:
         descriptor = _publish(record, folder)
     except OSError as error:
-        logger.warning("`voxgate ps` will not show this engine: %s", error)
+        log.warning("`voxgate ps` will not show this engine: %s", error)
         yield
         return
     try:

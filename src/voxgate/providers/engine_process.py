@@ -34,7 +34,7 @@ STDERR_DRAIN_S = 1.0  # how long after the end of a process its standard error i
 
 GPU_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # number GPUs as the driver does, which was queried
 
-logger = logging.getLogger("voxgate.engine")
+log = logging.getLogger("voxgate.engine")
 
 
 class EngineProcess:
@@ -178,7 +178,7 @@ class EngineProcess:
         if text := line.decode(errors="replace").rstrip():
             said = ForeignLine.parse(text)
             fields = {"engine": self.model, "engine_pid": self.pid, **said.fields}
-            logger.log(said.level, "%s[%d]: %s", self.model, self.pid, said.event, extra=fields)
+            log.log(said.level, "%s[%d]: %s", self.model, self.pid, said.event, extra=fields)
 
     async def _clean_up(self) -> None:
         try:

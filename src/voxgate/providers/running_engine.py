@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     EngineCall: TypeAlias = Callable[[EngineClient], AsyncGenerator[Event, None]]
 
-logger = logging.getLogger("voxgate.engine")
+log = logging.getLogger("voxgate.engine")
 
 PROCESS_END_S = 5.0  # between the end of a connection and the end of its process
 
@@ -57,7 +57,7 @@ class RunningEngine:
                         yield event
             except BrokenOffError as error:
                 failure = await self._broken_off_error()
-                logger.info("%s", failure.sentence)  # nobody is told where the next attempt works
+                log.info("%s", failure.sentence)  # nobody is told where the next attempt works
                 raise failure from error
 
     async def stop(self, grace_s: float) -> None:

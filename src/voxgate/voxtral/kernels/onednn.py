@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 ROWS, COLUMNS, TOKENS = 192, 256, 16  # of the trials' matrices
 INT4_ZERO_STEP = 8  # the 4-bit step whose weight is a group's stored zero
@@ -256,8 +256,8 @@ def _passes(name: str, trial: Callable[[], bool]) -> bool:
     try:
         passed = trial()
     except TRIAL_ERRORS as error:
-        logger.info("%s: not available here (%s)", name, error)
+        log.info("%s: not available here (%s)", name, error)
         return False
     if not passed:
-        logger.info("%s: wrong or slow here, and not used", name)
+        log.info("%s: wrong or slow here, and not used", name)
     return passed

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from voxgate.voxtral.quantization.profiles import Profile, Scheme, Schemes
     from voxgate.voxtral.quantization.weight_cache import CachePath
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 EMBEDDINGS = "decoder.embeddings.weight"
 
@@ -91,12 +91,12 @@ def _cached_arrays(
         try:
             _write_cache(checkpoint, path, groups, nbytes)
         except OSError as error:
-            logger.warning(
+            log.warning(
                 "%s cannot store the quantized weights (%s).", path.file.parent, error.strerror
             )
         else:
             return _open_cache(path)
-    logger.warning("The weights are quantized in memory, and will be again at the next start.")
+    log.warning("The weights are quantized in memory, and will be again at the next start.")
     return None
 
 
@@ -106,7 +106,7 @@ def _open_cache(path: CachePath) -> Arrays | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        logger.warning("%s will be written again: %s.", path.file, error)
+        log.warning("%s will be written again: %s.", path.file, error)
         return None
 
 
