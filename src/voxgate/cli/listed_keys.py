@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from voxgate.ledger.key import NewKeyFields
+    from voxgate.ledger.key_reconciliation import AppliedKeys
     from voxgate.ledger.key_tables import KeyList
-    from voxgate.ledger.listed_keys import AppliedKeys
     from voxgate.settings import Settings
 
 

@@ -12,8 +12,8 @@ from voxgate.ledger.budgets import Budgets
 from voxgate.ledger.database import Database
 from voxgate.ledger.files import Files
 from voxgate.ledger.generations import Generations
+from voxgate.ledger.key_reconciliation import KeyReconciliation
 from voxgate.ledger.keys import Keys
-from voxgate.ledger.listed_keys import ListedKeys
 from voxgate.ledger.migration import migrate
 from voxgate.ledger.transcripts import Transcripts
 
@@ -33,7 +33,7 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.keys = Keys(database)
-        self.listed_keys = ListedKeys(database)
+        self.listed_keys = KeyReconciliation(database)
         self.budgets = Budgets(database)
         self.generations = Generations(database)
         self.activity = Activity(database)

@@ -15,8 +15,8 @@ from voxgate.errors import SettingsError, UsageError, VoxgateError
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.key import hash_of
+from voxgate.ledger.key_reconciliation import AppliedKeys
 from voxgate.ledger.key_tables import KeyList
-from voxgate.ledger.listed_keys import AppliedKeys
 
 if TYPE_CHECKING:
     from pathlib import Path

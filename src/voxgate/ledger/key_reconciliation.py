@@ -1,4 +1,4 @@
-"""`ListedKeys`: the keys of a file are applied to the ledger.
+"""`KeyReconciliation`: the keys of a file are applied to the ledger.
 
 The file owns the keys that it lists: the ledger names it as their creator, nothing else changes
 them, and one that it lists no more is revoked, except where it has no `keys` at all: it may be half
@@ -45,8 +45,8 @@ class AppliedKeys:
     """Keys in the file that somebody revoked by name, so that they do not work."""
 
 
-class ListedKeys:
-    """The keys in a ledger that files list."""
+class KeyReconciliation:
+    """Makes the keys of a ledger those that a file lists."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
