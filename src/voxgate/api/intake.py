@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from voxgate.api.admission import admit
 from voxgate.api.dialects.parse import with_file_of
+from voxgate.api.generation_record import RequestOrigin
 from voxgate.api.key_limits import check_model
 from voxgate.api.recording import RemoteRecording
 from voxgate.api.request_log import RequestEntry
-from voxgate.api.submission import RequestOrigin, Submission
+from voxgate.api.submission import Submission
 from voxgate.errors import VoxgateError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from voxgate.api.submission import PROVIDER_NAME
+from voxgate.api.generation_record import PROVIDER_NAME
 from voxgate.models.catalogue import why_unavailable
 from voxgate.models.precision import precision_of
 from voxgate.prices import UNIT_TOKENS

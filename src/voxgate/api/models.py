@@ -12,12 +12,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from voxgate.api.auth import caller, check_given_key
 from voxgate.api.error_responses import error_response, json_response
+from voxgate.api.generation_record import PROVIDER_NAME
 from voxgate.api.model_card import model_card, model_endpoint
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.document import OPTIONAL_KEY
 from voxgate.api.openapi.responses import KEY_ERRORS, OPTIONAL_KEY_ERRORS, json_of, responses
 from voxgate.api.query import check_names
-from voxgate.api.submission import PROVIDER_NAME
 from voxgate.errors import UsageError, VoxgateError
 from voxgate.ledger.key import Key  # noqa: TC001 (FastAPI evaluates it)
 from voxgate.models.catalogue import missing_distributions

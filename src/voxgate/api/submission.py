@@ -4,48 +4,32 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
 from voxgate import tracing
 from voxgate.api.charge import Charge
+from voxgate.api.generation_record import GenerationRecord
 from voxgate.api.job import GENERATION, AbandonedError, Job
-from voxgate.errors import CODES, LedgerError
-from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
+from voxgate.errors import LedgerError
 from voxgate.pipeline.budget import AcceptedOptions
 from voxgate.pipeline.trace import Trace
 from voxgate.prices import SAMPLES_PER_S, Cost
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable
 
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.gateway import Gateway
+    from voxgate.api.generation_record import RequestOrigin
     from voxgate.api.recording import Recording
     from voxgate.api.request_log import RequestEntry
+    from voxgate.ledger.generation import Outcome
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
 
 log = logging.getLogger(__name__)
-
-PROVIDER_NAME = "Local"
-
-MAX_RECORDED_ATTEMPTS = 50
-"""Failed attempts that the ledger records: a recording may have hundreds of windows."""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestOrigin:
-    """Where a request comes from, for the ledger."""
-
-    dialect: str
-    model: str
-    """As the caller named it."""
-
-    headers: Mapping[str, str]
 
 
 class Submission:
@@ -75,10 +59,14 @@ class Submission:
         self._keeps, self._provisional = keeps, provisional
         self._ended = False  # while it was provisional
         self._job = Job(entry.id, owner, self._trace.stages)
-        self._began_at = datetime.now(UTC)
-        price = gateway.settings.prices.find(parsed.model, self._began_at)
+        self._generation = GenerationRecord(self._job, parsed, provider, origin)
+        price = gateway.settings.prices.find(parsed.model, self._generation.began_at)
         self._charge = Charge(
-            gateway.ledger, self._job, price, limited=limited, generation=self._generation
+            gateway.ledger,
+            self._job,
+            price,
+            limited=limited,
+            generation=lambda: self._generation.generation(price),
         )
 
     def submit(self) -> tuple[Hashable, Job]:
@@ -157,43 +145,11 @@ class Submission:
             self._ended = True
             self._gateway.leases.hold(job)
             return
-        error, transcript = job.error, job.transcript
-        status = error.status if error else 200
-        if error:
-            self._entry.code = error.code
-        sound = f"{transcript.duration:.1f} s of sound " if transcript else ""
-        for notice in transcript.notices if transcript else ():
-            self._entry.note(notice)
-        origin = f"from {self._recording.origin} " if self._recording.origin else ""
-        self._entry.write(
-            status,
-            f"{self.parsed.model} {sound}{origin}in {job.seconds:.1f} s",
-            model=self.parsed.model,
-            audio_s=transcript.duration if transcript else None,
-            origin=self._recording.origin or None,
-        )
-        # Of a transcript that failed in the middle, what a caller has is charged.
-        tokens = transcript.tokens if transcript else job.delivered_tokens
-        cost = self._charge.of(transcript.duration if transcript else job.delivered_s, tokens)
-        by_token = self._charge.price is not None and self._charge.price.by_token
-        job.cost = Cost(cost.nanodollars, tokens if by_token else None)
-        outcome = Outcome(
-            status=status,
-            error_code=error.code if error else None,
-            audio_samples=cost.samples or (0 if transcript else None),
-            tokens=tokens or None,
-            first_text_ms=_milliseconds(job.first_text_s),
-            latency_ms=round(job.seconds * 1e3),
-            generation_time_ms=round(job.stages.seconds("provider") * 1e3),
-            cost=cost,
-            cancelled=isinstance(error, AbandonedError),
-            provider=PROVIDER_NAME,
-            attempts=self._attempts(status),
-            transcript=self._gateway.keeper.sealed(job) if self._keeps else None,
-        )
+        self._log_end(job)
+        outcome = self._outcome(job)
         self._gateway.metrics.ended(self.parsed.model, outcome)
         trace.get_current_span().set_attribute(
-            "voxgate.audio.seconds", cost.samples / SAMPLES_PER_S
+            "voxgate.audio.seconds", outcome.cost.samples / SAMPLES_PER_S
         )
         with tracing.span("ledger finish"):
             try:
@@ -201,6 +157,34 @@ class Submission:
             except LedgerError as failure:  # it may be there: a connection broke at the commit
                 log.error("%s may have no record: %s", job.id, failure.sentence)  # noqa: TRY400
             await self._gateway.leases.finish(job.id, outcome)
+
+    def _outcome(self, job: Job) -> Outcome:
+        """Return how the job ended, and tell the job its cost."""
+        transcript = job.transcript
+        # Of a transcript that failed in the middle, what a caller has is charged.
+        tokens = transcript.tokens if transcript else job.delivered_tokens
+        cost = self._charge.of(transcript.duration if transcript else job.delivered_s, tokens)
+        by_token = self._charge.price is not None and self._charge.price.by_token
+        job.cost = Cost(cost.nanodollars, tokens if by_token else None)
+        sealed = self._gateway.keeper.sealed(job) if self._keeps else None
+        return self._generation.outcome(cost, tokens, self._trace, sealed)
+
+    def _log_end(self, job: Job) -> None:
+        """Write the line of the log."""
+        error, transcript = job.error, job.transcript
+        if error:
+            self._entry.code = error.code
+        for notice in transcript.notices if transcript else ():
+            self._entry.note(notice)
+        sound = f"{transcript.duration:.1f} s of sound " if transcript else ""
+        origin = f"from {self._recording.origin} " if self._recording.origin else ""
+        self._entry.write(
+            error.status if error else 200,
+            f"{self.parsed.model} {sound}{origin}in {job.seconds:.1f} s",
+            model=self.parsed.model,
+            audio_s=transcript.duration if transcript else None,
+            origin=self._recording.origin or None,
+        )
 
     def _describe_span(self) -> None:
         """Say in the span of the job what is asked of which model."""
@@ -213,44 +197,3 @@ class Submission:
         }
         given = {name: value for name, value in facts.items() if value is not None}
         trace.get_current_span().set_attributes(given)
-
-    def _generation(self) -> Generation:
-        headers = self._origin.headers
-        return Generation(
-            id=self._entry.id,
-            key_hash=self._owner,
-            model=self.parsed.model,
-            provider=PROVIDER_NAME,
-            revision=self.provider.revision,
-            profile=self.provider.profile,
-            created_at=self._began_at,
-            user_agent=headers.get("user-agent"),
-            http_referer=headers.get("http-referer"),
-            app_title=headers.get("x-openrouter-title") or headers.get("x-title"),
-            session_id=self.parsed.session_id or headers.get("x-session-id"),
-            external_user=self.parsed.user,
-            streamed=self.parsed.events is not None,
-            requested_model=self._origin.model,
-            dialect=self._origin.dialect,
-            app_categories=headers.get("x-openrouter-categories"),
-            price=self._charge.price.record() if self._charge.price else None,
-        )
-
-    def _attempts(self, status: int) -> list[RecordedAttempt]:
-        """Return the failed attempts at windows, and the whole recording as the last attempt."""
-        failures = [
-            RecordedAttempt(
-                PROVIDER_NAME,
-                CODES["engine_error"].status,
-                round(attempt.seconds * 1e3),
-                attempt.error,
-            )
-            for attempt in self._trace.attempts
-            if attempt.error
-        ]
-        spent_ms = round(self._trace.stages.seconds("provider") * 1e3)
-        return [*failures[:MAX_RECORDED_ATTEMPTS], RecordedAttempt(PROVIDER_NAME, status, spent_ms)]
-
-
-def _milliseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1e3)

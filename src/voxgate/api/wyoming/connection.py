@@ -23,8 +23,9 @@ from wyoming.ping import Ping, Pong
 from voxgate.api.admission import admit
 from voxgate.api.body.upload import UploadWriter
 from voxgate.api.disconnect import run_until_disconnect
+from voxgate.api.generation_record import RequestOrigin
 from voxgate.api.request_log import RequestEntry
-from voxgate.api.submission import RequestOrigin, Submission
+from voxgate.api.submission import Submission
 from voxgate.api.wyoming.info import describe
 from voxgate.api.wyoming.recording import parse_sound, parse_transcribe, request
 from voxgate.errors import UsageError, VoxgateError
