@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from voxgate.cli import signals, tables
+from voxgate.cli import key_operations, signals, tables
 from voxgate.cli.group import CommandGroup
 from voxgate.cli.key_options import (
     ExpiresOption,
@@ -22,14 +22,12 @@ from voxgate.cli.key_options import (
     ResetOption,
     key_fields,
 )
-from voxgate.cli.settings import apply_settings, apply_settings_and_keys
+from voxgate.cli.settings import apply_settings_and_keys
 from voxgate.cli.streams import print_message, standard_output, write_json, write_output
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from voxgate.ledger.key import Key, KeyChanges, KeyFields, NewKeyFields
-    from voxgate.ledger.key_usage import KeyUsage
-    from voxgate.ledger.ledger import Ledger
+    from voxgate.ledger.key import KeyChanges, NewKeyFields
 
 What = Annotated[
     str,
@@ -109,7 +107,7 @@ def create(  # noqa: PLR0917 (typer calls it, by names)
     if for_file:
         _write_table(name, fields)
         return
-    signals.run_until_signal(_create(name, fields))
+    signals.run_until_signal(key_operations.create(name, fields))
 
 
 @keys_app.command("list")
@@ -124,7 +122,7 @@ def list_keys(
     A table on a terminal; elsewhere the same columns, divided by tabs. Times are UTC. The
     last use is recorded once a minute: a key in use shows a time of up to a minute ago.
     """
-    every = signals.run_until_signal(_list_all())
+    every = signals.run_until_signal(key_operations.list_all())
     keys = [each for each in every if label is None or label in each[0].labels]
     from voxgate.cli import key_facts
 
@@ -143,7 +141,7 @@ def list_keys(
 @keys_app.command()
 def show(what: What, as_json: JsonOption = False) -> None:
     """Show a key: its limits, what is left of them, and what it has used. Times are UTC."""
-    key, usage = signals.run_until_signal(_find(what))
+    key, usage = signals.run_until_signal(key_operations.find(what))
     from voxgate.cli import key_facts
 
     if as_json:
@@ -193,14 +191,14 @@ def edit(  # noqa: PLR0917 (as above)
         raise UsageError(
             "No option says what should change. `voxgate keys edit --help` lists them."
         )
-    key = signals.run_until_signal(_edit(what, changes))
+    key = signals.run_until_signal(key_operations.edit(what, changes))
     print_message(f"changed the key '{key.name}' ({key.label}).")
 
 
 @keys_app.command()
 def revoke(what: What) -> None:
     """Revoke a key. It stops working at once and permanently; what it used stays counted."""
-    key = signals.run_until_signal(_revoke(what))
+    key = signals.run_until_signal(key_operations.revoke(what))
     print_message(f"revoked the key '{key.name}' ({key.label}).")
 
 
@@ -231,52 +229,3 @@ def _write_table(name: str, fields: NewKeyFields) -> None:
     secret, table = new_table(name, fields)
     write_output(f"\n{table}")  # may be appended to a file whose last line has no end
     print_message(f"the key '{name}', shown only now: {secret}")
-
-
-async def _create(name: str, fields: NewKeyFields) -> None:
-    async with await _open_ledger(fields) as ledger:
-        key, secret = await ledger.keys.create(name, **fields)
-        try:
-            write_output(f"{secret}\n")
-        except BaseException:  # nobody received it, so nobody must be able to use it
-            await ledger.keys.revoke(key.hash)
-            raise
-    print_message(f"created the key '{name}'. It is shown only now: only its hash is stored.")
-
-
-async def _list_all() -> list[tuple[Key, KeyUsage]]:
-    from voxgate.ledger.key_usage import KeyUsage
-
-    async with await _open_ledger() as ledger:
-        usage = await ledger.keys.usage()
-        return [(key, usage.get(key.hash, KeyUsage())) for key in await ledger.keys.all()]
-
-
-async def _find(what: str) -> tuple[Key, KeyUsage]:
-    from voxgate.ledger.key_usage import KeyUsage
-
-    async with await _open_ledger() as ledger:
-        key = await ledger.keys.find(what)
-        usage = await ledger.keys.usage([key.hash])
-        return key, usage.get(key.hash, KeyUsage())
-
-
-async def _edit(what: str, changes: KeyChanges) -> Key:
-    async with await _open_ledger(changes) as ledger:
-        return await ledger.keys.edit(what, **changes)
-
-
-async def _revoke(what: str) -> Key:
-    async with await _open_ledger() as ledger:
-        return await ledger.keys.revoke(what)
-
-
-async def _open_ledger(fields: KeyFields | None = None) -> Ledger:
-    """Open the ledger, where these fields of a key can be stored. Raises `UsageError` else."""
-    from voxgate.ledger.address import Address
-    from voxgate.ledger.ledger import Ledger
-    from voxgate.ledger.transcript_cipher import check_secret
-
-    settings = apply_settings()
-    check_secret((fields or {}).get("keep_transcripts_days"), settings.transcript_key)
-    return await Ledger.open(Address.of(settings))
