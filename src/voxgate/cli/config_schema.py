@@ -10,7 +10,7 @@ from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voxgate.cli.config_text import ABOUT_KEYS, UNLIMITED
+from voxgate.cli.config_text import ABOUT_KEYS
 from voxgate.cli.settings import setting_descriptions
 from voxgate.configuration.price_tables import PriceTable
 from voxgate.configuration.values import (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 
 from voxgate.cli.settings import HIDDEN, database_text, setting_descriptions
+from voxgate.configuration.values import UNLIMITED_BYTES
 from voxgate.printable import printable
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 DEFAULT = "default"
-UNLIMITED = 2**63 - 1
 ABOUT_KEYS = (
     "The keys that the file lists. `voxgate keys list` has those of the ledger, where a server, or "
     "`voxgate keys apply`, has put these."
@@ -53,7 +53,7 @@ def configuration_toml(
         elif value in (HIDDEN, [HIDDEN]):
             hidden = "[...]" if isinstance(value, list) else "..."
             lines.append(f"{about}# {name} = {hidden}{_remark(f'set, not shown: {origin}')}\n")
-        elif value == UNLIMITED:
+        elif value == UNLIMITED_BYTES:
             lines.append(f"{about}# {name}: no limit{_remark(origin)}\n")
         else:
             lines.append(f"{about}{_pair((name, value), origin)}")
