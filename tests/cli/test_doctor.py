@@ -75,7 +75,7 @@ def test_faults_of_settings_are_found_beside_everything_else(cli: CliRunner) -> 
     done = cli.run("doctor", "--json", VOXGATE_XYZZY="1", VOXGATE_DRAIN_S="soon")
     found = [each for each in json.loads(done.stdout) if each["name"] == "settings"]
     assert [each["state"] for each in found] == ["ok", *["problem"] * 4]
-    names = ("max_duraton_s", "VOXGATE_XYZZY", "drain_s", "voxgate.toml:2:1: this [[keys]] has no")
+    names = ("max_duraton_s", "voxgate.toml:2:1: this [[keys]] has no", "VOXGATE_XYZZY", "drain_s")
     for name, check in zip(names, found[1:], strict=True):
         assert name in check["found"]
     assert done.returncode == 1
