@@ -232,6 +232,7 @@ async def test_a_key_has_so_many_recordings_under_way(tmp_path: Path) -> None:
 async def test_a_key_that_a_file_lists_is_told_to_be_changed_there(tmp_path: Path) -> None:
     limits = {
         "poor": "limit = 0",
+        "short": "limit_minutes = 0.001",
         "narrow": f"allowed_models = ['{BASE}']",
         "slow": "requests_per_minute = 1",
         "single": "max_recordings = 1",
@@ -253,7 +254,7 @@ async def test_a_key_that_a_file_lists_is_told_to_be_changed_there(tmp_path: Pat
         under_way = [asyncio.create_task(post(server, name)) for name in ("slow", "single")]
         await until(lambda: provider.running == 2, "both jobs")
         errors = [error_of(await post(server, name, temperature=0)) for name in limits]
-        assert [error["code"] for error in errors] == [402, 403, 429, 429]
+        assert [error["code"] for error in errors] == [402, 402, 403, 429, 429]
         for error in errors:
             assert error["message"].endswith(
                 ". The server's voxgate.toml lists it, and is where to change that."

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from voxgate.api.job import Job
     from voxgate.ledger.generation import Generation
+    from voxgate.ledger.key import Key
     from voxgate.ledger.ledger import Ledger
     from voxgate.prices import Price
 
@@ -32,17 +33,19 @@ class Charge:
         ledger: Ledger,
         job: Job,
         price: Price | None,
+        key: Key | None,
         *,
-        limited: bool,
         generation: Callable[[], Generation],
     ) -> None:
-        """`limited` says that the job's key has a budget, without which nothing is reserved.
+        """Of a key without a budget nothing is reserved.
 
         `generation` is called once, when it begins.
         """
         self._ledger, self._job, self.price = ledger, job, price
         self._reserved = Amount()
-        self._limited, self._generation = limited, generation
+        self._limited = key is not None and key.budget is not None
+        self._in_file = key is not None and key.in_file
+        self._generation = generation
         self._begun = False
         self._lock = asyncio.Lock()
 
@@ -73,7 +76,8 @@ class Charge:
                 return
             budget = await self._ledger.budgets.find(self._job.owner)
             if budget and budget.limited:
-                raise budget_exceeded(budget, more, rest=bool(self._reserved))
+                rest = bool(self._reserved)
+                raise budget_exceeded(budget, more, rest=rest, in_file=self._in_file)
             self._limited = False  # its limits were removed meanwhile
 
     async def _reserve(self, more: Amount) -> bool:

@@ -91,12 +91,11 @@ class Intake:
         return Submission(
             self._gateway,
             entry=self._entry,
-            owner=self.owner,
+            key=self._key,
             parsed=with_file_of(parsed, recording),
             provider=provider,
             recording=recording,
             origin=RequestOrigin(self._dialect(body, parsed), self.model, self._headers),
-            limited=self._key is not None and self._key.budget is not None,
             keeps=self._keeps(parsed),
             provisional=provisional,
         )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from voxgate.api.recording import Recording
     from voxgate.api.request_log import RequestEntry
     from voxgate.ledger.generation import Outcome
+    from voxgate.ledger.key import Key
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
 
@@ -40,32 +41,32 @@ class Submission:
         gateway: Gateway,
         *,
         entry: RequestEntry,
-        owner: str | None,
+        key: Key | None,
         parsed: ParsedRequest,
         provider: Provider,
         recording: Recording,
         origin: RequestOrigin,
-        limited: bool = False,
         keeps: bool = False,
         provisional: bool = False,
     ) -> None:
-        """`limited` says that its key has a budget, `keeps` that its transcript is kept.
+        """`keeps` says that its transcript is kept.
 
         A provisional one needs `confirm` or `withdraw`: until then its end is not recorded.
         """
-        self._gateway, self._entry, self._owner = gateway, entry, owner
+        self._gateway, self._entry = gateway, entry
+        self._owner = key.hash if key else None
         self.parsed, self._recording, self._origin = parsed, recording, origin
         self.provider, self._trace = provider, Trace()
         self._keeps, self._provisional = keeps, provisional
         self._ended = False  # while it was provisional
-        self._job = Job(entry.id, owner, self._trace.stages)
+        self._job = Job(entry.id, self._owner, self._trace.stages)
         self._generation = GenerationRecord(self._job, parsed, provider, origin)
         price = gateway.settings.prices.find(parsed.model, self._generation.began_at)
         self._charge = Charge(
             gateway.ledger,
             self._job,
             price,
-            limited=limited,
+            key,
             generation=lambda: self._generation.generation(price),
         )
 

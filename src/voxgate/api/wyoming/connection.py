@@ -121,7 +121,7 @@ class WyomingConnection:
         key, job = Submission(
             self._gateway,
             entry=entry,
-            owner=None,
+            key=None,
             parsed=parsed,
             provider=provider,
             recording=upload,
