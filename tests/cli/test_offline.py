@@ -156,7 +156,7 @@ def test_a_hub_on_this_machine_is_allowed(cli: CliRunner) -> None:
 def test_an_invalid_value_of_the_flag(cli: CliRunner, value: str) -> None:
     done = cli.run("ps", VOXGATE_OFFLINE=value)
     assert done.returncode == 2
-    assert f"VOXGATE_OFFLINE: 'offline' must be 1 or 0: '{value}'" in done.stderr
+    assert f"VOXGATE_OFFLINE: 'offline' must be 1 or 0, and is '{value}'" in done.stderr
     settings, _ = Settings.examine(cli.environment | {"VOXGATE_OFFLINE": value})
     assert settings.offline  # what is meant is unknown: doctor, which goes on, lets nothing out
 

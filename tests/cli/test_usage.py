@@ -11,8 +11,8 @@ from io import StringIO
 
 import pytest
 
-import voxgate.ledger.generations
 from tests.cli.command import CliRunner, isolated_cli
+from tests.ledger.clock import clock
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
@@ -35,9 +35,7 @@ async def fill(cli: CliRunner) -> None:
     async with await Ledger.open(cli.folder / "home" / LEDGER_FILE) as ledger:
         for number, name in enumerate(("laptop", "=desk")):
             key, _ = await ledger.keys.create(name)
-            with pytest.MonkeyPatch.context() as patch:
-                moment = LEAP_DAY + timedelta(hours=number)
-                patch.setattr(voxgate.ledger.generations, "utc_now", lambda: moment)  # noqa: B023
+            with clock(LEAP_DAY + timedelta(hours=number)):
                 model = ("openai/whisper-base", "acme/tiny")[number]
                 await ledger.generations.begin(
                     Generation(name, key.hash, model, app_title=HOSTILE_APP)
