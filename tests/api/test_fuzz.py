@@ -55,8 +55,8 @@ class Fuzz:
 
     async def run(self, cases: Iterator[Case], folder: Path) -> None:
         """Send the cases, and check what they leave behind; failed ones are written to `folder`."""
-        await self._answers_well()
-        await self._answers_well()  # what is opened once is open by now
+        for _ in range(2):  # what is opened once, for so many at once, is open by now
+            await asyncio.gather(*(self._answers_well() for _ in range(AT_ONCE)))
         await self._rests()
         files, family = open_files(self._pid), descendants(self._pid)
         began = time.monotonic()

@@ -311,7 +311,10 @@ async def test_a_server_takes_the_keys_of_its_file(cli: CliRunner) -> None:
         answer = await server.client.get("/key", headers=own)
         assert answer.json()["data"]["limit"] == 7
         await _managed(cli, server.client, path)
-        write(cli, "")
+        write(cli, "")  # as an editor leaves it for a moment
+        assert "go on working: newsroom. Write `keys = []`" in cli.run("keys", "apply").stderr
+        assert (await server.client.get("/key", headers=own)).status_code == 200
+        write(cli, "keys = []\n")
         assert "revoked newsroom" in cli.run("keys", "apply").stderr
         assert (await server.client.get("/key", headers=own)).status_code == 401
 

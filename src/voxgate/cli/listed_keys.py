@@ -36,8 +36,8 @@ async def apply_keys(settings: Settings, keys: KeyList) -> bool:
         print_message(f"keys of {keys.file.path}: {'; '.join(changes)}.")
     if applied.go_on:
         print_message(
-            f"warning: {keys.file.path} has no keys any more, and {', '.join(applied.go_on)} go on "
-            f"working. Write `keys = []` there to revoke them."
+            f"warning: {keys.file.path} has no keys any more. Those that it had go on working: "
+            f"{', '.join(applied.go_on)}. Write `keys = []` there to revoke them."
         )
     for each in applied.stay_revoked:
         print_message(
