@@ -46,6 +46,16 @@ def address(request: pytest.FixtureRequest, path: Path) -> Address:
     return server.create(template=request.getfixturevalue("migrated"))
 
 
+@pytest.fixture(params=BOTH)
+def empty_address(request: pytest.FixtureRequest, path: Path) -> Address:
+    """A place for a ledger without any table, in each of the databases."""
+    path.parent.mkdir()
+    if request.param == "sqlite":
+        return Address.of_file(path)
+    server: postgres.Server = request.getfixturevalue("server")
+    return server.create()
+
+
 @pytest.fixture
 async def ledger(address: Address) -> AsyncIterator[Ledger]:
     """A ledger, in each of the databases."""

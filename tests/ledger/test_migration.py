@@ -13,7 +13,6 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, delete, insert
 
-from tests.ledger.conftest import BOTH
 from tests.ledger.other_process import sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.address import Address
@@ -84,15 +83,8 @@ async def test_a_ledger_of_an_older_version_is_kept(path: Path) -> None:
     assert found.streamed is False
 
 
-@pytest.mark.parametrize("database", BOTH)
-async def test_generations_from_before_the_sums_are_summed(
-    database: str, path: Path, request: pytest.FixtureRequest
-) -> None:
-    address = Address.of_file(path)
-    if database == "postgresql":
-        address = request.getfixturevalue("server").create()
-    path.parent.mkdir()
-    async with aclosing(Database(address)) as opened:
+async def test_generations_from_before_the_sums_are_summed(empty_address: Address) -> None:
+    async with aclosing(Database(empty_address)) as opened:
         await opened.write(lambda connection: upgrade_to(connection, "0004"))
         for number, (ended, status, title) in enumerate(
             (
@@ -104,7 +96,7 @@ async def test_generations_from_before_the_sums_are_summed(
         ):
             row = f"gen-{number}", ended, status, title
             await opened.write(partial(insert_generation, row=row))
-    async with await Ledger.open(address) as ledger:
+    async with await Ledger.open(empty_address) as ledger:
         days = await ledger.activity.find(
             Question(date(2028, 1, 1), date(2028, 12, 31), ("day", "app"))
         )
@@ -116,15 +108,8 @@ async def test_generations_from_before_the_sums_are_summed(
     assert {row.nanodollars for row in days} == {7}
 
 
-@pytest.mark.parametrize("database", BOTH)
-async def test_a_server_of_an_older_version_goes_on(
-    database: str, path: Path, request: pytest.FixtureRequest
-) -> None:
+async def test_a_server_of_an_older_version_goes_on(empty_address: Address) -> None:
     """It writes by the tables that it knows, and what it deletes leaves no transcript behind."""
-    address = Address.of_file(path)
-    if database == "postgresql":
-        address = request.getfixturevalue("server").create()
-    path.parent.mkdir()
     known = MetaData()
 
     def begin_as_before(connection: Connection) -> None:
@@ -138,9 +123,9 @@ async def test_a_server_of_an_older_version_goes_on(
         insert_generation(connection, ("gen-old", None, None, None))
         connection.execute(delete(generations).where(generations.c.id == "gen-new"))
 
-    async with aclosing(Database(address)) as older:
+    async with aclosing(Database(empty_address)) as older:
         await older.write(begin_as_before)
-        async with await Ledger.open(address) as ledger:
+        async with await Ledger.open(empty_address) as ledger:
             key, _ = await ledger.keys.create("keeper", keep_transcripts_days=1)
             await ledger.generations.begin(Generation("gen-new", key.hash, "a/b"))
             await ledger.generations.finish("gen-new", Outcome(200, 1, transcript=b"sealed"))
