@@ -292,6 +292,13 @@ def test_a_table_that_would_be_refused_is_not_written(
     assert says in done.stderr
 
 
+def test_the_list_of_keys_tells_what_is_wrong_with_those_of_the_file(cli: CliRunner) -> None:
+    path = write(cli, KEY + "limit_reset = 'hourly'\n")
+    done = cli.run("keys", "list")
+    assert done.returncode == 0
+    assert f"{path}:5:1: 'limit_reset' should be" in done.stderr
+
+
 def test_there_must_be_a_file_to_apply(cli: CliRunner) -> None:
     done = cli.run("keys", "apply")
     assert (done.returncode, "voxgate.toml is not there" in done.stderr) == (2, True)

@@ -170,7 +170,7 @@ def edit(  # noqa: PLR0917 (as above)
     """Change what is given of a key, and nothing else; 'none' removes a limit.
 
     What it has spent of a limit stays spent when the limit is changed. With fewer days, transcripts
-    that are kept already stay no longer than that from now on; with 'none' they are removed.
+    that are kept already stay no longer than that from now on; with 'none' nobody gets them.
     """
     fields = key_fields(
         limit=limit,

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from voxgate.cli.streams import print_message
+from voxgate.cli.streams import print_error, print_message
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,22 +38,29 @@ async def apply_keys(settings: Settings, keys: KeyList) -> bool:
     if applied.go_on:
         print_message(
             f"warning: {keys.file.path} has no keys any more. Those that it had go on working: "
-            f"{', '.join(applied.go_on)}. Write `keys = []` there to revoke them."
+            f"{', '.join(applied.go_on)}. Write `keys = []` there to revoke them.",
+            logging.WARNING,
         )
     for each in applied.stay_revoked:
         print_message(
             f"warning: {each.place}: the key '{each.table.name}' was revoked by name, and does not "
-            f"work any more. Remove its table."
+            f"work any more. Remove its table.",
+            logging.WARNING,
         )
     return bool(changes)
 
 
 def print_waiting(hashes: Collection[str]) -> bool:
-    """Say which keys in the file have none of these hashes. Return whether there are any."""
+    """Say which keys in the file have none of these hashes. Return whether there are any.
+
+    Faults of its keys are printed: a server would not start.
+    """
     from voxgate.configuration.file import ConfigFile
     from voxgate.ledger.key_tables import KeyList
 
-    keys, _ = KeyList.read(ConfigFile.find(os.environ))
+    keys, faults = KeyList.read(ConfigFile.find(os.environ))
+    for fault in faults:
+        print_error(fault)
     waiting = [each.table.name for each in keys.keys if each.table.hash not in hashes]
     if waiting:
         print_message(
