@@ -1,0 +1,70 @@
+"""`Upstream`: a provider elsewhere, whose models this installation may use; `Endpoint`: one of them.
+
+The operator lists both in `voxgate.toml`, as tables `[[providers]]` and `[[endpoints]]`. In code a
+provider elsewhere is an upstream, because `providers.base.Provider` is any model that recognises a
+window, here or there. Nothing here opens a connection or reads a key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+LOCAL = "local"
+"""The name of this installation among the providers of a model."""
+
+UpstreamKind: TypeAlias = Literal["openai", "mistral", "openrouter", "vllm", "compatible"]
+"""How an upstream is spoken to: `compatible` is any other server with OpenAI's routes."""
+
+SoundFormat: TypeAlias = Literal["wav", "flac", "ogg", "mp3"]
+"""What a window can be sent as; `ogg` is Opus in Ogg."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A provider elsewhere. What is not known of it has the default of its kind."""
+
+    name: str  # its slug, as in `provider.order`; not `local`
+    kind: UpstreamKind
+    url: str  # without a slash at the end; the path of a route is appended: `https://…/v1`
+    keys: tuple[str, ...] = ()  # `env:NAME` or `file:PATH`, never a key itself
+    max_bytes: int = 25 * 2**20  # of the sound in one request
+    max_s: float = 600.0  # of the sound in one request
+    formats: tuple[SoundFormat, ...] = ("flac", "wav")
+    concurrency: int = 4  # windows in flight, of all callers
+    patience_s: float = 60.0  # for an answer; sound that takes longer adds to it
+    collects_data: bool = True  # whether it may keep what it is sent: `provider.data_collection`
+    zero_retention: bool = False  # whether it keeps nothing at all: `provider.zdr`
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One model at one upstream."""
+
+    model: str  # as callers name it, `owner/model`
+    upstream: Upstream
+    upstream_model: str  # as the upstream names it
+    languages: tuple[str, ...] = ()  # ISO 639-1; none listed: those of the model's family
+    times: Literal["word", "segment", "none"] | None = None  # the finest; None: by the kind
+    window_s: float | None = None  # the longest window that is sent; None: by the kind
+    quantization: str | None = None  # as OpenRouter names it, `fp16`
+
+    @property
+    def slug(self) -> str:
+        """Its name in `provider.order`: `groq/whisper-large-v3`, where `groq` is all of its own."""
+        return f"{self.upstream.name}/{self.upstream_model}"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointList:
+    """The upstreams and endpoints that the operator listed, in the order of the file."""
+
+    upstreams: tuple[Upstream, ...] = ()
+    entries: tuple[Endpoint, ...] = ()
+
+    def of(self, model: str) -> tuple[Endpoint, ...]:
+        """Return the endpoints of a model, by the name that callers use, in any case."""
+        return tuple(each for each in self.entries if each.model.lower() == model.lower())
+
+
+NO_ENDPOINTS = EndpointList()
