@@ -40,6 +40,9 @@ class VoxgateError(Exception):
 
     default_code: ClassVar[Code] = "internal_error"
 
+    retry_after_s: float | None = None
+    """After how many seconds the same call may succeed, where who refused it says so."""
+
     def __init__(self, sentence: str, *, code: Code | None = None, public: str = "") -> None:
         super().__init__(sentence)
         self.code: Code = code or self.default_code
@@ -88,6 +91,8 @@ class BusyError(VoxgateError):
     """No more work can be taken now. The caller should retry after `retry_after_s` seconds."""
 
     default_code = "rate_limit_exceeded"
+
+    retry_after_s: int
 
     def __init__(self, sentence: str, retry_after_s: int = 5, *, code: Code | None = None) -> None:
         super().__init__(sentence, code=code)

@@ -15,7 +15,7 @@ import pytest
 from tests.api.serving import FILE, SCRIPTED, Running, recording, serving
 from tests.scripted import Scripted
 from voxgate.errors import CODES, PUBLIC_SENTENCES, Code, error_from_code
-from voxgate.pipeline.window import MAX_ATTEMPTS
+from voxgate.pipeline.dispatch import MAX_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

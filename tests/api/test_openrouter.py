@@ -31,7 +31,7 @@ from tests.scripted import Scripted
 from voxgate import errors
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.key import hash_of
-from voxgate.pipeline.window import MAX_ATTEMPTS
+from voxgate.pipeline.dispatch import MAX_ATTEMPTS
 from voxgate.prices import parse_prices
 
 if TYPE_CHECKING:

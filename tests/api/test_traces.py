@@ -17,7 +17,7 @@ from tests.processes import until
 from tests.scripted import Scripted
 from tests.spans import CALLER, TRACE, TRACEPARENT, check_one_tree
 from voxgate import errors
-from voxgate.pipeline.window import MAX_ATTEMPTS
+from voxgate.pipeline.dispatch import MAX_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,6 +15,7 @@ from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
 from voxgate.pipeline.budget import accept_options
 from voxgate.pipeline.job import TranscriptionJob
+from voxgate.pipeline.route import Route
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options
 
@@ -28,7 +29,7 @@ async def main(path: Path) -> None:
             job = TranscriptionJob(
                 source=source,
                 options=accepted,
-                provider=provider,
+                route=Route.to(provider),
                 decoders=decoders,
                 settings=settings,
             )

@@ -15,9 +15,8 @@ from tests.sounds import encode
 from tests.spoken_digits import CHECKPOINT, joined, matched, phrase, takes
 from tests.whisper.weights import whisper_home
 from voxgate import errors
-from voxgate.fair_queue import FairQueue
 from voxgate.models.running import running_engines
-from voxgate.pipeline.alignment import Aligner
+from voxgate.pipeline.route import SharedProvider
 from voxgate.pipeline.session import Session
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options
@@ -37,7 +36,7 @@ async def aligned(
     aligner: Scripted, decoders: DecoderPool, options: Options | None = None
 ) -> tuple[Scripted, Transcript]:
     provider = Scripted(times="none", confidence=0.5, says=lambda *_: "so it goes")
-    more: dict[str, Any] = {"aligner": Aligner(aligner, FairQueue(1))}
+    more: dict[str, Any] = {"aligner": SharedProvider.of(aligner)}
     transcript = await run(
         encode(FOUR, "x.wav"), provider, decoders, Settings(), options=options or Options(), **more
     )

@@ -18,6 +18,7 @@ from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
 from voxgate.pipeline.budget import accept_options
 from voxgate.pipeline.job import TranscriptionJob
+from voxgate.pipeline.route import Route
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options
 
@@ -136,7 +137,7 @@ async def split(data: bytes, provider: Scripted, decoders: DecoderPool, **more: 
         return await TranscriptionJob(
             source=source,
             options=accepted,
-            provider=provider,
+            route=Route.to(provider),
             decoders=decoders,
             settings=Settings(),
             **more,

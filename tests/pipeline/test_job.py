@@ -19,6 +19,7 @@ from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
 from voxgate.pipeline.budget import accept_options
 from voxgate.pipeline.job import JobProgress, TranscriptionJob
+from voxgate.pipeline.route import Route
 from voxgate.settings import Settings
 from voxgate.transcript.values import Decoding, Options, Transcript
 
@@ -47,7 +48,7 @@ async def run(
         return await TranscriptionJob(
             source=source,
             options=accepted,
-            provider=provider,
+            route=Route.to(provider),
             decoders=decoders,
             settings=settings,
             **more,

@@ -15,6 +15,7 @@ from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
 from voxgate.pipeline.budget import accept_options
 from voxgate.pipeline.job import TranscriptionJob
+from voxgate.pipeline.route import Route
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options
 
@@ -36,7 +37,7 @@ async def test_fifty_recordings_in_a_row_leave_memory_flat() -> None:
                 transcript = await TranscriptionJob(
                     source=source,
                     options=accept_options(provider.name, provider.capabilities, Options()),
-                    provider=provider,
+                    route=Route.to(provider),
                     decoders=decoders,
                     settings=settings,
                 ).transcript()

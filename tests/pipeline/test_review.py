@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.scripted import Scripted
 from voxgate.audio.vad import SpeechRegion
 from voxgate.audio.windows import Window
 from voxgate.pipeline.loops import trusted
@@ -15,6 +16,7 @@ from voxgate.pipeline.review import (
     untranscribed_notice,
     without_repeats,
 )
+from voxgate.pipeline.route import SharedProvider
 from voxgate.pipeline.window import RecognisedWindow
 from voxgate.transcript.values import Notice, Segment, Word
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from voxgate.pipeline.review import Placed
 
 RATE = 16_000
+
+HERE = SharedProvider.of(Scripted())
 
 
 def seconds(*spans: tuple[float, float]) -> tuple[SpeechRegion, ...]:
@@ -43,7 +47,7 @@ def placed(
     window = Window(0, 0, 30 * RATE, seconds(*regions))
     timed = tuple(Word("word", start, end) for start, end in words)
     segments = (Segment("word", 0, 30, timed, confidence),) if timed else ()
-    return RecognisedWindow(window, (), segments, language, probability, notices, 0), segments
+    return RecognisedWindow(window, HERE, segments, language, probability, notices, 0), segments
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def said(start_s: float, *words: tuple[str, float]) -> Placed:
     timed = tuple(Word(text, at, at + 0.2) for text, at in words)
     text = " ".join(word.text for word in timed)
     segments = (Segment(text, timed[0].start, timed[-1].end, timed),)
-    return RecognisedWindow(window, (), segments, "en", None, (), 0), segments
+    return RecognisedWindow(window, HERE, segments, "en", None, (), 0), segments
 
 
 def test_the_words_beside_a_hole_are_not_said_twice() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from opentelemetry.trace import get_current_span
 
 from voxgate import tracing
 from voxgate.errors import VoxgateError
-from voxgate.pipeline.window import MAX_ATTEMPTS
+from voxgate.pipeline.dispatch import MAX_ATTEMPTS
 from voxgate.transcript.text import encodable, joined
 from voxgate.transcript.values import FailureNotice, Segment
 
@@ -18,23 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from voxgate.audio.spool import Audio
-    from voxgate.fair_queue import FairQueue
+    from voxgate.pipeline.route import SharedProvider
     from voxgate.pipeline.window import RecognisedWindow
-    from voxgate.providers.base import Provider
-
-
-@dataclass(frozen=True, slots=True)
-class Aligner:
-    """A provider that aligns, and the queue for its windows, which all recordings share."""
-
-    provider: Provider
-    queue: FairQueue
 
 
 class RecordingAligner:
     """Aligns the windows of one recording, until it fails: then the rest keeps its own times."""
 
-    def __init__(self, aligner: Aligner, language: str | None, tenant: Hashable) -> None:
+    def __init__(self, aligner: SharedProvider, language: str | None, tenant: Hashable) -> None:
         """`language` is that of the recording; None, or one it does not know: it is detected."""
         self._provider, self._queue = aligner.provider, aligner.queue
         known = self._provider.capabilities.languages

@@ -8,8 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from voxgate.audio.spool import SAMPLE_RATE
 from voxgate.audio.vad import LONGEST_REGION_S, SpeechRules
-from voxgate.fair_queue import FairQueue
 from voxgate.models.capabilities import unused_option_notice
 from voxgate.pipeline.agreement import believed, stray_notice
 from voxgate.pipeline.alignment import RecordingAligner
@@ -33,11 +33,10 @@ if TYPE_CHECKING:
     from voxgate.audio.decoder_pool import DecoderPool
     from voxgate.audio.source import Source
     from voxgate.audio.windows import Window
-    from voxgate.pipeline.alignment import Aligner
     from voxgate.pipeline.budget import AcceptedOptions
     from voxgate.pipeline.recogniser import WindowText
     from voxgate.pipeline.review import Placed
-    from voxgate.providers.base import Provider
+    from voxgate.pipeline.route import Route, SharedProvider
     from voxgate.settings import Settings
     from voxgate.transcript.values import Notice, Segment
 
@@ -81,11 +80,10 @@ class TranscriptionJob:
         *,
         source: Source,
         options: AcceptedOptions,
-        provider: Provider,
+        route: Route,
         decoders: DecoderPool,
         settings: Settings,
-        queue: FairQueue | None = None,
-        aligner: Aligner | None = None,
+        aligner: SharedProvider | None = None,
         tenant: Hashable = None,
         trace: Trace | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
@@ -93,42 +91,43 @@ class TranscriptionJob:
         cover: Callable[[float], Awaitable[None]] | None = None,
         whole: bool = True,
     ) -> None:
-        """`queue` is shared by all jobs of one provider, fairly between tenants by seconds.
+        """`route` names who may recognise its windows.
 
-        `aligner` finds the times of the words that the provider recognises. `tenant` is the one
+        `aligner` finds the times of words that are recognised without. `tenant` is the one
         that this job is for. `on_progress` is first called when the first block of sound is
         decoded. `on_final` is called with the transcript's segments, in order, each once. `cover`
         is awaited before sound is recognised, with the seconds of the recording that will have
         been; what it raises ends the job. Unless the `whole` recording is wanted, decoding stops
         where the options end the text.
         """
-        self._provider = provider
+        model = route.first.capabilities
         self._on_progress, self._on_final, self._whole = on_progress, on_final, whole
         self._cover, self._longest_s = cover, settings.max_duration_s
-        rules = SpeechRules(min(LONGEST_REGION_S, provider.capabilities.window_s))
+        rules = SpeechRules(min(LONGEST_REGION_S, route.shortest_window_s))
         trace = trace or Trace()
+        self._route, self._shares = route, trace.shares
+        self._shares.first = route.providers[0].slug
         self._sound = RecordingSound(
             source,
             decoders,
             folder=settings.spool_dir,
             rules=rules,
-            model=provider.capabilities,
+            model=model,
             tenant=tenant,
             trace=trace,
             on_sound=self._report,
         )
         language = options.options.language
         self._recogniser = WindowRecogniser(
-            provider,
-            queue=queue or FairQueue(provider.capabilities.concurrency),
+            route,
             aligner=RecordingAligner(aligner, language, tenant) if aligner else None,
             audio=self._sound.audio,
             padding_s=rules.pad_s,
             tenant=tenant,
             trace=trace,
         )
-        self._budget = OptionBudget(draw_seed(options.options, provider.capabilities))
-        self._slots = WindowSlots(provider.capabilities, ordered=self._budget.ordered)
+        self._budget = OptionBudget(draw_seed(options.options, model))
+        self._slots = WindowSlots(model, ordered=self._budget.ordered)
         self._phase: JobPhase = "decoding"
         self._position = Position()
         self._texts: dict[int, WindowText] = {}  # window index -> its text, the newest
@@ -136,7 +135,7 @@ class TranscriptionJob:
         self._orders = defaultdict[int, WindowOrder](WindowOrder)  # by channel
         self._final = FinalSegments(self._budget.options.stop)
         self._language = language  # of what is given out
-        self._unused = [unused_option_notice(provider.name, name) for name in options.unused]
+        self._unused = [unused_option_notice(route.first.name, name) for name in options.unused]
 
     async def transcript(self) -> Transcript:
         """Transcribe the recording. Raises `VoxgateError`."""
@@ -237,6 +236,7 @@ class TranscriptionJob:
         for order in self._orders.values():
             for text in order.take():
                 self._final.add(text)
+                self._count(text)
                 self._texts[text.window.index] = replace(text, segments=())  # once is enough
                 if text.segments and self._language is None:
                     self._language = text.first[0].language
@@ -252,6 +252,12 @@ class TranscriptionJob:
         )
         if given:
             self._on_final(FinalPiece(given, self._language, tokens))
+
+    def _count(self, text: WindowText) -> None:
+        """Note whose text is final."""
+        for recognised in text.recognised:
+            end_s = recognised.window.end_s
+            self._shares.add(end_s, recognised.provider.slug, recognised.tokens)
 
     async def _correct_stray(self, order: WindowOrder, first: WindowText, language: str) -> None:
         """Recognise a window again that was taken for another language than those around."""
@@ -285,12 +291,13 @@ class TranscriptionJob:
         if options.task == "translate" and (notice := untranslated_notice(self._final.segments)):
             notices.append(notice)
         language, probability = main_language(windows)
+        provider = self._route.find(self._shares.main(round(self._sound.seconds * SAMPLE_RATE)))
         return Transcript(
             segments=self._final.segments,
             duration=self._sound.seconds,
-            model=self._provider.name,
-            revision=self._provider.revision,
-            profile=self._provider.profile,
+            model=provider.name,
+            revision=provider.revision,
+            profile=provider.profile,
             language=language or options.language,
             task=options.task,
             language_probability=None if options.language else probability,

@@ -6,11 +6,15 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from opentelemetry.trace import get_current_span
+
 from voxgate import tracing
 from voxgate.pipeline.budget import with_more_randomness
+from voxgate.pipeline.dispatch import Dispatcher
 from voxgate.pipeline.loops import loop, marked_loop, trusted
-from voxgate.pipeline.review import holes, without_repeats
-from voxgate.pipeline.window import place_window, recognise_window
+from voxgate.pipeline.review import Placed, holes, without_repeats
+from voxgate.pipeline.window import attempt_window, place_window
+from voxgate.pipeline.window_parts import divide_window, join_parts
 from voxgate.transcript.merge import fit_segments, of_channel
 
 if TYPE_CHECKING:
@@ -18,12 +22,10 @@ if TYPE_CHECKING:
 
     from voxgate.audio.spool import Audio
     from voxgate.audio.windows import Window
-    from voxgate.fair_queue import FairQueue
     from voxgate.pipeline.alignment import RecordingAligner
-    from voxgate.pipeline.review import Placed
+    from voxgate.pipeline.route import Route, SharedProvider
     from voxgate.pipeline.trace import Trace
     from voxgate.pipeline.window import RecognisedWindow
-    from voxgate.providers.base import Provider
     from voxgate.transcript.values import Options, Segment
 
 
@@ -53,13 +55,12 @@ class WindowText:
 
 
 class WindowRecogniser:
-    """Recognises the windows of one recording, in the queue that all jobs of a provider share."""
+    """Recognises the windows of one recording, each by the first provider of its route that can."""
 
     def __init__(
         self,
-        provider: Provider,
+        route: Route,
         *,
-        queue: FairQueue,
         aligner: RecordingAligner | None,
         audio: Callable[[Window], Audio],
         padding_s: float,
@@ -67,43 +68,80 @@ class WindowRecogniser:
         trace: Trace,
     ) -> None:
         """`padding_s` is the sound around a region of speech; `audio` returns a window's sound."""
-        self._provider, self._queue, self._aligner = provider, queue, aligner
-        self._audio, self._padding_s = audio, padding_s
+        self._route, self._dispatcher = route, Dispatcher(route)
+        self._aligner, self._audio, self._padding_s = aligner, audio, padding_s
         self._tenant, self._trace = tenant, trace
 
     async def recognise(
-        self, window: Window, options: Options, on_progress: Callable[[float], None]
+        self,
+        window: Window,
+        options: Options,
+        on_progress: Callable[[float], None],
+        *,
+        avoid: SharedProvider | None = None,
     ) -> Placed:
         """Recognise the window and put its segments on the recording's timeline.
 
-        `on_progress` is called with the seconds of the window that are recognised. Raises
-        `VoxgateError`.
+        `on_progress` is called with the seconds of the window that are recognised. The provider to
+        `avoid` is the last that is tried. Raises `VoxgateError`.
         """
-        audio = self._audio(window)
+        before = len(self._trace.attempts)
         with tracing.span("window", attributes=self._attributes(window)) as span:
-            async with self._queue.slot(self._tenant, audio.duration_s):
-                span.add_event("slot granted")
-                with self._trace.stages.measure("provider"):
-                    recognised = await recognise_window(
-                        window,
-                        audio,
-                        self._provider,
-                        options,
-                        on_progress=on_progress,
-                        trace=self._trace.attempts,
-                    )
-            span.set_attribute("voxgate.window.attempts", len(recognised.attempts))
-            if self._aligner is not None:
-                with self._trace.stages.span("align"):
-                    recognised = await self._aligner.align(recognised, audio)
-        times = self._provider.capabilities.times
-        segments = await asyncio.to_thread(place_window, recognised, times, self._padding_s)
+            placed = await self._dispatcher.dispatch(
+                lambda provider: self._recognise_at(provider, window, options, on_progress),
+                avoid=avoid,
+            )
+            span.set_attribute("voxgate.window.attempts", len(self._trace.attempts) - before)
+        return placed
+
+    async def _recognise_at(
+        self,
+        provider: SharedProvider,
+        window: Window,
+        options: Options,
+        on_progress: Callable[[float], None],
+    ) -> Placed:
+        """Recognise a window at a provider, which may take shorter windows than it is."""
+        capabilities = provider.provider.capabilities
+        honoured, _ = capabilities.honoured(options)
+        parts = divide_window(window, capabilities)
+        placed = [
+            await self._recognise_part(
+                provider, part, honoured, _later(on_progress, part.start_s - window.start_s)
+            )
+            for part in parts
+        ]
+        return placed[0] if len(parts) == 1 else join_parts(window, placed)
+
+    async def _recognise_part(
+        self,
+        provider: SharedProvider,
+        window: Window,
+        options: Options,
+        on_progress: Callable[[float], None],
+    ) -> Placed:
+        audio = self._audio(window)
+        async with provider.queue.slot(self._tenant, audio.duration_s):
+            get_current_span().add_event("slot granted")
+            with self._trace.stages.measure("provider"):
+                recognised = await attempt_window(
+                    window,
+                    audio,
+                    provider,
+                    options,
+                    on_progress=on_progress,
+                    trace=self._trace.attempts,
+                )
+        if self._aligner is not None and provider.provider.capabilities.times != "word":
+            with self._trace.stages.span("align"):
+                recognised = await self._aligner.align(recognised, audio)
+        segments = await asyncio.to_thread(place_window, recognised, self._padding_s)
         return recognised, of_channel(segments, window.channel or None)
 
     def _attributes(self, window: Window) -> dict[str, str | int | float]:
         """Return what a window's span says of it."""
         return {
-            "voxgate.model": self._provider.name,
+            "voxgate.model": self._route.first.name,
             "voxgate.window.index": window.index,
             "voxgate.window.channel": window.channel,
             "voxgate.window.start_s": window.start_s,
@@ -120,13 +158,17 @@ class WindowRecogniser:
     ) -> Placed:
         """Recognise a window whose text goes round in a loop once more; mark it if it stays so.
 
-        Without `once_more`, and by a model that would write the same again, it is only marked.
+        By another provider, where there is one. Without `once_more`, and by a model that would
+        write the same again, it is only marked.
         """
         if (unit := loop(first)) is None:
             return first
-        otherwise = with_more_randomness(options, self._provider.capabilities)
+        provider = first[0].provider
+        otherwise = with_more_randomness(options, provider.provider.capabilities)
+        if otherwise is None and len(self._route.providers) > 1:
+            otherwise = options
         if otherwise is not None and once_more:
-            again = await self.recognise(first[0].window, otherwise, on_progress)
+            again = await self.recognise(first[0].window, otherwise, on_progress, avoid=provider)
             if again[1] and loop(again) is None:
                 return again
         return marked_loop(first, unit)
@@ -140,13 +182,15 @@ class WindowRecogniser:
     ) -> WindowText:
         """Recognise a window's stretches of speech without words, each as a window of its own.
 
-        `main` is the language of the recording, as far as known. Raises `VoxgateError`.
+        By another provider than the one that left them out, where there is one. `main` is the
+        language of the recording, as far as known. Raises `VoxgateError`.
         """
         filled: list[Placed] = []
         empty: list[Window] = []
-        for hole in holes(placed, self._provider.capabilities.times, main):
+        provider = placed[0].provider
+        for hole in holes(placed, provider.provider.capabilities.times, main):
             own = replace(options, language=options.language or hole.language)
-            again = await self.recognise(hole.window, own, on_progress)
+            again = await self.recognise(hole.window, own, on_progress, avoid=provider)
             if trusted(again):
                 filled.append(without_repeats(again, placed))
             else:
@@ -160,6 +204,11 @@ class WindowRecogniser:
         # In a thread: a window of minutes has a thousand words.
         segments = await asyncio.to_thread(_in_order, placed, filled)
         return WindowText(placed, tuple(filled), tuple(empty), segments)
+
+
+def _later(on_progress: Callable[[float], None], offset_s: float) -> Callable[[float], None]:
+    """Return what reports the progress of a part of a window that begins so much later."""
+    return lambda seconds: on_progress(offset_s + seconds)
 
 
 def _in_order(placed: Placed, filled: Sequence[Placed]) -> tuple[Segment, ...]:

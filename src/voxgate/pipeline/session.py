@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voxgate.audio.channels import SoundChoice
 from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
 from voxgate.errors import EngineStartError, UnknownModelError, UsageError, VoxgateError
-from voxgate.fair_queue import FairQueue
 from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import (
     DEFAULT_MODEL,
@@ -22,9 +21,10 @@ from voxgate.models.catalogue import (
 )
 from voxgate.models.default_model import DEFAULT_NAME
 from voxgate.models.placement import place_model
-from voxgate.pipeline.alignment import Aligner, not_aligned
+from voxgate.pipeline.alignment import not_aligned
 from voxgate.pipeline.budget import AcceptedOptions, accept_options
 from voxgate.pipeline.job import FinalPiece, JobProgress, TranscriptionJob
+from voxgate.pipeline.route import Route, SharedProvider
 from voxgate.providers.local import LocalEngine
 from voxgate.providers.memory_arbiter import MemoryArbiters
 from voxgate.settings import Settings
@@ -45,14 +45,6 @@ if TYPE_CHECKING:
 ALIGNER = "openai/whisper-base"
 """The model that finds the times of words for models without times, and the language for models
 that do not name it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _ProviderSlot:
-    """A model's provider, and the queue for its windows, which all recordings share."""
-
-    provider: Provider
-    queue: FairQueue
 
 
 class Session:
@@ -81,7 +73,7 @@ class Session:
         self._start = start or self._start_local
         self._decoders = DecoderPool(self.settings)
         # By identity: a model may have several names, and a folder may get new files.
-        self._slots: dict[tuple[str, str | None], _ProviderSlot] = {}
+        self._slots: dict[tuple[str, str | None], SharedProvider] = {}
         self._closed = False
 
     async def transcribe(
@@ -143,11 +135,10 @@ class Session:
             job = TranscriptionJob(
                 source=opened,
                 options=options,
-                provider=slot.provider,
+                route=Route((slot,)),
                 decoders=self._decoders,
                 settings=self.settings,
-                queue=slot.queue,
-                aligner=aligner if isinstance(aligner, Aligner) else None,
+                aligner=aligner if isinstance(aligner, SharedProvider) else None,
                 tenant=tenant,
                 trace=trace,
                 on_progress=on_progress,
@@ -226,7 +217,7 @@ class Session:
                 stack.push_async_callback(slot.provider.aclose)
             self._slots = {}
 
-    async def _find_aligner(self, provider: Provider) -> Aligner | Notice | None:
+    async def _find_aligner(self, provider: Provider) -> SharedProvider | Notice | None:
         """Return what gives times to the words of a model that has none.
 
         None where nothing need or can: without its packages times are estimated, as always. A
@@ -240,7 +231,7 @@ class Session:
             return None
         except VoxgateError as error:
             return not_aligned(error)
-        return Aligner(slot.provider, slot.queue) if slot.provider.capabilities.aligns else None
+        return slot if slot.provider.capabilities.aligns else None
 
     def _place(self, spec: ModelSpec) -> ModelSpec:
         return place_model(spec, self.settings)
@@ -252,15 +243,14 @@ class Session:
         except (KeyError, VoxgateError):
             return name
 
-    def _slot(self, spec: ModelSpec) -> _ProviderSlot:
+    def _slot(self, spec: ModelSpec) -> SharedProvider:
         if spec.identity not in self._slots:
             check_installed(spec)
             provider = self._start(spec, self.settings)
-            queue = FairQueue(provider.capabilities.concurrency)
-            self._slots[spec.identity] = _ProviderSlot(provider, queue)
+            self._slots[spec.identity] = SharedProvider.of(provider)
         return self._slots[spec.identity]
 
-    def _slot_of(self, provider: Provider) -> _ProviderSlot:
+    def _slot_of(self, provider: Provider) -> SharedProvider:
         for slot in self._slots.values():
             if slot.provider is provider:
                 return slot

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from voxgate import tracing
+from voxgate.pipeline.shares import Shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,8 +78,10 @@ class Trace:
     """Filled while a recording is transcribed. What it holds remains when the recording fails.
 
     `stages` has the stages `decode` (decoding and speech detection), `provider` and `align`.
-    `attempts` are the attempts at all windows, in the order in which they ended.
+    `attempts` are the attempts at all windows, in the order in which they ended. `shares` say whose
+    text is final.
     """
 
     stages: StageTimes = field(default_factory=StageTimes)
     attempts: list[Attempt] = field(default_factory=list)
+    shares: Shares = field(default_factory=Shares)

@@ -1,4 +1,4 @@
-"""One window: its attempts, and the segments of the attempt that succeeded."""
+"""One window: an attempt at it, and the segments that it gives."""
 
 from __future__ import annotations
 
@@ -21,18 +21,16 @@ if TYPE_CHECKING:
 
     from voxgate.audio.spool import Audio
     from voxgate.audio.windows import Window
+    from voxgate.pipeline.route import SharedProvider
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Options
-
-MAX_ATTEMPTS = 3
-"""Attempts at one window: a crash of the engine costs one attempt, not the recording."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt at one window. `error` is the code of the failure, None for success."""
 
-    provider: str
+    endpoint: str  # its slug
     seconds: float  # wall time
     error: str | None = None
 
@@ -42,7 +40,7 @@ class RecognisedWindow:
     """A window with its words. Times are relative to the window: `place_window` shifts them."""
 
     window: Window
-    attempts: tuple[Attempt, ...]
+    provider: SharedProvider  # that recognised it
     segments: tuple[Segment, ...]
     language: str | None
     language_probability: float | None  # where the model detected it and states one
@@ -71,51 +69,42 @@ def main_language(windows: Sequence[RecognisedWindow]) -> tuple[str | None, floa
     return language, sum(probability * length_s for probability, length_s in found) / known_s
 
 
-async def recognise_window(
+async def attempt_window(
     window: Window,
     audio: Audio,
-    provider: Provider,
+    provider: SharedProvider,
     options: Options,
     *,
     on_progress: Callable[[float], None],
     trace: list[Attempt],
 ) -> RecognisedWindow:
-    """Recognise a window, and try again after an error that is retryable.
+    """Give a window to a provider once.
 
-    `on_progress` is called with the seconds of the window that are recognised. Every attempt is
-    added to `trace` as well, where it remains after a failure. Raises the last attempt's
-    `VoxgateError`.
+    `on_progress` is called with the seconds of the window that are recognised. The attempt is added
+    to `trace`, also where it fails. Raises `VoxgateError`.
     """
-    attempts = list[Attempt]()
-    while True:
-        start = time.monotonic()
-        try:
-            with tracing.span(
-                "attempt",
-                kind=SpanKind.CLIENT,
-                attributes={"voxgate.attempt.number": len(attempts) + 1},
-            ):
-                segments, done = await _attempt(audio, provider, options, on_progress)
-        except VoxgateError as error:
-            attempts.append(Attempt(provider.name, time.monotonic() - start, error.code))
-            trace.append(attempts[-1])
-            if not error.retryable or len(attempts) >= MAX_ATTEMPTS:
-                raise
-            continue
-        attempts.append(Attempt(provider.name, time.monotonic() - start))
-        trace.append(attempts[-1])
-        return RecognisedWindow(
-            window=window,
-            attempts=tuple(attempts),
-            segments=tuple(segments),
-            language=done.language,
-            language_probability=done.language_probability,
-            notices=done.notices,
-            tokens=done.tokens,
-        )
+    start = time.monotonic()
+    try:
+        with tracing.span(
+            "attempt", kind=SpanKind.CLIENT, attributes={"voxgate.endpoint": provider.slug}
+        ):
+            segments, done = await _attempt(audio, provider.provider, options, on_progress)
+    except VoxgateError as error:
+        trace.append(Attempt(provider.slug, time.monotonic() - start, error.code))
+        raise
+    trace.append(Attempt(provider.slug, time.monotonic() - start))
+    return RecognisedWindow(
+        window=window,
+        provider=provider,
+        segments=tuple(segments),
+        language=done.language,
+        language_probability=done.language_probability,
+        notices=done.notices,
+        tokens=done.tokens,
+    )
 
 
-def place_window(recognised: RecognisedWindow, times: str, padding_s: float) -> tuple[Segment, ...]:
+def place_window(recognised: RecognisedWindow, padding_s: float) -> tuple[Segment, ...]:
     """Return the window's segments on the recording's timeline.
 
     A model whose `times` are "none" returns one segment for the window. Unless its words were
@@ -125,6 +114,7 @@ def place_window(recognised: RecognisedWindow, times: str, padding_s: float) -> 
     """
     window = recognised.window
     segments = place_segments(recognised.segments, window.start_s, window.end_s)
+    times = recognised.provider.provider.capabilities.times
     if times != "none" or len(segments) != 1 or segments[0].words:
         return segments
     regions = [(region.start / SAMPLE_RATE, region.end / SAMPLE_RATE) for region in window.regions]

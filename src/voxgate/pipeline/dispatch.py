@@ -1,0 +1,97 @@
+"""`Dispatcher`: tries the providers of a recording's route for each window, until one succeeds."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, TypeVar
+
+from voxgate.errors import VoxgateError
+from voxgate.pipeline.retries import RetryBudget
+from voxgate.pipeline.route import SharedProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+    from voxgate.pipeline.route import Route
+
+T = TypeVar("T")
+
+MAX_ATTEMPTS = 3
+"""Attempts at one window, or as many as there are providers: a crash of an engine costs one
+attempt, not the recording."""
+
+LONGEST_WAIT_S = 20.0
+"""How long a window waits for a provider that says when it has time again."""
+
+FIRST_WAIT_S = 0.25
+"""Before a provider elsewhere that says nothing of the kind is tried again; then twice that."""
+
+
+class Dispatcher:
+    """The attempts at the windows of one recording.
+
+    Each provider of the route may be tried once for a window. To try one elsewhere again costs of
+    the recording's retries and of the provider's.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._retries = RetryBudget()
+
+    async def dispatch(
+        self,
+        attempt: Callable[[SharedProvider], Awaitable[T]],
+        *,
+        avoid: SharedProvider | None = None,
+    ) -> T:
+        """Return what the first attempt that succeeds returns.
+
+        The provider to `avoid` comes after the others. Raises the last attempt's `VoxgateError`.
+        """
+        failures = dict[SharedProvider, VoxgateError]()
+        for provider, wait_s in self._attempts(avoid, failures):
+            await asyncio.sleep(wait_s)
+            try:
+                result = await attempt(provider)
+            except VoxgateError as error:
+                failures.pop(provider, None)
+                failures[provider] = error  # the newest is the last
+            else:
+                self._retries.note_success()
+                provider.retries.note_success()
+                return result
+        raise next(reversed(failures.values()))
+
+    def _attempts(
+        self, avoid: SharedProvider | None, failures: Mapping[SharedProvider, VoxgateError]
+    ) -> Iterator[tuple[SharedProvider, float]]:
+        """Yield whom to try next, and how many seconds later. `failures` are those so far."""
+        order = sorted(self._route.providers, key=lambda each: each is avoid)
+        yield from ((each, 0.0) for each in order)
+        count = len(order)
+        for number in range(MAX_ATTEMPTS - 1):
+            for provider in order:
+                wait_s = _wait_s(provider, failures[provider], number)
+                if count < MAX_ATTEMPTS and wait_s is not None and self._may_retry(provider):
+                    count += 1
+                    yield provider, wait_s
+
+    def _may_retry(self, provider: SharedProvider) -> bool:
+        """Return whether a retry is left; an engine of this machine may have many windows lost."""
+        return provider.is_local or (provider.retries.spend() and self._retries.spend())
+
+
+def _wait_s(provider: SharedProvider, failure: VoxgateError, number: int) -> float | None:
+    """Return how long to wait before a provider is tried again; None where that is useless.
+
+    An engine of this machine is started again at once.
+    """
+    if not failure.retryable:
+        return None
+    if provider.is_local:
+        return 0.0
+    if failure.retry_after_s is not None:
+        return failure.retry_after_s if failure.retry_after_s <= LONGEST_WAIT_S else None
+    jitter: float = random.uniform(0.5, 1.5)  # noqa: S311 (not a secret)
+    return FIRST_WAIT_S * float(2**number) * jitter

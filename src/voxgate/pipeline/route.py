@@ -1,0 +1,68 @@
+"""`Route`: the providers that may recognise a recording, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from voxgate.fair_queue import FairQueue
+from voxgate.pipeline.retries import RetryBudget
+from voxgate.upstreams import LOCAL
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from voxgate.providers.base import Provider
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedProvider:
+    """A provider, and the queue for its windows, which all recordings share."""
+
+    provider: Provider
+    queue: FairQueue
+    slug: str = LOCAL
+    """Its name among the endpoints of its model: `local`, or as `Endpoint.slug`."""
+
+    retries: RetryBudget = field(default_factory=RetryBudget)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its engine is a process of this machine."""
+        return self.slug == LOCAL
+
+    @classmethod
+    def of(cls, provider: Provider, slug: str = LOCAL) -> Self:
+        """Return a provider with a queue of its own."""
+        return cls(provider, FairQueue(provider.capabilities.concurrency), slug)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """At least one provider. Windows are planned by the first, and fall to those after it."""
+
+    providers: tuple[SharedProvider, ...]
+
+    @classmethod
+    def to(cls, provider: Provider) -> Self:
+        """Return the route to one provider, with a queue of its own."""
+        return cls((SharedProvider.of(provider),))
+
+    @property
+    def first(self) -> Provider:
+        """The provider that is tried first."""
+        return self.providers[0].provider
+
+    def find(self, slug: str) -> Provider:
+        """Return the provider of that slug, which is one of them."""
+        return next(each.provider for each in self.providers if each.slug == slug)
+
+    @property
+    def shortest_window_s(self) -> float:
+        """The longest stretch of speech that each of the providers takes, seconds."""
+        return min(each.provider.capabilities.window_s for each in self.providers)
+
+    @property
+    def lacks_word_times(self) -> bool:
+        """Whether a provider may give words without times."""
+        return any(each.provider.capabilities.times != "word" for each in self.providers)
