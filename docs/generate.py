@@ -1,8 +1,8 @@
 """Write the generated pages: `python -m docs.generate`.
 
 `cli.md` is the help of every command at 80 columns. `settings.md` is every setting with its default
-and the documentation of its field in `Settings`, and every field of prices and keys. `fields.md` is
-every field of a request. `voxgate.schema.json` is the JSON schema of the configuration.
+and the documentation of its field in `Settings`, and every field of the file's tables. `fields.md`
+is every field of a request. `voxgate.schema.json` is the JSON schema of the configuration.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from voxgate.api.dialects.fields import ASR_WEBSERVICE, FIELDS, WHISPER_CPP, Fie
 from voxgate.cli import app
 from voxgate.cli.config_schema import configuration_schema
 from voxgate.cli.settings import setting_descriptions
-from voxgate.configuration.names import ENVIRONMENT_PREFIX
+from voxgate.configuration.endpoint_tables import EndpointTable
+from voxgate.configuration.names import ENVIRONMENT_PREFIX, FILE_ONLY
 from voxgate.configuration.price_tables import PriceTable
+from voxgate.configuration.provider_tables import ProviderTable
 from voxgate.hardware.memory import format_bytes
 from voxgate.ledger.key_tables import KeyTable
 from voxgate.prices import NO_PRICES
 from voxgate.settings import Settings
+from voxgate.upstreams import NO_ENDPOINTS
 
 if TYPE_CHECKING:
     from voxgate.configuration.tables import Table
@@ -52,7 +55,8 @@ where one depends on another, as a price on a name that is misspelt, the next ru
 [samples/voxgate.toml](../samples/voxgate.toml) is one to begin with. Values have the types of TOML:
 numbers and `true` without quotes, lists as `["public", "nas.lan"]`. Editors complete and check it
 by [voxgate.schema.json](voxgate.schema.json), which `voxgate config schema` prints. Settings
-stand above the first table. Tables are prices and keys, [below](#prices-in-the-file).
+stand above the first table. Tables are prices, providers, endpoints and keys,
+[below](#prices-in-the-file).
 
 | setting | environment variable | default | what it does |
 |---|---|---|---|
@@ -62,6 +66,23 @@ PRICES_HEAD = """
 
 Each is a table that begins with the line `[[prices]]`: [api.md](api.md#prices-and-budgets) has an
 example.
+
+| field | must be there | what it is |
+|---|---|---|
+"""
+PROVIDERS_HEAD = """
+## Providers in the file
+
+Each is a table that begins with the line `[[providers]]`: [providers.md](providers.md) has
+examples, and what each kind can do.
+
+| field | must be there | what it is |
+|---|---|---|
+"""
+ENDPOINTS_HEAD = """
+## Endpoints in the file
+
+Each is a model at a provider, a table that begins with the line `[[endpoints]]`.
 
 | field | must be there | what it is |
 |---|---|---|
@@ -115,10 +136,10 @@ def cli_page() -> str:
 
 
 def settings_page() -> str:
-    """Return the page on the settings, prices and keys, in the order of their fields."""
+    """Return the page on the settings and the tables, in the order of their fields."""
     defaults = Settings()
     rows = (
-        f"| `{name}` | `{ENVIRONMENT_PREFIX}{name.upper()}` "
+        f"| `{name}` | {_variable(name)} "
         f"| {_format_default(name, getattr(defaults, name))} | {text} |\n"
         for name, text in setting_descriptions().items()
     )
@@ -128,10 +149,18 @@ def settings_page() -> str:
             *rows,
             PRICES_HEAD,
             _field_rows(PriceTable),
+            PROVIDERS_HEAD,
+            _field_rows(ProviderTable),
+            ENDPOINTS_HEAD,
+            _field_rows(EndpointTable),
             KEYS_HEAD,
             _field_rows(KeyTable),
         ]
     )
+
+
+def _variable(name: str) -> str:
+    return "none" if name in FILE_ONLY else f"`{ENVIRONMENT_PREFIX}{name.upper()}`"
 
 
 def fields_page() -> str:
@@ -180,7 +209,7 @@ def _command_section(context: typer.Context) -> str:
 
 WORDS: tuple[tuple[tuple[object, ...], str], ...] = (
     ((UNLIMITED,), "no limit"),
-    (((), "", NO_PRICES), "none"),
+    (((), "", NO_PRICES, NO_ENDPOINTS), "none"),
 )
 
 

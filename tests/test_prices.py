@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from random import Random
 from typing import get_args
 
 import pytest
@@ -131,6 +132,57 @@ def test_the_price_of_a_model_on_a_day(model: str, day: datetime, amount: str) -
     price = PriceList((ANY, NOW_ONE, LATER_TWO)).find(model, day)
     assert price
     assert price.amount == Decimal(amount)
+
+
+LISTED = st.lists(
+    st.builds(
+        ListedPrice,
+        st.sampled_from(["a/b", "c/d", "*"]),
+        st.builds(Price, st.integers(0, 9).map(Decimal), st.just("hour")),
+        st.sampled_from([date.min, date(2026, 1, 1), date(2027, 1, 1), date(2028, 1, 1)]),
+        st.sampled_from([None, "local", "groq", "openai"]),
+    ),
+    unique_by=lambda each: (each.model, each.provider, each.valid_from),
+)
+PLACES = st.sampled_from(["local", "groq", "mistral"])
+DAYS = st.integers(0, 1500).map(lambda days: datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days))
+
+
+@given(LISTED, st.sampled_from(["a/b", "e/f"]), DAYS, PLACES, st.randoms())
+def test_the_nearest_price_is_found(
+    entries: list[ListedPrice], model: str, day: datetime, place: str, random: Random
+) -> None:
+    """By the model, then by the provider, then by the day; the order in the file says nothing."""
+    fit = [
+        each
+        for each in entries
+        if each.model in {model, "*"}
+        and each.provider in {place, None}
+        and each.valid_from <= day.date()
+    ]
+    fit.sort(key=lambda each: (each.model == model, each.provider == place, each.valid_from))
+    random.shuffle(entries)
+    assert PriceList(tuple(entries)).find(model, day, place) == (fit[-1].price if fit else None)
+
+
+@given(LISTED, DAYS, PLACES)
+def test_prices_elsewhere_change_nothing_here(
+    entries: list[ListedPrice], day: datetime, place: str
+) -> None:
+    here = tuple(each for each in entries if each.provider in {place, None})
+    price = PriceList(tuple(entries)).find("a/b", day, place)
+    assert price == PriceList(here).find("a/b", day, place)
+    anywhere = PriceList(tuple(each for each in entries if each.provider is None))
+    if not any(each.provider == place for each in entries):  # the model's price, wherever it runs
+        assert price == anywhere.find("a/b", day)
+
+
+def test_a_price_at_a_provider_is_shown_with_it() -> None:
+    prices = PriceList((NOW_ONE, replace(NOW_ONE, provider="groq"), replace(ANY, provider="groq")))
+    assert str(prices) == "a/b = 1/hour, a/b = 1/hour (at groq), * = 0.001/minute (at groq)"
+    assert prices.by_own_name(str) == prices  # one model may have a price at each provider
+    assert prices.find("c/d", NOW) is None
+    assert prices.find("c/d", NOW, "groq") == ANY.price
 
 
 def test_a_model_without_a_price() -> None:

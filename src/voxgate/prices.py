@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from itertools import product
 from math import ceil, floor
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeGuard, get_args
 
 from voxgate.errors import SettingsError
+from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -125,15 +127,20 @@ def most_tokens(samples: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ListedPrice:
-    """The price of a model from a day on, in UTC; of all models that have none, for `*`."""
+    """The price of a model from a day on, in UTC; of all models that have none, for `*`.
+
+    It is what callers pay wherever the model runs or, with a `provider`, where that one runs it.
+    """
 
     model: str
     price: Price
     valid_from: date = date.min
+    provider: str | None = None  # the name of an upstream, or `local`
 
     def __str__(self) -> str:
         price = self.price
         details = [
+            *([f"at {self.provider}"] if self.provider else []),
             *([f"at least {price.minimum_s:f} s"] if price.minimum_s else []),
             *([f"in steps of {price.increment_s:f} s"] if price.increment_s else []),
             *([f"from {self.valid_from} on"] if self.valid_from > date.min else []),
@@ -152,11 +159,17 @@ class PriceList:
         """The prices as they are written in a variable, with what only a table can say in words."""
         return ", ".join(map(str, self.entries))
 
-    def find(self, model: str, moment: datetime) -> Price | None:
-        """Return the price of a model at a moment: that of its own name, else that of `*`."""
+    def find(self, model: str, moment: datetime, provider: str = LOCAL) -> Price | None:
+        """Return the price of a model at a moment, where a provider runs it.
+
+        The price of its own name comes before that of `*`, whatever provider that one is for: `*`
+        is for models without a price of their own. Of either, the price at this provider comes
+        before the one wherever it runs; of several of those, the newest that has begun.
+        """
         day = moment.astimezone(UTC).date()
-        for name in (model, ANY_MODEL):
-            valid = [each for each in self.entries if each.model == name and each.valid_from <= day]
+        begun = [each for each in self.entries if each.valid_from <= day]
+        for name, place in product((model, ANY_MODEL), (provider, None)):
+            valid = [each for each in begun if (each.model, each.provider) == (name, place)]
             if valid:
                 return max(valid, key=lambda each: each.valid_from).price
         return None
@@ -164,13 +177,13 @@ class PriceList:
     def by_own_name(self, own_name: Callable[[str], str]) -> PriceList:
         """Return the prices under the own names of models, which `own_name` returns for any name.
 
-        Raises `SettingsError` for two prices of one model from the same day on, and what
-        `own_name` raises.
+        Raises `SettingsError` for two prices of one model at one provider, or wherever it runs,
+        from the same day on, and what `own_name` raises.
         """
-        entries, listed = list[ListedPrice](), dict[tuple[str, date], str]()
+        entries, listed = list[ListedPrice](), dict[tuple[str, str | None, date], str]()
         for each in self.entries:
             model = each.model if each.model == ANY_MODEL else own_name(each.model)
-            other = listed.setdefault((model, each.valid_from), each.model)
+            other = listed.setdefault((model, each.provider, each.valid_from), each.model)
             if other != each.model:
                 raise SettingsError(
                     f"'prices': {other} and {each.model} are one model, {model}, which has two "

@@ -19,6 +19,7 @@ from voxgate.configuration.given import Given
 from voxgate.configuration.values import UNLIMITED_BYTES
 from voxgate.errors import SettingsError
 from voxgate.prices import NO_PRICES, PriceList
+from voxgate.upstreams import NO_ENDPOINTS, EndpointList
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,6 +125,10 @@ class Settings:
     `minute`, `hour`, `request`, `token` and `million tokens`. In the file, tables `[[prices]]` with
     `model`, `amount` in dollars, `unit` and, where wanted, `minimum_s`, `increment_s` and
     `valid_from`."""
+
+    endpoints: EndpointList = NO_ENDPOINTS
+    """Models at providers elsewhere: in the file alone, tables `[[providers]]` and `[[endpoints]]`.
+    By default nothing leaves this machine."""
 
     max_upload_bytes: int = 2**30
     """The largest recording that the server accepts."""

@@ -1,4 +1,4 @@
-"""`Upstream`: a provider elsewhere, whose models may be used from here; `Endpoint`: one of them.
+"""`Upstream`: a provider elsewhere, whose models may be used here; `Endpoint`: one of them.
 
 The operator lists both in `voxgate.toml`, as tables `[[providers]]` and `[[endpoints]]`. In code a
 provider elsewhere is an upstream, because `providers.base.Provider` is any model that recognises a

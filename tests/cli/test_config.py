@@ -194,6 +194,47 @@ def test_programs_get_the_configuration_as_json(cli: CliRunner) -> None:
     assert [key["name"] for key in found["keys"]] == ["newsroom"]
 
 
+def test_providers_are_shown_with_all_that_is_so_by_their_kind(cli: CliRunner) -> None:
+    tables = (
+        "[[providers]]\nname = 'openai'\nkind = 'openai'\nkeys = ['env:KEY_OF_OPENAI']\n"
+        "[[endpoints]]\nmodel = 'openai/whisper-1'\nprovider = 'openai'\n"
+        "upstream_model = 'whisper-1'\nlanguages = ['de']\n"
+        "[[prices]]\nmodel = '*'\namount = 0.006\nunit = 'minute'\nprovider = 'openai'\n"
+    )
+    path = write(cli, tables)
+    done = cli.run("config", "check", path)
+    assert done.stdout == f"{path}: 0 settings, 1 price, 1 endpoint, 0 keys.\n"
+    done = cli.run("config", "show", KEY_OF_OPENAI="value-of-the-key")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "value-of-the-key" not in done.stdout
+    shown = tomllib.loads(done.stdout)
+    assert shown["providers"] == [
+        {
+            "name": "openai",
+            "kind": "openai",
+            "url": "https://api.openai.com/v1",
+            "keys": ["env:KEY_OF_OPENAI"],
+            "max_bytes": 26_214_400,
+            "max_s": 1400.0,
+            "formats": ["flac", "wav"],
+            "concurrency": 4,
+            "patience_s": 60.0,
+            "data_collection": "allow",
+            "zdr": False,
+        }
+    ]
+    endpoint = {"model": "openai/whisper-1", "provider": "openai", "upstream_model": "whisper-1"}
+    assert shown["endpoints"] == [endpoint | {"languages": ["de"]}]
+    assert shown["prices"][0]["provider"] == "openai"
+    again = cli.folder / "shown.toml"
+    again.write_text(done.stdout)
+    same = cli.run("config", "show", VOXGATE_CONFIG=str(again))
+    assert tomllib.loads(same.stdout) == shown
+    found = json.loads(cli.run("config", "show", "--json").stdout)["settings"]["endpoints"]
+    assert found["value"] == {name: shown[name] for name in ("providers", "endpoints")}
+    assert found["origin"] == f"{path}:1:1"
+
+
 def test_what_can_be_used_is_shown_beside_what_is_wrong(cli: CliRunner) -> None:
     write(cli, "port = -1\nmax_decoders = 3\n")
     done = cli.run("config", "show")

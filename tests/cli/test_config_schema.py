@@ -17,9 +17,16 @@ from jsonschema import Draft7Validator, FormatChecker
 
 from voxgate.cli.config_schema import configuration_schema
 from voxgate.cli.settings import examine_file, setting_descriptions
+from voxgate.configuration.endpoint_tables import EndpointTable
 from voxgate.configuration.file import ConfigFile
-from voxgate.configuration.names import KEY_FIELDS, PRICE_FIELDS
+from voxgate.configuration.names import (
+    ENDPOINT_FIELDS,
+    KEY_FIELDS,
+    PRICE_FIELDS,
+    PROVIDER_FIELDS,
+)
 from voxgate.configuration.price_tables import PriceTable
+from voxgate.configuration.provider_tables import ProviderTable
 from voxgate.ledger.key import NewKeyFields
 from voxgate.ledger.key_tables import KeyTable
 from voxgate.prices import ListedPrice, Price
@@ -30,6 +37,8 @@ if TYPE_CHECKING:
 SAMPLE = Path(__file__).parents[2] / "samples" / "voxgate.toml"
 HASH = "0" * 64
 KEY = f"[[keys]]\nname = 'a'\nhash = '{HASH}'\n"
+PROVIDER = "[[providers]]\nname = 'groq'\nkind = 'compatible'\nurl = 'https://a.b/v1'\n"
+ENDPOINT = "[[endpoints]]\nmodel = 'a/b'\nprovider = 'groq'\nupstream_model = 'c'\n"
 PRICE = "[[prices]]\nmodel = '*'\namount = 1\nunit = 'hour'\n"
 
 
@@ -60,11 +69,11 @@ def test_it_is_a_schema_and_describes_everything(cli: CliRunner) -> None:
     assert schema == configuration_schema() == json.loads(SCHEMA_FILE.read_text("utf-8"))
     Draft7Validator.check_schema(schema)
     properties = schema["properties"]
-    assert set(properties) == {*setting_descriptions(), "keys"}
-    for table in (properties, properties["prices"]["items"]["properties"]):
+    assert set(properties) == {*setting_descriptions(), "keys", "providers"}
+    names = ("prices", "providers", "endpoints", "keys")
+    tables = [properties[name]["items"] for name in names]
+    for table in (properties, *(each["properties"] for each in tables)):
         assert all(each["description"] for each in table.values())
-    assert all(each["description"] for each in properties["keys"]["items"]["properties"].values())
-    tables = [properties[name]["items"] for name in ("prices", "keys")]
     assert "null" not in json.dumps(tables)  # which TOML does not have
 
 
@@ -72,6 +81,8 @@ def test_tables_have_all_that_prices_and_keys_have() -> None:
     priced = {each.name for each in (*fields(Price), *fields(ListedPrice))} - {"price"}
     assert set(PriceTable.model_fields) == priced == set(PRICE_FIELDS)
     assert tuple(KeyTable.model_fields) == KEY_FIELDS
+    assert tuple(ProviderTable.model_fields) == PROVIDER_FIELDS
+    assert tuple(EndpointTable.model_fields) == ENDPOINT_FIELDS
     key = KeyTable(name="a", hash=HASH)
     changeable = set(NewKeyFields.__annotations__) - {"creator"}  # which is the file
     assert {*key.limits, *key.columns} == {"name", *changeable}
@@ -106,6 +117,15 @@ def test_the_sample_is_accepted(tmp_path: Path) -> None:
         KEY + "expires_at = 2100-01-01\nallowed_models = ['a']\ndisabled = true\n",
         KEY + "expires_at = 2100-01-01T12:00:00Z\n",
         KEY + "management = true\n",
+        "providers = []\nendpoints = []\n",
+        PROVIDER + ENDPOINT,
+        PROVIDER + "keys = ['env:GROQ_API_KEY', 'file:/run/secrets/groq', 'file:~/groq']\n",
+        PROVIDER + "max_bytes = 65536\nmax_s = 1.5\nformats = ['ogg', 'wav']\nconcurrency = 1\n",
+        PROVIDER + "patience_s = 60\ndata_collection = 'deny'\nzdr = true\n",
+        "[[providers]]\nname = 'o'\nkind = 'openai'\n",
+        PROVIDER + ENDPOINT + "languages = ['de', 'yue']\ntimes = 'none'\nwindow_s = 30\n",
+        PROVIDER + ENDPOINT + "quantization = 'fp16'\n" + PRICE + "provider = 'groq'\n",
+        PRICE + "provider = 'local'\n",
     ],
 )
 def test_what_is_right_is_accepted_by_both(text: str, tmp_path: Path) -> None:
@@ -157,6 +177,32 @@ def test_what_is_right_is_accepted_by_both(text: str, tmp_path: Path) -> None:
         KEY + "max_recordings = 1.5",
         KEY + "management = 'yes'",
         KEY + "creator = 'us'",
+        PRICE + "provider = ''",
+        PROVIDER.replace("groq", "local"),
+        PROVIDER.replace("groq", "Groq"),
+        PROVIDER.replace("compatible", "groq"),
+        PROVIDER.replace("https://a.b/v1", "a.b/v1"),
+        PROVIDER.replace("https://a.b/v1", "https://me@a.b/v1"),
+        PROVIDER.replace("https://a.b/v1", "https://a.b/v1?key=x"),
+        PROVIDER + "keys = 'env:K'",
+        PROVIDER + "keys = ['K']",
+        PROVIDER + "keys = ['file:groq']",
+        PROVIDER + "max_bytes = 1",
+        PROVIDER + "max_s = 0.5",
+        PROVIDER + "max_s = '60'",
+        PROVIDER + "formats = []",
+        PROVIDER + "formats = ['aac']",
+        PROVIDER + "concurrency = 0",
+        PROVIDER + "data_collection = true",
+        PROVIDER + "key = 'env:K'",
+        PROVIDER + ENDPOINT.replace("'a/b'", "'default'"),
+        PROVIDER + ENDPOINT.replace("'a/b'", "'a/b/c'"),
+        PROVIDER + ENDPOINT.replace("'c'", "'c d'"),
+        PROVIDER + ENDPOINT + "languages = ['German']",
+        PROVIDER + ENDPOINT + "languages = []",
+        PROVIDER + ENDPOINT + "times = 'words'",
+        PROVIDER + ENDPOINT + "window_s = 0",
+        PROVIDER + ENDPOINT + "quantization = 'fp15'",
     ],
 )
 def test_what_is_wrong_is_refused_by_both(text: str, tmp_path: Path) -> None:

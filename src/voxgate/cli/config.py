@@ -172,19 +172,18 @@ def _expired(file: ConfigFile, keys: Sequence[ListedKey]) -> Iterator[str]:
 
 def _summary(file: ConfigFile, given: Given, keys: Sequence[ListedKey]) -> str:
     """Return how much there is of everything, in one line."""
-    names = [name for name in given.values if name != "prices"]
+    names = [name for name in given.values if name not in {"prices", "endpoints"}]
     in_file = sum(given.origins[name].startswith(f"{file.path}:") for name in names)
-    prices = given.values.get("prices")
+    prices, elsewhere = given.values.get("prices"), given.values.get("endpoints")
     counts = [
         _count(in_file, "setting"),
         _count(len(prices.entries) if prices else 0, "price"),
+        *([_count(len(elsewhere.entries), "endpoint")] if elsewhere else []),
         _count(len(keys), "key"),
     ]
-    elsewhere = len(names) - in_file
+    others = len(names) - in_file
     found = f"{file.path}: {', '.join(counts)}" if file.exists else f"{file.path} is not there"
-    return (
-        f"{found}; {_count(elsewhere, 'setting')} of the environment." if elsewhere else f"{found}."
-    )
+    return f"{found}; {_count(others, 'setting')} of the environment." if others else f"{found}."
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,9 +10,11 @@ from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voxgate.cli.config_text import ABOUT_KEYS
+from voxgate.cli.config_text import ABOUT_KEYS, ABOUT_PROVIDERS
 from voxgate.cli.settings import setting_descriptions
+from voxgate.configuration.endpoint_tables import EndpointTable
 from voxgate.configuration.price_tables import PriceTable
+from voxgate.configuration.provider_tables import ProviderTable
 from voxgate.configuration.values import (
     CHOICES,
     DEVICE_PATTERN,
@@ -40,6 +42,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "transcript_key": {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}},
     "model_aliases": {"type": "object", "additionalProperties": {"type": "string"}},
 }
+_TABLES: dict[str, type[Table]] = {"prices": PriceTable, "endpoints": EndpointTable}
 _TYPES: dict[type, dict[str, Any]] = {
     bool: {"type": "boolean"},
     int: {"type": "integer", "minimum": 1},
@@ -52,6 +55,7 @@ def configuration_schema() -> dict[str, Any]:
     """Return the schema. What it accepts may still contradict itself: `voxgate config check`."""
     texts = setting_descriptions()
     properties = {each.name: _setting(each, texts[each.name]) for each in fields(Settings)}
+    properties["providers"] = _tables(ProviderTable, ABOUT_PROVIDERS)
     properties["keys"] = _tables(KeyTable, ABOUT_KEYS)
     return {
         "$schema": DRAFT,
@@ -65,8 +69,8 @@ def configuration_schema() -> dict[str, Any]:
 
 def _setting(setting: Field[Any], description: str) -> dict[str, Any]:
     name, default = setting.name, setting.default
-    if name == "prices":
-        return _tables(PriceTable, description)
+    if name in _TABLES:
+        return _tables(_TABLES[name], description)
     if name in CHOICES:
         kind: dict[str, Any] = {"enum": list(CHOICES[name])}
     else:

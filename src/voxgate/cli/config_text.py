@@ -16,13 +16,14 @@ from voxgate.configuration.values import UNLIMITED_BYTES
 from voxgate.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from voxgate.configuration.file import ConfigFile
     from voxgate.configuration.given import Given
     from voxgate.ledger.key_tables import KeyTable, ListedKey
     from voxgate.prices import ListedPrice
     from voxgate.settings import Settings
+    from voxgate.upstreams import Endpoint, EndpointList, Upstream
 
 WIDTH = 100
 DEFAULT = "default"
@@ -30,6 +31,7 @@ ABOUT_KEYS = (
     "The keys that the file lists. `voxgate keys list` has those of the ledger, where a server, or "
     "`voxgate keys apply`, has put these."
 )
+ABOUT_PROVIDERS = "Providers elsewhere, whose models the tables [[endpoints]] name."
 
 
 def configuration_toml(
@@ -46,6 +48,9 @@ def configuration_toml(
         about = _comment(description)
         if name == "prices" and value:
             rows = [table_toml(name, row, origin) for row in value]
+            tables.append(about + "\n".join(rows))
+        elif name == "endpoints" and value:
+            rows = [table_toml(kind, row, origin) for kind in value for row in value[kind]]
             tables.append(about + "\n".join(rows))
         elif name == "model_aliases" and value:
             pairs = "".join(map(_pair, value.items()))
@@ -109,14 +114,8 @@ def _written(value: Any) -> str:
 
 def _plain(name: str, value: Any) -> Any:
     """Return a setting as TOML has it."""
-    if name == "database_url":
-        return database_text(value) if value else ""
-    if name == "transcript_key":
-        return [HIDDEN] if value else []
-    if name == "prices":
-        return [_price(each) for each in value.entries]
-    if name == "model_aliases":
-        return dict(value)
+    if name in _PLAIN:
+        return _PLAIN[name](value)
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, Path) else value
@@ -128,10 +127,63 @@ def _price(listed: ListedPrice) -> dict[str, Any]:
         "model": listed.model,
         "amount": price.amount,
         "unit": price.unit,
+        **({"provider": listed.provider} if listed.provider else {}),
         **({"minimum_s": price.minimum_s} if price.minimum_s else {}),
         **({"increment_s": price.increment_s} if price.increment_s else {}),
         **({"valid_from": listed.valid_from} if listed.valid_from > date.min else {}),
     }
+
+
+def _providers_and_endpoints(listed: EndpointList) -> Any:
+    """Return the tables of both by their names; an empty list where there are none."""
+    if not listed.upstreams:
+        return []
+    return {
+        "providers": list(map(_provider, listed.upstreams)),
+        "endpoints": list(map(_endpoint, listed.entries)),
+    }
+
+
+def _provider(upstream: Upstream) -> dict[str, Any]:
+    """Return a provider with all that is so by its kind. Keys are named by their places alone."""
+    return {
+        "name": upstream.name,
+        "kind": upstream.kind,
+        "url": upstream.url,
+        "keys": list(upstream.keys),
+        "max_bytes": upstream.max_bytes,
+        "max_s": upstream.max_s,
+        "formats": list(upstream.formats),
+        "concurrency": upstream.concurrency,
+        "patience_s": upstream.patience_s,
+        "data_collection": "allow" if upstream.collects_data else "deny",
+        "zdr": upstream.zero_retention,
+    }
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    optional = {
+        "languages": list(endpoint.languages),
+        "times": endpoint.times,
+        "window_s": endpoint.window_s,
+        "quantization": endpoint.quantization,
+    }
+    return {
+        "model": endpoint.model,
+        "provider": endpoint.upstream.name,
+        "upstream_model": endpoint.upstream_model,
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "database_url": lambda value: database_text(value) if value else "",
+    "transcript_key": lambda value: [HIDDEN] if value else [],
+    "prices": lambda value: [_price(each) for each in value.entries],
+    "endpoints": _providers_and_endpoints,
+    "model_aliases": dict,
+}
+"""Settings that are not written as they are."""
 
 
 def _json(value: Any) -> Any:

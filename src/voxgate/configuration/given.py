@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from voxgate.configuration.names import (
     ENVIRONMENT_PREFIX,
+    FILE_ONLY,
+    file_only,
     is_foreign,
     misplaced,
     unknown_name,
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 OTHER_TABLES = ("keys",)
 """Names in the file that are no settings: those who need them read them."""
+
+TABLES_OF = {"providers": "endpoints"}
+"""Names in the file that are a part of a setting of another name."""
 
 _TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
@@ -62,11 +67,11 @@ class Given:
         environment overrides it.
         """
         given = cls(faults=list(file.faults))
-        for name in file.table:
+        for name in dict.fromkeys(TABLES_OF.get(each, each) for each in file.table):
             if name in kinds:
                 given._take_from_file(name, kinds, file)
             elif name not in OTHER_TABLES:
-                known = [*kinds, *OTHER_TABLES]
+                known = [*kinds, *OTHER_TABLES, *TABLES_OF]
                 given.faults.append(unknown_name(name, file.place(name), known))
         for variable, text in environ.items():
             if text and not is_foreign(variable, text):
@@ -75,19 +80,23 @@ class Given:
 
     def _take_from_file(self, name: str, kinds: Mapping[str, Any], file: ConfigFile) -> None:
         kind = kinds[name]
-        if file.table[name] == "" and kind in {str, Path} and name not in CHOICES:
+        if file.table.get(name) == "" and kind in {str, Path} and name not in CHOICES:
             return
         known = len(self.faults)
         value = _from_file(name, kinds, file, self.faults)
         if len(self.faults) > known:
             self.faulty.add(name)
         else:
-            self.values[name], self.origins[name] = value, file.place(name)
+            self.values[name], self.origins[name] = value, _origin(name, file)
 
     def _take_from_environment(self, kinds: Mapping[str, Any], variable: str, text: str) -> None:
         name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
         if name not in kinds:
-            self.faults.append(unknown_variable(variable, kinds))
+            known = [each for each in kinds if each not in FILE_ONLY]
+            self.faults.append(unknown_variable(variable, known))
+            return
+        if name in FILE_ONLY:
+            self.faults.append(file_only(variable, name))
             return
         try:
             self.values[name] = parse_value(name, kinds[name], text, variable)
@@ -99,15 +108,24 @@ class Given:
             self.origins.pop(name, None)
 
 
+def _origin(name: str, file: ConfigFile) -> str:
+    """Return where a setting is in the file: of one in several tables, where the first is."""
+    return file.place(next(each for each in file.table if TABLES_OF.get(each, each) == name))
+
+
 def _from_file(
     name: str, kinds: Mapping[str, Any], file: ConfigFile, faults: list[SettingsError]
 ) -> Any:
     """Return the value of a setting in the file, and add its faults."""
-    kind, value, place = kinds[name], file.table[name], file.place(name)
     if name == "prices":
         from voxgate.configuration.price_tables import read_prices  # noqa: PLC0415 (pydantic)
 
         return read_prices(file, kinds, faults)
+    if name == "endpoints":
+        from voxgate.configuration.endpoint_tables import read_endpoints  # noqa: PLC0415 (as above)
+
+        return read_endpoints(file, kinds, faults)
+    kind, value, place = kinds[name], file.table[name], file.place(name)
     try:
         if name == "model_aliases":
             return _aliases(file, kinds, faults)

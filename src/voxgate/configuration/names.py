@@ -20,7 +20,17 @@ ENVIRONMENT_PREFIX = "VOXGATE_"
 FILE_VARIABLE = "VOXGATE_CONFIG"
 """Names the configuration file."""
 
-PRICE_FIELDS = ("model", "amount", "unit", "minimum_s", "increment_s", "valid_from")
+FILE_ONLY = {"endpoints"}
+"""Settings that have no variable."""
+
+PRICE_FIELDS = ("model", "amount", "unit", "provider", "minimum_s", "increment_s", "valid_from")
+PROVIDER_FIELDS = (
+    *("name", "kind", "url", "keys", "max_bytes", "max_s", "formats", "concurrency", "patience_s"),
+    *("data_collection", "zdr"),
+)
+ENDPOINT_FIELDS = (
+    *("model", "provider", "upstream_model", "languages", "times", "window_s", "quantization"),
+)
 KEY_FIELDS = (
     "name",
     "hash",
@@ -40,7 +50,12 @@ KEY_FIELDS = (
 )
 """The fields of a table `[[keys]]`, which the ledger reads."""
 
-_FIELDS = {"keys": KEY_FIELDS, "prices": PRICE_FIELDS}
+_FIELDS = {
+    "keys": KEY_FIELDS,
+    "prices": PRICE_FIELDS,
+    "providers": PROVIDER_FIELDS,
+    "endpoints": ENDPOINT_FIELDS,
+}
 
 FOREIGN_VARIABLES = {
     FILE_VARIABLE,
@@ -76,14 +91,22 @@ def unknown_variable(variable: str, known: Iterable[str]) -> SettingsError:
     return _unknown(f"{variable} in the environment", near)
 
 
+def file_only(variable: str, name: str) -> SettingsError:
+    """Return the error for an environment variable of a setting that only the file can have."""
+    return SettingsError(
+        f"{variable} in the environment is not read: '{name}' are tables of voxgate.toml alone, "
+        f"[[{name}]]. Write them there."
+    )
+
+
 def unknown_name(name: str, place: str, known: Iterable[str]) -> SettingsError:
     """Return the error for a name in the file that is not a setting. `place` is where it is."""
-    for table, its_fields in _FIELDS.items():
-        if name in its_fields:
-            return SettingsError(
-                f"{place}: '{name}' is not a setting. It is a field of [[{table}]]. Move it below "
-                f"that line."
-            )
+    tables = [f"[[{table}]]" for table, its_fields in _FIELDS.items() if name in its_fields]
+    if tables:
+        return SettingsError(
+            f"{place}: '{name}' is not a setting. It is a field of {' and of '.join(tables)}. Move "
+            f"it below that line."
+        )
     return _unknown(f"{place}: '{name}'", [f"'{each}'" for each in nearest(name, known)])
 
 

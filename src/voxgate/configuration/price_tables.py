@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
+from voxgate.configuration.provider_tables import provider_names, unknown_provider
 from voxgate.configuration.tables import EXACT, Table, read_tables
 from voxgate.errors import SettingsError
 from voxgate.prices import MAX_AMOUNT, MAX_S, UNIT_S, ListedPrice, Price, PriceList, Unit
+from voxgate.upstreams import LOCAL
 from voxgate.validation import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from voxgate.configuration.file import ConfigFile
 
@@ -40,6 +42,11 @@ class PriceTable(Table):
         description="US dollars for a unit, exactly as they are written."
     )
     unit: Unit = Field(description="Of decoded sound, of tokens, or `request`.")
+    provider: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description=f"The provider at which it costs this, by its name, or `{LOCAL}`; without it, "
+        "the price wherever the model runs.",
+    )
     minimum_s: Seconds = Field(
         default=Decimal(0), description="At least so many seconds are charged."
     )
@@ -60,7 +67,7 @@ class PriceTable(Table):
     def listed_price(self) -> ListedPrice:
         """Return what the table says, where it has no needless fields."""
         price = Price(self.amount, self.unit, self.minimum_s, self.increment_s)
-        return ListedPrice(self.model, price, self.valid_from)
+        return ListedPrice(self.model, price, self.valid_from, self.provider)
 
 
 def read_prices(
@@ -71,25 +78,30 @@ def read_prices(
     `settings` are the names of settings, as in `read_tables`.
     """
     entries: list[ListedPrice] = []
-    first: dict[tuple[str, date], int] = {}
+    first: dict[tuple[str, str | None, date], int] = {}
     for index, table in read_tables(PriceTable, "prices", file, settings, faults):
-        place = file.place("prices", index)
-        other = first.setdefault((table.model, table.valid_from), index)
+        other = first.setdefault((table.model, table.provider, table.valid_from), index)
         if other != index:
-            faults.append(
-                SettingsError(
-                    f"{place}: '{table.model}' has another price from the same day on, at "
-                    f"{file.place('prices', other)}. Remove one of them."
-                )
+            where = f" at '{table.provider}'" if table.provider else ""
+            twice = (
+                f"{file.place('prices', index)}: '{table.model}' has another price{where} from the "
+                f"same day on, at {file.place('prices', other)}. Remove one of them."
             )
-            continue
-        faults += [
-            SettingsError(
-                f"{file.place('prices', index, name)}: a price by the {table.unit} has no "
-                f"'{name}'. Leave it out."
-            )
-            for name in table.needless_fields
-        ]
-        if not table.needless_fields:
+            wrong = [twice]
+        else:
+            wrong = list(_faults(table, index, file))
+        faults += map(SettingsError, wrong)
+        if not wrong:
             entries.append(table.listed_price())
     return PriceList(tuple(entries))
+
+
+def _faults(table: PriceTable, index: int, file: ConfigFile) -> Iterator[str]:
+    """Yield what is wrong between the fields of a table, and with its provider."""
+    providers = [LOCAL, *provider_names(file)]
+    if table.provider and table.provider not in providers:
+        place = file.place("prices", index, "provider")
+        yield f"{place}: {unknown_provider(table.provider, providers)}"
+    for name in table.needless_fields:
+        place = file.place("prices", index, name)
+        yield f"{place}: a price by the {table.unit} has no '{name}'. Leave it out."

@@ -52,6 +52,22 @@ def _decimal(value: Any, info: ValidationInfo) -> Decimal:
 EXACT = BeforeValidator(_decimal)
 """Of a `Decimal` that is not strict: the number is taken as it is written, also in quotes."""
 
+
+def _number(value: Any, info: ValidationInfo) -> float:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, Decimal))
+        or not Decimal(value).is_finite()
+    ):
+        raise ValueError(
+            f"'{info.field_name}' must be a number, as 5 or 0.5, and is {shown(value)}."
+        )
+    return float(value)
+
+
+NUMBER = BeforeValidator(_number)
+"""Of a `float`: the file's numbers with a point are `Decimal`s."""
+
 T = TypeVar("T", bound=Table)
 
 
