@@ -92,16 +92,34 @@ class Price:
 
     def nanodollars(self, samples: int, tokens: int = 0) -> int:
         """Return the cost of so much decoded sound, in samples at 16 kHz, with so many tokens."""
-        quantity = Fraction(1)
-        if self.by_token:
-            quantity = Fraction(min(tokens, most_tokens(samples)), UNIT_TOKENS[self.unit])
-        elif self.unit != "request":
-            quantity = self._charged_s(samples) / UNIT_S[self.unit]
-        return floor(Fraction(self.amount) * quantity * NANO_PER_DOLLAR + Fraction(1, 2))
+        return rounded_nanodollars(self.for_used(samples, tokens) + self.for_more(samples))
 
     def most_nanodollars(self, samples: int) -> int:
         """Return the most that so much decoded sound can cost: less only by the token."""
         return self.nanodollars(samples, most_tokens(samples))
+
+    def for_used(self, samples: int, tokens: int) -> Fraction:
+        """Return what a part of a recording costs by its sound or its tokens, in dollars."""
+        if self.by_token:
+            quantity = Fraction(min(tokens, most_tokens(samples)), UNIT_TOKENS[self.unit])
+        elif self.unit == "request":
+            quantity = Fraction(0)
+        else:
+            quantity = Fraction(samples, SAMPLES_PER_S * UNIT_S[self.unit])
+        return Fraction(self.amount) * quantity
+
+    def for_more(self, samples: int) -> Fraction:
+        """Return what a whole recording costs beyond that, in dollars: `for_used` of all its parts.
+
+        It is the price of the request or, by time, of the seconds by which those that are charged
+        are more than those of the sound.
+        """
+        if self.unit == "request":
+            return Fraction(self.amount)
+        if self.by_token:
+            return Fraction(0)
+        more_s = self._charged_s(samples) - Fraction(samples, SAMPLES_PER_S)
+        return Fraction(self.amount) * more_s / UNIT_S[self.unit]
 
     def record(self) -> dict[str, str]:
         """Return the price as the ledger stores it, for `parse`."""
@@ -118,6 +136,11 @@ class Price:
             return seconds
         increment = Fraction(self.increment_s)
         return ceil(seconds / increment) * increment
+
+
+def rounded_nanodollars(dollars: Fraction) -> int:
+    """Return an amount in whole nano-dollars, half up. Amounts are rounded once, at the end."""
+    return floor(dollars * NANO_PER_DOLLAR + Fraction(1, 2))
 
 
 def most_tokens(samples: int) -> int:

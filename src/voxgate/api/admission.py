@@ -10,12 +10,12 @@ from voxgate.models.catalogue import check_installed
 
 if TYPE_CHECKING:
     from voxgate.api.dialects.negotiate import ParsedRequest
+    from voxgate.pipeline.route import Route
     from voxgate.pipeline.session import Session
-    from voxgate.providers.base import Provider
 
 
-async def admit(parsed: ParsedRequest, session: Session) -> tuple[ParsedRequest, Provider]:
-    """Return the request with what its model honours, under the model's own name, and its provider.
+async def admit(parsed: ParsedRequest, session: Session) -> tuple[ParsedRequest, Route]:
+    """Return the request with what its model honours, under the model's own name, and its route.
 
     Raises as `Session.resolve` and `negotiate` do, and `EngineStartError` (`no_endpoints`) for a
     model that is not installed.
@@ -23,5 +23,6 @@ async def admit(parsed: ParsedRequest, session: Session) -> tuple[ParsedRequest,
     # Callers must not name folders of this machine.
     spec = await session.resolve(parsed.model, folders=False)
     check_installed(spec)
-    provider = session.provider(spec)
-    return negotiate(replace(parsed, model=provider.name), provider.capabilities), provider
+    route = session.route(spec)
+    first = route.first
+    return negotiate(replace(parsed, model=first.name), first.capabilities), route

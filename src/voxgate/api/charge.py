@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from voxgate import tracing
+from voxgate import split_cost, tracing
 from voxgate.errors import LedgerError
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.budget_exceeded import budget_exceeded
 from voxgate.prices import SAMPLES_PER_S
+from voxgate.split_cost import PricedPart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from voxgate.api.job import Job
     from voxgate.ledger.generation import Generation
     from voxgate.ledger.key import Key
     from voxgate.ledger.ledger import Ledger
+    from voxgate.pipeline.shares import Shares
     from voxgate.prices import Price
 
 
@@ -32,16 +34,19 @@ class Charge:
         self,
         ledger: Ledger,
         job: Job,
-        price: Price | None,
+        prices: Mapping[str, Price | None],
+        shares: Shares,
         key: Key | None,
         *,
         generation: Callable[[], Generation],
     ) -> None:
         """Of a key without a budget nothing is reserved.
 
+        `prices` are those of the providers that may recognise it, by slug; `shares` say which does.
         `generation` is called once, when it begins.
         """
-        self._ledger, self._job, self.price = ledger, job, price
+        self._ledger, self._job = ledger, job
+        self._prices, self._shares = prices, shares
         self._reserved = Amount()
         self._limited = key is not None and key.budget is not None
         self._in_file = key is not None and key.in_file
@@ -61,7 +66,7 @@ class Charge:
         (`budget_exceeded`), and `LedgerError`.
         """
         wanted = self._most(seconds)
-        if self.price and self._job.estimate_nanodollars is None:
+        if any(self._prices.values()) and self._job.estimate_nanodollars is None:
             self._job.estimate_nanodollars = wanted.nanodollars
         if not self._limited or self._job.owner is None:
             await self.begin()
@@ -100,11 +105,14 @@ class Charge:
     def of(self, seconds: float, tokens: int) -> Amount:
         """Return the cost of so much decoded sound with so many tokens; of no sound, nothing."""
         samples = round(seconds * SAMPLES_PER_S)
-        nanodollars = self.price.nanodollars(samples, tokens) if self.price and samples else 0
-        return Amount(nanodollars, samples)
+        shares = self._shares.until(samples, tokens)
+        parts = [
+            PricedPart(share.samples, share.tokens, self._prices[slug])
+            for slug, share in shares.items()
+        ]
+        return Amount(split_cost.nanodollars(parts), samples)
 
     def _most(self, seconds: float) -> Amount:
         """Return the most that so much decoded sound can cost."""
         samples = round(seconds * SAMPLES_PER_S)
-        nanodollars = self.price.most_nanodollars(samples) if self.price and samples else 0
-        return Amount(nanodollars, samples)
+        return Amount(split_cost.most_nanodollars(self._prices.values(), samples), samples)

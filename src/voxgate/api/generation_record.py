@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from voxgate.api.job import AbandonedError
 from voxgate.errors import CODES
 from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
+from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.job import Job
     from voxgate.ledger.budget import Amount
+    from voxgate.pipeline.route import Route
     from voxgate.pipeline.trace import Trace
     from voxgate.prices import Price
-    from voxgate.providers.base import Provider
 
 PROVIDER_NAME = "Local"
 
@@ -41,21 +43,21 @@ class GenerationRecord:
     """The record of one job, of the request that started it."""
 
     def __init__(
-        self, job: Job, parsed: ParsedRequest, provider: Provider, origin: RequestOrigin
+        self, job: Job, parsed: ParsedRequest, route: Route, origin: RequestOrigin
     ) -> None:
-        self._job, self._parsed, self._provider, self._origin = job, parsed, provider, origin
+        self._job, self._parsed, self._route, self._origin = job, parsed, route, origin
         self.began_at = datetime.now(UTC)
 
     def generation(self, price: Price | None) -> Generation:
-        """Return what is recorded at its beginning."""
+        """Return what is recorded at its beginning: of the first provider, with its price."""
         headers = self._origin.headers
         return Generation(
             id=self._job.id,
             key_hash=self._job.owner,
             model=self._parsed.model,
-            provider=PROVIDER_NAME,
-            revision=self._provider.revision,
-            profile=self._provider.profile,
+            provider=provider_name(self._route.providers[0].slug),
+            revision=self._route.first.revision,
+            profile=self._route.first.profile,
             created_at=self.began_at,
             user_agent=headers.get("user-agent"),
             http_referer=headers.get("http-referer"),
@@ -76,6 +78,7 @@ class GenerationRecord:
         job, error = self._job, self._job.error
         status = error.status if error else 200
         provider_ms = round(trace.stages.seconds("provider") * 1e3)
+        main = provider_name(trace.shares.main(cost.samples))
         return Outcome(
             status=status,
             error_code=error.code if error else None,
@@ -86,20 +89,39 @@ class GenerationRecord:
             generation_time_ms=provider_ms,
             cost=cost,
             cancelled=isinstance(error, AbandonedError),
-            provider=PROVIDER_NAME,
+            provider=main,
             attempts=[
                 *_failed_attempts(trace),
-                RecordedAttempt(PROVIDER_NAME, status, provider_ms),  # the whole recording
+                *_others(trace, main),
+                RecordedAttempt(main, status, provider_ms),  # the whole recording
             ],
             transcript=sealed_transcript,
         )
+
+
+def provider_name(slug: str) -> str:
+    """Return how records and answers call the provider of an endpoint."""
+    return PROVIDER_NAME if slug == LOCAL else slug.partition("/")[0]
+
+
+def _others(trace: Trace, main: str) -> list[RecordedAttempt]:
+    """Return the other providers that recognised windows, each with the time that these took."""
+    seconds = defaultdict[str, float](float)
+    for attempt in trace.attempts:
+        if attempt.error is None:
+            seconds[provider_name(attempt.endpoint)] += attempt.seconds
+    seconds.pop(main, None)
+    return [RecordedAttempt(name, 200, round(taken * 1e3)) for name, taken in seconds.items()]
 
 
 def _failed_attempts(trace: Trace) -> list[RecordedAttempt]:
     """Return the first failed attempts at windows."""
     failures = [
         RecordedAttempt(
-            PROVIDER_NAME, CODES["engine_error"].status, round(attempt.seconds * 1e3), attempt.error
+            provider_name(attempt.endpoint),
+            CODES[attempt.error].status,
+            round(attempt.seconds * 1e3),
+            attempt.error,
         )
         for attempt in trace.attempts
         if attempt.error

@@ -86,14 +86,14 @@ class Intake:
         parsed = self._parse(body)
         self.model = parsed.model
         await self._check_model(parsed.model)
-        parsed, provider = await admit(parsed, self._gateway.session)
+        parsed, route = await admit(parsed, self._gateway.session)
         recording = await self._recording(body, parsed)
         return Submission(
             self._gateway,
             entry=self._entry,
             key=self._key,
             parsed=with_file_of(parsed, recording),
-            provider=provider,
+            route=route,
             recording=recording,
             origin=RequestOrigin(self._dialect(body, parsed), self.model, self._headers),
             keeps=self._keeps(parsed),

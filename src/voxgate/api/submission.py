@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from voxgate.api.request_log import RequestEntry
     from voxgate.ledger.generation import Outcome
     from voxgate.ledger.key import Key
-    from voxgate.providers.base import Provider
+    from voxgate.pipeline.route import Route
     from voxgate.transcript.values import Transcript
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Submission:
         entry: RequestEntry,
         key: Key | None,
         parsed: ParsedRequest,
-        provider: Provider,
+        route: Route,
         recording: Recording,
         origin: RequestOrigin,
         keeps: bool = False,
@@ -56,31 +56,39 @@ class Submission:
         self._gateway, self._entry = gateway, entry
         self._owner = key.hash if key else None
         self.parsed, self._recording, self._origin = parsed, recording, origin
-        self.provider, self._trace = provider, Trace()
+        self.route, self._trace = route, Trace()
         self._keeps, self._provisional = keeps, provisional
         self._ended = False  # while it was provisional
         self._job = Job(entry.id, self._owner, self._trace.stages)
-        self._generation = GenerationRecord(self._job, parsed, provider, origin)
-        price = gateway.settings.prices.find(parsed.model, self._generation.began_at)
+        self._generation = GenerationRecord(self._job, parsed, route, origin)
+        self._prices = {
+            each.slug: gateway.settings.prices.find(
+                parsed.model, self._generation.began_at, each.upstream
+            )
+            for each in route.providers
+        }
+        first = self._prices[route.providers[0].slug]
         self._charge = Charge(
             gateway.ledger,
             self._job,
-            price,
+            self._prices,
+            self._trace.shares,
             key,
-            generation=lambda: self._generation.generation(price),
+            generation=lambda: self._generation.generation(first),
         )
 
     def submit(self) -> tuple[Hashable, Job]:
         """Return the job for this request and its key: an equal one that exists, or a new one.
 
-        Raises `BusyError` of every kind, and what `Provider.admit` raises. The recording is closed
+        Raises `BusyError` of every kind, and what `Route.admitted` raises. The recording is closed
         when it is no longer needed.
         """
         jobs, parsed, recording = self._gateway.jobs, self.parsed, self._recording
         # The model's own name, not an alias. Another revision or profile may give another text.
-        model = (parsed.model, self.provider.revision, self.provider.profile)
+        first = self.route.first
+        model = (parsed.model, first.revision, first.profile)
         # Whether times are wanted makes another text only for a model without them.
-        times = parsed.times or self.provider.capabilities.times == "word"
+        times = parsed.times or first.capabilities.times == "word"
         options = parsed.options, parsed.pcm, parsed.choice, times, parsed.whole, self._keeps
         key = (self._owner, model, options, recording.identity)
         if job := jobs.find(key):
@@ -90,7 +98,7 @@ class Submission:
             return key, job
         job = self._job
         try:
-            self.provider.admit()  # not for an existing job, which goes on in any case
+            self.route = self.route.admitted()  # an existing job goes on in any case
             jobs.add(key, job, self._transcribe, self._record)
             self._entry.has_job = not self._provisional
         except BaseException:
@@ -126,7 +134,7 @@ class Submission:
             source = await recording.open(self._trace.stages)
             return await self._gateway.session.transcribe(
                 source,
-                model=self.provider,
+                model=self.route,
                 options=AcceptedOptions(self.parsed.options),
                 name=recording.name or "the recording",
                 pcm=self.parsed.pcm,
@@ -165,7 +173,7 @@ class Submission:
         # Of a transcript that failed in the middle, what a caller has is charged.
         tokens = transcript.tokens if transcript else job.delivered_tokens
         cost = self._charge.of(transcript.duration if transcript else job.delivered_s, tokens)
-        by_token = self._charge.price is not None and self._charge.price.by_token
+        by_token = any(price.by_token for price in self._prices.values() if price)
         job.cost = Cost(cost.nanodollars, tokens if by_token else None)
         sealed = self._gateway.keeper.sealed(job) if self._keeps else None
         return self._generation.outcome(cost, tokens, self._trace, sealed)
@@ -191,8 +199,8 @@ class Submission:
         """Say in the span of the job what is asked of which model."""
         facts = {
             "voxgate.model": self.parsed.model,
-            "voxgate.revision": self.provider.revision,
-            "voxgate.profile": self.provider.profile,
+            "voxgate.revision": self.route.first.revision,
+            "voxgate.profile": self.route.first.profile,
             "voxgate.dialect": self._origin.dialect,
             "voxgate.streamed": self.parsed.events is not None,
         }

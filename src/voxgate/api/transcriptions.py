@@ -97,7 +97,7 @@ async def respond(request: Request, parse: Parse, error: ErrorBody = error_body)
     except VoxgateError as failure:
         return error_response(request, failure, intake.model if intake else None, error)
     parsed = submission.parsed
-    head = ResponseHead(job, submission.provider, stages, start_time)
+    head = ResponseHead(job, submission.route.first, stages, start_time)
     if parsed.events:
         return TranscriptStream(
             jobs=gateway.jobs,

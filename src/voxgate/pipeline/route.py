@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from voxgate.errors import VoxgateError
 from voxgate.fair_queue import FairQueue
 from voxgate.pipeline.retries import RetryBudget
 from voxgate.upstreams import LOCAL
@@ -27,6 +28,11 @@ class SharedProvider:
     retries: RetryBudget = field(default_factory=RetryBudget)
 
     @property
+    def upstream(self) -> str:
+        """The provider's name: `local`, or that of an upstream."""
+        return self.slug.partition("/")[0]
+
+    @property
     def is_local(self) -> bool:
         """Whether its engine is a process of this machine."""
         return self.slug == LOCAL
@@ -47,6 +53,23 @@ class Route:
     def to(cls, provider: Provider) -> Self:
         """Return the route to one provider, with a queue of its own."""
         return cls((SharedProvider.of(provider),))
+
+    def admitted(self) -> Route:
+        """Return the route without the providers at which no recording should begin now.
+
+        Raises what `Provider.admit` of the first raises, where all refuse.
+        """
+        refusals, willing = list[VoxgateError](), list[SharedProvider]()
+        for each in self.providers:
+            try:
+                each.provider.admit()
+            except VoxgateError as error:
+                refusals.append(error)
+            else:
+                willing.append(each)
+        if not willing:
+            raise refusals[0]
+        return Route(tuple(willing))
 
     @property
     def first(self) -> Provider:

@@ -80,7 +80,7 @@ class Session:
         self,
         source: AudioInput | ArrivingFile,
         *,
-        model: str | ModelSpec | Provider = DEFAULT_MODEL,
+        model: str | ModelSpec | Route = DEFAULT_MODEL,
         options: Options | AcceptedOptions | None = None,
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
@@ -95,8 +95,8 @@ class Session:
     ) -> Transcript:
         """Transcribe a path, bytes, an open binary file, or a file that is still arriving.
 
-        `model` is a name, the folder of a checkpoint, a spec that `find_model` returned, or a
-        provider that `provider` returned; that one is used whatever its name stands for by now.
+        `model` is a name, the folder of a checkpoint, a spec that `find_model` returned, or a route
+        that `route` returned; that one is used whatever its name stands for by now.
         `options` are checked here, unless `accept_options` has done that. `name` is the recording's
         name in messages. `pcm` declares the format of headerless samples. `choice` names a sound
         track, and splits channels. `times` says whether the times of words are wanted: for a model
@@ -111,17 +111,18 @@ class Session:
         if self._closed:
             raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
         if isinstance(model, str):
-            slot = self._slot(await self.resolve(model))
+            route = self.route(await self.resolve(model))
         elif isinstance(model, ModelSpec):
-            slot = self._slot(await asyncio.to_thread(self._place, model))
+            route = self.route(await asyncio.to_thread(self._place, model))
         else:
-            slot = self._slot_of(model)
+            route = model
+            self._check_own(route)
         if not isinstance(options, AcceptedOptions):
-            provider = slot.provider
-            options = accept_options(provider.name, provider.capabilities, options or Options())
+            first = route.first
+            options = accept_options(first.name, first.capabilities, options or Options())
         choice = choice or SoundChoice()
         choice.check(options.options)
-        aligner = await self._find_aligner(slot.provider) if times else None
+        aligner = await self._find_aligner() if times and route.lacks_word_times else None
         opened = await asyncio.to_thread(
             Source.open,
             source,
@@ -135,7 +136,7 @@ class Session:
             job = TranscriptionJob(
                 source=opened,
                 options=options,
-                route=Route((slot,)),
+                route=route,
                 decoders=self._decoders,
                 settings=self.settings,
                 aligner=aligner if isinstance(aligner, SharedProvider) else None,
@@ -195,6 +196,13 @@ class Session:
         """How many windows wait for a model, by its name."""
         return {slot.provider.name: slot.queue.waiting for slot in self._slots.values()}
 
+    def route(self, spec: ModelSpec) -> Route:
+        """Return the providers that may recognise a recording by this model, the best first.
+
+        Raises `EngineStartError` (`no_endpoints`) for a model whose packages are not installed.
+        """
+        return Route((self._slot(spec),))
+
     def provider(self, spec: ModelSpec) -> Provider:
         """Return the provider of a resolved model. Its engine starts with its first window.
 
@@ -217,14 +225,12 @@ class Session:
                 stack.push_async_callback(slot.provider.aclose)
             self._slots = {}
 
-    async def _find_aligner(self, provider: Provider) -> SharedProvider | Notice | None:
+    async def _find_aligner(self) -> SharedProvider | Notice | None:
         """Return what gives times to the words of a model that has none.
 
-        None where nothing need or can: without its packages times are estimated, as always. A
+        None where nothing can: without its packages times are estimated, as always. A
         notice says why an aligner that is there cannot be used.
         """
-        if provider.capabilities.times == "word":
-            return None
         try:
             slot = self._slot(await self.resolve(ALIGNER, folders=False))
         except (UnknownModelError, EngineStartError):
@@ -250,13 +256,11 @@ class Session:
             self._slots[spec.identity] = SharedProvider.of(provider)
         return self._slots[spec.identity]
 
-    def _slot_of(self, provider: Provider) -> SharedProvider:
-        for slot in self._slots.values():
-            if slot.provider is provider:
-                return slot
-        raise UsageError(
-            f"The provider of {provider.name} belongs to another session. Use one of this session."
-        )
+    def _check_own(self, route: Route) -> None:
+        if not {*route.providers} <= {*self._slots.values()}:
+            raise UsageError(
+                f"The route of {route.first.name} belongs to another session. Use one of this one."
+            )
 
     def _start_local(self, spec: ModelSpec, settings: Settings) -> Provider:
         return LocalEngine(spec, settings, self._arbiters.for_device(spec.device))

@@ -38,22 +38,33 @@ class Shares:
         """Add a part that ends there."""
         self._parts.append((end_s, slug, tokens))
 
-    def until(self, samples: int) -> Mapping[str, Share]:
+    def until(self, samples: int, tokens: int = 0) -> Mapping[str, Share]:
         """Return who recognised the first samples of the recording; nobody recognised none.
 
-        Their samples are together as many. The tokens are those of parts that end there or before.
+        Their samples are together as many, and their tokens: of these each has those of its parts
+        that end there or before, and who recognised most has the difference.
         """
-        lengths, tokens = defaultdict[str, int](int), defaultdict[str, int](int)
+        lengths, written = defaultdict[str, int](int), defaultdict[str, int](int)
         done, slug = 0, self.first
-        for end_s, slug, written in sorted(self._parts):
-            end = min(max(done, round(end_s * SAMPLE_RATE)), samples)
+        for end_s, slug, count in sorted(self._parts):
+            end = round(end_s * SAMPLE_RATE)
+            written[slug] += count if end <= samples else 0
+            end = min(max(done, end), samples)
             lengths[slug] += end - done
-            tokens[slug] += written if round(end_s * SAMPLE_RATE) <= samples else 0
             done = end
         lengths[slug] += samples - done
-        return {name: Share(length, tokens[name]) for name, length in lengths.items() if length}
+        shares = {name: Share(count, written[name]) for name, count in lengths.items() if count}
+        if shares:
+            main = _main(shares)
+            others = sum(share.tokens for name, share in shares.items() if name != main)
+            shares[main] = Share(shares[main].samples, max(0, tokens - others))
+        return shares
 
     def main(self, samples: int) -> str:
         """Return who recognised most of so many samples."""
         shares = self.until(samples)
-        return max(shares, key=lambda name: shares[name].samples, default=self.first)
+        return _main(shares) if shares else self.first
+
+
+def _main(shares: Mapping[str, Share]) -> str:
+    return max(shares, key=lambda name: shares[name].samples)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from voxgate.audio.spool import Audio
     from voxgate.audio.windows import Window
+    from voxgate.errors import Code
     from voxgate.pipeline.route import SharedProvider
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Options
@@ -32,7 +33,7 @@ class Attempt:
 
     endpoint: str  # its slug
     seconds: float  # wall time
-    error: str | None = None
+    error: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class WyomingConnection:
                     upload.close()
                     await self._write(Transcript(""))
                     return
-                parsed, provider = await admit(
+                parsed, route = await admit(
                     request(asked, sound, self._model), self._gateway.session
                 )
             except BaseException:
@@ -123,7 +123,7 @@ class WyomingConnection:
             entry=entry,
             key=None,
             parsed=parsed,
-            provider=provider,
+            route=route,
             recording=upload,
             origin=RequestOrigin("wyoming", asked.name or self._model, {}),
         ).submit()

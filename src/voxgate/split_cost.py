@@ -1,0 +1,57 @@
+"""What a recording costs whose parts several providers recognised, each at its own price.
+
+Each part costs by its own sound or tokens. What is for a recording as a whole, a minimum, an
+increment or the price of a request, is charged once: by whom recognised most of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from voxgate.prices import most_tokens, rounded_nanodollars
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from voxgate.prices import Price
+
+
+@dataclass(frozen=True, slots=True)
+class PricedPart:
+    """The part of a recording that one provider recognised, at its price; None: it is free."""
+
+    samples: int
+    tokens: int
+    price: Price | None
+
+
+def nanodollars(parts: Sequence[PricedPart]) -> int:
+    """Return the cost of a recording, rounded once. No part, or no sound, costs nothing."""
+    samples = sum(part.samples for part in parts)
+    if not samples:
+        return 0
+    used = sum(
+        (part.price.for_used(part.samples, part.tokens) for part in parts if part.price),
+        Fraction(0),
+    )
+    main = max(parts, key=lambda part: part.samples).price
+    return rounded_nanodollars(used + (main.for_more(samples) if main else 0))
+
+
+def most_nanodollars(prices: Collection[Price | None], samples: int) -> int:
+    """Return the most that so much sound can cost at these prices, however it is divided."""
+    known = [price for price in prices if price]
+    if not samples or not known:
+        return 0
+    if len(known) == 1:
+        return known[0].most_nanodollars(samples)
+    tokens = most_tokens(samples) + len(known)  # those of each part are rounded up
+    used = max(
+        price.for_used(samples, 0)
+        if not price.by_token
+        else Fraction(tokens, most_tokens(samples)) * price.for_used(samples, most_tokens(samples))
+        for price in known
+    )
+    return rounded_nanodollars(used + max(price.for_more(samples) for price in known))
