@@ -1,0 +1,1 @@
+"""An evaluation for people and programs: a table, JSON and a page."""
