@@ -17,6 +17,7 @@ from voxgate.cli import bench, config, db, keys, models, streams
 from voxgate.cli.arguments import name_command
 from voxgate.cli.doctor import doctor_command
 from voxgate.cli.engine import engine_command
+from voxgate.cli.eval import eval_command
 from voxgate.cli.exit_codes import exit_on_error
 from voxgate.cli.group import CommandGroup
 from voxgate.cli.peer_arguments import translate_options
@@ -64,6 +65,7 @@ def voxgate(
 
 
 app.command("transcribe")(transcribe_command)
+app.command("eval")(eval_command)
 app.command("serve")(serve_command)
 app.command("wyoming")(wyoming_command)
 app.add_typer(keys.keys_app)

@@ -55,6 +55,10 @@ class TranscriptionBackend(Protocol):
 
     first_phase: str
 
+    @property
+    def model(self) -> str | None:
+        """The model's name; None where the server chooses."""
+
     def open(self) -> AbstractAsyncContextManager[Transcribe]:
         """Return a context manager of a function that transcribes one recording."""
 
@@ -83,6 +87,7 @@ class LocalBackend:
             default = choose_default(models, settings)
             self._notice, self._spec = _default_notice(default), default.spec
         self._settings, self._times = settings, times
+        self.model = self._spec.name
         self._spec.capabilities.check(self._spec.name, options)
 
     @asynccontextmanager
@@ -148,14 +153,14 @@ class ServerBackend:
 
         RemoteSession.check(pcm)
         self._server = RemoteSession(url, key, settings, on_wait=print_message)
-        self._model = model
+        self.model = model
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Transcribe]:
         """Connect to the server. Without a model, its only model is used."""
         async with self._server as server:
-            model = self._model or _only_model(await server.models())
-            notice = "" if self._model else ONLY_MODEL_NOTICE.format(model=model)
+            model = self.model or _only_model(await server.models())
+            notice = "" if self.model else ONLY_MODEL_NOTICE.format(model=model)
             yield _announcing(partial(server.transcribe, model=model), notice)
 
 

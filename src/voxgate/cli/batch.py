@@ -65,7 +65,7 @@ class BatchRun:
                     self._outcomes[outcome] += 1
                 except VoxgateError as error:
                     self._fail(error, "" if isinstance(error, OutputError) else recording.name)
-                    if _would_recur(error):
+                    if would_recur(error):
                         break
         return not self._failures
 
@@ -116,22 +116,24 @@ class BatchRun:
                 choice=self._choice,
                 on_progress=on_progress,
             )
-        _print_notices(recording, transcript)
+        print_notices(recording.name, transcript)
+        if not transcript.text and not transcript.notices:
+            print_message(
+                f"warning: no words were recognised in {recording.name}: its transcript is empty."
+            )
         await self._output.write(recording, transcript)
         self.speed.add(transcript.duration, speed)
         return "transcribed"
 
 
-def _would_recur(error: VoxgateError) -> bool:
+def would_recur(error: VoxgateError) -> bool:
+    """Return whether the next recording would fail in the same way."""
     recurring = (EngineStartError, OutputError, UnusableServerError)
     return isinstance(error, recurring) and not isinstance(error, UnwritableError)
 
 
-def _print_notices(recording: InputRecording, transcript: Transcript) -> None:
+def print_notices(name: str, transcript: Transcript) -> None:
+    """Print the warnings of a transcript, with the recording's name."""
     for notice in transcript.notices:  # a server does not know the recording's name here
-        prefix = "" if recording.name in notice.sentence else f"{recording.name}: "
+        prefix = "" if name in notice.sentence else f"{name}: "
         print_message(f"warning: {prefix}{with_own_options(notice.sentence)}")
-    if not transcript.text and not transcript.notices:
-        print_message(
-            f"warning: no words were recognised in {recording.name}: its transcript is empty."
-        )
