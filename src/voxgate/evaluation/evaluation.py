@@ -129,8 +129,13 @@ class Evaluation:
 
     @property
     def of_unknown_language(self) -> list[str]:
-        """The recordings whose language neither the caller, a manifest nor a model named."""
-        return [each.recording.name for each in self.recordings if each.language is None]
+        """The recordings with words whose language neither caller, manifest nor model named."""
+        return [
+            each.recording.name
+            for each in self.recordings
+            if each.language is None
+            and any(found.counts.hits + found.counts.errors for found in each.scored)
+        ]
 
 
 def evaluate(

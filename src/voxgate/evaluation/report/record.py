@@ -42,7 +42,7 @@ def _model(figures: ModelFigures) -> dict[str, Any]:
         "processing_seconds": _rounded(figures.processing_s),
         "real_time_factor": _rounded(figures.real_time_factor),
         "times_real_time": _rounded(figures.times_real_time),
-        "cost_per_audio_hour": None if hourly is None else hourly / NANO_PER_DOLLAR,
+        "cost_per_audio_hour": _rounded(None if hourly is None else hourly / NANO_PER_DOLLAR),
     }
 
 
