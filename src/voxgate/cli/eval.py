@@ -1,6 +1,6 @@
 """`voxgate eval`: word error rates of models on recordings with references."""
 
-# ruff: noqa: PLC0415, TC001 (a command imports its modules when it runs; typer reads annotations)
+# ruff: noqa: PLC0415 (a command imports its modules when it runs; typer reads annotations)
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -14,7 +14,13 @@ from voxgate.cli import signals, tables
 from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_error, print_message, write_output
-from voxgate.cli.transcribe_options import KeyOption, LanguageOption, RecursiveOption, ServerOption
+from voxgate.cli.transcribe_options import (
+    KeyOption,
+    LanguageOption,
+    RecursiveOption,
+    ServerOption,
+    check_key,
+)
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +38,7 @@ MOST_NAMES = 5  # in one sentence
 
 
 def eval_command(  # noqa: PLR0917 (typer calls it, by names)
+    context: typer.Context,
     folder: Annotated[
         str,
         typer.Argument(
@@ -84,6 +91,7 @@ def eval_command(  # noqa: PLR0917 (typer calls it, by names)
     from voxgate.transcript.values import Options
 
     settings = apply_settings()
+    check_key(context, server)
     options = Options(language=language)
     candidates = _choose_candidates(settings, options, model or [None], server, key)
     files = [ReportFile(each) for each in output or ()]

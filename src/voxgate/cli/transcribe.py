@@ -1,6 +1,6 @@
 """`voxgate transcribe`: write the transcripts of recordings."""
 
-# ruff: noqa: PLC0415, TC001 (a command imports its modules when it runs; typer reads annotations)
+# ruff: noqa: PLC0415 (a command imports its modules when it runs; typer reads annotations)
 from __future__ import annotations
 
 import os
@@ -42,6 +42,7 @@ from voxgate.cli.transcribe_options import (
     TemperatureOption,
     TopPOption,
     TrackOption,
+    check_key,
 )
 from voxgate.errors import UsageError
 from voxgate.printable import printable
@@ -106,8 +107,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     # Every error in the call is raised before any work is done.
     settings = apply_settings()
     _check_no_formats(recordings, formats or [])
-    if server is None and _is_on_command_line(context, "key"):
-        raise UsageError("--key is for a server: name it with --server, or leave out --key.")
+    check_key(context, server)
     options = Options(
         language=language,
         temperature=temperature,
@@ -232,9 +232,3 @@ def _ask_to_replace(question: str) -> None:
             "nothing was done. -o names another file or folder; --skip-existing keeps a folder's."
         )
         raise typer.Exit(FAILED)
-
-
-def _is_on_command_line(context: typer.Context, name: str) -> bool:
-    """Return whether an option is on the command line, not only in the environment."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"

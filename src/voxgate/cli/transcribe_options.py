@@ -1,4 +1,4 @@
-"""The options of `voxgate transcribe`, and what its help says of each."""
+"""The options of `voxgate transcribe`, and what its help says of each. `voxgate eval` has some."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from voxgate.audio.channels import Channels
+from voxgate.errors import UsageError
 from voxgate.transcript.formats import WRITERS
 from voxgate.transcript.values import Task
 
@@ -193,3 +194,10 @@ BeamSizeOption: TypeAlias = Annotated[
         help="Compare so many texts, with a Whisper; more is slower.  [default: 5]",
     ),
 ]
+
+
+def check_key(context: typer.Context, server: str | None) -> None:
+    """Raise `UsageError` for a key without a server. One in VOXGATE_KEY may wait for a server."""
+    source = context.get_parameter_source("key")
+    if server is None and source is not None and source.name == "COMMANDLINE":
+        raise UsageError("--key is for a server: name it with --server, or leave out --key.")
