@@ -33,10 +33,10 @@ import numpy as np
 from tests.ledger import postgres
 
 from benchmarks.table import Row, show
+from voxgate.histograms import bucket
 from voxgate.ledger.address import LEDGER_FILE, Address
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
-from voxgate.ledger.histograms import bucket
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.question import Question
 

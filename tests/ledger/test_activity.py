@@ -18,11 +18,11 @@ from sqlalchemy import Engine, event
 
 import voxgate.ledger.lifecycle
 from voxgate.errors import UsageError
+from voxgate.histograms import ERROR
 from voxgate.ledger import activity
 from voxgate.ledger.activity import ActivityRow, scopes
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
-from voxgate.ledger.histograms import ERROR
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.question import Grouping, Question
 from voxgate.ledger.usage import MOST_APPS, OTHER_APPS

@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Text, and_, cast, func, or_, select
 
 from voxgate.errors import UsageError
-from voxgate.ledger.histograms import percentiles
+from voxgate.histograms import percentiles
 from voxgate.ledger.schema import keys_table, usage_days_table, usage_histograms_table
 from voxgate.ledger.usage import LATENCY, REAL_TIME_FACTOR
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
 
+    from voxgate.histograms import Percentiles
     from voxgate.ledger.database import Database
-    from voxgate.ledger.histograms import Percentiles
     from voxgate.ledger.question import Question
     from voxgate.ledger.usage import Scope
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
+    from voxgate.histograms import Percentiles
     from voxgate.ledger.activity import ActivityRow
-    from voxgate.ledger.histograms import Percentiles
     from voxgate.ledger.question import Grouping
 
 CSV_TYPE = "text/csv; charset=utf-8"

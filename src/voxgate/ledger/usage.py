@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from sqlalchemy import bindparam, literal_column, select
 
+from voxgate.histograms import bucket
 from voxgate.ledger.columns import storable_text, utc_now
-from voxgate.ledger.histograms import bucket
 from voxgate.ledger.schema import NAME_LENGTH, usage_days_table, usage_histograms_table
 from voxgate.ledger.upsert import upsert_statement
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxgate.ledger.histograms import ERROR, LARGEST, SMALLEST, bucket, percentiles
+from voxgate.histograms import ERROR, LARGEST, SMALLEST, bucket, percentiles
 
 VALUES = st.floats(min_value=SMALLEST, max_value=LARGEST)
 
