@@ -11,6 +11,7 @@ as the nearest class, with its code: `AudioError("…", code="audio_too_long")`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 # fmt: off
@@ -27,7 +28,8 @@ Code: TypeAlias = Literal[  # the stable names of failures, for programs
     "hub_access_denied", "repository_not_found", "wrong_content", "engine_error", "engine_died",
     "engine_stalled", "engine_busy", "engine_closed", "engine_refused", "engine_start_failed",
     "no_endpoints", "invalid_checkpoint", "checkpoint_changed", "insufficient_memory",
-    "model_too_large",
+    "model_too_large", "constraint_filtered", "privacy_restricted", "capacity_exhausted",
+    "temporarily_unavailable",
 ]
 # fmt: on
 
@@ -97,6 +99,29 @@ class BusyError(VoxgateError):
     def __init__(self, sentence: str, retry_after_s: int = 5, *, code: Code | None = None) -> None:
         super().__init__(sentence, code=code)
         self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Why no endpoint serves a request, for programs (openrouter-api.md 3.3)."""
+
+    excluded_by: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()  # of the endpoints that are excluded
+    models: tuple[str, ...] = ()  # likewise, where there are several
+    constraint: tuple[str, str] | None = None  # a field of the request, and what it excludes
+    retry_after_s: int | None = None  # None where a retry does not help
+
+
+class AvailabilityError(VoxgateError):
+    """Every endpoint of the requested models is excluded."""
+
+    default_code = "temporarily_unavailable"
+
+    def __init__(
+        self, sentence: str, availability: Availability | None = None, *, code: Code | None = None
+    ) -> None:
+        super().__init__(sentence, code=code)
+        self.availability = availability or Availability()
 
 
 class ServerError(VoxgateError):
@@ -252,6 +277,10 @@ CODES: dict[Code, ErrorCode] = {
     "checkpoint_changed": ErrorCode(ChangedCheckpointError, 503, False, "A model's files changed after their installation."),
     "insufficient_memory": ErrorCode(InsufficientMemoryError, 503, True, "The model needs more memory than is free now."),
     "model_too_large": ErrorCode(EngineStartError, 404, False, "The model needs more memory than engines may ever have."),  # not 503: clients repeat a 5xx for an hour
+    "constraint_filtered": ErrorCode(AvailabilityError, 404, False, "The request's preferences exclude every endpoint of its model."),
+    "privacy_restricted": ErrorCode(AvailabilityError, 404, False, "The data policy that the request asks for excludes every endpoint of its model."),
+    "capacity_exhausted": ErrorCode(AvailabilityError, 429, True, "Every endpoint that may serve the request has refused too many requests, and rests."),
+    "temporarily_unavailable": ErrorCode(AvailabilityError, 503, True, "Every endpoint that may serve the request failed too often, and rests."),
 }
 # fmt: on
 

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from voxgate.api.dialects.strict_clients import mistral_error
 from voxgate.api.request_log import RequestEntry
 from voxgate.api.request_rates import RateError
-from voxgate.errors import BusyError, VoxgateError
+from voxgate.errors import Availability, AvailabilityError, BusyError, VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +52,15 @@ AVAILABILITY_CODES: dict[Code, str] = {
     "model_not_found": "model_not_found",
     "no_endpoints": "no_endpoints",
     "model_too_large": "no_endpoints",
+    "constraint_filtered": "constraint_filtered",
+    "privacy_restricted": "privacy_restricted",
+    "capacity_exhausted": "capacity_exhausted",
+    "temporarily_unavailable": "temporarily_unavailable",
 }
-"""OpenRouter's codes for models that are not available, by ours."""
+"""OpenRouter's codes for models that are not available, by ours (openrouter-api.md 3.3)."""
+
+REQUIRED_FACTS = {"code", "retryable", "requested_models", "docs_url"}
+"""What an `availability` always has; the other members are there where they apply."""
 
 
 def error_body(error: VoxgateError, model: str | None = None, user_agent: str = "") -> bytes:
@@ -88,6 +95,8 @@ def error_headers(error: VoxgateError) -> dict[str, str]:
             headers["X-RateLimit-Limit"] = str(error.limit)
             headers["X-RateLimit-Remaining"] = "0"
             headers["X-RateLimit-Reset"] = str(error.reset_ms)
+    elif isinstance(error, AvailabilityError) and error.availability.retry_after_s:
+        headers["Retry-After"] = str(error.availability.retry_after_s)
     elif error.retryable and error.status == 503:
         headers["Retry-After"] = "1"
     if error.status == 401:
@@ -147,13 +156,22 @@ def _availability(error: VoxgateError, model: str | None) -> dict[str, Any] | No
     code = AVAILABILITY_CODES.get(error.code)
     if code is None:
         return None
-    requested = [model] if model is not None else []
-    return {
+    availability = error.availability if isinstance(error, AvailabilityError) else Availability()
+    named = [model] if model is not None else []
+    facts = {
         "code": code,
-        "retryable": False,
-        "requested_models": requested,
+        "retryable": error.retryable,
+        "requested_models": list(availability.models) or named,
         "docs_url": "/docs",
+        "retry_after": availability.retry_after_s,
+        "affected_providers": list(availability.providers),
+        "excluded_by": list(availability.excluded_by),
+        "constraint": None,
     }
+    if availability.constraint:
+        field, detail = availability.constraint
+        facts["constraint"] = {"field": field, "detail": detail}
+    return {name: value for name, value in facts.items() if value or name in REQUIRED_FACTS}
 
 
 def _body(

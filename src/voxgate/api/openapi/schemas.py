@@ -27,13 +27,31 @@ class ErrorMetadata(Closed):
     code: str
 
 
+class Constraint(Closed):
+    """The first field of the request that excludes an endpoint, and how."""
+
+    field: str
+    detail: str
+
+
 class Availability(Closed):
     """Why a model cannot be used."""
 
-    code: Literal["model_not_found", "no_endpoints"]
+    code: Literal[
+        "capacity_exhausted",
+        "constraint_filtered",
+        "model_not_found",
+        "no_endpoints",
+        "privacy_restricted",
+        "temporarily_unavailable",
+    ]
     retryable: bool
     requested_models: list[str]
     docs_url: str
+    retry_after: int | UnsetType = UNSET
+    affected_providers: list[str] | UnsetType = UNSET
+    excluded_by: list[str] | UnsetType = UNSET
+    constraint: Constraint | UnsetType = UNSET
 
 
 class ErrorObject(Closed):
