@@ -9,7 +9,8 @@ import pytest
 import typer
 
 from voxgate.api.dialects.fields import FIELDS
-from voxgate.api.dialects.wire import TranscriptionRequest, validated
+from voxgate.api.dialects.wire import TranscriptionRequest
+from voxgate.api.dialects.wire_types import validated
 from voxgate.cli import app
 from voxgate.errors import UsageError
 

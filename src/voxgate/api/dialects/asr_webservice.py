@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from voxgate.api.body.request_body import RequestBody, Upload
 from voxgate.api.dialects.parse import HEADERLESS_TYPE, parse_request
-from voxgate.api.dialects.wire import WireLanguage, WireModel, WireText, validated
+from voxgate.api.dialects.wire_types import WireLanguage, WireModel, WireText, validated
 from voxgate.errors import UsageError
 from voxgate.models.default_model import DEFAULT_NAME
 from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it)

@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import BeforeValidator, Field
 
 from voxgate.api.dialects.parse import parse_request
-from voxgate.api.dialects.wire import (
-    ResponseFormat,
-    WireLanguage,
-    WireModel,
-    WireText,
-    validated,
-)
+from voxgate.api.dialects.wire import ResponseFormat  # noqa: TC001 (pydantic evaluates it)
+from voxgate.api.dialects.wire_types import WireLanguage, WireModel, WireText, validated
 from voxgate.errors import UsageError
 from voxgate.models.default_model import DEFAULT_NAME
 

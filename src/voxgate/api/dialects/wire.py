@@ -1,48 +1,33 @@
 """`TranscriptionRequest`: the request on the wire, in every spelling that clients use.
 
 One model serves OpenRouter's JSON and OpenAI's and Mistral's forms, whose fields do not contradict
-each other (openrouter-api.md 2.1, 2.2, 11.3, 11.4). The text of forms is converted to numbers and
-booleans, and a single value to a list. Unknown fields are kept, for warnings.
+each other (openrouter-api.md 2.1, 2.2, 11.3, 11.4).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from voxgate.api.body.strict_json import parse_json
+from voxgate.api.dialects.wire_types import (
+    WireLanguage,
+    WireModel,
+    WirePenalty,
+    WireText,
+    WireTexts,
+    WireUrl,
+    WireVocabulary,
+    split_list,
+    validated,
+)
 from voxgate.audio.channels import Channels  # noqa: TC001 (pydantic evaluates it)
-from voxgate.errors import UsageError
-from voxgate.remote.recording_url import MAX_URL_CHARACTERS
 from voxgate.transcript.values import Task  # noqa: TC001 (pydantic evaluates it)
-from voxgate.validation import plain_reason
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ResponseFormat: TypeAlias = Literal["json", "verbose_json", "text", "srt", "vtt"]
 WireFormat: TypeAlias = Literal[ResponseFormat, "diarized_json"]
 OutputFormat: TypeAlias = Literal[ResponseFormat, "tsv", "nested_json", "language_json"]
 """The last two: `verbose_json` with the words in their segments, and the language alone."""
-
-
-def _to_list(value: Any) -> Any:
-    """Return a single value as a list. Some clients write a list into a form as JSON text."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            return parse_json(value.encode())
-        except UsageError:
-            return [value]  # a text that begins with a bracket
-    return [value] if isinstance(value, (str, int, float)) else value
-
-
-def _split(value: Any) -> Any:
-    """Return a text as a list, divided at its commas; Mistral's documentation writes words so."""
-    listed = _to_list(value)
-    if isinstance(value, str) and listed == [value]:
-        return [part.strip() for part in value.split(",")]
-    return listed
 
 
 def _format_name(value: Any) -> Any:
@@ -55,29 +40,6 @@ def _format_name(value: Any) -> Any:
 
 def _to_text(value: Any) -> Any:
     return str(value) if type(value) is int else value
-
-
-M = TypeVar("M", bound=BaseModel)
-
-WireText: TypeAlias = Annotated[str, Field(max_length=65_536)]
-WireUrl: TypeAlias = Annotated[str, Field(max_length=MAX_URL_CHARACTERS)]
-WireTexts: TypeAlias = Annotated[list[WireText], BeforeValidator(_to_list), Field(max_length=1000)]
-WireVocabulary: TypeAlias = Annotated[
-    list[WireText], BeforeValidator(_split), Field(max_length=10_000)
-]
-WireLanguage: TypeAlias = Annotated[str, Field(max_length=35)]
-WirePenalty: TypeAlias = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
-
-
-class WireModel(BaseModel):
-    """A request, or a part of one. Unknown fields are kept, and errors show no values."""
-
-    model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
-
-    @property
-    def unknown(self) -> list[str]:
-        """The names of unknown fields that are not null."""
-        return sorted(name for name, value in (self.model_extra or {}).items() if value is not None)
 
 
 class InputAudio(WireModel):
@@ -121,12 +83,12 @@ class TranscriptionRequest(WireModel):
         None,
         description="As `en`, `en-US` or `English`; the model detects it without, or by `auto`.",
     )
-    languages: Annotated[list[WireLanguage], BeforeValidator(_split)] | None = Field(
+    languages: Annotated[list[WireLanguage], BeforeValidator(split_list)] | None = Field(
         None, description="A single one is `language`; of several, none is used."
     )
     response_format: Annotated[WireFormat, BeforeValidator(_format_name)] = "json"
     timestamp_granularities: Annotated[
-        list[Literal["word", "segment"]], BeforeValidator(_split)
+        list[Literal["word", "segment"]], BeforeValidator(split_list)
     ] = Field(default_factory=list, description="`word` adds `words` to verbose_json.")
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
@@ -165,35 +127,3 @@ class TranscriptionRequest(WireModel):
 def validate_request(fields: dict[str, Any]) -> TranscriptionRequest:
     """Validate the fields of a request for a transcript. Raises as `validated`."""
     return validated(TranscriptionRequest, fields)
-
-
-def validated(model: type[M], fields: Mapping[str, Any]) -> M:
-    """Validate the fields of a request. Null and an empty text mean that a field was left out.
-
-    Raises `UsageError`, which names the first invalid field.
-    """
-    given = {name: value for name, value in fields.items() if value not in (None, "")}
-    return validated_with_nulls(model, given)
-
-
-def validated_with_nulls(model: type[M], fields: Mapping[str, Any]) -> M:
-    """Validate the fields of a request in which null and an empty text are values.
-
-    Raises `UsageError`, which names the first invalid field.
-    """
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise UsageError(_sentence([str(part) for part in first["loc"]], first)) from None
-
-
-def _sentence(path: list[str], error: Any) -> str:
-    name = ".".join(path)[:200]
-    if error["type"] == "missing":
-        return f"The request has no '{name}'. Add it; /docs shows what a request holds."
-    if error["type"] == "extra_forbidden":
-        return f"There is no field '{name}' here. Correct its name, or leave it out."
-    if error["type"] == "model_type":
-        return f"'{name}' should be an object. Correct it, or leave it out."
-    return f"'{name}' {plain_reason(str(error['msg']))}. Correct it, or leave it out."

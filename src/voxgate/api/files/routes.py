@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from voxgate.api.auth import transcriber
 from voxgate.api.body.reader import BodyReader, announced_bytes
 from voxgate.api.body.request_body import FORM_TYPE, RAW_TYPE, TEXT_BYTES, ContentType
-from voxgate.api.dialects.wire import validated
+from voxgate.api.dialects.wire_types import validated
 from voxgate.api.disconnect import left_during_the_body
 from voxgate.api.error_responses import json_response
 from voxgate.api.files.download import Download

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from voxgate.api.auth import caller, ledger_manager, manages
 from voxgate.api.body.json_object import read_json_object
-from voxgate.api.dialects.wire import validated_with_nulls
+from voxgate.api.dialects.wire_types import validated_with_nulls
 from voxgate.api.error_responses import json_response
 from voxgate.api.keys.fields import WORKSPACE_ID, KeyChange, NewKey, changes, new_fields
 from voxgate.api.keys.objects import current_key_object, key_object
