@@ -101,7 +101,8 @@ class GenerationRecord:
 
 def provider_name(slug: str) -> str:
     """Return how records and answers call the provider of an endpoint."""
-    return PROVIDER_NAME if slug == LOCAL else slug.partition("/")[0]
+    name = slug.partition("/")[0]
+    return PROVIDER_NAME if name == LOCAL else name
 
 
 def _others(trace: Trace, main: str) -> list[RecordedAttempt]:

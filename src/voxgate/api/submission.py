@@ -57,6 +57,7 @@ class Submission:
         self._owner = key.hash if key else None
         self.parsed, self._recording, self._origin = parsed, recording, origin
         self.route, self._trace = route, Trace()
+        self._trace.shares.first = route.providers[0].slug
         self._keeps, self._provisional = keeps, provisional
         self._ended = False  # while it was provisional
         self._job = Job(entry.id, self._owner, self._trace.stages)

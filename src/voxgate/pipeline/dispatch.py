@@ -6,7 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, TypeVar
 
-from voxgate.errors import VoxgateError
+from voxgate.errors import Availability, AvailabilityError, VoxgateError
 from voxgate.pipeline.retries import RetryBudget
 from voxgate.pipeline.route import SharedProvider
 
@@ -22,7 +22,7 @@ MAX_ATTEMPTS = 3
 attempt, not the recording."""
 
 LONGEST_WAIT_S = 20.0
-"""How long a window waits for a provider that says when it has time again."""
+"""How long a window waits for a provider that says when it has time again, or that rests."""
 
 FIRST_WAIT_S = 0.25
 """Before a provider elsewhere that says nothing of the kind is tried again; then twice that."""
@@ -36,7 +36,7 @@ class Dispatcher:
     """
 
     def __init__(self, route: Route) -> None:
-        self._route = route
+        self._route, self._health = route, route.health
         self._retries = RetryBudget()
 
     async def dispatch(
@@ -47,11 +47,14 @@ class Dispatcher:
     ) -> T:
         """Return what the first attempt that succeeds returns.
 
-        The provider to `avoid` comes after the others. Raises the last attempt's `VoxgateError`.
+        Each ends in the health of its provider: `attempt` records it. The provider to `avoid` comes
+        after the others. Raises the last attempt's `VoxgateError`.
         """
         failures = dict[SharedProvider, VoxgateError]()
-        for provider, wait_s in self._attempts(avoid, failures):
+        for provider, wait_s in self._turns(avoid, failures):
             await asyncio.sleep(wait_s)
+            if not self._health.claim(provider.slug):
+                continue
             try:
                 result = await attempt(provider)
             except VoxgateError as error:
@@ -61,37 +64,54 @@ class Dispatcher:
                 self._retries.note_success()
                 provider.retries.note_success()
                 return result
-        raise next(reversed(failures.values()))
+        raise next(reversed(failures.values()), self._resting())
 
-    def _attempts(
+    def _turns(
         self, avoid: SharedProvider | None, failures: Mapping[SharedProvider, VoxgateError]
     ) -> Iterator[tuple[SharedProvider, float]]:
-        """Yield whom to try next, and how many seconds later. `failures` are those so far."""
+        """Yield whom to try, and after how many seconds. `failures` are those so far."""
         order = sorted(self._route.providers, key=lambda each: each is avoid)
-        yield from ((each, 0.0) for each in order)
-        count = len(order)
+        yield from ((provider, 0.0) for provider in order)
+        more = MAX_ATTEMPTS - len(failures)
         for number in range(MAX_ATTEMPTS - 1):
             for provider in order:
-                wait_s = _wait_s(provider, failures[provider], number)
-                if count < MAX_ATTEMPTS and wait_s is not None and self._may_retry(provider):
-                    count += 1
+                wait_s = self._wait_s(provider, failures.get(provider), number)
+                if more > 0 and wait_s is not None and self._may_retry(provider):
+                    more -= 1
                     yield provider, wait_s
 
     def _may_retry(self, provider: SharedProvider) -> bool:
         """Return whether a retry is left; an engine of this machine may have many windows lost."""
         return provider.is_local or (provider.retries.spend() and self._retries.spend())
 
+    def _wait_s(
+        self, provider: SharedProvider, failure: VoxgateError | None, number: int
+    ) -> float | None:
+        """Return how long to wait before a provider is tried again; None where that is useless.
 
-def _wait_s(provider: SharedProvider, failure: VoxgateError, number: int) -> float | None:
-    """Return how long to wait before a provider is tried again; None where that is useless.
+        An engine of this machine is started again at once.
+        """
+        if failure is not None and not failure.retryable:
+            return None
+        if provider.is_local:
+            return 0.0
+        jitter: float = random.uniform(0.5, 1.5)  # noqa: S311 (not a secret)
+        wait_s = FIRST_WAIT_S * float(2**number) * jitter
+        if failure is not None and failure.retry_after_s is not None:
+            wait_s = failure.retry_after_s
+        if pause := self._health.summary(provider.slug).pause:
+            wait_s = max(wait_s, pause.until - self._health.now)
+        return wait_s if wait_s <= LONGEST_WAIT_S else None
 
-    An engine of this machine is started again at once.
-    """
-    if not failure.retryable:
-        return None
-    if provider.is_local:
-        return 0.0
-    if failure.retry_after_s is not None:
-        return failure.retry_after_s if failure.retry_after_s <= LONGEST_WAIT_S else None
-    jitter: float = random.uniform(0.5, 1.5)  # noqa: S311 (not a secret)
-    return FIRST_WAIT_S * float(2**number) * jitter
+    def _resting(self) -> AvailabilityError:
+        """Return the error for a window at which no provider could be tried."""
+        names = ", ".join(each.slug for each in self._route.providers)
+        return AvailabilityError(
+            f"No endpoint can be asked now: {names} failed too often, or was asked too often. Send "
+            f"the request again in {LONGEST_WAIT_S:.0f} s.",
+            Availability(
+                providers=tuple(each.upstream for each in self._route.providers),
+                retry_after_s=round(LONGEST_WAIT_S),
+            ),
+            code="temporarily_unavailable",
+        )

@@ -131,6 +131,7 @@ class WindowRecogniser:
                     options,
                     on_progress=on_progress,
                     trace=self._trace.attempts,
+                    health=self._route.health,
                 )
         if self._aligner is not None and provider.provider.capabilities.times != "word":
             with self._trace.stages.span("align"):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from voxgate.errors import VoxgateError
 from voxgate.fair_queue import FairQueue
 from voxgate.pipeline.retries import RetryBudget
+from voxgate.routing.health import HealthBook
 from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ class SharedProvider:
 
     provider: Provider
     queue: FairQueue
-    slug: str = LOCAL
-    """Its name among the endpoints of its model: `local`, or as `Endpoint.slug`."""
+    slug: str
+    """Its name among the endpoints of its model: as `Endpoint.slug`, or `local/` and the model."""
 
     retries: RetryBudget = field(default_factory=RetryBudget)
 
@@ -35,12 +36,13 @@ class SharedProvider:
     @property
     def is_local(self) -> bool:
         """Whether its engine is a process of this machine."""
-        return self.slug == LOCAL
+        return self.upstream == LOCAL
 
     @classmethod
-    def of(cls, provider: Provider, slug: str = LOCAL) -> Self:
-        """Return a provider with a queue of its own."""
-        return cls(provider, FairQueue(provider.capabilities.concurrency), slug)
+    def of(cls, provider: Provider, slug: str = "") -> Self:
+        """Return a provider with a queue of its own; of this machine, unless it has a slug."""
+        queue = FairQueue(provider.capabilities.concurrency)
+        return cls(provider, queue, slug or f"{LOCAL}/{provider.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Route:
     """At least one provider. Windows are planned by the first, and fall to those after it."""
 
     providers: tuple[SharedProvider, ...]
+    health: HealthBook = field(default_factory=HealthBook, compare=False)
 
     @classmethod
     def to(cls, provider: Provider) -> Self:
@@ -69,7 +72,7 @@ class Route:
                 willing.append(each)
         if not willing:
             raise refusals[0]
-        return Route(tuple(willing))
+        return replace(self, providers=tuple(willing))
 
     @property
     def first(self) -> Provider:

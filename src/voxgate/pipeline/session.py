@@ -27,6 +27,7 @@ from voxgate.pipeline.job import FinalPiece, JobProgress, TranscriptionJob
 from voxgate.pipeline.route import Route, SharedProvider
 from voxgate.providers.local import LocalEngine
 from voxgate.providers.memory_arbiter import MemoryArbiters
+from voxgate.routing.health import HealthBook
 from voxgate.settings import Settings
 from voxgate.transcript.values import Notice, Options
 
@@ -72,6 +73,7 @@ class Session:
         self._arbiters = MemoryArbiters(self.settings)
         self._start = start or self._start_local
         self._decoders = DecoderPool(self.settings)
+        self.health = HealthBook()
         # By identity: a model may have several names, and a folder may get new files.
         self._slots: dict[tuple[str, str | None], SharedProvider] = {}
         self._closed = False
@@ -201,7 +203,7 @@ class Session:
 
         Raises `EngineStartError` (`no_endpoints`) for a model whose packages are not installed.
         """
-        return Route((self._slot(spec),))
+        return Route((self._slot(spec),), self.health)
 
     def provider(self, spec: ModelSpec) -> Provider:
         """Return the provider of a resolved model. Its engine starts with its first window.

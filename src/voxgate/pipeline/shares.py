@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from voxgate.audio.spool import SAMPLE_RATE
-from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +28,8 @@ class Shares:
     follows the last is of the last. So the shares are always the whole.
     """
 
-    first: str = LOCAL
-    """Whose a recording without any speech is."""
+    first: str = ""
+    """Whose a recording without any speech is: set before anything is asked."""
 
     _parts: list[tuple[float, str, int]] = field(default_factory=list)
 

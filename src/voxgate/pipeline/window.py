@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind
@@ -12,6 +13,7 @@ from opentelemetry.trace import SpanKind
 from voxgate import tracing
 from voxgate.audio.spool import SAMPLE_RATE
 from voxgate.errors import EngineError, VoxgateError
+from voxgate.routing.tally import EndedAttempt
 from voxgate.transcript.align import align_to_regions
 from voxgate.transcript.merge import place_segments
 from voxgate.transcript.values import Done, Notice, Progress, Segment
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from voxgate.errors import Code
     from voxgate.pipeline.route import SharedProvider
     from voxgate.providers.base import Provider
+    from voxgate.routing.health import HealthBook
+    from voxgate.routing.tally import Ending
     from voxgate.transcript.values import Options
 
 
@@ -78,22 +82,33 @@ async def attempt_window(
     *,
     on_progress: Callable[[float], None],
     trace: list[Attempt],
+    health: HealthBook,
 ) -> RecognisedWindow:
     """Give a window to a provider once.
 
     `on_progress` is called with the seconds of the window that are recognised. The attempt is added
-    to `trace`, also where it fails. Raises `VoxgateError`.
+    to `trace` and to its provider's health, also where it fails. Raises `VoxgateError`.
     """
-    start = time.monotonic()
+    start, failure = time.monotonic(), None
+    ending: Ending = "cancelled"
     try:
         with tracing.span(
             "attempt", kind=SpanKind.CLIENT, attributes={"voxgate.endpoint": provider.slug}
         ):
             segments, done = await _attempt(audio, provider.provider, options, on_progress)
+        ending = "succeeded"
     except VoxgateError as error:
-        trace.append(Attempt(provider.slug, time.monotonic() - start, error.code))
+        ending, failure = ending_of(error), error
         raise
-    trace.append(Attempt(provider.slug, time.monotonic() - start))
+    finally:
+        seconds = time.monotonic() - start
+        retry_after_s = failure.retry_after_s if failure else None
+        health.record(
+            provider.slug,
+            EndedAttempt(ending, seconds, audio.duration_s, retry_after_s=retry_after_s),
+        )
+        if ending != "cancelled":
+            trace.append(Attempt(provider.slug, seconds, failure.code if failure else None))
     return RecognisedWindow(
         window=window,
         provider=provider,
@@ -103,6 +118,20 @@ async def attempt_window(
         notices=done.notices,
         tokens=done.tokens,
     )
+
+
+def ending_of(error: VoxgateError) -> Ending:
+    """Return what an error of a provider says of its health."""
+    if error.code in _ENDINGS:
+        return _ENDINGS[error.code]
+    return "refused" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "failed"
+
+
+_ENDINGS: dict[Code, Ending] = {
+    "upstream_timeout": "timed_out",
+    "upstream_rate_limited": "rate_limited",
+    "upstream_denied": "denied",
+}
 
 
 def place_window(recognised: RecognisedWindow, padding_s: float) -> tuple[Segment, ...]:
