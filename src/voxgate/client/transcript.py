@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 import re
-from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from voxgate.errors import ServerError
 from voxgate.transcript.merge import join_segments, place_segments
+from voxgate.transcript.segment_words import with_words
 from voxgate.transcript.text import one_line
 from voxgate.transcript.values import Decoding, Notice, Segment, TimeSource, Transcript, Word
 
@@ -115,10 +115,10 @@ def parse_transcript(members: Mapping[str, Any], *, model: str) -> Transcript:
     segments = [_segment(item) for item in body.objects("segments")]
     duration = _duration(body, [*segments, *timed])
     placed = place_segments(segments, 0.0, duration)
-    with_words = _with_words(placed, words) if placed else [_one_segment(text, timed, duration)]
+    spoken = with_words(placed, words) if placed else [_one_segment(text, timed, duration)]
     checkpoint = body.object("voxgate")
     return join_segments(
-        place_segments(with_words, 0.0, duration),
+        place_segments(spoken, 0.0, duration),
         duration=duration,
         model=body.text("model") if body.has("model") else model,
         language=_language(body),
@@ -214,43 +214,3 @@ def _one_segment(text: str, words: Sequence[Word], duration: float) -> Segment:
         start, end = min(word.start for word in words), max(word.end for word in words)
         return Segment(text, start, end, tuple(words))
     return Segment(text, 0.0, duration, time_source="interpolated")
-
-
-def _with_words(segments: Sequence[Segment], words: Sequence[Word]) -> list[Segment]:
-    """Return the ordered segments with their words, except interpolated ones (see above)."""
-    placed = dict[int, Segment]()
-    for channel in {segment.channel for segment in segments}:
-        places = [place for place, each in enumerate(segments) if each.channel == channel]
-        spoken = [word for word in words if word.channel == channel]
-        own = _of_one_channel([segments[place] for place in places], spoken)
-        placed |= dict(zip(places, own, strict=True))
-    return [placed[place] for place in range(len(segments))]
-
-
-def _of_one_channel(segments: Sequence[Segment], words: Sequence[Word]) -> list[Segment]:
-    words_of: list[list[Word]] = [[] for _ in segments]
-    ends = [segment.end for segment in segments]
-    for word in words:
-        index = _segment_index(word, segments, ends)
-        if word.time_source != "interpolated" or segments[index].time_source == "speech_region":
-            words_of[index].append(word)
-    return [
-        replace(segment, words=tuple(own)) for segment, own in zip(segments, words_of, strict=True)
-    ]
-
-
-def _segment_index(word: Word, segments: Sequence[Segment], ends: Sequence[float]) -> int:
-    """Return the index of the segment that contains the word's middle or is nearest to it.
-
-    A word of length zero may lie where two segments meet. Then the segment with its text is used.
-    """
-    middle = (word.start + word.end) / 2
-    first = min(bisect_left(ends, middle), len(ends) - 1)
-    for index in range(first, len(segments)):
-        if segments[index].start > middle:
-            break
-        if word.text.strip() in segments[index].text:
-            return index
-    if first and segments[first].start - middle > middle - ends[first - 1]:
-        return first - 1
-    return first
