@@ -29,7 +29,8 @@ Code: TypeAlias = Literal[  # the stable names of failures, for programs
     "engine_stalled", "engine_busy", "engine_closed", "engine_refused", "engine_start_failed",
     "no_endpoints", "invalid_checkpoint", "checkpoint_changed", "insufficient_memory",
     "model_too_large", "constraint_filtered", "privacy_restricted", "capacity_exhausted",
-    "temporarily_unavailable",
+    "temporarily_unavailable", "upstream_failed", "upstream_timeout", "upstream_rate_limited",
+    "upstream_denied", "upstream_refused",
 ]
 # fmt: on
 
@@ -122,6 +123,7 @@ class AvailabilityError(VoxgateError):
     ) -> None:
         super().__init__(sentence, code=code)
         self.availability = availability or Availability()
+        self.retry_after_s = self.availability.retry_after_s
 
 
 class ServerError(VoxgateError):
@@ -206,6 +208,26 @@ class InsufficientMemoryError(EngineStartError):
     default_code = "insufficient_memory"
 
 
+class UpstreamError(VoxgateError):
+    """A provider elsewhere failed, did not respond in time, or refused.
+
+    `retry_after_s` is how long it asks to be left alone, where it says so.
+    """
+
+    default_code: ClassVar[Code] = "upstream_failed"
+
+    def __init__(
+        self,
+        sentence: str,
+        retry_after_s: float | None = None,
+        *,
+        code: Code | None = None,
+        public: str = "",
+    ) -> None:
+        super().__init__(sentence, code=code, public=public)
+        self.retry_after_s = retry_after_s
+
+
 class ErrorCode(NamedTuple):
     """The meaning of a code."""
 
@@ -281,6 +303,11 @@ CODES: dict[Code, ErrorCode] = {
     "privacy_restricted": ErrorCode(AvailabilityError, 404, False, "The data policy that the request asks for excludes every endpoint of its model."),
     "capacity_exhausted": ErrorCode(AvailabilityError, 429, True, "Every endpoint that may serve the request has refused too many requests, and rests."),
     "temporarily_unavailable": ErrorCode(AvailabilityError, 503, True, "Every endpoint that may serve the request failed too often, and rests."),
+    "upstream_failed": ErrorCode(UpstreamError, 502, True, "A provider elsewhere failed: an error of its own, a broken connection, or an answer that cannot be used."),
+    "upstream_timeout": ErrorCode(UpstreamError, 504, True, "A provider elsewhere did not answer within the time for this much sound."),
+    "upstream_rate_limited": ErrorCode(UpstreamError, 503, True, "A provider elsewhere takes no more requests now, by any of its keys."),
+    "upstream_denied": ErrorCode(UpstreamError, 502, False, "A provider elsewhere denies access: every key of it is missing, refused, not allowed this, or without credit."),
+    "upstream_refused": ErrorCode(UpstreamError, 400, False, "A provider elsewhere says that this input is wrong."),
 }
 # fmt: on
 
@@ -302,6 +329,7 @@ PUBLIC_SENTENCES: dict[Code, str] = {
     "engine_start_failed": "The model's engine does not start. The server's log says why: tell its operator.",
     "invalid_checkpoint": "The model's files on the server cannot be used. The server's log says why: tell its operator.",
     "checkpoint_changed": "The model's files on the server changed after their installation. Its log says which: tell its operator.",
+    "upstream_denied": "The provider of this model denies the server access. Ask for another model; the server's log says why: tell its operator.",
 }
 """What callers are told of failures whose own sentences may name what is on the server's machine.
 

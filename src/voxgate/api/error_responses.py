@@ -10,6 +10,7 @@ that reads the sentence elsewhere only has it there as well: see `strict_clients
 from __future__ import annotations
 
 import json
+import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from starlette.responses import Response
 from voxgate.api.dialects.strict_clients import mistral_error
 from voxgate.api.request_log import RequestEntry
 from voxgate.api.request_rates import RateError
-from voxgate.errors import Availability, AvailabilityError, BusyError, VoxgateError
+from voxgate.errors import Availability, AvailabilityError, VoxgateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,15 +90,13 @@ def error_response(
 def error_headers(error: VoxgateError) -> dict[str, str]:
     """Return `Retry-After` where a retry helps, else the header that stops OpenAI's client."""
     headers = {} if error.retryable else {"x-should-retry": "false"}
-    if isinstance(error, BusyError):
-        headers["Retry-After"] = str(error.retry_after_s)
-        if isinstance(error, RateError):
-            headers["X-RateLimit-Limit"] = str(error.limit)
-            headers["X-RateLimit-Remaining"] = "0"
-            headers["X-RateLimit-Reset"] = str(error.reset_ms)
-    elif isinstance(error, AvailabilityError) and error.availability.retry_after_s:
-        headers["Retry-After"] = str(error.availability.retry_after_s)
-    elif error.retryable and error.status == 503:
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, RateError):
+        headers["X-RateLimit-Limit"] = str(error.limit)
+        headers["X-RateLimit-Remaining"] = "0"
+        headers["X-RateLimit-Reset"] = str(error.reset_ms)
+    elif error.retry_after_s is None and error.retryable and error.status == 503:
         headers["Retry-After"] = "1"
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -1,0 +1,146 @@
+"""`UpstreamClient`: the connections and keys that all upstream models of a session share."""
+
+from __future__ import annotations
+
+import asyncio
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from voxgate._version import __version__
+from voxgate.errors import SettingsError, UpstreamError
+from voxgate.offline import is_local, offline_error
+from voxgate.providers.upstream.exchange import exchange
+from voxgate.providers.upstream.failures import (
+    ABOUT_THE_KEY,
+    failure_status,
+    response_failure,
+    retry_after_s,
+)
+from voxgate.providers.upstream.keys import KeyRing
+
+if TYPE_CHECKING:
+    from voxgate.providers.upstream.dialect import Request
+    from voxgate.providers.upstream.encoding import EncodedSound
+    from voxgate.providers.upstream.exchange import Response
+    from voxgate.settings import Settings
+    from voxgate.upstreams import Upstream
+
+CONNECT_S = 10.0
+HEADERS = {
+    "User-Agent": f"voxgate/{__version__}",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",  # see `exchange`
+}
+
+
+class UpstreamClient:
+    """Requests to any number of upstreams, within one event loop.
+
+    The number of requests that one upstream gets at once is limited here, because several models
+    may be at one upstream.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._rings: dict[Upstream, KeyRing] = {}
+        self._places: dict[Upstream, asyncio.Semaphore] = {}
+        self._clients: dict[bool, httpx2.AsyncClient] = {}  # by whether the upstream is local
+
+    def check(self, upstream: Upstream) -> None:
+        """Raise what forbids any request to an upstream now.
+
+        `VoxgateError` (`offline`), and `UpstreamError` (`upstream_denied`,
+        `upstream_rate_limited`) where no key is usable.
+        """
+        self._allow(upstream)
+        self.ring(upstream).check()
+
+    async def post(
+        self, upstream: Upstream, request: Request, sound: EncodedSound, sound_s: float
+    ) -> Response:
+        """Return the upstream's response with an answer, by the first key that gets one.
+
+        It has the upstream's patience and the seconds of the sound for each key. Raises what
+        `check` raises, and `UpstreamError`.
+        """
+        self._allow(upstream)
+        ring, deadline_s = self.ring(upstream), upstream.patience_s + sound_s
+        failures: list[UpstreamError] = []
+        async with self._places.setdefault(upstream, asyncio.Semaphore(upstream.concurrency)):
+            for key in ring.usable():
+                response = await exchange(
+                    self._http(upstream),
+                    upstream,
+                    request,
+                    sound=sound,
+                    key=key,
+                    deadline_s=deadline_s,
+                )
+                status = failure_status(response)
+                if status is None:
+                    ring.succeeded(key)
+                    return response
+                failure = response_failure(upstream, response, status, ring.hide)
+                if status not in ABOUT_THE_KEY:
+                    raise failure
+                rest_s = ring.refused(key, status, retry_after_s(response))
+                if failure.retry_after_s is None and failure.retryable:
+                    failure.retry_after_s = rest_s
+                failures.append(failure)
+        raise min(failures, key=_soonest)
+
+    def ring(self, upstream: Upstream) -> KeyRing:
+        """Return the keys of an upstream."""
+        return self._rings.setdefault(upstream, KeyRing(upstream))
+
+    async def aclose(self) -> None:
+        """Close all connections. May be called again."""
+        while self._clients:
+            await self._clients.popitem()[1].aclose()
+
+    def _allow(self, upstream: Upstream) -> None:
+        if self._settings.offline and not _is_local(upstream):
+            raise offline_error(f"This would send sound to {upstream.name}")
+
+    def _http(self, upstream: Upstream) -> httpx2.AsyncClient:
+        local = _is_local(upstream)
+        if local not in self._clients:
+            self._clients[local] = _new_client(local=local)
+        return self._clients[local]
+
+
+def _is_local(upstream: Upstream) -> bool:
+    try:
+        return is_local(httpx2.URL(upstream.url).host)
+    except httpx2.InvalidURL:
+        return False
+
+
+def _soonest(failure: UpstreamError) -> tuple[bool, float]:
+    """Order failures: first those after which a retry helps, by how soon."""
+    return not failure.retryable, failure.retry_after_s or 0.0
+
+
+def _new_client(*, local: bool) -> httpx2.AsyncClient:
+    """Return a client without cookies, which could tell one caller's requests from another's."""
+    try:
+        return httpx2.AsyncClient(
+            # With an explicit transport, httpx2 does not use the environment's proxy.
+            transport=httpx2.AsyncHTTPTransport() if local else None,
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
+            timeout=httpx2.Timeout(None, connect=CONNECT_S),
+            headers=HEADERS,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"The certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read: "
+            f"{error.strerror or error}. Set SSL_CERT_FILE to a PEM file, or unset both."
+        ) from error
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        raise SettingsError(
+            "The proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY cannot be used. Write it as "
+            "http://host:port, or add the providers' hosts to NO_PROXY."
+        ) from error

@@ -1,0 +1,138 @@
+"""`UpstreamModel`: a model elsewhere as a `Provider`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from voxgate.errors import UsageError
+from voxgate.models.capabilities import STRICT_OPTIONS, unused_option_notice
+from voxgate.providers.upstream.answer import fit
+from voxgate.providers.upstream.dialect import Question
+from voxgate.providers.upstream.dialects import DIALECTS
+from voxgate.providers.upstream.encoding import encode
+from voxgate.providers.upstream.failures import other_model, unusable_answer
+from voxgate.transcript.values import Done, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from voxgate.audio.spool import Audio
+    from voxgate.models.capabilities import Capabilities
+    from voxgate.providers.upstream.client import UpstreamClient
+    from voxgate.providers.upstream.dialect import Request
+    from voxgate.providers.upstream.exchange import Response
+    from voxgate.transcript.values import Event, Options, Segment
+    from voxgate.upstreams import Endpoint
+
+NEVER_UNUSED = (*STRICT_OPTIONS, "language", "task")
+"""Options that are fulfilled or refused."""
+
+_VERSION = re.compile(r"(-[\d.]+)*")
+
+
+class UpstreamModel:
+    """One model at one upstream."""
+
+    profile = None
+
+    def __init__(
+        self, endpoint: Endpoint, capabilities: Capabilities, client: UpstreamClient
+    ) -> None:
+        """`capabilities.times` are the finest times that the upstream is asked for."""
+        self.name = endpoint.model
+        self.revision: str | None = None
+        self.capabilities = capabilities
+        self._endpoint, self._client = endpoint, client
+        self._dialect = DIALECTS[endpoint.upstream.kind]
+
+    async def transcribe(self, window: Audio, options: Options) -> AsyncGenerator[Event, None]:
+        """Yield the window's segments and `Done`.
+
+        Raises `UpstreamError`, `VoxgateError` (`offline`), and `UsageError` (`unsupported_option`)
+        for an option that the upstream's requests cannot carry.
+        """
+        question, request = await asyncio.to_thread(self._render, window, options)
+        response = await self._client.post(
+            self._endpoint.upstream, request, question.sound, window.duration_s
+        )
+        segments, done = await asyncio.to_thread(
+            self._read, response, question, request, window.duration_s
+        )
+        for segment in segments:
+            yield segment
+        yield Progress(window.duration_s)
+        yield done
+
+    def align(self, window: Audio, text: str, language: str | None) -> AsyncIterator[Event]:
+        """Refuse: no upstream finds the times of a text that it did not write."""
+        del window, text, language
+        raise UsageError(
+            f"{self.name} cannot align a text with a window. Ask a Whisper.",
+            code="unsupported_option",
+        )
+
+    def admit(self) -> None:
+        """Raise where no request to the upstream is possible now: see `UpstreamClient.check`."""
+        self._client.check(self._endpoint.upstream)
+
+    async def warm(self) -> None:
+        """Do nothing: there is nothing to load here."""
+
+    async def aclose(self) -> None:
+        """Do nothing: the client is shared."""
+
+    def _render(self, window: Audio, options: Options) -> tuple[Question, Request]:
+        carried = self._dialect.options(self._endpoint)
+        unused = [
+            each.name
+            for each in fields(options)
+            if options.is_set(each.name) and each.name not in carried
+        ]
+        for name in unused:
+            if name in NEVER_UNUSED:
+                raise UsageError(
+                    f"{self._endpoint.slug} cannot fulfil '{name}'. Leave it out, or ask another "
+                    f"model.",
+                    code="unsupported_option",
+                )
+        question = Question(
+            encode(window, self._endpoint.upstream),
+            options.without(*unused),
+            self._endpoint,
+            self.capabilities.times,
+        )
+        request = self._dialect.render(question)
+        return question, replace(request, unused=(*unused, *request.unused))
+
+    def _read(
+        self, response: Response, question: Question, request: Request, duration_s: float
+    ) -> tuple[list[Segment], Done]:
+        upstream = self._endpoint.upstream
+        try:
+            answer = self._dialect.parse(response.body, question)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            hide = self._client.ring(upstream).hide
+            raise unusable_answer(upstream, response, error, hide) from error
+        if answer.model and not is_same_model(self._endpoint.upstream_model, answer.model):
+            raise other_model(upstream, self._endpoint.upstream_model, answer.model)
+        segments, notices = fit(answer, upstream.name, duration_s)
+        notices += [unused_option_notice(self.name, name) for name in request.unused]
+        language = answer.language_code or question.options.language
+        return segments, Done(language, tuple(notices), answer.tokens)
+
+
+def is_same_model(asked: str, answered: str) -> bool:
+    """Return whether a model answered that was asked, by a name with or without its owner.
+
+    A name may be answered with its version: `voxtral-mini-latest` with `voxtral-mini-2602`.
+    """
+    asked, answered = (name.rpartition("/")[2].lower() for name in (asked, answered))
+    stem = asked.removesuffix("-latest")
+    return asked == answered or (
+        answered.startswith(stem) and _VERSION.fullmatch(answered[len(stem) :]) is not None
+    )

@@ -1,0 +1,60 @@
+"""OpenRouter: JSON with the sound in base64, for models of many hosts (openrouter-api.md 2, 6).
+
+Its hosts differ: one that does not speak OpenAI's dialect refuses `verbose_json`. What the operator
+says of the privacy of this upstream is asked of OpenRouter in each request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pybase64
+
+from voxgate.providers.upstream.compatible import PATHS, parse
+from voxgate.providers.upstream.dialect import Dialect, Request
+
+if TYPE_CHECKING:
+    from voxgate.providers.upstream.dialect import Question, Times
+    from voxgate.upstreams import Endpoint
+
+
+def options_of(_endpoint: Endpoint) -> frozenset[str]:
+    """Return the options of every model: a prompt is ignored, and `keyterms` may be refused."""
+    return frozenset({"language", "temperature"})
+
+
+def times_of(endpoint: Endpoint) -> Times:
+    """Return the finest times: those of Whispers, whose hosts speak OpenAI's dialect."""
+    return "word" if "whisper" in endpoint.upstream_model.lower() else "none"
+
+
+def render(question: Question) -> Request:
+    """Return the document."""
+    options, upstream = question.options, question.endpoint.upstream
+    document: dict[str, Any] = {
+        "model": question.endpoint.upstream_model,
+        "input_audio": {
+            "data": pybase64.b64encode(question.sound.data).decode(),
+            "format": question.sound.format,
+        },
+        "response_format": "json" if question.times == "none" else "verbose_json",
+    }
+    if question.times != "none":
+        both = ["segment", "word"]
+        document["timestamp_granularities"] = both if question.times == "word" else both[:1]
+    if options.language is not None:
+        document["language"] = options.language
+    if options.temperature:
+        document["temperature"] = options.temperature
+    provider: dict[str, Any] = {}
+    if not upstream.collects_data:
+        provider["data_collection"] = "deny"
+    if upstream.zero_retention:
+        provider["zdr"] = True
+    if provider:
+        document["provider"] = provider
+    return Request(PATHS["transcribe"], document=msgspec.json.encode(document))
+
+
+OPENROUTER = Dialect(options_of, times_of, render, parse)
