@@ -215,6 +215,15 @@ class PriceList:
             entries.append(replace(each, model=model))
         return PriceList(tuple(entries))
 
+    def under_names(self, other_names: Mapping[str, str]) -> PriceList:
+        """Return the prices, also under the other names that some of their models have."""
+        more = (
+            replace(each, model=other_names[each.model])
+            for each in self.entries
+            if other_names.get(each.model, each.model) != each.model
+        )
+        return PriceList((*self.entries, *more))
+
 
 NO_PRICES = PriceList()
 

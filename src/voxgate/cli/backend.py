@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 FIRST_NOTICE = "{model} is used; `voxgate models` lists others."
 NEXT_NOTICE = "{reason} {model} is used instead; -m names another."
+ELSEWHERE_NOTICE = (
+    "{reason} {model} is used instead, which is not on this machine: {providers} gets the "
+    "recording. -m names another."
+)
 ONLY_MODEL_NOTICE = "{model} is used: the server has no other model."
 
 PHASES_OF_MISTAKES = {"decoding", "sending", "sent"}
@@ -106,6 +110,11 @@ def _default_notice(default: DefaultModel) -> str:
     It is said when the built-in model is installed, by its first use. Whoever installed another
     was told then that it is used.
     """
+    if default.reason and default.spec.loader is None:
+        providers = " or ".join(each.upstream.name for each in default.spec.endpoints)
+        return ELSEWHERE_NOTICE.format(
+            reason=default.reason, model=default.spec.name, providers=providers
+        )
     if default.reason:
         return NEXT_NOTICE.format(reason=default.reason, model=default.spec.name)
     return "" if default.spec.checkpoint else FIRST_NOTICE.format(model=default.spec.name)

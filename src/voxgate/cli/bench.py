@@ -111,7 +111,7 @@ def _checkpoint_folder(model: str | None) -> Iterator[Path]:
     """Yield the folder of the model's checkpoint, or of a temporary synthetic one."""
     from voxgate.benchmarking import synthetic
     from voxgate.models.available import AvailableModels
-    from voxgate.models.catalogue import find_model
+    from voxgate.models.catalogue import check_local, find_model
     from voxgate.settings import Settings
 
     settings = Settings.read()
@@ -123,6 +123,7 @@ def _checkpoint_folder(model: str | None) -> Iterator[Path]:
             yield folder
         return
     spec = find_model(model, AvailableModels(settings))
+    check_local(spec)
     if spec.checkpoint is None or spec.profile is None:
         raise UsageError(f"{spec.name} is not a Voxtral: it has no profiles. Name another model.")
     yield Path(spec.checkpoint)

@@ -141,11 +141,12 @@ def _unknown_models(
         for index, name in enumerate(key.table.allowed_models or ())
     ]
     yield from _unknown(models, allowed)
-    if not faults:
+    checks = {"endpoints": models.check_endpoints, "prices": models.prices}
+    for setting, check in checks.items() if not faults else ():
         try:
-            models.prices()
-        except SettingsError as error:  # two names of one model
-            yield SettingsError(f"{place('prices')}: {error.sentence}")
+            check()
+        except SettingsError as error:  # as two names of one model
+            yield SettingsError(f"{place(setting)}: {error.sentence}")
 
 
 def _unknown(models: AvailableModels, names: Iterable[tuple[str, str]]) -> Iterator[SettingsError]:

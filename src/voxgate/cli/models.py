@@ -153,11 +153,13 @@ def _list(as_json: bool) -> None:
 
 
 def _refuse_alias(name: str) -> None:
-    """Raise `UsageError` for another name of a model, which `show` and `-m` take."""
+    """Raise `UsageError` for another name of a model, and for a model that is elsewhere."""
     from voxgate.models.available import AvailableModels
+    from voxgate.models.catalogue import check_local
 
     with suppress(EngineStartError, ChangedCheckpointError):
         if spec := AvailableModels(apply_settings()).get(name):
+            check_local(spec)
             raise UsageError(
                 f"'{name}' is another name of {spec.name}. Remove that by its own name: `voxgate "
                 f"models rm {spec.name}`."

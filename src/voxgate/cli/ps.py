@@ -105,12 +105,14 @@ async def _unload(chosen: list[EngineRecord], settings: Settings) -> None:
 def _resolve_name(model: str, settings: Settings) -> str:
     """Return the model that an alias stands for. One in memory need not be installed any more."""
     from voxgate.models.available import AvailableModels
-    from voxgate.models.catalogue import find_model
+    from voxgate.models.catalogue import check_local, find_model
     from voxgate.models.running import RUN_FOLDER, running_engines
 
     if any(engine.model == model for engine in running_engines(settings.home / RUN_FOLDER)):
         return model
-    return find_model(model, AvailableModels(settings)).name
+    spec = find_model(model, AvailableModels(settings))
+    check_local(spec)
+    return spec.name
 
 
 def _facts(engine: LoadedEngine) -> dict[str, Any]:

@@ -62,8 +62,10 @@ def serve_command(
     begin_telemetry(settings)
     available = AvailableModels(settings)
     available.check_aliases()
+    available.check_endpoints()
     settings = replace(settings, prices=available.prices())
     models = [find_named_model(name, available).name for name in preload or ()]
+    print_left_out(settings)
     raise_limit()
     server = ApiServer(
         settings,
@@ -103,6 +105,18 @@ def print_stopping(jobs: int) -> None:
         return
     requests, them = ("request", "it") if jobs == 1 else ("requests", "them")
     print_message(f"stopping: {jobs} {requests} may finish; press Ctrl-C again to end {them} now.")
+
+
+def print_left_out(settings: Settings) -> None:
+    """Say which providers elsewhere are not used, because Voxgate must stay offline."""
+    from voxgate.models.elsewhere import left_out
+
+    if names := left_out(settings):
+        print_message(
+            f"warning: Voxgate must stay offline, so these providers are left out, which are on "
+            f"other machines: {', '.join(names)}.",
+            logging.WARNING,
+        )
 
 
 def begin_telemetry(settings: Settings, *, engine: bool = False) -> None:

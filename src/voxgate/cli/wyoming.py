@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from voxgate.cli.serve import begin_telemetry, print_stopping
+from voxgate.cli.serve import begin_telemetry, print_left_out, print_stopping
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_message
 
@@ -55,8 +55,10 @@ def wyoming_command(
 
     available = AvailableModels(settings)
     available.check_aliases()
+    available.check_endpoints()
     settings = replace(settings, prices=available.prices())
     chosen = find_named_model(model or DEFAULT_NAME, available).name
+    print_left_out(settings)
     raise_limit()
 
     async def serve() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from voxgate.models.catalogue import check_installed
+from voxgate.models.catalogue import check_installed, check_local
 
 if TYPE_CHECKING:
     from voxgate.engine.queue import WindowRequest
@@ -91,10 +91,10 @@ class Scheduler(Protocol):
 def load_model(spec: ModelSpec) -> Backend:
     """Load the model into this process. Takes seconds and as much memory as the model needs.
 
-    Raises `EngineStartError` (`no_endpoints`) when something is not installed, and any error of the
-    model's library.
+    Raises `EngineStartError` (`no_endpoints`) when something is not installed, `UsageError` for a
+    model that is not on this machine, and any error of the model's library.
     """
     check_installed(spec)
-    module, _, function = spec.loader.partition(":")
+    module, _, function = check_local(spec).partition(":")
     backend: Backend = getattr(import_module(module), function)(spec)
     return backend

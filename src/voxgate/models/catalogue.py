@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxgate.errors import EngineStartError, UnknownModelError
+from voxgate.errors import EngineStartError, UnknownModelError, UsageError
 from voxgate.installation import Installation
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
 from voxgate.models.store.names import pull_advice, unknown_model
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from voxgate.models.checkpoint import Checkpoint
+    from voxgate.upstreams import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class ModelSpec:
     summary: str  # one line for people
     licence: str  # SPDX, of the model's weights
     capabilities: Capabilities
-    loader: str  # "module:function"; function(spec) -> Backend of voxgate.engine
+    loader: str | None  # "module:function"; function(spec) -> Backend of voxgate.engine; None: the
+    # model is not on this machine
     distributions: tuple[str, ...]  # packages that it needs beyond Voxgate's own dependencies
     extra: str | None = None  # the extra of Voxgate with them; None: they are installed by name
     checkpoint: Path | None = None  # the folder of its weights; None: not installed yet
@@ -45,6 +47,7 @@ class ModelSpec:
     device: str = "cpu"  # where it computes: `cpu` or `cuda:N`
     aliases: tuple[str, ...] = ()  # other names that stand for it now
     memory_bytes: int = 0  # of its engine while it is not installed: see `footprint`
+    endpoints: tuple[Endpoint, ...] = ()  # where else it is, in the order of the configuration
 
     def with_placement(self, device: str, profile: str | None) -> ModelSpec:
         """Return this model on a device in a profile; unchanged when it has no profiles."""
@@ -64,6 +67,9 @@ class ModelSpec:
         """What tells models apart: equal before and after a model is installed from packages."""
         return self.name if self.packaged else self.address, self.revision
 
+
+UNKNOWN_DATE = date(1970, 1, 1)
+"""When a model was released whose weights are elsewhere: the second 0 for clients."""
 
 DEFAULT_PROFILE = "balanced"  # unless another is requested
 
@@ -193,6 +199,17 @@ def why_unavailable(spec: ModelSpec) -> str | None:
         f"{spec.name} needs {' '.join(missing)}, which this server does not have. Its operator "
         f"finds the command that installs them with `voxgate doctor`."
     )
+
+
+def check_local(spec: ModelSpec) -> str:
+    """Return the loader of a model of this machine. Raises `UsageError` for one elsewhere alone."""
+    if spec.loader is None:
+        providers = ", ".join(each.upstream.name for each in spec.endpoints)
+        raise UsageError(
+            f"{spec.name} is not on this machine, but at {providers}: it has no files, and takes "
+            f"no memory here. `voxgate providers list` shows what is known of it."
+        )
+    return spec.loader
 
 
 def check_installed(spec: ModelSpec) -> None:

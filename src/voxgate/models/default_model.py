@@ -1,4 +1,4 @@
-"""`choose_default`: the model for callers who name none, of those that can run on this machine."""
+"""`choose_default`: the model for callers who name none: one of this machine, if any can run."""
 
 from __future__ import annotations
 
@@ -31,13 +31,15 @@ class DefaultModel:
 def choose_default(models: AvailableModels, settings: Settings) -> DefaultModel:
     """Return the first of the default models that can run here.
 
-    Where none can, it is the first of all: its use says what is missing. Raises `CheckpointError`
-    for a broken checkpoint.
+    Speech of a caller who names no model leaves this machine only where none can: then it is the
+    model of the first endpoint elsewhere. Without one, it is the first of all: its use says what is
+    missing. Raises `CheckpointError` for a broken checkpoint.
     """
     specs = [find_named_model(name, models) for name in models.defaults()]
     reasons = [why_unable(spec, settings) for spec in specs]
     if None not in reasons:
-        return DefaultModel(specs[0])
+        elsewhere = models.first_elsewhere()
+        return DefaultModel(elsewhere, reasons[0]) if elsewhere else DefaultModel(specs[0])
     able = reasons.index(None)
     return DefaultModel(specs[able], reasons[0])
 

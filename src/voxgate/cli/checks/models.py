@@ -50,9 +50,14 @@ def check_models(settings: Settings) -> Iterator[Check]:
 
 
 def check_model_names(settings: Settings) -> Iterator[Check]:
-    """Yield the aliases and prices of the settings with which no server starts."""
+    """Yield the aliases, endpoints and prices of the settings with which no server starts."""
     models = AvailableModels(settings)
-    for setting, check in (("model_aliases", models.check_aliases), ("prices", models.prices)):
+    checks = {
+        "model_aliases": models.check_aliases,
+        "endpoints": models.check_endpoints,
+        "prices": models.prices,
+    }
+    for setting, check in checks.items():
         try:
             check()
         except (UnknownModelError, SettingsError, CheckpointError) as error:
