@@ -78,7 +78,7 @@ async def test_a_session_resolves_a_name_once(tmp_path: Path) -> None:
     models = CountedModels()
     async with models.session(replace(Settings(), spool_dir=tmp_path)) as session:
         await session.transcribe(SAMPLE, model=SCRIPTED, times=False)
-        route = session.route(await session.resolve(SCRIPTED))
+        route = session.endpoints.route(await session.resolve(SCRIPTED))
         await session.transcribe(SAMPLE, model=route, times=False)
     assert len(models.lookups) == 2
 
@@ -123,7 +123,7 @@ def installation(tmp_path: Path) -> Installation:
 async def test_the_admitted_revision_answers(installation: Installation) -> None:
     installation.open.set()
     async with installation.session(installation.settings) as session:
-        admitted = session.route(await session.resolve(NAME))
+        admitted = session.endpoints.route(await session.resolve(NAME))
         newer = installation.install_newer()
         assert newer != installation.revision
         transcript = await session.transcribe(SAMPLE, model=admitted)

@@ -23,6 +23,6 @@ async def admit(parsed: ParsedRequest, session: Session) -> tuple[ParsedRequest,
     # Callers must not name folders of this machine.
     spec = await session.resolve(parsed.model, folders=False)
     check_installed(spec)
-    route = session.route(spec)
+    route = session.endpoints.route(spec)
     first = route.first
     return negotiate(replace(parsed, model=first.name), first.capabilities), route

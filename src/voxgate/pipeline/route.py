@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from voxgate.providers.base import Provider
+    from voxgate.upstreams import Endpoint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +27,7 @@ class SharedProvider:
     slug: str
     """Its name among the endpoints of its model: as `Endpoint.slug`, or `local/` and the model."""
 
+    endpoint: Endpoint | None = None  # None: on this machine
     retries: RetryBudget = field(default_factory=RetryBudget)
 
     @property
@@ -39,10 +41,11 @@ class SharedProvider:
         return self.upstream == LOCAL
 
     @classmethod
-    def of(cls, provider: Provider, slug: str = "") -> Self:
-        """Return a provider with a queue of its own; of this machine, unless it has a slug."""
+    def of(cls, provider: Provider, endpoint: Endpoint | None = None) -> Self:
+        """Return a provider with a queue of its own; of this machine, unless it has an endpoint."""
         queue = FairQueue(provider.capabilities.concurrency)
-        return cls(provider, queue, slug or f"{LOCAL}/{provider.name}")
+        slug = f"{LOCAL}/{provider.name}" if endpoint is None else endpoint.slug
+        return cls(provider, queue, slug, endpoint)
 
 
 @dataclass(frozen=True, slots=True)

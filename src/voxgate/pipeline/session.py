@@ -15,7 +15,6 @@ from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import (
     DEFAULT_MODEL,
     ModelSpec,
-    check_installed,
     find_model,
     find_named_model,
 )
@@ -23,11 +22,9 @@ from voxgate.models.default_model import DEFAULT_NAME
 from voxgate.models.placement import place_model
 from voxgate.pipeline.alignment import not_aligned
 from voxgate.pipeline.budget import AcceptedOptions, accept_options
+from voxgate.pipeline.endpoints import Endpoints
 from voxgate.pipeline.job import FinalPiece, JobProgress, TranscriptionJob
 from voxgate.pipeline.route import Route, SharedProvider
-from voxgate.providers.local import LocalEngine
-from voxgate.providers.memory_arbiter import MemoryArbiters
-from voxgate.routing.health import HealthBook
 from voxgate.settings import Settings
 from voxgate.transcript.values import Notice, Options
 
@@ -70,12 +67,8 @@ class Session:
         """
         self.settings = settings or Settings.read()
         self.models = AvailableModels(self.settings) if models is None else models
-        self._arbiters = MemoryArbiters(self.settings)
-        self._start = start or self._start_local
+        self.endpoints = Endpoints(self.settings, start)
         self._decoders = DecoderPool(self.settings)
-        self.health = HealthBook()
-        # By identity: a model may have several names, and a folder may get new files.
-        self._slots: dict[tuple[str, str | None], SharedProvider] = {}
         self._closed = False
 
     async def transcribe(
@@ -113,12 +106,13 @@ class Session:
         if self._closed:
             raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
         if isinstance(model, str):
-            route = self.route(await self.resolve(model))
+            route = self.endpoints.route(await self.resolve(model), _plain(options))
         elif isinstance(model, ModelSpec):
-            route = self.route(await asyncio.to_thread(self._place, model))
+            spec = await asyncio.to_thread(self._place, model)
+            route = self.endpoints.route(spec, _plain(options))
         else:
             route = model
-            self._check_own(route)
+            self.endpoints.check_own(route)
         if not isinstance(options, AcceptedOptions):
             first = route.first
             options = accept_options(first.name, first.capabilities, options or Options())
@@ -196,36 +190,28 @@ class Session:
     @property
     def waiting_windows(self) -> dict[str, int]:
         """How many windows wait for a model, by its name."""
-        return {slot.provider.name: slot.queue.waiting for slot in self._slots.values()}
-
-    def route(self, spec: ModelSpec) -> Route:
-        """Return the providers that may recognise a recording by this model, the best first.
-
-        Raises `EngineStartError` (`no_endpoints`) for a model whose packages are not installed.
-        """
-        return Route((self._slot(spec),), self.health)
+        return self.endpoints.waiting_windows
 
     def provider(self, spec: ModelSpec) -> Provider:
         """Return the provider of a resolved model. Its engine starts with its first window.
 
         Raises `EngineStartError` (`no_endpoints`) for a model whose packages are not installed.
         """
-        return self._slot(spec).provider
+        return self.endpoints.here(spec).provider
 
     async def warm(self, *models: str) -> None:
         """Start the decoders' fork server and these models now. Raises `VoxgateError`."""
         await self._decoders.warm()
         for model in models:
-            await self.provider(await self.resolve(model)).warm()
+            for each in self.endpoints.of(await self.resolve(model)):
+                await each.provider.warm()
 
     async def aclose(self) -> None:
         """End every process of this session, for good. May be called again."""
         self._closed = True
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._decoders.aclose)
-            for slot in self._slots.values():
-                stack.push_async_callback(slot.provider.aclose)
-            self._slots = {}
+            stack.push_async_callback(self.endpoints.aclose)
 
     async def _find_aligner(self) -> SharedProvider | Notice | None:
         """Return what gives times to the words of a model that has none.
@@ -234,12 +220,12 @@ class Session:
         notice says why an aligner that is there cannot be used.
         """
         try:
-            slot = self._slot(await self.resolve(ALIGNER, folders=False))
+            aligner = self.endpoints.here(await self.resolve(ALIGNER, folders=False))
         except (UnknownModelError, EngineStartError):
             return None
         except VoxgateError as error:
             return not_aligned(error)
-        return slot if slot.provider.capabilities.aligns else None
+        return aligner if aligner.provider.capabilities.aligns else None
 
     def _place(self, spec: ModelSpec) -> ModelSpec:
         return place_model(spec, self.settings)
@@ -251,22 +237,6 @@ class Session:
         except (KeyError, VoxgateError):
             return name
 
-    def _slot(self, spec: ModelSpec) -> SharedProvider:
-        if spec.identity not in self._slots:
-            check_installed(spec)
-            provider = self._start(spec, self.settings)
-            self._slots[spec.identity] = SharedProvider.of(provider)
-        return self._slots[spec.identity]
-
-    def _check_own(self, route: Route) -> None:
-        if not {*route.providers} <= {*self._slots.values()}:
-            raise UsageError(
-                f"The route of {route.first.name} belongs to another session. Use one of this one."
-            )
-
-    def _start_local(self, spec: ModelSpec, settings: Settings) -> Provider:
-        return LocalEngine(spec, settings, self._arbiters.for_device(spec.device))
-
     async def __aenter__(self) -> Self:
         return self
 
@@ -277,3 +247,7 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _plain(options: Options | AcceptedOptions | None) -> Options | None:
+    return options.options if isinstance(options, AcceptedOptions) else options

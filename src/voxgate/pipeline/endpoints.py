@@ -1,0 +1,167 @@
+"""`Endpoints`: where the models of a session run, here and elsewhere, and who serves a request."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from random import Random
+from typing import TYPE_CHECKING
+
+from voxgate.errors import UsageError
+from voxgate.models.catalogue import check_installed, why_not_installed
+from voxgate.models.endpoint_capabilities import capabilities_of
+from voxgate.pipeline.route import Route, SharedProvider
+from voxgate.providers.local import LocalEngine
+from voxgate.providers.memory_arbiter import MemoryArbiters
+from voxgate.providers.upstream.client import UpstreamClient
+from voxgate.providers.upstream.model import UpstreamModel
+from voxgate.routing.candidate import Candidate
+from voxgate.routing.choice import choose
+from voxgate.routing.health import HealthBook
+from voxgate.routing.preferences import Preferences
+from voxgate.transcript.values import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from voxgate.models.catalogue import ModelSpec
+    from voxgate.providers.base import Provider
+    from voxgate.settings import Settings
+    from voxgate.upstreams import Endpoint
+
+
+class Endpoints:
+    """The providers of a session's models, each created at its first use, and their health."""
+
+    def __init__(
+        self, settings: Settings, start: Callable[[ModelSpec, Settings], Provider] | None = None
+    ) -> None:
+        """`start` creates the provider of a model of this machine; None means a local engine."""
+        self._settings, self._start = settings, start or self._start_engine
+        self._arbiters = MemoryArbiters(settings)
+        self._client = UpstreamClient(settings)
+        self._random = Random()  # noqa: S311 (who is asked is no secret)
+        # By identity: a model may have several names, and a folder may get new files.
+        self._here: dict[tuple[str, str | None], SharedProvider] = {}
+        self._elsewhere: dict[Endpoint, SharedProvider] = {}
+        self.health = HealthBook()
+
+    @property
+    def waiting_windows(self) -> dict[str, int]:
+        """How many windows wait for a model, by its name."""
+        waiting = Counter[str]()
+        for each in self._all:
+            waiting[each.provider.name] += each.queue.waiting
+        return dict(waiting)
+
+    def here(self, spec: ModelSpec) -> SharedProvider:
+        """Return a resolved model on this machine. Its engine starts with its first window.
+
+        Raises `EngineStartError` (`no_endpoints`) for a model whose packages are not installed.
+        """
+        if spec.identity not in self._here:
+            check_installed(spec)
+            self._here[spec.identity] = SharedProvider.of(self._start(spec, self._settings))
+        return self._here[spec.identity]
+
+    def of(self, spec: ModelSpec) -> tuple[SharedProvider, ...]:
+        """Return where a resolved model is: here, then elsewhere in the order of the configuration.
+
+        Raises `EngineStartError` (`no_endpoints`) for a model of this machine alone whose packages
+        are not installed.
+        """
+        is_here = spec.loader is not None and not (spec.endpoints and why_not_installed(spec))
+        here = (self.here(spec),) if is_here else ()
+        return (*here, *map(self._shared, spec.endpoints))
+
+    def candidate(
+        self,
+        spec: ModelSpec,
+        shared: SharedProvider,
+        *,
+        unmet: tuple[str, ...] = (),
+        refusal: str | None = None,
+        quantization: str | None = None,
+    ) -> Candidate:
+        """Return what `choose` must know of a provider of a resolved model, with its health now.
+
+        `unmet` and `refusal` are as in `Candidate`. `quantization` is that of a model of this
+        machine, where it matters.
+        """
+        endpoint = shared.endpoint
+        upstream = endpoint.upstream if endpoint else None
+        return Candidate(
+            slug=shared.slug,
+            provider=shared.upstream,
+            model=spec.name,
+            price=self._settings.prices.find(spec.name, datetime.now(UTC), shared.upstream),
+            quantization=endpoint.quantization if endpoint else quantization,
+            collects_data=upstream.collects_data if upstream else False,
+            zero_retention=upstream.zero_retention if upstream else True,
+            unmet=unmet,
+            refusal=refusal,
+            health=self.health.summary(shared.slug),
+        )
+
+    def choose(
+        self, preferences: Preferences, candidates: Mapping[SharedProvider, Candidate]
+    ) -> Route:
+        """Return the providers to ask, in order. Raises as `routing.choice.choose` does."""
+        choice = choose(
+            preferences, tuple(candidates.values()), now=self.health.now, random=self._random
+        )
+        shared = {candidate.slug: each for each, candidate in candidates.items()}
+        return Route(tuple(shared[each.slug] for each in choice.order), self.health)
+
+    def route(self, spec: ModelSpec, options: Options | None = None) -> Route:
+        """Return the providers to ask for a resolved model, without preferences, in order.
+
+        Raises as `of` and `choose` do. Options that the only provider cannot fulfil are left to
+        those who accept them.
+        """
+        providers = self.of(spec)
+        if len(providers) == 1 and providers[0].is_local:
+            return Route(providers, self.health)
+        options = options or Options()
+        candidates = {
+            each: self.candidate(spec, each, refusal=_refusal(each, options)) for each in providers
+        }
+        return self.choose(Preferences(), candidates)
+
+    def check_own(self, route: Route) -> None:
+        """Raise `UsageError` for a route of another session."""
+        if not {*route.providers} <= {*self._all}:
+            raise UsageError(
+                f"The route of {route.first.name} belongs to another session. Use one of this one."
+            )
+
+    async def aclose(self) -> None:
+        """End every engine, and close all connections. May be called again."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._client.aclose)
+            for each in self._here.values():
+                stack.push_async_callback(each.provider.aclose)
+            self._here, self._elsewhere = {}, {}
+
+    @property
+    def _all(self) -> list[SharedProvider]:
+        return [*self._here.values(), *self._elsewhere.values()]
+
+    def _shared(self, endpoint: Endpoint) -> SharedProvider:
+        if endpoint not in self._elsewhere:
+            model = UpstreamModel(endpoint, capabilities_of(endpoint), self._client)
+            self._elsewhere[endpoint] = SharedProvider.of(model, endpoint)
+        return self._elsewhere[endpoint]
+
+    def _start_engine(self, spec: ModelSpec, settings: Settings) -> Provider:
+        return LocalEngine(spec, settings, self._arbiters.for_device(spec.device))
+
+
+def _refusal(shared: SharedProvider, options: Options) -> str | None:
+    """Return why a provider cannot fulfil the options; None where it can."""
+    try:
+        shared.provider.capabilities.check(shared.slug, options)
+    except UsageError as error:
+        return error.sentence
+    return None
