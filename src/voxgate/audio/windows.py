@@ -6,7 +6,7 @@ as well: it hears quiet words that the detector missed, and understands better w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ class Window:
     end: int
     regions: tuple[SpeechRegion, ...]  # the speech in it
     channel: int = 0  # of the recording, from 1; 0: the mix of all
+    pieces: tuple[SpeechRegion, ...] = field(default=(), compare=False)
+    """The speech as it can be cut anew, for a model that takes shorter windows."""
 
     @property
     def start_s(self) -> float:
@@ -112,14 +114,15 @@ class WindowPlanner:
 
     def _close(self, limit: int) -> Window:
         """End the window, whose margin may not go beyond `limit`."""
-        regions, self._regions = _joined(self._regions), []
+        pieces, self._regions = tuple(self._regions), []
+        regions = _joined(pieces)
         start, end = regions[0].start, regions[-1].end
         spare = self._longest - (end - start)
         before = max(0, min(self._margin, start - self._end, spare // 2))
         after = max(0, min(self._margin, limit - end, spare - before))
         self._count += 1
         self._end = end + after
-        return Window(self._count - 1, start - before, self._end, regions)
+        return Window(self._count - 1, start - before, self._end, regions, pieces=pieces)
 
 
 def _joined(regions: Sequence[SpeechRegion]) -> tuple[SpeechRegion, ...]:

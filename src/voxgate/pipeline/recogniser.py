@@ -15,6 +15,7 @@ from voxgate.pipeline.loops import loop, marked_loop, trusted
 from voxgate.pipeline.review import Placed, holes, without_repeats
 from voxgate.pipeline.window import attempt_window, place_window
 from voxgate.pipeline.window_parts import divide_window, join_parts
+from voxgate.routing.tally import EndedAttempt
 from voxgate.transcript.merge import fit_segments, of_channel
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from voxgate.pipeline.trace import Trace
     from voxgate.pipeline.window import RecognisedWindow
     from voxgate.transcript.values import Options, Segment
+
+
+HEARD_NOTHING = EndedAttempt("failed", 0.0)
+"""What is recorded of a provider without a word for speech in which another one found words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,8 @@ class WindowRecogniser:
             again = await self.recognise(hole.window, own, on_progress, avoid=provider)
             if trusted(again):
                 filled.append(without_repeats(again, placed))
+                if not placed[1] and again[0].provider is not provider:
+                    self._route.health.record(provider.slug, HEARD_NOTHING)
             else:
                 empty.append(hole.window)
         return await self.complete(placed, filled, empty)

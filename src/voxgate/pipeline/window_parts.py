@@ -21,10 +21,13 @@ def divide_window(window: Window, model: Capabilities) -> list[Window]:
     if window.end_s - window.start_s <= model.window_s:
         return [window]
     planner = WindowPlanner(model.window_s, model.long_pause_s, model.margin_s)
-    parts = [
-        *planner.feed(window.regions, window.regions[-1].end),
-        *planner.finish(window.end),
+    # Of a hole, which is a part of its window, only the pieces that lie in it.
+    pieces = [
+        replace(piece, start=max(piece.start, window.start), end=min(piece.end, window.end))
+        for piece in window.pieces
+        if piece.start < window.end and piece.end > window.start
     ]
+    parts = [*planner.feed(pieces, pieces[-1].end), *planner.finish(window.end)]
     return [replace(part, index=window.index, channel=window.channel) for part in parts]
 
 

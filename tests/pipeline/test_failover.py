@@ -1,0 +1,193 @@
+"""Windows that a provider fails at fall to the next one of the route; what was recognised stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tests.pipeline.test_job import FOUR, decoders
+from tests.scripted import Scripted
+from tests.sounds import RATE, encode, sample
+from voxgate.audio.source import Source
+from voxgate.errors import EngineError, UpstreamError, VoxgateError
+from voxgate.pipeline.budget import accept_options
+from voxgate.pipeline.job import TranscriptionJob
+from voxgate.pipeline.route import Route, SharedProvider
+from voxgate.pipeline.trace import Trace
+from voxgate.routing.health import HealthBook
+from voxgate.settings import Settings
+from voxgate.transcript.values import Options
+from voxgate.upstreams import Endpoint, Upstream
+
+if TYPE_CHECKING:
+    from voxgate.audio.decoder_pool import DecoderPool
+    from voxgate.transcript.values import Transcript
+
+__all__ = ["decoders"]  # the fixture
+
+WINDOWS = 4  # of `FOUR`
+
+
+def elsewhere(name: str, provider: Scripted) -> SharedProvider:
+    upstream = Upstream(name, "compatible", f"http://{name}.example/v1")
+    return SharedProvider.of(provider, Endpoint("scripted/one", upstream, "one"))
+
+
+class Clock:
+    """A clock that stands still, so that a breaker opens and stays so."""
+
+    def __call__(self) -> float:
+        return 1000.0
+
+
+class Routed:
+    """A recording along a route of scripted providers."""
+
+    def __init__(self, *providers: Scripted) -> None:
+        self.providers = providers
+        shared = [elsewhere(f"number{n}", each) for n, each in enumerate(providers)]
+        self.health = HealthBook(Clock())
+        self.route = Route(tuple(shared), self.health)
+        self.trace = Trace()
+
+    async def run(self, data: bytes, decoders: DecoderPool, **more: Any) -> Transcript:
+        first = self.route.first
+        options = more.pop("options", Options())
+        with Source.open(data, Settings(), name="a.wav") as source:
+            return await TranscriptionJob(
+                source=source,
+                options=accept_options(first.name, first.capabilities, options),
+                route=self.route,
+                decoders=decoders,
+                settings=Settings(),
+                trace=self.trace,
+                **more,
+            ).transcript()
+
+    def attempts(self) -> list[tuple[str, str | None]]:
+        """Return who was asked, and the error of each."""
+        return [(each.endpoint.partition("/")[0], each.error) for each in self.trace.attempts]
+
+    def starts(self, number: int) -> list[int]:
+        """Return where the windows begin that a provider was given."""
+        return [window.start for window in self.providers[number].windows]
+
+
+def failed(count: int = 1) -> list[VoxgateError]:
+    return [UpstreamError("The provider failed. Try again.") for _ in range(count)]
+
+
+async def test_only_the_failed_window_is_redone_elsewhere(decoders: DecoderPool) -> None:
+    first, second = Scripted(faults={2: failed()}), Scripted(says=lambda *_: "elsewhere")
+    routed = Routed(first, second)
+    transcript = await routed.run(encode(FOUR, "x.wav"), decoders)
+    texts = [segment.text for segment in transcript.segments]
+    assert [text == "elsewhere" for text in texts] == [False, False, True, False]
+    assert len(routed.starts(0)) == WINDOWS
+    assert routed.starts(1) == [routed.starts(0)[2]]
+    assert routed.attempts() == [
+        ("number0", None),
+        ("number0", None),
+        ("number0", "upstream_failed"),
+        ("number1", None),
+        ("number0", None),
+    ]
+    samples = round(transcript.duration * RATE)
+    shares = routed.trace.shares.until(samples)
+    assert sum(share.samples for share in shares.values()) == samples
+    assert shares["number1/one"].samples == pytest.approx(samples / WINDOWS, rel=0.3)
+
+
+async def test_a_provider_that_dies_costs_one_window_each_until_its_breaker_opens(
+    decoders: DecoderPool,
+) -> None:
+    """Who is known to be down is not asked any more."""
+    recording = encode(np.concatenate([FOUR] * 4), "x.wav")
+    dead = Scripted(faults=dict.fromkeys(range(2, 4 * WINDOWS), failed(9)))
+    routed = Routed(dead, Scripted())
+    transcript = await routed.run(recording, decoders)
+    assert len(transcript.segments) == 4 * WINDOWS
+    lost = [name for name, error in routed.attempts() if error]
+    assert lost == ["number0"] * 5  # so many failures in a row open it
+    assert len(routed.starts(0)) == 2 + 5
+    assert len(routed.starts(1)) == 4 * WINDOWS - 2
+
+
+async def test_a_window_that_is_too_long_for_the_next_one_is_cut_anew(
+    decoders: DecoderPool,
+) -> None:
+    speech = np.concatenate([sample(), np.zeros(RATE // 2, np.int16)] * 8)
+    first = Scripted(window_s=120, faults={0: failed()})
+    second = Scripted(window_s=8)
+    routed = Routed(first, second)
+    transcript = await routed.run(encode(speech, "x.wav"), decoders)
+    assert [window.duration_s > 8 for window in first.windows] == [True]
+    assert len(second.windows) > 2
+    assert all(window.duration_s <= 8 for window in second.windows)
+    assert len(transcript.segments) == len(second.windows)
+    starts = [segment.start for segment in transcript.segments]
+    assert starts == sorted(starts)
+    for segment, window in zip(transcript.segments, second.windows, strict=True):
+        assert segment.start == pytest.approx(window.start / RATE, abs=0.01)
+
+
+async def test_speech_without_words_is_asked_for_elsewhere(decoders: DecoderPool) -> None:
+    """An answer of a provider that heard nothing is no answer."""
+    deaf, second = Scripted(says=lambda *_: ""), Scripted(says=lambda *_: "it was said")
+    routed = Routed(deaf, second)
+    transcript = await routed.run(encode(FOUR, "x.wav"), decoders)
+    assert [segment.text for segment in transcript.segments] == ["it was said"] * WINDOWS
+    assert transcript.notices == ()
+    figures = routed.health.summary("number0/one").last_5m
+    assert figures.attempts == 2 * WINDOWS  # each answer, and that it had no words
+
+
+async def test_silence_is_asked_for_once(decoders: DecoderPool) -> None:
+    routed = Routed(Scripted(), Scripted())
+    transcript = await routed.run(encode(np.zeros(10 * RATE, np.int16), "x.wav"), decoders)
+    assert (transcript.text, routed.trace.attempts) == ("", [])
+
+
+async def test_a_loop_is_asked_for_elsewhere(decoders: DecoderPool) -> None:
+    stuck = Scripted(says=lambda *_: "and so on " * 30)
+    second = Scripted(says=lambda *_: "it was said")
+    transcript = await Routed(stuck, second).run(encode(FOUR, "x.wav"), decoders)
+    assert [segment.text for segment in transcript.segments] == ["it was said"] * WINDOWS
+
+
+async def test_the_last_error_is_raised_where_all_fail(decoders: DecoderPool) -> None:
+    refused = UpstreamError("No such language.", code="upstream_refused")
+    routed = Routed(
+        Scripted(faults={0: failed(9)}), Scripted(faults={0: [refused]}, says=lambda *_: "x")
+    )
+    with pytest.raises(VoxgateError) as raised:
+        await routed.run(encode(sample(), "x.wav"), decoders)
+    assert raised.value.code == "upstream_failed"
+    # Each once, then the one at which a retry may help.
+    assert routed.attempts() == [
+        ("number0", "upstream_failed"),
+        ("number1", "upstream_refused"),
+        ("number0", "upstream_failed"),
+    ]
+
+
+async def test_a_storm_is_no_help(decoders: DecoderPool) -> None:
+    """Of one provider that is down, all windows together ask a few times, not each so often."""
+    recording = encode(np.concatenate([FOUR] * 8), "x.wav")
+    down = {number: failed(9) for number in range(8 * WINDOWS)}
+    routed = Routed(Scripted(faults=down, concurrency=8))
+    with pytest.raises(VoxgateError):
+        await routed.run(recording, decoders)
+    assert len(routed.trace.attempts) <= 8 + 10
+
+
+async def test_an_engine_of_this_machine_is_tried_again_at_once(decoders: DecoderPool) -> None:
+    provider = Scripted(faults={1: [EngineError("It ended.", code="engine_died")] * 2})
+    shared = SharedProvider.of(provider)
+    routed = Routed(provider)
+    routed.route = Route((shared,))
+    transcript = await routed.run(encode(FOUR, "x.wav"), decoders)
+    assert len(transcript.segments) == WINDOWS
+    assert [error for _, error in routed.attempts()].count("engine_died") == 2
