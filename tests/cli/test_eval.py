@@ -129,6 +129,18 @@ def test_models_of_a_server_are_compared(empty_cli: CliRunner) -> None:
     assert (two["model"], two["wer"]["hits"], two["cost_per_audio_hour"]) == ("acme/two", 0, None)
 
 
+def test_a_terminal_shows_the_model_and_the_progress(empty_cli: CliRunner) -> None:
+    recordings(empty_cli, a="train stopped outside the city", b="no")
+    with wire(*[http(200, GOLDEN)] * 4) as server:
+        code, out, shown = empty_cli.run_on_terminal(
+            *("eval", "given", "-m", "acme/one", "-m", "acme/two", "--server", server.url)
+        )
+    assert code == 0
+    assert "model 2 of 2: acme/two" in shown
+    assert "file 2 of 2 b.wav" in shown
+    assert out.splitlines()[0].split("\t") == ["model", "WER", "sub", "del", "ins", "speed"]
+
+
 def test_a_limit_takes_the_first_by_name(empty_cli: CliRunner) -> None:
     recordings(empty_cli, b="no", c="no", a=None)
     with wire(http(200, GOLDEN)) as server:

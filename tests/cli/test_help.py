@@ -12,6 +12,7 @@ from voxgate import __version__
 HEAVY = {
     *("torch", "av", "numpy", "fastapi", "starlette", "uvicorn", "httpx2", "rich"),
     *("icu4py", "langcodes", "language_data"),
+    *("jinja2", "jiwer", "rapidfuzz", "whisper_normalizer"),
     *("sqlalchemy", "alembic", "sqlite3", "huggingface_hub", "safetensors"),
 }
 

@@ -25,7 +25,7 @@ COMMANDS = (
     *("keys revoke", "models", "models pull", "models add", "models list", "models show"),
     *("models rm", "models export", "wyoming", "models import", "ps", "unload", "engine"),
     *("bench", "bench engine", "doctor"),
-    *("keys apply", "config", "config check", "config show", "config schema"),
+    *("eval", "keys apply", "config", "config check", "config show", "config schema"),
 )
 
 MISUSE: dict[str, tuple[str, ...]] = {

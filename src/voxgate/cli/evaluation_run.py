@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from voxgate.audio.channels import SoundChoice
 from voxgate.cli.batch import print_notices, would_recur
 from voxgate.cli.progress import TranscriptionSpeed, progress_line
-from voxgate.cli.streams import print_error, print_message
+from voxgate.cli.streams import has_terminal, print_error, print_message
 from voxgate.errors import VoxgateError
 from voxgate.evaluation.attempts import ModelRun, Recognition
 from voxgate.prices import SAMPLES_PER_S
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from voxgate.cli.backend import Transcribe, TranscriptionBackend
     from voxgate.evaluation.pairs import ReferencedRecording
     from voxgate.prices import Price
-    from voxgate.transcript.values import Options
+    from voxgate.transcript.values import Options, Transcript
 
 SHORT_S = 60.0
 """A recording up to this length is transcribed again if its model was started for it: the start
@@ -57,9 +57,11 @@ class EvaluationRun:
 
         Neither a bad recording nor a model that cannot be used stops the others.
         """
-        for candidate in self._candidates:
+        for number, candidate in enumerate(self._candidates, 1):
             run = ModelRun(candidate.backend.model or "the server's model")
             self.runs.append(run)
+            if len(self._candidates) > 1 and has_terminal():
+                print_message(f"model {number} of {len(self._candidates)}: {run.model}")
             try:
                 async with candidate.backend.open() as transcribe:
                     await self._run_model(candidate, transcribe, run)
@@ -75,48 +77,57 @@ class EvaluationRun:
     async def _run_model(self, candidate: Candidate, transcribe: Transcribe, run: ModelRun) -> None:
         starting = candidate.starts
         for number, recording in enumerate(self._recordings, 1):
-            place = f"{run.model}, file {number} of {len(self._recordings)} "
+            place = f"file {number} of {len(self._recordings)} "
+            timed = _Timed(transcribe, self._options, candidate.backend.first_phase, place)
             try:
-                found = await self._recognise(candidate, transcribe, recording, place)
-                if starting and found.text and found.audio_s <= SHORT_S:
-                    found = await self._recognise(candidate, transcribe, recording, place)
-                starting = starting and not found.text  # silence needs no model
-                run.attempts[recording.name] = found
+                transcript, elapsed_s = await timed(recording)
+                if starting and transcript.text and transcript.duration <= SHORT_S:
+                    transcript, elapsed_s = await timed(recording)
             except VoxgateError as error:
                 run.attempts[recording.name] = error
                 self._fail(error, recording.name)
                 if would_recur(error):
                     break
+            else:
+                starting = starting and not transcript.text  # silence needs no model
+                print_notices(recording.name, transcript)
+                run.attempts[recording.name] = _recognition(transcript, elapsed_s, candidate.price)
 
-    async def _recognise(
-        self,
-        candidate: Candidate,
-        transcribe: Transcribe,
-        recording: ReferencedRecording,
-        place: str,
-    ) -> Recognition:
-        speed = TranscriptionSpeed(candidate.backend.first_phase)
+    def _fail(self, error: VoxgateError, name: str) -> None:
+        print_error(error, name)
+        self.complete = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """A recording's transcript and the seconds that it took, with progress on a terminal."""
+
+    transcribe: Transcribe
+    options: Options
+    first_phase: str
+    place: str
+
+    async def __call__(self, recording: ReferencedRecording) -> tuple[Transcript, float]:
+        speed = TranscriptionSpeed(self.first_phase)
         began = time.monotonic()
-        with progress_line(recording.name, speed, place) as on_progress:
-            transcript = await transcribe(
+        with progress_line(recording.name, speed, self.place) as on_progress:
+            transcript = await self.transcribe(
                 recording.path,
-                options=self._options,
+                options=self.options,
                 name=recording.name,
                 pcm=None,
                 choice=SoundChoice(),
                 on_progress=on_progress,
             )
-        elapsed_s = time.monotonic() - began
-        print_notices(recording.name, transcript)
-        samples = round(transcript.duration * SAMPLES_PER_S)
-        return Recognition(
-            transcript.text,
-            transcript.duration,
-            elapsed_s,
-            transcript.language,
-            candidate.price.nanodollars(samples, transcript.tokens) if candidate.price else None,
-        )
+        return transcript, time.monotonic() - began
 
-    def _fail(self, error: VoxgateError, name: str) -> None:
-        print_error(error, name)
-        self.complete = False
+
+def _recognition(transcript: Transcript, elapsed_s: float, price: Price | None) -> Recognition:
+    samples = round(transcript.duration * SAMPLES_PER_S)
+    return Recognition(
+        transcript.text,
+        transcript.duration,
+        elapsed_s,
+        transcript.language,
+        price.nanodollars(samples, transcript.tokens) if price else None,
+    )

@@ -134,7 +134,7 @@ class Evaluation:
             each.recording.name
             for each in self.recordings
             if each.language is None
-            and any(found.counts.hits + found.counts.errors for found in each.scored)
+            and any(found.counts.reference or found.counts.insertions for found in each.scored)
         ]
 
 

@@ -84,6 +84,7 @@ RECORDING = {
 }
 SCHEMA = strict(
     {
+        "voxgate": {"type": "string"},
         "folder": {"type": "string"},
         "normaliser": strict({"package": {"type": "string"}, "version": {"type": "string"}}),
         "models": {"type": "array", "items": strict(MODEL)},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from voxgate._version import __version__
 from voxgate.evaluation.evaluation import ScoredRecognition
 from voxgate.evaluation.normaliser import PACKAGE
 from voxgate.prices import NANO_PER_DOLLAR
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
     """Return an evaluation as a JSON object. A figure that there is not is null."""
     return {
+        "voxgate": __version__,
         "folder": evaluation.folder,
         "normaliser": {"package": PACKAGE, "version": evaluation.normaliser_version},
         "models": [_model(each) for each in evaluation.models],
