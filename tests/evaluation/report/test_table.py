@@ -41,6 +41,15 @@ def test_every_figure_that_there_is_has_a_column() -> None:
         "$/hour": "0.3600",
     }
     assert worst_table(evaluation) == (
-        ["worst recordings", "m"],
+        ["worst", "m"],
         [["c.wav", "100.0 %"], ["s.wav", "1 ins"], ["zh.wav", "50.0 %"], ["a.wav", "33.3 %"]],
     )
+
+
+def test_models_of_one_name_keep_their_owners() -> None:
+    for names, shown in (
+        (["acme/one", "two"], ["one", "two"]),
+        (["acme/one", "other/one"], ["acme/one", "other/one"]),
+    ):
+        models: dict[str, Attempts] = {name: {"a.wav": heard("no")} for name in names}
+        assert worst_table(evaluated({"a.wav": "yes"}, models))[0] == ["worst", *shown]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from voxgate.prices import NANO_PER_DOLLAR
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def percent(rate: float | None) -> str:
@@ -25,3 +30,9 @@ def length(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
+def short_names(models: Sequence[str]) -> list[str]:
+    """Return the names of models without their owners, unless two are the same then."""
+    short = [name.rpartition("/")[2] or name for name in models]
+    return short if len(set(short)) == len(short) else list(models)

@@ -55,7 +55,7 @@ def evaluation_page(evaluation: Evaluation, created: datetime) -> str:
         created=created,
         package=PACKAGE,
         version=__version__,
-        names=_short_names([each.model for each in evaluation.models]),
+        names=figures.short_names([each.model for each in evaluation.models]),
         shown=_shown(evaluation.models),
         is_scored=lambda result: isinstance(result, ScoredRecognition),
         rows=worst[:MOST_ROWS],
@@ -88,9 +88,3 @@ def _details(worst: Sequence[ScoredRecording]) -> Iterator[Detail]:
             return
         yield Detail(scored, columns[:room], max(0, len(columns) - room))
         room -= len(columns)
-
-
-def _short_names(models: Sequence[str]) -> list[str]:
-    """Return the names without their owners, unless two are the same then."""
-    short = [name.rpartition("/")[2] or name for name in models]
-    return short if len(set(short)) == len(short) else list(models)

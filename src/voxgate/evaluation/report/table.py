@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voxgate.evaluation.evaluation import ScoredRecognition
-from voxgate.evaluation.report.figures import dollars, percent, times
+from voxgate.evaluation.report.figures import dollars, percent, short_names, times
 
 if TYPE_CHECKING:
     from voxgate.evaluation.evaluation import Evaluation, ModelFigures, ScoredRecording
@@ -22,11 +22,9 @@ def model_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
 
 def worst_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     """Return the headings and a row for each of the recordings with the most errors."""
-    names = [each.model for each in evaluation.models]
+    names = short_names([each.model for each in evaluation.models])
     wrong = [each for each in evaluation.worst_first if each.badness[1]]
-    return ["worst recordings", *names], [
-        [each.recording.name, *_rates(each)] for each in wrong[:WORST]
-    ]
+    return ["worst", *names], [[each.recording.name, *_rates(each)] for each in wrong[:WORST]]
 
 
 def _model_cells(figures: ModelFigures) -> dict[str, str]:
