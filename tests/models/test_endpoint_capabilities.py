@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voxgate.models.endpoint_capabilities import VOXTRAL_LANGUAGES, capabilities_of
-from voxgate.upstreams import Endpoint, Upstream
+from voxgate.providers.upstream.dialects import DIALECTS
+from voxgate.upstreams import Endpoint, Upstream, UpstreamKind
 from voxgate.whisper.languages import MULTILINGUAL
 
 if TYPE_CHECKING:
-    from voxgate.upstreams import SoundFormat, UpstreamKind
+    from voxgate.upstreams import SoundFormat
 
 UPSTREAM = Upstream("p", "compatible", "http://localhost:1/v1")
 
@@ -28,6 +29,7 @@ def endpoint(kind: UpstreamKind, model: str) -> Endpoint:
     [
         ("openai", "whisper-1", "word", True, True),
         ("openai", "gpt-4o-transcribe", "none", False, False),
+        ("openai", "gpt-4o-transcribe-diarize", "segment", False, False),
         ("compatible", "whisper-large-v3", "word", True, True),
         ("compatible", "whisper-large-v3-turbo", "word", True, False),
         ("compatible", "parakeet-tdt", "none", False, False),
@@ -43,9 +45,12 @@ def test_a_kind_of_server_and_a_model_have_known_abilities(
 ) -> None:
     can = capabilities_of(endpoint(kind, model))
     assert (can.times, can.names_language, can.translates) == (times, names_language, translates)
-    assert can.vocabulary == (kind == "mistral")
+    assert can.vocabulary == (kind != "openrouter" and "diarize" not in model)
+    assert ("prompt" in can.options) == (
+        can.vocabulary
+        and (kind in {"openai", "compatible"} or (kind, times) == ("vllm", "segment"))
+    )
     assert "temperature" in can.options
-    assert ("prompt" in can.options) == (kind in {"openai", "compatible", "vllm"})
     assert {can.aligns, can.speakers, can.streaming, can.counts_tokens} == {False}
     assert (can.window_s, can.concurrency) == (120.0, 4)
 
@@ -72,6 +77,26 @@ def test_what_the_file_says_comes_first() -> None:
 def test_languages_are_those_of_the_family(model: str, languages: tuple[str, ...]) -> None:
     can = capabilities_of(endpoint("compatible", model))
     assert (can.languages, can.detects_language) == (languages, len(languages) > 1)
+
+
+TIMES = ("none", "segment", "word")
+
+
+@pytest.mark.parametrize("kind", get_args(UpstreamKind))
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("whisper-1", "openai/whisper-1", "openai/whisper-large-v3", "whisper-large-v3-turbo"),
+        *("distil-whisper-large-v3-en", "gpt-transcribe", "gpt-4o-transcribe", "parakeet-tdt"),
+        *("gpt-4o-transcribe-diarize", "voxtral-mini-latest", "voxtral-mini-transcribe-latest"),
+    ],
+)
+def test_what_is_promised_can_be_asked_of_such_a_server(kind: UpstreamKind, model: str) -> None:
+    asked = endpoint(kind, model)
+    can, dialect = capabilities_of(asked), DIALECTS[kind]
+    promised = {*can.options, *(["vocabulary"] * can.vocabulary), *(["task"] * can.translates)}
+    assert promised <= dialect.options(asked)
+    assert TIMES.index(can.times) <= TIMES.index(dialect.times(asked))
 
 
 FORMATS: list[tuple[SoundFormat, ...]] = [("wav",), ("flac", "wav"), ("ogg",), ("wav", "mp3")]

@@ -12,7 +12,7 @@ from voxgate.models.capabilities import Capabilities
 from voxgate.whisper.languages import ENGLISH_ONLY, MULTILINGUAL
 
 if TYPE_CHECKING:
-    from voxgate.upstreams import Endpoint, Upstream, UpstreamKind
+    from voxgate.upstreams import Endpoint, Upstream
 
 WINDOW_S = 120.0
 """The longest window where no other is wanted. A longer one loses more when a request fails, and
@@ -25,34 +25,27 @@ LOSSLESS = {"wav", "flac"}  # noise takes as many bytes in one as in the other
 VOXTRAL_LANGUAGES = ("en", "fr", "es", "pt", "hi", "de", "nl", "it")
 """Of the open weights of 2507, from their model card; later ones know these, too."""
 
-_OPTIONS: dict[UpstreamKind, frozenset[str]] = {
-    "openai": frozenset({"temperature", "prompt"}),  # openai-api.md 2
-    "compatible": frozenset({"temperature", "prompt"}),
-    "vllm": frozenset({"temperature", "prompt", "top_p", "seed"}),  # openai-api.md 10
-    "mistral": frozenset({"temperature"}),  # mistral-api.md 2.1: there is no prompt
-    "openrouter": frozenset({"temperature"}),  # openrouter-api.md 2.2: a prompt is ignored
-}
+SAMPLING = ("top_p", "seed", "frequency_penalty", "presence_penalty")  # vLLM: openai-api.md 10
+
 _NO_TRANSLATION = ("turbo", "distil", ".en")
 """Whispers that write no English for speech in other languages, by their names."""
 
 
 def capabilities_of(endpoint: Endpoint) -> Capabilities:
     """Return what a model can do at a provider elsewhere."""
-    kind, whisper = endpoint.upstream.kind, _is_named(endpoint, "whisper")
     times = endpoint.times or _times(endpoint)
     languages = endpoint.languages or _languages(endpoint)
-    translating = whisper and not any(_is_named(endpoint, part) for part in _NO_TRANSLATION)
+    hints = _hints(endpoint)
     return Capabilities(
         window_s=_window_s(endpoint),
         languages=languages,
         times=times,
         concurrency=endpoint.upstream.concurrency,
-        options=_OPTIONS[kind],
+        options=frozenset(hints - {"vocabulary"}),
         detects_language=len(languages) > 1,
-        # OpenAI's servers name it in `verbose_json` alone, which is asked for where times come.
-        names_language=kind == "mistral" or times != "none",
-        translates=translating and kind in {"openai", "compatible", "vllm"},
-        vocabulary=kind == "mistral",
+        names_language=_names_language(endpoint, times),
+        translates=_translates(endpoint),
+        vocabulary="vocabulary" in hints,
     )
 
 
@@ -74,6 +67,41 @@ def _languages(endpoint: Endpoint) -> tuple[str, ...]:
     return ENGLISH_ONLY if english else MULTILINGUAL
 
 
+def _hints(endpoint: Endpoint) -> set[str]:
+    """Return the options, beside the language, that a request can carry."""
+    model = endpoint.upstream_model.lower()
+    match endpoint.upstream.kind:
+        case "mistral":  # there is no prompt: mistral-api.md 2.1
+            return {"temperature", "vocabulary"}
+        case "openrouter":  # a prompt is ignored: openrouter-api.md 2.2
+            return {"temperature"}
+        case "openai" if "diarize" in model:  # openai-api.md 1
+            return {"temperature"}
+        case "vllm" if "whisper" not in model:
+            return {"temperature", "vocabulary", *SAMPLING}
+        case "vllm":
+            return {"temperature", "vocabulary", "prompt", *SAMPLING}
+        case _:
+            return {"temperature", "vocabulary", "prompt"}
+
+
+def _names_language(endpoint: Endpoint, times: str) -> bool:
+    match endpoint.upstream.kind:
+        case "mistral":
+            return True
+        case "openai":
+            return "whisper" in endpoint.upstream_model
+        case _:  # `verbose_json` alone has it, which is asked for where times come
+            return times != "none"
+
+
+def _translates(endpoint: Endpoint) -> bool:
+    """Return whether it is a Whisper at a server that has OpenAI's route of translations."""
+    model = endpoint.upstream_model.lower()
+    able = "whisper" in model and not any(part in model for part in _NO_TRANSLATION)
+    return able and endpoint.upstream.kind in {"openai", "compatible", "vllm"}
+
+
 def _times(endpoint: Endpoint) -> Literal["word", "segment", "none"]:
     """Return the finest times that a kind of server is known to send for a model."""
     match endpoint.upstream.kind:
@@ -82,7 +110,9 @@ def _times(endpoint: Endpoint) -> Literal["word", "segment", "none"]:
         case "openrouter":  # it depends on who serves the model there: openrouter-api.md 2.5
             return "word" if endpoint.upstream_model == "openai/whisper-1" else "none"
         case "vllm":
-            return "segment" if _is_named(endpoint, "whisper") else "none"
+            return "segment" if "whisper" in endpoint.upstream_model.lower() else "none"
+        case "openai" if "diarize" in endpoint.upstream_model:
+            return "segment"
         case _:
             return "word" if _is_named(endpoint, "whisper") else "none"
 
