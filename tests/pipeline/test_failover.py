@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from voxgate.pipeline.job import TranscriptionJob
 from voxgate.pipeline.route import Route, SharedProvider
 from voxgate.pipeline.trace import Trace
 from voxgate.routing.health import HealthBook
+from voxgate.routing.tally import EndedAttempt
 from voxgate.settings import Settings
 from voxgate.transcript.values import Options
 from voxgate.upstreams import Endpoint, Upstream
@@ -171,6 +174,35 @@ async def test_the_last_error_is_raised_where_all_fail(decoders: DecoderPool) ->
         ("number1", "upstream_refused"),
         ("number0", "upstream_failed"),
     ]
+
+
+async def test_a_slow_provider_is_hedged(decoders: DecoderPool) -> None:
+    """The second answers for a first that never does; without a hedge nobody is asked for it."""
+    never = asyncio.Event()
+    slow, second = Scripted(gate=lambda _: never.wait()), Scripted(says=lambda *_: "hedged")
+    routed = Routed(slow, second)
+    for _ in range(20):
+        routed.health.record("number0/one", EndedAttempt("succeeded", 0.05))
+    routed.route = replace(routed.route, hedges=True)
+    transcript = await routed.run(encode(FOUR, "x.wav"), decoders)
+    assert [segment.text for segment in transcript.segments] == ["hedged"] * WINDOWS
+    assert routed.attempts() == [("number1", None)] * WINDOWS
+    assert slow.running == 0
+
+
+async def test_a_fast_provider_is_not_hedged(decoders: DecoderPool) -> None:
+    routed = Routed(Scripted(), Scripted())
+    routed.route = replace(routed.route, hedges=True)
+    await routed.run(encode(FOUR, "x.wav"), decoders)
+    assert routed.attempts() == [("number0", None)] * WINDOWS
+
+
+async def test_both_may_fail_of_a_hedged_window(decoders: DecoderPool) -> None:
+    routed = Routed(Scripted(faults={0: failed(9)}), Scripted(faults={0: failed(9)}))
+    routed.route = replace(routed.route, hedges=True)
+    with pytest.raises(VoxgateError):
+        await routed.run(encode(sample(), "x.wav"), decoders)
+    assert {name for name, _ in routed.attempts()} == {"number0", "number1"}
 
 
 async def test_a_storm_is_no_help(decoders: DecoderPool) -> None:

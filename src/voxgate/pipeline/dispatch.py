@@ -7,11 +7,12 @@ import random
 from typing import TYPE_CHECKING, TypeVar
 
 from voxgate.errors import Availability, AvailabilityError, VoxgateError
+from voxgate.pipeline.hedge import race
 from voxgate.pipeline.retries import RetryBudget
 from voxgate.pipeline.route import SharedProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from voxgate.pipeline.route import Route
 
@@ -51,7 +52,13 @@ class Dispatcher:
         after the others. Raises the last attempt's `VoxgateError`.
         """
         failures = dict[SharedProvider, VoxgateError]()
-        for provider, wait_s in self._turns(avoid, failures):
+        order = sorted(self._route.providers, key=lambda each: each is avoid)
+        if self._route.hedges and len(order) > 1:
+            winner = await race(attempt, order[0], order[1], self._health, failures)
+            if winner is not None:
+                self._note_success(winner[0])
+                return winner[1]
+        for provider, wait_s in self._turns(order, failures):
             await asyncio.sleep(wait_s)
             if not self._health.claim(provider.slug):
                 continue
@@ -61,17 +68,19 @@ class Dispatcher:
                 failures.pop(provider, None)
                 failures[provider] = error  # the newest is the last
             else:
-                self._retries.note_success()
-                provider.retries.note_success()
+                self._note_success(provider)
                 return result
         raise next(reversed(failures.values()), self._resting())
 
+    def _note_success(self, provider: SharedProvider) -> None:
+        self._retries.note_success()
+        provider.retries.note_success()
+
     def _turns(
-        self, avoid: SharedProvider | None, failures: Mapping[SharedProvider, VoxgateError]
+        self, order: Sequence[SharedProvider], failures: Mapping[SharedProvider, VoxgateError]
     ) -> Iterator[tuple[SharedProvider, float]]:
         """Yield whom to try, and after how many seconds. `failures` are those so far."""
-        order = sorted(self._route.providers, key=lambda each: each is avoid)
-        yield from ((provider, 0.0) for provider in order)
+        yield from ((provider, 0.0) for provider in order if provider not in failures)
         more = MAX_ATTEMPTS - len(failures)
         for number in range(MAX_ATTEMPTS - 1):
             for provider in order:

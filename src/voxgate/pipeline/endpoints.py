@@ -112,7 +112,8 @@ class Endpoints:
             preferences, tuple(candidates.values()), now=self.health.now, random=self._random
         )
         shared = {candidate.slug: each for each, candidate in candidates.items()}
-        return Route(tuple(shared[each.slug] for each in choice.order), self.health)
+        order = tuple(shared[each.slug] for each in choice.order)
+        return Route(order, self.health, hedges=preferences.hedge)
 
     def route(self, spec: ModelSpec, options: Options | None = None) -> Route:
         """Return the providers to ask for a resolved model, without preferences, in order.

@@ -54,6 +54,7 @@ class Route:
 
     providers: tuple[SharedProvider, ...]
     health: HealthBook = field(default_factory=HealthBook, compare=False)
+    hedges: bool = False  # whether a second provider is asked where the first is slow
 
     @classmethod
     def to(cls, provider: Provider) -> Self:

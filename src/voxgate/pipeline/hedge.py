@@ -1,0 +1,57 @@
+"""Hedging: a second provider is asked beside the first where that is slower than it mostly is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from voxgate.errors import VoxgateError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from voxgate.pipeline.route import SharedProvider
+    from voxgate.routing.health import HealthBook
+
+T = TypeVar("T")
+
+UNKNOWN_LATENCY_S = 5.0
+"""How long to wait for a provider of which no latency is known."""
+
+
+async def race(
+    attempt: Callable[[SharedProvider], Awaitable[T]],
+    first: SharedProvider,
+    second: SharedProvider,
+    health: HealthBook,
+    failures: dict[SharedProvider, VoxgateError],
+) -> tuple[SharedProvider, T] | None:
+    """Return who succeeds first, and with what; None where nobody does, whose errors are added.
+
+    The second is asked once the first takes longer than nine of ten of its answers did. Who does
+    not win is cancelled.
+    """
+    if not health.claim(first.slug):
+        return None
+    tasks = {asyncio.ensure_future(attempt(first)): first}
+    try:
+        latency_s = health.summary(first.slug).latency_s
+        patience_s = latency_s.p90 if latency_s else UNKNOWN_LATENCY_S
+        done, _ = await asyncio.wait(tasks, timeout=patience_s)
+        if not done and health.claim(second.slug):
+            tasks[asyncio.ensure_future(attempt(second))] = second
+        waiting = set(tasks)
+        while waiting:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                error = task.exception()
+                if error is None:
+                    return tasks[task], task.result()
+                if not isinstance(error, VoxgateError):
+                    raise error
+                failures[tasks[task]] = error
+        return None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
