@@ -1,6 +1,7 @@
 """`voxgate eval`: real speech by a real model, servers, broken recordings, wrong usage."""
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -148,6 +149,26 @@ def test_a_limit_takes_the_first_by_name(empty_cli: CliRunner) -> None:
             "eval", "given", "-m", "acme/one", "--limit", "1", "-f", "json", "--server", server.url
         )
     assert [each["recording"] for each in json.loads(done.stdout)["recordings"]] == ["b.wav"]
+
+
+def test_the_only_model_of_a_server_is_named(empty_cli: CliRunner) -> None:
+    recordings(empty_cli, a="no")
+    models = http(200, {"data": [{"id": "acme/only"}]})
+    with wire(models, http(200, {**GOLDEN, "model": "acme/only"})) as server:
+        done = empty_cli.run("eval", "given", "--server", server.url)
+    assert done.stdout.splitlines()[1].startswith("acme/only\t")
+
+
+def test_reports_are_written_though_nobody_reads_the_table(empty_cli: CliRunner) -> None:
+    recordings(empty_cli, a="train stopped outside the city")
+    reading, writing = os.pipe()
+    os.close(reading)
+    with wire(http(200, GOLDEN)) as server, os.fdopen(writing, "wb") as closed:
+        call = ("eval", "given", "-m", "acme/one", "--server", server.url)
+        done = empty_cli.run(*call, "-o", "out/report.json", stdout=closed)
+    assert done.returncode == 141
+    record = json.loads((empty_cli.folder / "out" / "report.json").read_text())
+    assert record["models"][0]["wer"]["rate"] == 0
 
 
 def test_a_model_that_fails_altogether_leaves_the_other_its_report(empty_cli: CliRunner) -> None:

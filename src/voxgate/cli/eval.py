@@ -21,12 +21,13 @@ from voxgate.cli.transcribe_options import (
     ServerOption,
     check_key,
 )
-from voxgate.errors import UsageError
+from voxgate.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from voxgate.cli.evaluation_run import Candidate
+    from voxgate.cli.report_file import ReportFile
     from voxgate.evaluation.evaluation import Evaluation
     from voxgate.evaluation.pairs import Pairs
     from voxgate.settings import Settings
@@ -72,7 +73,11 @@ def eval_command(  # noqa: PLR0917 (typer calls it, by names)
     language: LanguageOption = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, metavar="NUMBER", help="The first recordings alone.  [default: all]"),
+        typer.Option(
+            min=1,
+            metavar="NUMBER",
+            help="Only so many recordings, the first by name.  [default: all]",
+        ),
     ] = None,
     recursive: RecursiveOption = True,
     server: ServerOption = None,
@@ -98,9 +103,7 @@ def eval_command(  # noqa: PLR0917 (typer calls it, by names)
     pairs = _find_pairs(folder, recursive=recursive)
     recordings = pairs.recordings[:limit]
     for file in files:
-        file.check_not_read(
-            path for each in recordings for path in (each.path, each.reference.file)
-        )
+        file.prepare(path for each in recordings for path in (each.path, each.reference.file))
 
     run = EvaluationRun(candidates, recordings, options)
     signals.run_until_signal(run.run(), run.print_interrupted)
@@ -111,13 +114,12 @@ def eval_command(  # noqa: PLR0917 (typer calls it, by names)
         name, recordings, run.runs, language=options.language, left_out=pairs.left_out
     )
     _print_unknown_languages(evaluation)
+    written = [_write(file, evaluation) for file in files]  # first: standard output may be closed
     if report_format == "table":
         _print_tables(evaluation)
     else:
         write_output(_report(evaluation, report_format))
-    for file in files:
-        file.write(_report(evaluation, file.format))
-    if pairs.faults or not run.complete:
+    if pairs.faults or not run.complete or not all(written):
         raise typer.Exit(FAILED)
 
 
@@ -218,6 +220,16 @@ def _print_tables(evaluation: Evaluation) -> None:
     headings, rows = worst_table(evaluation)
     if tables.are_drawn() and rows and len(evaluation.recordings) > 1:
         tables.print_table(headings, rows)
+
+
+def _write(file: ReportFile, evaluation: Evaluation) -> bool:
+    """Write a report, and return whether that was possible; the error is printed."""
+    try:
+        file.write(_report(evaluation, file.format))
+    except OutputError as error:
+        print_error(error)
+        return False
+    return True
 
 
 def _report(evaluation: Evaluation, report_format: str) -> str:

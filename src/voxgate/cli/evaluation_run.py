@@ -91,6 +91,7 @@ class EvaluationRun:
             else:
                 starting = starting and not transcript.text  # silence needs no model
                 print_notices(recording.name, transcript)
+                run.model = candidate.backend.model or transcript.model
                 run.attempts[recording.name] = _recognition(transcript, elapsed_s, candidate.price)
 
     def _fail(self, error: VoxgateError, name: str) -> None:

@@ -20,7 +20,7 @@ class ReportFile:
     """One file, written completely or not at all. Folders above it are created.
 
     `format` is html or json: what the ending says. The constructor raises `UsageError` for another
-    ending or a folder, and `OutputError` where nothing can be written.
+    ending or a folder.
     """
 
     def __init__(self, name: str) -> None:
@@ -29,18 +29,21 @@ class ReportFile:
         if ending is None or self.path.is_dir():
             raise UsageError(f"-o {name} is no .html or .json file. Name one, e.g. -o report.html.")
         self.format = ending
+
+    def prepare(self, read: Iterable[Path]) -> None:
+        """Make sure that the file can be written, before hours of work.
+
+        Raises `UsageError` if it is one of the files that are read, and `OutputError`.
+        """
+        if os.path.realpath(self.path) in set(map(os.path.realpath, read)):
+            raise UsageError(
+                f"{self.path} is a recording or a reference. Name another file with -o."
+            )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             check_writable(self.path.parent)
         except OSError as error:
             raise self._failure(error) from error
-
-    def check_not_read(self, files: Iterable[Path]) -> None:
-        """Raise `UsageError` if the file is one of those that are read."""
-        if os.path.realpath(self.path) in set(map(os.path.realpath, files)):
-            raise UsageError(
-                f"{self.path} is a recording or a reference. Name another file with -o."
-            )
 
     def write(self, text: str) -> None:
         """Write the file, in place of one that is there. Raises `OutputError`."""

@@ -37,8 +37,8 @@ MODEL = {
 }
 STEP = {
     "type": {"enum": ["equal", "substitute", "delete", "insert"]},
-    "reference": STRINGS,
-    "hypothesis": STRINGS,
+    "reference": {"type": "string"},
+    "hypothesis": {"type": "string"},
 }
 RESULT = {
     "model": {"type": "string"},
@@ -122,8 +122,10 @@ def test_every_name_is_always_there_and_no_other() -> None:
     assert failed["error"] == {"code": "invalid_audio", "message": "b.wav is broken."}
     assert not_begun["error"]["code"] == "not_begun"
     (aligned, _) = record["recordings"][0]["results"]
-    assert aligned["alignment"][0] == {
-        "type": "substitute",
-        "reference": ["the"],
-        "hypothesis": ["a"],
-    }
+    assert aligned["alignment"] == [
+        {"type": "substitute", "reference": "the", "hypothesis": "a"},
+        {"type": "equal", "reference": "train stopped", "hypothesis": "train stopped"},
+        {"type": "insert", "reference": "", "hypothesis": "now"},
+    ]
+    (characters, _) = record["recordings"][2]["results"]
+    assert characters["alignment"][0]["reference"] == "今日は"

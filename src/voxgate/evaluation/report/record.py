@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from voxgate.errors import VoxgateError
     from voxgate.evaluation.evaluation import Evaluation, ModelFigures, ScoredRecording
+    from voxgate.evaluation.normaliser import Unit
     from voxgate.evaluation.scores import ErrorCounts, Step
 
 
@@ -70,13 +71,13 @@ def _recording(scored: ScoredRecording, evaluation: Evaluation) -> dict[str, Any
         "language": scored.language,
         "unit": scored.unit,
         "results": [
-            {"model": model, **_result(result)}
+            {"model": model, **_result(result, scored.unit)}
             for model, result in zip(models, scored.results, strict=True)
         ],
     }
 
 
-def _result(result: ScoredRecognition | VoxgateError | None) -> dict[str, Any]:
+def _result(result: ScoredRecognition | VoxgateError | None, unit: Unit) -> dict[str, Any]:
     if result is None:
         return {"error": {"code": "not_begun", "message": "The model was not asked for it."}}
     if not isinstance(result, ScoredRecognition):
@@ -89,15 +90,17 @@ def _result(result: ScoredRecognition | VoxgateError | None) -> dict[str, Any]:
         "audio_seconds": _rounded(found.audio_s),
         "processing_seconds": _rounded(found.processing_s),
         "real_time_factor": _rounded(result.real_time_factor),
-        "alignment": [_step(step) for step in result.alignment.steps],
+        "alignment": [_step(step, unit) for step in result.alignment.steps],
     }
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: Step, unit: Unit) -> dict[str, Any]:
+    """Return a stretch with its texts, which take less room than lists of their words."""
+    joint = " " if unit == "word" else ""
     return {
         "type": step.kind,
-        "reference": list(step.reference),
-        "hypothesis": list(step.hypothesis),
+        "reference": joint.join(step.reference),
+        "hypothesis": joint.join(step.hypothesis),
     }
 
 
