@@ -36,7 +36,7 @@ from benchmarks.table import Row, show
 from voxgate.histograms import bucket
 from voxgate.ledger.address import LEDGER_FILE, Address
 from voxgate.ledger.budget import Amount
-from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.generation import AnsweredBy, Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.question import Question
 
@@ -257,7 +257,7 @@ async def record(ledger: Ledger) -> list[Row]:
             generation_time_ms=800 + number % 600,
             audio_samples=480_000,
             cost=cost,
-            provider="Local",
+            answered_by=AnsweredBy("Local", model),
         )
         await ledger.generations.finish(name, outcome)
 

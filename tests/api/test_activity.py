@@ -17,7 +17,7 @@ import voxgate.ledger.question
 from tests.api.serving import SCRIPTED, Running, error_of, new_key, recording, serving
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.budget import Amount
-from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.generation import AnsweredBy, Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ async def asked(folder: Path) -> AsyncIterator[Asking]:
                     audio_samples=seconds * 16_000,
                     tokens=seconds,
                     cost=Amount(seconds * 1_000_000),
-                    provider="Local",
+                    answered_by=AnsweredBy("Local", model),
                 )
                 await ledger.generations.finish(id_, outcome)
     async with serving(folder) as server:

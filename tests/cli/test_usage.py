@@ -15,7 +15,7 @@ from tests.cli.command import CliRunner, isolated_cli
 from tests.ledger.clock import clock
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.budget import Amount
-from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.generation import AnsweredBy, Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 
 LEAP_DAY = datetime(2028, 2, 29, 23, tzinfo=UTC)
@@ -46,7 +46,7 @@ async def fill(cli: CliRunner) -> None:
                     generation_time_ms=1800,
                     audio_samples=3600 * 16_000,
                     cost=Amount(6_000_000),
-                    provider="Local",
+                    answered_by=AnsweredBy("Local", model),
                 )
                 await ledger.generations.finish(name, outcome)
 

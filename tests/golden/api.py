@@ -140,7 +140,7 @@ def errors(wav: bytes) -> dict[str, Ask]:
         "400 stream of times": as_json(wav, stream=True, **WORDS),
         "400 diarize": as_json(wav, diarize=True),
         "fallback models": as_json(wav, models=["a/b"]),
-        "400 routing": as_json(wav, provider={"only": ["mistral"]}),
+        "404 routing": as_json(wav, provider={"only": ["mistral"]}),
         "400 promise": as_json(wav, max_tokens=5),
         "400 insists": as_json(wav, temperature=0.2, provider={"require_parameters": True}),
         "400 overlong": as_json(wav, language="x" * 70_000),

@@ -22,7 +22,7 @@ from voxgate.histograms import ERROR
 from voxgate.ledger import activity
 from voxgate.ledger.activity import ActivityRow, scopes
 from voxgate.ledger.budget import Amount
-from voxgate.ledger.generation import Generation, Outcome
+from voxgate.ledger.generation import AnsweredBy, Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.question import Grouping, Question
 from voxgate.ledger.usage import MOST_APPS, OTHER_APPS
@@ -104,7 +104,7 @@ async def record(ledger: Ledger, name: str, key_hash: str | None, one: Recorded)
             audio_samples=one.samples,
             tokens=one.tokens,
             cost=Amount(one.nanodollars, one.samples or 0),
-            provider=one.provider,
+            answered_by=AnsweredBy(one.provider, one.model) if one.provider else None,
         )
         await ledger.generations.finish(name, outcome)
 

@@ -10,7 +10,7 @@ from tests.ledger.other_process import sql
 from voxgate.errors import LedgerError
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.columns import TextColumn
-from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
+from voxgate.ledger.generation import AnsweredBy, Generation, Outcome, RecordedAttempt
 from voxgate.ledger.key import Key
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.schema import generations_table, keys_table
@@ -71,7 +71,7 @@ async def test_a_generation_is_begun_and_finished(ledger: Ledger) -> None:
             cost=Amount(2**62, 197_531),
             latency_ms=2100,
             generation_time_ms=2012,
-            provider="local",
+            answered_by=AnsweredBy("groq", "acme/other", "r2", None),
             attempts=attempts,
         ),
     )
@@ -90,7 +90,10 @@ async def test_a_generation_is_begun_and_finished(ledger: Ledger) -> None:
         cost_nanodollars=2**62,
         latency_ms=2100,
         generation_time_ms=2012,
-        provider="local",
+        provider="groq",
+        model="acme/other",
+        revision="r2",
+        profile=None,
         attempts=attempts,
     )
 

@@ -1,28 +1,87 @@
-"""`admit`: fits a parsed request to its model."""
+"""`admit`: fits a parsed request to its models, and finds who may serve it, in order."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from voxgate.api.dialects.negotiate import negotiate
-from voxgate.models.catalogue import check_installed
+from voxgate.errors import UsageError, VoxgateError, error_from_code
+from voxgate.models.catalogue import ModelSpec
+from voxgate.models.precision import precision_of
+from voxgate.pipeline.route import SharedProvider
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.pipeline.route import Route
     from voxgate.pipeline.session import Session
+    from voxgate.routing.candidate import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A request that was fitted to a provider, and what that is as one of several."""
+
+    parsed: ParsedRequest
+    candidate: Candidate
 
 
 async def admit(parsed: ParsedRequest, session: Session) -> tuple[ParsedRequest, Route]:
-    """Return the request with what its model honours, under the model's own name, and its route.
+    """Return the request with what the first provider of its route honours, and that route.
 
-    Raises as `Session.resolve` and `negotiate` do, and `EngineStartError` (`no_endpoints`) for a
-    model that is not installed.
+    Of several models the providers of the first come first. Raises as `Session.resolve`,
+    `Endpoints.of`, `negotiate` and `choose` do; of several models, where none can be used.
     """
-    # Callers must not name folders of this machine.
-    spec = await session.resolve(parsed.model, folders=False)
-    check_installed(spec)
-    route = session.endpoints.route(spec)
-    first = route.first
-    return negotiate(replace(parsed, model=first.name), first.capabilities), route
+    specs, failures = dict[SharedProvider, ModelSpec](), list[VoxgateError]()
+    for name in (parsed.model, *parsed.preferences.models):
+        try:
+            # Callers must not name folders of this machine.
+            spec = await session.resolve(name, folders=False)
+            specs |= {each: spec for each in session.endpoints.of(spec) if each not in specs}
+        except VoxgateError as failure:
+            failures.append(failure)
+    if not specs:
+        raise _none_of(failures)
+    if len(specs) == 1 and parsed.preferences.hedge:  # it needs a second provider
+        parsed = replace(parsed, unused=(*parsed.unused, "hedge"))
+    fitted = {each: await _fit(parsed, spec, each, session) for each, spec in specs.items()}
+    if len(fitted) == 1:
+        only = next(iter(fitted))
+        negotiate(replace(parsed, model=only.provider.name), only.provider.capabilities)
+    candidates = {provider: each.candidate for provider, each in fitted.items()}
+    route = session.endpoints.choose(parsed.preferences, candidates)
+    return fitted[route.providers[0]].parsed, route
+
+
+async def _fit(
+    parsed: ParsedRequest, spec: ModelSpec, provider: SharedProvider, session: Session
+) -> _Fitted:
+    """Return the request, fitted to a provider of a model."""
+    asked, refusal = replace(parsed, model=provider.provider.name), None
+    try:
+        # What is not used of the request is weighed by `choose`.
+        lenient = replace(parsed.preferences, require_parameters=False)
+        asked = negotiate(replace(asked, preferences=lenient), provider.provider.capabilities)
+    except UsageError as error:
+        refusal = error.sentence
+    # Only who asks for a precision waits for the headers of the weights to be read.
+    weighed = bool(parsed.preferences.quantizations) and provider.is_local
+    candidate = session.endpoints.candidate(
+        spec,
+        provider,
+        unmet=asked.unused,
+        refusal=refusal,
+        quantization=await asyncio.to_thread(precision_of, spec) if weighed else None,
+    )
+    return _Fitted(replace(asked, preferences=parsed.preferences), candidate)
+
+
+def _none_of(failures: Sequence[VoxgateError]) -> VoxgateError:
+    """Return why no model can be used: of several, each one's reason under the last one's code."""
+    if len(failures) == 1:
+        return failures[0]
+    reasons = " ".join(dict.fromkeys(failure.public_sentence for failure in failures))
+    return error_from_code(failures[-1].code, reasons)

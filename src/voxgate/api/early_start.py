@@ -125,7 +125,7 @@ class EarlyStart:
         """Return the request with all its fields, if it is another one than the job's."""
         assert self._upload is not None  # noqa: S101 (see `settle`)
         whole = await self._intake.accept(await self._upload)
-        if whole.parsed.zdr:
+        if whole.parsed.preferences.zdr:
             self._submission.keep_nothing()
         if not whole.parsed.asks_the_same(self._submission.parsed):
             return whole

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.api.job import AbandonedError
 from voxgate.errors import CODES
-from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
+from voxgate.ledger.generation import AnsweredBy, Generation, Outcome, RecordedAttempt
 from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class GenerationRecord:
         job, error = self._job, self._job.error
         status = error.status if error else 200
         provider_ms = round(trace.stages.seconds("provider") * 1e3)
-        main = provider_name(trace.shares.main(cost.samples))
+        slug = trace.shares.main(cost.samples)
+        main, provider = provider_name(slug), self._route.find(slug)
         return Outcome(
             status=status,
             error_code=error.code if error else None,
@@ -89,7 +90,9 @@ class GenerationRecord:
             generation_time_ms=provider_ms,
             cost=cost,
             cancelled=isinstance(error, AbandonedError),
-            provider=main,
+            answered_by=AnsweredBy(
+                main, provider.name, revision=provider.revision, profile=provider.profile
+            ),
             attempts=[
                 *_failed_attempts(trace),
                 *_others(trace, main),

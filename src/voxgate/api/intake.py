@@ -53,7 +53,7 @@ class Intake:
         self.max_recordings = key.max_recordings if key else None
         self.key_in_file = key is not None and key.in_file
         self.model: str | None = None
-        self._allowed_model: str | None = None
+        self._allowed_models = set[str]()
 
     async def check_beginning(self, body: BodyBeginning) -> None:
         """Check the model where the fields before the recording name it.
@@ -63,10 +63,11 @@ class Intake:
         if self._key is None or self._key.allowed_models is None:
             return
         try:
-            self.model = self._parse(body).model
+            parsed = self._parse(body)
         except VoxgateError:
             return  # a later field may mend it; the whole body has the same error if none does
-        await self._check_model(self.model)
+        self.model = parsed.model
+        await self._check_models(parsed)
 
     async def accept(
         self, body: RequestBody | BodyBeginning, *, provisional: bool = False
@@ -85,7 +86,7 @@ class Intake:
     async def _accept(self, body: RequestBody | BodyBeginning, *, provisional: bool) -> Submission:
         parsed = self._parse(body)
         self.model = parsed.model
-        await self._check_model(parsed.model)
+        await self._check_models(parsed)
         parsed, route = await admit(parsed, self._gateway.session)
         recording = await self._recording(body, parsed)
         return Submission(
@@ -103,13 +104,13 @@ class Intake:
     def _keeps(self, parsed: ParsedRequest) -> bool:
         """Return whether the transcript is to be kept: the key says so, and the caller may not."""
         wanted = self._key is not None and self._key.keep_transcripts_days is not None
-        return wanted and not parsed.zdr
+        return wanted and not parsed.preferences.zdr
 
-    async def _check_model(self, model: str) -> None:
-        """Check that the key may use the model, once for each: that reads the disk."""
-        if model != self._allowed_model:
+    async def _check_models(self, parsed: ParsedRequest) -> None:
+        """Check that the key may use the models, once for each: that reads the disk."""
+        for model in {parsed.model, *parsed.preferences.models} - self._allowed_models:
             await check_model(self._key, model, self._gateway.session)
-            self._allowed_model = model
+            self._allowed_models.add(model)
 
     def _dialect(self, body: RequestBody | BodyBeginning, parsed: ParsedRequest) -> str:
         """Return whose API the request is made in. A form may be OpenAI's and Mistral's alike."""

@@ -64,7 +64,7 @@ class Submission:
         self._generation = GenerationRecord(self._job, parsed, route, origin)
         self._prices = {
             each.slug: gateway.settings.prices.find(
-                parsed.model, self._generation.began_at, each.upstream
+                each.provider.name, self._generation.began_at, each.upstream
             )
             for each in route.providers
         }
@@ -87,7 +87,7 @@ class Submission:
         jobs, parsed, recording = self._gateway.jobs, self.parsed, self._recording
         # The model's own name, not an alias. Another revision or profile may give another text.
         first = self.route.first
-        model = (parsed.model, first.revision, first.profile)
+        model = (parsed.model, first.revision, first.profile, parsed.preferences)
         # Whether times are wanted makes another text only for a model without them.
         times = parsed.times or first.capabilities.times == "word"
         options = parsed.options, parsed.pcm, parsed.choice, times, parsed.whole, self._keeps

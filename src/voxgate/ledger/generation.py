@@ -107,6 +107,16 @@ class Delivered(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """Who recognised most of a recording."""
+
+    provider: str
+    model: str
+    revision: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a generation ended."""
 
@@ -122,8 +132,8 @@ class Outcome:
     """What it is charged with; of the budget's sound, too."""
 
     cancelled: bool = False
-    provider: str | None = None
-    """None keeps the generation's."""
+    answered_by: AnsweredBy | None = None
+    """None: who was to answer when it began."""
 
     attempts: Sequence[RecordedAttempt] = ()
     transcript: bytes | None = field(default=None, repr=False)

@@ -11,12 +11,12 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, func, insert, update
+from sqlalchemy import bindparam, case, insert, update
 
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.budgets import reserve_each, settle
 from voxgate.ledger.columns import utc_now
-from voxgate.ledger.generation import Generation, Outcome, RecordedAttempt
+from voxgate.ledger.generation import AnsweredBy, Generation, Outcome, RecordedAttempt
 from voxgate.ledger.schema import generations_table
 from voxgate.ledger.transcripts import keep_transcripts
 from voxgate.ledger.usage import add_usage
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Case, Connection
 
 LEASE = timedelta(seconds=60)
 """How long a generation counts as under way without a heartbeat of its server."""
@@ -44,14 +44,22 @@ _OF_OUTCOME = (
     *("error_message", "audio_samples", "audio_seconds", "tokens", "first_text_ms"),
     *("cost_nanodollars", "cancelled", "attempts"),
 )
+_NOBODY_ANSWERED = bindparam("new_provider", type_=_COLUMNS.provider.type).is_(None)
+
+
+def _answered(name: str) -> Case[Any]:
+    """Return the new value of a column about who answered: the old one where nobody did."""
+    column = _COLUMNS[name]
+    new = bindparam(f"new_{name}", type_=column.type)
+    return case((_NOBODY_ANSWERED, column), else_=new)
+
+
 _END = (
     update(generations_table)
     .where(_COLUMNS.id == bindparam("ended"), _COLUMNS.finished_at.is_(None))
     .values(
         **{name: bindparam(f"new_{name}") for name in _OF_OUTCOME},
-        provider=func.coalesce(
-            bindparam("new_provider", type_=_COLUMNS.provider.type), _COLUMNS.provider
-        ),
+        **{name: _answered(name) for name in ("provider", "model", "revision", "profile")},
     )
     .returning(generations_table)
 )
@@ -123,6 +131,11 @@ def _row(generation: Generation, wanted: Amount, lease_until: datetime) -> dict[
     }
 
 
+def _answer(answered_by: AnsweredBy | None) -> dict[str, str | None]:
+    given = asdict(answered_by) if answered_by else {}
+    return {f"new_{name}": given.get(name) for name in ("provider", "model", "revision", "profile")}
+
+
 def _values(id_: str, outcome: Outcome, now: datetime) -> dict[str, Any]:
     samples = outcome.audio_samples
     return {
@@ -141,5 +154,5 @@ def _values(id_: str, outcome: Outcome, now: datetime) -> dict[str, Any]:
         "new_cost_nanodollars": outcome.cost.nanodollars,
         "new_cancelled": outcome.cancelled,
         "new_attempts": [asdict(attempt) for attempt in outcome.attempts],
-        "new_provider": outcome.provider,
+        **_answer(outcome.answered_by),
     }

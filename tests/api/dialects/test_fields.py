@@ -12,7 +12,8 @@ from voxgate.api.body.request_body import RequestBody, Upload
 from voxgate.api.dialects.fields import FIELDS, SPEAKER_FIELDS
 from voxgate.api.dialects.negotiate import negotiate
 from voxgate.api.dialects.parse import parse_request
-from voxgate.api.dialects.wire import InputAudio, ProviderPreferences, TranscriptionRequest
+from voxgate.api.dialects.provider_preferences import ProviderPreferences
+from voxgate.api.dialects.wire import InputAudio, TranscriptionRequest
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ VALUES: dict[str, Any] = {
     "languages": ["en", "de"],
     "trace": {"trace_id": "1"},
     "metadata": {"a": "b"},
-    "models": ["a/b"],
     "chunking_strategy": {"type": "server_vad", "threshold": 0.5},
 }
 """Values with an effect, of fields that a model without any option cannot fulfil."""

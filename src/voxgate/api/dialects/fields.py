@@ -75,31 +75,55 @@ FIELDS: Final = (
     Field("channels", ("others",), "promise", "`split`: each channel by itself."),
     Field("provider.options.local", ("OpenRouter",), "promise", "Fields of this table."),
     Field("provider.options", ("OpenRouter",), "hint", "Those of other providers have no effect."),
-    Field("provider.only", ("OpenRouter",), "promise", "Refused without `local` in it."),
-    Field("provider.ignore", ("OpenRouter",), "promise", "Refused with `local` in it."),
-    Field("provider.order", ("OpenRouter",), "default", "There is one provider."),
-    Field("provider.sort", ("OpenRouter",), "default", "There is one provider."),
-    Field("provider.allow_fallbacks", ("OpenRouter",), "default", "There is one provider."),
-    Field("provider.max_price", ("OpenRouter",), "default", "There is one provider."),
+    Field("provider.order", ("OpenRouter",), "promise", "Endpoints that come first."),
+    Field("provider.only", ("OpenRouter",), "promise", "All endpoints that may serve it."),
+    Field("provider.ignore", ("OpenRouter",), "promise", "Endpoints that may not."),
+    Field("provider.allow_fallbacks", ("OpenRouter",), "promise", "`false`: one endpoint alone."),
     Field(
-        "provider.quantizations",
+        "provider.sort",
         ("OpenRouter",),
         "promise",
-        "Refused: a model has one, which `/models` names.",
+        "`price`, `throughput` or `latency`; `:floor` and `:nitro` after the model's name are the "
+        "first two.",
+    ),
+    Field(
+        "provider.max_price",
+        ("OpenRouter",),
+        "promise",
+        "Dollars: `audio` for a minute of sound, `request`, `completion` for a million tokens.",
+    ),
+    Field("provider.quantizations", ("OpenRouter",), "promise", "Precisions of the weights."),
+    Field(
+        "provider.preferred_min_throughput",
+        ("OpenRouter",),
+        "promise",
+        "Seconds of sound in a second, for each percentile; slower endpoints come last.",
+    ),
+    Field(
+        "provider.preferred_max_latency",
+        ("OpenRouter",),
+        "promise",
+        "Seconds, for each percentile; slower endpoints come last.",
     ),
     Field(
         "provider.zdr",
         ("OpenRouter",),
         "promise",
-        "No transcript is kept, though the key keeps its own.",
+        "Only endpoints that keep nothing. No transcript is kept, though the key keeps its own.",
     ),
-    Field("provider.data_collection", ("OpenRouter",), "default", "Nothing is collected."),
+    Field(
+        "provider.data_collection",
+        ("OpenRouter",),
+        "promise",
+        "`deny`: only endpoints whose providers collect no data.",
+    ),
     Field("provider.require_parameters", ("OpenRouter",), "promise", "Hints become promises."),
     Field("session_id", ("OpenRouter",), "promise", "Stored with the generation."),
     Field("user", ("OpenRouter",), "promise", "Stored with the generation."),
     Field("trace", ("OpenRouter",), "hint", "Not stored."),
     Field("metadata", ("others",), "hint", "Not stored."),
-    Field("models", ("others",), "hint", "No other model is tried."),
+    Field("models", ("OpenRouter",), "promise", "Those that are tried after `model`, in order."),
+    Field("hedge", ("others",), "hint", "Ask a second endpoint where the first is slow."),
 )
 
 ASR_WEBSERVICE: Final = (
@@ -145,7 +169,7 @@ HINTS: Final = frozenset(field.name for field in FIELDS if field.kind == "hint")
 KEPT: Final = frozenset(field.name for field in FIELDS if field.kind != "hint")
 """The fields that are fulfilled or refused: none of them is ever named as unused."""
 
-RECORDING_FIELDS: Final = frozenset({"model", "file", "file_url", "file_id"})
+RECORDING_FIELDS: Final = frozenset({"model", "models", "file", "file_url", "file_id"})
 OWN_OPTIONS: Final = frozenset(
     field.name for field in FIELDS if "." not in field.name and field.name not in RECORDING_FIELDS
 )

@@ -9,6 +9,7 @@ from voxgate.audio.channels import SoundChoice
 from voxgate.errors import UsageError
 from voxgate.models.capabilities import unused_option_notice
 from voxgate.pipeline.budget import accept_options
+from voxgate.routing.preferences import Preferences
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ class ParsedRequest:
     vocabulary: tuple[str, ...] = ()  # names of the fields that the options' vocabulary was in
     unused: tuple[str, ...] = ()  # names of the fields that have no effect
     misplaced: tuple[str, ...] = ()  # names in the query of a request with its fields in the body
-    require_all: bool = False  # refuse the request if a field has no effect
-    zdr: bool = False  # zero data retention: nothing of it may be kept, whatever its key keeps
+    preferences: Preferences = field(default_factory=Preferences)
     session_id: str | None = None
     user: str | None = None
 
@@ -93,7 +93,7 @@ def negotiate(parsed: ParsedRequest, capabilities: Capabilities) -> ParsedReques
         for field in (parsed.vocabulary if option == "vocabulary" else (option,))
     ]
     negotiated = replace(parsed, options=accepted.options, unused=(*unused, *parsed.unused))
-    if parsed.require_all and negotiated.hints:
+    if parsed.preferences.require_parameters and negotiated.hints:
         sentence = negotiated.hints[0].sentence
         raise UsageError(
             f"{sentence} You asked for no less (require_parameters).", code="unsupported_option"

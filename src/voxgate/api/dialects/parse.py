@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from voxgate.api.body.request_body import Upload
+from voxgate.api.body.strict_json import parse_json
 from voxgate.api.dialects.fields import HINTS, KEPT, OWN_OPTIONS, VOCABULARY_FIELDS
 from voxgate.api.dialects.negotiate import ParsedRequest
+from voxgate.api.dialects.provider_preferences import preferences_of
 from voxgate.api.dialects.refusals import (
-    OWN_SLUG,
     asked_speakers,
     chunking_hints,
     refuse_impossible,
@@ -28,6 +29,7 @@ from voxgate.errors import UsageError
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS
 from voxgate.remote.recording_url import RecordingUrl
 from voxgate.transcript.values import Options
+from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,14 +62,15 @@ def parse_request(
     `accept` is the header of this name, which tells whose events a stream has. `query` has the
     names in the address, which only a raw recording has its fields in.
     """
-    request = validate_request(_with_own_options(body.fields))
+    request = validate_request(_with_own_options(_with_provider_object(body.fields)))
     refuse_impossible(request)
     _refuse_other_task(request, task)
     _refuse_overlong(body.dropped)
     url = _only_source(body, request)
     format_ = _format(request)
+    model, preferences = preferences_of(request)
     return ParsedRequest(
-        model=request.model,
+        model=model,
         options=_options(request, task),
         format=format_,
         events=choose_events(accept, format_) if request.stream else None,
@@ -81,18 +84,26 @@ def parse_request(
         vocabulary=_vocabulary_fields(request),
         unused=_unused(request, body.dropped),
         misplaced=() if body.kind == "raw" else tuple(query),
-        require_all=bool(request.provider and request.provider.require_parameters),
-        zdr=bool(request.provider and request.provider.zdr),
+        preferences=preferences,
         session_id=request.session_id,
         user=request.user,
     )
+
+
+def _with_provider_object(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with `provider` as an object, which a form may have as JSON text."""
+    provider = fields.get("provider")
+    if not (isinstance(provider, str) and provider.lstrip().startswith("{")):
+        return fields
+    given = parse_json(provider.encode("utf-8", "surrogatepass"), "'provider'")
+    return {**fields, "provider": given}
 
 
 def _with_own_options(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields with those that the caller put below our own provider's name."""
     provider = fields.get("provider")
     options = provider.get("options") if isinstance(provider, dict) else None
-    own = options.get(OWN_SLUG) if isinstance(options, dict) else None
+    own = options.get(LOCAL) if isinstance(options, dict) else None
     if not isinstance(own, dict):
         return fields
     known = {name: value for name, value in own.items() if name in OWN_OPTIONS}
@@ -165,9 +176,9 @@ def _unused(request: TranscriptionRequest, dropped: list[str]) -> tuple[str, ...
 
 def _unused_options(options: dict[str, dict[str, Any]]) -> list[str]:
     """Return what has no effect of `provider.options`: other providers', and unknown fields."""
-    others = [f"provider.options.{slug}" for slug in options if slug != OWN_SLUG]
-    own = (name for name in options.get(OWN_SLUG, {}) if name not in OWN_OPTIONS)
-    return others + [f"provider.options.{OWN_SLUG}.{name}" for name in own]
+    others = [f"provider.options.{slug}" for slug in options if slug != LOCAL]
+    own = (name for name in options.get(LOCAL, {}) if name not in OWN_OPTIONS)
+    return others + [f"provider.options.{LOCAL}.{name}" for name in own]
 
 
 def _format(request: TranscriptionRequest) -> ResponseFormat:

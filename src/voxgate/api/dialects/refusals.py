@@ -5,7 +5,7 @@ What only some models can do is checked by `negotiate`, when the model is known.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from voxgate.api.body.strict_json import parse_json
 from voxgate.api.dialects.fields import SPEAKER_FIELDS
@@ -14,10 +14,7 @@ from voxgate.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voxgate.api.dialects.wire import ProviderPreferences, TranscriptionRequest
-
-OWN_SLUG: Final = "local"
-"""The name of the one provider, in `provider.only`, `ignore` and `options`."""
+    from voxgate.api.dialects.wire import TranscriptionRequest
 
 
 def refuse_impossible(request: TranscriptionRequest) -> None:
@@ -33,8 +30,6 @@ def refuse_impossible(request: TranscriptionRequest) -> None:
             f"{request.model} cannot fulfil 'structured_outputs'. Leave it out, or ask another "
             f"model."
         )
-    if request.provider is not None:
-        _refuse_routing(request.provider)
 
 
 def asked_speakers(request: TranscriptionRequest, dropped: Sequence[str]) -> str | None:
@@ -63,31 +58,6 @@ def chunking_hints(request: TranscriptionRequest) -> list[str]:
     raise UsageError(
         "'chunking_strategy' must be 'auto', or an object with the type 'server_vad'. Correct it, "
         "or leave it out."
-    )
-
-
-def _refuse_routing(provider: ProviderPreferences) -> None:
-    routing = provider.model_extra or {}
-    only, ignored = _slugs(routing.get("only")), _slugs(routing.get("ignore"))
-    if only and OWN_SLUG not in only:
-        raise _only_local("provider.only")
-    if OWN_SLUG in ignored:
-        raise _only_local("provider.ignore")
-    if routing.get("quantizations"):
-        raise _unsupported(
-            "'provider.quantizations' cannot choose here: each model has one, which GET /models "
-            "names. Leave it out."
-        )
-
-
-def _slugs(given: Any) -> list[str]:
-    listed = given if isinstance(given, list) else [given]
-    return [each.lower() for each in listed if isinstance(each, str)]
-
-
-def _only_local(name: str) -> UsageError:
-    return _unsupported(
-        f"'{name}' leaves no provider: there is one, '{OWN_SLUG}'. Correct it, or leave it out."
     )
 
 

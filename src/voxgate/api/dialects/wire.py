@@ -10,9 +10,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
+from voxgate.api.dialects.provider_preferences import (
+    ProviderPreferences,  # noqa: TC001 (pydantic evaluates it)
+)
 from voxgate.api.dialects.wire_types import (
     WireLanguage,
     WireModel,
+    WireName,
     WirePenalty,
     WireText,
     WireTexts,
@@ -56,22 +60,13 @@ class InputAudio(WireModel):
     )
 
 
-class ProviderPreferences(WireModel):
-    """Which endpoints may serve the request. Here there is one, which keeps nothing."""
-
-    options: dict[str, dict[str, Any]] | None = None
-    zdr: bool | None = None
-    data_collection: Literal["allow", "deny"] | None = None
-    allow_fallbacks: bool | None = None
-    require_parameters: bool | None = Field(
-        None, description="Refuse the request where a hint would not be used."
-    )
-
-
 class TranscriptionRequest(WireModel):
     """A recording, a model, and options."""
 
-    model: Annotated[str, Field(min_length=1, max_length=256)]
+    model: WireName
+    models: Annotated[list[WireName], BeforeValidator(split_list), Field(max_length=10)] | None = (
+        Field(None, description="Those that are tried, in order, where `model` cannot serve it.")
+    )
     input_audio: InputAudio | None = None
     file_url: WireUrl | None = Field(
         None, description="The same as `input_audio.url`, as Mistral's client names it."
@@ -120,6 +115,9 @@ class TranscriptionRequest(WireModel):
         "mix", description="`split` recognises each channel by itself: the parties of a call."
     )
     provider: ProviderPreferences | None = None
+    hedge: bool | None = Field(
+        None, description="Ask a second endpoint as well where the first is slow."
+    )
     session_id: Annotated[str, Field(max_length=256)] | None = None
     user: Annotated[str, Field(max_length=1000)] | None = None
 

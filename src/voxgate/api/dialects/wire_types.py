@@ -40,6 +40,7 @@ def split_list(value: Any) -> Any:
 M = TypeVar("M", bound=BaseModel)
 
 WireText: TypeAlias = Annotated[str, Field(max_length=65_536)]
+WireName: TypeAlias = Annotated[str, Field(min_length=1, max_length=256)]
 WireUrl: TypeAlias = Annotated[str, Field(max_length=MAX_URL_CHARACTERS)]
 WireTexts: TypeAlias = Annotated[list[WireText], BeforeValidator(to_list), Field(max_length=1000)]
 WireVocabulary: TypeAlias = Annotated[
