@@ -206,13 +206,19 @@ async def test_untrusted_text_of_an_outcome_is_stored(ledger: Ledger) -> None:
         ledger,
         error_code=hostile,
         error_message=hostile,
-        provider=hostile,
+        answered_by=AnsweredBy(hostile, hostile),
         attempts=[RecordedAttempt(hostile, 500, 1, hostile)],
     )
     found = await ledger.generations.find("gen-stt-1", None)
     assert found
     (attempt,) = found.attempts
-    for stored in (found.error_code, found.error_message, found.provider, attempt.error):
+    for stored in (
+        found.error_code,
+        found.error_message,
+        found.provider,
+        found.model,
+        attempt.error,
+    ):
         assert stored
         assert stored.startswith("\ufffd\ufffdxx")
         assert len(stored) <= 2048
