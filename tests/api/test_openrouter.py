@@ -9,6 +9,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,8 +32,12 @@ from tests.scripted import Scripted
 from voxgate import errors
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.key import hash_of
+from voxgate.models.available import AvailableModels
 from voxgate.pipeline.dispatch import MAX_ATTEMPTS
-from voxgate.prices import parse_prices
+from voxgate.pipeline.session import Session
+from voxgate.prices import ListedPrice, Price, PriceList, parse_prices
+from voxgate.settings import Settings
+from voxgate.upstreams import Endpoint, EndpointList, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -458,6 +463,71 @@ async def test_without_prices_everything_costs_nothing(tmp_path: Path) -> None:
         assert told.read("credits")["data"] == {"total_credits": 0, "total_usage": 0}
         (endpoint,) = told.read("endpoints")["data"]["endpoints"]
         assert endpoint["pricing"] == {"prompt": "0", "completion": "0", "discount": 0}
+
+
+GROQ = Upstream("groq", "compatible", "https://api.groq.com/openai/v1", zero_retention=True)
+MISTRAL = Upstream("mistral", "mistral", "https://api.mistral.ai/v1", collects_data=False)
+AWAY = Endpoint("openai/whisper-large-v3", GROQ, "whisper-large-v3", quantization="fp16")
+BOTH = Endpoint("openai/whisper-base", MISTRAL, "whisper")
+ELSEWHERE = EndpointList((GROQ, MISTRAL), (AWAY, BOTH))
+PRICES_ELSEWHERE = PriceList(
+    (
+        ListedPrice("whisper-base", Price(Decimal("0.006"), "minute")),
+        ListedPrice("whisper-base", Price(Decimal("0.003"), "minute"), provider="mistral"),
+        ListedPrice("*", Price(Decimal("0.111"), "hour"), provider="groq"),
+    )
+)
+
+
+async def test_models_elsewhere_are_listed_with_their_endpoints(tmp_path: Path) -> None:
+    """Both clients at once, as above."""
+    settings = Settings(home=tmp_path, endpoints=ELSEWHERE, prices=PRICES_ELSEWHERE)
+    prices = AvailableModels(settings).prices()  # by models' own names, as a server has them
+    async with serving(tmp_path, session=Session, endpoints=ELSEWHERE, prices=prices) as server:
+        bare = Site(server, server.key, server.key, server.key, {}, datetime.now(UTC).date())
+        clients = (OPENROUTER, NODE_OPENROUTER)
+        names = [model.partition("/") for model in (AWAY.model, BOTH.model)]
+        answers = await asyncio.gather(
+            *(
+                client.do(
+                    call(bare, client, "providers.list"),
+                    call(bare, client, "models.list", output_modalities="all"),
+                    *(
+                        call(bare, client, "endpoints.list", author=author, slug=slug)
+                        for author, _, slug in names
+                    ),
+                )
+                for client in clients
+            )
+        )
+        listed = (await server.client.get("/models")).json()["data"]
+        providers = (await server.client.get("/providers")).json()["data"]
+    for client, found in zip(clients, answers, strict=True):
+        asked = Asked(
+            bare, client, dict(zip(("who", "models", "away", "both"), found, strict=True))
+        )
+        assert [each["slug"] for each in asked.read("who")["data"]] == ["local", "groq", "mistral"]
+        assert {AWAY.model, BUILT_IN} == {each["id"] for each in asked.read("models")["data"]}
+        (away,) = asked.read("away")["data"]["endpoints"]
+        assert (away["provider_name"], away["tag"]) == ("groq", "groq/whisper-large-v3")
+        assert (away["quantization"], away["pricing"]["prompt"]) == ("fp16", "0.111")
+        assert {"temperature", "prompt"} <= set(away["supported_parameters"])
+        assert {value for name, value in away.items() if "_last_" in name} <= {None}
+        here, there = asked.read("both")["data"]["endpoints"]
+        assert (here["tag"], there["tag"]) == ("local", "mistral/whisper")
+        assert (here["pricing"]["prompt"], there["pricing"]["prompt"]) == ("0.006", "0.003")
+        assert "prompt" in here["supported_parameters"]
+        assert "prompt" not in there["supported_parameters"]
+    cards = {each["id"]: each for each in listed}
+    facts = {name: cards[name]["voxgate"] for name in cards}
+    assert facts[AWAY.model]["providers"] == ["groq"]
+    assert (facts[AWAY.model]["installed"], facts[AWAY.model]["missing"]) == (False, None)
+    assert facts[BUILT_IN]["providers"] == ["local", "mistral"]
+    assert cards[AWAY.model]["pricing"]["prompt"] == "0.111"
+    assert "api.groq.com" not in json.dumps([listed, providers])  # an address may be a secret
+    policies = {each["slug"]: each["voxgate"] for each in providers}
+    assert policies["groq"] == {"data_collection": "allow", "zdr": True}
+    assert policies["mistral"] == {"data_collection": "deny", "zdr": False}
 
 
 @pytest.mark.parametrize("name", NOT_HERE)

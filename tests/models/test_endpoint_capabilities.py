@@ -46,10 +46,8 @@ def test_a_kind_of_server_and_a_model_have_known_abilities(
     can = capabilities_of(endpoint(kind, model))
     assert (can.times, can.names_language, can.translates) == (times, names_language, translates)
     assert can.vocabulary == (kind != "openrouter" and "diarize" not in model)
-    assert ("prompt" in can.options) == (
-        can.vocabulary
-        and (kind in {"openai", "compatible"} or (kind, times) == ("vllm", "segment"))
-    )
+    with_prompt = kind in {"openai", "compatible"} or (kind, times) == ("vllm", "segment")
+    assert ("prompt" in can.options) == (can.vocabulary and with_prompt)
     assert "temperature" in can.options
     assert {can.aligns, can.speakers, can.streaming, can.counts_tokens} == {False}
     assert (can.window_s, can.concurrency) == (120.0, 4)

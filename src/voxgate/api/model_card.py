@@ -1,4 +1,4 @@
-"""`model_card` and `model_endpoint`: a model as clients are told of it, in one shape for all.
+"""`model_card`: a model as clients are told of it, in one shape for all.
 
 OpenRouter's shape has the most fields. OpenAI's and Mistral's clients find those of theirs in it.
 """
@@ -9,12 +9,13 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from voxgate.api.generation_record import PROVIDER_NAME
 from voxgate.models.catalogue import why_unavailable
-from voxgate.models.precision import precision_of
+from voxgate.models.endpoint_capabilities import capabilities_of
 from voxgate.prices import UNIT_TOKENS
+from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
+    from voxgate.models.capabilities import Capabilities
     from voxgate.models.catalogue import ModelSpec
     from voxgate.prices import Price, PriceList
 
@@ -27,9 +28,16 @@ ARCHITECTURE = {
 }
 
 
-def _supported(spec: ModelSpec) -> list[str]:
-    """Return the honoured options, by the names of openrouter-api.md 2.7."""
-    return [*sorted(spec.capabilities.options), "response_format"]
+def supported_parameters(*able: Capabilities) -> list[str]:
+    """Return the options that one of them honours, by the names of openrouter-api.md 2.7."""
+    options = {option for each in able for option in each.options}
+    return [*sorted(options), "response_format"]
+
+
+def providers_of(spec: ModelSpec) -> list[str]:
+    """Return the slugs of those who serve a model: without any it cannot be used."""
+    here = [LOCAL] if spec.loader is not None and why_unavailable(spec) is None else []
+    return [*here, *(each.upstream.name for each in spec.endpoints)]
 
 
 def _created(spec: ModelSpec) -> int:
@@ -38,8 +46,9 @@ def _created(spec: ModelSpec) -> int:
 
 def model_card(spec: ModelSpec, prices: PriceList) -> dict[str, Any]:
     """Return a model as OpenRouter, OpenAI and Mistral describe theirs, in one object."""
-    price = _price(spec, prices)
-    missing = why_unavailable(spec)
+    missing, providers = why_unavailable(spec), providers_of(spec)
+    price = price_now(spec, prices, *providers[:1])
+    elsewhere = [capabilities_of(each) for each in spec.endpoints]
     return {
         "id": spec.name,
         "canonical_slug": spec.name,
@@ -48,14 +57,14 @@ def model_card(spec: ModelSpec, prices: PriceList) -> dict[str, Any]:
         "description": spec.summary,
         "context_length": 0,
         "architecture": ARCHITECTURE,
-        "pricing": _pricing(price),
+        "pricing": pricing(price),
         "top_provider": {
             "context_length": None,
             "max_completion_tokens": None,
             "is_moderated": False,
         },
         "per_request_limits": None,
-        "supported_parameters": _supported(spec),
+        "supported_parameters": supported_parameters(spec.capabilities, *elsewhere),
         "default_parameters": None,
         "supported_voices": None,
         "hugging_face_id": None,
@@ -75,19 +84,21 @@ def model_card(spec: ModelSpec, prices: PriceList) -> dict[str, Any]:
             "speakers": spec.capabilities.speakers,
             "streaming": spec.capabilities.streaming,
             "licence": spec.licence,
-            **_checkpoint(spec),
+            **checkpoint(spec),
             "aliases": list(spec.aliases),
-            "installed": missing is None,
+            "providers": providers,
+            "installed": spec.loader is not None and missing is None,
             "missing": missing,
         },
     }
 
 
-def _price(spec: ModelSpec, prices: PriceList) -> Price | None:
-    return prices.find(spec.name, datetime.now(UTC))
+def price_now(spec: ModelSpec, prices: PriceList, provider: str = LOCAL) -> Price | None:
+    """Return what a model costs now, where a provider runs it."""
+    return prices.find(spec.name, datetime.now(UTC), provider)
 
 
-def _pricing(price: Price | None) -> dict[str, str]:
+def pricing(price: Price | None) -> dict[str, str]:
     """Return a price in OpenRouter's shape, which has a unit for tokens alone: dollars for one.
 
     See openrouter-api.md 4.1.
@@ -122,7 +133,7 @@ def _mistral_card(spec: ModelSpec) -> dict[str, Any]:
     }
 
 
-def _checkpoint(spec: ModelSpec) -> dict[str, str | None]:
+def checkpoint(spec: ModelSpec) -> dict[str, str | None]:
     """Return the checkpoint that would be used now; null for a model that comes in a package."""
     return {"revision": spec.revision, "profile": spec.profile}
 
@@ -130,37 +141,3 @@ def _checkpoint(spec: ModelSpec) -> dict[str, str | None]:
 def endpoint_id(model: str, provider: str) -> str:
     """Return the id of what serves a model, the same in every answer and on every server."""
     return str(uuid5(NAMESPACE_URL, f"voxgate:{provider}/{model}"))
-
-
-def model_endpoint(spec: ModelSpec, prices: PriceList) -> dict[str, Any]:
-    """Return the one endpoint of an installed model, as OpenRouter describes its own."""
-    return {
-        "name": f"{PROVIDER_NAME} | {spec.name}",
-        "model_id": spec.name,
-        "model_name": spec.title,
-        "provider_name": PROVIDER_NAME,
-        "tag": PROVIDER_NAME.lower(),
-        "context_length": 0,
-        "max_completion_tokens": None,
-        "max_prompt_tokens": None,
-        "pricing": {**_pricing(_price(spec, prices)), "discount": 0},
-        "quantization": precision_of(spec),
-        "supported_parameters": _supported(spec),
-        "status": 0,
-        "uptime_last_5m": None,
-        "uptime_last_30m": None,
-        "uptime_last_1d": None,
-        "latency_last_30m": None,
-        "throughput_last_30m": None,
-        "voxgate": _checkpoint(spec),
-        "supports_implicit_caching": False,
-        "supports_diarization": spec.capabilities.speakers,
-        "native_tools": {},
-        "service_tier": None,
-        "supports_tool_choice": {
-            "auto": False,
-            "function": False,
-            "none": False,
-            "required": False,
-        },
-    }

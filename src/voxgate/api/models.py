@@ -6,21 +6,21 @@ The routes need no key; one that is given is checked, since clients test their k
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from voxgate.api.auth import caller, check_given_key
+from voxgate.api.endpoint_cards import endpoint_cards, provider_cards
 from voxgate.api.error_responses import error_response, json_response
-from voxgate.api.generation_record import PROVIDER_NAME
-from voxgate.api.model_card import model_card, model_endpoint
+from voxgate.api.model_card import model_card
 from voxgate.api.openapi import schemas
 from voxgate.api.openapi.document import OPTIONAL_KEY
 from voxgate.api.openapi.responses import KEY_ERRORS, OPTIONAL_KEY_ERRORS, json_of, responses
 from voxgate.api.query import check_names
 from voxgate.errors import UsageError, VoxgateError
 from voxgate.ledger.key import Key  # noqa: TC001 (FastAPI evaluates it)
-from voxgate.models.catalogue import missing_distributions
+from voxgate.models.elsewhere import is_reachable
 
 if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
@@ -39,14 +39,6 @@ UNBUILT_FILTERS = {
     *("min_tool_success_rate", "max_tool_success_rate"),
 }
 """OpenRouter's other filters (openrouter-api.md 4.1): a list that ignored them would mislead."""
-
-PROVIDER: dict[str, Any] = {
-    "name": PROVIDER_NAME,
-    "slug": PROVIDER_NAME.lower(),
-    **dict.fromkeys(("privacy_policy_url", "terms_of_service_url", "status_page_url")),
-    **dict.fromkeys(("headquarters", "datacenters")),
-}
-"""The one provider, this server: it publishes nothing of itself that OpenRouter's list has."""
 
 Offset: TypeAlias = Annotated[int, Query(ge=0)]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000)]
@@ -68,7 +60,7 @@ async def models(
     offset: Offset = 0,
     limit: Limit = PAGE_SIZE,
 ) -> Response:
-    """Every known model; `voxgate.installed` tells whether it can be used."""
+    """Every known model; `voxgate.providers` tells where it can be used."""
     _check_filters(request, FILTERS)
     listed = await _listed(request, output_modalities)
     return _page(request, [spec for spec in listed if q.lower() in _text(spec)], offset, limit)
@@ -117,7 +109,7 @@ async def count(request: Request, output_modalities: str = "all") -> Response:
     responses=responses(json_of(schemas.WrappedEndpoints), *OPTIONAL_KEY_ERRORS, 400, 404),
 )
 async def endpoints(request: Request, model: str) -> Response:
-    """The one endpoint of an installed model; an alias has that of its model."""
+    """What serves a model, here and elsewhere; an alias has the endpoints of its model."""
     try:
         spec = await _session(request).resolve(model, folders=False)
     except VoxgateError as error:
@@ -125,8 +117,7 @@ async def endpoints(request: Request, model: str) -> Response:
     fields = ("id", "name", "created", "description", "architecture")
     prices = _prices(request)
     described = {name: value for name, value in model_card(spec, prices).items() if name in fields}
-    serving = [] if missing_distributions(spec) else [model_endpoint(spec, prices)]
-    return json_response({"data": {**described, "endpoints": serving}})
+    return json_response({"data": {**described, "endpoints": endpoint_cards(spec, prices)}})
 
 
 @router.get(
@@ -160,9 +151,12 @@ async def model(request: Request, name: str) -> Response:
     openapi_extra=OPTIONAL_KEY,
     responses=responses(json_of(schemas.ProviderList), *OPTIONAL_KEY_ERRORS),
 )
-async def providers() -> Response:
-    """Who serves the models: this server alone."""
-    return json_response({"data": [PROVIDER]})
+async def providers(request: Request) -> Response:
+    """Who serves the models: this server, and the providers elsewhere that it uses."""
+    gateway: Gateway = request.app.state.gateway
+    settings = gateway.settings
+    used = [each for each in settings.endpoints.upstreams if is_reachable(each, settings)]
+    return json_response({"data": provider_cards(used)})
 
 
 def _check_filters(request: Request, known: set[str]) -> None:

@@ -8,13 +8,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from voxgate.errors import ChangedCheckpointError
+from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from voxgate.models.available import AvailableModels
     from voxgate.models.capabilities import Capabilities
+    from voxgate.models.catalogue import ModelSpec
     from voxgate.models.store.record import ModelRecord
     from voxgate.models.store.registry import Registry
+    from voxgate.upstreams import Endpoint
 
 MODEL_HEADINGS = (
     *("model", "languages", "times", "longest window", "licence", "state"),
@@ -22,7 +26,7 @@ MODEL_HEADINGS = (
 )
 
 
-def built_in_facts() -> list[dict[str, Any]]:
+def built_in_facts(models: AvailableModels) -> list[dict[str, Any]]:
     """Return the fields of each model that comes in packages."""
     from voxgate.models.catalogue import BUILT_IN_MODELS, why_not_installed
 
@@ -35,13 +39,35 @@ def built_in_facts() -> list[dict[str, Any]]:
             "licence": spec.licence,
             "installed": (absent := why_not_installed(spec)) is None,
             "missing": absent,
+            "providers": _providers(absent is None, models.usable_endpoints_of(spec.name)),
         }
         for spec in BUILT_IN_MODELS.values()
     ]
 
 
-def model_facts(registry: Registry, record: ModelRecord) -> dict[str, Any]:
-    """Return the fields of a built-in model, and those that only an installed model has."""
+def elsewhere_facts(spec: ModelSpec) -> dict[str, Any]:
+    """Return the fields of a model that is at providers elsewhere alone."""
+    return {
+        "name": spec.name,
+        "summary": spec.summary,
+        "languages": list(spec.capabilities.languages),
+        **_capability_facts(spec.capabilities),
+        "licence": "not stated",
+        "installed": False,
+        "missing": None,
+        "providers": _providers(False, spec.endpoints),
+        "also_called": list(spec.aliases),
+        "endpoints": list(map(endpoint_facts, spec.endpoints)),
+    }
+
+
+def model_facts(
+    registry: Registry, record: ModelRecord, endpoints: Sequence[Endpoint] = ()
+) -> dict[str, Any]:
+    """Return the fields of a built-in model, and those that only an installed model has.
+
+    `endpoints` are where else it is.
+    """
     from voxgate.models.catalogue import VOXTRAL_CAPABILITIES, WHISPER_CAPABILITIES
     from voxgate.models.store.names import FAMILIES
 
@@ -63,6 +89,8 @@ def model_facts(registry: Registry, record: ModelRecord) -> dict[str, Any]:
         "licence": licence if official else "not stated",
         "installed": problem is None,
         "missing": problem,
+        "providers": _providers(problem is None, endpoints),
+        "endpoints": list(map(endpoint_facts, endpoints)),
         "state": "installed" if problem is None else "changed",
         **record.facts(),
         "memory_bytes": record.memory_bytes,
@@ -76,11 +104,11 @@ def table_row(model: dict[str, Any]) -> tuple[str, ...]:
 
     return (
         model["name"],
-        _languages(model["languages"]),
+        languages_text(model["languages"]),
         model["times"],
         f"{model['window_s']:g} s",
         model["licence"],
-        model["missing"] or "installed",
+        _state(model),
         model.get("revision", ""),
         format_bytes(model["bytes"]) if "bytes" in model else "",
     )
@@ -109,6 +137,56 @@ def model_lines(record: ModelRecord, facts: dict[str, Any]) -> list[tuple[str, s
             for each in record.files
         ),
     ]
+
+
+def elsewhere_lines(spec: ModelSpec) -> list[tuple[str, str]]:
+    """Return the names and values that are shown of a model at providers elsewhere alone."""
+    return [
+        ("name", spec.name),
+        ("also called", ", ".join(spec.aliases)),
+        ("state", "not on this machine"),
+        *endpoint_lines(spec.endpoints),
+    ]
+
+
+def endpoint_lines(endpoints: Sequence[Endpoint]) -> list[tuple[str, str]]:
+    """Return a name and a value for each endpoint elsewhere of a model."""
+    return [(f"at {endpoint.upstream.name}", _abilities(endpoint)) for endpoint in endpoints]
+
+
+def endpoint_facts(endpoint: Endpoint) -> dict[str, Any]:
+    """Return the fields of a model at a provider elsewhere."""
+    from voxgate.models.endpoint_capabilities import capabilities_of
+
+    able = capabilities_of(endpoint)
+    return {
+        "model": endpoint.model,
+        "provider": endpoint.upstream.name,
+        "upstream_model": endpoint.upstream_model,
+        "languages": list(able.languages),
+        **_capability_facts(able),
+        "options": sorted(able.options),
+        "quantization": endpoint.quantization,
+    }
+
+
+def _abilities(endpoint: Endpoint) -> str:
+    facts = endpoint_facts(endpoint)
+    return (
+        f"{endpoint.upstream_model}; languages: {languages_text(facts['languages'])}; times: "
+        f"{facts['times']}; longest window: {facts['window_s']:g} s"
+    )
+
+
+def _providers(is_here: bool, endpoints: Sequence[Endpoint]) -> list[str]:
+    return [*([LOCAL] if is_here else []), *(each.upstream.name for each in endpoints)]
+
+
+def _state(model: dict[str, Any]) -> str:
+    """Return why a model is not here, or that it is, and where else it is."""
+    places = ", ".join(each for each in model["providers"] if each != LOCAL)
+    here = model["missing"] or ("installed" if model["installed"] else "")
+    return "; ".join(filter(None, (here, places and f"{'also ' * bool(here)}at {places}")))
 
 
 def _capability_facts(capabilities: Capabilities) -> dict[str, Any]:
@@ -144,7 +222,8 @@ def _bytes_by_profile(record: ModelRecord) -> dict[str, int]:
     return {profile: weight_bytes(folder, profile) for profile in PROFILES}
 
 
-def _languages(codes: Sequence[str]) -> str:
+def languages_text(codes: Sequence[str]) -> str:
+    """Return the codes of languages, or how many they are."""
     from voxgate.models.capabilities import MOST_LISTED
 
     return ", ".join(codes) if len(codes) <= MOST_LISTED else f"{len(codes)} languages"

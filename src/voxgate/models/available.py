@@ -108,9 +108,13 @@ class AvailableModels(Mapping[str, ModelSpec]):
 
     def endpoints_of(self, name: str) -> tuple[Endpoint, ...]:
         """Return all endpoints of a model by any of its names, also those that may not be used."""
-        installed = self._registry.list()
-        elsewhere = self._elsewhere(installed).get(self._identity(name, installed))
+        elsewhere = self._model_elsewhere(name)
         return elsewhere.endpoints if elsewhere else ()
+
+    def usable_endpoints_of(self, name: str) -> tuple[Endpoint, ...]:
+        """Return the endpoints of a model, by any of its names, that may be used."""
+        elsewhere = self._model_elsewhere(name)
+        return elsewhere.reachable(self._settings) if elsewhere else ()
 
     def prices(self) -> PriceList:
         """Return the prices of the settings by the own names of the models.
@@ -178,11 +182,7 @@ class AvailableModels(Mapping[str, ModelSpec]):
             name for name in self._built_in if name not in {each.name for each in installed}
         )
         yield from (record.name for record in filter(self._is_unchanged, installed))
-        yield from (
-            model.name
-            for identity, model in self._elsewhere(installed).items()
-            if not self._is_here(identity, installed) and model.reachable(self._settings)
-        )
+        yield from self._names_elsewhere(installed)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -201,6 +201,10 @@ class AvailableModels(Mapping[str, ModelSpec]):
         chosen = [record for record in usable if record.source != "package"]
         chosen.sort(key=lambda record: (record.installed_at, record.name), reverse=True)
         return list(dict.fromkeys([*(record.name for record in chosen), DEFAULT_MODEL]))
+
+    def elsewhere(self) -> list[ModelSpec]:
+        """Return the models that are at providers elsewhere alone, of those that may be used."""
+        return [self[name] for name in self._names_elsewhere(self._registry.list())]
 
     def first_elsewhere(self) -> ModelSpec | None:
         """Return the model of the first endpoint that may be used; None without one."""
@@ -223,6 +227,15 @@ class AvailableModels(Mapping[str, ModelSpec]):
 
     def _is_here(self, identity: str, installed: Sequence[ModelRecord]) -> bool:
         return identity in self._built_in or any(record.name == identity for record in installed)
+
+    def _names_elsewhere(self, installed: Sequence[ModelRecord]) -> Iterator[str]:
+        for identity, model in self._elsewhere(installed).items():
+            if not self._is_here(identity, installed) and model.reachable(self._settings):
+                yield model.name
+
+    def _model_elsewhere(self, name: str) -> ModelElsewhere | None:
+        installed = self._registry.list()
+        return self._elsewhere(installed).get(self._identity(name, installed))
 
     def _elsewhere(self, installed: Sequence[ModelRecord]) -> dict[str, ModelElsewhere]:
         """Return the models that have endpoints, by their identities."""

@@ -233,7 +233,7 @@ class Endpoint(Struct):
 
 
 class ModelEndpoints(Closed):
-    """A model, and what serves it: nothing, where it is not installed."""
+    """A model, and what serves it: nothing, where it is neither installed nor elsewhere."""
 
     id: str
     name: str
@@ -253,6 +253,7 @@ class Provider(Closed):
     status_page_url: str | None
     headquarters: str | None
     datacenters: list[str] | None
+    voxgate: dict[str, Any]
 
 
 class ProviderList(Closed):

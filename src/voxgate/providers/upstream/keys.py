@@ -141,6 +141,15 @@ class KeyRing:
         )
 
 
+def why_missing(reference: str) -> str | None:
+    """Return why a key cannot be used now, `env:NAME` or `file:PATH`; None for one that can."""
+    try:
+        _read(reference)
+    except _MissingKeyError as error:
+        return str(error)
+    return None
+
+
 class _MissingKeyError(Exception):
     """A key cannot be read; the text says where it should be."""
 
