@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from voxgate.api.endpoint_figures import endpoint_figures
 from voxgate.api.generation_record import PROVIDER_NAME
 from voxgate.api.model_card import (
     checkpoint,
@@ -15,23 +16,17 @@ from voxgate.api.model_card import (
 )
 from voxgate.models.endpoint_capabilities import capabilities_of
 from voxgate.models.precision import UNKNOWN_PRECISION, precision_of
+from voxgate.routing.candidate import local_slug
 from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable
 
     from voxgate.models.capabilities import Capabilities
     from voxgate.models.catalogue import ModelSpec
     from voxgate.prices import PriceList
+    from voxgate.routing.health import HealthBook
     from voxgate.upstreams import Endpoint, Upstream
-
-NO_FIGURES: dict[str, None] = dict.fromkeys(
-    (
-        *("uptime_last_5m", "uptime_last_30m", "uptime_last_1d"),
-        *("latency_last_30m", "throughput_last_30m"),
-    )
-)
-"""What is told of an endpoint of which nothing is known: it has not been used."""
 
 OWN_POLICY = {"data_collection": "deny", "zdr": True}
 """Of this server: it keeps what a caller's key asks for, and nothing of a request with `zdr`."""
@@ -51,27 +46,18 @@ class _Described:
     provider: str  # its slug
     name: str  # of the provider, for people
     tag: str  # its name in `provider.order`
+    slug: str  # of the endpoint, in the book of health
     capabilities: Capabilities
     quantization: str
     facts: dict[str, Any]  # Voxgate's own
 
 
-def no_figures(model: str, provider: str) -> Mapping[str, Any]:
-    """Return the figures of an endpoint of which nothing is known."""
-    del model, provider
-    return NO_FIGURES
-
-
 def endpoint_cards(
     spec: ModelSpec,
     prices: PriceList,
-    figures: Callable[[str, str], Mapping[str, Any]] = no_figures,
+    health: HealthBook,
 ) -> list[dict[str, Any]]:
-    """Return the endpoints of a model, here and elsewhere, as OpenRouter describes its own.
-
-    `figures` returns the uptime, latency and throughput of a model at a provider, by their names:
-    those of `NO_FIGURES`.
-    """
+    """Return the endpoints of a model, here and elsewhere, as OpenRouter describes its own."""
     described = [_elsewhere(each) for each in spec.endpoints]
     if LOCAL in providers_of(spec):
         described.insert(0, _here(spec))
@@ -89,7 +75,7 @@ def endpoint_cards(
             "quantization": each.quantization,
             "supported_parameters": supported_parameters(each.capabilities),
             "status": 0,
-            **figures(spec.name, each.provider),
+            **endpoint_figures(health.summary(each.slug)),
             "voxgate": each.facts,
             "supports_implicit_caching": False,
             "supports_diarization": each.capabilities.speakers,
@@ -121,6 +107,7 @@ def _here(spec: ModelSpec) -> _Described:
         provider=LOCAL,
         name=PROVIDER_NAME,
         tag=LOCAL,
+        slug=local_slug(spec.name),
         capabilities=spec.capabilities,
         quantization=precision_of(spec),
         facts={**checkpoint(spec), **OWN_POLICY},
@@ -133,6 +120,7 @@ def _elsewhere(endpoint: Endpoint) -> _Described:
         provider=endpoint.upstream.name,
         name=endpoint.upstream.name,
         tag=endpoint.slug,
+        slug=endpoint.slug,
         capabilities=able,
         quantization=endpoint.quantization or UNKNOWN_PRECISION,
         facts={

@@ -117,7 +117,8 @@ async def endpoints(request: Request, model: str) -> Response:
     fields = ("id", "name", "created", "description", "architecture")
     prices = _prices(request)
     described = {name: value for name, value in model_card(spec, prices).items() if name in fields}
-    return json_response({"data": {**described, "endpoints": endpoint_cards(spec, prices)}})
+    cards = endpoint_cards(spec, prices, _session(request).endpoints.health)
+    return json_response({"data": {**described, "endpoints": cards}})
 
 
 @router.get(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from voxgate.errors import VoxgateError
 from voxgate.fair_queue import FairQueue
 from voxgate.pipeline.retries import RetryBudget
+from voxgate.routing.candidate import local_slug
 from voxgate.routing.health import HealthBook
 from voxgate.upstreams import LOCAL
 
@@ -44,7 +45,7 @@ class SharedProvider:
     def of(cls, provider: Provider, endpoint: Endpoint | None = None) -> Self:
         """Return a provider with a queue of its own; of this machine, unless it has an endpoint."""
         queue = FairQueue(provider.capabilities.concurrency)
-        slug = f"{LOCAL}/{provider.name}" if endpoint is None else endpoint.slug
+        slug = local_slug(provider.name) if endpoint is None else endpoint.slug
         return cls(provider, queue, slug, endpoint)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from voxgate.prices import SAMPLES_PER_S
 from voxgate.routing.summary import UNKNOWN_HEALTH, HealthSummary
+from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,6 +86,11 @@ class Excluded:
     def exclusions(self) -> set[Exclusion]:
         """The words for its reasons."""
         return {reason.exclusion for reason in self.reasons}
+
+
+def local_slug(model: str) -> str:
+    """Return the slug of a model in this installation."""
+    return f"{LOCAL}/{model}"
 
 
 def exclusions(candidate: Candidate, preferences: Preferences, now: float) -> Iterator[Reason]:

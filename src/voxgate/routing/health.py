@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from voxgate.routing.breaker import Breaker
-from voxgate.routing.summary import HealthSummary, Pause, PauseReason
+from voxgate.routing.summary import UNKNOWN_HEALTH, HealthSummary, Pause, PauseReason
 from voxgate.routing.tally import FAILURES, EndedAttempt, RollingTally, Tally
 from voxgate.upstreams import LOCAL
 
@@ -163,7 +163,8 @@ class HealthBook:
 
     def summary(self, slug: str) -> HealthSummary:
         """Return how an endpoint does now."""
-        return self._endpoint(slug).summary(self.now)
+        endpoint = self._endpoints.get(slug)
+        return endpoint.summary(self.now) if endpoint else UNKNOWN_HEALTH
 
     def dump(self) -> dict[str, SavedHealth]:
         """Return the health of all endpoints as plain values."""
