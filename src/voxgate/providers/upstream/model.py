@@ -11,6 +11,7 @@ import msgspec
 
 from voxgate.errors import UsageError
 from voxgate.models.capabilities import STRICT_OPTIONS, unused_option_notice
+from voxgate.models.store.names import family_by_alias
 from voxgate.providers.upstream.answer import fit
 from voxgate.providers.upstream.dialect import Question
 from voxgate.providers.upstream.dialects import DIALECTS
@@ -129,8 +130,12 @@ class UpstreamModel:
 def is_same_model(asked: str, answered: str) -> bool:
     """Return whether a model answered that was asked, by a name with or without its owner.
 
-    A name may be answered with its version: `voxtral-mini-latest` with `voxtral-mini-2602`.
+    A name may be answered with its version, `voxtral-mini-latest` with `voxtral-mini-2602`, and
+    with another name of its family: `openai/whisper-base` with `Systran/faster-whisper-base`.
     """
+    family = family_by_alias(asked)
+    if family is not None and family == family_by_alias(answered):
+        return True
     asked, answered = (name.rpartition("/")[2].lower() for name in (asked, answered))
     stem = asked.removesuffix("-latest")
     return asked == answered or (
