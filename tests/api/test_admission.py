@@ -179,3 +179,27 @@ async def test_a_hedge_without_a_second_endpoint_is_a_warning(server: Running) -
     own = {"options": {"local": {"hedge": True}}, "require_parameters": True}
     refused = error_of(await server.post(recording(model=PLAIN, provider=own)))
     assert "'hedge' was not used" in refused["message"]
+
+
+async def test_a_caller_may_be_told_who_was_asked(server: Running) -> None:
+    headers = {"X-OpenRouter-Metadata": "enabled"}
+    answer = await server.post(recording(model=PLAIN, models=[ABLE]), headers=headers)
+    told = answer.json()["openrouter_metadata"]
+    assert told["requested"] == PLAIN
+    assert (told["strategy"], told["attempt"]) == ("direct", 1)
+    assert told["endpoints"] == {
+        "total": 2,
+        "available": [
+            {"provider": "Local", "model": PLAIN, "selected": True},
+            {"provider": "Local", "model": ABLE, "selected": False},
+        ],
+    }
+    assert told["attempts"] == [{"provider": "Local", "model": PLAIN, "status": 200}]
+    assert "openrouter_metadata" not in (await server.post(recording(model=PLAIN))).json()
+
+
+async def test_a_text_has_no_metadata(server: Running) -> None:
+    body = recording(model=PLAIN, response_format="text")
+    plain = await server.post(body)
+    told = await server.post(body, headers={"X-OpenRouter-Metadata": "enabled"})
+    assert told.text == plain.text

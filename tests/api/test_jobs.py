@@ -28,7 +28,7 @@ from voxgate.api import jobs
 from voxgate.api.job import Job
 from voxgate.api.jobs import LONGEST_S, UNKNOWN_S, CompletionRate, Jobs
 from voxgate.ledger.ledger import Ledger
-from voxgate.pipeline.trace import StageTimes
+from voxgate.pipeline.trace import Trace
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -228,11 +228,11 @@ async def test_the_end_waits_for_cancelled_jobs(monkeypatch: pytest.MonkeyPatch)
         recorded.set()
 
     jobs_ = Jobs(Settings(max_flights=1))
-    jobs_.add("this", Job("gen-1", None, StageTimes()), transcribe, record)
+    jobs_.add("this", Job("gen-1", None, Trace()), transcribe, record)
     await leaving.wait()
     assert jobs_.find("this") is None
     with pytest.raises(errors.BusyError):  # the cancelled job still counts
-        jobs_.add("that", Job("gen-2", None, StageTimes()), transcribe, record)
+        jobs_.add("that", Job("gen-2", None, Trace()), transcribe, record)
     ending = asyncio.create_task(jobs_.end())
     asyncio.get_running_loop().call_soon(gone.set)
     await ending

@@ -15,7 +15,7 @@ from voxgate.api.jobs import Jobs
 from voxgate.api.leases import Leases
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
-from voxgate.pipeline.trace import StageTimes
+from voxgate.pipeline.trace import Trace
 from voxgate.settings import Settings
 
 
@@ -56,7 +56,7 @@ async def test_a_job_that_ended_is_held_until_its_outcome_is_known(
             return found.lease_until
 
         leases = Leases(ledger.generations, Jobs(Settings()))
-        job = Job("gen-stt-1", None, StageTimes())
+        job = Job("gen-stt-1", None, Trace())
         leases.hold(job)
         begun = await lease_until()
         async with leases.renewed(), asyncio.timeout(DEADLINE_S):

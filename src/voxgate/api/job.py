@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from voxgate.pipeline.job import FinalPiece
-    from voxgate.pipeline.trace import StageTimes
+    from voxgate.pipeline.trace import Trace
     from voxgate.transcript.values import Segment, Transcript
 
     JobFunction: TypeAlias = Callable[["Job"], Awaitable[Transcript]]
@@ -46,8 +46,8 @@ class Job:
     sound, and only where the model has a price.
     """
 
-    def __init__(self, id_: str, owner: str | None, stages: StageTimes) -> None:
-        self.id, self.owner, self.stages = id_, owner, stages
+    def __init__(self, id_: str, owner: str | None, trace: Trace) -> None:
+        self.id, self.owner, self.trace = id_, owner, trace
         self.first_text_s: float | None = None
         self.delivered = 0  # segments that were sent to somebody, of one who reads a stream
         self.estimate_nanodollars: int | None = None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from voxgate.api.job import Job
     from voxgate.api.jobs import Jobs
     from voxgate.api.response_head import ResponseHead
+    from voxgate.api.router_metadata import RouterMetadata
     from voxgate.pipeline.trace import StageTimes
 
 FILLER_EVERY_S = 2.0
@@ -52,8 +53,12 @@ class TranscriptionResponse(Response):
         stages: StageTimes,
         head: ResponseHead,
         error: ErrorBody = error_body,
+        metadata: RouterMetadata | None = None,
     ) -> None:
-        """`accepts_filler` means that the caller may be sent white space."""
+        """`accepts_filler` means that the caller may be sent white space.
+
+        `metadata` is added to a JSON response of whoever asks for it.
+        """
         super().__init__(media_type="application/json")
         self._waiting: Callable[[], AbstractContextManager[Callable[[], None]]] = lambda: (
             jobs.waiting(key, job)
@@ -61,7 +66,7 @@ class TranscriptionResponse(Response):
         self._job, self._parsed, self._stages, self._head = job, parsed, stages, head
         self._sends_filler = accepts_filler and is_json(parsed)
         self._filler_after_s = filler_after_s
-        self._user_agent, self._error_body = user_agent, error
+        self._user_agent, self._error_body, self._metadata = user_agent, error, metadata
         self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,6 +85,8 @@ class TranscriptionResponse(Response):
             entry.fail(self._job.error)
         with self._stages.span("render"):
             body, status, content_type, headers = await self._outcome()
+        if self._metadata and content_type == "application/json":
+            body = self._metadata.added_to(body)
         if not self._started:
             await send(self._head.message(status, content_type, headers))
         await send({"type": "http.response.body", "body": body})

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from voxgate.ledger.amounts import dollars_of
+from voxgate.transcript.values import Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,11 @@ class ResponseHead:
     """The head of the response to one of the callers that wait for a job."""
 
     def __init__(self, job: Job, provider: Provider, stages: StageTimes, start_time: float) -> None:
-        """`stages` are those of this request. `start_time` is its arrival, in monotonic seconds."""
-        self._job, self._model = job, _model_header(provider)
+        """`provider` is the one that is asked first, for responses that begin before the end.
+
+        `stages` are those of this request. `start_time` is its arrival, in monotonic seconds.
+        """
+        self._job, self._provider = job, provider
         self._stages, self._start_time = stages, start_time
 
     def message(self, status: int, content_type: str, headers: Mapping[str, str]) -> Message:
@@ -33,7 +37,7 @@ class ResponseHead:
             "content-type": content_type,
             "x-generation-id": self._job.id,
             "x-request-id": self._job.id,
-            "x-voxgate-model": self._model,
+            "x-voxgate-model": _model_header(self._job.transcript or self._provider),
             "server-timing": self._server_timing(),
             **self._estimate(),
             **{name.lower(): value for name, value in headers.items()},
@@ -57,7 +61,7 @@ class ResponseHead:
         `work` is the time in which sound was decoded or recognised, or both. `total` minus `work`
         is the server's own overhead.
         """
-        job_stages = self._job.stages
+        job_stages = self._job.trace.stages
         entries = {
             **{name: self._stages.seconds(name) for name in self._stages.names},
             **{name: job_stages.seconds(name) for name in job_stages.names},
@@ -67,7 +71,8 @@ class ResponseHead:
         return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in entries.items())
 
 
-def _model_header(provider: Provider) -> str:
-    """Return `NAME@REVISION; profile=PROFILE`, without what the provider does not have."""
-    name = f"{provider.name}@{provider.revision}" if provider.revision else provider.name
-    return f"{name}; profile={provider.profile}" if provider.profile else name
+def _model_header(source: Provider | Transcript) -> str:
+    """Return `NAME@REVISION; profile=PROFILE`, without what the model does not have."""
+    name = source.model if isinstance(source, Transcript) else source.name
+    name = f"{name}@{source.revision}" if source.revision else name
+    return f"{name}; profile={source.profile}" if source.profile else name

@@ -56,11 +56,12 @@ class Submission:
         self._gateway, self._entry = gateway, entry
         self._owner = key.hash if key else None
         self.parsed, self._recording, self._origin = parsed, recording, origin
+        self.requested_model = origin.model
         self.route, self._trace = route, Trace()
         self._trace.shares.first = route.providers[0].slug
         self._keeps, self._provisional = keeps, provisional
         self._ended = False  # while it was provisional
-        self._job = Job(entry.id, self._owner, self._trace.stages)
+        self._job = Job(entry.id, self._owner, self._trace)
         self._generation = GenerationRecord(self._job, parsed, route, origin)
         self._prices = {
             each.slug: gateway.settings.prices.find(

@@ -21,6 +21,7 @@ from voxgate.api.openapi import requests
 from voxgate.api.openapi.responses import DOCUMENTED_DIALECTS
 from voxgate.api.response import TranscriptionResponse
 from voxgate.api.response_head import ResponseHead
+from voxgate.api.router_metadata import RouterMetadata
 from voxgate.api.stream import TranscriptStream
 from voxgate.errors import VoxgateError
 from voxgate.pipeline.trace import StageTimes
@@ -118,4 +119,5 @@ async def respond(request: Request, parse: Parse, error: ErrorBody = error_body)
         stages=stages,
         head=head,
         error=error,
+        metadata=RouterMetadata.wanted(request.headers, submission, job),
     )
