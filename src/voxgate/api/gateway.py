@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.api.body.request_body import recording_too_large
 from voxgate.api.files.store import FileStore
+from voxgate.api.health_keeper import HealthKeeper
 from voxgate.api.jobs import Jobs
 from voxgate.api.leases import Leases
 from voxgate.api.metrics import Metrics
@@ -64,7 +65,8 @@ class Gateway:
             files, jobs = FileStore(settings, ledger.files), Jobs(settings)
             leases = Leases(ledger.generations, jobs)
             retention = Retention(ledger, settings.generations_days)
-            async with files.swept(), leases.renewed(), retention.swept():
+            health = HealthKeeper(ledger.endpoint_health, opened.health)
+            async with files.swept(), leases.renewed(), retention.swept(), health.kept():
                 yield cls(
                     settings=settings,
                     session=opened,

@@ -10,6 +10,7 @@ from voxgate.ledger.activity import Activity
 from voxgate.ledger.address import Address
 from voxgate.ledger.budgets import Budgets
 from voxgate.ledger.database import Database
+from voxgate.ledger.endpoint_health import EndpointHealths
 from voxgate.ledger.files import Files
 from voxgate.ledger.generations import Generations
 from voxgate.ledger.key_reconciliation import KeyReconciliation
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 class Ledger:
     """One database, opened by `open`. Several processes may have it open at the same time.
 
-    Every method of `keys`, `listed_keys`, `budgets`, `generations`, `activity`, `files` and
-    `transcripts` raises `LedgerError` when the database cannot be read or written.
+    Every method of `keys`, `listed_keys`, `budgets`, `generations`, `activity`, `files`,
+    `transcripts` and `endpoint_health` raises `LedgerError` when the database cannot be read or
+    written.
     """
 
     def __init__(self, database: Database) -> None:
@@ -39,6 +41,7 @@ class Ledger:
         self.activity = Activity(database)
         self.files = Files(database)
         self.transcripts = Transcripts(database)
+        self.endpoint_health = EndpointHealths(database)
 
     @classmethod
     async def open(cls, where: Address | Path) -> Ledger:

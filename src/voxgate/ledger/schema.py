@@ -217,3 +217,11 @@ Index(
     sqlite_where=transcripts_table.c.sealed.is_not(None),
     postgresql_where=transcripts_table.c.sealed.is_not(None),
 )
+
+endpoint_health_table = Table(  # see `voxgate.routing.health`
+    "endpoint_health",
+    metadata,
+    Column("endpoint", TextColumn(NAME_LENGTH), primary_key=True),  # its slug
+    Column("saved_at", UtcColumn, nullable=False),
+    Column("health", JSON().with_variant(JSONB, "postgresql"), nullable=False),
+)

@@ -144,6 +144,8 @@ class HealthBook:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._endpoints: dict[str, EndpointHealth] = {}
+        self.attempts = 0
+        """How many were recorded in this process."""
 
     @property
     def now(self) -> float:
@@ -159,6 +161,7 @@ class HealthBook:
 
     def record(self, slug: str, attempt: EndedAttempt) -> None:
         """Count an attempt at an endpoint that ended now."""
+        self.attempts += 1
         self._endpoint(slug).record(attempt, self.now)
 
     def summary(self, slug: str) -> HealthSummary:

@@ -1,0 +1,84 @@
+"""The health of endpoints, from one server to the next by the ledger."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from tests.api.serving import SCRIPTED, serving
+from voxgate.api.health_keeper import HealthKeeper
+from voxgate.ledger.address import LEDGER_FILE
+from voxgate.ledger.ledger import Ledger
+from voxgate.pipeline.session import Session
+from voxgate.routing.health import HealthBook
+from voxgate.routing.tally import EndedAttempt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from voxgate.settings import Settings
+
+SLUG = f"local/{SCRIPTED}"
+SUCCESS = EndedAttempt("succeeded", 2.0, 30.0, 1.0)
+
+
+async def test_a_server_goes_on_where_the_last_one_ended(tmp_path: Path) -> None:
+    sessions = list[Session]()
+
+    def start(settings: Settings) -> Session:
+        sessions.append(Session(settings))
+        return sessions[-1]
+
+    async with serving(tmp_path, session=start):
+        for _ in range(20):
+            sessions[0].health.record(SLUG, SUCCESS)
+        sessions[0].health.record("groq/x", EndedAttempt("rate_limited", 1.0, retry_after_s=3600))
+    async with serving(tmp_path, session=start):
+        summary = sessions[1].health.summary(SLUG)
+        assert (summary.last_1d.attempts, summary.last_1d.uptime) == (20, 100.0)
+        assert summary.last_1d.latency_s is not None
+        assert not sessions[1].health.claim("groq/x")
+
+
+async def test_a_book_that_did_not_change_is_not_written(tmp_path: Path) -> None:
+    async with await Ledger.open(tmp_path / LEDGER_FILE) as ledger:
+        book = HealthBook()
+        keeper = HealthKeeper(ledger.endpoint_health, book)
+        await keeper.save()
+        assert await ledger.endpoint_health.load() == []
+        book.record(SLUG, SUCCESS)
+        await keeper.save()
+        (first,) = await ledger.endpoint_health.load()
+        await keeper.save()
+        assert await ledger.endpoint_health.load() == [first]
+
+
+async def test_what_another_version_wrote_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with await Ledger.open(tmp_path / LEDGER_FILE) as ledger:
+        await ledger.endpoint_health.save({"a/x": {"spans": 7}, "b/x": [], SLUG: {}})
+        book = HealthBook()
+        with caplog.at_level(logging.WARNING):
+            await HealthKeeper(ledger.endpoint_health, book).load()
+    assert [record.args for record in caplog.records] == [("a/x",), ("b/x",)]
+    assert list(book.dump()) == [SLUG]
+
+
+async def test_a_ledger_that_fails_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = await Ledger.open(tmp_path / LEDGER_FILE)
+    await ledger.aclose()
+    book = HealthBook()
+    keeper = HealthKeeper(ledger.endpoint_health, book)
+    with caplog.at_level(logging.WARNING):
+        await keeper.load()
+        book.record(SLUG, SUCCESS)
+        await keeper.save()
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "the health of endpoints is not known",
+        "the health of endpoints is not saved",
+    ]
