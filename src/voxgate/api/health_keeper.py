@@ -14,14 +14,26 @@ from voxgate.ledger.columns import utc_now
 from voxgate.routing.health import SavedHealth
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
-    from voxgate.ledger.endpoint_health import EndpointHealths
+    from voxgate.ledger.endpoint_health import EndpointHealths, SavedEndpoint
     from voxgate.routing.health import HealthBook
 
 SAVED_EVERY_S = 60.0
 
 log = logging.getLogger(__name__)
+
+
+def take_over(book: HealthBook, found: Iterable[SavedEndpoint]) -> None:
+    """Load what was saved of endpoints into a book that has nothing of them yet."""
+    now = utc_now()
+    for each in found:
+        try:
+            health = msgspec.convert(each.health, SavedHealth, strict=False)
+        except msgspec.ValidationError:  # another version wrote it
+            log.warning("the health of %s cannot be read, and begins anew", each.endpoint)
+            continue
+        book.load({each.endpoint: health}, (now - each.saved_at).total_seconds())
 
 
 class HealthKeeper:
@@ -50,14 +62,7 @@ class HealthKeeper:
         except LedgerError as error:
             log.warning("the health of endpoints is not known: %s", error.sentence)
             return
-        now = utc_now()
-        for each in found:
-            try:
-                health = msgspec.convert(each.health, SavedHealth, strict=False)
-            except msgspec.ValidationError:  # another version wrote it
-                log.warning("the health of %s cannot be read, and begins anew", each.endpoint)
-                continue
-            self._book.load({each.endpoint: health}, (now - each.saved_at).total_seconds())
+        take_over(self._book, found)
 
     async def save(self) -> None:
         """Store the book, where anything was counted since it was stored last."""

@@ -23,6 +23,7 @@ from voxgate.cli.group import CommandGroup
 from voxgate.cli.peer_arguments import translate_options
 from voxgate.cli.ps import ps_command, unload_command
 from voxgate.cli.serve import serve_command
+from voxgate.cli.status import status_command
 from voxgate.cli.transcribe import transcribe_command
 from voxgate.cli.usage import usage_command
 from voxgate.cli.wyoming import wyoming_command
@@ -70,6 +71,7 @@ app.command("serve")(serve_command)
 app.command("wyoming")(wyoming_command)
 app.add_typer(keys.keys_app)
 app.command("usage")(usage_command)
+app.command("status")(status_command)
 app.add_typer(db.db_app)
 app.add_typer(models.models_app)
 app.command("ps")(ps_command)

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from voxgate.routing.availability import nothing_left
 from voxgate.routing.candidate import Candidate, Excluded, Reason, exclusions
@@ -24,9 +24,14 @@ if TYPE_CHECKING:
     from random import Random
 
     from voxgate.routing.preferences import Preferences
+    from voxgate.routing.summary import HealthState
 
-NORMAL_UPTIME = 95.0  # percent; below it an endpoint is degraded
-LOWEST_UPTIME = 80.0  # below it an endpoint is a last resort
+GROUPS: Final[tuple[HealthState, ...]] = ("normal", "degraded", "last_resort", "unstable")
+"""Those that come first, first."""
+
+NO_FALLBACKS = Reason(
+    "allow_fallbacks", "provider.allow_fallbacks", "'provider.allow_fallbacks' is false"
+)
 
 Rank: TypeAlias = tuple[float, ...]
 """Endpoints are asked by their ranks, the least first; of equals, in the order they were given."""
@@ -61,26 +66,18 @@ def choose(
     models = {model: at for at, model in enumerate(dict.fromkeys(each.model for each in left))}
     if preferences.partition == "none":
         models = dict.fromkeys(models, 0)
-    left.sort(key=lambda each: (models[each.model], *_rank(each, preferences, random)))
+    left.sort(key=lambda each: (models[each.model], *_rank(each, preferences, now, random)))
     if not preferences.allow_fallbacks:
         excluded += [Excluded(each, (NO_FALLBACKS,)) for each in left[1:]]
         del left[1:]
     return Choice(tuple(left), tuple(excluded))
 
 
-NO_FALLBACKS = Reason(
-    "allow_fallbacks", "provider.allow_fallbacks", "'provider.allow_fallbacks' is false"
-)
-
-
-def _rank(candidate: Candidate, preferences: Preferences, random: Random) -> Rank:
+def _rank(candidate: Candidate, preferences: Preferences, now: float, random: Random) -> Rank:
     """Return what an endpoint is sorted by within its model."""
-    health = candidate.health
-    uptime = NORMAL_UPTIME if health.uptime is None else health.uptime
     return (
         candidate.place(preferences.order),
-        health.unstable,
-        (uptime < NORMAL_UPTIME) + (uptime < LOWEST_UPTIME),
+        GROUPS.index(candidate.health.state(now)),
         _is_disliked(candidate, preferences),
         *_last_rank(candidate, preferences, random),
     )

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from voxgate.histograms import Percentiles
 
 PauseReason: TypeAlias = Literal["rate_limited", "failing"]
+HealthState: TypeAlias = Literal["normal", "degraded", "last_resort", "unstable", PauseReason]
+
+NORMAL_UPTIME = 95.0  # percent; below it an endpoint is degraded
+LOWEST_UPTIME = 80.0  # below it an endpoint is a last resort
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,16 @@ class HealthSummary:
     last_1d: SpanFigures = field(default_factory=SpanFigures)
     unstable: bool = False  # it failed too often within the last 30 s
     pause: Pause | None = None
+
+    def state(self, now: float) -> HealthState:
+        """Return how the endpoint is chosen at a moment of the clock of its `HealthBook`."""
+        if self.pause is not None and self.pause.until > now:
+            return self.pause.reason
+        if self.unstable:
+            return "unstable"
+        if self.uptime is None or self.uptime >= NORMAL_UPTIME:
+            return "normal"
+        return "degraded" if self.uptime >= LOWEST_UPTIME else "last_resort"
 
     @property
     def uptime(self) -> float | None:
