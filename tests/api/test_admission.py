@@ -21,6 +21,7 @@ from tests.api.serving import (
 from tests.scripted import Scripted
 from voxgate.pipeline.session import Session
 from voxgate.prices import parse_prices
+from voxgate.routing.tally import EndedAttempt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,18 +34,24 @@ if TYPE_CHECKING:
 
 PLAIN = "scripted/plain"
 ABLE = "scripted/able"
+RESTING = "scripted/resting"
 ABSENT = "scripted/absent"
 PROVIDERS = {
     PLAIN: Scripted(name=PLAIN),
     ABLE: Scripted(name=ABLE, honours=frozenset({"seed", "max_tokens"}), vocabulary=True),
+    RESTING: Scripted(name=RESTING),
 }
 PRICES = parse_prices(f"{PLAIN} = 0.006/minute, {ABLE} = 0.36/hour", "this test")
+
+
+SESSIONS = list[Session]()
 
 
 def session(settings: Settings) -> Session:
     models = {name: model_spec(name, provider) for name, provider in PROVIDERS.items()}
     models[ABSENT] = model_spec(ABSENT, PROVIDERS[PLAIN], ("no-such-dist",))
-    return Session(settings, models=models, start=lambda spec, _: PROVIDERS[spec.name])
+    SESSIONS.append(Session(settings, models=models, start=lambda spec, _: PROVIDERS[spec.name]))
+    return SESSIONS[-1]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -203,3 +210,14 @@ async def test_a_text_has_no_metadata(server: Running) -> None:
     plain = await server.post(body)
     told = await server.post(body, headers={"X-OpenRouter-Metadata": "enabled"})
     assert told.text == plain.text
+async def test_what_rests_is_asked_later_and_another_model_now(server: Running) -> None:
+    refused = EndedAttempt("rate_limited", 0.1, retry_after_s=60)
+    SESSIONS[-1].endpoints.health.record(f"local/{RESTING}", refused)
+    answer = await server.post(recording(model=RESTING))
+    error = error_of(answer)
+    assert (answer.status_code, error["metadata"]["error_type"]) == (429, "rate_limit_exceeded")
+    availability = error["availability"]
+    assert (availability["code"], availability["retryable"]) == ("capacity_exhausted", True)
+    assert availability["excluded_by"] == ["rate_limited"]
+    assert 0 < availability["retry_after"] == int(answer.headers["retry-after"]) <= 60
+    assert answered_by(await server.post(recording(model=RESTING, models=[PLAIN]))) == PLAIN
