@@ -1,4 +1,4 @@
-"""How long a choice of endpoints takes.
+"""How long a choice of endpoints takes, and the book of their health.
 
     python -m benchmarks.routing [ENDPOINTS]
 
@@ -18,10 +18,13 @@ from voxgate.histograms import Percentiles
 from voxgate.prices import Price
 from voxgate.routing.candidate import Candidate
 from voxgate.routing.choice import choose
+from voxgate.routing.health import HealthBook
 from voxgate.routing.preferences import MaxPrice, Preferences, Thresholds
 from voxgate.routing.summary import HealthSummary, SpanFigures
+from voxgate.routing.tally import EndedAttempt
 
 CHOICES = 2000
+ROUNDS = 200
 GOAL_MS = 1.0
 CASES = {
     "drawn by price": Preferences(),
@@ -78,6 +81,33 @@ def row(name: str, preferences: Preferences, candidates: list[Candidate]) -> Row
     )
 
 
+def book_rows(count: int) -> list[Row]:
+    """Measure what an attempt costs, and the summaries of endpoints that were all just asked."""
+    random, now = Random(3), 0.0  # noqa: S311 (not a secret)
+    book = HealthBook(lambda: now)
+    slugs = [f"p{number}/model" for number in range(count)]
+    record_ms, summary_ms = list[float](), list[float]()
+    for _ in range(ROUNDS):
+        now += 60.0
+        for slug in slugs:
+            attempt = EndedAttempt("succeeded", random.uniform(0.5, 5), 30.0, random.random())
+            start = time.perf_counter()
+            book.record(slug, attempt)
+            record_ms.append((time.perf_counter() - start) * 1e3)
+        start = time.perf_counter()
+        for slug in slugs:
+            book.summary(slug)
+        summary_ms.append((time.perf_counter() - start) * 1e3)
+    return [
+        Row("an attempt, counted", f"{statistics.median(record_ms):.3f} ms"),
+        Row(
+            f"summaries of {count} endpoints, each asked since the last one",
+            f"{statistics.median(summary_ms):.2f} ms",
+        ),
+    ]
+
+
 if __name__ == "__main__":
     known = endpoints(int(sys.argv[1]) if len(sys.argv) > 1 else 50)
-    show([row(name, preferences, known) for name, preferences in CASES.items()])
+    choices = [row(name, preferences, known) for name, preferences in CASES.items()]
+    show([*choices, *book_rows(len(known))])
