@@ -210,6 +210,8 @@ async def test_a_text_has_no_metadata(server: Running) -> None:
     plain = await server.post(body)
     told = await server.post(body, headers={"X-OpenRouter-Metadata": "enabled"})
     assert told.text == plain.text
+
+
 async def test_what_rests_is_asked_later_and_another_model_now(server: Running) -> None:
     refused = EndedAttempt("rate_limited", 0.1, retry_after_s=60)
     SESSIONS[-1].endpoints.health.record(f"local/{RESTING}", refused)

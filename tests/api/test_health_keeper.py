@@ -33,13 +33,15 @@ async def test_a_server_goes_on_where_the_last_one_ended(tmp_path: Path) -> None
 
     async with serving(tmp_path, session=start):
         for _ in range(20):
-            sessions[0].health.record(SLUG, SUCCESS)
-        sessions[0].health.record("groq/x", EndedAttempt("rate_limited", 1.0, retry_after_s=3600))
+            sessions[0].endpoints.health.record(SLUG, SUCCESS)
+        sessions[0].endpoints.health.record(
+            "groq/x", EndedAttempt("rate_limited", 1.0, retry_after_s=3600)
+        )
     async with serving(tmp_path, session=start):
-        summary = sessions[1].health.summary(SLUG)
+        summary = sessions[1].endpoints.health.summary(SLUG)
         assert (summary.last_1d.attempts, summary.last_1d.uptime) == (20, 100.0)
         assert summary.last_1d.latency_s is not None
-        assert not sessions[1].health.claim("groq/x")
+        assert not sessions[1].endpoints.health.claim("groq/x")
 
 
 async def test_a_book_that_did_not_change_is_not_written(tmp_path: Path) -> None:

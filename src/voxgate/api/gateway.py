@@ -65,7 +65,7 @@ class Gateway:
             files, jobs = FileStore(settings, ledger.files), Jobs(settings)
             leases = Leases(ledger.generations, jobs)
             retention = Retention(ledger, settings.generations_days)
-            health = HealthKeeper(ledger.endpoint_health, opened.health)
+            health = HealthKeeper(ledger.endpoint_health, opened.endpoints.health)
             async with files.swept(), leases.renewed(), retention.swept(), health.kept():
                 yield cls(
                     settings=settings,

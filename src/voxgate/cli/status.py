@@ -54,8 +54,8 @@ async def _find() -> list[SavedEndpoint]:
 
 def _record(saved: SavedEndpoint) -> dict[str, Any]:
     """Return what is known of an endpoint, with OpenRouter's names of figures."""
+    from voxgate.api.endpoint_figures import endpoint_figures
     from voxgate.api.health_keeper import take_over
-    from voxgate.api.model_card import endpoint_figures
     from voxgate.ledger.columns import utc_now
     from voxgate.routing.health import HealthBook
 
