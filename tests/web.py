@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import re
 import socket
 import sys
 import threading
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 HOSTS = ("127.0.0.1", "127.0.0.2", "::1")
 """Where it listens, on one port; on ::1 where the machine has it."""
 
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
+
 TLS_RECORD = b"\x16"  # the first byte of a handshake
 
 PUBLIC_HOST = "127.0.0.2"
@@ -37,6 +40,7 @@ class Web:
     answers: dict[str, bytes | Send] = field(default_factory=dict)
     accepted: list[str] = field(default_factory=list)  # by the address that was connected to
     heads: list[str] = field(default_factory=list)  # of requests
+    bodies: list[bytes] = field(default_factory=list)  # of requests that announce their length
     left: list[str] = field(default_factory=list)  # paths whose connections have ended
 
     def __post_init__(self) -> None:
@@ -55,6 +59,8 @@ class Web:
                 head += await reader.readexactly(1)
             self.heads.append(head.decode("latin-1"))
             path = self.heads[-1].split(" ")[1] if b" " in head else ""
+            if length := _LENGTH.search(head):
+                self.bodies.append(await reader.readexactly(int(length[1])))
             answer = self.answers.get(path.partition("?")[0], response(404, b"Not here."))
             if isinstance(answer, bytes):
                 writer.write(answer)

@@ -6,6 +6,7 @@ no error, log, trace or representation.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from voxgate.upstreams import Upstream
+
+log = logging.getLogger(__name__)
 
 DENIED_S = 300.0  # that a key rests which was refused, or is without credit
 FIRST_REST_S = 1.0  # after a 429 that says nothing; each further one doubles it
@@ -52,6 +55,7 @@ class KeyRing:
         self._upstream, self._clock = upstream, clock
         self._rests: dict[str, _Rest] = {}
         self._next = 0
+        self._missing: set[str] = set()  # what the log was told of keys that are not there
 
     def usable(self) -> Sequence[UpstreamKey]:
         """Return the keys that do not rest, the one whose turn it is first.
@@ -62,18 +66,15 @@ class KeyRing:
         references = self._upstream.keys or ("",)
         turn = self._next % len(references)
         self._next = turn + 1
-        keys, missing = [], []
-        for reference in (*references[turn:], *references[:turn]):
-            try:
-                key = _read(reference)
-            except _MissingKeyError as error:
-                missing.append(str(error))
-                continue
-            if self._rest_s(key) <= 0:
-                keys.append(key)
-        if not keys:
+        keys, missing = self._read_all(references)
+        usable = [key for key in keys if self._rest_s(key) <= 0]
+        if not usable:
             raise self._none_usable(missing)
-        return keys
+        for place in set(missing) - self._missing:
+            log.warning("a key of %s is not used: %s", self._upstream.name, place)
+        self._missing = set(missing)
+        places = {reference: place for place, reference in enumerate(references)}
+        return sorted(usable, key=lambda key: (places[key.reference] - turn) % len(references))
 
     def check(self) -> None:
         """Raise what `usable` raises, without taking a turn."""
@@ -102,15 +103,22 @@ class KeyRing:
 
     def hide(self, text: str) -> str:
         """Replace what is a key in a text, or part of one that a server repeated."""
-        for reference in self._upstream.keys:
-            try:
-                value = _read(reference).value
-            except _MissingKeyError:
-                continue
-            rest = self._rests.get(reference)
-            for secret in {value, rest.key.value if rest else None} - {None}:
-                text = _without(str(secret), text)
+        keys = [*self._read_all(self._upstream.keys)[0], *(r.key for r in self._rests.values())]
+        secrets = {key.value for key in keys if key.value is not None}
+        for secret in sorted(secrets, key=len, reverse=True):  # one may begin with another
+            text = _without(secret, text)
         return text
+
+    @staticmethod
+    def _read_all(references: Sequence[str]) -> tuple[list[UpstreamKey], list[str]]:
+        """Return the keys that there are, and what is wrong with the others."""
+        keys, missing = [], []
+        for reference in references:
+            try:
+                keys.append(_read(reference))
+            except _MissingKeyError as error:
+                missing.append(str(error))
+        return keys, missing
 
     def _rest_s(self, key: UpstreamKey) -> float:
         """Return how much longer a key rests. A new value has not been refused yet."""
