@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from voxgate.models.capabilities import Capabilities
 from voxgate.providers.upstream.client import UpstreamClient
+from voxgate.providers.upstream.dialect import Question
+from voxgate.providers.upstream.encoding import EncodedSound
 from voxgate.providers.upstream.model import UpstreamModel
 from voxgate.settings import Settings
 from voxgate.transcript.values import Done, Options, Segment
@@ -62,3 +64,16 @@ async def ask(
     """Ask a model of its own client about one window."""
     async with model_at(endpoint, **how) as model:
         return await answer(model, window, options)
+
+
+def question(
+    kind: Any = "compatible",
+    model: str = "whisper-large-v3",
+    *,
+    times: Times = "word",
+    upstream: dict[str, Any] | None = None,
+    **options: Any,
+) -> Question:
+    """Return a question to a model at an upstream, with these options."""
+    at = endpoint(kind=kind, model=model, **(upstream or {}))
+    return Question(EncodedSound(b"fLaC", "flac"), Options(**options), at, times)

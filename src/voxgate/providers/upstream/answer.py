@@ -84,7 +84,8 @@ def fit(answer: Answer, upstream: str, duration_s: float) -> tuple[list[Segment]
     outside = [each for each in timed if not _inside(each, duration_s)]
     notices = [_clipped(upstream, duration_s)] if outside else []
     placed = place_segments(segments, 0.0, duration_s)
-    return with_words(placed, words) if placed else [], notices
+    spoken = with_words(placed, words) if placed else []
+    return list(place_segments(spoken, 0.0, duration_s)), notices
 
 
 def _one_segment(answer: Answer, words: list[Word], duration_s: float) -> list[Segment]:

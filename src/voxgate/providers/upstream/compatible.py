@@ -113,7 +113,8 @@ def render(question: Question) -> Request:
     fields = common_fields(question) | verbose_fields(question.times)
     if prompt := prompt_with_words(options):
         fields["prompt"] = prompt
-    return Request(PATHS[options.task], fields)
+    unused = without_language(fields) if options.task == "translate" else ()
+    return Request(PATHS[options.task], fields, unused=unused)
 
 
 def parse(body: bytes, question: Question) -> Answer:
@@ -139,6 +140,14 @@ def common_fields(question: Question) -> dict[str, str | list[str]]:
     if options.temperature:
         fields["temperature"] = f"{options.temperature:g}"
     return fields
+
+
+def without_language(fields: dict[str, str | list[str]]) -> tuple[str, ...]:
+    """Take the language out of the form of a translation; return the options that are not sent.
+
+    OpenAI's has none, and what others make of it differs: some allow only that of the text.
+    """
+    return () if fields.pop("language", None) is None else ("language",)
 
 
 def verbose_fields(times: Times) -> dict[str, str | list[str]]:

@@ -19,9 +19,9 @@ from voxgate.providers.upstream.compatible import (
     PATHS,
     WireSegment,
     common_fields,
-    probability,
     prompt_with_words,
     verbose_fields,
+    without_language,
     written_tokens,
 )
 from voxgate.providers.upstream.dialect import Dialect, Request
@@ -74,9 +74,9 @@ def render(question: Question) -> Request:
     """Return the form of the model."""
     options, endpoint = question.options, question.endpoint
     fields = common_fields(question)
+    unused: tuple[str, ...] = ()
     if options.task == "translate":
-        # Neither a language nor granularities are among the fields of this route.
-        fields.pop("language", None)
+        unused = without_language(fields)  # granularities are no fields of this route either
         fields["response_format"] = "json" if question.times == "none" else "verbose_json"
     elif _is(endpoint, WHISPER):
         fields |= verbose_fields(question.times)
@@ -92,7 +92,7 @@ def render(question: Question) -> Request:
         if _is(endpoint, WITH_PROBABILITIES):
             fields["include[]"] = ["logprobs"]
     fields |= _expected_words(question)
-    return Request(PATHS[options.task], fields)
+    return Request(PATHS[options.task], fields, unused=unused)
 
 
 def parse(body: bytes, question: Question) -> Answer:
@@ -125,8 +125,10 @@ def _expected_words(question: Question) -> dict[str, str | list[str]]:
 
 def _confidence(tokens: list[_Token] | tuple[()]) -> float | None:
     """Return the geometric mean of the tokens' probabilities."""
-    known = [token.logprob for token in tokens if token.logprob is not None]
-    return probability(math.exp(min(0.0, math.fsum(known) / len(known)))) if known else None
+    known = [min(each.logprob, 0.0) for each in tokens if each.logprob is not None]
+    if not known or not all(map(math.isfinite, known)):
+        return None
+    return math.exp(math.fsum(known) / len(known))
 
 
 def _is(endpoint: Endpoint, kind: str) -> bool:

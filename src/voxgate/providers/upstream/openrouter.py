@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pybase64
 
-from voxgate.providers.upstream.compatible import PATHS, parse
+from voxgate.providers.upstream import compatible
+from voxgate.providers.upstream.compatible import PATHS
 from voxgate.providers.upstream.dialect import Dialect, Request
 
 if TYPE_CHECKING:
@@ -57,4 +58,4 @@ def render(question: Question) -> Request:
     return Request(PATHS["transcribe"], document=msgspec.json.encode(document))
 
 
-OPENROUTER = Dialect(options_of, times_of, render, parse)
+OPENROUTER = Dialect(options_of, times_of, render, compatible.parse)

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voxgate.providers.upstream.compatible import PATHS, common_fields, parse, verbose_fields
+from voxgate.providers.upstream import compatible
+from voxgate.providers.upstream.compatible import PATHS, common_fields, verbose_fields
 from voxgate.providers.upstream.dialect import Dialect, Request
 
 if TYPE_CHECKING:
     from voxgate.providers.upstream.dialect import Question, Times
     from voxgate.upstreams import Endpoint
 
-SAMPLING = ("top_p", "seed", "frequency_penalty", "presence_penalty")
+SAMPLING = ("top_p", "seed")
 """Fields that have the names of the options."""
+
+NOT_TRANSLATING = ("top_p", "vocabulary")
+"""What the form of a translation does not have."""
 
 
 def options_of(endpoint: Endpoint) -> frozenset[str]:
@@ -33,7 +37,13 @@ def times_of(endpoint: Endpoint) -> Times:
 def render(question: Question) -> Request:
     """Return the form."""
     options = question.options
+    unused: tuple[str, ...] = ()
+    if options.task == "translate":
+        unused = tuple(name for name in NOT_TRANSLATING if options.is_set(name))
+        options = options.without(*unused)
     fields = common_fields(question) | verbose_fields(question.times)
+    if options.task == "translate":
+        fields.pop("timestamp_granularities[]", None)
     for name in SAMPLING:
         if options.is_set(name):
             fields[name] = f"{getattr(options, name)}"
@@ -41,11 +51,11 @@ def render(question: Question) -> Request:
         fields["hotwords"] = ", ".join(options.vocabulary)
     if options.prompt:
         fields["prompt"] = options.prompt
-    return Request(PATHS[options.task], fields)
+    return Request(PATHS[options.task], fields, unused=unused)
 
 
 def _is_whisper(endpoint: Endpoint) -> bool:
     return "whisper" in endpoint.upstream_model.lower()
 
 
-VLLM = Dialect(options_of, times_of, render, parse)
+VLLM = Dialect(options_of, times_of, render, compatible.parse)
