@@ -46,6 +46,10 @@ def test_a_form(asked: dict[str, Any], fields: dict[str, Any]) -> None:
     assert (request.document, request.unused) == (None, ())
 
 
+def test_a_temperature_above_openai_s_range_is_its_highest() -> None:
+    assert render(question(temperature=1.5)).fields["temperature"] == "1"
+
+
 def test_a_translation_has_its_route() -> None:
     """It has no language that all servers agree about."""
     request = render(question(task="translate", language="de"))

@@ -64,6 +64,10 @@ def test_what_the_operator_says_of_privacy_is_asked_for(
     assert document(times="none", upstream=upstream).get("provider") == provider
 
 
+def test_a_temperature_above_its_range_is_its_highest() -> None:
+    assert document(times="none", temperature=1.5)["temperature"] == 1.0
+
+
 def test_what_a_model_cannot_do_is_not_known_so_nothing_is_asked_that_may_be_refused() -> None:
     assert OPENROUTER.options(endpoint(kind="openrouter", model=VOXTRAL)) == {
         "language",

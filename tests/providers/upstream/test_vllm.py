@@ -21,7 +21,7 @@ def test_a_model_without_times_is_not_asked_for_them() -> None:
         VOXTRAL,
         times=VLLM.times(endpoint(kind="vllm", model=VOXTRAL)),
         language="de",
-        temperature=0.2,
+        temperature=1.2,
         top_p=0.9,
         seed=7,
         vocabulary=("Voxtral", "Le Chat"),
@@ -29,7 +29,7 @@ def test_a_model_without_times_is_not_asked_for_them() -> None:
     assert render(asked).fields == {
         "model": VOXTRAL,
         "language": "de",
-        "temperature": "0.2",
+        "temperature": "1.2",
         "response_format": "json",
         "top_p": "0.9",
         "seed": "7",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PATHS = {"transcribe": "/audio/transcriptions", "translate": "/audio/translations"}  # by task
 
+HIGHEST_TEMPERATURE = 1.0
+
 _SOURCES: dict[str, TimeSource] = {source: source for source in get_args(TimeSource)}
 _NOT_TRANSLATING = ("turbo", "distil", ".en")
 """In the names of Whispers that were trained to transcribe alone."""
@@ -132,13 +134,16 @@ def parse(body: bytes, question: Question) -> Answer:
 
 
 def common_fields(question: Question) -> dict[str, str | list[str]]:
-    """Return the model, the language and the temperature."""
+    """Return the model, the language and the temperature, of which 1 is OpenAI's highest.
+
+    A higher one would be refused, and a hint fails no request.
+    """
     options = question.options
     fields: dict[str, str | list[str]] = {"model": question.endpoint.upstream_model}
     if options.language is not None:
         fields["language"] = options.language
     if options.temperature:
-        fields["temperature"] = f"{options.temperature:g}"
+        fields["temperature"] = f"{min(options.temperature, HIGHEST_TEMPERATURE):g}"
     return fields
 
 

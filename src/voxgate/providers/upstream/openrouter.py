@@ -12,7 +12,7 @@ import msgspec
 import pybase64
 
 from voxgate.providers.upstream import compatible
-from voxgate.providers.upstream.compatible import PATHS
+from voxgate.providers.upstream.compatible import HIGHEST_TEMPERATURE, PATHS
 from voxgate.providers.upstream.dialect import Dialect, Request
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def render(question: Question) -> Request:
     if options.language is not None:
         document["language"] = options.language
     if options.temperature:
-        document["temperature"] = options.temperature
+        document["temperature"] = min(options.temperature, HIGHEST_TEMPERATURE)
     provider: dict[str, Any] = {}
     if not upstream.collects_data:
         provider["data_collection"] = "deny"

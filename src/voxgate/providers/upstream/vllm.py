@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from voxgate.providers.upstream.dialect import Question, Times
     from voxgate.upstreams import Endpoint
 
-SAMPLING = ("top_p", "seed")
+SAMPLING = ("temperature", "top_p", "seed")
 """Fields that have the names of the options."""
 
 NOT_TRANSLATING = ("top_p", "vocabulary")
