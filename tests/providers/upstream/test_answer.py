@@ -92,6 +92,14 @@ def test_words_without_segments_are_one_segment_of_their_times() -> None:
     assert (segment.confidence, segment.time_source) == (0.5, "recognised")
 
 
+def test_a_terminal_has_nothing_to_obey() -> None:
+    segments = (Segment(" a\x1b[31m\nb", 0.0, 1.0),)
+    words = (Word("a\x07", 0.1, 0.2),)
+    fitted, _ = fit(Answer("", segments, words), "somewhere", LONG_S)
+    assert (fitted[0].text, fitted[0].words[0].text) == ("a [31m b", "a")
+    assert fit(Answer("a\r\nb\x00"), "somewhere", LONG_S)[0][0].text == "a b"
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n"])
 def test_an_empty_text_is_no_segment(text: str) -> None:
     assert fit(Answer(text), "somewhere", LONG_S) == ([], [])

@@ -21,7 +21,7 @@ from voxgate.transcript.values import Options
         ("compatible", "whisper-large-v3-turbo", {"times": "word", "translates": False}),
         ("vllm", "whisper-large-v3", {"detects_language": False, "window_s": 30.0}),
         ("vllm", "mistralai/Voxtral-Mini-3B-2507", {"times": "none", "detects_language": True}),
-        ("mistral", "voxtral-mini-2602", {"times": "word", "names_language": False}),
+        ("mistral", "voxtral-mini-2602", {"times": "segment", "names_language": False}),
         ("openrouter", "mistralai/voxtral-mini-transcribe", {"times": "none", "window_s": 60.0}),
         ("openrouter", "openai/whisper-1", {"vocabulary": False, "margin_s": 5.0}),
     ],

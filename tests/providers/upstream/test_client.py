@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import logging
 import re
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
@@ -153,6 +154,11 @@ FAULTS: dict[str, tuple[bytes, Code, str]] = {
         "upstream_denied",
         r"402 \(Payment Required\): Insufficient credits\. Check the credit",
     ),
+    "OpenAI's way to say no credit": (
+        sends(429, {"error": {"message": "No quota.", "code": "insufficient_quota"}}),
+        "upstream_denied",
+        r"402 \(Payment Required\): No quota\. Check the credit",
+    ),
     "forbidden": (sends(403, {"message": "No."}), "upstream_denied", r"403 \(Forbidden\): No\."),
     "FastAPI's denial": (
         sends(401, {"detail": "Unauthorized"}),
@@ -170,7 +176,10 @@ async def test_a_fault_has_its_code_and_its_sentence(site: Web, short: Audio, fa
         await ask(at(site), short)
     assert isinstance(caught.value, UpstreamError)
     assert caught.value.retryable == (code not in {"upstream_denied", "upstream_refused"})
-    assert not OF_THE_OPERATOR.search(caught.value.public_sentence)
+    public = caught.value.public_sentence
+    assert not OF_THE_OPERATOR.search(public)
+    quoted = caught.value.sentence.partition("): ")[2].partition(".")[0]
+    assert not quoted or (quoted in public) == (code == "upstream_refused")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", None])
@@ -266,6 +275,20 @@ async def test_a_request_has_these_headers_and_no_other(
             "connection": "keep-alive",
             "authorization": f"Bearer {KEY}",
         }
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 429, 500])
+async def test_a_key_is_in_no_log_and_no_traceback(
+    site: Web, short: Audio, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    site.answers[PATH] = sends(status, GOOD if status == 200 else {"error": KEY})
+    try:
+        await ask(at(site), short)
+    except UpstreamError:
+        logging.getLogger("voxgate").exception("failed")  # with the traceback of its causes
+    assert KEY in site.heads[0]
+    assert KEY not in caplog.text
 
 
 async def test_without_keys_none_is_sent(site: Web, short: Audio) -> None:

@@ -37,8 +37,7 @@ def fields(model: str, **asked: Any) -> dict[str, Any]:
 def test_the_times_of_each_generation(model: str, times: Any, asked: dict[str, Any]) -> None:
     """A list is repeated without brackets."""
     assert fields(model, times=times) == asked
-    third = "transcribe" in model
-    assert MISTRAL.times(endpoint(kind="mistral", model=model)) == ("segment" if third else "word")
+    assert MISTRAL.times(endpoint(kind="mistral", model=model)) == "segment"
 
 
 @pytest.mark.parametrize("model", [SECOND, THIRD])

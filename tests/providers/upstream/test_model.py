@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from voxgate.audio.spool import Audio
+    from voxgate.providers.base import Provider
     from voxgate.upstreams import Endpoint, UpstreamKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -161,6 +162,7 @@ async def test_a_closed_session_has_no_connections(server: Running, note: Audio)
     async with model_at(at(server, "compatible")) as model:
         await answer(model, note)
         assert (model.name, model.revision, model.profile) == ("someone/whisper", None, None)
-        await model.warm()
+        provider: Provider = model
+        await provider.warm()
         await model.aclose()
         assert (await answer(model, note))[0]  # the client is the session's

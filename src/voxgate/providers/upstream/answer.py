@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from voxgate.errors import UpstreamError
 from voxgate.transcript.language import parse_language
 from voxgate.transcript.merge import place_segments
 from voxgate.transcript.segment_words import with_words
-from voxgate.transcript.text import joined
+from voxgate.transcript.text import joined, one_line
 from voxgate.transcript.values import Notice, Segment, Word
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ TOLERANCE_S = 1.0
 """How far outside of the sound a stretch of speech may lie before a notice says so."""
 
 LONGEST_LANGUAGE = 40  # characters of a name
+
+Timed = TypeVar("Timed", Segment, Word)
 
 _CODE = re.compile(r"[a-z]{2,3}")
 
@@ -74,10 +76,10 @@ def fit(answer: Answer, upstream: str, duration_s: float) -> tuple[list[Segment]
                 f"{upstream} found {count:,} {kind} in {duration_s:.1f} s of sound. Try again, or "
                 f"ask for another model: nobody speaks so fast."
             )
-    known = [word for word in answer.words if _known(word)]
+    known = [_on_one_line(word) for word in answer.words if _known(word)]
     words = sorted((w for w in known if _inside(w, duration_s)), key=lambda word: word.start)
     if answer.segments and all(map(_known, answer.segments)):
-        segments = sorted(answer.segments, key=lambda segment: segment.start)
+        segments = sorted(map(_on_one_line, answer.segments), key=lambda segment: segment.start)
     else:
         segments = _one_segment(answer, words, duration_s)
     timed: list[Segment | Word] = [*segments, *known]
@@ -90,7 +92,7 @@ def fit(answer: Answer, upstream: str, duration_s: float) -> tuple[list[Segment]
 
 def _one_segment(answer: Answer, words: list[Word], duration_s: float) -> list[Segment]:
     """Return the whole text as one segment, from its first word to its last if it has words."""
-    text = answer.text if answer.text.strip() else joined(_texts(answer))
+    text = one_line(answer.text) or one_line(joined(_texts(answer)))
     if words:
         start, end = words[0].start, max(word.end for word in words)
         return [Segment(text, start, end, confidence=answer.confidence)]
@@ -101,6 +103,11 @@ def _one_segment(answer: Answer, words: list[Word], duration_s: float) -> list[S
 def _texts(answer: Answer) -> Iterable[str]:
     parts: tuple[Segment | Word, ...] = answer.segments or answer.words
     return (part.text.strip() for part in parts)
+
+
+def _on_one_line(timed: Timed) -> Timed:
+    """Return it without control characters, which a terminal would obey."""
+    return replace(timed, text=one_line(timed.text))
 
 
 def _known(timed: Segment | Word) -> bool:

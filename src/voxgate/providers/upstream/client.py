@@ -11,7 +11,7 @@ import httpx2
 from voxgate._version import __version__
 from voxgate.errors import SettingsError, UpstreamError
 from voxgate.offline import is_local, offline_error
-from voxgate.providers.upstream.exchange import exchange
+from voxgate.providers.upstream.exchange import CONNECT_S, exchange
 from voxgate.providers.upstream.failures import (
     ABOUT_THE_KEY,
     failure_status,
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
     from voxgate.upstreams import Upstream
 
-CONNECT_S = 10.0
+KEPT_S = 3.0
+"""How long a connection is kept for the next request: uvicorn closes it after five seconds, and a
+request at that moment would be lost."""
+
 HEADERS = {
     "User-Agent": f"voxgate/{__version__}",
     "Accept": "application/json",
@@ -129,7 +132,7 @@ def _new_client(*, local: bool) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
             # With an explicit transport, httpx2 does not use the environment's proxy.
             transport=httpx2.AsyncHTTPTransport() if local else None,
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=KEPT_S),
             timeout=httpx2.Timeout(None, connect=CONNECT_S),
             headers=HEADERS,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from voxgate.providers.upstream.keys import UpstreamKey
     from voxgate.upstreams import Upstream
 
+CONNECT_S = 10.0  # for a connection to be accepted
+
 ANSWER_BYTES = 4 * 2**20
 """The words of an hour, with all that OpenAI says of a word."""
 
@@ -75,7 +77,9 @@ async def exchange(
             ) as response,
         ):
             body = await _read(response, upstream)
-    except (TimeoutError, httpx2.TimeoutException) as error:
+    except httpx2.TimeoutException as error:  # the only one that httpx2 is given
+        raise too_slow(upstream, CONNECT_S) from error
+    except TimeoutError as error:
         raise too_slow(upstream, deadline_s) from error
     except (httpx2.RequestError, httpx2.InvalidURL, ssl.SSLError) as error:
         raise broken_connection(upstream, error) from error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from voxgate.errors import UpstreamError
+from voxgate.errors import PUBLIC_SENTENCES, UpstreamError
 from voxgate.providers.upstream.connection_failures import for_operator
 from voxgate.transcript.text import one_line
 
@@ -31,6 +31,10 @@ LONGEST_WAIT_S = 3600.0
 ABOUT_THE_INPUT = {400, 422}
 ABOUT_THE_KEY = {401, 402, 403, 429}
 """Statuses that another key may not have."""
+
+
+NO_CREDIT = "insufficient_quota"
+"""OpenAI's code for an account without credit, which it answers with 429: waiting does not help."""
 
 
 class _Meaning(NamedTuple):
@@ -82,12 +86,12 @@ class _Body(msgspec.Struct):
 
 def failure_status(response: Response) -> int | None:
     """Return the status of a failure, also of one that is told in a success; None for an answer."""
-    if not response.ok:
-        return response.status
     error = _error_object(response.body)
+    code = error.get("code") if isinstance(error, dict) else None
+    if not response.ok:
+        return HTTPStatus.PAYMENT_REQUIRED if code == NO_CREDIT else response.status
     if error is None:
         return None
-    code = error.get("code") if isinstance(error, dict) else None
     told = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdigit()) else 0
     return told if 400 <= told < 600 else HTTPStatus.BAD_GATEWAY
 
@@ -108,7 +112,14 @@ def response_failure(
     sentence = f"{upstream.name} answered {said}. {next_step}."
     if to_operator:
         return for_operator(upstream, sentence)
-    return UpstreamError(sentence, retry_after_s(response), code=code)
+    # What it says may be about the operator's account.
+    public = f"{upstream.name} answered {_named(status)}. {next_step}."
+    return UpstreamError(
+        sentence,
+        retry_after_s(response),
+        code=code,
+        public="" if code in PUBLIC_SENTENCES else public,
+    )
 
 
 def unusable_answer(

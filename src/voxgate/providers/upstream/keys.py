@@ -103,7 +103,10 @@ class KeyRing:
 
     def hide(self, text: str) -> str:
         """Replace what is a key in a text, or part of one that a server repeated."""
-        keys = [*self._read_all(self._upstream.keys)[0], *(r.key for r in self._rests.values())]
+        keys = [
+            *self._read_all(self._upstream.keys)[0],
+            *(rest.key for rest in list(self._rests.values())),
+        ]
         secrets = {key.value for key in keys if key.value is not None}
         for secret in sorted(secrets, key=len, reverse=True):  # one may begin with another
             text = _without(secret, text)

@@ -50,9 +50,9 @@ def options_of(_endpoint: Endpoint) -> frozenset[str]:
     return frozenset({"language", "temperature", "vocabulary"})
 
 
-def times_of(endpoint: Endpoint) -> Times:
-    """Return the finest times of the model's generation."""
-    return "segment" if _is_third_generation(endpoint) else "word"
+def times_of(_endpoint: Endpoint) -> Times:
+    """Return the times that words are found from, also where a language leaves none."""
+    return "segment"
 
 
 def render(question: Question) -> Request:
