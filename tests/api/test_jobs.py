@@ -153,6 +153,16 @@ async def test_a_model_that_cannot_be_loaded_is_refused_before_any_work(tmp_path
         assert (await server.post(recording())).status_code == 200
 
 
+@pytest.mark.parametrize(("wait_s", "header"), [(0.2, "1"), (7.2, "8"), (None, "1")])
+async def test_a_limited_provider_elsewhere_says_when_to_come_again(
+    tmp_path: Path, wait_s: float | None, header: str
+) -> None:
+    limited = errors.UpstreamError("It takes no more.", wait_s, code="upstream_rate_limited")
+    async with serving(tmp_path, Scripted(refusals=[limited])) as server:
+        refused = await server.post(recording())
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, header)
+
+
 async def test_a_repost_joins_its_job_though_the_model_is_refused_now(tmp_path: Path) -> None:
     gate = Gate()
     provider = Scripted(gate=gate)

@@ -11,13 +11,12 @@ import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-import av
-import numpy as np
-
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.errors import UpstreamError
 
 if TYPE_CHECKING:
+    import av
+
     from voxgate.audio.spool import Audio
     from voxgate.upstreams import SoundFormat, Upstream
 
@@ -76,6 +75,9 @@ def encode(window: Audio, upstream: Upstream) -> EncodedSound:
 
 
 def _encoded(pcm16: bytes, name: SoundFormat) -> bytes:
+    import av  # noqa: PLC0415 (`import voxgate` does without both)
+    import numpy as np  # noqa: PLC0415
+
     encoder, file = _ENCODERS[name], io.BytesIO()
     with av.open(file, "w", format=name) as container:
         stream = cast(
