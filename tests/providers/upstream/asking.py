@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from voxgate.models.capabilities import Capabilities
 from voxgate.providers.upstream.client import UpstreamClient
-from voxgate.providers.upstream.dialect import Question
+from voxgate.providers.upstream.dialect import WindowQuestion
 from voxgate.providers.upstream.encoding import EncodedSound
 from voxgate.providers.upstream.model import UpstreamModel
 from voxgate.settings import Settings
@@ -73,7 +73,7 @@ def question(
     times: Times = "word",
     upstream: dict[str, Any] | None = None,
     **options: Any,
-) -> Question:
+) -> WindowQuestion:
     """Return a question to a model at an upstream, with these options."""
     at = endpoint(kind=kind, model=model, **(upstream or {}))
-    return Question(EncodedSound(b"fLaC", "flac"), Options(**options), at, times)
+    return WindowQuestion(EncodedSound(b"fLaC", "flac"), Options(**options), at, times)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.failures import raises
-from voxgate.providers.upstream.answer import FEW, MOST_PER_S, UNKNOWN, Answer, fit
+from voxgate.providers.upstream.answer import FEW, MOST_PER_S, UNKNOWN, UpstreamAnswer, fit
 from voxgate.providers.upstream.model import is_same_model
 from voxgate.transcript.values import Segment, Word
 
@@ -23,7 +23,7 @@ SEGMENTS = st.builds(Segment, TEXTS, ANY_TIME, ANY_TIME)
 @given(st.lists(SEGMENTS, max_size=6), st.lists(WORDS, max_size=6))
 def test_any_times_become_times_of_the_window(segments: list[Segment], words: list[Word]) -> None:
     text = " ".join(segment.text for segment in segments) or "a text"
-    fitted, _ = fit(Answer(text, tuple(segments), tuple(words)), "somewhere", LONG_S)
+    fitted, _ = fit(UpstreamAnswer(text, tuple(segments), tuple(words)), "somewhere", LONG_S)
     letters = "".join(segment.text for segment in fitted).replace(" ", "")
     assert sorted(letters) == sorted(text.replace(" ", ""))
     last = 0.0
@@ -39,7 +39,7 @@ def test_any_times_become_times_of_the_window(segments: list[Segment], words: li
 def test_words_find_their_segments() -> None:
     segments = (Segment(" One two.", 0.0, 2.0), Segment(" Three.", 3.0, 4.0))
     words = (Word("One", 0.1, 0.5), Word("two", 0.6, 1.9), Word("Three", 3.0, 3.5))
-    fitted, notices = fit(Answer("One two. Three.", segments, words), "somewhere", LONG_S)
+    fitted, notices = fit(UpstreamAnswer("One two. Three.", segments, words), "somewhere", LONG_S)
     assert [(s.text, [w.text for w in s.words]) for s in fitted] == [
         ("One two.", ["One", "two"]),
         ("Three.", ["Three"]),
@@ -50,7 +50,7 @@ def test_words_find_their_segments() -> None:
 def test_order_is_that_of_times() -> None:
     segments = (Segment("second", 5.0, 6.0), Segment("first", 1.0, 2.0))
     words = (Word("second", 5.0, 6.0), Word("first", 1.0, 2.0))
-    fitted, _ = fit(Answer("", segments, words), "somewhere", LONG_S)
+    fitted, _ = fit(UpstreamAnswer("", segments, words), "somewhere", LONG_S)
     assert [(s.text, s.start, s.words[0].text) for s in fitted] == [
         ("first", 1.0, "first"),
         ("second", 5.0, "second"),
@@ -62,7 +62,7 @@ def test_what_is_outside_keeps_its_text_and_is_named(start: float, end: float) -
     """Its words' times say nothing, so they are found anew."""
     inside, outside = Segment("here", 0.0, LONG_S / 2), Segment("there", start, end)
     words = (Word("here", 0.1, 0.2), Word("there", start, end))
-    fitted, notices = fit(Answer("", (inside, outside), words), "somewhere", LONG_S)
+    fitted, notices = fit(UpstreamAnswer("", (inside, outside), words), "somewhere", LONG_S)
     assert sorted(segment.text for segment in fitted) == ["here", "there"]
     assert [word.text for segment in fitted for word in segment.words] == ["here"]
     assert [notice.code for notice in notices] == ["clipped_times"]
@@ -70,14 +70,14 @@ def test_what_is_outside_keeps_its_text_and_is_named(start: float, end: float) -
 
 def test_the_end_of_whisper_s_own_window_is_not_worth_a_notice() -> None:
     """Whisper hears 30 seconds, whatever it is given."""
-    fitted, notices = fit(Answer("", (Segment("a", 0.0, 30.0),)), "somewhere", LONG_S)
+    fitted, notices = fit(UpstreamAnswer("", (Segment("a", 0.0, 30.0),)), "somewhere", LONG_S)
     assert (fitted[0].end, notices) == (LONG_S, [])
 
 
 @pytest.mark.parametrize("time", [UNKNOWN, math.inf, -math.inf])
 def test_segments_without_times_are_one_text(time: float) -> None:
     segments = (Segment(" One.", 0.0, 1.0), Segment(" Two.", time, 2.0))
-    fitted, _ = fit(Answer("", segments), "somewhere", LONG_S)
+    fitted, _ = fit(UpstreamAnswer("", segments), "somewhere", LONG_S)
     assert [(s.text, s.start, s.end, s.time_source) for s in fitted] == [
         ("One. Two.", 0.0, LONG_S, "interpolated")
     ]
@@ -85,7 +85,7 @@ def test_segments_without_times_are_one_text(time: float) -> None:
 
 def test_words_without_segments_are_one_segment_of_their_times() -> None:
     words = (Word("Two", 2.0, 3.0), Word("One", 1.0, 1.5), Word("x", UNKNOWN, UNKNOWN))
-    fitted, _ = fit(Answer("One two.", (), words, confidence=0.5), "somewhere", LONG_S)
+    fitted, _ = fit(UpstreamAnswer("One two.", (), words, confidence=0.5), "somewhere", LONG_S)
     (segment,) = fitted
     assert (segment.text, segment.start, segment.end) == ("One two.", 1.0, 3.0)
     assert [word.text for word in segment.words] == ["One", "Two"]
@@ -95,14 +95,14 @@ def test_words_without_segments_are_one_segment_of_their_times() -> None:
 def test_a_terminal_has_nothing_to_obey() -> None:
     segments = (Segment(" a\x1b[31m\nb", 0.0, 1.0),)
     words = (Word("a\x07", 0.1, 0.2),)
-    fitted, _ = fit(Answer("", segments, words), "somewhere", LONG_S)
+    fitted, _ = fit(UpstreamAnswer("", segments, words), "somewhere", LONG_S)
     assert (fitted[0].text, fitted[0].words[0].text) == ("a [31m b", "a")
-    assert fit(Answer("a\r\nb\x00"), "somewhere", LONG_S)[0][0].text == "a b"
+    assert fit(UpstreamAnswer("a\r\nb\x00"), "somewhere", LONG_S)[0][0].text == "a b"
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n"])
 def test_an_empty_text_is_no_segment(text: str) -> None:
-    assert fit(Answer(text), "somewhere", LONG_S) == ([], [])
+    assert fit(UpstreamAnswer(text), "somewhere", LONG_S) == ([], [])
 
 
 def test_more_words_than_anybody_says_are_an_error() -> None:
@@ -110,12 +110,12 @@ def test_more_words_than_anybody_says_are_an_error() -> None:
     for parts in (most, most + 1):
         words = tuple(Word("a", 1.0, 1.0) for _ in range(parts))
         if parts == most:
-            fit(Answer("a", (), words), "somewhere", LONG_S)
+            fit(UpstreamAnswer("a", (), words), "somewhere", LONG_S)
         else:
             with raises("upstream_failed", match=r"somewhere found 601 words in 10\.0 s of sound"):
-                fit(Answer("a", (), words), "somewhere", LONG_S)
+                fit(UpstreamAnswer("a", (), words), "somewhere", LONG_S)
     with raises("upstream_failed", match="found 10,000 segments"):
-        fit(Answer("a", (Segment("a", 0.0, 1.0),) * 10_000), "somewhere", LONG_S)
+        fit(UpstreamAnswer("a", (Segment("a", 0.0, 1.0),) * 10_000), "somewhere", LONG_S)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_more_words_than_anybody_says_are_an_error() -> None:
     ],
 )
 def test_a_language_is_named_or_coded(named: str | None, code: str | None) -> None:
-    assert Answer("", language=named).language_code == code
+    assert UpstreamAnswer("", language=named).language_code == code
 
 
 @pytest.mark.parametrize(

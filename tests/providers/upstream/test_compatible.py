@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.providers.upstream.asking import endpoint, question
-from voxgate.providers.upstream.answer import Answer
+from voxgate.providers.upstream.answer import UpstreamAnswer
 from voxgate.providers.upstream.compatible import COMPATIBLE, parse, render
 from voxgate.transcript.values import Decoding, Segment, Word
 
@@ -18,7 +18,7 @@ BOTH = ["segment", "word"]
 VERBOSE = {"response_format": "verbose_json", "timestamp_granularities[]": BOTH}
 
 
-def read(body: object, **asked: Any) -> Answer:
+def read(body: object, **asked: Any) -> UpstreamAnswer:
     return parse(json.dumps(body).encode(), question(**asked))
 
 
@@ -103,7 +103,7 @@ def test_openai_s_verbose_answer() -> None:
             "usage": {"type": "duration", "seconds": 2},
         }
     )
-    assert answer == Answer(
+    assert answer == UpstreamAnswer(
         "Good morning.",
         (Segment(" Good morning.", 0.0, 1.5, decoding=Decoding(-0.2, 0.8, 0.01, 0.0)),),
         (Word("Good", 0.1, 0.4), Word("morning", 0.4, 0.9)),

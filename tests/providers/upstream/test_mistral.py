@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.providers.upstream.asking import endpoint, question
-from voxgate.providers.upstream.answer import Answer
+from voxgate.providers.upstream.answer import UpstreamAnswer
 from voxgate.providers.upstream.mistral import MISTRAL, MOST_BIASES, parse, render
 from voxgate.transcript.values import Segment, Word
 
@@ -105,12 +105,12 @@ BODY: dict[str, Any] = {
 """As in mistral-api.md 2.3."""
 
 
-def read(body: object, model: str = THIRD, **asked: Any) -> Answer:
+def read(body: object, model: str = THIRD, **asked: Any) -> UpstreamAnswer:
     return parse(json.dumps(body).encode(), question("mistral", model, **asked))
 
 
 def test_an_answer_with_segments() -> None:
-    assert read(BODY) == Answer(
+    assert read(BODY) == UpstreamAnswer(
         "Thanks for calling. Hello.",
         (
             Segment("Thanks for calling.", 0.0, 1.6),
@@ -133,7 +133,7 @@ def test_each_segment_is_a_word_where_words_were_asked_for() -> None:
 def test_an_answer_without_times() -> None:
     body = {"model": SECOND, "text": "Hallo.", "language": "de", "segments": [], "usage": {}}
     answer = read(body, SECOND, times="word", language="de")
-    assert answer == Answer("Hallo.", language="de", model=SECOND)
+    assert answer == UpstreamAnswer("Hallo.", language="de", model=SECOND)
 
 
 def test_times_may_be_null() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.providers.upstream.asking import endpoint, question
-from voxgate.providers.upstream.answer import Answer
+from voxgate.providers.upstream.answer import UpstreamAnswer
 from voxgate.providers.upstream.openai import OPENAI, parse, render
 from voxgate.transcript.values import Decoding, Segment
 
@@ -27,7 +27,7 @@ def fields(model: str, **asked: Any) -> dict[str, Any]:
     return {name: value for name, value in request.fields.items() if name != "model"}
 
 
-def read(model: str, body: object, **asked: Any) -> Answer:
+def read(model: str, body: object, **asked: Any) -> UpstreamAnswer:
     return parse(json.dumps(body).encode(), question("openai", model, **asked))
 
 
@@ -72,7 +72,7 @@ def test_whisper_alone_translates() -> None:
         ],
     }
     segment = Segment(" Good day.", 0.0, 1.5, decoding=Decoding(-0.2, 0.8, 0.01, 0.0))
-    assert parse(json.dumps(body).encode(), asked) == Answer("Good day.", (segment,))
+    assert parse(json.dumps(body).encode(), asked) == UpstreamAnswer("Good day.", (segment,))
 
 
 @pytest.mark.parametrize("model", ["gpt-4o-transcribe", "gpt-4o-mini-transcribe-2025-12-15"])
@@ -105,7 +105,7 @@ def test_gpt_4o_writes_text_with_the_probabilities_of_its_tokens(model: str) -> 
 @pytest.mark.parametrize("logprobs", [None, [], [{"token": "Hi"}], [{"logprob": "nan"}]])
 def test_without_probabilities_nothing_is_said(logprobs: object) -> None:
     body = {"text": "Hi", "logprobs": logprobs}
-    assert read("gpt-4o-transcribe", body) == Answer("Hi")
+    assert read("gpt-4o-transcribe", body) == UpstreamAnswer("Hi")
 
 
 def test_a_probability_is_at_most_one() -> None:
@@ -130,7 +130,7 @@ def test_gpt_transcribe_takes_candidates_because_it_ignores_a_language() -> None
 def test_languages_are_objects_and_several_are_none(languages: object, language: str) -> None:
     usage = {"type": "duration", "seconds": 8}
     body = {"text": "Good morning.", "languages": languages, "usage": usage}
-    assert read("gpt-transcribe", body) == Answer("Good morning.", language=language)
+    assert read("gpt-transcribe", body) == UpstreamAnswer("Good morning.", language=language)
 
 
 def test_diarising_has_segments_and_needs_a_strategy() -> None:

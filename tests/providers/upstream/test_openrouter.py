@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.providers.upstream.asking import endpoint, question
-from voxgate.providers.upstream.answer import Answer
+from voxgate.providers.upstream.answer import UpstreamAnswer
 from voxgate.providers.upstream.openrouter import OPENROUTER, render
 from voxgate.transcript.values import Word
 
@@ -86,9 +86,11 @@ def test_its_answers() -> None:
         "total_tokens": 113,
         "cost": 0.000508,
     }
-    plain = {"text": "Hello, this is a test.", "usage": usage}
+    plain: dict[str, Any] = {"text": "Hello, this is a test.", "usage": usage}
     asked = question("openrouter", VOXTRAL, times="none")
-    assert OPENROUTER.parse(json.dumps(plain).encode(), asked) == Answer(plain["text"], tokens=30)  # type: ignore[arg-type]
+    assert OPENROUTER.parse(json.dumps(plain).encode(), asked) == UpstreamAnswer(
+        plain["text"], tokens=30
+    )
     verbose = {
         "text": "hello",
         "task": "transcribe",
@@ -109,4 +111,4 @@ def test_its_answers() -> None:
     answer = OPENROUTER.parse(
         json.dumps(verbose).encode(), question("openrouter", "openai/whisper-1")
     )
-    assert answer == Answer("hello", words=(Word("hello", 0.1, 0.6, 0.5),), language="zh")
+    assert answer == UpstreamAnswer("hello", words=(Word("hello", 0.1, 0.6, 0.5),), language="zh")

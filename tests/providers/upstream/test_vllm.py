@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.providers.upstream.asking import endpoint, question
-from voxgate.providers.upstream.answer import Answer
+from voxgate.providers.upstream.answer import UpstreamAnswer
 from voxgate.providers.upstream.vllm import VLLM, render
 from voxgate.transcript.values import Segment
 
@@ -36,7 +36,7 @@ def test_a_model_without_times_is_not_asked_for_them() -> None:
         "hotwords": "Voxtral, Le Chat",
     }
     body = {"text": "Hallo.", "usage": {"type": "duration", "seconds": 4}}
-    assert VLLM.parse(json.dumps(body).encode(), asked) == Answer("Hallo.")
+    assert VLLM.parse(json.dumps(body).encode(), asked) == UpstreamAnswer("Hallo.")
 
 
 def test_whisper_has_segments_and_a_prompt() -> None:
@@ -71,7 +71,7 @@ def test_whisper_has_segments_and_a_prompt() -> None:
         "words": None,
     }
     answer = VLLM.parse(json.dumps(body).encode(), asked)
-    assert answer == Answer("Hi.", (Segment(" Hi.", 0.0, 1.5),), language="en")
+    assert answer == UpstreamAnswer("Hi.", (Segment(" Hi.", 0.0, 1.5),), language="en")
 
 
 def test_whisper_translates_by_its_route() -> None:

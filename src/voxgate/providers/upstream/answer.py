@@ -1,4 +1,4 @@
-"""`Answer`: what an upstream said of a window, and the segments that are made of it.
+"""`UpstreamAnswer`: what an upstream said of a window, and the segments that are made of it.
 
 No time of it is trusted. Times are clipped to the window, and what has no time stays text.
 """
@@ -39,7 +39,7 @@ _CODE = re.compile(r"[a-z]{2,3}")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UpstreamAnswer:
     """An answer as it was sent. Times are relative to the window, unchecked, and may be `UNKNOWN`.
 
     `text` is all of it, `segments` and `words` what it has of them.
@@ -62,7 +62,9 @@ class Answer:
         return code if code and _CODE.fullmatch(code) else None
 
 
-def fit(answer: Answer, upstream: str, duration_s: float) -> tuple[list[Segment], list[Notice]]:
+def fit(
+    answer: UpstreamAnswer, upstream: str, duration_s: float
+) -> tuple[list[Segment], list[Notice]]:
     """Return the answer's segments with its words, in order and inside the window's sound.
 
     Segments keep their text, wherever their times are; words without a usable time are left out,
@@ -90,7 +92,7 @@ def fit(answer: Answer, upstream: str, duration_s: float) -> tuple[list[Segment]
     return list(place_segments(spoken, 0.0, duration_s)), notices
 
 
-def _one_segment(answer: Answer, words: list[Word], duration_s: float) -> list[Segment]:
+def _one_segment(answer: UpstreamAnswer, words: list[Word], duration_s: float) -> list[Segment]:
     """Return the whole text as one segment, from its first word to its last if it has words."""
     text = one_line(answer.text) or one_line(joined(_texts(answer)))
     if words:
@@ -100,7 +102,7 @@ def _one_segment(answer: Answer, words: list[Word], duration_s: float) -> list[S
     return [replace(whole, time_source="interpolated")]
 
 
-def _texts(answer: Answer) -> Iterable[str]:
+def _texts(answer: UpstreamAnswer) -> Iterable[str]:
     parts: tuple[Segment | Word, ...] = answer.segments or answer.words
     return (part.text.strip() for part in parts)
 

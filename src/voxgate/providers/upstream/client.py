@@ -21,9 +21,9 @@ from voxgate.providers.upstream.failures import (
 from voxgate.providers.upstream.keys import KeyRing
 
 if TYPE_CHECKING:
-    from voxgate.providers.upstream.dialect import Request
+    from voxgate.providers.upstream.dialect import UpstreamRequest
     from voxgate.providers.upstream.encoding import EncodedSound
-    from voxgate.providers.upstream.exchange import Response
+    from voxgate.providers.upstream.exchange import UpstreamResponse
     from voxgate.settings import Settings
     from voxgate.upstreams import Upstream
 
@@ -61,8 +61,8 @@ class UpstreamClient:
         self.ring(upstream).check()
 
     async def post(
-        self, upstream: Upstream, request: Request, sound: EncodedSound, sound_s: float
-    ) -> Response:
+        self, upstream: Upstream, request: UpstreamRequest, sound: EncodedSound, sound_s: float
+    ) -> UpstreamResponse:
         """Return the upstream's response with an answer, by the first key that gets one.
 
         It has the upstream's patience and the seconds of the sound for each key. Raises what

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
-from voxgate.providers.upstream.answer import UNKNOWN, Answer
-from voxgate.providers.upstream.dialect import Dialect, Request
+from voxgate.providers.upstream.answer import UNKNOWN, UpstreamAnswer
+from voxgate.providers.upstream.dialect import Dialect, UpstreamRequest
 from voxgate.transcript.values import REPEATS, UNLIKELY, Decoding, Segment, TimeSource, Word
 
 if TYPE_CHECKING:
-    from voxgate.providers.upstream.dialect import Question, Times
+    from voxgate.providers.upstream.dialect import Times, WindowQuestion
     from voxgate.transcript.values import Options
     from voxgate.upstreams import Endpoint
 
@@ -109,21 +109,21 @@ def times_of(_endpoint: Endpoint) -> Times:
     return "word"
 
 
-def render(question: Question) -> Request:
+def render(question: WindowQuestion) -> UpstreamRequest:
     """Return the form."""
     options = question.options
     fields = common_fields(question) | verbose_fields(question.times)
     if prompt := prompt_with_words(options):
         fields["prompt"] = prompt
     unused = without_language(fields) if options.task == "translate" else ()
-    return Request(PATHS[options.task], fields, unused=unused)
+    return UpstreamRequest(PATHS[options.task], fields, unused=unused)
 
 
-def parse(body: bytes, question: Question) -> Answer:
+def parse(body: bytes, question: WindowQuestion) -> UpstreamAnswer:
     """Read `json` or `verbose_json`."""
     read = msgspec.json.decode(body, type=VerboseAnswer, strict=False)
     spoken = read.source_language if question.options.task == "translate" else read.language
-    return Answer(
+    return UpstreamAnswer(
         text=read.text,
         segments=tuple(segment.to_segment() for segment in read.segments or ()),
         words=tuple(word.to_word() for word in read.words or ()),
@@ -133,7 +133,7 @@ def parse(body: bytes, question: Question) -> Answer:
     )
 
 
-def common_fields(question: Question) -> dict[str, str | list[str]]:
+def common_fields(question: WindowQuestion) -> dict[str, str | list[str]]:
     """Return the model, the language and the temperature, of which 1 is OpenAI's highest.
 
     A higher one would be refused, and a hint fails no request.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from voxgate.providers.upstream.answer import Answer
+    from voxgate.providers.upstream.answer import UpstreamAnswer
     from voxgate.providers.upstream.encoding import EncodedSound
     from voxgate.transcript.values import Options
     from voxgate.upstreams import Endpoint
@@ -18,7 +18,7 @@ Times: TypeAlias = Literal["word", "segment", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WindowQuestion:
     """What is to be asked about one window."""
 
     sound: EncodedSound
@@ -28,7 +28,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class UpstreamRequest:
     """What is posted: a form with the sound as its file, or a document that has the sound in it.
 
     A field with several values is repeated. `unused` names the hints that could not be sent.
@@ -51,5 +51,5 @@ class Dialect:
 
     options: Callable[[Endpoint], frozenset[str]]
     times: Callable[[Endpoint], Times]
-    render: Callable[[Question], Request]
-    parse: Callable[[bytes, Question], Answer]
+    render: Callable[[WindowQuestion], UpstreamRequest]
+    parse: Callable[[bytes, WindowQuestion], UpstreamAnswer]

@@ -15,7 +15,7 @@ from voxgate.providers.upstream.failures import compressed_answer, endless_answe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from voxgate.providers.upstream.dialect import Request
+    from voxgate.providers.upstream.dialect import UpstreamRequest
     from voxgate.providers.upstream.encoding import EncodedSound
     from voxgate.providers.upstream.keys import UpstreamKey
     from voxgate.upstreams import Upstream
@@ -30,7 +30,7 @@ FAILURE_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class UpstreamResponse:
     """A whole response. `headers` have names in lower case."""
 
     status: int
@@ -51,12 +51,12 @@ class Response:
 async def exchange(
     http: httpx2.AsyncClient,
     upstream: Upstream,
-    request: Request,
+    request: UpstreamRequest,
     *,
     sound: EncodedSound,
     key: UpstreamKey,
     deadline_s: float,
-) -> Response:
+) -> UpstreamResponse:
     """Post the request. Cancelling the call closes its connection. Redirects are not followed.
 
     Raises `UpstreamError` where no whole response arrives until the deadline, which begins now.
@@ -83,7 +83,7 @@ async def exchange(
         raise too_slow(upstream, deadline_s) from error
     except (httpx2.RequestError, httpx2.InvalidURL, ssl.SSLError) as error:
         raise broken_connection(upstream, error) from error
-    return Response(response.status_code, dict(response.headers), body)
+    return UpstreamResponse(response.status_code, dict(response.headers), body)
 
 
 async def _read(response: httpx2.Response, upstream: Upstream) -> bytes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from voxgate.errors import Code
-    from voxgate.providers.upstream.exchange import Response
+    from voxgate.providers.upstream.exchange import UpstreamResponse
     from voxgate.upstreams import Upstream
 
 LONGEST_QUOTE = 300  # characters
@@ -84,7 +84,7 @@ class _Body(msgspec.Struct):
     text: msgspec.Raw | None = None
 
 
-def failure_status(response: Response) -> int | None:
+def failure_status(response: UpstreamResponse) -> int | None:
     """Return the status of a failure, also of one that is told in a success; None for an answer."""
     error = _error_object(response.body)
     code = error.get("code") if isinstance(error, dict) else None
@@ -97,7 +97,7 @@ def failure_status(response: Response) -> int | None:
 
 
 def response_failure(
-    upstream: Upstream, response: Response, status: int, hide: Callable[[str], str]
+    upstream: Upstream, response: UpstreamResponse, status: int, hide: Callable[[str], str]
 ) -> UpstreamError:
     """Return the error for a response that is no answer. `hide` removes keys from a text."""
     error = _error_object(response.body)
@@ -123,7 +123,7 @@ def response_failure(
 
 
 def unusable_answer(
-    upstream: Upstream, response: Response, fault: Exception, hide: Callable[[str], str]
+    upstream: Upstream, response: UpstreamResponse, fault: Exception, hide: Callable[[str], str]
 ) -> UpstreamError:
     """Return the error for a success whose body is no answer."""
     kind = hide(one_line(response.content_type))[:60] or "no content type"
@@ -162,7 +162,7 @@ def compressed_answer(upstream: Upstream, encoding: str) -> UpstreamError:
     )
 
 
-def retry_after_s(response: Response) -> float | None:
+def retry_after_s(response: UpstreamResponse) -> float | None:
     """Return the seconds of Retry-After, which may be a date; None where there is none."""
     given = response.headers.get("retry-after", "").strip()
     if given.isascii() and given.replace(".", "", 1).isdigit():

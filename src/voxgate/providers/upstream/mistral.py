@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from voxgate.providers.upstream.answer import UNKNOWN, Answer
+from voxgate.providers.upstream.answer import UNKNOWN, UpstreamAnswer
 from voxgate.providers.upstream.compatible import PATHS, common_fields, probability, written_tokens
-from voxgate.providers.upstream.dialect import Dialect, Request
+from voxgate.providers.upstream.dialect import Dialect, UpstreamRequest
 from voxgate.transcript.values import Segment, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from voxgate.providers.upstream.dialect import Question, Times
+    from voxgate.providers.upstream.dialect import Times, WindowQuestion
     from voxgate.upstreams import Endpoint
 
 MOST_BIASES = 100
@@ -55,7 +55,7 @@ def times_of(_endpoint: Endpoint) -> Times:
     return "segment"
 
 
-def render(question: Question) -> Request:
+def render(question: WindowQuestion) -> UpstreamRequest:
     """Return the form. Lists are repeated without brackets."""
     fields = common_fields(question)
     if granularity := _granularity(question):
@@ -63,15 +63,15 @@ def render(question: Question) -> Request:
     biases, unused = _biases(question)
     if biases:
         fields["context_bias"] = biases
-    return Request(PATHS["transcribe"], fields, unused=("vocabulary",) if unused else ())
+    return UpstreamRequest(PATHS["transcribe"], fields, unused=("vocabulary",) if unused else ())
 
 
-def parse(body: bytes, question: Question) -> Answer:
+def parse(body: bytes, question: WindowQuestion) -> UpstreamAnswer:
     """Read the body."""
     read = msgspec.json.decode(body, type=_Answer, strict=False)
     parts = read.segments or []
     are_words = _granularity(question) == "word"
-    return Answer(
+    return UpstreamAnswer(
         text=read.text,
         segments=() if are_words else tuple(map(_segment, parts)),
         words=tuple(map(_word, parts)) if are_words else (),
@@ -81,14 +81,14 @@ def parse(body: bytes, question: Question) -> Answer:
     )
 
 
-def _granularity(question: Question) -> str | None:
+def _granularity(question: WindowQuestion) -> str | None:
     """Return the times to ask for: none with a language, which would be refused."""
     if question.options.language is not None or question.times == "none":
         return None
     return "segment" if _is_third_generation(question.endpoint) else question.times
 
 
-def _biases(question: Question) -> tuple[list[str], bool]:
+def _biases(question: WindowQuestion) -> tuple[list[str], bool]:
     """Return the entries for the words to expect, and whether some could not be sent."""
     vocabulary = question.options.vocabulary
     if _is_third_generation(question.endpoint):

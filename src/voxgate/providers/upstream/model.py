@@ -13,7 +13,7 @@ from voxgate.errors import UsageError
 from voxgate.models.capabilities import STRICT_OPTIONS, unused_option_notice
 from voxgate.models.store.names import family_by_alias
 from voxgate.providers.upstream.answer import fit
-from voxgate.providers.upstream.dialect import Question
+from voxgate.providers.upstream.dialect import WindowQuestion
 from voxgate.providers.upstream.dialects import DIALECTS
 from voxgate.providers.upstream.encoding import encode
 from voxgate.providers.upstream.failures import other_model, unusable_answer
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from voxgate.audio.spool import Audio
     from voxgate.models.capabilities import Capabilities
     from voxgate.providers.upstream.client import UpstreamClient
-    from voxgate.providers.upstream.dialect import Request
-    from voxgate.providers.upstream.exchange import Response
+    from voxgate.providers.upstream.dialect import UpstreamRequest
+    from voxgate.providers.upstream.exchange import UpstreamResponse
     from voxgate.transcript.values import Event, Options, Segment
     from voxgate.upstreams import Endpoint
 
@@ -87,7 +87,7 @@ class UpstreamModel:
     async def aclose(self) -> None:
         """Do nothing: the client is shared."""
 
-    def _render(self, window: Audio, options: Options) -> tuple[Question, Request]:
+    def _render(self, window: Audio, options: Options) -> tuple[WindowQuestion, UpstreamRequest]:
         carried = self._dialect.options(self._endpoint)
         unused = [
             each.name
@@ -101,7 +101,7 @@ class UpstreamModel:
                     f"model.",
                     code="unsupported_option",
                 )
-        question = Question(
+        question = WindowQuestion(
             encode(window, self._endpoint.upstream),
             options.without(*unused),
             self._endpoint,
@@ -111,7 +111,11 @@ class UpstreamModel:
         return question, replace(request, unused=(*unused, *request.unused))
 
     def _read(
-        self, response: Response, question: Question, request: Request, duration_s: float
+        self,
+        response: UpstreamResponse,
+        question: WindowQuestion,
+        request: UpstreamRequest,
+        duration_s: float,
     ) -> tuple[list[Segment], Done]:
         upstream = self._endpoint.upstream
         try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from voxgate.providers.upstream import compatible
-from voxgate.providers.upstream.answer import Answer
+from voxgate.providers.upstream.answer import UpstreamAnswer
 from voxgate.providers.upstream.compatible import (
     PATHS,
     WireSegment,
@@ -24,10 +24,10 @@ from voxgate.providers.upstream.compatible import (
     without_language,
     written_tokens,
 )
-from voxgate.providers.upstream.dialect import Dialect, Request
+from voxgate.providers.upstream.dialect import Dialect, UpstreamRequest
 
 if TYPE_CHECKING:
-    from voxgate.providers.upstream.dialect import Question, Times
+    from voxgate.providers.upstream.dialect import Times, WindowQuestion
     from voxgate.upstreams import Endpoint
 
 WHISPER, DIARIZING = "whisper", "diarize"
@@ -70,7 +70,7 @@ def times_of(endpoint: Endpoint) -> Times:
     return "segment" if _is(endpoint, DIARIZING) else "none"
 
 
-def render(question: Question) -> Request:
+def render(question: WindowQuestion) -> UpstreamRequest:
     """Return the form of the model."""
     options, endpoint = question.options, question.endpoint
     fields = common_fields(question)
@@ -92,16 +92,16 @@ def render(question: Question) -> Request:
         if _is(endpoint, WITH_PROBABILITIES):
             fields["include[]"] = ["logprobs"]
     fields |= _expected_words(question)
-    return Request(PATHS[options.task], fields, unused=unused)
+    return UpstreamRequest(PATHS[options.task], fields, unused=unused)
 
 
-def parse(body: bytes, question: Question) -> Answer:
+def parse(body: bytes, question: WindowQuestion) -> UpstreamAnswer:
     """Read the body of the format that was asked for."""
     if _is(question.endpoint, WHISPER):
         return compatible.parse(body, question)
     read = msgspec.json.decode(body, type=_TextAnswer, strict=False)
     languages = read.languages or ()
-    return Answer(
+    return UpstreamAnswer(
         text=read.text,
         segments=tuple(segment.to_segment() for segment in read.segments or ()),
         language=languages[0].code if len(languages) == 1 else None,
@@ -110,7 +110,7 @@ def parse(body: bytes, question: Question) -> Answer:
     )
 
 
-def _expected_words(question: Question) -> dict[str, str | list[str]]:
+def _expected_words(question: WindowQuestion) -> dict[str, str | list[str]]:
     options = question.options
     if not _is(question.endpoint, CANDIDATES):
         prompt = prompt_with_words(options)

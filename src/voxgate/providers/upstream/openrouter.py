@@ -13,10 +13,10 @@ import pybase64
 
 from voxgate.providers.upstream import compatible
 from voxgate.providers.upstream.compatible import HIGHEST_TEMPERATURE, PATHS
-from voxgate.providers.upstream.dialect import Dialect, Request
+from voxgate.providers.upstream.dialect import Dialect, UpstreamRequest
 
 if TYPE_CHECKING:
-    from voxgate.providers.upstream.dialect import Question, Times
+    from voxgate.providers.upstream.dialect import Times, WindowQuestion
     from voxgate.upstreams import Endpoint
 
 
@@ -30,7 +30,7 @@ def times_of(endpoint: Endpoint) -> Times:
     return "word" if "whisper" in endpoint.upstream_model.lower() else "none"
 
 
-def render(question: Question) -> Request:
+def render(question: WindowQuestion) -> UpstreamRequest:
     """Return the document."""
     options, upstream = question.options, question.endpoint.upstream
     document: dict[str, Any] = {
@@ -55,7 +55,7 @@ def render(question: Question) -> Request:
         provider["zdr"] = True
     if provider:
         document["provider"] = provider
-    return Request(PATHS["transcribe"], document=msgspec.json.encode(document))
+    return UpstreamRequest(PATHS["transcribe"], document=msgspec.json.encode(document))
 
 
 OPENROUTER = Dialect(options_of, times_of, render, compatible.parse)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from voxgate.providers.upstream import compatible
 from voxgate.providers.upstream.compatible import PATHS, common_fields, verbose_fields
-from voxgate.providers.upstream.dialect import Dialect, Request
+from voxgate.providers.upstream.dialect import Dialect, UpstreamRequest
 
 if TYPE_CHECKING:
-    from voxgate.providers.upstream.dialect import Question, Times
+    from voxgate.providers.upstream.dialect import Times, WindowQuestion
     from voxgate.upstreams import Endpoint
 
 SAMPLING = ("temperature", "top_p", "seed")
@@ -34,7 +34,7 @@ def times_of(endpoint: Endpoint) -> Times:
     return "segment" if _is_whisper(endpoint) else "none"
 
 
-def render(question: Question) -> Request:
+def render(question: WindowQuestion) -> UpstreamRequest:
     """Return the form."""
     options = question.options
     unused: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ def render(question: Question) -> Request:
         fields["hotwords"] = ", ".join(options.vocabulary)
     if options.prompt:
         fields["prompt"] = options.prompt
-    return Request(PATHS[options.task], fields, unused=unused)
+    return UpstreamRequest(PATHS[options.task], fields, unused=unused)
 
 
 def _is_whisper(endpoint: Endpoint) -> bool:
