@@ -19,6 +19,10 @@ from tests.providers.upstream.asking import answer, ask, endpoint, model_at
 from tests.web import Web, chunked, dripping, redirect, response, silence, web
 from voxgate.audio.spool import Audio
 from voxgate.errors import Code, UpstreamError
+from voxgate.models.capabilities import Capabilities
+from voxgate.providers.upstream.client import UpstreamClient
+from voxgate.providers.upstream.model import UpstreamModel
+from voxgate.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -30,6 +34,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PATH = "/v1/audio/transcriptions"
 GOOD = {"text": "Hello."}
 KEY = "sk-0123456789abcdefghijklmnop"
+CAPABILITIES = Capabilities(window_s=30.0, languages=("en",), times="none")
 SHORT_S = 0.1  # of sound
 
 
@@ -366,6 +371,21 @@ async def test_a_caller_who_leaves_ends_the_request(site: Web, short: Audio) -> 
         await until(lambda: site.left == [PATH], "the end of the connection")
         with pytest.raises(asyncio.CancelledError):
             await asked
+
+
+async def test_the_end_of_the_session_ends_its_requests(site: Web, short: Audio) -> None:
+    site.answers[PATH] = processing
+    client = UpstreamClient(Settings())
+    model = UpstreamModel(at(site, concurrency=1), CAPABILITIES, client)
+    asked = [asyncio.create_task(answer(model, short)) for _ in range(2)]
+    await until(lambda: site.bodies != [], "the request")
+    await client.aclose()
+    await client.aclose()
+    with raises("upstream_failed", match="somewhere broke off"):
+        await asked[0]
+    with raises("invalid_request", match="This session is closed"):
+        await asked[1]
+    await until(lambda: site.left == [PATH], "the end of the connection")
 
 
 async def test_an_upstream_gets_so_many_requests_at_once(site: Web, short: Audio) -> None:

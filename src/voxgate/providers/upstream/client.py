@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from voxgate._version import __version__
-from voxgate.errors import SettingsError, UpstreamError
+from voxgate.errors import SettingsError, UpstreamError, UsageError
 from voxgate.offline import is_local, offline_error
 from voxgate.providers.upstream.exchange import CONNECT_S, exchange
 from voxgate.providers.upstream.failures import (
@@ -50,6 +50,7 @@ class UpstreamClient:
         self._rings: dict[Upstream, KeyRing] = {}
         self._places: dict[Upstream, asyncio.Semaphore] = {}
         self._clients: dict[bool, httpx2.AsyncClient] = {}  # by whether the upstream is local
+        self._closed = False
 
     def check(self, upstream: Upstream) -> None:
         """Raise what forbids any request to an upstream now.
@@ -99,7 +100,8 @@ class UpstreamClient:
         return self._rings.setdefault(upstream, KeyRing(upstream))
 
     async def aclose(self) -> None:
-        """Close all connections. May be called again."""
+        """End all requests and close their connections. May be called again."""
+        self._closed = True
         while self._clients:
             await self._clients.popitem()[1].aclose()
 
@@ -108,6 +110,8 @@ class UpstreamClient:
             raise offline_error(f"This would send sound to {upstream.name}")
 
     def _http(self, upstream: Upstream) -> httpx2.AsyncClient:
+        if self._closed:
+            raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
         local = _is_local(upstream)
         if local not in self._clients:
             self._clients[local] = _new_client(local=local)
