@@ -33,7 +33,7 @@ def test_help_imports_nothing_heavy(cli: CliRunner) -> None:
     assert loaded.isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("group", [(), ("models",), ("keys",), ("db",), ("bench",)])
+@pytest.mark.parametrize("group", [(), ("models",), ("keys",), ("db",), ("bench",), ("providers",)])
 def test_help_cuts_no_sentence(cli: CliRunner, group: tuple[str, ...]) -> None:
     page = cli.run(*group, "-h").stdout
     assert "..." not in page.partition("\n")[2]

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from voxgate._version import __version__
-from voxgate.cli import bench, config, db, keys, models, streams
+from voxgate.cli import bench, config, db, keys, models, providers, streams
 from voxgate.cli.arguments import name_command
 from voxgate.cli.doctor import doctor_command
 from voxgate.cli.engine import engine_command
@@ -74,6 +74,7 @@ app.command("usage")(usage_command)
 app.command("status")(status_command)
 app.add_typer(db.db_app)
 app.add_typer(models.models_app)
+app.add_typer(providers.providers_app)
 app.command("ps")(ps_command)
 app.command("unload")(unload_command)
 app.command("engine")(engine_command)

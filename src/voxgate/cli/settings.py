@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from voxgate.cli.streams import print_error
+from voxgate.upstreams import EndpointList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -116,6 +117,8 @@ def setting_text(name: str, value: object) -> str:
         return database_text(str(value))
     if name == "transcript_key" and value:
         return HIDDEN
+    if isinstance(value, EndpointList):
+        value = tuple(f"{each.model} at {each.upstream.name}" for each in value.entries)
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, float):

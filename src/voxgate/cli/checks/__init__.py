@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.cli.checks.hardware import check_gpu, check_machine, check_memory
 from voxgate.cli.checks.models import check_model_names, check_models
+from voxgate.cli.checks.providers import check_providers
 from voxgate.cli.checks.software import check_engines, check_libraries, check_settings
 from voxgate.cli.checks.storage import check_home, check_spool
 
@@ -27,5 +28,6 @@ def static_checks(settings: Settings, faults: Sequence[SettingsError] = ()) -> I
     yield from check_engines()  # before the GPU, which needs torch to be imported
     yield check_gpu(settings)
     yield from check_models(settings)
+    yield from check_providers(settings)
     yield from check_settings(settings, faults)
     yield from check_model_names(settings)

@@ -1,0 +1,134 @@
+"""`voxgate providers`: what is listed, and what endpoints really make of known speech."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.api.serving import served
+from tests.cli.test_models_elsewhere import LARGE, TABLES
+from voxgate.cli import known_sentence
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
+    from tests.cli.command import CliRunner
+
+PRICE = f"[[prices]]\nmodel = '{LARGE}'\nprovider = 'groq'\namount = 0.111\nunit = 'hour'\n"
+
+
+def write(cli: CliRunner, text: str) -> None:
+    home = cli.folder / "home"
+    home.mkdir(exist_ok=True)
+    (home / "voxgate.toml").write_text(text, "utf-8")
+
+
+def test_the_list_tells_where_keys_are_and_never_what_they_are(empty_cli: CliRunner) -> None:
+    write(empty_cli, TABLES + PRICE)
+    done = empty_cli.run("providers", "list", KEY_OF_GROQ="value-of-the-key")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "value-of-the-key" not in done.stdout
+    headings, groq, near = (line.split("\t") for line in done.stdout.splitlines())
+    row = dict(zip(headings, groq, strict=True))
+    assert (row["provider"], row["model"], row["there"]) == ("groq", LARGE, "whisper-large-v3")
+    assert row["keys"].startswith("env:KEY_OF_GROQ; file:/nowhere/groq is missing: /nowhere/groq")
+    assert (row["price"], row["times"], row["languages"]) == ("0.111/hour", "word", "99 languages")
+    assert row["limits"].startswith("25 MiB and 600 s in a request, 4 at once, 60 s")
+    assert dict(zip(headings, near, strict=True))["keys"] == "none"
+    found = json.loads(empty_cli.run("--offline", "providers", "list", "--json").stdout)
+    assert [(each["name"], each["used"]) for each in found] == [("groq", False), ("near", True)]
+    assert "KEY_OF_GROQ" in found[0]["keys"][0]["missing"]
+    assert found[0]["endpoints"][0]["price"]["amount"] == "0.111"
+
+
+def test_nothing_listed_is_said_and_not_an_empty_table(empty_cli: CliRunner) -> None:
+    done = empty_cli.run("providers", "list")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "write [[providers]] and [[endpoints]] into voxgate.toml" in done.stderr
+    assert empty_cli.run("providers", "test").returncode == 2
+    write(empty_cli, TABLES)
+    done = empty_cli.run("providers", "test", "grok")
+    assert (done.returncode, "Nearest: groq." in done.stderr) == (2, True)
+
+
+def test_a_price_or_an_endpoint_that_cannot_be_is_a_problem(empty_cli: CliRunner) -> None:
+    write(empty_cli, TABLES + PRICE.replace("groq", "near"))
+    done = empty_cli.run("config", "check")
+    assert done.returncode == 1
+    assert f"'prices' has a price for {LARGE} at near, where it has no endpoint" in done.stderr
+    again = "[[endpoints]]\nmodel = 'large'\nprovider = 'groq'\nupstream_model = 'x'\n"
+    write(empty_cli, TABLES + again)
+    done = empty_cli.run("config", "check")
+    assert done.returncode == 1
+    assert f"{LARGE} and large are one model, which has two endpoints at groq" in done.stderr
+    assert empty_cli.run("serve", "--port", "0").returncode == 2
+
+
+async def test_a_trial_shows_what_endpoints_really_do(cli: CliRunner) -> None:
+    """Another Voxgate by its key, with a wrong key, and where nothing listens."""
+    provider = "[[providers]]\nname = '{}'\nkind = 'compatible'\nurl = '{}'\nkeys = ['env:{}']\n"
+    endpoint = (
+        "[[endpoints]]\nmodel = 'there/base'\nprovider = '{}'\n"
+        "upstream_model = 'Systran/faster-whisper-base'\ntimes = '{}'\n"
+    )
+    async with served(cli) as server:
+        url = f"{server.url}/v1"
+        tables = [
+            *(provider.format("voxgate", url, "GOOD"), endpoint.format("voxgate", "segment")),
+            *(provider.format("wrong", url, "WRONG"), endpoint.format("wrong", "word")),
+            *(provider.format("gone", "http://127.0.0.1:9/v1", "GOOD"),),
+            *(endpoint.format("gone", "word"),),
+        ]
+        mine = cli.folder / "mine.toml"
+        mine.write_text("".join(tables))
+        keys: dict[str, Any] = {
+            "GOOD": server.key,
+            "WRONG": "sk-vg-wrong",
+            "VOXGATE_CONFIG": str(mine),
+        }
+
+        def tried(*arguments: str) -> CompletedProcess[str]:
+            return cli.run("providers", "test", *arguments, **keys)
+
+        one = await asyncio.to_thread(tried, "voxgate")
+        every = await asyncio.to_thread(tried, "--json")
+    assert (one.returncode, one.stderr) == (0, "")
+    headings, values = (line.split("\t") for line in one.stdout.splitlines())
+    row = dict(zip(headings, values, strict=True))
+    assert (row["provider"], row["model"], row["works"]) == ("voxgate", "there/base", "yes")
+    assert (row["times"], row["stated times"], row["language"]) == ("segment", "segment", "en")
+    assert every.returncode == 1
+    assert server.key not in every.stdout + every.stderr
+    good, wrong, gone = json.loads(every.stdout)
+    assert good["works"]
+    assert good["word_error_rate"] <= 0.1
+    assert "the train stopped outside the city" in good["text"]
+    assert (wrong["works"], gone["works"]) == (False, False)
+    assert "key" in wrong["problem"]
+    assert wrong["word_error_rate"] is None
+    assert gone["problem"]
+
+
+@pytest.mark.parametrize(
+    ("heard", "errors"),
+    [
+        ("Hi, it\N{RIGHT SINGLE QUOTATION MARK}s ME", 0),
+        ("hi it's", 1),
+        ("hi it's just me", 1),
+        ("hi its me", 1),
+        ("", 3),
+        ("a b c d", 4),
+        ("me hi it's", 2),
+    ],
+)
+def test_errors_are_words_that_differ(heard: str, errors: int) -> None:
+    reference = known_sentence.words("Hi, it's me.")
+    assert known_sentence.word_errors(reference, known_sentence.words(heard)) == errors
+
+
+def test_the_sentence_is_that_of_the_samples() -> None:
+    assert len(known_sentence.words(known_sentence.text())) == 31
+    assert known_sentence.sound().startswith(b"fLaC")
