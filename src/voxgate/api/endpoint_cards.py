@@ -45,8 +45,8 @@ class _Described:
 
     provider: str  # its slug
     name: str  # of the provider, for people
-    tag: str  # its name in `provider.order`
-    slug: str  # of the endpoint, in the book of health
+    slug: str
+    tag: str  # the shortest slug that names it
     capabilities: Capabilities
     quantization: str
     facts: dict[str, Any]  # Voxgate's own
@@ -119,8 +119,8 @@ def _elsewhere(endpoint: Endpoint) -> _Described:
     return _Described(
         provider=endpoint.upstream.name,
         name=endpoint.upstream.name,
-        tag=endpoint.slug,
         slug=endpoint.slug,
+        tag=endpoint.slug,
         capabilities=able,
         quantization=endpoint.quantization or UNKNOWN_PRECISION,
         facts={
