@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from voxgate.configuration.file import ConfigFile
 from voxgate.prices import NO_PRICES
 from voxgate.settings import Settings
-from voxgate.upstreams import NO_ENDPOINTS, Endpoint, EndpointList, Upstream
+from voxgate.upstreams import NO_ENDPOINTS, Endpoint, EndpointList, Upstream, UpstreamKind
 
 GOOD = """
 [[providers]]
@@ -234,6 +236,19 @@ def test_prices_name_providers_of_the_file(tmp_path: Path) -> None:
     assert sentence == "5:1: no [[providers]] is called 'p'. It lists local. Add its table."
     (sentence,) = faults(tmp_path, provider() + price.format("p") * 2)
     assert sentence.startswith("10:1: 'a/b' has another price at 'p' from the same day on, at ")
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
+EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
+
+def test_examples_of_the_page_are_accepted(tmp_path: Path) -> None:
+    kinds = set()
+    for text in EXAMPLES:
+        settings, found = Settings.examine({}, written(tmp_path, text))
+        assert found == [], text
+        kinds |= {each.kind for each in settings.endpoints.upstreams}
+    assert kinds == set(get_args(UpstreamKind))
 
 
 def test_the_environment_has_no_endpoints(tmp_path: Path) -> None:

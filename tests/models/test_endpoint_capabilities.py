@@ -33,7 +33,7 @@ def endpoint(kind: UpstreamKind, model: str) -> Endpoint:
         ("compatible", "whisper-large-v3", "word", True, True),
         ("compatible", "whisper-large-v3-turbo", "word", True, False),
         ("compatible", "parakeet-tdt", "none", False, False),
-        ("vllm", "openai/whisper-large-v3", "segment", True, True),
+        ("vllm", "openai/whisper-large-v3", "segment", False, True),
         ("vllm", "mistralai/Voxtral-Mini-3B-2507", "none", False, False),
         ("mistral", "voxtral-mini-latest", "segment", True, False),
         ("openrouter", "openai/whisper-1", "word", True, False),
@@ -48,6 +48,7 @@ def test_a_kind_of_server_and_a_model_have_known_abilities(
     assert can.vocabulary == (kind != "openrouter" and "diarize" not in model)
     with_prompt = kind in {"openai", "compatible"} or (kind, times) == ("vllm", "segment")
     assert ("prompt" in can.options) == (can.vocabulary and with_prompt)
+    assert can.detects_language == ((kind, times) != ("vllm", "segment"))  # it assumes English
     assert "temperature" in can.options
     assert {can.aligns, can.speakers, can.streaming, can.counts_tokens} == {False}
     assert (can.window_s, can.concurrency) == (120.0, 4)

@@ -42,7 +42,7 @@ def capabilities_of(endpoint: Endpoint) -> Capabilities:
         times=times,
         concurrency=endpoint.upstream.concurrency,
         options=frozenset(hints - {"vocabulary"}),
-        detects_language=len(languages) > 1,
+        detects_language=len(languages) > 1 and not _assumes_english(endpoint),
         names_language=_names_language(endpoint, times),
         translates=_translates(endpoint),
         vocabulary="vocabulary" in hints,
@@ -85,10 +85,17 @@ def _hints(endpoint: Endpoint) -> set[str]:
             return {"temperature", "vocabulary", "prompt"}
 
 
+def _assumes_english(endpoint: Endpoint) -> bool:
+    """Return whether speech without a language is taken for English: by vLLM, with a Whisper."""
+    return endpoint.upstream.kind == "vllm" and "whisper" in endpoint.upstream_model.lower()
+
+
 def _names_language(endpoint: Endpoint, times: str) -> bool:
     match endpoint.upstream.kind:
         case "mistral":
             return True
+        case "vllm":
+            return False  # it repeats what it was told, or assumed
         case "openai":
             return "whisper" in endpoint.upstream_model
         case _:  # `verbose_json` alone has it, which is asked for where times come
