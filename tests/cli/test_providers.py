@@ -112,6 +112,14 @@ async def test_a_trial_shows_what_endpoints_really_do(cli: CliRunner) -> None:
     assert gone["problem"]
 
 
+def test_one_that_takes_less_than_the_sentence_is_not_asked(empty_cli: CliRunner) -> None:
+    write(empty_cli, TABLES.replace('"vllm"', '"vllm"\nformats = ["wav"]\nmax_bytes = 65536'))
+    done = empty_cli.run("providers", "test", "near")
+    assert done.returncode == 1
+    says = "near/openai/whisper-base takes 2.0 s at once, and the known sentence has 10.4 s, so it"
+    assert says in done.stderr
+
+
 @pytest.mark.parametrize(
     ("heard", "errors"),
     [

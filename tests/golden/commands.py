@@ -26,6 +26,7 @@ COMMANDS = (
     *("models rm", "models export", "wyoming", "models import", "ps", "unload", "engine"),
     *("bench", "bench engine", "doctor"),
     *("eval", "keys apply", "config", "config check", "config show", "config schema"),
+    *("providers", "providers list", "providers test"),
 )
 
 MISUSE: dict[str, tuple[str, ...]] = {

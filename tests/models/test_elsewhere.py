@@ -11,7 +11,7 @@ import pytest
 
 from tests.failures import raises
 from tests.whisper.weights import whisper_folder
-from voxgate.errors import SettingsError, UsageError
+from voxgate.errors import SettingsError, UnknownModelError, UsageError
 from voxgate.models.available import AvailableModels, find_or_install, install_model
 from voxgate.models.catalogue import find_named_model, why_not_installed
 from voxgate.models.default_model import choose_default
@@ -48,7 +48,7 @@ def names(settings: Settings) -> list[str]:
 
 def test_a_model_elsewhere_is_found_by_each_of_its_names(settings: Settings) -> None:
     elsewhere = listing(settings, (LARGE, GROQ), ("Acme/Tiny", NEAR), (LARGE.upper(), NEAR))
-    aliases = (("best", LARGE), ("t", "acme/tiny"))
+    aliases = (("best", LARGE), ("t", "acme/tiny"), ("twice", "best"))
     models = AvailableModels(replace(elsewhere, model_aliases=aliases))
     assert list(models) == [BASE, LARGE, "Acme/Tiny"]
     for name in (LARGE, LARGE.upper(), "whisper-large-v3", "large", "best", "BEST"):
@@ -58,7 +58,8 @@ def test_a_model_elsewhere_is_found_by_each_of_its_names(settings: Settings) -> 
     assert {"best", "whisper-large-v3"} <= set(models[LARGE].aliases)
     assert models["acme/tiny"].name == models["T"].name == models.own_name("t") == "Acme/Tiny"
     assert models["Acme/Tiny"].released.year == 1970
-    models.check_aliases()
+    with pytest.raises(UnknownModelError, match="'twice' is 'best' by 'model_aliases'"):
+        find_named_model("twice", models)  # as for models of this machine
     models.check_endpoints()
     assert "acme/missing" not in models
 

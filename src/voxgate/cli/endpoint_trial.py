@@ -106,11 +106,17 @@ async def _decode(spool: Spool, settings: Settings) -> None:
 
 
 async def _try(endpoint: Endpoint, sound: Audio, client: UpstreamClient) -> EndpointTrial:
-    started = time.monotonic()
+    able, started = capabilities_of(endpoint), time.monotonic()
+    if sound.duration_s > able.window_s:
+        failure = (
+            f"{endpoint.slug} takes {able.window_s:.1f} s at once, and the known sentence has "
+            f"{sound.duration_s:.1f} s, so it was not asked. Raise its limits."
+        )
+        return EndpointTrial(endpoint, 0.0, failure=failure)
     segments: list[Segment] = []
     done: Done | None = None
     try:
-        model = UpstreamModel(endpoint, capabilities_of(endpoint), client)
+        model = UpstreamModel(endpoint, able, client)
         model.admit()
         async for event in model.transcribe(sound, Options()):
             if isinstance(event, Segment):

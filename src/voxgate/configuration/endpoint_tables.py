@@ -40,7 +40,7 @@ Quantization: TypeAlias = Literal[
 
 
 def _model(value: str) -> str:
-    if value.lower() == RESERVED or not re.match(MODEL_PATTERN, value):
+    if value.lower() == RESERVED or not re.fullmatch(MODEL_PATTERN, value):
         raise ValueError(
             f"'model' must be OWNER/NAME, as openai/whisper-large-v3, of letters, digits, '.', "
             f"'_' and '-', and not '{RESERVED}', which is chosen by itself."
@@ -49,13 +49,13 @@ def _model(value: str) -> str:
 
 
 def _upstream_model(value: str) -> str:
-    if not re.match(UPSTREAM_MODEL_PATTERN, value):
+    if not re.fullmatch(UPSTREAM_MODEL_PATTERN, value):
         raise ValueError("'upstream_model' must be 1 to 200 characters without spaces.")
     return value
 
 
 def _language(value: str) -> str:
-    if not re.match(LANGUAGE_PATTERN, value):
+    if not re.fullmatch(LANGUAGE_PATTERN, value):
         raise ValueError(
             f"'languages' must be codes of ISO 639-1 in small letters, as 'de', and one is "
             f"{shown(value)}."

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
-from pathlib import Path
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 NAME_PATTERN = r"^[a-z0-9-]{1,64}$"
 KEY_PATTERN = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:(/|~/).+)$"
+URL_PATTERN = r"^https?://[^\s@?#/]+(/[^\s?#]*)?$"
 DAY_S = 86_400
 
 DEFAULTS: dict[UpstreamKind, dict[str, Any]] = {
@@ -43,13 +43,13 @@ _SECRET_IN_NAME = re.compile(r"(?=.*[a-z])(?=.*[0-9]).{20,}")
 
 def _key_source(value: str) -> str:
     kind, _, rest = value.partition(":")
-    if not re.match(KEY_PATTERN, value) or (kind == "env" and _SECRET_IN_NAME.fullmatch(rest)):
+    if not re.fullmatch(KEY_PATTERN, value) or (kind == "env" and _SECRET_IN_NAME.fullmatch(rest)):
         raise ValueError(
             "'keys' must name where each key is, as \"env:GROQ_API_KEY\" or "
             '"file:/run/secrets/groq". Another text is not shown, since it may be a key itself: '
             "put that into a variable or a file."
         )
-    return f"file:{Path(rest).expanduser()}" if kind == "file" else value
+    return value
 
 
 def _key_list(value: Any) -> Any:
@@ -76,7 +76,7 @@ def _url(value: Any) -> str:
             "'url' must not have a user, a password, a query or a fragment, which is not shown "
             "here. A key has its place in 'keys'."
         )
-    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", value):
+    if not re.fullmatch(URL_PATTERN, value) or not parts.hostname:
         raise ValueError(
             "'url' must be the address below which the routes are, as https://api.example.org/v1."
         )
@@ -84,7 +84,7 @@ def _url(value: Any) -> str:
 
 
 def _name(value: str) -> str:
-    if value == LOCAL or not re.match(NAME_PATTERN, value):
+    if value == LOCAL or not re.fullmatch(NAME_PATTERN, value):
         raise ValueError(
             f"'name' must be 1 to 64 small letters, digits and '-', and not '{LOCAL}', which is "
             f"this installation."
@@ -114,7 +114,7 @@ class ProviderTable(Table):
     url: Annotated[
         str | None,
         BeforeValidator(_url),
-        WithJsonSchema({"type": "string", "pattern": r"^https?://[^\s@?#]+$"}),
+        WithJsonSchema({"type": "string", "pattern": URL_PATTERN}),
     ] = Field(
         default=None,
         description="The address below which its routes are, as `https://api.groq.com/openai/v1`. "
@@ -249,6 +249,9 @@ def _is_own_network(url: str) -> bool:
     """
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     try:
-        return not ip_address(host).is_global
+        address = ip_address(host)
     except ValueError:
-        return "." not in host or host.endswith(tuple(f".{each}" for each in _OWN_NETWORK))
+        short = "." not in host and not host.isdigit()  # which some systems take for a number
+        return short or host.endswith(tuple(f".{each}" for each in _OWN_NETWORK))
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return not (mapped or address).is_global

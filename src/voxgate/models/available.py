@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from voxgate.errors import (
@@ -84,9 +85,8 @@ class AvailableModels(Mapping[str, ModelSpec]):
         if target is None and name.lower() == DEFAULT_NAME:
             return choose_default(self, self._settings).spec.name
         target, installed = target or name, self._registry.list()
-        identity = self._identity(target, installed)
-        if elsewhere := self._elsewhere(installed).get(identity):
-            return identity if self._is_here(identity, installed) else elsewhere.name
+        if own_name := self._name_with_endpoints(target, installed):
+            return own_name
         try:
             return names.choose_model(target, installed).name
         except (UnknownModelError, EngineStartError):
@@ -218,12 +218,19 @@ class AvailableModels(Mapping[str, ModelSpec]):
 
         It is the own name of a model here; an alias of a published model is that one.
         """
-        target = self._aliases.get(name.lower(), name)
-        record = next((each for each in installed if each.name.lower() == target.lower()), None)
+        record = next((each for each in installed if each.name.lower() == name.lower()), None)
         if record:
             return record.name
-        family = names.family_by_alias(target)
-        return family.repository if family else target.lower()
+        family = names.family_by_alias(name)
+        return family.repository if family else name.lower()
+
+    def _name_with_endpoints(self, name: str, installed: Sequence[ModelRecord]) -> str | None:
+        """Return the own name of a model that has endpoints; None for any other name."""
+        identity = self._identity(name, installed)
+        elsewhere = self._elsewhere(installed).get(identity)
+        if elsewhere is None:
+            return None
+        return identity if self._is_here(identity, installed) else elsewhere.name
 
     def _is_here(self, identity: str, installed: Sequence[ModelRecord]) -> bool:
         return identity in self._built_in or any(record.name == identity for record in installed)
@@ -235,21 +242,28 @@ class AvailableModels(Mapping[str, ModelSpec]):
 
     def _model_elsewhere(self, name: str) -> ModelElsewhere | None:
         installed = self._registry.list()
-        return self._elsewhere(installed).get(self._identity(name, installed))
+        return self._elsewhere(installed).get(self._identity(self._target(name), installed))
+
+    def _target(self, name: str) -> str:
+        """Return what an alias of the settings stands for; any other name itself."""
+        return self._aliases.get(name.lower(), name)
 
     def _elsewhere(self, installed: Sequence[ModelRecord]) -> dict[str, ModelElsewhere]:
         """Return the models that have endpoints, by their identities."""
         listed = self._settings.endpoints
-        return models_elsewhere(listed, lambda name: self._identity(name, installed))
+        return models_elsewhere(listed, lambda name: self._identity(self._target(name), installed))
 
     def _with_aliases(self, spec: ModelSpec) -> ModelSpec:
         """Return the model with the aliases of the settings that stand for it."""
         known = {spec.name, *spec.aliases}
         own = (alias for alias, name in self._aliases.items() if known & {name, name.lower()})
-        aliases = dict.fromkeys((*spec.aliases, *own))
+        aliases = tuple(dict.fromkeys((*spec.aliases, *own)))
         if self._settings.endpoints.entries:  # which may have taken over some
-            aliases = {alias: None for alias in aliases if self.own_name(alias) == spec.name}
-        return replace(spec, aliases=tuple(aliases))
+            installed = self._registry.list()
+            owners = [self._name_with_endpoints(self._target(each), installed) for each in aliases]
+            kept = (owner in {None, spec.name} for owner in owners)
+            aliases = tuple(compress(aliases, kept))
+        return replace(spec, aliases=aliases)
 
     def _find_built_in(self, name: str) -> ModelSpec | None:
         """Return the built-in model that a name or an alias of its family stands for."""

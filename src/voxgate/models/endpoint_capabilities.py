@@ -25,7 +25,7 @@ LOSSLESS = {"wav", "flac"}  # noise takes as many bytes in one as in the other
 VOXTRAL_LANGUAGES = ("en", "fr", "es", "pt", "hi", "de", "nl", "it")
 """Of the open weights of 2507, from their model card; later ones know these, too."""
 
-SAMPLING = ("top_p", "seed", "frequency_penalty", "presence_penalty")  # vLLM: openai-api.md 10
+SAMPLING = ("top_p", "seed")  # of vLLM: openai-api.md 10
 
 _NO_TRANSLATION = ("turbo", "distil", ".en")
 """Whispers that write no English for speech in other languages, by their names."""
