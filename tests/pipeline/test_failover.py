@@ -160,6 +160,26 @@ async def test_a_loop_is_asked_for_elsewhere(decoders: DecoderPool) -> None:
     assert [segment.text for segment in transcript.segments] == ["it was said"] * WINDOWS
 
 
+@pytest.mark.parametrize(
+    ("alone", "text"),
+    [("", ""), ("it is quite another thing that was said here", None), ("so it goes", "it goes")],
+    ids=["nothing", "more", "the same"],
+)
+async def test_a_prompt_is_not_what_was_said(
+    decoders: DecoderPool, alone: str, text: str | None
+) -> None:
+    """A text of the caller's words alone is asked for once more without them."""
+    parrot = Scripted(
+        honours=frozenset({"prompt"}), says=lambda _, its: "it goes" if its.prompt else alone
+    )
+    routed = Routed(parrot)
+    transcript = await routed.run(
+        encode(sample(), "x.wav"), decoders, options=Options(prompt="So it goes.")
+    )
+    assert transcript.text == (alone if text is None else text)
+    assert [options.prompt for options in parrot.options[:2]] == ["So it goes.", ""]
+
+
 async def test_the_last_error_is_raised_where_all_fail(decoders: DecoderPool) -> None:
     refused = UpstreamError("No such language.", code="upstream_refused")
     routed = Routed(

@@ -191,11 +191,12 @@ class TranscriptionJob:
         order = self._orders[window.channel]
         language = self._budget.options.language
         first = await self._recognise(window, language)
+        options = replace(self._budget.window(window.index), language=language)
+        progress = self._window_progress(window)
+        if not self._budget.ordered:
+            first = await self._recogniser.without_echo(first, options, progress)
         placed = await self._recogniser.without_loop(
-            first,
-            replace(self._budget.window(window.index), language=language),
-            self._window_progress(window),
-            once_more=not self._budget.ordered,
+            first, options, progress, once_more=not self._budget.ordered
         )
         self._budget = self._budget.after(placed[1], placed[0].tokens)
         if self._budget.ordered:  # the end of the text would come before what is filled in

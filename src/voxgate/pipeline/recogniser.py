@@ -11,6 +11,7 @@ from opentelemetry.trace import get_current_span
 from voxgate import tracing
 from voxgate.pipeline.budget import with_more_randomness
 from voxgate.pipeline.dispatch import Dispatcher
+from voxgate.pipeline.echo import is_echo, says_otherwise
 from voxgate.pipeline.loops import loop, marked_loop, trusted
 from voxgate.pipeline.review import Placed, holes, without_repeats
 from voxgate.pipeline.window import attempt_window, place_window
@@ -154,6 +155,17 @@ class WindowRecogniser:
             "voxgate.window.length_s": window.end_s - window.start_s,
         }
 
+    async def without_echo(
+        self, first: Placed, options: Options, on_progress: Callable[[float], None]
+    ) -> Placed:
+        """Recognise a window that repeats the caller's words once more, without them."""
+        if not is_echo(first, options):
+            return first
+        plain = options.without("prompt", "vocabulary")
+        provider = first[0].provider
+        alone = await self.recognise(first[0].window, plain, on_progress, avoid=provider)
+        return alone if says_otherwise(alone, first) else first
+
     async def without_loop(
         self,
         first: Placed,
@@ -197,7 +209,7 @@ class WindowRecogniser:
         for hole in holes(placed, provider.provider.capabilities.times, main):
             own = replace(options, language=options.language or hole.language)
             again = await self.recognise(hole.window, own, on_progress, avoid=provider)
-            if trusted(again):
+            if trusted(again) and not is_echo(again, own):
                 filled.append(without_repeats(again, placed))
                 if not placed[1] and again[0].provider is not provider:
                     self._route.health.record(provider.slug, HEARD_NOTHING)
