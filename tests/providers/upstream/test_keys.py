@@ -107,6 +107,32 @@ def test_limits_that_say_nothing_double_until_a_success(clock: Clock) -> None:
     assert keys.refused(keys.usable()[0], 429, None) == 1
 
 
+def test_requests_that_were_in_flight_at_once_count_once(clock: Clock) -> None:
+    keys = ring(clock, "env:A_KEY")
+    (key,) = keys.usable()
+    assert [keys.refused(key, 429, None) for _ in range(3)] == [1, 1, 1]
+    keys.succeeded(key)  # of a fourth
+    with raises("upstream_rate_limited", match=r"for 1\.0 s"):
+        keys.usable()
+    clock.now += 1
+    assert keys.refused(keys.usable()[0], 429, None) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [((429, 60.0), (429, 2.0)), ((401, None), (429, 2.0))]
+)
+def test_the_longest_rest_counts(
+    clock: Clock, first: tuple[int, float | None], second: tuple[int, float | None]
+) -> None:
+    keys = ring(clock, "env:A_KEY")
+    (key,) = keys.usable()
+    keys.refused(key, *first)
+    keys.refused(key, *second)
+    clock.now += 59
+    with raises("upstream_denied" if first[0] == 401 else "upstream_rate_limited"):
+        keys.usable()
+
+
 @pytest.mark.parametrize("status", [200, 400, 403, 500])
 def test_other_statuses_are_not_about_the_key(clock: Clock, status: int) -> None:
     keys = ring(clock, "env:A_KEY")

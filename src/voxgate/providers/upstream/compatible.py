@@ -43,8 +43,8 @@ class WireWord(msgspec.Struct):
         """Return it with the times that it has."""
         return Word(
             self.word or self.text,
-            _time(self.start),
-            _time(self.end),
+            known_time(self.start),
+            known_time(self.end),
             probability(self.confidence),
             _SOURCES.get(self.time_source or "", "recognised"),
         )
@@ -75,8 +75,8 @@ class WireSegment(msgspec.Struct):
         known = [fact for fact in facts if fact is not None and math.isfinite(fact)]
         return Segment(
             self.text,
-            _time(self.start),
-            _time(self.end),
+            known_time(self.start),
+            known_time(self.end),
             confidence=probability(self.confidence),
             time_source=_SOURCES.get(self.time_source or "", "recognised"),
             doubt=self.doubt if self.doubt in {REPEATS, UNLIKELY} else None,
@@ -183,7 +183,8 @@ def probability(value: float | None) -> float | None:
     return value if value is not None and 0 <= value <= 1 else None
 
 
-def _time(given: float | None) -> float:
+def known_time(given: float | None) -> float:
+    """Return a time, in seconds, or `UNKNOWN`."""
     return UNKNOWN if given is None else given
 
 

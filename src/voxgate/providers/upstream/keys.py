@@ -83,22 +83,27 @@ class KeyRing:
         self._next = turn
 
     def succeeded(self, key: UpstreamKey) -> None:
-        """Note that a key was accepted."""
-        self._rests.pop(key.reference, None)
+        """Note that a key was accepted. One that rests goes on: the request was an earlier one."""
+        if self._rest_s(key) <= 0:
+            self._rests.pop(key.reference, None)
 
     def refused(self, key: UpstreamKey, status: int, retry_after_s: float | None) -> float | None:
-        """Let a key rest, and return for how long; None for a status that is not about the key."""
-        before = self._rests.get(key.reference)
-        limits = before.limits if before and before.key == key else 0
+        """Let a key rest, and return for how long; None for a status that is not about the key.
+
+        Refusals of requests that were in flight at once are one.
+        """
+        rest, left_s = self._rests.get(key.reference), self._rest_s(key)
+        limits = rest.limits if rest and rest.key == key else 0
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            doubled_s = FIRST_REST_S * 2 ** min(limits, 10)
-            rest_s = min(doubled_s if retry_after_s is None else retry_after_s, LONGEST_REST_S)
-            limits += 1
+            limits += left_s <= 0
+            rest_s = FIRST_REST_S * 2 ** min(limits - 1, 10) if left_s <= 0 else left_s
+            rest_s = min(rest_s if retry_after_s is None else retry_after_s, LONGEST_REST_S)
         elif status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED}:
             rest_s, limits = DENIED_S, 0
         else:
             return None
-        self._rests[key.reference] = _Rest(key, status, self._clock() + rest_s, limits)
+        if rest_s > left_s:
+            self._rests[key.reference] = _Rest(key, status, self._clock() + rest_s, limits)
         return rest_s
 
     def hide(self, text: str) -> str:

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from voxgate.providers.upstream.answer import UNKNOWN, UpstreamAnswer
-from voxgate.providers.upstream.compatible import PATHS, common_fields, probability, written_tokens
+from voxgate.providers.upstream.answer import UpstreamAnswer
+from voxgate.providers.upstream.compatible import (
+    PATHS,
+    common_fields,
+    known_time,
+    probability,
+    written_tokens,
+)
 from voxgate.providers.upstream.dialect import Dialect, UpstreamRequest
 from voxgate.transcript.values import Segment, Word
 
@@ -113,16 +119,14 @@ def _is_third_generation(endpoint: Endpoint) -> bool:
 
 def _segment(part: _Segment) -> Segment:
     return Segment(
-        part.text, _time(part.start), _time(part.end), confidence=probability(part.score)
+        part.text, known_time(part.start), known_time(part.end), confidence=probability(part.score)
     )
 
 
 def _word(part: _Segment) -> Word:
-    return Word(part.text.strip(), _time(part.start), _time(part.end), probability(part.score))
-
-
-def _time(given: float | None) -> float:
-    return UNKNOWN if given is None else given
+    return Word(
+        part.text.strip(), known_time(part.start), known_time(part.end), probability(part.score)
+    )
 
 
 MISTRAL = Dialect(options_of, times_of, render, parse)
