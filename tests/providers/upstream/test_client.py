@@ -381,10 +381,11 @@ async def test_the_end_of_the_session_ends_its_requests(site: Web, short: Audio)
     await until(lambda: site.bodies != [], "the request")
     await client.aclose()
     await client.aclose()
-    with raises("upstream_failed", match="somewhere broke off"):
-        await asked[0]
-    with raises("invalid_request", match="This session is closed"):
-        await asked[1]
+    begun, waiting = sorted(
+        map(str, await asyncio.gather(*asked, return_exceptions=True)), reverse=True
+    )
+    assert begun.startswith("somewhere broke off")
+    assert waiting.startswith("This session is closed")
     await until(lambda: site.left == [PATH], "the end of the connection")
 
 
