@@ -51,7 +51,8 @@ def test_a_kind_of_server_and_a_model_have_known_abilities(
     assert can.detects_language == ((kind, times) != ("vllm", "segment"))  # it assumes English
     assert "temperature" in can.options
     assert {can.aligns, can.speakers, can.streaming, can.counts_tokens} == {False}
-    assert (can.window_s, can.concurrency) == (120.0, 4)
+    assert (can.window_s, can.concurrency) == (30.0 if kind == "vllm" else 120.0, 4)
+    assert (can.margin_s, can.long_pause_s) == ((5.0, 8.0) if "whisper" in model else (0.0, 3.0))
 
 
 def test_what_the_file_says_comes_first() -> None:
@@ -93,7 +94,13 @@ TIMES = ("none", "segment", "word")
 def test_what_is_promised_can_be_asked_of_such_a_server(kind: UpstreamKind, model: str) -> None:
     asked = endpoint(kind, model)
     can, dialect = capabilities_of(asked), DIALECTS[kind]
-    promised = {*can.options, *(["vocabulary"] * can.vocabulary), *(["task"] * can.translates)}
+    own = {"stop"}  # where the text ends is found here
+    assert own <= can.options
+    promised = {
+        *(can.options - own),
+        *(["vocabulary"] * can.vocabulary),
+        *(["task"] * can.translates),
+    }
     assert promised <= dialect.options(asked)
     assert TIMES.index(can.times) <= TIMES.index(dialect.times(asked))
 

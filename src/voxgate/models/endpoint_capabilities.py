@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from voxgate.models.capabilities import Capabilities
+from voxgate.models.catalogue import WHISPER_CAPABILITIES
 from voxgate.whisper.languages import ENGLISH_ONLY, MULTILINGUAL
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 WINDOW_S = 120.0
 """The longest window where no other is wanted. A longer one loses more when a request fails, and
 the first words come later; a shorter one pays the provider's minimum for a request more often."""
+
+VLLM_WINDOW_S = 30.0
+"""A longer one is cut by vLLM itself, which loses words there (vllm-project/vllm#58029)."""
+
+DEFAULTS = Capabilities(WINDOW_S, (), "none")
 
 WAV_HEADER_BYTES = 44
 WAV_BYTES_PER_S = 2 * 16_000  # 16 kHz mono PCM16
@@ -36,16 +42,20 @@ def capabilities_of(endpoint: Endpoint) -> Capabilities:
     times = endpoint.times or _times(endpoint)
     languages = endpoint.languages or _languages(endpoint)
     hints = _hints(endpoint)
+    usual = WHISPER_CAPABILITIES if _is_named(endpoint, "whisper") else DEFAULTS
     return Capabilities(
         window_s=_window_s(endpoint),
         languages=languages,
         times=times,
         concurrency=endpoint.upstream.concurrency,
-        options=frozenset(hints - {"vocabulary"}),
+        # Where the text stops is found in what was answered: no request has to say it.
+        options=frozenset(hints - {"vocabulary"} | {"stop"}),
         detects_language=len(languages) > 1 and not _assumes_english(endpoint),
         names_language=_names_language(endpoint, times),
         translates=_translates(endpoint),
         vocabulary="vocabulary" in hints,
+        long_pause_s=usual.long_pause_s,
+        margin_s=usual.margin_s,
     )
 
 
@@ -57,7 +67,8 @@ def longest_s(upstream: Upstream) -> float:
 
 
 def _window_s(endpoint: Endpoint) -> float:
-    return min(endpoint.window_s or WINDOW_S, longest_s(endpoint.upstream))
+    usual_s = VLLM_WINDOW_S if endpoint.upstream.kind == "vllm" else WINDOW_S
+    return min(endpoint.window_s or usual_s, longest_s(endpoint.upstream))
 
 
 def _languages(endpoint: Endpoint) -> tuple[str, ...]:
