@@ -92,8 +92,8 @@ class EndpointTable(Table):
     )
     window_s: Seconds | None = Field(
         default=None,
-        description="The longest piece of a recording that it is sent: 120, and no more than the "
-        "provider takes.",
+        description="The longest piece of a recording that it is sent: 120, for OpenRouter 60, for "
+        "vLLM 30, and no more than the provider takes.",
     )
     quantization: Quantization | None = Field(
         default=None, description="The precision of its weights there, where it is known: `fp16`."

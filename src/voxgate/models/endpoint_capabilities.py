@@ -13,16 +13,16 @@ from voxgate.models.catalogue import WHISPER_CAPABILITIES
 from voxgate.whisper.languages import ENGLISH_ONLY, MULTILINGUAL
 
 if TYPE_CHECKING:
-    from voxgate.upstreams import Endpoint, Upstream
+    from voxgate.upstreams import Endpoint, Upstream, UpstreamKind
 
 WINDOW_S = 120.0
 """The longest window where no other is wanted. A longer one loses more when a request fails, and
 the first words come later; a shorter one pays the provider's minimum for a request more often."""
 
-VLLM_WINDOW_S = 30.0
-"""A longer one is cut by vLLM itself, which loses words there (vllm-project/vllm#58029)."""
-
-DEFAULTS = Capabilities(WINDOW_S, (), "none")
+OTHER_WINDOWS_S: dict[UpstreamKind, float] = {
+    "openrouter": 60.0,  # some of its hosts refuse more: openrouter-api.md 3.4
+    "vllm": 30.0,  # it cuts a longer one itself, and loses words there: vllm-project/vllm#58029
+}
 
 WAV_HEADER_BYTES = 44
 WAV_BYTES_PER_S = 2 * 16_000  # 16 kHz mono PCM16
@@ -33,23 +33,28 @@ VOXTRAL_LANGUAGES = ("en", "fr", "es", "pt", "hi", "de", "nl", "it")
 
 SAMPLING = ("top_p", "seed")  # of vLLM: openai-api.md 10
 
+STOPPING = "stop"
+"""What every model can do: the end is found in the answer, and no request has to say it."""
+
+OTHER_CAPABILITIES = Capabilities(WINDOW_S, (), "none")
+"""What is so of models other than Whispers."""
+
 _NO_TRANSLATION = ("turbo", "distil", ".en")
 """Whispers that write no English for speech in other languages, by their names."""
 
 
 def capabilities_of(endpoint: Endpoint) -> Capabilities:
     """Return what a model can do at a provider elsewhere."""
+    usual = WHISPER_CAPABILITIES if _is_named(endpoint, "whisper") else OTHER_CAPABILITIES
     times = endpoint.times or _times(endpoint)
     languages = endpoint.languages or _languages(endpoint)
     hints = _hints(endpoint)
-    usual = WHISPER_CAPABILITIES if _is_named(endpoint, "whisper") else DEFAULTS
     return Capabilities(
         window_s=_window_s(endpoint),
         languages=languages,
         times=times,
         concurrency=endpoint.upstream.concurrency,
-        # Where the text stops is found in what was answered: no request has to say it.
-        options=frozenset(hints - {"vocabulary"} | {"stop"}),
+        options=frozenset({*hints, STOPPING} - {"vocabulary"}),
         detects_language=len(languages) > 1 and not _assumes_english(endpoint),
         names_language=_names_language(endpoint, times),
         translates=_translates(endpoint),
@@ -67,8 +72,8 @@ def longest_s(upstream: Upstream) -> float:
 
 
 def _window_s(endpoint: Endpoint) -> float:
-    usual_s = VLLM_WINDOW_S if endpoint.upstream.kind == "vllm" else WINDOW_S
-    return min(endpoint.window_s or usual_s, longest_s(endpoint.upstream))
+    usual = OTHER_WINDOWS_S.get(endpoint.upstream.kind, WINDOW_S)
+    return min(endpoint.window_s or usual, longest_s(endpoint.upstream))
 
 
 def _languages(endpoint: Endpoint) -> tuple[str, ...]:
@@ -103,8 +108,8 @@ def _assumes_english(endpoint: Endpoint) -> bool:
 
 def _names_language(endpoint: Endpoint, times: str) -> bool:
     match endpoint.upstream.kind:
-        case "mistral":
-            return True
+        case "mistral":  # where times are asked for, it is null: mistral-api.md 2.3
+            return times == "none"
         case "vllm":
             return False  # it repeats what it was told, or assumed
         case "openai":
