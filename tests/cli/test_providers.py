@@ -26,18 +26,25 @@ def write(cli: CliRunner, text: str) -> None:
     (home / "voxgate.toml").write_text(text, "utf-8")
 
 
+def rows(table: str) -> list[dict[str, str]]:
+    headings, *values = (line.split("\t") for line in table.splitlines())
+    return [dict(zip(headings, each, strict=True)) for each in values]
+
+
 def test_the_list_tells_where_keys_are_and_never_what_they_are(empty_cli: CliRunner) -> None:
     write(empty_cli, TABLES + PRICE)
     done = empty_cli.run("providers", "list", KEY_OF_GROQ="value-of-the-key")
     assert (done.returncode, done.stderr) == (0, "")
     assert "value-of-the-key" not in done.stdout
-    headings, groq, near = (line.split("\t") for line in done.stdout.splitlines())
-    row = dict(zip(headings, groq, strict=True))
+    providers, endpoints = map(rows, done.stdout.split("\n\n"))
+    row = endpoints[0]
     assert (row["provider"], row["model"], row["there"]) == ("groq", LARGE, "whisper-large-v3")
-    assert row["keys"].startswith("env:KEY_OF_GROQ; file:/nowhere/groq is missing: /nowhere/groq")
     assert (row["price"], row["times"], row["languages"]) == ("0.111/hour", "word", "99 languages")
+    assert (endpoints[1]["provider"], endpoints[1]["price"]) == ("near", "none")
+    row = providers[0]
+    assert row["keys"].startswith("env:KEY_OF_GROQ is there; file:/nowhere/groq is missing: /")
     assert row["limits"].startswith("25 MiB and 600 s in a request, 4 at once, 60 s")
-    assert dict(zip(headings, near, strict=True))["keys"] == "none"
+    assert providers[1]["keys"] == "none"
     found = json.loads(empty_cli.run("--offline", "providers", "list", "--json").stdout)
     assert [(each["name"], each["used"]) for each in found] == [("groq", False), ("near", True)]
     assert "KEY_OF_GROQ" in found[0]["keys"][0]["missing"]
@@ -96,8 +103,7 @@ async def test_a_trial_shows_what_endpoints_really_do(cli: CliRunner) -> None:
         one = await asyncio.to_thread(tried, "voxgate")
         every = await asyncio.to_thread(tried, "--json")
     assert (one.returncode, one.stderr) == (0, "")
-    headings, values = (line.split("\t") for line in one.stdout.splitlines())
-    row = dict(zip(headings, values, strict=True))
+    (row,) = rows(one.stdout)
     assert (row["provider"], row["model"], row["works"]) == ("voxgate", "there/base", "yes")
     assert (row["times"], row["stated times"], row["language"]) == ("segment", "segment", "en")
     assert every.returncode == 1

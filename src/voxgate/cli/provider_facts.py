@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
     from voxgate.upstreams import Endpoint, Upstream
 
-PROVIDER_HEADINGS = (
-    *("provider", "kind", "address", "keys", "limits", "policy", "model", "there", "price"),
-    *("times", "languages", "longest window"),
+PROVIDER_HEADINGS = ("provider", "kind", "address", "keys", "limits", "policy")
+ENDPOINT_HEADINGS = (
+    *("provider", "model", "there", "price", "times", "languages", "longest window"),
 )
 LEFT_OUT = "left out: Voxgate must stay offline"
 
@@ -59,9 +59,9 @@ def provider_facts(
     }
 
 
-def provider_rows(provider: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Return a row of `PROVIDER_HEADINGS` for each endpoint of a provider; one without any, too."""
-    own = (
+def provider_row(provider: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells of `PROVIDER_HEADINGS` for a provider's facts."""
+    return (
         provider["name"],
         provider["kind"],
         provider["url"] if provider["used"] else f"{provider['url']} ({LEFT_OUT})",
@@ -69,8 +69,22 @@ def provider_rows(provider: dict[str, Any]) -> list[tuple[str, ...]]:
         _limits(provider),
         f"data_collection {provider['data_collection']}{', zdr' * provider['zdr']}",
     )
-    listed = [(*own, *_endpoint(endpoint)) for endpoint in provider["endpoints"]]
-    return listed or [(*own, "no endpoint is listed", "", "", "", "", "")]
+
+
+def endpoint_rows(provider: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return a row of `ENDPOINT_HEADINGS` for each endpoint of a provider."""
+    return [
+        (
+            provider["name"],
+            endpoint["model"],
+            endpoint["upstream_model"],
+            price_text(endpoint["price"]),
+            endpoint["times"],
+            languages_text(endpoint["languages"]),
+            f"{endpoint['window_s']:g} s",
+        )
+        for endpoint in provider["endpoints"]
+    ]
 
 
 def price_text(price: dict[str, str] | None) -> str:
@@ -78,19 +92,9 @@ def price_text(price: dict[str, str] | None) -> str:
     return f"{price['amount']}/{price['unit']}" if price else "none"
 
 
-def _endpoint(endpoint: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        endpoint["model"],
-        endpoint["upstream_model"],
-        price_text(endpoint["price"]),
-        endpoint["times"],
-        languages_text(endpoint["languages"]),
-        f"{endpoint['window_s']:g} s",
-    )
-
-
 def _key(key: dict[str, str | None]) -> str:
-    return f"{key['place']} is missing: {key['missing']}" if key["missing"] else f"{key['place']}"
+    found = f"missing: {key['missing']}" if key["missing"] else "there"
+    return f"{key['place']} is {found}"
 
 
 def _limits(provider: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from voxgate.cli import signals, tables
 from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.group import CommandGroup
 from voxgate.cli.settings import apply_settings
-from voxgate.cli.streams import print_message, write_json
+from voxgate.cli.streams import print_message, write_json, write_output
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,15 +43,17 @@ def providers_command() -> None:
 
 @providers_app.command("list")
 def list_providers(as_json: JsonFlag = False) -> None:
-    """List the providers with their models, and whether their keys are there.
+    """List the providers, whether their keys are there, and below them their models.
 
     Asks nobody. A key is named by its place: its value is not shown.
     """
     from voxgate.cli.provider_facts import (
+        ENDPOINT_HEADINGS,
         PROVIDER_HEADINGS,
+        endpoint_rows,
         priced_endpoints,
         provider_facts,
-        provider_rows,
+        provider_row,
     )
 
     settings = apply_settings()
@@ -63,7 +65,9 @@ def list_providers(as_json: JsonFlag = False) -> None:
     if not facts:
         print_message(NONE_LISTED)
         return
-    tables.print_table(PROVIDER_HEADINGS, [row for each in facts for row in provider_rows(each)])
+    tables.print_table(PROVIDER_HEADINGS, list(map(provider_row, facts)))
+    write_output("\n")
+    tables.print_table(ENDPOINT_HEADINGS, [row for each in facts for row in endpoint_rows(each)])
 
 
 @providers_app.command("test")
