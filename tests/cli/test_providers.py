@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.serving import served
+from tests.api.serving import error_of, served
 from tests.cli.test_models_elsewhere import LARGE, TABLES
 from voxgate.cli import known_sentence
 
@@ -72,6 +72,19 @@ def test_a_price_or_an_endpoint_that_cannot_be_is_a_problem(empty_cli: CliRunner
     assert done.returncode == 1
     assert f"{LARGE} and large are one model, which has two endpoints at groq" in done.stderr
     assert empty_cli.run("serve", "--port", "0").returncode == 2
+
+
+async def test_a_server_that_stays_offline_names_what_it_leaves_out(empty_cli: CliRunner) -> None:
+    write(empty_cli, TABLES)
+    async with served(empty_cli, VOXGATE_OFFLINE="1") as server:
+        (warning,) = (line for line in server.said if "left out" in line)
+        listed = (await server.client.get("/providers")).json()["data"]
+        answer = await server.client.get(f"/models/{LARGE}/endpoints")
+    assert "Voxgate must stay offline, so these providers are left out" in warning
+    assert warning.rstrip().endswith("other machines: groq.")
+    assert [each["slug"] for each in listed] == ["local", "near"]
+    assert answer.status_code == 403
+    assert f"{LARGE} is on other machines alone, at groq" in error_of(answer)["message"]
 
 
 async def test_a_trial_shows_what_endpoints_really_do(cli: CliRunner) -> None:
