@@ -21,21 +21,27 @@ if TYPE_CHECKING:
 
 TRANSCRIPT_KEY = os.urandom(32)
 DATABASE_URL = f"postgresql://voxgate:{os.urandom(16).hex()}@127.0.0.1/voxgate"
-SECRETS = (TRANSCRIPT_KEY, b64encode(TRANSCRIPT_KEY), DATABASE_URL.encode())
+PROVIDER_KEY = f"gsk_{os.urandom(16).hex()}"
+SECRETS = (
+    *(TRANSCRIPT_KEY, b64encode(TRANSCRIPT_KEY), DATABASE_URL.encode()),
+    PROVIDER_KEY.encode(),
+)
 CHUNK_BYTES = 2**20
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of a home whose file has both secrets, and the environment another key."""
+    """Settings of a home whose file has both secrets, and the environment two keys."""
     (tmp_path / "voxgate.toml").write_text(
         f'database_url = "{DATABASE_URL}"\n'
         f'transcript_key = ["{b64encode(TRANSCRIPT_KEY).decode()}"]\n'
-        f'log_format = "json"\n',
+        f'log_format = "json"\n'
+        f'[[providers]]\nname = "openai"\nkind = "openai"\nkeys = ["env:KEY_OF_OPENAI"]\n',
         encoding="utf-8",
     )
     monkeypatch.setenv("VOXGATE_HOME", str(tmp_path))
     monkeypatch.setenv("VOXGATE_KEY", SECRETS[1].decode())
+    monkeypatch.setenv("KEY_OF_OPENAI", PROVIDER_KEY)
     settings = Settings.read()
     assert (settings.transcript_key, settings.database_url) == ((TRANSCRIPT_KEY,), DATABASE_URL)
     return settings

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 def child_environment(settings: Settings) -> dict[str, str]:
     """Return this process's environment, with no variable of Voxgate but those a child needs.
 
-    The settings may have other values than the environment: those that a program made itself have.
+    Nor has it the keys of providers elsewhere, whatever their variables are called. The settings
+    may have other values than the environment: those that a program made itself have.
     """
+    keys = {key.removeprefix("env:") for each in settings.endpoints.upstreams for key in each.keys}
     foreign = {
-        name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(ENVIRONMENT_PREFIX) and name not in keys
     }
     return {
         **foreign,
