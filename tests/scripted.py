@@ -24,8 +24,9 @@ class Scripted:
 
     `faults` gives, by the window's number of arrival, the errors of its first attempts; `gate` is
     awaited before each answer, with that number; `says` makes the answer of that number and of the
-    options: a text, of which each word is a token. `language` makes the language of that number,
-    and its probability. `honours` are options that the model fulfils.
+    options: a text, of which each word is a token. `hears` makes it of the window's sound and the
+    options instead. `language` makes the language of that number, and its probability. `honours`
+    are options that the model fulfils.
     """
 
     window_s: float = 30.0
@@ -34,6 +35,7 @@ class Scripted:
     faults: dict[int, list[VoxgateError]] = field(default_factory=dict)
     gate: Callable[[int], object] | None = None
     says: Callable[[int, Options], str] | None = None
+    hears: Callable[[Audio, Options], str] | None = None
     honours: frozenset[str] = frozenset()
     times: Literal["word", "segment", "none"] = "segment"
     confidence: float | None = None
@@ -94,6 +96,8 @@ class Scripted:
                 raise self._left[number].pop(0)
             yield Progress(window.duration_s / 2)
             text = f"from {window.start_s:.2f}" if not self.says else self.says(number, options)
+            if self.hears:
+                text = self.hears(window, options)
             source: TimeSource = "speech_region" if self.times == "none" else "recognised"
             if text:
                 yield Segment(

@@ -1,0 +1,1 @@
+"""A whole server before real upstreams, each behind a proxy that injects faults."""
