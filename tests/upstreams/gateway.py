@@ -6,6 +6,7 @@ Each provider is a model of that server and has a proxy of its own before it.
 from __future__ import annotations
 
 import json
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,11 @@ from voxgate.ledger.address import Address
 from voxgate.ledger.ledger import Ledger
 from voxgate.pipeline.session import Session
 from voxgate.prices import NO_PRICES, ListedPrice, Price, PriceList
+from voxgate.routing.health import HealthBook
 from voxgate.upstreams import Endpoint, EndpointList, Upstream, UpstreamKind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from decimal import Decimal
     from pathlib import Path
@@ -116,15 +118,38 @@ class Gateway:
         return {name: len(proxy.faults) for name, proxy in self.proxies.items()}
 
 
+@dataclass
+class Clock:
+    """A clock that a test moves."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def price(amount: str | Decimal, unit: Unit) -> Price:
     return Price.parse({"amount": str(amount), "unit": unit})
 
 
 @asynccontextmanager
 async def gateway(
-    folder: Path, providers: Sequence[Elsewhere], **settings: Any
+    folder: Path,
+    providers: Sequence[Elsewhere],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    **settings: Any,
 ) -> AsyncIterator[Gateway]:
-    """Serve models that are at these providers, in this order, alone."""
+    """Serve models that are at these providers, in this order, alone.
+
+    `clock` is that of their health: one that stands still keeps a breaker open.
+    """
+
+    def session(limited: Settings) -> Session:
+        opened = Session(limited)
+        opened.endpoints.health = HealthBook(clock)
+        return opened
+
     scripted = {each.name: each.provider or named(each.name) for each in providers}
     async with AsyncExitStack() as stack:
         behind = await stack.enter_async_context(_server_behind(folder, providers, scripted))
@@ -139,7 +164,7 @@ async def gateway(
         server = await stack.enter_async_context(
             serving(
                 folder / "gateway",
-                session=Session,
+                session=session,
                 endpoints=EndpointList(tuple(each.upstream for each in entries), entries),
                 prices=PriceList(tuple(listed)) if listed else NO_PRICES,
                 **settings,
