@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tests.api.serving import Running, model_spec, serving
@@ -48,7 +48,7 @@ def named(name: str) -> Scripted:
     def hears(window: Audio, options: Options) -> str:
         return f"{name} heard {window.duration_s:.3f} s in {options.language}"
 
-    return Scripted(hears=hears, name=f"{name}/whisper", concurrency=8, translates=True)
+    return Scripted(hears=hears, concurrency=8, translates=True)
 
 
 @dataclass
@@ -137,20 +137,23 @@ async def gateway(
     folder: Path,
     providers: Sequence[Elsewhere],
     *,
+    here: Scripted | None = None,
     clock: Callable[[], float] = time.monotonic,
     **settings: Any,
 ) -> AsyncIterator[Gateway]:
-    """Serve models that are at these providers, in this order, alone.
+    """Serve models that are at these providers, in this order; `MODEL` also `here`, before them.
 
     `clock` is that of their health: one that stands still keeps a breaker open.
     """
 
     def session(limited: Settings) -> Session:
-        opened = Session(limited)
+        opened = Session(limited) if here is None else _session_with(here, limited)
         opened.endpoints.health = HealthBook(clock)
         return opened
 
     scripted = {each.name: each.provider or named(each.name) for each in providers}
+    for each in providers:
+        scripted[each.name].name = each.upstream_model  # as it answers
     async with AsyncExitStack() as stack:
         behind = await stack.enter_async_context(_server_behind(folder, providers, scripted))
         proxies = {
@@ -171,6 +174,11 @@ async def gateway(
             )
         )
         yield Gateway(server, behind, proxies, scripted)
+
+
+def _session_with(here: Scripted, limited: Settings) -> Session:
+    spec = replace(model_spec(MODEL, here), endpoints=limited.endpoints.of(MODEL))
+    return Session(limited, models={MODEL: spec}, start=lambda *_: here)
 
 
 def _endpoint(each: Elsewhere, port: int, key_file: Path) -> Endpoint:

@@ -256,9 +256,8 @@ class TranscriptionJob:
 
     def _count(self, text: WindowText) -> None:
         """Note whose text is final."""
-        for recognised in text.recognised:
-            end_s = recognised.window.end_s
-            self._shares.add(end_s, recognised.provider.slug, recognised.tokens)
+        for end_s, slug, tokens in text.parts():
+            self._shares.add(end_s, slug, tokens)
 
     async def _correct_stray(self, order: WindowOrder, first: WindowText, language: str) -> None:
         """Recognise a window again that was taken for another language than those around."""

@@ -20,7 +20,7 @@ from voxgate.routing.tally import EndedAttempt
 from voxgate.transcript.merge import fit_segments, of_channel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from voxgate.audio.spool import Audio
     from voxgate.audio.windows import Window
@@ -58,6 +58,20 @@ class WindowText:
     def tokens(self) -> int:
         """Those that the model wrote for it, without texts that were replaced."""
         return sum(recognised.tokens for recognised in self.recognised)
+
+    def parts(self) -> Iterator[tuple[float, str, int]]:
+        """Yield each part of the window, in order: its end in seconds, whose it is, its tokens.
+
+        A hole is of who filled it. Who found no word in the window recognised nothing of it.
+        """
+        whole, segments = self.first
+        slug = whole.provider.slug
+        if self.filled and not segments:
+            slug = self.filled[0][0].provider.slug
+        for hole, _ in self.filled:
+            yield hole.window.start_s, slug, 0
+            yield hole.window.end_s, hole.provider.slug, hole.tokens
+        yield self.window.end_s, slug, whole.tokens
 
 
 class WindowRecogniser:

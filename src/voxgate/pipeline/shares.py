@@ -45,7 +45,7 @@ class Shares:
         """
         lengths, written = defaultdict[str, int](int), defaultdict[str, int](int)
         done, slug = 0, self.first
-        for end_s, slug, count in sorted(self._parts):
+        for end_s, slug, count in sorted(self._parts, key=lambda part: part[0]):
             end = round(end_s * SAMPLE_RATE)
             written[slug] += count if end <= samples else 0
             end = min(max(done, end), samples)
