@@ -12,7 +12,10 @@ as the nearest class, with its code: `AudioError("…", code="audio_too_long")`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # fmt: off
 Code: TypeAlias = Literal[  # the stable names of failures, for programs
@@ -335,6 +338,23 @@ PUBLIC_SENTENCES: dict[Code, str] = {
 
 All other sentences are made of what the caller sent, of names of models and of settings.
 """
+
+
+def joined(failures: Sequence[VoxgateError]) -> VoxgateError:
+    """Return one error for several ways that failed, at least one, in their order.
+
+    Its sentence has the cause of each; its code, and when to try again, are the last one's.
+    """
+    last = failures[-1]
+    if len(failures) == 1:
+        return last
+    error = VoxgateError(
+        " ".join(dict.fromkeys(each.sentence for each in failures)),
+        code=last.code,
+        public=" ".join(dict.fromkeys(each.public_sentence for each in failures)),
+    )
+    error.retry_after_s = last.retry_after_s
+    return error
 
 
 def error_from_code(code: Code, sentence: str) -> VoxgateError:

@@ -74,3 +74,11 @@ def test_a_terminal_is_asked_before_the_file_is_replaced(cli: CliRunner) -> None
     assert code == 1
     assert "no file at" not in screen
     assert (cli.folder / "mine.txt").read_text() == "mine"
+
+
+def test_a_dash_is_standard_output(cli: CliRunner) -> None:
+    write_wav(cli.folder / "film.wav", clip())
+    done = cli.run("transcribe", *MODEL, "film.wav", "-f", "srt", "-o", "-")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "-->" in done.stdout
+    assert not (cli.folder / "-").exists()

@@ -180,7 +180,7 @@ async def test_a_prompt_is_not_what_was_said(
     assert [options.prompt for options in parrot.options[:2]] == ["So it goes.", ""]
 
 
-async def test_the_last_error_is_raised_where_all_fail(decoders: DecoderPool) -> None:
+async def test_each_cause_is_named_where_all_fail(decoders: DecoderPool) -> None:
     refused = UpstreamError("No such language.", code="upstream_refused")
     routed = Routed(
         Scripted(faults={0: failed(9)}), Scripted(faults={0: [refused]}, says=lambda *_: "x")
@@ -188,6 +188,8 @@ async def test_the_last_error_is_raised_where_all_fail(decoders: DecoderPool) ->
     with pytest.raises(VoxgateError) as raised:
         await routed.run(encode(sample(), "x.wav"), decoders)
     assert raised.value.code == "upstream_failed"
+    # Each cause once, for whoever reads it: of either the next step may help.
+    assert str(raised.value) == "No such language. The provider failed. Try again."
     # Each once, then the one at which a retry may help.
     assert routed.attempts() == [
         ("number0", "upstream_failed"),

@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from voxgate.api.dialects.negotiate import negotiate
-from voxgate.errors import UsageError, VoxgateError, error_from_code
+from voxgate.errors import UsageError, VoxgateError, joined
 from voxgate.models.catalogue import ModelSpec
 from voxgate.models.precision import precision_of
 from voxgate.pipeline.route import SharedProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.pipeline.route import Route
     from voxgate.pipeline.session import Session
@@ -44,7 +42,7 @@ async def admit(parsed: ParsedRequest, session: Session) -> tuple[ParsedRequest,
         except VoxgateError as failure:
             failures.append(failure)
     if not specs:
-        raise _none_of(failures)
+        raise joined(failures)
     if len(specs) == 1 and parsed.preferences.hedge:  # it needs a second provider
         parsed = replace(parsed, unused=(*parsed.unused, "hedge"))
     fitted = {each: await _fit(parsed, spec, each, session) for each, spec in specs.items()}
@@ -77,11 +75,3 @@ async def _fit(
         quantization=await asyncio.to_thread(precision_of, spec) if weighed else None,
     )
     return _Fitted(replace(asked, preferences=parsed.preferences), candidate)
-
-
-def _none_of(failures: Sequence[VoxgateError]) -> VoxgateError:
-    """Return why no model can be used: of several, each one's reason under the last one's code."""
-    if len(failures) == 1:
-        return failures[0]
-    reasons = " ".join(dict.fromkeys(failure.public_sentence for failure in failures))
-    return error_from_code(failures[-1].code, reasons)

@@ -205,7 +205,7 @@ def _choose_output(
     from voxgate.cli.output_folder import OutputFolder
     from voxgate.cli.outputs import StandardOutput
 
-    if named is None:
+    if named in {None, "-"}:
         return StandardOutput(writers, recordings)
     asks = not options.skip_existing and not options.overwrite and _can_ask()
     output: OutputFile | OutputFolder

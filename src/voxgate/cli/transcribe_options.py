@@ -53,7 +53,7 @@ OutputOption: TypeAlias = Annotated[
         "--output",
         metavar="DIR|FILE",
         help="Write one file per recording and format into this folder. It is created if needed. "
-        "Or the file for one recording, whose ending is its format: film.srt.",
+        "Or the file for one recording, whose ending is its format: film.srt; or -, as without it.",
     ),
 ]
 TrackOption: TypeAlias = Annotated[

@@ -6,7 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, TypeVar
 
-from voxgate.errors import Availability, AvailabilityError, VoxgateError
+from voxgate.errors import Availability, AvailabilityError, VoxgateError, joined
 from voxgate.pipeline.hedge import race
 from voxgate.pipeline.retries import RetryBudget
 from voxgate.pipeline.route import SharedProvider
@@ -49,7 +49,8 @@ class Dispatcher:
         """Return what the first attempt that succeeds returns.
 
         Each ends in the health of its provider: `attempt` records it. The provider to `avoid` comes
-        after the others. Raises the last attempt's `VoxgateError`.
+        after the others. Raises a `VoxgateError` with each provider's cause, and the last one's
+        code.
         """
         failures = dict[SharedProvider, VoxgateError]()
         order = sorted(self._route.providers, key=lambda each: each is avoid)
@@ -70,7 +71,7 @@ class Dispatcher:
             else:
                 self._note_success(provider)
                 return result
-        raise next(reversed(failures.values()), self._resting())
+        raise joined([*failures.values()] or [self._resting()])
 
     def _note_success(self, provider: SharedProvider) -> None:
         self._retries.note_success()

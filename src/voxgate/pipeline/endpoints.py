@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ class Endpoints:
         self._random = Random()  # noqa: S311 (who is asked is no secret)
         # By identity: a model may have several names, and a folder may get new files.
         self._here: dict[tuple[str, str | None], SharedProvider] = {}
-        self._elsewhere: dict[Endpoint, SharedProvider] = {}
+        self._elsewhere: dict[tuple[Endpoint, str], SharedProvider] = {}  # by the model's name, too
         self.health = HealthBook()
 
     @property
@@ -73,7 +74,7 @@ class Endpoints:
         """
         is_here = spec.loader is not None and not (spec.endpoints and why_not_installed(spec))
         here = (self.here(spec),) if is_here else ()
-        return (*here, *map(self._shared, spec.endpoints))
+        return (*here, *(self._shared(endpoint, spec.name) for endpoint in spec.endpoints))
 
     def candidate(
         self,
@@ -149,11 +150,13 @@ class Endpoints:
     def _all(self) -> list[SharedProvider]:
         return [*self._here.values(), *self._elsewhere.values()]
 
-    def _shared(self, endpoint: Endpoint) -> SharedProvider:
-        if endpoint not in self._elsewhere:
-            model = UpstreamModel(endpoint, capabilities_of(endpoint), self._client)
-            self._elsewhere[endpoint] = SharedProvider.of(model, endpoint)
-        return self._elsewhere[endpoint]
+    def _shared(self, endpoint: Endpoint, name: str) -> SharedProvider:
+        """Return an endpoint of a model, whose own name the endpoint may not have."""
+        if (endpoint, name) not in self._elsewhere:
+            named = replace(endpoint, model=name)
+            model = UpstreamModel(named, capabilities_of(endpoint), self._client)
+            self._elsewhere[endpoint, name] = SharedProvider.of(model, named)
+        return self._elsewhere[endpoint, name]
 
     def _start_engine(self, spec: ModelSpec, settings: Settings) -> Provider:
         return LocalEngine(spec, settings, self._arbiters.for_device(spec.device))

@@ -20,7 +20,7 @@ JSON: Final = "application/json"
 OPTIONAL_KEY_ERRORS: Final = (401, 429, 503)
 KEY_ERRORS: Final = (401, 403, 429, 503)
 BODY_ERRORS: Final = (400, 408, 413, 415)
-TRANSCRIPTION_ERRORS: Final = (*KEY_ERRORS, *BODY_ERRORS, 402, 404, 502)
+TRANSCRIPTION_ERRORS: Final = (*KEY_ERRORS, *BODY_ERRORS, 402, 404, 502, 504)
 
 ERRORS: Final = {
     400: "The request is malformed, contradicts itself, or asks for what is not done here.",
@@ -33,8 +33,9 @@ ERRORS: Final = {
     415: "The body's content type, charset or encoding is not read here.",
     429: "The server or the key has as many jobs as it may, the key sent as many requests a minute "
     "as it may, or too many wrong keys came from the address.",
-    502: "The engine cannot transcribe a part of the recording.",
-    503: "The server or the model's engine does not take the request now.",
+    502: "The engine, or a provider elsewhere, cannot transcribe a part of the recording.",
+    503: "The server, the model's engine or every endpoint does not take the request now.",
+    504: "A provider elsewhere did not answer in time.",
 }
 """What each status of an error means."""
 
