@@ -15,8 +15,6 @@ from voxgate.models.endpoint_capabilities import capabilities_of
 from voxgate.pipeline.route import Route, SharedProvider
 from voxgate.providers.local import LocalEngine
 from voxgate.providers.memory_arbiter import MemoryArbiters
-from voxgate.providers.upstream.client import UpstreamClient
-from voxgate.providers.upstream.model import UpstreamModel
 from voxgate.routing.candidate import Candidate
 from voxgate.routing.choice import choose
 from voxgate.routing.health import HealthBook
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from voxgate.models.catalogue import ModelSpec
     from voxgate.providers.base import Provider
+    from voxgate.providers.upstream.client import UpstreamClient
     from voxgate.settings import Settings
     from voxgate.upstreams import Endpoint
 
@@ -41,7 +40,7 @@ class Endpoints:
         """`start` creates the provider of a model of this machine; None means a local engine."""
         self._settings, self._start = settings, start or self._start_engine
         self._arbiters = MemoryArbiters(settings)
-        self._client = UpstreamClient(settings)
+        self._client: UpstreamClient | None = None
         self._random = Random()  # noqa: S311 (who is asked is no secret)
         # By identity: a model may have several names, and a folder may get new files.
         self._here: dict[tuple[str, str | None], SharedProvider] = {}
@@ -141,7 +140,8 @@ class Endpoints:
     async def aclose(self) -> None:
         """End every engine, and close all connections. May be called again."""
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._client.aclose)
+            if self._client is not None:
+                stack.push_async_callback(self._client.aclose)
             for each in self._here.values():
                 stack.push_async_callback(each.provider.aclose)
             self._here, self._elsewhere = {}, {}
@@ -152,6 +152,12 @@ class Endpoints:
 
     def _shared(self, endpoint: Endpoint, name: str) -> SharedProvider:
         """Return an endpoint of a model, whose own name the endpoint may not have."""
+        # Only models elsewhere need a client of HTTP.
+        from voxgate.providers.upstream.client import UpstreamClient  # noqa: PLC0415
+        from voxgate.providers.upstream.model import UpstreamModel  # noqa: PLC0415
+
+        if self._client is None:
+            self._client = UpstreamClient(self._settings)
         if (endpoint, name) not in self._elsewhere:
             named = replace(endpoint, model=name)
             model = UpstreamModel(named, capabilities_of(endpoint), self._client)
