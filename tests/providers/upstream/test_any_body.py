@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 LONG_S = 10.0
 MODELS = ("whisper-1", "gpt-4o-transcribe", "voxtral-mini-2602")
 NUMBERS = st.integers() | st.floats() | st.sampled_from(["1.5", "nan", "1e999", "", "soon"])
-TEXTS = st.text(max_size=8) | st.sampled_from(["english", "de", "\x1b[2J", "\ud800", "x" * 5000])
+TEXTS = st.text(max_size=8) | st.sampled_from(
+    ["english", "de", "\x1b[2J", "\ud800", "x" * 5000, "²", "429", "9" * 5000]
+)
 LEAVES = st.none() | st.booleans() | NUMBERS | TEXTS
 NAMES = st.sampled_from(
     [
@@ -70,6 +72,19 @@ def check_answer(asked: WindowQuestion, body: bytes) -> None:
         assert 0 <= segment.start <= segment.end <= LONG_S
         for word in segment.words:
             assert segment.start <= word.start <= word.end <= segment.end
+
+
+@pytest.mark.parametrize("levels", [300, 500, 900, 2000])
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    "around", ['{{"error": {}}}', '{{"error": {{"message": {}}}}}', '{{"detail": {}}}']
+)
+def test_a_failure_of_any_depth_is_a_failure(around: str, status: int, levels: int) -> None:
+    for opening, closing in (("[", "]"), ('{"error":', "}"), ('{"message":', "}")):
+        body = around.format(f"{opening * levels}1{closing * levels}").encode()
+        response = UpstreamResponse(status, {}, body)
+        told = failure_status(response) or 400
+        response_failure(question().endpoint.upstream, response, told, lambda text: text)
 
 
 @given(st.text(max_size=40) | st.floats().map(str) | st.integers().map(str))

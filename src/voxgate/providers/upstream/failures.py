@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from voxgate.upstreams import Upstream
 
 LONGEST_QUOTE = 300  # characters
+LEVELS = 8  # of objects and lists in an error that are read: more than any server has
 LONGEST_WAIT_S = 3600.0
 
 ABOUT_THE_INPUT = {400, 422}
@@ -67,6 +68,7 @@ _ITS_FAULT = _Meaning("upstream_failed", _LATER)
 _OWN_FIELDS = ("model", "response_format", "timestamp_granularities", "include")
 """What this side chooses, not the caller: a fault in it is none of the input."""
 
+_FAILED = re.compile(r"[45][0-9]{2}")
 _WRONG_MODEL = re.compile(
     r"model_not_found|wrong_endpoint|no_endpoints|^invalid model\b", re.IGNORECASE
 )
@@ -92,8 +94,8 @@ def failure_status(response: UpstreamResponse) -> int | None:
         return HTTPStatus.PAYMENT_REQUIRED if code == NO_CREDIT else response.status
     if error is None:
         return None
-    told = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdigit()) else 0
-    return told if 400 <= told < 600 else HTTPStatus.BAD_GATEWAY
+    told = _FAILED.fullmatch(str(code)) if isinstance(code, (int, str)) else None
+    return int(told[0]) if told else HTTPStatus.BAD_GATEWAY
 
 
 def response_failure(
@@ -198,9 +200,18 @@ def _error_object(body: bytes) -> object:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     if told.error:
-        return told.error
-    said = told.message or told.detail
+        return _upper_levels(told.error)
+    said = _upper_levels(told.message or told.detail)
     return {"message": said} if said and (told.object == "error" or told.text is None) else None
+
+
+def _upper_levels(value: object, levels: int = LEVELS) -> object:
+    """Return a value of JSON without what is deeper than any sentence."""
+    if isinstance(value, dict):
+        return {key: _upper_levels(each, levels - 1) for key, each in value.items() if levels}
+    if isinstance(value, list):
+        return [_upper_levels(each, levels - 1) for each in value if levels]
+    return value
 
 
 def _quote(error: object, hide: Callable[[str], str]) -> str:
