@@ -53,17 +53,23 @@ class WindowPlanner:
     Windows are in order and never overlap. Every region is in exactly one window; regions that a
     cut divided are one again where they share a window. A region longer than `window_s` is a defect
     of the detector and raises ValueError. `margin_s` is how much of the sound around the speech a
-    window includes on either side, where it fits; at most `long_pause_s`.
+    window includes on either side, where it fits; at most `long_pause_s`. No window begins before
+    the sample `start`.
     """
 
     def __init__(
-        self, window_s: float, long_pause_s: float = LONG_PAUSE_S, margin_s: float = 0.0
+        self,
+        window_s: float,
+        long_pause_s: float = LONG_PAUSE_S,
+        margin_s: float = 0.0,
+        *,
+        start: int = 0,
     ) -> None:
         self._longest = int(window_s * SAMPLE_RATE)
         self._search = round(min(SEARCH_S, window_s / 2) * SAMPLE_RATE)
         self._long_pause = round(long_pause_s * SAMPLE_RATE)
         self._margin = round(min(margin_s, long_pause_s) * SAMPLE_RATE)
-        self._end = 0  # of the last window
+        self._end = start  # of the last window
         self._regions: list[SpeechRegion] = []
         self._count = 0
 

@@ -20,7 +20,7 @@ def divide_window(window: Window, model: Capabilities) -> list[Window]:
     """Return the window, or the windows of its speech that a model takes, in order."""
     if window.end_s - window.start_s <= model.window_s:
         return [window]
-    planner = WindowPlanner(model.window_s, model.long_pause_s, model.margin_s)
+    planner = WindowPlanner(model.window_s, model.long_pause_s, model.margin_s, start=window.start)
     # Of a hole, which is a part of its window, only the pieces that lie in it.
     pieces = [
         replace(piece, start=max(piece.start, window.start), end=min(piece.end, window.end))
