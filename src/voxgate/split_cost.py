@@ -47,11 +47,7 @@ def most_nanodollars(prices: Collection[Price | None], samples: int) -> int:
         return 0
     if len(known) == 1:
         return known[0].most_nanodollars(samples)
-    tokens = most_tokens(samples) + len(known)  # those of each part are rounded up
-    used = max(
-        price.for_used(samples, 0)
-        if not price.by_token
-        else Fraction(tokens, most_tokens(samples)) * price.for_used(samples, most_tokens(samples))
-        for price in known
-    )
-    return rounded_nanodollars(used + max(price.for_more(samples) for price in known))
+    used = max(price.for_used(samples, most_tokens(samples)) for price in known)
+    # The most tokens of each part are rounded up: by less than one.
+    more = sum((price.for_used(samples, 1) for price in known if price.by_token), Fraction(0))
+    return rounded_nanodollars(used + more + max(price.for_more(samples) for price in known))
