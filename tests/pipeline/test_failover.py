@@ -18,6 +18,7 @@ from voxgate.pipeline.budget import accept_options
 from voxgate.pipeline.job import TranscriptionJob
 from voxgate.pipeline.route import Route, SharedProvider
 from voxgate.pipeline.trace import Trace
+from voxgate.routing.breaker import FIRST_PAUSE_S
 from voxgate.routing.health import HealthBook
 from voxgate.routing.tally import EndedAttempt
 from voxgate.settings import Settings
@@ -39,10 +40,12 @@ def elsewhere(name: str, provider: Scripted) -> SharedProvider:
 
 
 class Clock:
-    """A clock that stands still, so that a breaker opens and stays so."""
+    """A clock that stands still, so that a breaker opens and stays so, until a test moves it."""
+
+    now = 1000.0
 
     def __call__(self) -> float:
-        return 1000.0
+        return self.now
 
 
 class Routed:
@@ -51,7 +54,8 @@ class Routed:
     def __init__(self, *providers: Scripted) -> None:
         self.providers = providers
         shared = [elsewhere(f"number{n}", each) for n, each in enumerate(providers)]
-        self.health = HealthBook(Clock())
+        self.clock = Clock()
+        self.health = HealthBook(self.clock)
         self.route = Route(tuple(shared), self.health)
         self.trace = Trace()
 
@@ -245,3 +249,25 @@ async def test_an_engine_of_this_machine_is_tried_again_at_once(decoders: Decode
     transcript = await routed.run(encode(FOUR, "x.wav"), decoders)
     assert len(transcript.segments) == WINDOWS
     assert [error for _, error in routed.attempts()].count("engine_died") == 2
+
+
+@pytest.mark.parametrize("hedges", [False, True])
+async def test_a_probe_that_never_began_keeps_nobody_back(
+    decoders: DecoderPool, *, hedges: bool
+) -> None:
+    """Its recording is abandoned while it waits for a slot: the next one may find out."""
+    routed = Routed(Scripted(), Scripted())
+    for _ in range(5):
+        routed.health.record("number0/one", EndedAttempt("failed", 1.0))
+    routed.clock.now += FIRST_PAUSE_S
+    routed.route = replace(routed.route, hedges=hedges)
+    queue = routed.route.providers[0].queue
+    async with queue.slot(), asyncio.timeout(30):
+        run = asyncio.create_task(routed.run(encode(sample(), "x.wav"), decoders))
+        while not queue.waiting:  # noqa: ASYNC110 (it sets nothing)
+            await asyncio.sleep(0.01)
+        assert not routed.health.claim("number0/one")
+        run.cancel()
+        await asyncio.wait([run])
+    assert not routed.trace.attempts
+    assert routed.health.claim("number0/one")

@@ -71,6 +71,8 @@ class Dispatcher:
             else:
                 self._note_success(provider)
                 return result
+            finally:
+                self._health.release(provider.slug)
         raise joined([*failures.values()] or [self._resting()])
 
     def _note_success(self, provider: SharedProvider) -> None:

@@ -55,3 +55,5 @@ async def race(
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        for provider in tasks.values():
+            health.release(provider.slug)

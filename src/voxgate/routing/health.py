@@ -74,6 +74,11 @@ class EndpointHealth:
         else:
             self._breaker.release()
 
+    def release(self) -> None:
+        """Let another attempt begin, where one that was claimed has ended without a record."""
+        if self._breaker is not None:
+            self._breaker.release()
+
     def summary(self, now: float) -> HealthSummary:
         """Return how the endpoint does now."""
         figures = {name: rolling.figures(now) for name, rolling in self._spans.items()}
@@ -155,9 +160,14 @@ class HealthBook:
     def claim(self, slug: str) -> bool:
         """Return whether an attempt at an endpoint may begin now: ask before each.
 
-        Of an endpoint that failed too often, only one may run: end it with `record`.
+        Of an endpoint that failed too often, only one may run: end it with `record`, and with
+        `release` in any case.
         """
         return self._endpoint(slug).claim(self.now)
+
+    def release(self, slug: str) -> None:
+        """End an attempt that was claimed, also one that never came to be recorded."""
+        self._endpoint(slug).release()
 
     def record(self, slug: str, attempt: EndedAttempt) -> None:
         """Count an attempt at an endpoint that ended now."""
