@@ -30,22 +30,24 @@ class _Fitted:
 async def admit(parsed: ParsedRequest, session: Session) -> tuple[ParsedRequest, Route]:
     """Return the request with what the first provider of its route honours, and that route.
 
-    Of several models the providers of the first come first. Raises as `Session.resolve`,
+    Of several models the providers of the first come first; an endpoint that has two of them is
+    asked for the first alone, since that is what it would do again. Raises as `Session.resolve`,
     `Endpoints.of`, `negotiate` and `choose` do; of several models, where none can be used.
     """
-    specs, failures = dict[SharedProvider, ModelSpec](), list[VoxgateError]()
+    found, failures = dict[str, tuple[SharedProvider, ModelSpec]](), list[VoxgateError]()
     for name in (parsed.model, *parsed.preferences.models):
         try:
             # Callers must not name folders of this machine.
             spec = await session.resolve(name, folders=False)
-            specs |= {each: spec for each in session.endpoints.of(spec) if each not in specs}
+            for each in session.endpoints.of(spec):
+                found.setdefault(each.slug, (each, spec))
         except VoxgateError as failure:
             failures.append(failure)
-    if not specs:
+    if not found:
         raise joined(failures)
-    if len(specs) == 1 and parsed.preferences.hedge:  # it needs a second provider
+    if len(found) == 1 and parsed.preferences.hedge:  # it needs a second provider
         parsed = replace(parsed, unused=(*parsed.unused, "hedge"))
-    fitted = {each: await _fit(parsed, spec, each, session) for each, spec in specs.items()}
+    fitted = {each: await _fit(parsed, spec, each, session) for each, spec in found.values()}
     if len(fitted) == 1:
         only = next(iter(fitted))
         negotiate(replace(parsed, model=only.provider.name), only.provider.capabilities)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.job import Job
     from voxgate.ledger.budget import Amount
-    from voxgate.pipeline.route import Route
+    from voxgate.pipeline.route import Route, SharedProvider
     from voxgate.pipeline.trace import Trace
     from voxgate.prices import Price
 
@@ -48,16 +48,16 @@ class GenerationRecord:
         self._job, self._parsed, self._route, self._origin = job, parsed, route, origin
         self.began_at = datetime.now(UTC)
 
-    def generation(self, price: Price | None) -> Generation:
+    def generation(self, first: SharedProvider, price: Price | None) -> Generation:
         """Return what is recorded at its beginning: of the first provider, with its price."""
         headers = self._origin.headers
         return Generation(
             id=self._job.id,
             key_hash=self._job.owner,
-            model=self._parsed.model,
-            provider=provider_name(self._route.providers[0].slug),
-            revision=self._route.first.revision,
-            profile=self._route.first.profile,
+            model=first.provider.name,
+            provider=provider_name(first.slug),
+            revision=first.provider.revision,
+            profile=first.provider.profile,
             created_at=self.began_at,
             user_agent=headers.get("user-agent"),
             http_referer=headers.get("http-referer"),

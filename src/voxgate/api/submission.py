@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from voxgate.api.generation_record import RequestOrigin
     from voxgate.api.recording import Recording
     from voxgate.api.request_log import RequestEntry
-    from voxgate.ledger.generation import Outcome
+    from voxgate.ledger.generation import Generation, Outcome
     from voxgate.ledger.key import Key
     from voxgate.pipeline.route import Route
     from voxgate.transcript.values import Transcript
@@ -69,14 +69,13 @@ class Submission:
             )
             for each in route.providers
         }
-        first = self._prices[route.providers[0].slug]
         self._charge = Charge(
             gateway.ledger,
             self._job,
             self._prices,
             self._trace.shares,
             key,
-            generation=lambda: self._generation.generation(first),
+            generation=self._begun,
         )
 
     def submit(self) -> tuple[Hashable, Job]:
@@ -89,8 +88,8 @@ class Submission:
         # The model's own name, not an alias. Another revision or profile may give another text.
         first = self.route.first
         model = (parsed.model, first.revision, first.profile, parsed.preferences)
-        # Whether times are wanted makes another text only for a model without them.
-        times = parsed.times or first.capabilities.times == "word"
+        # Whether times are wanted makes another text only where a model may have none.
+        times = parsed.times or not self.route.lacks_word_times
         options = parsed.options, parsed.pcm, parsed.choice, times, parsed.whole, self._keeps
         key = (self._owner, model, options, recording.identity)
         if job := jobs.find(key):
@@ -101,6 +100,7 @@ class Submission:
         job = self._job
         try:
             self.route = self.route.admitted()  # an existing job goes on in any case
+            self._trace.shares.first = self.route.providers[0].slug
             jobs.add(key, job, self._transcribe, self._record)
             self._entry.has_job = not self._provisional
         except BaseException:
@@ -129,6 +129,11 @@ class Submission:
     def keep_nothing(self) -> None:
         """Keep no transcript, whatever the key keeps: its caller asked for that."""
         self._keeps = False
+
+    def _begun(self) -> Generation:
+        """Return the record of the beginning, with the price of who is asked first."""
+        first = self.route.providers[0]
+        return self._generation.generation(first, self._prices[first.slug])
 
     async def _transcribe(self, job: Job) -> Transcript:
         self._describe_span()
