@@ -84,6 +84,7 @@ def test_an_absolute_path_in_a_manifest(tmp_path: Path) -> None:
         ("list.jsonl", '[1]\n{"path": 3, "text": "go"}\n{"path": "a.wav", "text": null}\n'),
         ("empty.csv", ""),
         ("nul.jsonl", '{"path": "a\\u0000.wav", "text": "go"}\n'),
+        ("surrogate.jsonl", '{"path": "a\\ud800.wav", "text": "go"}\n'),
         ("short.csv", "path,text\na.wav\n"),
     ],
 )
@@ -92,6 +93,15 @@ def test_what_is_no_manifest_names_no_reference(tmp_path: Path, file: str, conte
     (tmp_path / "a.wav").touch()
     pairs = find_pairs(tmp_path, [tmp_path / "a.wav"])
     assert (pairs.recordings, pairs.left_out, pairs.faults) == ([], ["a.wav"], [])
+
+
+def test_a_name_that_leaves_no_room_for_another_ending_has_no_text_beside_it(
+    tmp_path: Path,
+) -> None:
+    name = f"{'a' * 252}.au"  # the longest that a file system has
+    write(tmp_path, list_dot_csv=f"path,text\n{name},go\n")
+    (recording,) = found(tmp_path, name)
+    assert recording.reference.text == "go"
 
 
 @pytest.mark.parametrize("file", ["a.txt", "list.csv", "x.trans.txt"])

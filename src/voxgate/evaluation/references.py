@@ -9,6 +9,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from voxgate.errors import UsageError
+from voxgate.transcript.text import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -93,7 +94,8 @@ def _read(file: Path) -> str:
 
 
 def _is_path(text: str) -> bool:
-    return "\0" not in text  # which no system has in a name
+    """Return whether a file may be called so: not with what no system has in a name."""
+    return "\0" not in text and encodable(text) == text
 
 
 def _first(row: Mapping[str, Any], names: Iterable[str]) -> str | None:
