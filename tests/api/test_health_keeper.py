@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tests.api.serving import SCRIPTED, serving
 from voxgate.api.health_keeper import HealthKeeper
 from voxgate.ledger.address import LEDGER_FILE
@@ -60,8 +62,11 @@ async def test_a_book_that_did_not_change_is_not_written(tmp_path: Path) -> None
 async def test_what_another_version_wrote_is_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    known = HealthBook()
+    known.record(SLUG, SUCCESS)
+    good = msgspec.to_builtins(known.dump(), str_keys=True)
     async with await Ledger.open(tmp_path / LEDGER_FILE) as ledger:
-        await ledger.endpoint_health.save({"a/x": {"spans": 7}, "b/x": [], SLUG: {}})
+        await ledger.endpoint_health.save({"a/x": {"spans": 7}, "b/x": [], **good})
         book = HealthBook()
         with caplog.at_level(logging.WARNING):
             await HealthKeeper(ledger.endpoint_health, book).load()

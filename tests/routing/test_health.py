@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import msgspec
 import pytest
@@ -325,3 +325,18 @@ def test_a_dump_is_not_changed_by_later_attempts(endpoint: Endpoint) -> None:
     endpoint.ends("succeeded", 3)
     assert msgspec.json.encode(dump) == text
     assert list(dump) == [SLUG]
+
+
+@pytest.mark.parametrize("ending", get_args(Ending))
+def test_what_nobody_asked_for_a_day_is_saved_no_more(endpoint: Endpoint, ending: Ending) -> None:
+    """Also through restarts: it may be listed no more."""
+    day_s = SPANS_S["1d"]
+    endpoint.ends(ending, 9)
+    for _ in range(2):
+        endpoint.passes(day_s / 3)
+        dump = endpoint.book.dump()
+        assert list(dump) == [SLUG]
+        endpoint.book = HealthBook(endpoint.clock)
+        endpoint.book.load(dump, 0.0)
+    endpoint.passes(day_s / 2)
+    assert not endpoint.book.dump()

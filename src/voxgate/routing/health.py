@@ -180,9 +180,13 @@ class HealthBook:
         return endpoint.summary(self.now) if endpoint else UNKNOWN_HEALTH
 
     def dump(self) -> dict[str, SavedHealth]:
-        """Return the health of all endpoints as plain values."""
+        """Return the health of endpoints as plain values: of those that were asked within a day.
+
+        Others may be in no configuration any more, and would be loaded and saved for ever.
+        """
         now = self.now
-        return {slug: endpoint.dump(now) for slug, endpoint in self._endpoints.items()}
+        dumps = {slug: endpoint.dump(now) for slug, endpoint in self._endpoints.items()}
+        return {slug: health for slug, health in dumps.items() if any(health.spans.values())}
 
     def load(self, saved: Mapping[str, SavedHealth], elapsed_s: float) -> None:
         """Take over what `dump` returned so many seconds ago; none where a clock went back.
