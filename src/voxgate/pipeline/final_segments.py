@@ -11,7 +11,7 @@ from voxgate.transcript.values import JOINT, Segment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from voxgate.pipeline.recogniser import WindowText
+    from voxgate.pipeline.window_text import WindowText
 
 
 class _Held(NamedTuple):

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from voxgate.audio.source import Source
     from voxgate.audio.windows import Window
     from voxgate.pipeline.budget import AcceptedOptions
-    from voxgate.pipeline.recogniser import WindowText
     from voxgate.pipeline.review import Placed
     from voxgate.pipeline.route import Route, SharedProvider
+    from voxgate.pipeline.window_text import WindowText
     from voxgate.settings import Settings
     from voxgate.transcript.values import Notice, Segment
 

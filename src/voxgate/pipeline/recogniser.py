@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import get_current_span
@@ -16,62 +16,23 @@ from voxgate.pipeline.loops import loop, marked_loop, trusted
 from voxgate.pipeline.review import Placed, holes, without_repeats
 from voxgate.pipeline.window import attempt_window, place_window
 from voxgate.pipeline.window_parts import divide_window, join_parts
+from voxgate.pipeline.window_text import WindowText
 from voxgate.routing.tally import EndedAttempt
 from voxgate.transcript.merge import fit_segments, of_channel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from voxgate.audio.spool import Audio
     from voxgate.audio.windows import Window
     from voxgate.pipeline.alignment import RecordingAligner
     from voxgate.pipeline.route import Route, SharedProvider
     from voxgate.pipeline.trace import Trace
-    from voxgate.pipeline.window import RecognisedWindow
     from voxgate.transcript.values import Options, Segment
 
 
 HEARD_NOTHING = EndedAttempt("failed", 0.0)
 """What is recorded of a provider without a word for speech in which another one found words."""
-
-
-@dataclass(frozen=True, slots=True)
-class WindowText:
-    """The text of a window, and of the holes in it that were recognised once more."""
-
-    first: Placed
-    filled: tuple[Placed, ...]  # the texts of its holes
-    empty: tuple[Window, ...]  # the holes that stay without words
-    segments: tuple[Segment, ...]  # of all, in order
-
-    @property
-    def window(self) -> Window:
-        """The window itself."""
-        return self.first[0].window
-
-    @property
-    def recognised(self) -> tuple[RecognisedWindow, ...]:
-        """The window and those of its holes that have words."""
-        return tuple(recognised for recognised, _ in (self.first, *self.filled))
-
-    @property
-    def tokens(self) -> int:
-        """Those that the model wrote for it, without texts that were replaced."""
-        return sum(recognised.tokens for recognised in self.recognised)
-
-    def parts(self) -> Iterator[tuple[float, str, int]]:
-        """Yield each part of the window, in order: its end in seconds, whose it is, its tokens.
-
-        A hole is of who filled it. Who found no word in the window recognised nothing of it.
-        """
-        whole, segments = self.first
-        slug = whole.provider.slug
-        if self.filled and not segments:
-            slug = self.filled[0][0].provider.slug
-        for hole, _ in self.filled:
-            yield hole.window.start_s, slug, 0
-            yield hole.window.end_s, hole.provider.slug, hole.tokens
-        yield self.window.end_s, slug, whole.tokens
 
 
 class WindowRecogniser:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from voxgate.audio.windows import Window
-    from voxgate.pipeline.recogniser import WindowText
     from voxgate.pipeline.review import Placed
+    from voxgate.pipeline.window_text import WindowText
 
 
 class WindowOrder:
