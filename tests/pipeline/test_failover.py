@@ -22,12 +22,15 @@ from voxgate.routing.breaker import FIRST_PAUSE_S
 from voxgate.routing.health import HealthBook
 from voxgate.routing.tally import EndedAttempt
 from voxgate.settings import Settings
-from voxgate.transcript.values import Options
+from voxgate.transcript.values import Options, Segment
 from voxgate.upstreams import Endpoint, Upstream
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from voxgate.audio.decoder_pool import DecoderPool
-    from voxgate.transcript.values import Transcript
+    from voxgate.audio.spool import Audio
+    from voxgate.transcript.values import Event, Transcript
 
 __all__ = ["decoders"]  # the fixture
 
@@ -271,3 +274,36 @@ async def test_a_probe_that_never_began_keeps_nobody_back(
         await asyncio.wait([run])
     assert not routed.trace.attempts
     assert routed.health.claim("number0/one")
+
+
+class Narrow(Scripted):
+    """Refuses to be asked for a window otherwise than at first, and leaves out its middle."""
+
+    first: Options | None = None
+
+    async def transcribe(self, window: Audio, options: Options) -> AsyncGenerator[Event]:
+        self.first = self.first or options
+        if options != self.first or len(self.windows) == 1:
+            raise UpstreamError("Its answer has 'haw', which it refuses.", code="upstream_refused")
+        async for event in super().transcribe(window, options):
+            if not isinstance(event, Segment) or event.text != "in two parts":
+                yield event
+                continue
+            yield replace(event, text="in two", end=2.0)
+            yield replace(event, text="parts", start=6.0)
+
+
+@pytest.mark.parametrize("text", ["in two parts", "it goes", "and so on " * 30])
+async def test_what_is_asked_once_more_may_be_refused(decoders: DecoderPool, text: str) -> None:
+    """A hole, an echo of the prompt, a loop: the text that there is stays, and no caller is told
+    that the request was wrong."""
+    narrow = Narrow(
+        honours=frozenset({"prompt", "temperature"}),
+        says=lambda *_: text,
+        language=lambda _: ("haw", None),
+    )
+    transcript = await Routed(narrow).run(
+        encode(sample()[: 9 * RATE], "x.wav"), decoders, options=Options(prompt="So it goes.")
+    )
+    assert transcript.text.startswith(text[:6])
+    assert transcript.language == "haw"

@@ -263,8 +263,12 @@ class TranscriptionJob:
         """Recognise a window again that was taken for another language than those around."""
         index = first.window.index
         async with self._slots:
-            second = await self._recognise(first.window, language)
-            if trusted(second) and believed(first.first, second):
+            second = await self._recogniser.once_more(
+                first.window,
+                replace(self._budget.window(index), language=language),
+                self._window_progress(first.window),
+            )
+            if second and trusted(second) and believed(first.first, second):
                 self._strays[index] = stray_notice(first.first[0], language)
                 self._texts[index] = await self._fill_holes(second)
         order.settle(index, self._texts[index])

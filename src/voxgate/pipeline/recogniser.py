@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import get_current_span
 
 from voxgate import tracing
+from voxgate.errors import VoxgateError
 from voxgate.pipeline.budget import with_more_randomness
 from voxgate.pipeline.dispatch import Dispatcher
 from voxgate.pipeline.echo import is_echo, says_otherwise
 from voxgate.pipeline.loops import loop, marked_loop, trusted
 from voxgate.pipeline.review import Placed, holes, without_repeats
-from voxgate.pipeline.window import attempt_window, place_window
+from voxgate.pipeline.window import attempt_window, ending_of, place_window
 from voxgate.pipeline.window_parts import divide_window, join_parts
 from voxgate.pipeline.window_text import WindowText
 from voxgate.routing.tally import EndedAttempt
@@ -74,6 +75,26 @@ class WindowRecogniser:
             )
             span.set_attribute("voxgate.window.attempts", len(self._trace.attempts) - before)
         return placed
+
+    async def once_more(
+        self,
+        window: Window,
+        options: Options,
+        on_progress: Callable[[float], None],
+        *,
+        avoid: SharedProvider | None = None,
+    ) -> Placed | None:
+        """Recognise a window again, or a part of it, as `recognise` does; None if that is refused.
+
+        What is asked for is then a guess from the first text, such as a language that a provider
+        names and does not take: its refusal is no fault of the request.
+        """
+        try:
+            return await self.recognise(window, options, on_progress, avoid=avoid)
+        except VoxgateError as error:
+            if ending_of(error) != "refused":
+                raise
+            return None
 
     async def _recognise_at(
         self,
@@ -138,8 +159,8 @@ class WindowRecogniser:
             return first
         plain = options.without("prompt", "vocabulary")
         provider = first[0].provider
-        alone = await self.recognise(first[0].window, plain, on_progress, avoid=provider)
-        return alone if says_otherwise(alone, first) else first
+        alone = await self.once_more(first[0].window, plain, on_progress, avoid=provider)
+        return alone if alone and says_otherwise(alone, first) else first
 
     async def without_loop(
         self,
@@ -161,8 +182,8 @@ class WindowRecogniser:
         if otherwise is None and len(self._route.providers) > 1:
             otherwise = options
         if otherwise is not None and once_more:
-            again = await self.recognise(first[0].window, otherwise, on_progress, avoid=provider)
-            if again[1] and loop(again) is None:
+            again = await self.once_more(first[0].window, otherwise, on_progress, avoid=provider)
+            if again and again[1] and loop(again) is None:
                 return again
         return marked_loop(first, unit)
 
@@ -183,8 +204,8 @@ class WindowRecogniser:
         provider = placed[0].provider
         for hole in holes(placed, provider.provider.capabilities.times, main):
             own = replace(options, language=options.language or hole.language)
-            again = await self.recognise(hole.window, own, on_progress, avoid=provider)
-            if trusted(again) and not is_echo(again, own):
+            again = await self.once_more(hole.window, own, on_progress, avoid=provider)
+            if again and trusted(again) and not is_echo(again, own):
                 filled.append(without_repeats(again, placed))
                 if not placed[1] and again[0].provider is not provider:
                     self._route.health.record(provider.slug, HEARD_NOTHING)
