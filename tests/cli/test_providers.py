@@ -10,7 +10,6 @@ import pytest
 
 from tests.api.serving import error_of, served
 from tests.cli.test_models_elsewhere import LARGE, TABLES
-from voxgate.cli import known_sentence
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -137,25 +136,3 @@ def test_one_that_takes_less_than_the_sentence_is_not_asked(empty_cli: CliRunner
     assert done.returncode == 1
     says = "near/openai/whisper-base takes 2.0 s at once, and the known sentence has 10.4 s, so it"
     assert says in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("heard", "errors"),
-    [
-        ("Hi, it\N{RIGHT SINGLE QUOTATION MARK}s ME", 0),
-        ("hi it's", 1),
-        ("hi it's just me", 1),
-        ("hi its me", 1),
-        ("", 3),
-        ("a b c d", 4),
-        ("me hi it's", 2),
-    ],
-)
-def test_errors_are_words_that_differ(heard: str, errors: int) -> None:
-    reference = known_sentence.words("Hi, it's me.")
-    assert known_sentence.word_errors(reference, known_sentence.words(heard)) == errors
-
-
-def test_the_sentence_is_that_of_the_samples() -> None:
-    assert len(known_sentence.words(known_sentence.text())) == 31
-    assert known_sentence.sound().startswith(b"fLaC")

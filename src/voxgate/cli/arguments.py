@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxgate.cli.file_kinds import HEADERLESS_SUFFIXES, MEDIA_SUFFIXES
+from voxgate.audio.file_kinds import HEADERLESS_SUFFIXES, MEDIA_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence

@@ -11,8 +11,8 @@ from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.decoder_process import PcmBlock
 from voxgate.audio.source import Source
 from voxgate.audio.spool import Audio, Spool
-from voxgate.cli import known_sentence
 from voxgate.errors import VoxgateError
+from voxgate.evaluation import known_sentence
 from voxgate.models.endpoint_capabilities import capabilities_of
 from voxgate.providers.upstream.client import UpstreamClient
 from voxgate.providers.upstream.model import UpstreamModel

@@ -12,7 +12,6 @@ from voxgate.cli.progress import TranscriptionSpeed, progress_line
 from voxgate.cli.streams import has_terminal, print_error, print_message
 from voxgate.errors import VoxgateError
 from voxgate.evaluation.attempts import ModelRun, Recognition
-from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +91,9 @@ class EvaluationRun:
                 starting = starting and not transcript.text  # silence needs no model
                 print_notices(recording.name, transcript)
                 run.model = candidate.backend.model or transcript.model
-                run.attempts[recording.name] = _recognition(transcript, elapsed_s, candidate.price)
+                run.attempts[recording.name] = Recognition.of(
+                    transcript, elapsed_s, candidate.price
+                )
 
     def _fail(self, error: VoxgateError, name: str) -> None:
         print_error(error, name)
@@ -121,14 +122,3 @@ class _Timed:
                 on_progress=on_progress,
             )
         return transcript, time.monotonic() - began
-
-
-def _recognition(transcript: Transcript, elapsed_s: float, price: Price | None) -> Recognition:
-    samples = round(transcript.duration * SAMPLES_PER_S)
-    return Recognition(
-        transcript.text,
-        transcript.duration,
-        elapsed_s,
-        transcript.language,
-        price.nanodollars(samples, transcript.tokens) if price else None,
-    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from voxgate.cli.file_kinds import is_recording, reason_to_skip
+from voxgate.audio.recording_folder import UnreadFile, search_folder
 from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
@@ -37,14 +37,6 @@ class Inputs(NamedTuple):
     recordings: list[InputRecording]
     failures: list[VoxgateError]
     unread: list[str]  # a sentence for each file in a folder that looks like sound and is not read
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadFile:
-    """A file in a folder that looks like sound and is not read."""
-
-    path: Path
-    reason: str
 
 
 def collect_inputs(arguments: Iterable[str], *, headerless: bool, recursive: bool = True) -> Inputs:
@@ -114,29 +106,21 @@ def _standard_input() -> InputRecording | AudioError:
 def _search_folder(
     folder: Path, *, headerless: bool, recursive: bool
 ) -> Iterator[InputRecording | UnreadFile | AudioError]:
-    """Yield the recordings by name, at any depth if it is `recursive`, and what looks like one.
-
-    Links to folders are not followed, since they may form a loop.
-    """
-    unreadable: list[OSError] = []
-    count = 0
-    for at, folders, files in os.walk(folder, onerror=unreadable.append):
-        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
-        for path in (Path(at, name) for name in sorted(files) if not name.startswith(".")):
-            if not path.is_file():
-                continue
-            if is_recording(path, headerless=headerless):
-                count += 1
-                yield InputRecording(path, str(path), path.relative_to(folder))
-            elif reason := reason_to_skip(path, headerless=headerless):
-                yield UnreadFile(path, reason)
-    for error in unreadable:
-        yield AudioError(
-            f"The folder {error.filename} cannot be read ({error.strerror}). Give its user read "
-            f"permission (chmod u+rx).",
-            code="unreadable_audio",
-        )
-    if not count and not unreadable:
+    """Yield what is in a folder; an error where that is no recording."""
+    empty = True
+    for found in search_folder(folder, headerless=headerless, recursive=recursive):
+        empty = empty and isinstance(found, UnreadFile)
+        if isinstance(found, Path):
+            yield InputRecording(found, str(found), found.relative_to(folder))
+        elif isinstance(found, OSError):
+            yield AudioError(
+                f"The folder {found.filename} cannot be read ({found.strerror}). Give its user "
+                f"read permission (chmod u+rx).",
+                code="unreadable_audio",
+            )
+        else:
+            yield found
+    if empty:
         yield AudioError(
             f"The folder {folder} holds no recordings, judging by names and first bytes. Name a "
             f"file to have it decoded whatever it looks like.",

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxgate.cli.file_kinds import MEDIA_SUFFIXES
+from voxgate.audio.file_kinds import MEDIA_SUFFIXES
 from voxgate.cli.peer_options import (
     BOOLEANS,
     PEER_OPTIONS,

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
+
+from voxgate.evaluation.pairs import ReferencedRecording
+from voxgate.evaluation.references import Reference
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
@@ -20,6 +24,14 @@ def sound() -> bytes:
 def text() -> str:
     """Return what was spoken."""
     return files(__name__).joinpath("words.txt").read_text("utf-8").strip()
+
+
+def recording() -> ReferencedRecording:
+    """Return the sound with what was spoken, where recordings with references are wanted."""
+    folder = Path(__file__).parent
+    return ReferencedRecording(
+        folder / "sound.flac", "the known sentence", Reference(text(), folder / "words.txt", "en")
+    )
 
 
 def words(written: str) -> list[str]:
