@@ -9,6 +9,7 @@ from sqlalchemy import literal, select
 from voxgate.ledger.activity import Activity
 from voxgate.ledger.address import Address
 from voxgate.ledger.budgets import Budgets
+from voxgate.ledger.canary_results import CanaryResults
 from voxgate.ledger.database import Database
 from voxgate.ledger.endpoint_health import EndpointHealths
 from voxgate.ledger.files import Files
@@ -28,8 +29,8 @@ class Ledger:
     """One database, opened by `open`. Several processes may have it open at the same time.
 
     Every method of `keys`, `listed_keys`, `budgets`, `generations`, `activity`, `files`,
-    `transcripts` and `endpoint_health` raises `LedgerError` when the database cannot be read or
-    written.
+    `transcripts`, `endpoint_health` and `canaries` raises `LedgerError` when the database cannot be
+    read or written.
     """
 
     def __init__(self, database: Database) -> None:
@@ -42,6 +43,7 @@ class Ledger:
         self.files = Files(database)
         self.transcripts = Transcripts(database)
         self.endpoint_health = EndpointHealths(database)
+        self.canaries = CanaryResults(database)
 
     @classmethod
     async def open(cls, where: Address | Path) -> Ledger:

@@ -225,3 +225,23 @@ endpoint_health_table = Table(  # see `voxgate.routing.health`
     Column("saved_at", UtcColumn, nullable=False),
     Column("health", JSON().with_variant(JSONB, "postgresql"), nullable=False),
 )
+
+canaries_table = Table(  # what endpoints made of recordings with known words
+    "canaries",
+    metadata,
+    Column("endpoint", TextColumn(NAME_LENGTH), primary_key=True),  # its slug
+    Column("measured_at", UtcColumn, primary_key=True),
+    Column("model", TextColumn(NAME_LENGTH), nullable=False),
+    Column("revision", TextColumn(NAME_LENGTH)),  # of its checkpoint, where that is known
+    Column("profile", TextColumn(NAME_LENGTH)),
+    Column("digest", TextColumn(HASH_LENGTH), nullable=False),  # of recordings and references
+    Column("recordings", Integer, nullable=False),  # with a text, which may be empty
+    Column("failed", Integer, nullable=False),
+    Column("spoken", Integer, nullable=False),  # of the recordings, those in which words are said
+    Column("without_text", Integer, nullable=False),  # of these
+    Column("errors", Integer, nullable=False),
+    Column("reference", Integer, nullable=False),  # words, or characters of scripts without spaces
+    Column("audio_seconds", Double, nullable=False),
+    Column("processing_seconds", Double, nullable=False),
+    Column("cost_nanodollars", BigInteger),  # null: the endpoint has no price
+)
