@@ -33,6 +33,7 @@ def candidate(
     uptime: float | None = None,
     speed: float | None = None,
     unstable: bool = False,
+    regressed: bool = False,
     pause: Pause | None = None,
     model: str = MODELS[0],
 ) -> Candidate:
@@ -42,7 +43,7 @@ def candidate(
         slug.partition("/")[0],
         model,
         by_minute(dollars),
-        health=health(uptime, speed, unstable=unstable, pause=pause),
+        health=health(uptime, speed, unstable=unstable, regressed=regressed, pause=pause),
     )
 
 
@@ -51,12 +52,13 @@ def health(
     speed: float | None = None,
     *,
     unstable: bool = False,
+    regressed: bool = False,
     pause: Pause | None = None,
 ) -> HealthSummary:
     throughput = Percentiles(speed, speed, speed, speed) if speed else None
     latency = Percentiles(*[30 / speed] * 4) if speed else None
     figures = SpanFigures(100, uptime, latency, None, throughput)
-    return HealthSummary(last_5m=figures, unstable=unstable, pause=pause)
+    return HealthSummary(last_5m=figures, unstable=unstable, regressed=regressed, pause=pause)
 
 
 def slugs(candidates: Iterable[Candidate]) -> list[str]:
@@ -71,6 +73,7 @@ healths = st.builds(
     st.none() | st.floats(0, 100),
     st.none() | st.floats(0.1, 100),
     unstable=st.booleans(),
+    regressed=st.booleans(),
     pause=st.none() | st.none() | pauses,
 )
 prices = st.none() | st.builds(

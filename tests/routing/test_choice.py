@@ -99,11 +99,15 @@ def test_those_that_order_names_come_first_in_its_order(
 
 
 @given(preferences, candidate_lists())
-def test_an_unstable_endpoint_is_behind_every_stable_one_of_its_model(
+def test_behind_all_others_of_its_model_is_a_regressed_endpoint_then_an_unstable_one(
     wanted: Preferences, candidates: list[Candidate]
 ) -> None:
     ranks = [
-        (MODELS.index(each.model) if wanted.partition == "model" else 0, each.health.unstable)
+        (
+            MODELS.index(each.model) if wanted.partition == "model" else 0,
+            each.health.regressed,
+            each.health.unstable,
+        )
         for each in chosen(replace(wanted, order=()), candidates)
     ]
     assert ranks == sorted(ranks)
@@ -145,6 +149,7 @@ def test_what_is_free_comes_before_all_that_is_not() -> None:
 
 def test_health_decides_before_the_price() -> None:
     endpoints = (
+        candidate("regressed/x", regressed=True),
         candidate("unstable/x", unstable=True),
         candidate("last/x", uptime=79.9),
         candidate("degraded/x", uptime=94.9),
@@ -157,7 +162,8 @@ def test_health_decides_before_the_price() -> None:
         preferred_min_throughput=Thresholds(p50=10.0),
         preferred_max_latency=Thresholds(p99=2.0),
     )
-    healthy = ["fast/x", "unknown/x", "slow/x", "degraded/x", "last/x", "unstable/x"]
+    healthy = ["fast/x", "unknown/x", "slow/x", "degraded/x", "last/x"]
+    healthy += ["unstable/x", "regressed/x"]
     assert order(wanted, *endpoints) == healthy
     assert order(replace(wanted, order=("Last", "unstable/x")), *endpoints) == [
         *("last/x", "unstable/x"),

@@ -340,3 +340,15 @@ def test_what_nobody_asked_for_a_day_is_saved_no_more(endpoint: Endpoint, ending
         endpoint.book.load(dump, 0.0)
     endpoint.passes(day_s / 2)
     assert not endpoint.book.dump()
+
+
+def test_a_regression_is_noted_of_any_endpoint_until_it_is_over() -> None:
+    book = HealthBook(lambda: 0.0)
+    book.note_canaries("groq/x", regressed=True)
+    assert book.summary("groq/x").regressed
+    assert not book.summary("groq/y").regressed
+    assert book.attempts_at("groq/x") == book.attempts == 0
+    book.record("groq/x", EndedAttempt("succeeded", 1.0))
+    assert (book.attempts_at("groq/x"), book.attempts_at("groq/y")) == (1, 0)
+    book.note_canaries("groq/x", regressed=False)
+    assert not book.summary("groq/x").regressed

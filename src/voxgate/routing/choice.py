@@ -3,8 +3,9 @@
 1. What the caller's preferences, a promise or a pause exclude is left out, each with its reasons.
 2. The endpoints of a model come before those of the next one that the caller named.
 3. Those that `order` names come first, in its order, however they do.
-4. Stable endpoints come before unstable ones; of equals, those with an uptime of 95 % before those
-   with 80 %, and these before the rest; of equals, those within the preferred latency and
+4. Those that recognise known recordings as well as ever come before those that regressed; of
+   equals, stable endpoints before unstable ones; of equals, those with an uptime of 95 % before
+   those with 80 %, and these before the rest; of equals, those within the preferred latency and
    throughput before the others.
 5. Of equals, `sort` decides, or the price where `order` is given. Without either they are drawn:
    each is the next by a chance that is proportional to 1 / price², and those that are free come
@@ -77,6 +78,7 @@ def _rank(candidate: Candidate, preferences: Preferences, now: float, random: Ra
     """Return what an endpoint is sorted by within its model."""
     return (
         candidate.place(preferences.order),
+        candidate.health.regressed,  # first: what fails falls to the next one, wrong words do not
         GROUPS.index(candidate.health.state(now)),
         _is_disliked(candidate, preferences),
         *_last_rank(candidate, preferences, random),

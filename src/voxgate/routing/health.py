@@ -45,6 +45,8 @@ class EndpointHealth:
         self._recent = RollingTally(RECENT_S)
         self._breaker = Breaker() if breaks else None
         self._rest: tuple[PauseReason, float, float] | None = None  # why, since when, seconds
+        self.regressed = False
+        self.attempts = 0  # that were recorded in this process
 
     def claim(self, now: float) -> bool:
         """Return whether an attempt may begin now; see `HealthBook.claim`."""
@@ -54,6 +56,7 @@ class EndpointHealth:
 
     def record(self, attempt: EndedAttempt, now: float) -> None:
         """Count an attempt that ended now."""
+        self.attempts += 1
         tally = Tally.of(attempt)
         for rolling in (*self._spans.values(), self._recent):
             rolling.count(tally, now)
@@ -91,6 +94,7 @@ class EndpointHealth:
             figures["1d"],
             unstable=opened or 0 < recent.failed >= UNSTABLE_SHARE * attempts,
             pause=self._pause(now),
+            regressed=self.regressed,
         )
 
     def dump(self, now: float) -> SavedHealth:
@@ -173,6 +177,18 @@ class HealthBook:
         """Count an attempt at an endpoint that ended now."""
         self.attempts += 1
         self._endpoint(slug).record(attempt, self.now)
+
+    def attempts_at(self, slug: str) -> int:
+        """Return how many attempts at an endpoint were recorded in this process."""
+        endpoint = self._endpoints.get(slug)
+        return endpoint.attempts if endpoint else 0
+
+    def note_canaries(self, slug: str, *, regressed: bool) -> None:
+        """Note whether an endpoint recognises known recordings worse than it did.
+
+        It is not dumped: whoever knows the results notes it again.
+        """
+        self._endpoint(slug).regressed = regressed
 
     def summary(self, slug: str) -> HealthSummary:
         """Return how an endpoint does now."""

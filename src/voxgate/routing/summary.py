@@ -43,6 +43,7 @@ class HealthSummary:
     last_1d: SpanFigures = field(default_factory=SpanFigures)
     unstable: bool = False  # it failed too often within the last 30 s
     pause: Pause | None = None
+    regressed: bool = False  # canaries have more errors than they had: `voxgate.canaries`
 
     def state(self, now: float) -> HealthState:
         """Return how the endpoint is chosen at a moment of the clock of its `HealthBook`."""
