@@ -43,6 +43,7 @@ class Scripted:
     name: str = "scripted/one"
     revision: str | None = None
     profile: str | None = None
+    alive: bool = True
     vocabulary: bool = False
     translates: bool = False
     names_language: bool = False

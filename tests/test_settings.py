@@ -65,6 +65,8 @@ def test_an_empty_value_is_not_set(tmp_path: Path) -> None:
         ("VOXGATE_URL_ALLOW", "nas.lan, 10.0.0.1/8", "'10.0.0.1/8'"),
         ("VOXGATE_URL_ALLOW", "nas.lan:80", "'nas.lan:80'"),
         ("VOXGATE_URL_FIRST_BYTE_S", "0", "a number above zero"),
+        ("VOXGATE_CANARY_EVERY_S", "59.9", "'canary_every_s' is 59.9, and must be at least 60, or"),
+        ("VOXGATE_CANARY_EVERY_S", "-1", "a number above zero"),
         ("VOXGATE_PROFILE", "exakt", "must be 'auto', 'exact', 'balanced' or 'fast'"),
     ],
 )
@@ -73,6 +75,14 @@ def test_an_invalid_value_is_reported_by_name(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         Settings.read({"VOXGATE_HOME": str(tmp_path), name: value})
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"), [("60", True), ("0", False), ("inf", False), ("", False)]
+)
+def test_canaries_are_sent_only_by_an_interval(tmp_path: Path, value: str, sent: bool) -> None:
+    environ = {"VOXGATE_HOME": str(tmp_path), "VOXGATE_CANARY_EVERY_S": value}
+    assert Settings.read(environ).sends_canaries is sent
 
 
 def test_the_address_of_the_server_is_a_setting(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from voxgate.upstreams import NO_ENDPOINTS, EndpointList
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LEAST_CANARY_INTERVAL_S = 60.0
+
 
 def _temporary_folder() -> Path:
     """Return the system's temporary folder.
@@ -171,6 +173,14 @@ class Settings:
     `openssl rand -base64 32` prints them. Without it none is kept. Older secrets may follow, with
     commas between, in the file as a list, to read what they encrypted."""
 
+    canary_every_s: float = inf
+    """How often the server sends recordings with known words through each endpoint, from 60 on; by
+    default, with `inf` or 0, never: providers elsewhere charge for them. Needs the extra `eval`."""
+
+    canary_folder: str = ""
+    """The folder of these recordings and their references, as `voxgate eval` finds them; without
+    it, one sentence of ten seconds in English."""
+
     max_flights: int = 256
     """How many recordings the server processes at once; the next request gets 429."""
 
@@ -204,6 +214,17 @@ class Settings:
                 "'cors_origins' is '*' and 'auth' is 'off': every web page that is opened on this "
                 "machine could read transcripts. Name the sites, or let the server ask for keys."
             )
+
+        if 0 < self.canary_every_s < LEAST_CANARY_INTERVAL_S:
+            raise SettingsError(
+                f"'canary_every_s' is {self.canary_every_s:g}, and must be at least "
+                f"{LEAST_CANARY_INTERVAL_S:g}, or 0 for never."
+            )
+
+    @property
+    def sends_canaries(self) -> bool:
+        """Whether recordings with known words are sent through endpoints."""
+        return 0 < self.canary_every_s < inf
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -24,7 +24,7 @@ CHOICES = {
     "profile": ("auto", "exact", "balanced", "fast"),
     "while_loading": ("wait", "refuse"),
 }
-MAY_BE_ZERO = {"credits"}
+MAY_BE_ZERO = {"canary_every_s", "credits"}
 LISTS = {
     "cors_origins": parse_origins,
     "model_aliases": parse_aliases,

@@ -75,6 +75,12 @@ class Endpoints:
         here = (self.here(spec),) if is_here else ()
         return (*here, *(self._shared(endpoint, spec.name) for endpoint in spec.endpoints))
 
+    def ready(self, spec: ModelSpec) -> tuple[SharedProvider, ...]:
+        """Return where a resolved model recognises a window without being loaded first."""
+        here = self._here.get(spec.identity)
+        loaded = (here,) if here is not None and here.provider.alive else ()
+        return (*loaded, *map(self._shared, spec.endpoints))
+
     def candidate(
         self,
         spec: ModelSpec,

@@ -34,6 +34,10 @@ class Provider(Protocol):
     def capabilities(self) -> Capabilities:
         """What the model can do."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether it recognises a window without loading anything first."""
+
     def transcribe(self, window: Audio, options: Options) -> AsyncIterator[Event]:
         """Yield the events of one window of at most `capabilities.window_s` seconds.
 

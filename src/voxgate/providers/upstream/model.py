@@ -40,6 +40,7 @@ class UpstreamModel:
     """One model at one upstream."""
 
     profile = None
+    alive = True
 
     def __init__(
         self, endpoint: Endpoint, capabilities: Capabilities, client: UpstreamClient

@@ -1,0 +1,1 @@
+"""Canaries: recordings with known words, which a server sends through each of its endpoints."""
