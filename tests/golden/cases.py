@@ -26,7 +26,10 @@ VOLATILE = [
 ]
 """Texts that differ from run to run, and what stands for them."""
 
-NUMBERS = {"latency", "generation_time", "pid", "step_age_s", "idle_s", "memory_bytes"}
+NUMBERS = {
+    *("latency", "generation_time", "pid", "step_age_s", "idle_s", "memory_bytes"),
+    *("p50", "p75", "p90", "p99"),  # of times and speeds
+}
 """Keys whose numbers differ from run to run; null stays null."""
 
 HEARD = {
