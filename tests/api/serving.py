@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from tests.cli.command import CliRunner
+    from voxgate.canaries.schedule import Wait
 
 SCRIPTED = "scripted/one"
 ALIAS = "scripted/latest"  # stands for it
@@ -111,9 +112,13 @@ async def serving(
     folder: Path,
     provider: Scripted | None = None,
     session: Callable[[Settings], Session] | None = None,
+    wait: Wait = asyncio.sleep,
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """Serve a scripted provider and the built-in model, or what `session` returns."""
+    """Serve a scripted provider and the built-in model, or what `session` returns.
+
+    `wait` is the server's clock between two rounds of canaries.
+    """
     scripted = provider or Scripted()
     spool = folder / "spool"
     chosen = replace(Settings(), home=folder / "home", spool_dir=spool, **settings)
@@ -129,7 +134,9 @@ async def serving(
             start=lambda spec, s: scripted if spec.name == SCRIPTED else LocalEngine(spec, s),
         )
 
-    server = ApiServer(chosen, host="127.0.0.1", port=0, session=session or scripted_session)
+    server = ApiServer(
+        chosen, host="127.0.0.1", port=0, session=session or scripted_session, wait=wait
+    )
     ready, keys = asyncio.Event(), list[str]()
     task = asyncio.create_task(server.run(ready=ready.set, first_key=keys.append))
     started = asyncio.create_task(ready.wait())

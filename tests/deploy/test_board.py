@@ -17,6 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.api.serving import served
 from tests.api.test_serve import spoken
 from tests.cli.command import isolated_cli
+from tests.ledger.test_canary_results import RESULT
+from voxgate.ledger.address import LEDGER_FILE
+from voxgate.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +58,15 @@ def selectors(expression: Any) -> Iterator[Any]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def exposed(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The metrics of a server that has done one request."""
+    """The metrics of a server that has done one request, and has a result of canaries."""
+    settings: dict[str, Any] = {
+        "VOXGATE_PRICES": "openai/whisper-base = 0.006/minute",
+        "VOXGATE_CANARY_EVERY_S": "3600",
+    }
     with isolated_cli(tmp_path_factory.mktemp("board")) as cli:
-        async with served(cli, VOXGATE_PRICES="openai/whisper-base = 0.006/minute") as server:
+        async with await Ledger.open(cli.folder / "home" / LEDGER_FILE) as ledger:
+            await ledger.canaries.add(RESULT)
+        async with served(cli, **settings) as server:
             sent = await server.client.post("/audio/transcriptions", json=spoken())
             assert sent.status_code == 200
             made = cli.run("keys", "create", "--name", "prometheus", "--management")

@@ -22,6 +22,7 @@ from voxgate.upstreams import LOCAL
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from voxgate.canaries.book import CanaryBook
     from voxgate.models.capabilities import Capabilities
     from voxgate.models.catalogue import ModelSpec
     from voxgate.prices import PriceList
@@ -56,6 +57,7 @@ def endpoint_cards(
     spec: ModelSpec,
     prices: PriceList,
     health: HealthBook,
+    canaries: CanaryBook,
 ) -> list[dict[str, Any]]:
     """Return the endpoints of a model, here and elsewhere, as OpenRouter describes its own."""
     described = [_elsewhere(each) for each in spec.endpoints]
@@ -76,7 +78,7 @@ def endpoint_cards(
             "supported_parameters": supported_parameters(each.capabilities),
             "status": 0,
             **endpoint_figures(health.summary(each.slug)),
-            "voxgate": each.facts,
+            "voxgate": {**each.facts, "canary": canaries.facts(each.slug)},
             "supports_implicit_caching": False,
             "supports_diarization": each.capabilities.speakers,
             "native_tools": {},

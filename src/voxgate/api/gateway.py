@@ -15,6 +15,7 @@ from voxgate.api.metrics import Metrics
 from voxgate.api.request_rates import RequestRates
 from voxgate.api.transcript_keeper import TranscriptKeeper
 from voxgate.api.wrong_keys import WrongKeys
+from voxgate.canaries.schedule import CanarySchedule
 from voxgate.ledger.address import Address
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.retention import Retention
@@ -43,6 +44,7 @@ class Gateway:
     wrong_keys: WrongKeys
     metrics: Metrics
     rates: RequestRates
+    canaries: CanarySchedule
 
     @classmethod
     @asynccontextmanager
@@ -79,6 +81,7 @@ class Gateway:
                     wrong_keys=WrongKeys(),
                     metrics=Metrics(),
                     rates=RequestRates(),
+                    canaries=CanarySchedule(opened, ledger.canaries),
                 )
 
 

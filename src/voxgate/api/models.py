@@ -117,7 +117,9 @@ async def endpoints(request: Request, model: str) -> Response:
     fields = ("id", "name", "created", "description", "architecture")
     prices = _prices(request)
     described = {name: value for name, value in model_card(spec, prices).items() if name in fields}
-    cards = endpoint_cards(spec, prices, _session(request).endpoints.health)
+    gateway: Gateway = request.app.state.gateway
+    health, canaries = gateway.session.endpoints.health, gateway.canaries.book
+    cards = endpoint_cards(spec, prices, health, canaries)
     return json_response({"data": {**described, "endpoints": cards}})
 
 

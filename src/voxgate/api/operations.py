@@ -100,6 +100,8 @@ async def _state(gateway: Gateway) -> ServerState:
         engines=engines,
         steps=gateway.metrics.steps.by_model,
         disks=await asyncio.to_thread(_disk_spaces, folders),
+        canary_rates=gateway.canaries.book.word_error_rates,
+        regressed=gateway.canaries.book.regressed,
     )
 
 

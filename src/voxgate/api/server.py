@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from voxgate.api.jobs import Jobs
+    from voxgate.canaries.schedule import Wait
     from voxgate.settings import Settings
 
 KEEP_ALIVE_S = 75  # longer than the idle limit of usual proxies in front (60 s)
@@ -45,10 +46,15 @@ class ApiServer:
         port: int,
         preload: Sequence[str] = (),
         session: Callable[[Settings], Session] = Session,
+        wait: Wait = asyncio.sleep,
     ) -> None:
-        """Bind the socket; port 0 means any free port. Raises `UsageError`, `SettingsError`."""
+        """Bind the socket; port 0 means any free port. Raises `UsageError`, `SettingsError`.
+
+        `wait` is awaited with the seconds between two rounds of canaries.
+        """
         check_host(host, settings)
         self._settings, self._preload, self._session = settings, preload, session
+        self._wait = wait
         self._socket = listen(host, port)
         self.host, self.port = host, int(self._socket.getsockname()[1])
         self._uvicorn: _UvicornServer | None = None
@@ -82,7 +88,8 @@ class ApiServer:
                 if self._settings.auth != "off" and not await gateway.ledger.keys.any():
                     _, secret = await gateway.ledger.keys.create("first")
                     first_key(secret)
-                await self._serve(gateway, ready)
+                async with gateway.canaries.kept(self._wait):
+                    await self._serve(gateway, ready)
         finally:
             self._socket.close()
 

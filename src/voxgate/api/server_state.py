@@ -39,6 +39,8 @@ class ServerState:
     engines: Sequence[LoadedEngine]
     steps: Mapping[str, BatchSteps]  # by model
     disks: Mapping[str, DiskSpace]  # by the setting that names the folder
+    canary_rates: Mapping[str, float]  # word error rates by endpoint
+    regressed: Mapping[str, bool]  # by endpoint: of those that canaries were sent through
 
     def families(self) -> Iterator[Metric]:
         """Yield the metrics. A model without an engine has none of an engine."""
@@ -59,6 +61,11 @@ class ServerState:
         )
         help_ = "Windows that wait for a model."
         yield _gauge("voxgate_waiting_windows", help_, ["model"], _by_label(self.waiting))
+        help_ = "Errors of the last canaries by words of their references."
+        rates = _by_label(self.canary_rates)
+        yield _gauge("voxgate_canary_word_error_rate", help_, ["endpoint"], rates)
+        help_ = "1 while an endpoint recognises canaries worse than it did."
+        yield _gauge("voxgate_canary_regressed", help_, ["endpoint"], _by_label(self.regressed))
         yield from self._engine_families()
         for name, help_ in (("free", "Free bytes"), ("size", "All bytes")):
             values = {folder: getattr(disk, name) for folder, disk in self.disks.items()}

@@ -13,11 +13,13 @@ from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import write_json, write_output
 
 if TYPE_CHECKING:
+    from voxgate.ledger.canary_results import CanaryResult
     from voxgate.ledger.endpoint_health import SavedEndpoint
+    from voxgate.settings import Settings
 
 HEADINGS = (
     *("endpoint", "state", "uptime 5m", "30m", "1d", "p50 s", "p99 s", "speed", "attempts"),
-    "saved",
+    *("word errors", "saved"),
 )
 STATES = {
     "last_resort": "last resort",
@@ -32,9 +34,10 @@ def status_command(
     """List the endpoints that servers asked within a day, from the ledger, by their names.
 
     A server saves this each minute: uptimes in percent, the latency that 50 and 99 of 100
-    attempts did not exceed, seconds of sound in a second, and attempts within 30 minutes.
+    attempts did not exceed, seconds of sound in a second, and attempts within 30 minutes. Word
+    errors are those of the last canaries, recordings with known words: VOXGATE_CANARY_EVERY_S.
     """
-    records = list(map(_record, signals.run_until_signal(_find())))
+    records = signals.run_until_signal(_find(apply_settings()))
     if as_json:
         write_json(records)
     elif not records and tables.are_drawn():
@@ -43,17 +46,32 @@ def status_command(
         tables.print_table(HEADINGS, list(map(_row, records)))
 
 
-async def _find() -> list[SavedEndpoint]:
+async def _find(settings: Settings) -> list[dict[str, Any]]:
     from voxgate.ledger.address import Address
     from voxgate.ledger.ledger import Ledger
 
-    async with await Ledger.open(Address.of(apply_settings())) as ledger:
+    async with await Ledger.open(Address.of(settings)) as ledger:
         found = await ledger.endpoint_health.load()
-        return sorted(found, key=lambda each: each.endpoint)
+        canaries = await ledger.canaries.load()
+    return [
+        {**_record(each), "canary": _canary(canaries.get(each.endpoint, []), settings)}
+        for each in sorted(found, key=lambda each: each.endpoint)
+    ]
+
+
+def _canary(results: list[CanaryResult], settings: Settings) -> dict[str, Any] | None:
+    """Return what is known of an endpoint by its canaries, as a server with these settings says."""
+    from voxgate.canaries.book import canary_facts
+    from voxgate.canaries.rule import why_regressed
+    from voxgate.ledger.columns import utc_now
+
+    if not settings.sends_canaries:
+        return canary_facts(results, None)
+    return canary_facts(results, why_regressed(results, utc_now(), settings.canary_every_s))
 
 
 def _record(saved: SavedEndpoint) -> dict[str, Any]:
-    """Return what is known of an endpoint, with OpenRouter's names of figures."""
+    """Return how an endpoint does, with OpenRouter's names of figures."""
     from voxgate.api.endpoint_figures import endpoint_figures
     from voxgate.api.health_keeper import take_over
     from voxgate.ledger.columns import utc_now
@@ -77,13 +95,17 @@ def _row(record: dict[str, Any]) -> tuple[str, ...]:
     latency, throughput = record["latency_last_30m"], record["throughput_last_30m"]
     rest_s = record["rests_s"]
     state = STATES.get(record["state"], record["state"])
+    canary = record["canary"] or {"regressed": False, "word_error_rate": None}
+    rate = canary["word_error_rate"]
     return (
         record["endpoint"],
-        state if rest_s is None else f"{state}, for {rest_s:.0f} s",
+        (state if rest_s is None else f"{state}, for {rest_s:.0f} s")
+        + ", regressed" * canary["regressed"],
         *(_percent(record[f"uptime_last_{span}"]) for span in ("5m", "30m", "1d")),
         *("" if latency is None else f"{latency[q] / 1000:.2f}" for q in ("p50", "p99")),
         "" if throughput is None else f"{throughput['p50']:g}x",
         str(record["attempts_last_30m"]),
+        "" if rate is None else f"{rate:.1%}",
         f"{record['saved_s']:.0f} s ago",
     )
 
