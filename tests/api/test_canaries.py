@@ -247,6 +247,33 @@ async def test_a_folder_or_ledger_that_cannot_be_read_is_a_warning(
         assert len((await results(server))[LOCAL]) == 1
 
 
+async def test_a_recording_that_is_deleted_meanwhile_ends_one_round(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds, folder = Rounds(), tmp_path / "canaries"
+    folder.mkdir()
+    (folder / "a.txt").write_text(known_sentence.text(), "utf-8")
+    (folder / "a.flac").write_bytes(SAMPLE.read_bytes())
+    deletes = False
+
+    def says(*_: object) -> str:
+        if deletes:
+            (folder / "a.flac").unlink()
+        return known_sentence.text()
+
+    settings = {**INTERVAL, "canary_folder": str(folder)}
+    async with serving(tmp_path, Scripted(says=says), wait=rounds, **settings) as server:
+        await server.post(recording())
+        deletes = True
+        await rounds.run()
+        assert "a round of canaries ended early" in said(caplog)[-1]
+        deletes = False
+        (folder / "a.flac").write_bytes(SAMPLE.read_bytes())
+        await server.post(recording(temperature=0.3))
+        await rounds.run()
+        assert len((await results(server))[LOCAL]) == 1
+
+
 async def test_the_end_of_a_server_does_not_wait_for_a_canary(tmp_path: Path) -> None:
     rounds, gate = Rounds(), Gate()
     gate.open.set()

@@ -344,11 +344,13 @@ def test_what_nobody_asked_for_a_day_is_saved_no_more(endpoint: Endpoint, ending
 
 def test_a_regression_is_noted_of_any_endpoint_until_it_is_over() -> None:
     book = HealthBook(lambda: 0.0)
-    book.note_canaries("groq/x", regressed=True)
+    book.regressed = {"groq/x"}
     assert book.summary("groq/x").regressed
     assert not book.summary("groq/y").regressed
+    assert book.dump() == {}
     assert book.attempts_at("groq/x") == book.attempts == 0
     book.record("groq/x", EndedAttempt("succeeded", 1.0))
     assert (book.attempts_at("groq/x"), book.attempts_at("groq/y")) == (1, 0)
-    book.note_canaries("groq/x", regressed=False)
+    assert book.summary("groq/x").regressed
+    book.regressed = ()
     assert not book.summary("groq/x").regressed

@@ -45,8 +45,7 @@ class CanaryBook:
         for slug, own in results.items():
             if reason := why_regressed(own, now, self._interval_s):
                 self._regressions[slug] = reason
-        for slug in sorted({*results, *before}):
-            self._health.note_canaries(slug, regressed=slug in self._regressions)
+        self._health.regressed = self._regressions.keys()
         for slug in sorted(self._regressions.keys() - before.keys()):
             log.warning(
                 "%s regressed: %s. It is asked after the others of its model; docs/routing.md says "

@@ -40,7 +40,8 @@ async def measure(
 
     A recording that does not reach it has no part in that: it cannot be decoded, or has no speech.
     None where none reached it, and where its engine has ended meanwhile. A recording at which the
-    endpoint fails is counted. Its attempts count in the endpoint's health, as all do.
+    endpoint fails is counted. Its attempts count in the endpoint's health, as all do. Raises
+    `OSError` where a recording is gone at the end.
     """
     price = session.endpoints.candidate(model, endpoint).price
     run = ModelRun(model.name)
@@ -58,9 +59,10 @@ async def measure(
                 tenant=TENANT,
                 trace=trace,
             )
-        except AudioError as error:
-            log.warning("a canary cannot be sent: %s", error.sentence)
         except VoxgateError as error:
+            if isinstance(error, AudioError) and not trace.attempts:
+                log.warning("a canary cannot be sent: %s", error.sentence)
+                continue
             asked.append(recording)
             run.attempts[recording.name] = error
             log.warning("%s failed at a canary: %s", endpoint.slug, error.sentence)

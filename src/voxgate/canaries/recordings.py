@@ -29,7 +29,7 @@ def find_canaries(settings: Settings) -> Canaries:
     """Return the recordings with references in the folder of the settings, else a known sentence.
 
     They are found as by `voxgate eval`. Reads directories and references. Raises `UsageError` where
-    the folder has none.
+    the folder has none, `OSError` where it cannot be read.
     """
     if not settings.canary_folder:
         return Canaries([known_sentence.recording()])
@@ -65,7 +65,7 @@ def _problem(found: Path | UnreadFile | OSError) -> str | None:
 def digest_of(recordings: Iterable[ReferencedRecording]) -> str:
     """Return a SHA-256 that is another one where other results are to be expected.
 
-    It is of names, sizes and references. Reads directories.
+    It is of names, sizes and references. Reads directories. Raises `OSError`.
     """
     digest = sha256()
     for each in recordings:

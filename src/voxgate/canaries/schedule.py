@@ -96,15 +96,15 @@ class CanarySchedule:
             await wait(self._settings.canary_every_s * jitter)
             try:
                 await self.round()
-            except VoxgateError as error:
-                log.warning("a round of canaries ended early: %s", error.sentence)
+            except (VoxgateError, OSError) as error:
+                log.warning("a round of canaries ended early: %s", error)
 
     async def _find(self) -> Sequence[ReferencedRecording]:
         """Return the recordings; the log says what is wrong with others."""
         try:
             found = await asyncio.to_thread(find_canaries, self._settings)
-        except UsageError as error:
-            log.warning("no canaries are sent: %s", error.sentence)
+        except (UsageError, OSError) as error:
+            log.warning("no canaries are sent: %s", error)
             return ()
         for problem in found.problems:
             log.warning("a canary is left out: %s", problem)

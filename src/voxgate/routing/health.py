@@ -6,7 +6,7 @@ It is within one event loop, and reads no clock but its own, which counts second
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from voxgate.routing.breaker import Breaker
@@ -15,7 +15,7 @@ from voxgate.routing.tally import FAILURES, EndedAttempt, RollingTally, Tally
 from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 SPANS_S: Final = {"5m": 300.0, "30m": 1800.0, "1d": 86_400.0}
 RECENT_S = 30.0
@@ -45,7 +45,6 @@ class EndpointHealth:
         self._recent = RollingTally(RECENT_S)
         self._breaker = Breaker() if breaks else None
         self._rest: tuple[PauseReason, float, float] | None = None  # why, since when, seconds
-        self.regressed = False
         self.attempts = 0  # that were recorded in this process
 
     def claim(self, now: float) -> bool:
@@ -94,7 +93,6 @@ class EndpointHealth:
             figures["1d"],
             unstable=opened or 0 < recent.failed >= UNSTABLE_SHARE * attempts,
             pause=self._pause(now),
-            regressed=self.regressed,
         )
 
     def dump(self, now: float) -> SavedHealth:
@@ -155,6 +153,9 @@ class HealthBook:
         self._endpoints: dict[str, EndpointHealth] = {}
         self.attempts = 0
         """How many were recorded in this process."""
+        self.regressed: Collection[str] = ()
+        """Those that recognise known recordings worse than they did. It is not dumped: who knows
+        the results sets it."""
 
     @property
     def now(self) -> float:
@@ -183,17 +184,11 @@ class HealthBook:
         endpoint = self._endpoints.get(slug)
         return endpoint.attempts if endpoint else 0
 
-    def note_canaries(self, slug: str, *, regressed: bool) -> None:
-        """Note whether an endpoint recognises known recordings worse than it did.
-
-        It is not dumped: whoever knows the results notes it again.
-        """
-        self._endpoint(slug).regressed = regressed
-
     def summary(self, slug: str) -> HealthSummary:
         """Return how an endpoint does now."""
         endpoint = self._endpoints.get(slug)
-        return endpoint.summary(self.now) if endpoint else UNKNOWN_HEALTH
+        found = endpoint.summary(self.now) if endpoint else UNKNOWN_HEALTH
+        return replace(found, regressed=True) if slug in self.regressed else found
 
     def dump(self) -> dict[str, SavedHealth]:
         """Return the health of endpoints as plain values: of those that were asked within a day.
