@@ -6,8 +6,6 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.api.serving import error_of, served
 from tests.cli.test_models_elsewhere import LARGE, TABLES
 

@@ -187,6 +187,32 @@ async def test_a_prompt_is_not_what_was_said(
     assert [options.prompt for options in parrot.options[:2]] == ["So it goes.", ""]
 
 
+@pytest.mark.parametrize(
+    ("doubtful", "code"), [("", "untranscribed_speech"), ("and so on " * 30, "doubtful_text")]
+)
+async def test_a_second_look_that_fails_does_not_lose_the_first(
+    decoders: DecoderPool, doubtful: str, code: str
+) -> None:
+    """What is known of the recording is given, and the window that is in doubt is marked."""
+    seen = set[int]()
+
+    def once(number: int) -> None:
+        """Fail at a window that was asked for before."""
+        if number in seen:
+            raise failed()[0]
+        seen.add(number)
+
+    first = Scripted(gate=once, says=lambda number, _: doubtful if number == 1 else "it was said")
+    down = Scripted(faults=dict.fromkeys(range(WINDOWS), failed(9)))
+    routed = Routed(first, down)
+    transcript = await routed.run(encode(FOUR, "x.wav"), decoders)
+    texts = [segment.text for segment in transcript.segments]
+    assert texts.count("it was said") == WINDOWS - 1
+    (notice,) = transcript.notices
+    assert notice.code == code
+    assert [error for _, error in routed.attempts()].count("upstream_failed") >= 2
+
+
 async def test_each_cause_is_named_where_all_fail(decoders: DecoderPool) -> None:
     refused = UpstreamError("No such language.", code="upstream_refused")
     routed = Routed(

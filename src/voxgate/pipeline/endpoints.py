@@ -73,13 +73,13 @@ class Endpoints:
         """
         is_here = spec.loader is not None and not (spec.endpoints and why_not_installed(spec))
         here = (self.here(spec),) if is_here else ()
-        return (*here, *(self._shared(endpoint, spec.name) for endpoint in spec.endpoints))
+        return (*here, *self._elsewhere_of(spec))
 
     def ready(self, spec: ModelSpec) -> tuple[SharedProvider, ...]:
         """Return where a resolved model recognises a window without being loaded first."""
         here = self._here.get(spec.identity)
         loaded = (here,) if here is not None and here.provider.alive else ()
-        return (*loaded, *map(self._shared, spec.endpoints))
+        return (*loaded, *self._elsewhere_of(spec))
 
     def candidate(
         self,
@@ -155,6 +155,9 @@ class Endpoints:
     @property
     def _all(self) -> list[SharedProvider]:
         return [*self._here.values(), *self._elsewhere.values()]
+
+    def _elsewhere_of(self, spec: ModelSpec) -> list[SharedProvider]:
+        return [self._shared(endpoint, spec.name) for endpoint in spec.endpoints]
 
     def _shared(self, endpoint: Endpoint, name: str) -> SharedProvider:
         """Return an endpoint of a model, whose own name the endpoint may not have."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from voxgate.pipeline.route import Route, SharedProvider
     from voxgate.pipeline.window_text import WindowText
     from voxgate.settings import Settings
-    from voxgate.transcript.values import Notice, Segment
+    from voxgate.transcript.values import Notice, Options, Segment
 
 
 JobPhase: TypeAlias = Literal["decoding", "loading", "recognising"]
@@ -190,9 +190,8 @@ class TranscriptionJob:
         """Recognise a window for the first time."""
         order = self._orders[window.channel]
         language = self._budget.options.language
-        first = await self._recognise(window, language)
-        options = replace(self._budget.window(window.index), language=language)
-        progress = self._window_progress(window)
+        options, progress = self._options(window.index, language), self._window_progress(window)
+        first = await self._recogniser.recognise(window, options, progress)
         if not self._budget.ordered:
             first = await self._recogniser.without_echo(first, options, progress)
         placed = await self._recogniser.without_loop(
@@ -208,9 +207,8 @@ class TranscriptionJob:
             if order.has_words:
                 self._slots.note_words()
 
-    async def _recognise(self, window: Window, language: str | None) -> Placed:
-        options = replace(self._budget.window(window.index), language=language)
-        return await self._recogniser.recognise(window, options, self._window_progress(window))
+    def _options(self, index: int, language: str | None) -> Options:
+        return replace(self._budget.window(index), language=language)
 
     async def _fill_holes(self, placed: Placed) -> WindowText:
         """Return the window's text with what was left out of it at first."""
@@ -263,10 +261,8 @@ class TranscriptionJob:
         """Recognise a window again that was taken for another language than those around."""
         index = first.window.index
         async with self._slots:
-            second = await self._recogniser.once_more(
-                first.window,
-                replace(self._budget.window(index), language=language),
-                self._window_progress(first.window),
+            second = await self._recogniser.recognise_again(
+                first.window, self._options(index, language), self._window_progress(first.window)
             )
             if second and trusted(second) and believed(first.first, second):
                 self._strays[index] = stray_notice(first.first[0], language)

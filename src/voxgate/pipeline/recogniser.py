@@ -15,7 +15,7 @@ from voxgate.pipeline.dispatch import Dispatcher
 from voxgate.pipeline.echo import is_echo, says_otherwise
 from voxgate.pipeline.loops import loop, marked_loop, trusted
 from voxgate.pipeline.review import Placed, holes, without_repeats
-from voxgate.pipeline.window import attempt_window, ending_of, place_window
+from voxgate.pipeline.window import attempt_window, place_window
 from voxgate.pipeline.window_parts import divide_window, join_parts
 from voxgate.pipeline.window_text import WindowText
 from voxgate.routing.tally import EndedAttempt
@@ -76,7 +76,7 @@ class WindowRecogniser:
             span.set_attribute("voxgate.window.attempts", len(self._trace.attempts) - before)
         return placed
 
-    async def once_more(
+    async def recognise_again(
         self,
         window: Window,
         options: Options,
@@ -84,16 +84,14 @@ class WindowRecogniser:
         *,
         avoid: SharedProvider | None = None,
     ) -> Placed | None:
-        """Recognise a window again, or a part of it, as `recognise` does; None if that is refused.
+        """Recognise a window that has a text, or a part of it, once more.
 
-        What is asked for is then a guess from the first text, such as a language that a provider
-        names and does not take: its refusal is no fault of the request.
+        None where that fails: what is known of the recording is not lost for a second look, whose
+        options may be a guess from the first text. The trace has its attempts.
         """
         try:
             return await self.recognise(window, options, on_progress, avoid=avoid)
-        except VoxgateError as error:
-            if ending_of(error) != "refused":
-                raise
+        except VoxgateError:
             return None
 
     async def _recognise_at(
@@ -159,7 +157,7 @@ class WindowRecogniser:
             return first
         plain = options.without("prompt", "vocabulary")
         provider = first[0].provider
-        alone = await self.once_more(first[0].window, plain, on_progress, avoid=provider)
+        alone = await self.recognise_again(first[0].window, plain, on_progress, avoid=provider)
         return alone if alone and says_otherwise(alone, first) else first
 
     async def without_loop(
@@ -182,7 +180,8 @@ class WindowRecogniser:
         if otherwise is None and len(self._route.providers) > 1:
             otherwise = options
         if otherwise is not None and once_more:
-            again = await self.once_more(first[0].window, otherwise, on_progress, avoid=provider)
+            window = first[0].window
+            again = await self.recognise_again(window, otherwise, on_progress, avoid=provider)
             if again and again[1] and loop(again) is None:
                 return again
         return marked_loop(first, unit)
@@ -197,14 +196,14 @@ class WindowRecogniser:
         """Recognise a window's stretches of speech without words, each as a window of its own.
 
         By another provider than the one that left them out, where there is one. `main` is the
-        language of the recording, as far as known. Raises `VoxgateError`.
+        language of the recording, as far as known.
         """
         filled: list[Placed] = []
         empty: list[Window] = []
         provider = placed[0].provider
         for hole in holes(placed, provider.provider.capabilities.times, main):
             own = replace(options, language=options.language or hole.language)
-            again = await self.once_more(hole.window, own, on_progress, avoid=provider)
+            again = await self.recognise_again(hole.window, own, on_progress, avoid=provider)
             if again and trusted(again) and not is_echo(again, own):
                 filled.append(without_repeats(again, placed))
                 if not placed[1] and again[0].provider is not provider:
