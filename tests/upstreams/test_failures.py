@@ -125,8 +125,10 @@ async def ask(elsewhere: Gateway, kind: str, only: bool) -> dict[str, httpx2.Res
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_fault_falls_to_the_next_provider(elsewhere: Gateway, kind: str) -> None:
-    """Who answered is named, and alone is paid; the record has what was tried before."""
+async def test_a_fault_falls_to_the_next_provider(
+    elsewhere: Gateway, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who answered is named, and alone is paid; record and log have what was tried before."""
     for fault, answer in (await ask(elsewhere, kind, only=False)).items():
         assert answer.status_code == 200, (fault, answer.text)
         assert answer.json()["text"].startswith("healthy heard 1.9"), fault
@@ -134,6 +136,8 @@ async def test_a_fault_falls_to_the_next_provider(elsewhere: Gateway, kind: str)
         assert (told["provider_name"], told["total_cost"]) == ("healthy", 0.002), fault
         tried = [(each["provider_name"], each["error_code"]) for each in told["provider_responses"]]
         assert tried == [(provider_of(fault, kind), TOLD[fault].code), ("healthy", None)], fault
+        lines = [line for line in caplog.messages if line.startswith(told["id"])]
+        assert [provider_of(fault, kind) in line for line in lines] == [True], fault
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,7 +5,8 @@
 A transcription is logged when its job ends, which may be after its caller has left. Every other
 request is logged only if it is refused, with its response. A part that a request does not have is
 "-". A line has no speech, no key, and nothing of a query. An error or a warning of which callers
-are only told in general has a further line, with its whole sentence: ID SENTENCE
+are only told in general has a further line, with its whole sentence, and so has what failed at a
+provider before another one answered: ID SENTENCE
 
 In JSON (`log_format`) the same is in fields, with the time that it took and the id of its trace.
 """
@@ -89,6 +90,10 @@ class RequestEntry:
         if notice.public.sentence != notice.sentence:
             fields = {"generation": self.id, "code": notice.code}
             log.warning("%s %s", self.id, notice.sentence, extra=fields)
+
+    def note_failure(self, code: str, sentence: str) -> None:
+        """Log why an attempt failed of which callers are not told."""
+        log.warning("%s %s", self.id, sentence, extra={"generation": self.id, "code": code})
 
     def write(self, status: int, details: str = "", **facts: str | float | None) -> None:
         """Log the request: `details` end its line, and `facts` are further fields of its JSON."""

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAX_LOGGED_FAILURES = 10
+"""Causes of failed attempts that one recording may add to the log."""
+
 
 class Submission:
     """One request that is ready to run. Call `submit` once."""
@@ -192,6 +195,9 @@ class Submission:
             self._entry.code = error.code
         for notice in transcript.notices if transcript else ():
             self._entry.note(notice)
+        for failure in self._trace.failures[:MAX_LOGGED_FAILURES]:
+            if failure.error and not (error and error.sentence == failure.sentence):
+                self._entry.note_failure(failure.error, failure.sentence)
         sound = f"{transcript.duration:.1f} s of sound " if transcript else ""
         origin = f"from {self._recording.origin} " if self._recording.origin else ""
         self._entry.write(

@@ -85,3 +85,9 @@ class Trace:
     stages: StageTimes = field(default_factory=StageTimes)
     attempts: list[Attempt] = field(default_factory=list)
     shares: Shares = field(default_factory=Shares)
+
+    @property
+    def failures(self) -> tuple[Attempt, ...]:
+        """The failed attempts, each cause once."""
+        failed = {each.sentence: each for each in self.attempts if each.error}
+        return tuple(failed.values())

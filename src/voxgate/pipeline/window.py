@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt at one window. `error` is the code of the failure, None for success."""
+    """One attempt at one window."""
 
     endpoint: str  # its slug
     seconds: float  # wall time
-    error: Code | None = None
+    error: Code | None = None  # of the failure; None for success
+    sentence: str = ""  # the whole one of the failure, for the operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ async def attempt_window(
             EndedAttempt(ending, seconds, audio.duration_s, retry_after_s=retry_after_s),
         )
         if ending != "cancelled":
-            trace.append(Attempt(provider.slug, seconds, failure.code if failure else None))
+            code, sentence = (failure.code, failure.sentence) if failure else (None, "")
+            trace.append(Attempt(provider.slug, seconds, code, sentence))
     return RecognisedWindow(
         window=window,
         provider=provider,
