@@ -64,9 +64,10 @@ class Elsewhere:
     endpoint: dict[str, Any] = field(default_factory=dict)  # fields of `Endpoint`
     url: str = PROXY_URL
 
-    @property
-    def upstream_model(self) -> str:
-        return f"{self.name}/whisper"
+    upstream_model: str = ""  # as its server names it; by default after the provider
+
+    def __post_init__(self) -> None:
+        self.upstream_model = self.upstream_model or f"{self.name}/whisper"
 
 
 @dataclass
