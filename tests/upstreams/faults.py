@@ -73,6 +73,12 @@ async def byte_by_byte(exchange: Exchange) -> None:
         await asyncio.sleep(0)
 
 
+async def hang_up(exchange: Exchange) -> None:
+    """Send the true answer, and close the connection, which was said to stay open."""
+    body = (await exchange.forward()).content
+    await exchange.send(response(200, body, content_type=JSON))
+
+
 async def huge(exchange: Exchange) -> None:
     """Send more than any words are long, as valid JSON."""
     text = b'{"text": "' + b"a" * HUGE_BYTES + b'"}'
