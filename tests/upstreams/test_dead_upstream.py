@@ -155,3 +155,31 @@ def read(answer: httpx2.Response, *, stream: bool) -> tuple[list[str], dict[str,
         assert done["text"] == text
         assert len(parts) == WINDOWS
     return [part.split()[-1] for part in text.split(" heard ")[:-1]], usage
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_without_another_one_what_was_shown_alone_is_paid(
+    tmp_path: Path, *, stream: bool
+) -> None:
+    """A stream ends with the error, after the text that nothing takes back."""
+    only = Elsewhere(
+        "only", price=FIRST, upstream={"concurrency": 1}, endpoint={"window_s": WINDOW_S}
+    )
+    recording = encode(np.concatenate([UTTERANCE] * 4), "x.flac")
+    async with gateway(tmp_path, [only]) as elsewhere:
+        elsewhere.proxies["only"].script = lambda number: None if number < 2 else faults.reset
+        answer = await elsewhere.post(recording, stream=str(stream).lower())
+        record = await elsewhere.record(answer)
+    error = "only cannot be used now. Try again later, or ask for another model"
+    assert error in answer.text
+    assert record.error_code == "upstream_failed"
+    if not stream:
+        assert (answer.status_code, record.cost_nanodollars) == (502, 0)
+        return
+    parts, last = deltas(answer)
+    assert len(parts) == 2
+    assert last["error"]["message"].startswith(error)
+    samples = record.audio_samples
+    assert samples is not None
+    assert 1.5 < samples / len(UTTERANCE) <= 2
+    assert record.cost_nanodollars == FIRST.nanodollars(samples)
