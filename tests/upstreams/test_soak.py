@@ -18,7 +18,7 @@ from tests.ledger.other_process import sql
 from tests.processes import open_files
 from tests.sounds import RATE, encode, sample
 from tests.upstreams import faults
-from tests.upstreams.gateway import Elsewhere, Gateway, deltas, gateway, price
+from tests.upstreams.gateway import Elsewhere, Gateway, deltas, gateway, named, price
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.key import hash_of
 
@@ -214,3 +214,32 @@ def check_ledger(path: Path, soak: Soak, count: int) -> None:
     assert {key: sums for key, *sums in rows["budgets"]} == {
         key: [spent, 0, 0] for key, spent in soak.spent.items()
     }
+
+
+async def test_no_budget_is_exceeded_whoever_answers(tmp_path: Path) -> None:
+    """What is reserved is the most that any upstream may charge; what is spent is its price."""
+    refused = asyncio.Event()  # nobody answers until a request is refused
+    listed = [Elsewhere(name, KINDS[name], PRICES[name], named(name)) for name in PRICES]
+    for each in listed:
+        assert each.provider
+        each.provider.gate = lambda _: refused.wait()
+    limit = 5 * max(nanodollars(name, LENGTHS[0]) for name in PRICES)
+    async with gateway(tmp_path, listed) as elsewhere:
+        for name, proxy in elsewhere.proxies.items():
+            proxy.script = script(name)
+        key = await new_key(elsewhere.server, "one with little", limit_nanodollars=limit)
+
+        async def post(number: int) -> httpx2.Response:
+            answer = await elsewhere.post(RECORDINGS[0], f"{number}.flac", headers=with_key(key))
+            if answer.status_code == 402:
+                refused.set()
+            return answer
+
+        answers = await asyncio.gather(*map(post, range(30)))
+        path = elsewhere.server.settings.home / LEDGER_FILE
+        sums = sql(path, "SELECT spent_nanodollars, reserved_nanodollars FROM budgets")
+    assert {answer.status_code for answer in answers} <= {200, 402, 502, 504}
+    costs = [round(each.json()["usage"]["cost"] * 10**9) for each in answers if each.is_success]
+    assert len(costs) >= 5
+    assert sums == [(sum(costs), 0)]
+    assert sum(costs) <= limit
