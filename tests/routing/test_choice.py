@@ -140,11 +140,18 @@ def test_endpoints_are_drawn_by_the_inverse_square_of_their_price() -> None:
     assert len(orders) == 6
 
 
-def test_what_is_free_comes_before_all_that_is_not() -> None:
-    endpoints = (candidate("a/x", "0.000001"), candidate("local/x"), candidate("b/x"))
-    firsts = Counter(order(Preferences(), *endpoints, seed=seed)[0] for seed in range(100))
-    assert set(firsts) == {"local/x", "b/x"}
-    assert order(Preferences(), *endpoints)[-1] == "a/x"
+def test_what_is_free_comes_before_all_that_is_not_and_this_installation_first() -> None:
+    endpoints = (candidate("a/x", "0.000001"), candidate("c/x"), candidate("local/x"),
+                 candidate("b/x"))  # fmt: skip
+    orders = {tuple(order(Preferences(), *endpoints, seed=seed)) for seed in range(100)}
+    assert orders == {("local/x", "b/x", "c/x", "a/x"), ("local/x", "c/x", "b/x", "a/x")}
+
+
+def test_an_installation_with_a_price_is_drawn_as_others_are() -> None:
+    endpoints = (candidate("a/x", "0.01"), candidate("local/x", "0.01"))
+    firsts = {order(Preferences(), *endpoints, seed=seed)[0] for seed in range(100)}
+    assert firsts == {"a/x", "local/x"}
+    assert order(Preferences(), *endpoints, candidate("b/x"))[0] == "b/x"
 
 
 def test_health_decides_before_the_price() -> None:

@@ -9,7 +9,8 @@
    throughput before the others.
 5. Of equals, `sort` decides, or the price where `order` is given. Without either they are drawn:
    each is the next by a chance that is proportional to 1 / price², and those that are free come
-   before all that are not (openrouter-api.md 7).
+   before all that are not (openrouter-api.md 7), this installation's first: what callers do not
+   pay, and their speech, stays here as long as it can.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from voxgate.routing.availability import nothing_left
 from voxgate.routing.candidate import Candidate, Excluded, Reason, exclusions
+from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +109,8 @@ def _last_rank(candidate: Candidate, preferences: Preferences, random: Random) -
         return (price,)
     # The smallest of values drawn so is each one's by the chance that is wanted, and the next
     # smallest again among the rest (Efraimidis and Spirakis, IPL 97, 2006).
-    return (price > 0, random.expovariate(1.0) * (price or 1) ** 2)
+    is_away = not price and candidate.provider != LOCAL
+    return (price > 0, is_away, random.expovariate(1.0) * (price or 1) ** 2)
 
 
 def _in_lower_case(preferences: Preferences) -> Preferences:
