@@ -130,6 +130,38 @@ def test_models_of_a_server_are_compared(empty_cli: CliRunner) -> None:
     assert (two["model"], two["wer"]["hits"], two["cost_per_audio_hour"]) == ("acme/two", 0, None)
 
 
+def test_a_model_elsewhere_is_asked_once_and_has_its_price_there(empty_cli: CliRunner) -> None:
+    """Nothing is loaded for it, so that its first recording is not transcribed again."""
+    write_wav(empty_cli.folder / "given" / "talk.wav", clip())
+    (empty_cli.folder / "given" / "talk.txt").write_text(CLIP_WORDS)
+    (empty_cli.folder / "home").mkdir()
+    with wire(http(200, {"text": CLIP_WORDS})) as server:
+        tables = f"""
+            [[providers]]
+            name = "near"
+            kind = "vllm"
+            url = "{server.url}"
+            [[endpoints]]
+            model = "acme/one"
+            provider = "near"
+            upstream_model = "one"
+            [[prices]]
+            model = "acme/one"
+            amount = "0.006"
+            unit = "minute"
+            [[prices]]
+            model = "acme/one"
+            provider = "near"
+            amount = "0.72"
+            unit = "hour"
+        """
+        (empty_cli.folder / "home" / "voxgate.toml").write_text(tables)
+        done = empty_cli.run("eval", "given", "-m", "acme/one", "-f", "json")
+        assert len(server.requests) == 1
+    (figures,) = json.loads(done.stdout)["models"]
+    assert (figures["wer"]["rate"], figures["cost_per_audio_hour"]) == (0, 0.72)
+
+
 def test_a_terminal_shows_the_model_and_the_progress(empty_cli: CliRunner) -> None:
     recordings(empty_cli, a="train stopped outside the city", b="no")
     with wire(*[http(200, GOLDEN)] * 4) as server:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from voxgate.cli.streams import print_message
 from voxgate.errors import UsageError
+from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -93,6 +94,12 @@ class LocalBackend:
         self._settings, self._times = settings, times
         self.model = self._spec.name
         self._spec.capabilities.check(self._spec.name, options)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Who recognises first: this machine or, where the model is not on it, its providers."""
+        elsewhere = tuple(each.upstream.name for each in self._spec.endpoints)
+        return elsewhere if self._spec.loader is None else (LOCAL,)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Transcribe]:

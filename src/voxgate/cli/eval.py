@@ -22,6 +22,7 @@ from voxgate.cli.transcribe_options import (
     check_key,
 )
 from voxgate.errors import OutputError, UsageError
+from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,8 +153,10 @@ def _choose_candidates(
     for model in models:
         if server is None:
             local = LocalBackend(settings, model, options, times=False)
-            price = prices.find(local.model, datetime.now(UTC))
-            candidates.append(Candidate(local, price, starts=True))
+            now = datetime.now(UTC)
+            found = {prices.find(local.model, now, place) for place in local.places}
+            price = found.pop() if len(found) == 1 else None  # of several nobody knows whose it is
+            candidates.append(Candidate(local, price, starts=LOCAL in local.places))
         else:
             remote = ServerBackend(settings, server, key, model, None)
             candidates.append(Candidate(remote, None, starts=False))
