@@ -13,7 +13,7 @@ from tests.processes import until
 from tests.sounds import RATE, encode, sample
 from tests.upstreams import faults
 from tests.upstreams.faults import always
-from tests.upstreams.gateway import MODEL, Elsewhere, gateway, price
+from tests.upstreams.gateway import MODEL, Clock, Elsewhere, gateway, price
 from voxgate.ledger.address import LEDGER_FILE
 
 if TYPE_CHECKING:
@@ -39,21 +39,27 @@ async def test_an_upstream_that_closes_or_is_slow_has_not_failed(
 
 @pytest.mark.parametrize("limited", faults.LIMITED)
 async def test_who_asks_for_a_rest_is_asked_after_it(tmp_path: Path, limited: str) -> None:
-    """Where there is nobody else; with somebody else nobody waits."""
-    async with gateway(tmp_path, [Elsewhere("first"), Elsewhere("second")]) as elsewhere:
+    async with gateway(tmp_path, [Elsewhere("first")]) as elsewhere:
         proxy = elsewhere.proxies["first"]
         proxy.script = lambda number: faults.LIMITED[limited] if number == 0 else None
-        answer = await elsewhere.post(SPEECH, provider={"only": ["first"]})
+        answer = await elsewhere.post(SPEECH)
         assert answer.json()["text"].startswith("first heard")
         told = (await elsewhere.fact(answer))["provider_responses"]
         assert [each["error_code"] for each in told] == ["upstream_rate_limited", None]
         assert len(proxy.faults) == 2
 
-        proxy.script = always(faults.LIMITED[limited])
-        for _ in range(2):  # the second time it rests
+
+@pytest.mark.parametrize("limited", faults.LIMITED)
+async def test_nobody_waits_for_a_rest_where_another_one_answers(
+    tmp_path: Path, limited: str
+) -> None:
+    listed = [Elsewhere("first"), Elsewhere("second")]
+    async with gateway(tmp_path, listed, clock=Clock()) as elsewhere:
+        elsewhere.proxies["first"].script = always(faults.LIMITED[limited])
+        for _ in range(3):
             answer = await elsewhere.post(SPEECH, provider={"order": ["first"]})
             assert answer.json()["text"].startswith("second heard")
-        assert len(proxy.faults) == 3
+        assert elsewhere.asked() == {"first": 1, "second": 3}
 
 
 async def test_a_caller_who_leaves_ends_the_work_elsewhere(tmp_path: Path) -> None:
