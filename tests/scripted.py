@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from voxgate.audio.windows import LONG_PAUSE_S
 from voxgate.models.capabilities import Capabilities
 from voxgate.transcript.values import Done, Progress, Segment, Word
 
@@ -30,6 +31,8 @@ class Scripted:
     """
 
     window_s: float = 30.0
+    long_pause_s: float = LONG_PAUSE_S
+    margin_s: float = 0.0
     concurrency: int = 1
     calls: int | None = None
     faults: dict[int, list[VoxgateError]] = field(default_factory=dict)
@@ -71,6 +74,8 @@ class Scripted:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             window_s=self.window_s,
+            long_pause_s=self.long_pause_s,
+            margin_s=self.margin_s,
             languages=("en", "de"),
             times=self.times,
             concurrency=self.concurrency,

@@ -94,7 +94,7 @@ class Death:
 
 async def window_ends() -> list[int]:
     """Return the sample at which each window of the recording ends."""
-    provider = Scripted(window_s=WINDOW_S)
+    provider = Scripted(window_s=WINDOW_S, long_pause_s=8.0, margin_s=5.0)  # as a Whisper's
     models = {"scripted/one": model_spec("scripted/one", provider)}
     async with Session(Settings(), models=models, start=lambda *_: provider) as session:
         await session.transcribe(LONG, model="scripted/one")

@@ -74,6 +74,7 @@ _WRONG_MODEL = re.compile(
 )
 _USER_IN_URL = re.compile(r"(\w+://)[^\s/@]*@")
 _QUERY_IN_URL = re.compile(r"(\w+://[^\s?#]*)[?#][^\s\"')>]*")
+_URL = re.compile(r"\w+://[^\s\"')>]*[^\s\"')>.,;:]")
 
 
 class _Body(msgspec.Struct):
@@ -105,11 +106,11 @@ def response_failure(
     error = _error_object(response.body)
     said = f"{_named(status)}{_quote(error, hide)}"
     if status in ABOUT_THE_INPUT and not _is_own_fault(error):
-        return UpstreamError(
+        sentence = (
             f"{upstream.name} refused the input with {said}. Correct the request, or ask for "
-            f"another model.",
-            code="upstream_refused",
+            f"another model."
         )
+        return UpstreamError(sentence, code="upstream_refused", public=_without_urls(sentence))
     code, next_step, to_operator = _meaning(status)
     sentence = f"{upstream.name} answered {said}. {next_step}."
     if to_operator:
@@ -220,6 +221,11 @@ def _quote(error: object, hide: Callable[[str], str]) -> str:
     said = _QUERY_IN_URL.sub(r"\1", _USER_IN_URL.sub(r"\1", said))
     said = hide(said)[:LONGEST_QUOTE].rstrip(". ")
     return f": {said}" if said else ""
+
+
+def _without_urls(sentence: str) -> str:
+    """Return what callers are told: an address may be one of the operator's own network."""
+    return _URL.sub("[address]", sentence)
 
 
 def _sentence(error: object) -> str:
