@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from voxgate.errors import VoxgateError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from voxgate.pipeline.route import SharedProvider
     from voxgate.routing.health import HealthBook
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 UNKNOWN_LATENCY_S = 5.0
 """How long to wait for a provider of which no latency is known."""
@@ -52,8 +55,15 @@ async def race(
                 failures[tasks[task]] = error
         return None
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await _end(tasks)
         for provider in tasks.values():
             health.release(provider.slug)
+
+
+async def _end(tasks: Iterable[asyncio.Future[T]]) -> None:
+    """Cancel the tasks that go on. Nobody needs an error beside an answer, unless it is a bug."""
+    for task in tasks:
+        task.cancel()
+    for ending in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ending, Exception) and not isinstance(ending, VoxgateError):
+            log.error("a hedge met a bug", exc_info=ending)
