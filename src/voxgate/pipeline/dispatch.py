@@ -94,7 +94,8 @@ class Dispatcher:
 
     def _may_retry(self, provider: SharedProvider) -> bool:
         """Return whether a retry is left; an engine of this machine may have many windows lost."""
-        return provider.is_local or (provider.retries.spend() and self._retries.spend())
+        # A recording without any takes none of what others may spend at the provider.
+        return provider.is_local or (self._retries.spend() and provider.retries.spend())
 
     def _wait_s(
         self, provider: SharedProvider, failure: VoxgateError | None, number: int
