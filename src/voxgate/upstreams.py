@@ -19,6 +19,14 @@ UpstreamKind: TypeAlias = Literal["openai", "mistral", "openrouter", "vllm", "co
 SoundFormat: TypeAlias = Literal["wav", "flac", "ogg", "mp3"]
 """What a window can be sent as; `ogg` is Opus in Ogg."""
 
+# fmt: off
+Precision: TypeAlias = Literal[
+    "int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32",
+    "unknown",
+]
+# fmt: on
+"""Of a model's weights, as OpenRouter names it: openrouter-api.md 4.4."""
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
@@ -47,7 +55,7 @@ class Endpoint:
     languages: tuple[str, ...] = ()  # ISO 639-1; none listed: those of the model's family
     times: Literal["word", "segment", "none"] | None = None  # the finest; None: by the kind
     window_s: float | None = None  # the longest window that is sent; None: by the kind
-    quantization: str | None = None  # as OpenRouter names it, `fp16`
+    quantization: Precision | None = None
 
     @property
     def slug(self) -> str:

@@ -15,7 +15,7 @@ from voxgate.configuration.provider_tables import (
 )
 from voxgate.configuration.tables import Table, read_tables
 from voxgate.errors import SettingsError
-from voxgate.upstreams import Endpoint, EndpointList
+from voxgate.upstreams import Endpoint, EndpointList, Precision
 from voxgate.validation import shown
 
 if TYPE_CHECKING:
@@ -29,14 +29,6 @@ MODEL_PATTERN = rf"^{_PART}(/{_PART})?$"
 UPSTREAM_MODEL_PATTERN = r"^\S{1,200}$"
 LANGUAGE_PATTERN = r"^[a-z]{2,3}$"  # three in Whisper's `yue` and `haw`
 RESERVED = "default"  # the name that stands for a model which is chosen
-
-# fmt: off
-Quantization: TypeAlias = Literal[
-    "int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32",
-    "unknown",
-]
-# fmt: on
-"""As OpenRouter names them: openrouter-api.md 4.4."""
 
 
 def _model(value: str) -> str:
@@ -95,7 +87,7 @@ class EndpointTable(Table):
         description="The longest piece of a recording that it is sent: 120, for OpenRouter 60, for "
         "vLLM 30, and no more than the provider takes.",
     )
-    quantization: Quantization | None = Field(
+    quantization: Precision | None = Field(
         default=None, description="The precision of its weights there, where it is known: `fp16`."
     )
 

@@ -39,8 +39,8 @@ STOPPING = "stop"
 OTHER_CAPABILITIES = Capabilities(WINDOW_S, (), "none")
 """What is so of models other than Whispers."""
 
-_NO_TRANSLATION = ("turbo", "distil", ".en")
-"""Whispers that write no English for speech in other languages, by their names."""
+NOT_TRANSLATING = ("turbo", "distil", ".en")
+"""In the names of Whispers that write no English for speech in other languages."""
 
 
 def capabilities_of(endpoint: Endpoint) -> Capabilities:
@@ -121,7 +121,7 @@ def _names_language(endpoint: Endpoint, times: str) -> bool:
 def _translates(endpoint: Endpoint) -> bool:
     """Return whether it is a Whisper at a server that has OpenAI's route of translations."""
     model = endpoint.upstream_model.lower()
-    able = "whisper" in model and not any(part in model for part in _NO_TRANSLATION)
+    able = "whisper" in model and not any(part in model for part in NOT_TRANSLATING)
     return able and endpoint.upstream.kind in {"openai", "compatible", "vllm"}
 
 

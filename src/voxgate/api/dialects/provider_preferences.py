@@ -21,18 +21,13 @@ from voxgate.routing.preferences import (
     agreed_sort,
     split_suffix,
 )
+from voxgate.upstreams import Precision  # noqa: TC001 (pydantic evaluates it)
 
 if TYPE_CHECKING:
     from voxgate.api.dialects.wire import TranscriptionRequest
 
 Dollars: TypeAlias = Annotated[Decimal, Field(ge=0, le=10**6)]
 Bound: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-# fmt: off
-Precision: TypeAlias = Literal[
-    "int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32",
-    "unknown",
-]
-# fmt: on
 Slugs: TypeAlias = Annotated[list[WireName], BeforeValidator(to_list), Field(max_length=100)]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
+from voxgate.models.endpoint_capabilities import NOT_TRANSLATING
 from voxgate.providers.upstream.answer import UNKNOWN, UpstreamAnswer
 from voxgate.providers.upstream.dialect import Dialect, UpstreamRequest
 from voxgate.transcript.values import REPEATS, UNLIKELY, Decoding, Segment, TimeSource, Word
@@ -25,8 +26,6 @@ PATHS = {"transcribe": "/audio/transcriptions", "translate": "/audio/translation
 HIGHEST_TEMPERATURE = 1.0
 
 _SOURCES: dict[str, TimeSource] = {source: source for source in get_args(TimeSource)}
-_NOT_TRANSLATING = ("turbo", "distil", ".en")
-"""In the names of Whispers that were trained to transcribe alone."""
 
 
 class WireWord(msgspec.Struct):
@@ -99,7 +98,7 @@ class VerboseAnswer(msgspec.Struct):
 def options_of(endpoint: Endpoint) -> frozenset[str]:
     """Return the options that such a request can carry: words to expect are put into the prompt."""
     named = endpoint.upstream_model.lower()
-    translates = "whisper" in named and not any(part in named for part in _NOT_TRANSLATING)
+    translates = "whisper" in named and not any(part in named for part in NOT_TRANSLATING)
     common = {"language", "temperature", "prompt", "vocabulary"}
     return frozenset(common | ({"task"} if translates else set()))
 
