@@ -42,7 +42,7 @@ from voxgate.settings import Settings
 from voxgate.upstreams import Endpoint, Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
     from typing import TypeAlias
 
@@ -100,7 +100,8 @@ async def cost_rows() -> list[Row]:
     endpoints = Endpoints(Settings())
     four = {each: _candidate(each) for each in map(_shared, NAMES)}
 
-    async def attempt(_: SharedProvider) -> None:
+    async def attempt(_: SharedProvider, on_turn: Callable[[], None]) -> None:
+        on_turn()
         await asyncio.sleep(0)
 
     async def routed() -> None:

@@ -252,6 +252,21 @@ async def test_a_fast_provider_is_not_hedged(decoders: DecoderPool) -> None:
     assert routed.attempts() == [("number0", None)] * WINDOWS
 
 
+async def test_a_wait_for_a_turn_is_no_slowness(decoders: DecoderPool) -> None:
+    """Windows that wait for the only place at a provider are not asked for twice."""
+    latency_s = 1.0
+    routed = Routed(Scripted(), Scripted())
+    for _ in range(20):
+        routed.health.record("number0/one", EndedAttempt("succeeded", latency_s))
+    routed.route = replace(routed.route, hedges=True)
+    async with routed.route.providers[0].queue.slot("another", 1.0):
+        running = asyncio.create_task(routed.run(encode(FOUR, "x.wav"), decoders))
+        await asyncio.sleep(1.3 * latency_s)  # longer than the patience with an answer
+        assert not routed.starts(1)
+    await running
+    assert routed.attempts() == [("number0", None)] * WINDOWS
+
+
 async def test_both_may_fail_of_a_hedged_window(decoders: DecoderPool) -> None:
     routed = Routed(Scripted(faults={0: failed(9)}), Scripted(faults={0: failed(9)}))
     routed.route = replace(routed.route, hedges=True)

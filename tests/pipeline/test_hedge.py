@@ -53,7 +53,8 @@ async def test_an_error_beside_an_answer_is_no_news(
 ) -> None:
     """The first fails when it is cancelled, since the second has answered; a bug is logged."""
 
-    async def attempt(provider: SharedProvider) -> str:
+    async def attempt(provider: SharedProvider, on_turn: Callable[[], None]) -> str:
+        on_turn()
         if provider is pair[1]:
             return "answer"
         try:

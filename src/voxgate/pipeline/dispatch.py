@@ -12,8 +12,9 @@ from voxgate.pipeline.retries import RetryBudget
 from voxgate.pipeline.route import SharedProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from voxgate.pipeline.hedge import Attempt
     from voxgate.pipeline.route import Route
 
 T = TypeVar("T")
@@ -29,6 +30,10 @@ FIRST_WAIT_S = 0.25
 """Before a provider elsewhere that says nothing of the kind is tried again; then twice that."""
 
 
+def _nobody_waits() -> None:
+    """Take note that an attempt begins, for nobody."""
+
+
 class Dispatcher:
     """The attempts at the windows of one recording.
 
@@ -42,7 +47,7 @@ class Dispatcher:
 
     async def dispatch(
         self,
-        attempt: Callable[[SharedProvider], Awaitable[T]],
+        attempt: Attempt[T],
         *,
         avoid: SharedProvider | None = None,
     ) -> T:
@@ -64,7 +69,7 @@ class Dispatcher:
             if not self._health.claim(provider.slug):
                 continue
             try:
-                result = await attempt(provider)
+                result = await attempt(provider, _nobody_waits)
             except VoxgateError as error:
                 failures.pop(provider, None)
                 failures[provider] = error  # the newest is the last

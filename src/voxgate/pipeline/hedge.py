@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from voxgate.errors import VoxgateError
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Attempt: TypeAlias = "Callable[[SharedProvider, Callable[[], None]], Awaitable[T]]"
+"""An attempt at a provider, which calls the function when its turn has come."""
+
 log = logging.getLogger(__name__)
 
 UNKNOWN_LATENCY_S = 5.0
@@ -23,7 +26,7 @@ UNKNOWN_LATENCY_S = 5.0
 
 
 async def race(
-    attempt: Callable[[SharedProvider], Awaitable[T]],
+    attempt: Attempt[T],
     first: SharedProvider,
     second: SharedProvider,
     health: HealthBook,
@@ -31,18 +34,21 @@ async def race(
 ) -> tuple[SharedProvider, T] | None:
     """Return who succeeds first, and with what; None where nobody does, whose errors are added.
 
-    The second is asked once the first takes longer than nine of ten of its answers did. Who does
-    not win is cancelled.
+    The second is asked once the first takes longer than nine of ten of its answers did. A wait for
+    its turn does not count: where it is busy, everything would be asked for twice. Who does not win
+    is cancelled.
     """
     if not health.claim(first.slug):
         return None
-    tasks = {asyncio.ensure_future(attempt(first)): first}
+    begun = asyncio.Event()
+    tasks = {asyncio.ensure_future(attempt(first, begun.set)): first}
     try:
+        await _wait_for_turn(next(iter(tasks)), begun)
         latency_s = health.summary(first.slug).latency_s
         patience_s = latency_s.p90 if latency_s else UNKNOWN_LATENCY_S
         done, _ = await asyncio.wait(tasks, timeout=patience_s)
         if not done and health.claim(second.slug):
-            tasks[asyncio.ensure_future(attempt(second))] = second
+            tasks[asyncio.ensure_future(attempt(second, lambda: None))] = second
         waiting = set(tasks)
         while waiting:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -58,6 +64,12 @@ async def race(
         await _end(tasks)
         for provider in tasks.values():
             health.release(provider.slug)
+
+
+async def _wait_for_turn(task: asyncio.Future[T], begun: asyncio.Event) -> None:
+    """Wait until an attempt begins, or ends before."""
+    task.add_done_callback(lambda _: begun.set())
+    await begun.wait()
 
 
 async def _end(tasks: Iterable[asyncio.Future[T]]) -> None:

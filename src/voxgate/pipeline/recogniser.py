@@ -70,7 +70,9 @@ class WindowRecogniser:
         before = len(self._trace.attempts)
         with tracing.span("window", attributes=self._attributes(window)) as span:
             placed = await self._dispatcher.dispatch(
-                lambda provider: self._recognise_at(provider, window, options, on_progress),
+                lambda provider, on_turn: self._recognise_at(
+                    provider, window, options, on_progress, on_turn
+                ),
                 avoid=avoid,
             )
             span.set_attribute("voxgate.window.attempts", len(self._trace.attempts) - before)
@@ -100,6 +102,7 @@ class WindowRecogniser:
         window: Window,
         options: Options,
         on_progress: Callable[[float], None],
+        on_turn: Callable[[], None],
     ) -> Placed:
         """Recognise a window at a provider, which may take shorter windows than it is."""
         capabilities = provider.provider.capabilities
@@ -107,7 +110,11 @@ class WindowRecogniser:
         parts = divide_window(window, capabilities)
         placed = [
             await self._recognise_part(
-                provider, part, honoured, _later(on_progress, part.start_s - window.start_s)
+                provider,
+                part,
+                honoured,
+                _later(on_progress, part.start_s - window.start_s),
+                on_turn,
             )
             for part in parts
         ]
@@ -119,9 +126,11 @@ class WindowRecogniser:
         window: Window,
         options: Options,
         on_progress: Callable[[float], None],
+        on_turn: Callable[[], None],
     ) -> Placed:
         audio = self._audio(window)
         async with provider.queue.slot(self._tenant, audio.duration_s):
+            on_turn()
             get_current_span().add_event("slot granted")
             with self._trace.stages.measure("provider"):
                 recognised = await attempt_window(
