@@ -40,7 +40,7 @@ def test_the_list_tells_where_keys_are_and_never_what_they_are(empty_cli: CliRun
     assert (endpoints[1]["provider"], endpoints[1]["price"]) == ("near", "none")
     row = providers[0]
     assert row["keys"].startswith("env:KEY_OF_GROQ is there; file:/nowhere/groq is missing: /")
-    assert row["limits"].startswith("25 MiB and 600 s in a request, 4 at once, 60 s")
+    assert row["limits"].startswith("25 MiB, 600 s; 4 at once")
     assert providers[1]["keys"] == "none"
     found = json.loads(empty_cli.run("--offline", "providers", "list", "--json").stdout)
     assert [(each["name"], each["used"]) for each in found] == [("groq", False), ("near", True)]

@@ -99,7 +99,4 @@ def _key(key: dict[str, str | None]) -> str:
 
 def _limits(provider: dict[str, Any]) -> str:
     megabytes = provider["max_bytes"] / 2**20
-    return (
-        f"{megabytes:.0f} MiB and {provider['max_s']:g} s in a request, "
-        f"{provider['concurrency']} at once, {provider['patience_s']:g} s for an answer"
-    )
+    return f"{megabytes:.0f} MiB, {provider['max_s']:g} s; {provider['concurrency']} at once"
