@@ -99,11 +99,13 @@ async def attempt_window(
             segments, done = await _attempt(audio, provider.provider, options, on_progress)
         ending = "succeeded"
     except VoxgateError as error:
-        ending, failure = ending_of(error), error
+        found, failure = ending_of(error), error
+        ending = "failed" if provider.is_local and found == "rate_limited" else found
         raise
     finally:
         seconds = time.monotonic() - start
-        retry_after_s = failure.retry_after_s if failure else None
+        # An engine of this machine has a queue: it needs no rest, whatever it says.
+        retry_after_s = failure.retry_after_s if failure and not provider.is_local else None
         health.record(
             provider.slug,
             EndedAttempt(ending, seconds, audio.duration_s, retry_after_s=retry_after_s),
