@@ -59,6 +59,7 @@ DELAY_S = 0.1  # of every answer of the upstream
 REQUESTS, AT_ONCE = 400, 8
 FAULT_SHARE = 0.2
 DISPATCHES = 5000
+ALONE = 100  # requests one at a time
 
 BY_STATUS: tuple[Fault, ...] = (faults.PAGE_WITH_502, faults.UNAVAILABLE, faults.GATEWAY_TIMEOUT)
 BY_CONNECTION: tuple[Fault, ...] = (faults.reset, faults.half_a_body)
@@ -157,7 +158,36 @@ async def failover_rows(folder: Path) -> list[Row]:
             rows.append(
                 Row(f"{name}, of one request in five", figures[0], f"LiteLLM: {figures[1]}")
             )
-        return rows
+        return [*rows, await _dead_row(ours, proxies)]
+
+
+async def _dead_row(ours: MeasuredServer, proxies: Sequence[FaultProxy]) -> Row:
+    """Measure requests one at a time with all upstreams, then with one that is dead."""
+    for proxy in proxies:
+        proxy.script = faults.always(None)
+    await _medians(ours, ALONE)  # what rested before is asked again
+    alive = await _medians(ours, ALONE)
+    proxies[0].script = faults.always(faults.reset)
+    await _medians(ours, ALONE)  # until its breaker is open
+    dead = await _medians(ours, ALONE)
+    return Row(
+        "one at a time, one of four dead, its breaker open",
+        f"{dead} (all alive: {alive})",
+        goal="+5 ms in the median",
+    )
+
+
+async def _medians(server: MeasuredServer, requests: int) -> str:
+    """Return the median time of so many requests, and how many answers are right."""
+    path, spent_ms, right = "/api/v1/audio/transcriptions", list[float](), 0
+    for number in range(requests):
+        start = time.perf_counter()
+        answer = await server.client.post(
+            path, data={"model": MODEL}, files={"file": (f"{number}.wav", SOUND, "audio/wav")}
+        )
+        spent_ms.append((time.perf_counter() - start) * 1e3)
+        right += _is_right(answer)
+    return f"{statistics.median(spent_ms):.1f} ms, {right} of {requests} right"
 
 
 def _script(seed: int, kinds: Sequence[Fault]) -> Script:

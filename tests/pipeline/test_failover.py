@@ -213,6 +213,34 @@ async def test_a_second_look_that_fails_does_not_lose_the_first(
     assert [error for _, error in routed.attempts()].count("upstream_failed") >= 2
 
 
+ENGLISH = "and so my fellow americans ask not what your country can do for you but what you can do"
+GERMAN = "und deshalb fragt nicht was euer land für euch tun kann sondern was ihr tun könnt"
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong", "right"),
+    [
+        (Options(language="de"), ENGLISH, GERMAN),
+        (Options(language="en"), "и поэтому спрашивайте не что страна может сделать", ENGLISH),
+        (Options(task="translate"), GERMAN, ENGLISH),
+    ],
+    ids=["a translation", "another script", "no translation"],
+)
+async def test_another_language_is_asked_for_elsewhere(
+    decoders: DecoderPool, options: Options, wrong: str, right: str
+) -> None:
+    first = Scripted(says=lambda *_: wrong, translates=True)
+    second = Scripted(says=lambda *_: right, translates=True)
+    data = encode(sample(), "x.wav")
+    transcript = await Routed(first, second).run(data, decoders, options=options)
+    assert (transcript.text, transcript.notices) == (right, ())
+    alone = await Routed(first).run(data, decoders, options=options)
+    (notice,) = alone.notices
+    assert alone.text == wrong
+    assert notice.code == ("untranslated_text" if options.task == "translate" else "other_language")
+    assert (await Routed(second).run(data, decoders, options=options)).notices == ()
+
+
 async def test_each_cause_is_named_where_all_fail(decoders: DecoderPool) -> None:
     refused = UpstreamError("No such language.", code="upstream_refused")
     routed = Routed(

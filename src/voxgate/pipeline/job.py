@@ -194,6 +194,7 @@ class TranscriptionJob:
         first = await self._recogniser.recognise(window, options, progress)
         if not self._budget.ordered:
             first = await self._recogniser.without_echo(first, options, progress)
+            first = await self._recogniser.in_language(first, options, progress)
         placed = await self._recogniser.without_loop(
             first, options, progress, once_more=not self._budget.ordered
         )

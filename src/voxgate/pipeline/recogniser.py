@@ -14,6 +14,7 @@ from voxgate.pipeline.budget import with_more_randomness
 from voxgate.pipeline.dispatch import Dispatcher
 from voxgate.pipeline.echo import is_echo, says_otherwise
 from voxgate.pipeline.loops import loop, marked_loop, trusted
+from voxgate.pipeline.other_language import is_in_another_language, marked_language
 from voxgate.pipeline.review import Placed, holes, without_repeats
 from voxgate.pipeline.window import attempt_window, place_window
 from voxgate.pipeline.window_parts import divide_window, join_parts
@@ -168,6 +169,26 @@ class WindowRecogniser:
         provider = first[0].provider
         alone = await self.recognise_again(first[0].window, plain, on_progress, avoid=provider)
         return alone if alone and says_otherwise(alone, first) else first
+
+    async def in_language(
+        self, first: Placed, options: Options, on_progress: Callable[[float], None]
+    ) -> Placed:
+        """Ask another provider for a window whose text is in another language than was asked for.
+
+        It is marked if that has no better one, and where there is no other. What a translation
+        left as it was said is found in the whole text as well (`pipeline/translation.py`), and
+        marked there.
+        """
+        if not is_in_another_language(first, options):
+            return first
+        window, provider = first[0].window, first[0].provider
+        if len(self._route.providers) > 1:
+            again = await self.recognise_again(window, options, on_progress, avoid=provider)
+            if again and trusted(again) and not is_in_another_language(again, options):
+                return again
+        if options.task == "translate" or options.language is None:
+            return first
+        return marked_language(first, options.language)
 
     async def without_loop(
         self,

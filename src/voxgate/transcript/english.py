@@ -15,6 +15,8 @@ from typing import Final
 MIN_WORDS: Final = 10  # of a text in Latin script; a shorter one says too little
 EXPECTED_EVERY: Final = 40  # words, at the most, from one of `ENGLISH` to the next
 
+COMMON_EVERY: Final = 8  # words from one to the next: spoken English has one of three
+
 _COMMON: Final = """\
 the and that it you with this have not they from there what which would could she his your their
 if when who can about out been then them how our like than its some him know it's i'm that's don't
@@ -38,6 +40,13 @@ def may_be_english(text: str) -> bool:
     words = _WORD.findall(text.replace("\u2019", "'").lower())
     known = sum(word in ENGLISH for word in words)
     return len(words) < MIN_WORDS or known * EXPECTED_EVERY > len(words)
+
+
+def is_english(text: str) -> bool:
+    """Return True for a text in which words of English are as common as in no other language."""
+    words = _WORD.findall(text.replace("\u2019", "'").lower())
+    known = sum(word in ENGLISH for word in words)
+    return len(words) >= MIN_WORDS and known * COMMON_EVERY >= len(words)
 
 
 def _is_latin(letter: str) -> bool:
