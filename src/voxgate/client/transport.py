@@ -12,6 +12,7 @@ from voxgate._version import __version__
 from voxgate.client.errors import connection_error, interrupted_error, no_reply_error
 from voxgate.client.reply import Reply
 from voxgate.errors import ServerError, UsageError
+from voxgate.http_environment import reading_environment
 
 if TYPE_CHECKING:
     from voxgate.client.address import Address
@@ -45,7 +46,7 @@ class Transport:
     def __init__(self, address: Address, key: str | None, limits: TransportLimits) -> None:
         self._address, self._key, self._limits = address, key, limits
         single = httpx2.Limits(max_keepalive_connections=0)
-        try:
+        with reading_environment(UsageError, "the server's name"):
             self._client = httpx2.AsyncClient(
                 # With an explicit transport, httpx2 does not use the environment's proxy.
                 transport=httpx2.AsyncHTTPTransport(limits=single) if address.is_loopback else None,
@@ -58,16 +59,6 @@ class Transport:
                 ),
                 headers=_headers(key),
             )
-        except OSError as error:
-            raise UsageError(
-                f"The certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read: "
-                f"{error.strerror or error}. Set SSL_CERT_FILE to a PEM file, or unset both."
-            ) from error
-        except (ImportError, ValueError, httpx2.InvalidURL) as error:
-            raise UsageError(
-                "The proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY cannot be used. Write it as "
-                "http://host:port, or add the server's name to NO_PROXY."
-            ) from error
 
     async def send(self, path: str, body: TranscriptionUpload | None = None) -> Reply:
         """Send GET, or POST with a body, and return the reply. Redirects are not followed.

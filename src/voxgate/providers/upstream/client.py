@@ -10,6 +10,7 @@ import httpx2
 
 from voxgate._version import __version__
 from voxgate.errors import SettingsError, UpstreamError, UsageError
+from voxgate.http_environment import reading_environment
 from voxgate.offline import is_local, offline_error
 from voxgate.providers.upstream.exchange import CONNECT_S, exchange
 from voxgate.providers.upstream.failures import (
@@ -132,7 +133,7 @@ def _soonest(failure: UpstreamError) -> tuple[bool, float]:
 
 def _new_client(*, local: bool) -> httpx2.AsyncClient:
     """Return a client without cookies, which could tell one caller's requests from another's."""
-    try:
+    with reading_environment(SettingsError, "the providers' hosts"):
         return httpx2.AsyncClient(
             # With an explicit transport, httpx2 does not use the environment's proxy.
             transport=httpx2.AsyncHTTPTransport() if local else None,
@@ -141,13 +142,3 @@ def _new_client(*, local: bool) -> httpx2.AsyncClient:
             headers=HEADERS,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
-    except OSError as error:
-        raise SettingsError(
-            f"The certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read: "
-            f"{error.strerror or error}. Set SSL_CERT_FILE to a PEM file, or unset both."
-        ) from error
-    except (ImportError, ValueError, httpx2.InvalidURL) as error:
-        raise SettingsError(
-            "The proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY cannot be used. Write it as "
-            "http://host:port, or add the providers' hosts to NO_PROXY."
-        ) from error
