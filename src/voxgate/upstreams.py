@@ -44,6 +44,14 @@ class Upstream:
     collects_data: bool = True  # whether it may keep what it is sent: `provider.data_collection`
     zero_retention: bool = False  # whether it keeps nothing at all: `provider.zdr`
 
+    @property
+    def policy(self) -> dict[str, str | bool]:
+        """What the operator says of its terms, in the words of a request's `provider`."""
+        return {
+            "data_collection": "allow" if self.collects_data else "deny",
+            "zdr": self.zero_retention,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

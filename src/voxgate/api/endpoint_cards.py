@@ -98,7 +98,7 @@ def provider_cards(upstreams: Iterable[Upstream]) -> list[dict[str, Any]]:
     """Return who serves models: this server, and providers elsewhere, as OpenRouter lists them."""
     own = {"name": PROVIDER_NAME, "slug": LOCAL, **NOTHING_PUBLISHED, "voxgate": OWN_POLICY}
     others = (
-        {"name": each.name, "slug": each.name, **NOTHING_PUBLISHED, "voxgate": _policy(each)}
+        {"name": each.name, "slug": each.name, **NOTHING_PUBLISHED, "voxgate": each.policy}
         for each in upstreams
     )
     return [own, *others]
@@ -130,14 +130,6 @@ def _elsewhere(endpoint: Endpoint) -> _Described:
             "times": able.times,
             "translates": able.translates,
             "vocabulary": able.vocabulary,
-            **_policy(endpoint.upstream),
+            **endpoint.upstream.policy,
         },
     )
-
-
-def _policy(upstream: Upstream) -> dict[str, Any]:
-    """Return what the operator says of a provider's terms, in the words of a request."""
-    return {
-        "data_collection": "allow" if upstream.collects_data else "deny",
-        "zdr": upstream.zero_retention,
-    }

@@ -156,8 +156,7 @@ def _provider(upstream: Upstream) -> dict[str, Any]:
         "formats": list(upstream.formats),
         "concurrency": upstream.concurrency,
         "patience_s": upstream.patience_s,
-        "data_collection": "allow" if upstream.collects_data else "deny",
-        "zdr": upstream.zero_retention,
+        **upstream.policy,
     }
 
 

@@ -49,8 +49,7 @@ def provider_facts(
         "formats": list(upstream.formats),
         "concurrency": upstream.concurrency,
         "patience_s": upstream.patience_s,
-        "data_collection": "allow" if upstream.collects_data else "deny",
-        "zdr": upstream.zero_retention,
+        **upstream.policy,
         "endpoints": [
             {**endpoint_facts(endpoint), "price": price.record() if price else None}
             for endpoint, price in priced.items()
