@@ -92,13 +92,15 @@ class Price:
 
     def nanodollars(self, samples: int, tokens: int = 0) -> int:
         """Return the cost of so much decoded sound, in samples at 16 kHz, with so many tokens."""
-        return rounded_nanodollars(self.for_used(samples, tokens) + self.for_more(samples))
+        return rounded_nanodollars(
+            self.usage_dollars(samples, tokens) + self.surcharge_dollars(samples)
+        )
 
     def most_nanodollars(self, samples: int) -> int:
         """Return the most that so much decoded sound can cost: less only by the token."""
         return self.nanodollars(samples, most_tokens(samples))
 
-    def for_used(self, samples: int, tokens: int) -> Fraction:
+    def usage_dollars(self, samples: int, tokens: int) -> Fraction:
         """Return what a part of a recording costs by its sound or its tokens, in dollars."""
         if self.by_token:
             quantity = Fraction(min(tokens, most_tokens(samples)), UNIT_TOKENS[self.unit])
@@ -108,11 +110,11 @@ class Price:
             quantity = Fraction(samples, SAMPLES_PER_S * UNIT_S[self.unit])
         return Fraction(self.amount) * quantity
 
-    def for_more(self, samples: int) -> Fraction:
-        """Return what a whole recording costs beyond that, in dollars: `for_used` of all its parts.
+    def surcharge_dollars(self, samples: int) -> Fraction:
+        """Return what a recording costs once, in dollars, beside the usage of its parts.
 
-        It is the price of the request or, by time, of the seconds by which those that are charged
-        are more than those of the sound.
+        That is the price of the request or, by time, what a minimum and an increment add to the
+        seconds of the sound.
         """
         if self.unit == "request":
             return Fraction(self.amount)

@@ -1,7 +1,7 @@
 """What a recording costs whose parts several providers recognised, each at its own price.
 
-Each part costs by its own sound or tokens. What is for a recording as a whole, a minimum, an
-increment or the price of a request, is charged once: by whom recognised most of it.
+Each part costs by its own sound or tokens. A minimum, an increment and the price of a request are
+charged once, at the price of the provider that recognised most of the recording.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def nanodollars(parts: Sequence[PricedPart]) -> int:
     if not samples:
         return 0
     used = sum(
-        (part.price.for_used(part.samples, part.tokens) for part in parts if part.price),
+        (part.price.usage_dollars(part.samples, part.tokens) for part in parts if part.price),
         Fraction(0),
     )
     main = max(parts, key=lambda part: part.samples).price
-    return rounded_nanodollars(used + (main.for_more(samples) if main else 0))
+    return rounded_nanodollars(used + (main.surcharge_dollars(samples) if main else 0))
 
 
 def most_nanodollars(prices: Collection[Price | None], samples: int) -> int:
@@ -47,7 +47,9 @@ def most_nanodollars(prices: Collection[Price | None], samples: int) -> int:
         return 0
     if len(known) == 1:
         return known[0].most_nanodollars(samples)
-    used = max(price.for_used(samples, most_tokens(samples)) for price in known)
+    used = max(price.usage_dollars(samples, most_tokens(samples)) for price in known)
     # The most tokens of each part are rounded up: by less than one.
-    more = sum((price.for_used(samples, 1) for price in known if price.by_token), Fraction(0))
-    return rounded_nanodollars(used + more + max(price.for_more(samples) for price in known))
+    more = sum((price.usage_dollars(samples, 1) for price in known if price.by_token), Fraction(0))
+    return rounded_nanodollars(
+        used + more + max(price.surcharge_dollars(samples) for price in known)
+    )
