@@ -14,7 +14,7 @@ from voxgate.pipeline.route import SharedProvider
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from voxgate.pipeline.hedge import Attempt
+    from voxgate.pipeline.hedge import AttemptFunction
     from voxgate.pipeline.route import Route
 
 T = TypeVar("T")
@@ -30,8 +30,8 @@ FIRST_WAIT_S = 0.25
 """Before a provider elsewhere that says nothing of the kind is tried again; then twice that."""
 
 
-def _nobody_waits() -> None:
-    """Take note that an attempt begins, for nobody."""
+def _ignore_turn() -> None:
+    """Do nothing when the turn of an attempt comes: only a hedge waits for that."""
 
 
 class Dispatcher:
@@ -47,7 +47,7 @@ class Dispatcher:
 
     async def dispatch(
         self,
-        attempt: Attempt[T],
+        attempt: AttemptFunction[T],
         *,
         avoid: SharedProvider | None = None,
     ) -> T:
@@ -69,7 +69,7 @@ class Dispatcher:
             if not self._health.claim(provider.slug):
                 continue
             try:
-                result = await attempt(provider, _nobody_waits)
+                result = await attempt(provider, _ignore_turn)
             except VoxgateError as error:
                 failures.pop(provider, None)
                 failures[provider] = error  # the newest is the last

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Attempt: TypeAlias = "Callable[[SharedProvider, Callable[[], None]], Awaitable[T]]"
+AttemptFunction: TypeAlias = "Callable[[SharedProvider, Callable[[], None]], Awaitable[T]]"
 """An attempt at a provider, which calls the function when its turn has come."""
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ UNKNOWN_LATENCY_S = 5.0
 
 
 async def race(
-    attempt: Attempt[T],
+    attempt: AttemptFunction[T],
     first: SharedProvider,
     second: SharedProvider,
     health: HealthBook,

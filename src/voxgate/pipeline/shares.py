@@ -29,7 +29,7 @@ class Shares:
     """
 
     first: str = ""
-    """Whose a recording without any speech is: set before anything is asked."""
+    """The provider that a recording without speech counts for; set before the first attempt."""
 
     _parts: list[tuple[float, str, int]] = field(default_factory=list)
 
@@ -38,7 +38,7 @@ class Shares:
         self._parts.append((end_s, slug, tokens))
 
     def until(self, samples: int, tokens: int = 0) -> Mapping[str, Share]:
-        """Return who recognised the first samples of the recording; nobody recognised none.
+        """Return what each provider recognised of so many first samples; nothing of 0 samples.
 
         Their samples are together as many, and their tokens: of these each has those of its parts
         that end there or before, and who recognised most has the difference.

@@ -41,7 +41,8 @@ class WindowText:
     def parts(self) -> Iterator[tuple[float, str, int]]:
         """Yield each part of the window, in order: its end in seconds, whose it is, its tokens.
 
-        A hole is of who filled it. Who found no word in the window recognised nothing of it.
+        A hole counts for the provider that filled it. One that found no word in the window
+        recognised nothing of it.
         """
         whole, segments = self.first
         slug = whole.provider.slug
