@@ -64,7 +64,7 @@ async def _fit(
     try:
         # What is not used of the request is weighed by `choose`.
         lenient = replace(parsed.preferences, require_parameters=False)
-        asked = negotiate(replace(asked, preferences=lenient), provider.provider.capabilities)
+        asked = negotiate(replace(asked, preferences=lenient), provider.capabilities)
     except UsageError as error:
         refusal = error.sentence
     # Only who asks for a precision waits for the headers of the weights to be read.

@@ -106,7 +106,7 @@ class WindowRecogniser:
         on_turn: Callable[[], None],
     ) -> Placed:
         """Recognise a window at a provider, which may take shorter windows than it is."""
-        capabilities = provider.provider.capabilities
+        capabilities = provider.capabilities
         honoured, _ = capabilities.honoured(options)
         parts = divide_window(window, capabilities)
         placed = [
@@ -143,7 +143,7 @@ class WindowRecogniser:
                     trace=self._trace.attempts,
                     health=self._route.health,
                 )
-        if self._aligner is not None and provider.provider.capabilities.times != "word":
+        if self._aligner is not None and provider.capabilities.times != "word":
             with self._trace.stages.span("align"):
                 recognised = await self._aligner.align(recognised, audio)
         segments = await asyncio.to_thread(place_window, recognised, self._padding_s)
@@ -206,7 +206,7 @@ class WindowRecogniser:
         if (unit := loop(first)) is None:
             return first
         provider = first[0].provider
-        otherwise = with_more_randomness(options, provider.provider.capabilities)
+        otherwise = with_more_randomness(options, provider.capabilities)
         if otherwise is None and len(self._route.providers) > 1:
             otherwise = options
         if otherwise is not None and once_more:
@@ -231,7 +231,7 @@ class WindowRecogniser:
         filled: list[Placed] = []
         empty: list[Window] = []
         provider = placed[0].provider
-        for hole in holes(placed, provider.provider.capabilities.times, main):
+        for hole in holes(placed, provider.capabilities.times, main):
             own = replace(options, language=options.language or hole.language)
             again = await self.recognise_again(hole.window, own, on_progress, avoid=provider)
             if again and trusted(again) and not is_echo(again, own):

@@ -15,6 +15,7 @@ from voxgate.upstreams import LOCAL
 if TYPE_CHECKING:
     from typing import Self
 
+    from voxgate.models.capabilities import Capabilities
     from voxgate.providers.base import Provider
     from voxgate.upstreams import Endpoint
 
@@ -30,6 +31,11 @@ class SharedProvider:
 
     endpoint: Endpoint | None = None  # None: on this machine
     retries: RetryBudget = field(default_factory=RetryBudget)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What its model can do there."""
+        return self.provider.capabilities
 
     @property
     def upstream(self) -> str:
@@ -91,9 +97,9 @@ class Route:
     @property
     def shortest_window_s(self) -> float:
         """The longest stretch of speech that each of the providers takes, seconds."""
-        return min(each.provider.capabilities.window_s for each in self.providers)
+        return min(each.capabilities.window_s for each in self.providers)
 
     @property
     def lacks_word_times(self) -> bool:
         """Whether a provider may give words without times."""
-        return any(each.provider.capabilities.times != "word" for each in self.providers)
+        return any(each.capabilities.times != "word" for each in self.providers)

@@ -225,7 +225,7 @@ class Session:
             return None
         except VoxgateError as error:
             return not_aligned(error)
-        return aligner if aligner.provider.capabilities.aligns else None
+        return aligner if aligner.capabilities.aligns else None
 
     def _place(self, spec: ModelSpec) -> ModelSpec:
         return place_model(spec, self.settings)

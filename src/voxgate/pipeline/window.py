@@ -148,7 +148,7 @@ def place_window(recognised: RecognisedWindow, padding_s: float) -> tuple[Segmen
     """
     window = recognised.window
     segments = place_segments(recognised.segments, window.start_s, window.end_s)
-    times = recognised.provider.provider.capabilities.times
+    times = recognised.provider.capabilities.times
     if times != "none" or len(segments) != 1 or segments[0].words:
         return segments
     regions = [(region.start / SAMPLE_RATE, region.end / SAMPLE_RATE) for region in window.regions]
