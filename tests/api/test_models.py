@@ -180,7 +180,7 @@ async def test_an_installed_checkpoint_is_listed_with_aliases_and_precision(
         assert listed["tiny"]["canonical_slug"] == "tiny"
         (endpoint,) = (await server.client.get(details)).json()["data"]["endpoints"]
         assert endpoint["quantization"] == precision
-        rest = {"data_collection": "deny", "zdr": True, "canary": None}
+        rest = {"data_collection": "deny", "zdr": True, "first_text_last_30m": None, "canary": None}
         assert endpoint["voxgate"] == {"revision": record.revision, "profile": profile, **rest}
         built_in = (await server.client.get(f"/models/{BUILT_IN}/endpoints")).json()["data"]
         assert built_in["endpoints"][0]["quantization"] == "unknown"

@@ -154,6 +154,19 @@ async def test_speech_without_words_is_asked_for_elsewhere(decoders: DecoderPool
     assert figures.attempts == 2 * WINDOWS  # each answer, and that it had no words
 
 
+async def test_the_time_to_the_first_text_is_counted(decoders: DecoderPool) -> None:
+    """Of an answer with text; one without has none."""
+    routed = Routed(Scripted())
+    await routed.run(encode(np.concatenate([FOUR] * 3), "x.wav"), decoders)
+    figures = routed.health.summary("number0/one").last_5m
+    assert figures.first_text_s
+    assert figures.latency_s
+    assert 0 < figures.first_text_s.p50 <= figures.latency_s.p50
+    silent = Routed(Scripted(says=lambda *_: ""))
+    await silent.run(encode(np.concatenate([FOUR] * 3), "x.wav"), decoders)
+    assert silent.health.summary("number0/one").last_5m.first_text_s is None
+
+
 async def test_silence_is_asked_for_once(decoders: DecoderPool) -> None:
     routed = Routed(Scripted(), Scripted())
     transcript = await routed.run(encode(np.zeros(10 * RATE, np.int16), "x.wav"), decoders)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from voxgate.api.endpoint_figures import endpoint_figures
+from voxgate.api.endpoint_figures import endpoint_figures, own_figures
 from voxgate.api.generation_record import PROVIDER_NAME
 from voxgate.api.model_card import (
     checkpoint,
@@ -78,7 +78,11 @@ def endpoint_cards(
             "supported_parameters": supported_parameters(each.capabilities),
             "status": 0,
             **endpoint_figures(health.summary(each.slug)),
-            "voxgate": {**each.facts, "canary": canaries.facts(each.slug)},
+            "voxgate": {
+                **each.facts,
+                **own_figures(health.summary(each.slug)),
+                "canary": canaries.facts(each.slug),
+            },
             "supports_implicit_caching": False,
             "supports_diarization": each.capabilities.speakers,
             "native_tools": {},

@@ -72,7 +72,7 @@ def _canary(results: list[CanaryResult], settings: Settings) -> dict[str, Any] |
 
 def _record(saved: SavedEndpoint) -> dict[str, Any]:
     """Return how an endpoint does, with OpenRouter's names of figures."""
-    from voxgate.api.endpoint_figures import endpoint_figures
+    from voxgate.api.endpoint_figures import endpoint_figures, own_figures
     from voxgate.api.health_keeper import take_over
     from voxgate.ledger.columns import utc_now
     from voxgate.routing.health import HealthBook
@@ -86,6 +86,7 @@ def _record(saved: SavedEndpoint) -> dict[str, Any]:
         "rests_s": summary.pause.until if summary.pause else None,
         "attempts_last_30m": summary.last_30m.attempts,
         **endpoint_figures(summary),
+        **own_figures(summary),
         "saved_at": saved.saved_at.isoformat(timespec="seconds"),
         "saved_s": max(0.0, (utc_now() - saved.saved_at).total_seconds()),
     }

@@ -16,7 +16,7 @@ from voxgate.errors import EngineError, VoxgateError
 from voxgate.routing.tally import EndedAttempt
 from voxgate.transcript.align import align_to_regions
 from voxgate.transcript.merge import place_segments
-from voxgate.transcript.values import Done, Notice, Progress, Segment
+from voxgate.transcript.values import Delta, Done, Notice, Progress, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,11 +92,15 @@ async def attempt_window(
     """
     start, failure = time.monotonic(), None
     ending: Ending = "cancelled"
+    first_text_s: float | None = None
     try:
         with tracing.span(
             "attempt", kind=SpanKind.CLIENT, attributes={"voxgate.endpoint": provider.slug}
         ):
-            segments, done = await _attempt(audio, provider.provider, options, on_progress)
+            segments, done, first_text_at = await _attempt(
+                audio, provider.provider, options, on_progress
+            )
+        first_text_s = None if first_text_at is None else first_text_at - start
         ending = "succeeded"
     except VoxgateError as error:
         found, failure = ending_of(error), error
@@ -108,7 +112,7 @@ async def attempt_window(
         retry_after_s = failure.retry_after_s if failure and not provider.is_local else None
         health.record(
             provider.slug,
-            EndedAttempt(ending, seconds, audio.duration_s, retry_after_s=retry_after_s),
+            EndedAttempt(ending, seconds, audio.duration_s, first_text_s, retry_after_s),
         )
         if ending != "cancelled":
             code, sentence = (failure.code, failure.sentence) if failure else (None, "")
@@ -157,13 +161,16 @@ def place_window(recognised: RecognisedWindow, padding_s: float) -> tuple[Segmen
 
 async def _attempt(
     audio: Audio, provider: Provider, options: Options, on_progress: Callable[[float], None]
-) -> tuple[list[Segment], Done]:
-    segments = list[Segment]()
+) -> tuple[list[Segment], Done, float | None]:
+    """Return what a provider sends, and the moment of its first text, by the monotonic clock."""
+    segments, first_text_at = list[Segment](), None
     async for event in provider.transcribe(audio, options):
+        if isinstance(event, (Segment, Delta)) and first_text_at is None:
+            first_text_at = time.monotonic()
         if isinstance(event, Segment):
             segments.append(event)
         elif isinstance(event, Progress):
             on_progress(event.audio_s)
         elif isinstance(event, Done):
-            return segments, event
+            return segments, event, first_text_at
     raise EngineError(f"{provider.name} broke off without an end. Try again.")

@@ -41,7 +41,7 @@ class EndedAttempt:
     ending: Ending
     seconds: float  # wall time
     audio_s: float = 0.0  # seconds of sound that it was to recognise
-    first_text_s: float | None = None  # wall time to its first text; None: it came at the end
+    first_text_s: float | None = None  # wall time to its first text; None: there was none
     retry_after_s: float | None = None  # for which the endpoint wants to be left alone
 
 
