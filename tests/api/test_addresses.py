@@ -14,7 +14,7 @@ import pytest_asyncio
 from tests.api.serving import FILE, SCRIPTED, Running, error_of, recording, serving, spool_files
 from tests.processes import until
 from tests.sounds import encode, sample
-from tests.web import PUBLIC_HOST, Web, connects, redirect, response, web
+from tests.websites import PUBLIC_HOST, Web, connects, redirect, response, web
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

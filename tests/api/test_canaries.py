@@ -17,7 +17,7 @@ from tests.api.test_metrics import read
 from tests.processes import until
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE
-from tests.web import Web, response, web
+from tests.websites import Web, response, web
 from voxgate.errors import UpstreamError
 from voxgate.evaluation import known_sentence
 from voxgate.ledger.address import LEDGER_FILE

@@ -17,7 +17,7 @@ from tests.cli.command import CLIP_WORDS
 from tests.clients.client import EVERYBODY, MISTRAL, OPENAI, OPENROUTER, TIMES, Client
 from tests.scripted import Scripted
 from tests.sounds import RATE, SAMPLE, encode, sample
-from tests.web import PUBLIC_HOST, response, web
+from tests.websites import PUBLIC_HOST, response, web
 from voxgate import errors
 from voxgate.pipeline.session import Session
 

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.command import CLIP_WORDS, DEADLINE_S, MODEL, CliRunner, wait_until, without_times
 from tests.client.wire import GOLDEN, Wire, http, wire
 from tests.sounds import Pcm, encode
-from tests.web import Web, dripping, redirect, response, web_beside
+from tests.websites import Web, dripping, redirect, response, web_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, Any
 
-from tests.web import PUBLIC_HOST
+from tests.websites import PUBLIC_HOST
 from voxgate.api.body.request_body import recording_too_large
 from voxgate.remote.address_policy import AddressPolicy
 from voxgate.remote.checked_network import resolve

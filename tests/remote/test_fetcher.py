@@ -17,7 +17,7 @@ import pytest_asyncio
 from tests.failures import raises
 from tests.processes import open_files, until
 from tests.remote.fetching import LIMIT, POLICY, fetcher
-from tests.web import PUBLIC_HOST, Web, chunked, dripping, redirect, response, silence, web
+from tests.websites import PUBLIC_HOST, Web, chunked, dripping, redirect, response, silence, web
 from voxgate.remote import checked_network
 from voxgate.remote.address_policy import AddressPolicy
 from voxgate.remote.recording_url import RecordingUrl
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.web import Send
+    from tests.websites import Send
     from voxgate.errors import Code
     from voxgate.remote.address_policy import IPAddress
 

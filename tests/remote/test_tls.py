@@ -11,7 +11,7 @@ import trustme
 
 from tests.failures import raises
 from tests.remote.fetching import fetcher
-from tests.web import PUBLIC_HOST, Web, redirect, response, web
+from tests.websites import PUBLIC_HOST, Web, redirect, response, web
 from voxgate.remote.recording_url import RecordingUrl
 
 if TYPE_CHECKING:

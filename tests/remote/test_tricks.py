@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from tests.failures import raises
 from tests.remote.fetching import Rebinding, fetcher
-from tests.web import PUBLIC_HOST, Web, connects, redirect, response, web
+from tests.websites import PUBLIC_HOST, Web, connects, redirect, response, web
 from voxgate.errors import UsageError, VoxgateError
 from voxgate.remote.recording_url import RecordingUrl
 

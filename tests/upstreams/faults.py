@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.web import response
+from tests.websites import response
 
 if TYPE_CHECKING:
     from tests.upstreams.proxy import Exchange, Fault, Script

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import h11
 import httpx2
 
-from tests.web import response
+from tests.websites import response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -25,7 +25,7 @@ from tests.api.serving import (
 from tests.processes import until
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE
-from tests.web import PUBLIC_HOST
+from tests.websites import PUBLIC_HOST
 from voxgate.api.files.signed_address import AddressSigner
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.ledger import Ledger

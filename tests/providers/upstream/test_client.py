@@ -16,7 +16,7 @@ import pytest_asyncio
 from tests.failures import raises
 from tests.processes import until
 from tests.providers.upstream.asking import answer, ask, endpoint, model_at
-from tests.web import Web, chunked, dripping, redirect, response, silence, web
+from tests.websites import Web, chunked, dripping, redirect, response, silence, web
 from voxgate.audio.spool import Audio
 from voxgate.errors import Code, UpstreamError
 from voxgate.models.capabilities import Capabilities

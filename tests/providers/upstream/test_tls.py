@@ -11,7 +11,7 @@ import trustme
 
 from tests.failures import raises
 from tests.providers.upstream.asking import ask, endpoint
-from tests.web import response, web
+from tests.websites import response, web
 from voxgate.audio.spool import Audio
 
 if TYPE_CHECKING:
