@@ -12,6 +12,7 @@
 #   make docs    write the generated pages of docs/ anew
 #   make kernels the native kernels, where a C++ compiler is; they are optional
 #   make kernels-check  the same under the address and undefined-behaviour sanitizers
+#   make web     what the pages take from npm: charts and waveforms; they work without, in tables
 #   make clients the clients that the tests run, each in an environment of its own
 #   make peers   the servers that the benchmarks run beside ours, likewise
 
@@ -27,7 +28,7 @@ PEERS := $(patsubst benchmarks/peers/%.txt,.venv/peers/%/installed,$(wildcard be
 # What is built in C++, where it can be.
 NATIVE := $(if $(shell command -v c++),kernels)
 
-.PHONY: demo serve test coverage fuzz lint fix bench tiny docs kernels kernels-check clients peers clean
+.PHONY: demo serve web test coverage fuzz lint fix bench tiny docs kernels kernels-check clients peers clean
 .DELETE_ON_ERROR:
 
 # Stamps: one file for each set of packages, older than what it was installed from means install again.
@@ -81,6 +82,20 @@ tests/clients/%/node_modules/.package-lock.json: tests/clients/%/package-lock.js
 	.venv/clients/node/bin/npm ci --prefix $(<D) --silent --ignore-scripts --omit=dev --no-audit --no-fund
 	@touch $@
 
+# Node.js of the package index, for its npm alone: nothing is built.
+VENDOR := src/voxgate/web/static/vendor
+
+$(VENDOR)/installed: web/package-lock.json .venv/clients/node/installed
+	.venv/clients/node/bin/npm ci --prefix web --silent --ignore-scripts --no-audit --no-fund
+	mkdir -p $(VENDOR)
+	cp web/node_modules/uplot/dist/uPlot.iife.min.js web/node_modules/uplot/dist/uPlot.min.css $(VENDOR)
+	cp web/node_modules/uplot/LICENSE $(VENDOR)/uPlot.LICENSE
+	cp web/node_modules/wavesurfer.js/dist/wavesurfer.esm.js $(VENDOR)
+	cp web/node_modules/wavesurfer.js/LICENSE $(VENDOR)/wavesurfer.LICENSE
+	@touch $@
+
+web: $(VENDOR)/installed
+
 serve: .venv/core
 	@$(BIN)/voxgate serve
 
@@ -89,10 +104,10 @@ demo: .venv/core
 
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test: .venv/test clients $(NATIVE)
+test: .venv/test clients web $(NATIVE)
 	$(PYTEST)
 
-coverage: .venv/test clients $(NATIVE)
+coverage: .venv/test clients web $(NATIVE)
 	$(PYTEST) --cov=voxgate --cov-branch --cov-report=term:skip-covered
 
 fuzz: .venv/test
@@ -130,4 +145,4 @@ clients: $(CLIENTS)
 peers: $(PEERS)
 
 clean:
-	rm -rf .venv tests/clients/*/node_modules .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv tests/clients/*/node_modules web/node_modules $(VENDOR) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache

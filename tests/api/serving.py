@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from tests.cli.command import CliRunner
+    from voxgate.api.app import Pages
     from voxgate.canaries.schedule import Wait
 
 SCRIPTED = "scripted/one"
@@ -113,11 +114,12 @@ async def serving(
     provider: Scripted | None = None,
     session: Callable[[Settings], Session] | None = None,
     wait: Wait = asyncio.sleep,
+    pages: Pages = lambda *_: None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """Serve a scripted provider and the built-in model, or what `session` returns.
 
-    `wait` is the server's clock between two rounds of canaries.
+    `wait` is the server's clock between two rounds of canaries; `pages` adds those for people.
     """
     scripted = provider or Scripted()
     spool = folder / "spool"
@@ -135,7 +137,12 @@ async def serving(
         )
 
     server = ApiServer(
-        chosen, host="127.0.0.1", port=0, session=session or scripted_session, wait=wait
+        chosen,
+        host="127.0.0.1",
+        port=0,
+        session=session or scripted_session,
+        wait=wait,
+        pages=pages,
     )
     ready, keys = asyncio.Event(), list[str]()
     task = asyncio.create_task(server.run(ready=ready.set, first_key=keys.append))

@@ -23,13 +23,8 @@ PREFLIGHT = {
 }
 
 
-async def test_a_browser_is_shown_where_the_documentation_is(tmp_path: Path) -> None:
+async def test_a_path_that_is_not_there_names_the_documentation(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        html = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-        page = await server.client.get(f"{server.url}/", headers=html)
-        assert page.status_code == 200
-        assert page.headers["content-type"].startswith("text/html")
-        assert 'href="/docs"' in page.text
         assert (await server.client.get(f"{server.url}/docs")).status_code == 200
         program = await server.client.get(f"{server.url}/")
         assert "/docs" in error_of(program)["message"]

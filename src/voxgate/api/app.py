@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response  # noqa: TC002 (FastAPI evaluates them)
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from voxgate._version import __version__
@@ -33,6 +31,8 @@ from voxgate.tracing import RequestSpans
 from voxgate.validation import plain_reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import FastAPI
     from fastapi.telemetry import TelemetryConfig
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -60,24 +60,16 @@ NO_TELEMETRY: TelemetryConfig = {
 }
 """FastAPI's own spans have paths and queries as they come, and its logs what is refused."""
 
-WELCOME = f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Voxgate</title>
-<h1>Voxgate {__version__}</h1>
-<p>This server turns speech into text. It has no page for people yet: programs call it.</p>
-<p><a href="/docs">Its API, to read and to try</a></p>
-<p>Clients of OpenRouter and OpenAI use the address <code>{BASE}</code> here, that of Mistral
-<code>/api</code>, each with a key that <code>voxgate keys create --name NAME</code> made.</p>
-</html>
-"""
+Pages: TypeAlias = "Callable[[FastAPI, Gateway], None]"
+"""Adds pages for people to the application on a gateway."""
 
 
-def application(gateway: Gateway) -> ASGIApp:
+def application(gateway: Gateway, pages: Pages = lambda *_: None) -> ASGIApp:
     """Return the application on an open gateway. `/docs` works without a network."""
+    app = _routes(gateway)
+    pages(app, gateway)
     # Around the whole framework, which answers a bug outside its own middleware.
-    logged = RequestLog(_routes(gateway), gateway.metrics.responded)
+    logged = RequestLog(app, gateway.metrics.responded)
     return RequestSpans(logged, without=operations.PROBES)
 
 
@@ -104,7 +96,6 @@ def _routes(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     error_responses.install_error_handlers(app)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.include_router(_pages)
     app.include_router(operations.router)
     app.include_router(other_servers.router)
     for module in (
@@ -129,17 +120,6 @@ class TrailingSlash:
         if scope["type"] == "http" and scope["path"].endswith("/"):
             scope["path"] = scope["path"].rstrip("/") or "/"
         await self._app(scope, receive, send)
-
-
-_pages = APIRouter()
-
-
-@_pages.get("/", include_in_schema=False, response_model=None)
-async def welcome(request: Request) -> Response:
-    """What this is, for somebody who opens the server's address in a browser."""
-    if "text/html" not in request.headers.get("accept", ""):
-        raise HTTPException(404)
-    return HTMLResponse(WELCOME, headers={"Content-Security-Policy": "default-src 'none'"})
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_KEY = 200  # characters; a key of this server has 49
 
+SIGNED_IN = "voxgate.signed_in"
+"""In the scope of a request without a key, where a page sent it: the hash of its visitor's key."""
+
 
 async def caller(request: Request) -> Key | None:
     """Return the key that a request carries, or None where keys are off. The log gets its name.
@@ -36,14 +39,18 @@ async def caller(request: Request) -> Key | None:
         _check_local_page(headers, settings.cors_origins)
         return None
     secret = _secret(headers.get("authorization", ""))
-    if not secret:
+    signed_in: str = request.scope.get(SIGNED_IN, "")
+    if not secret and not signed_in:
         raise VoxgateError(
             "The request has no key. Send the header 'Authorization: Bearer sk-vg-...', or the key "
             "as the password of the address, http://key:sk-vg-...@HOST; `voxgate keys create "
             "--name NAME` on the server makes one.",
             code="authentication",
         )
-    key = await gateway.ledger.keys.authenticate(secret) if len(secret) <= MAX_KEY else None
+    if not secret:
+        key = await gateway.ledger.keys.valid(signed_in)
+    else:
+        key = await gateway.ledger.keys.authenticate(secret) if len(secret) <= MAX_KEY else None
     if key is None:
         gateway.wrong_keys.add(request.client.host if request.client else "")
         raise VoxgateError(

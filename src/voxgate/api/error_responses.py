@@ -118,7 +118,7 @@ def _encoded(body: bytes, status: int, headers: dict[str, str] | None = None) ->
 def install_error_handlers(app: FastAPI) -> None:
     """Register handlers that give the framework's errors the same shape."""
     app.add_exception_handler(VoxgateError, _voxgate)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http_error_response)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -127,7 +127,8 @@ async def _voxgate(request: Request, error: Exception) -> Response:
     return error_response(request, error)
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def http_error_response(request: Request, error: Exception) -> Response:
+    """Return what a path or a method that is not there is answered with."""
     assert isinstance(error, HTTPException)  # noqa: S101 (as above)
     if error.status_code == 404:
         sentence = f"There is nothing at {request.url.path[:200]}. See /docs for what there is."

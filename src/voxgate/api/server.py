@@ -27,6 +27,7 @@ from voxgate.pipeline.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from voxgate.api.app import Pages
     from voxgate.api.jobs import Jobs
     from voxgate.canaries.schedule import Wait
     from voxgate.settings import Settings
@@ -47,14 +48,16 @@ class ApiServer:
         preload: Sequence[str] = (),
         session: Callable[[Settings], Session] = Session,
         wait: Wait = asyncio.sleep,
+        pages: Pages = lambda *_: None,
     ) -> None:
         """Bind the socket; port 0 means any free port. Raises `UsageError`, `SettingsError`.
 
-        `wait` is awaited with the seconds between two rounds of canaries.
+        `pages` adds pages for people. `wait` is awaited with the seconds between two rounds of
+        canaries.
         """
         check_host(host, settings)
         self._settings, self._preload, self._session = settings, preload, session
-        self._wait = wait
+        self._wait, self._pages = wait, pages
         self._socket = listen(host, port)
         self.host, self.port = host, int(self._socket.getsockname()[1])
         self._uvicorn: _UvicornServer | None = None
@@ -106,7 +109,7 @@ class ApiServer:
     async def _serve(self, gateway: Gateway, ready: Callable[[], None]) -> None:
         self._uvicorn = _UvicornServer(
             uvicorn.Config(
-                application(gateway),
+                application(gateway, self._pages),
                 http=Connection.limited(
                     self._settings.reader_patience_s, open_files.most_connections()
                 ),  # not the one that uvicorn would choose

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from voxgate.transcript.values import Options
 
 Format: TypeAlias = Literal["table", "json", "html"]
-LIBRARIES = ("jinja2", "jiwer", "whisper_normalizer")
+LIBRARIES = ("jiwer", "whisper_normalizer")
 MOST_NAMES = 5  # in one sentence
 
 

@@ -57,6 +57,7 @@ def serve_command(
     from voxgate.cli.listed_keys import apply_keys
     from voxgate.models.available import AvailableModels
     from voxgate.models.catalogue import find_named_model
+    from voxgate.web.mount import add_pages
 
     settings, keys = apply_settings_and_keys()
     begin_telemetry(settings)
@@ -72,6 +73,7 @@ def serve_command(
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
         preload=models,
+        pages=add_pages,
     )
 
     def ready() -> None:

@@ -116,7 +116,10 @@ class Keys:
         Its last use is written afterwards, at most once a minute, and the caller does not wait.
         Raises `VoxgateError` (`authentication`) for a disabled or an expired key.
         """
-        hash_ = hash_of(secret)
+        return await self.valid(hash_of(secret))
+
+    async def valid(self, hash_: str) -> Key | None:
+        """Return what `authenticate` returns for the key with this whole hash. Raises as it."""
         key = await self._database.read(lambda connection: _select_one(connection, hash_))
         if key is None:
             return None

@@ -1,0 +1,64 @@
+"""Figures as people read them: money with its unit, seconds, sizes, dates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOTHING = "-"
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration: 0.41 s, 12.3 s, 4:05 min, 1:30 h."""
+    if value is None:
+        return NOTHING
+    if value < 60:
+        return f"{value:.3g} s"
+    whole = round(value)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02} h"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Return a percentage of one that is given as such."""
+    return NOTHING if value is None else f"{value:.{digits}f} %"
+
+
+def dollars(value: float | None) -> str:
+    """Return US dollars, with as many digits as small amounts need."""
+    if value is None:
+        return NOTHING
+    return f"${value:,.2f}" if value == 0 or abs(value) >= 1 else f"${value:.4g}"
+
+
+def count(value: float | None) -> str:
+    """Return a number with its thousands divided."""
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def size(value: float | None) -> str:
+    """Return bytes in the largest unit of 1000 that leaves a whole part."""
+    if value is None:
+        return NOTHING
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(value) < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB"
+
+
+def moment(value: datetime | float | None) -> str:
+    """Return a time of UTC, or one in Unix seconds, to the minute."""
+    if value is None:
+        return NOTHING
+    at = value if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
+    return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    each.__name__: each for each in (seconds, percent, dollars, count, size, moment)
+}

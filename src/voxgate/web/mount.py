@@ -1,0 +1,103 @@
+"""`add_pages`: the pages' routes, on the application that has the API."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, TypeAlias
+
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
+
+from voxgate.api.error_responses import http_error_response
+from voxgate.api.request_log import RequestEntry
+from voxgate.errors import VoxgateError
+from voxgate.web import models_page, sign_in
+from voxgate.web.assets import PREFIX, Assets
+from voxgate.web.page_calls import PageCalls
+from voxgate.web.rendering import Renderer
+from voxgate.web.session_cookie import SessionCookie
+from voxgate.web.site import Site
+from voxgate.web.visitor import SignInNeeded, find_visitor
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from voxgate.api.gateway import Gateway
+    from voxgate.web.visitor import Visitor
+
+    Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+API_PATHS = ("/api/", "/v1/")
+LEAST_COMPRESSED = 1024  # bytes
+
+PAGES: tuple[tuple[str, str, Endpoint], ...] = (
+    *models_page.PAGES,
+    *sign_in.PAGES,
+)
+"""Method, path and endpoint of each page."""
+
+
+def add_pages(app: FastAPI, gateway: Gateway) -> None:
+    """Add the pages to the application. Raises `SettingsError` where their secret has no place."""
+    assets, cookie = Assets(), SessionCookie.of_home(gateway.settings.home)
+    app.state.site = Site(gateway, Renderer(assets), cookie)
+    app.add_middleware(PageCalls, cookie=cookie)
+    compressed = [Middleware(GZipMiddleware, minimum_size=LEAST_COMPRESSED)]
+    for method, path, endpoint in PAGES:
+        told = _with_error_pages(endpoint)
+        route = Route(path, told, methods=[method], middleware=compressed, include_in_schema=False)
+        app.router.routes.append(route)
+    app.router.routes.append(Route(f"{PREFIX}/{{digest}}/{{name:path}}", assets.serve))
+
+    app.add_exception_handler(HTTPException, _not_found)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    """Tell a person of a page that is not there, and a program as the API does."""
+    assert isinstance(error, HTTPException)  # noqa: S101 (it is registered for this class)
+    if not (error.status_code == 404 and _is_for_people(request)):
+        return await http_error_response(request, error)
+    RequestEntry.of(request.scope).code = "not_found"
+    sentence = f"There is no page at {request.url.path[:200]}."
+    return await _error_page(request, 404, sentence)
+
+
+def _with_error_pages(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint whose failures are pages with their sentence."""
+
+    @wraps(endpoint)
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except SignInNeeded:
+            return RedirectResponse(sign_in.address(request), 303)
+        except VoxgateError as error:
+            RequestEntry.of(request.scope).fail(error)
+            return await _error_page(request, error.status, error.public_sentence)
+
+    return answer
+
+
+async def _error_page(request: Request, status: int, sentence: str) -> Response:
+    visitor, renderer = await _visitor(request), Site.of(request).renderer
+    values = {"sentence": sentence, "status_code": status}
+    return renderer.page(request, "error.html", visitor, status=status, **values)
+
+
+async def _visitor(request: Request) -> Visitor | None:
+    try:
+        return await find_visitor(request)
+    except VoxgateError:
+        return None
+
+
+def _is_for_people(request: Request) -> bool:
+    accepts = request.headers.get("accept", "")
+    return "text/html" in accepts and not request.url.path.startswith(API_PATHS)

@@ -1,0 +1,69 @@
+"""The pages of a real server, looked at with a real browser.
+
+Tests that use the `browser` run in the loop of the session:
+`pytestmark = pytest.mark.asyncio(loop_scope="session")`.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from tests.api.serving import serving
+from voxgate.web.mount import add_pages
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from playwright.async_api import Browser, Page
+
+    from tests.api.serving import Running
+    from tests.scripted import Scripted
+
+MICROPHONE = "--use-file-for-fake-audio-capture="
+"""Before the path of a WAV file, which the browser's microphone then plays again and again."""
+
+CHROMIUM_OPTIONS = (  # neither a sandbox, which root has not, nor a call home
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--autoplay-policy=no-user-gesture-required",
+    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+)
+
+
+def pages_served(
+    folder: Path, provider: Scripted | None = None, **settings: Any
+) -> AbstractAsyncContextManager[Running]:
+    """Serve as `serving` does, with the pages."""
+    return serving(folder, provider, pages=add_pages, **settings)
+
+
+@asynccontextmanager
+async def looking(browser: Browser, server: Running, **options: Any) -> AsyncIterator[Page]:
+    """Open an empty page of a new visitor, whose failures on the console fail the test.
+
+    A path alone is an address of the server.
+    """
+    context = await browser.new_context(base_url=server.url, **options)
+    page = await context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "console",
+        lambda message: faults.append(message.text) if message.type == "error" else None,
+    )
+    try:
+        yield page
+        assert not faults, faults
+    finally:
+        await context.close()
+
+
+async def sign_in(page: Page, key: str) -> None:
+    """Sign in as a person does."""
+    await page.goto("/sign-in")
+    await page.get_by_label("Key").fill(key)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url("**/")
