@@ -44,6 +44,8 @@ def serve_command(
 ) -> None:
     """Serve OpenRouter's transcription API, for OpenRouter's, OpenAI's and Mistral's clients.
 
+    A browser is shown pages at the same address.
+
     The keys in voxgate.toml are applied first. Without any key it creates one and prints it once:
     to standard output, unless standard error is a terminal with plain lines.
     After Ctrl-C, requests in progress may finish for VOXGATE_DRAIN_S seconds; a second Ctrl-C ends
@@ -78,7 +80,7 @@ def serve_command(
 
     def ready() -> None:
         print_message(
-            f"listening on {server.url}/api/v1 (the same at /v1); its pages are at /docs."
+            f"listening on {server.url}/api/v1 (the same at /v1); open {server.url} in a browser."
         )
         if settings.auth == "off":
             print_message(
