@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from voxgate.api.auth import caller, ledger_manager, manages
 from voxgate.api.error_responses import json_response
 from voxgate.api.model_card import endpoint_id
-from voxgate.api.openapi import schemas
+from voxgate.api.openapi import generation_schemas
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses, text_of
 from voxgate.api.query import check_names
 from voxgate.errors import UsageError, VoxgateError
@@ -35,7 +35,7 @@ router = APIRouter()
     "/activity",
     summary="The last 30 days by model and endpoint",
     response_model=None,
-    responses=responses(json_of(schemas.ActivityList), *KEY_ERRORS, 400),
+    responses=responses(json_of(generation_schemas.ActivityList), *KEY_ERRORS, 400),
 )
 async def activity(
     request: Request, date: str | None = None, api_key_hash: str | None = None
@@ -65,7 +65,7 @@ async def activity(
     summary="Sums and percentiles of requests",
     response_model=None,
     responses=responses(
-        json_of(schemas.Activity) | text_of(CSV_TYPE.partition(";")[0]), *KEY_ERRORS, 400
+        json_of(generation_schemas.Activity) | text_of(CSV_TYPE.partition(";")[0]), *KEY_ERRORS, 400
     ),
 )
 async def voxgate_activity(

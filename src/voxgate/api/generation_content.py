@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from voxgate.api.auth import caller
 from voxgate.api.error_responses import json_response
 from voxgate.api.generations import find_generation
-from voxgate.api.openapi import schemas
+from voxgate.api.openapi import generation_schemas
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses
 from voxgate.ledger.key import Key  # noqa: TC001 (FastAPI evaluates it)
 from voxgate.ledger.usage import FIRST_FAILURE
@@ -25,7 +25,7 @@ router = APIRouter()
     "/generation/content",
     summary="The transcript of a request, where it is kept",
     response_model=None,
-    responses=responses(json_of(schemas.WrappedContent), *KEY_ERRORS, 400, 404),
+    responses=responses(json_of(generation_schemas.WrappedContent), *KEY_ERRORS, 400, 404),
 )
 async def content(
     request: Request,

@@ -10,7 +10,7 @@ from voxgate.api.auth import caller
 from voxgate.api.error_responses import json_response
 from voxgate.api.keys.fields import WORKSPACE_ID
 from voxgate.api.model_card import endpoint_id
-from voxgate.api.openapi import schemas
+from voxgate.api.openapi import generation_schemas
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses
 from voxgate.errors import VoxgateError
 from voxgate.ledger.amounts import json_dollars
@@ -38,7 +38,7 @@ router = APIRouter()
     "/generation",
     summary="What became of a request",
     response_model=None,
-    responses=responses(json_of(schemas.WrappedGeneration), *KEY_ERRORS, 400, 404),
+    responses=responses(json_of(generation_schemas.WrappedGeneration), *KEY_ERRORS, 400, 404),
 )
 async def generation(
     request: Request,

@@ -14,7 +14,7 @@ from voxgate.api.auth import caller, check_given_key
 from voxgate.api.endpoint_cards import endpoint_cards, provider_cards
 from voxgate.api.error_responses import error_response, json_response
 from voxgate.api.model_card import model_card
-from voxgate.api.openapi import schemas
+from voxgate.api.openapi import model_schemas
 from voxgate.api.openapi.document import OPTIONAL_KEY
 from voxgate.api.openapi.responses import KEY_ERRORS, OPTIONAL_KEY_ERRORS, json_of, responses
 from voxgate.api.query import check_names
@@ -51,7 +51,7 @@ router = APIRouter(dependencies=[Depends(check_given_key)])
     summary="List the models",
     response_model=None,
     openapi_extra=OPTIONAL_KEY,
-    responses=responses(json_of(schemas.ModelList), *OPTIONAL_KEY_ERRORS, 400),
+    responses=responses(json_of(model_schemas.ModelList), *OPTIONAL_KEY_ERRORS, 400),
 )
 async def models(
     request: Request,
@@ -70,7 +70,7 @@ async def models(
     "/models/user",
     summary="List the models of a key",
     response_model=None,
-    responses=responses(json_of(schemas.ModelList), *KEY_ERRORS, 400),
+    responses=responses(json_of(model_schemas.ModelList), *KEY_ERRORS, 400),
 )
 async def for_user(
     request: Request,
@@ -93,7 +93,7 @@ async def for_user(
     summary="Count the models",
     response_model=None,
     openapi_extra=OPTIONAL_KEY,
-    responses=responses(json_of(schemas.ModelCount), *OPTIONAL_KEY_ERRORS, 400),
+    responses=responses(json_of(model_schemas.ModelCount), *OPTIONAL_KEY_ERRORS, 400),
 )
 async def count(request: Request, output_modalities: str = "all") -> Response:
     """The number of models."""
@@ -106,7 +106,7 @@ async def count(request: Request, output_modalities: str = "all") -> Response:
     summary="A model's endpoints",
     response_model=None,
     openapi_extra=OPTIONAL_KEY,
-    responses=responses(json_of(schemas.WrappedEndpoints), *OPTIONAL_KEY_ERRORS, 400, 404),
+    responses=responses(json_of(model_schemas.WrappedEndpoints), *OPTIONAL_KEY_ERRORS, 400, 404),
 )
 async def endpoints(request: Request, model: str) -> Response:
     """What serves a model, here and elsewhere; an alias has the endpoints of its model."""
@@ -128,7 +128,7 @@ async def endpoints(request: Request, model: str) -> Response:
     summary="Describe a model",
     response_model=None,
     openapi_extra=OPTIONAL_KEY,
-    responses=responses(json_of(schemas.Model), *OPTIONAL_KEY_ERRORS, 400, 404),
+    responses=responses(json_of(model_schemas.Model), *OPTIONAL_KEY_ERRORS, 400, 404),
 )
 async def retrieve(request: Request, model: str) -> Response:
     """As OpenAI's and Mistral's clients ask, which escape the slash in a model's name."""
@@ -140,7 +140,7 @@ async def retrieve(request: Request, model: str) -> Response:
     summary="Describe a model",
     response_model=None,
     openapi_extra=OPTIONAL_KEY,
-    responses=responses(json_of(schemas.WrappedModel), *OPTIONAL_KEY_ERRORS, 400, 404),
+    responses=responses(json_of(model_schemas.WrappedModel), *OPTIONAL_KEY_ERRORS, 400, 404),
 )
 async def model(request: Request, name: str) -> Response:
     """The same, wrapped in `data`, as OpenRouter's client asks."""
@@ -152,7 +152,7 @@ async def model(request: Request, name: str) -> Response:
     summary="List the providers",
     response_model=None,
     openapi_extra=OPTIONAL_KEY,
-    responses=responses(json_of(schemas.ProviderList), *OPTIONAL_KEY_ERRORS),
+    responses=responses(json_of(model_schemas.ProviderList), *OPTIONAL_KEY_ERRORS),
 )
 async def providers(request: Request) -> Response:
     """Who serves the models: this server, and the providers elsewhere that it uses."""

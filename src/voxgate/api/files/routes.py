@@ -18,7 +18,7 @@ from voxgate.api.error_responses import json_response
 from voxgate.api.files.download import Download
 from voxgate.api.files.file_object import FileFields, FileQuery, file_object
 from voxgate.api.files.store import wrong_signature
-from voxgate.api.openapi import requests, schemas
+from voxgate.api.openapi import file_schemas, requests
 from voxgate.api.openapi.document import KEY_OR_SIGNATURE
 from voxgate.api.openapi.responses import BODY_ERRORS, KEY_ERRORS, json_of, responses, text_of
 from voxgate.errors import AudioError, UsageError, VoxgateError
@@ -53,7 +53,7 @@ router = APIRouter(prefix="/files")
     summary="Keep a recording",
     response_model=None,
     openapi_extra=requests.form("file", FileFields.model_json_schema()["properties"]),
-    responses=responses(json_of(schemas.KeptFile), *KEY_ERRORS, *BODY_ERRORS),
+    responses=responses(json_of(file_schemas.KeptFile), *KEY_ERRORS, *BODY_ERRORS),
 )
 async def upload(request: Request, key: Annotated[Key | None, Depends(transcriber)]) -> Response:
     """Keep the recording in a form, whose `id` is the `file_id` of later requests."""
@@ -85,7 +85,7 @@ async def upload(request: Request, key: Annotated[Key | None, Depends(transcribe
     "",
     summary="List the kept recordings",
     response_model=None,
-    responses=responses(json_of(schemas.FileList), *KEY_ERRORS, 400),
+    responses=responses(json_of(file_schemas.FileList), *KEY_ERRORS, 400),
 )
 async def listing(request: Request, owner: Owner, query: Annotated[FileQuery, Query()]) -> Response:
     """The files of the caller's key, the newest first."""
@@ -110,7 +110,7 @@ async def listing(request: Request, owner: Owner, query: Annotated[FileQuery, Qu
     "/{id_}",
     summary="Describe a kept recording",
     response_model=None,
-    responses=responses(json_of(schemas.KeptFile), *_ONE_FILE_ERRORS),
+    responses=responses(json_of(file_schemas.KeptFile), *_ONE_FILE_ERRORS),
 )
 async def retrieve(request: Request, owner: Owner, id_: str) -> Response:
     """One file of the caller's key."""
@@ -122,7 +122,7 @@ async def retrieve(request: Request, owner: Owner, id_: str) -> Response:
     "/{id_}",
     summary="Delete a kept recording",
     response_model=None,
-    responses=responses(json_of(schemas.DeletedFile), *_ONE_FILE_ERRORS),
+    responses=responses(json_of(file_schemas.DeletedFile), *_ONE_FILE_ERRORS),
 )
 async def delete(request: Request, owner: Owner, id_: str) -> Response:
     """Delete one file of the caller's key. Jobs that read it already go on."""
@@ -153,7 +153,7 @@ async def content(request: Request, id_: str) -> Response:
     "/{id_}/url",
     summary="Sign an address of a kept recording",
     response_model=None,
-    responses=responses(json_of(schemas.SignedAddress), *_ONE_FILE_ERRORS),
+    responses=responses(json_of(file_schemas.SignedAddress), *_ONE_FILE_ERRORS),
 )
 async def signed_url(
     request: Request, owner: Owner, id_: str, expiry: int = Query(24, ge=1, le=MOST_URL_HOURS)

@@ -9,13 +9,20 @@ from fastapi.openapi.utils import get_openapi
 
 from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.api.keys.fields import KeyChange, NewKey
-from voxgate.api.openapi import key_schemas, schemas
+from voxgate.api.openapi import (
+    file_schemas,
+    generation_schemas,
+    key_schemas,
+    model_schemas,
+    schemas,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastapi import FastAPI
 
+_MODULES: Final = (schemas, model_schemas, generation_schemas, file_schemas, key_schemas)
 _REF = "#/components/schemas/{}"
 
 _SCHEMES: Final = {
@@ -63,7 +70,7 @@ def _operations(made: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _schemas() -> dict[str, Any]:
     objects = [
         each
-        for module in (schemas, key_schemas)
+        for module in _MODULES
         for each in vars(module).values()
         if _is_object(each, module.__name__)
     ]
