@@ -20,6 +20,8 @@ os.environ["XDG_DATA_HOME"] = (
     DATA  # before anything of Voxgate is imported: its default home is here
 )
 os.environ["VOXGATE_DEVICE"] = "cpu"  # where a card is too: see `_no_card`
+# Hundreds of processes are started: each would compile Voxgate, or the whole of a client, anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 atexit.register(shutil.rmtree, DATA, ignore_errors=True)
 
 ALLOWED = Path(__file__).parent.parent / ".ci" / "allowed-skips"
