@@ -11,6 +11,7 @@ import random
 import subprocess
 import tempfile
 import threading
+import wave
 from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
@@ -128,6 +129,27 @@ async def test_headerless_stereo_alaw(decoders: DecoderPool) -> None:
     data = encode(stereo, "x.raw", "-f", "alaw")
     decoded = await decode(data, decoders, pcm=PcmDeclaration("alaw", RATE, 2))
     assert len(decoded.pcm) == len(sample())
+
+
+@pytest.mark.parametrize(
+    ("codec", "silence", "swapped"),
+    [("dca", 0, False), ("dca", 0, True), ("dca", 40_000, False), ("dca", 40_000, True),
+     ("ac3", 0, False)],
+)  # fmt: skip
+async def test_a_codec_that_a_wav_hides_in_its_samples_is_found(
+    codec: str, silence: int, swapped: bool, decoders: DecoderPool
+) -> None:
+    """A DTS CD, whose frames begin some time after its silence, and AC-3 from the first sample."""
+    stereo = np.stack([sample(), sample()])
+    name = {"dca": "x.dts", "ac3": "x.ac3"}[codec]
+    hidden = encode(stereo, name, "-ar", "48000", "-c:a", codec, "-strict", "-2", "-b:a", "448k")
+    words = np.frombuffer(hidden[: len(hidden) // 2 * 2], "<i2")
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setparams((2, 2, 48_000, 0, "NONE", ""))
+        wav.writeframes(bytes(silence) + (words.byteswap() if swapped else words).tobytes())
+    facts = (await decode(file.getvalue(), decoders)).facts
+    assert (facts.container, facts.codec) == ("wav", codec)
 
 
 async def test_every_kind_of_source_gives_the_same_samples(
