@@ -16,8 +16,12 @@ from voxgate.settings import Settings
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
     from tests.sounds import Pcm
     from voxgate.audio.arriving import ArrivingFile
+    from voxgate.audio.channels import SoundChoice
+    from voxgate.audio.decoder_process import DecoderEvent
     from voxgate.audio.pcm import PcmDeclaration
 
 
@@ -43,25 +47,35 @@ async def decode(
     *,
     name: str | None = None,
     pcm: PcmDeclaration | None = None,
+    choice: SoundChoice | None = None,
+    tenant: Hashable = None,
 ) -> DecodedRecording:
     """Decode one recording in `decoders`, or in a new pool."""
     settings = settings or Settings()
     if decoders is None:
         async with DecoderPool(settings) as own_pool:
-            return await decode(recording, own_pool, settings, name=name, pcm=pcm)
+            return await decode(
+                recording, own_pool, settings, name=name, pcm=pcm, choice=choice, tenant=tenant
+            )
+    with Source.open(recording, settings, name=name, pcm=pcm, choice=choice) as source:
+        return collected([event async for event in decoders.decode(source, tenant)])
+
+
+def collected(events: Iterable[DecoderEvent]) -> DecodedRecording:
+    """Return all events of one recording as one value. Channels follow block by block."""
     facts, sound, notices = None, list[bytes](), list[Notice]()
     speech, levels_db = list[float](), list[float]()
-    with Source.open(recording, settings, name=name, pcm=pcm) as source:
-        async for event in decoders.decode(source):
-            if isinstance(event, PcmBlock):
-                sound.append(event.pcm16)
-            elif isinstance(event, SpeechProbabilities):
-                speech.extend(event.probabilities)
-                levels_db.extend(event.levels_db)
-            elif isinstance(event, RecordingFacts):
-                facts = event
-            else:
-                notices.append(event)
+    for event in events:
+        if isinstance(event, PcmBlock):
+            sound.append(event.pcm16)
+        elif isinstance(event, SpeechProbabilities):
+            speech.extend(event.probabilities)
+            levels_db.extend(event.levels_db)
+        elif isinstance(event, RecordingFacts):
+            assert facts is None
+            facts = event
+        else:
+            notices.append(event)
     assert facts is not None
     samples = np.frombuffer(b"".join(sound), "<i2")
     return DecodedRecording(facts, samples, tuple(speech), tuple(levels_db), tuple(notices))

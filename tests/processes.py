@@ -47,18 +47,20 @@ def descendants(pid: int) -> list[int]:
 
 
 def working_decoders(server: int) -> list[int]:
-    """The decoders of a fork server that have a job. One that waits for a job has a socket."""
-    return [pid for pid in children(server) if not _has_socket(pid)]
+    """The decoders of a fork server that have a job: each has a pipe to the caller."""
+    return [pid for pid in children(server) if _has(pid, "pipe:")]
 
 
 def waiting_decoders(server: int) -> list[int]:
-    """The decoders of a fork server that wait for a job: one at most."""
-    return [pid for pid in children(server) if _has_socket(pid)]
+    """The decoders of a fork server that wait for a job: each has a socket and no pipe."""
+    return [pid for pid in children(server) if _has(pid, "socket:") and not _has(pid, "pipe:")]
 
 
-def _has_socket(pid: int) -> bool:
+def _has(pid: int, kind: str) -> bool:
+    """Whether a process has a descriptor of this kind beside the standard ones."""
     try:
-        return any(str(each.readlink()).startswith("socket:") for each in _descriptors(pid))
+        others = [each for each in _descriptors(pid) if int(each.name) > 2]
+        return any(str(each.readlink()).startswith(kind) for each in others)
     except OSError:  # a zombie
         return False
 

@@ -68,6 +68,10 @@ class Settings:
     decoder_cpu_s: int = 3600
     """The processor time that the decoder of one file may use."""
 
+    decoder_recordings: int = 64
+    """How many recordings of one key a decoder's process may decode, one after another, within a
+    minute; with 1 each has a process of its own. A hostile file can reach those after it."""
+
     decoder_patience_s: float = 30.0
     """How far the decoder of one file may fall behind real time."""
 

@@ -1,4 +1,7 @@
-"""`DecoderProcess`: one decoder, from its caller's side. Its events, and its failures as errors."""
+"""`Decoding`: one recording in a decoder's process, from its caller's side.
+
+The decoder's messages become events, and its failures errors.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
 
     from voxgate.audio.source import Source
     from voxgate.settings import Settings
+
+
+END_GRACE_S = 5.0
+"""How long a decoder that has closed its pipe may take to end, which takes it milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +63,30 @@ DecoderEvent: TypeAlias = RecordingFacts | PcmBlock | SpeechProbabilities | Noti
 
 
 class DecoderOwner(Protocol):
-    """The part of the fork server that a `DecoderProcess` uses."""
+    """The part of the fork server that a `Decoding` uses."""
 
-    async def wait(self, job_id: int) -> int | None:
+    async def wait(self, number: int) -> int | None:
         """Wait for a decoder's end. Return its exit status, or minus the number of a signal.
 
         Return None if the server ended first.
         """
 
-    async def kill(self, job_id: int) -> None:
+    async def kill(self, number: int) -> None:
         """Kill a decoder if it still runs, and wait for its end."""
 
 
-class DecoderProcess:
-    """One decoder. It must be closed, or its process and its pipe remain."""
+class Decoding:
+    """One recording that a decoder decodes. Close it, or leave the decoder to another recording.
+
+    Otherwise the decoder's process and the pipe remain.
+    """
 
     def __init__(
-        self, server: DecoderOwner, job_id: int, read_fd: int, source: Source, settings: Settings
+        self, server: DecoderOwner, number: int, read_fd: int, source: Source, settings: Settings
     ) -> None:
-        self._server, self._job_id = server, job_id
+        self.decoder = number
+        self.decoder_waits = False  # at the end of the events: it can decode another recording
+        self._server = server
         self._file = os.fdopen(read_fd, "rb", buffering=0)
         self._source, self._settings = source, settings
         self._transport: asyncio.BaseTransport | None = None
@@ -97,6 +109,7 @@ class DecoderProcess:
         while True:
             kind, body = await self._read_message(reader)
             if kind == messages.FINISHED:
+                self.decoder_waits = body == b"\1"
                 return
             try:
                 event = _parse_message(kind, body)
@@ -118,15 +131,19 @@ class DecoderProcess:
 
     async def close(self) -> None:
         """End the decoder if it still runs, and wait for its end."""
+        try:
+            await self._server.kill(self.decoder)
+        finally:
+            self.leave()
+
+    def leave(self) -> None:
+        """Close the pipe, and leave the decoder as it is."""
         if self._arrival:
             self._arrival.cancel()
-        try:
-            await self._server.kill(self._job_id)
-        finally:
-            if self._transport:
-                self._transport.close()
-            else:
-                self._file.close()
+        if self._transport:
+            self._transport.close()
+        else:
+            self._file.close()
 
     async def _read_message(self, reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
         self._wait_start_s = time.monotonic()
@@ -164,8 +181,12 @@ class DecoderProcess:
 
     async def _exit_error(self) -> AudioError:
         """Return the error for a decoder that ended without a last message."""
-        status = await self._server.wait(self._job_id)
         name = self._source.name
+        try:
+            async with asyncio.timeout(END_GRACE_S):
+                status = await self._server.wait(self.decoder)
+        except TimeoutError:  # it closed the pipe and goes on: no decoder of ours does that
+            return self._invalid_data()
         if status == -signal.SIGXCPU:
             return self._too_slow()
         if status in {None, -signal.SIGKILL, -signal.SIGTERM}:

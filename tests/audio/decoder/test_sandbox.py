@@ -20,7 +20,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 def syscall(numbers, *arguments):
     if libc.syscall(numbers[os.uname().machine], *arguments) < 0:
         raise OSError(ctypes.get_errno(), "refused")
-sandbox.enter(memory_bytes=300 << 20, cpu_s=2, file_bytes=1000)
+sandbox.enter(memory_bytes=300 << 20, cpu_s=2, file_bytes=1000, channel_fd={channel})
 try:
     exec({attempt!r})
 except {refusal} as error:
@@ -57,8 +57,31 @@ REFUSED = {
 }
 
 
-def confined(attempt: str, folder: str) -> subprocess.CompletedProcess[str]:
-    script = CONFINED.format(attempt=attempt, refusal="(OSError, ValueError, MemoryError)")
+CHANNEL = """
+import socket
+given, other = socket.socketpair(), socket.socketpair()
+for pair in (given, other):
+    socket.send_fds(pair[0], [b"job"], [0])
+"""
+"""Two sockets, at each of which a descriptor has arrived. The first is the process's own."""
+
+REFUSED_WITH_A_CHANNEL = {
+    "another socket is read": "socket.recv_fds(other[1], 10, 1)",
+    "a flag is used": "given[1].recvmsg(1, 0, socket.MSG_PEEK)",
+    "a message is received otherwise": "given[1].recv(1)",
+    "data is sent": "given[1].send(b'x')",
+    "a descriptor is sent": "socket.send_fds(given[1], [b'x'], [0])",
+    "a descriptor is duplicated": "os.dup(0)",
+    "a file is opened": "os.open('/etc/hostname', os.O_RDONLY)",
+}
+
+
+def confined(
+    attempt: str, folder: str, channel: str = "None", before: str = ""
+) -> subprocess.CompletedProcess[str]:
+    script = before + CONFINED.format(
+        attempt=attempt, channel=channel, refusal="(OSError, ValueError, MemoryError)"
+    )
     return subprocess.run(
         [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -72,6 +95,19 @@ def test_an_operation_is_refused(operation: str, tmp_path: Path) -> None:
     assert result.stdout.startswith("refused"), result.stderr
     assert kept.read_text() == "content"
     assert {path.name for path in tmp_path.iterdir()} == {"kept", "folder"}
+
+
+@pytest.mark.parametrize("operation", REFUSED_WITH_A_CHANNEL)
+def test_an_operation_is_refused_beside_the_channel(operation: str, tmp_path: Path) -> None:
+    attempt = REFUSED_WITH_A_CHANNEL[operation]
+    result = confined(attempt, str(tmp_path), "given[1].fileno()", CHANNEL)
+    assert result.stdout.startswith("refused PermissionError"), result.stderr
+
+
+def test_descriptors_are_received_from_the_channel(tmp_path: Path) -> None:
+    attempt = "print(socket.recv_fds(given[1], 10, 1)[:2])"
+    result = confined(attempt, str(tmp_path), "given[1].fileno()", CHANNEL)
+    assert result.stdout.startswith("(b'job', ["), result.stderr
 
 
 def test_ordinary_memory_is_allowed(tmp_path: Path) -> None:

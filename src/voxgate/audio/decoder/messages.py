@@ -11,7 +11,8 @@ a length and a body:
                        scale, at least -100
     NOTICE    JSON     {"code", "sentence"}: a remark about the result
     ERROR     JSON     {"code", "sentence"}: the last message; there is no result
-    FINISHED  empty    the last message: everything was decoded
+    FINISHED  a byte   the last message: everything was decoded; 1 if the process waits for another
+                       job, 0 if it ends
 
 If the pipe ends without ERROR or FINISHED, the process died.
 """
@@ -50,6 +51,29 @@ def send(fd: int, kind: bytes, body: bytes = b"") -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class DecoderLimits:
+    """What the kernel lets each decoder's process use."""
+
+    memory_bytes: int  # in addition to what it has at its start
+    cpu_s: int
+    file_bytes: int  # of a scratch file
+
+    @classmethod
+    def of(cls, settings: Settings) -> DecoderLimits:
+        """Return the limits under these settings."""
+        return cls(settings.decoder_memory_bytes, settings.decoder_cpu_s, settings.max_source_bytes)
+
+    def to_json(self) -> str:
+        """Return the limits as one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> DecoderLimits:
+        """Parse a line from `to_json`."""
+        return cls(**json.loads(line))
+
+
+@dataclass(frozen=True, slots=True)
 class DecoderJob:
     """One file to decode, and its limits, as plain values. Sizes in bytes, times in seconds."""
 
@@ -64,7 +88,6 @@ class DecoderJob:
     max_source_bytes: int
     max_duration_s: float
     memory_bytes: int
-    cpu_s: int
 
     @classmethod
     def for_source(cls, source: Source, settings: Settings) -> DecoderJob:
@@ -81,7 +104,6 @@ class DecoderJob:
             max_source_bytes=settings.max_source_bytes,
             max_duration_s=settings.max_duration_s,
             memory_bytes=settings.decoder_memory_bytes,
-            cpu_s=settings.decoder_cpu_s,
         )
 
     def to_json(self) -> str:

@@ -13,13 +13,14 @@ import resource
 import signal
 import struct
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 ALLOWED_SYSTEM_CALLS: Final = {
     "x86_64": (0xC000003E, (
         0, 1, 3, 5, 8, 17, 18, 19, 20,  # read, write, close, fstat, lseek, p*64, *v
-        262, 23, 270, 72,               # newfstatat, select, pselect6, fcntl
+        262, 23, 270,                   # newfstatat, select, pselect6
         9, 10, 11, 12, 25, 28,          # mmap, mprotect, munmap, brk, mremap, madvise
         13, 14, 15, 131,                # rt_sigaction, rt_sigprocmask, rt_sigreturn, sigaltstack
         202, 24, 204, 273, 334, 324,    # futex, sched_*, set_robust_list, rseq, membarrier
@@ -29,7 +30,7 @@ ALLOWED_SYSTEM_CALLS: Final = {
     )),
     "aarch64": (0xC00000B7, (
         63, 64, 57, 80, 62, 67, 68, 65, 66,
-        79, 72, 25,                     # (no select)
+        79, 72,                         # (no select)
         222, 226, 215, 214, 216, 233,
         134, 135, 139, 132,
         98, 124, 123, 99, 293, 283,
@@ -40,28 +41,37 @@ ALLOWED_SYSTEM_CALLS: Final = {
 }  # fmt: skip
 """For each machine, its audit number and the numbers of the system calls that decoding needs
 (asm/unistd.h). All others fail with EPERM, among them those that open, create, rename, send, start
-or signal anything."""
+or signal anything. Of those that receive, only `RECEIVE` from one socket is allowed."""
+
+RECEIVE: Final = {"x86_64": 47, "aarch64": 212}
+"""The number of `recvmsg`."""
+
+MAX_RECEIVED: Final = 3
+"""Descriptors that a process may have received at once."""
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 1, 38, 22, 2
 LOAD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, DENY, KILL = 0x7FFF0000, 0x00050001, 0x80000000  # DENY carries EPERM
+CALL_AT, AUDIT_AT, ARGUMENTS_AT, ARGUMENT_BYTES = 0, 4, 16, 8  # of struct seccomp_data, in bytes
 
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def enter(*, memory_bytes: int, cpu_s: int, file_bytes: int) -> None:
+def enter(*, memory_bytes: int, cpu_s: int, file_bytes: int, channel_fd: int | None = None) -> None:
     """Confine this process permanently. This needs no privilege.
 
     It may allocate `memory_bytes` in addition to its present memory, compute for `cpu_s`, and write
-    `file_bytes` to the scratch file, which is the only file that it can write.
+    `file_bytes` to the scratch file, which is the only file that it can write. From the socket
+    `channel_fd` it may receive descriptors, which get the numbers that follow.
     """
     limits = {
         resource.RLIMIT_AS: _address_space() + memory_bytes,
         resource.RLIMIT_CPU: cpu_s + 1,
         resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: 0,  # open descriptors remain usable; no new ones
+        # Open descriptors remain usable; no new ones but those that are received.
+        resource.RLIMIT_NOFILE: 0 if channel_fd is None else channel_fd + 1 + MAX_RECEIVED,
     }
     for limit, requested in limits.items():
         hard = resource.getrlimit(limit)[1]
@@ -72,7 +82,7 @@ def enter(*, memory_bytes: int, cpu_s: int, file_bytes: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (max(1, soft - 1), hard))
     if filters_system_calls():
-        _filter_system_calls()
+        _filter_system_calls(channel_fd)
 
 
 def filters_system_calls() -> bool:
@@ -91,21 +101,43 @@ def _address_space() -> int:
     return int(statm.read_text().split()[0]) * resource.getpagesize() if statm.exists() else 0
 
 
-def _filter_system_calls() -> None:
-    audit, calls = ALLOWED_SYSTEM_CALLS[platform.machine()]
-    code = [
-        _instruction(LOAD, 4),  # the audit number of the call's machine …
-        _instruction(JUMP_EQUAL, audit, 1, 0),
-        _instruction(RETURN, KILL),  # … must be this machine's
-        _instruction(LOAD, 0),  # the call's number; a jump's distance is the instructions to skip
-        *(_instruction(JUMP_EQUAL, call, len(calls) - at, 0) for at, call in enumerate(calls)),
-        _instruction(RETURN, DENY),
-        _instruction(RETURN, ALLOW),
-    ]
+def _filter_system_calls(channel_fd: int | None) -> None:
+    code = _filter_code(channel_fd)
     program = ctypes.create_string_buffer(b"".join(code))
     header = struct.pack("HxxxxxxP", len(code), ctypes.addressof(program))
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     _prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.create_string_buffer(header))
+
+
+@cache
+def _filter_code(channel_fd: int | None) -> tuple[bytes, ...]:
+    """Return the filter's instructions. A jump's two distances are the instructions to skip."""
+    machine = platform.machine()
+    audit, calls = ALLOWED_SYSTEM_CALLS[machine]
+    receive = () if channel_fd is None else _receive_code(RECEIVE[machine], channel_fd)
+    return (
+        _instruction(LOAD, AUDIT_AT),
+        _instruction(JUMP_EQUAL, audit, 1, 0),
+        _instruction(RETURN, KILL),  # a call of another machine
+        _instruction(LOAD, CALL_AT),
+        *receive,
+        *(_instruction(JUMP_EQUAL, call, len(calls) - at, 0) for at, call in enumerate(calls)),
+        _instruction(RETURN, DENY),
+        _instruction(RETURN, ALLOW),
+    )
+
+
+def _receive_code(call: int, channel_fd: int) -> tuple[bytes, ...]:
+    """Allow a call with this descriptor and without flags, which reach rare code of the kernel."""
+    return (
+        _instruction(JUMP_EQUAL, call, 0, 6),
+        _instruction(LOAD, ARGUMENTS_AT),
+        _instruction(JUMP_EQUAL, channel_fd, 0, 3),
+        _instruction(LOAD, ARGUMENTS_AT + 2 * ARGUMENT_BYTES),
+        _instruction(JUMP_EQUAL, 0, 0, 1),
+        _instruction(RETURN, ALLOW),
+        _instruction(RETURN, DENY),
+    )
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

@@ -26,7 +26,7 @@ from voxgate.audio.spool import SAMPLE_RATE
 from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from av.audio.frame import AudioFrame
 
@@ -39,18 +39,26 @@ BLOCK_S = 1  # sound that is mixed, resampled and sent at once: bounds messages 
 
 
 def decode_file(
-    job: DecoderJob, vads: Sequence[SileroVad], source_fd: int, stream_fd: int, out_fd: int
-) -> None:
+    job: DecoderJob,
+    vads: Sequence[SileroVad],
+    source_fd: int,
+    stream_fd: int,
+    out_fd: int,
+    *,
+    goes_on: Callable[[], bool],
+) -> bool:
     """Decode the job's file. Send the sound, the notices, and the end or error to `out_fd`.
 
     `vads` are detectors that nothing has used: one, and `MAX_CHANNELS` for the channels.
     `stream_fd` is a pipe's scratch file, or the pipe of a file that grows; -1 for other sources.
+    Return whether the process can take another file: nothing was irregular, and `goes_on` says so.
     """
     try:
         file = _open_file(job, source_fd, stream_fd)
         sink = (SplitSink if job.split else MixSink)(vads, out_fd, job)
-        FileDecoder(job, sink).run(recordings(file, job))
-        messages.send(out_fd, messages.FINISHED)
+        notices = FileDecoder(job, sink).run(recordings(file, job))
+        takes_another = notices == 0 and goes_on()
+        messages.send(out_fd, messages.FINISHED, bytes([takes_another]))
     except (AudioError, UsageError) as error:
         _send_sentence(out_fd, messages.ERROR, error.code, error.sentence)
     except MemoryError:  # av.error.MemoryError is a subclass
@@ -67,6 +75,9 @@ def decode_file(
             code="unreadable_audio",
         )
         _send_sentence(out_fd, messages.ERROR, unreadable.code, unreadable.sentence)
+    else:
+        return takes_another
+    return False
 
 
 def _open_file(
@@ -91,8 +102,11 @@ class FileDecoder:
         self._damage = DamagedSpan()
         self._decoded = 0  # samples
 
-    def run(self, containers: Iterator[Container]) -> None:
-        """Decode the file's recordings. Raise `AudioError` if it is too long or has no sound."""
+    def run(self, containers: Iterator[Container]) -> int:
+        """Decode the file's recordings, and return the number of notices that were sent.
+
+        Raise `AudioError` if it is too long or has no sound.
+        """
         parts: list[DecodedPart] = []
         start_s = Fraction(0)
         for container in containers:
@@ -105,9 +119,10 @@ class FileDecoder:
         self._sink.finish()
         if not self._decoded:
             raise no_sound_error(parts[0].container)
-        for part in parts:
-            for code, sentence in part_notices(self._job, part):
-                _send_sentence(self._sink.out_fd, messages.NOTICE, code, sentence)
+        notices = [notice for part in parts for notice in part_notices(self._job, part)]
+        for code, sentence in notices:
+            _send_sentence(self._sink.out_fd, messages.NOTICE, code, sentence)
+        return len(notices)
 
     def _decode(self, container: Container, start_s: Fraction) -> DecodedPart:
         """Decode one recording, which begins `start_s` after the file's beginning."""

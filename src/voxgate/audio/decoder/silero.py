@@ -45,6 +45,11 @@ class SileroVad:
         self._model.reset()
         self._remainder = bytes(len(other._remainder))
 
+    def reset(self) -> None:
+        """Begin anew, as one that nothing has used."""
+        self._model.reset()
+        self._remainder = b""
+
     def _whole_chunks(self, pcm16: bytes) -> bytes:
         sound = self._remainder + pcm16
         whole = len(sound) // (SILERO_CHUNK * SAMPLE_BYTES) * SILERO_CHUNK * SAMPLE_BYTES
