@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, cast
 
 import typer
@@ -93,12 +92,14 @@ def key_fields(
 
     Raises `UsageError`, which names the option.
     """
+    from voxgate.ledger.amounts import read_dollars, read_minutes
     from voxgate.ledger.columns import parse_utc
+    from voxgate.ledger.periods import read_reset
 
     given = {
-        "limit_nanodollars": _Given("--limit", limit, _nanodollars, "dollars, as 5.00"),
-        "limit_samples": _Given("--limit-minutes", limit_minutes, _samples, "minutes, as 600"),
-        "reset": _Given("--reset", reset, _period, "daily, weekly or monthly"),
+        "limit_nanodollars": _Given("--limit", limit, read_dollars, "dollars, as 5.00"),
+        "limit_samples": _Given("--limit-minutes", limit_minutes, read_minutes, "minutes, as 600"),
+        "reset": _Given("--reset", reset, read_reset, "daily, weekly or monthly"),
         "expires_at": _Given("--expires", expires, parse_utc, "a date, as 2027-01-01"),
         "requests_per_minute": _Given("--rate", rate, int, "a whole number"),
         "max_recordings": _Given("--recordings", recordings, int, "a whole number"),
@@ -121,35 +122,8 @@ def _parsed(given: _Given, text: str) -> Any:
         return None
     try:
         return given.parse(text.strip())
-    except (ValueError, InvalidOperation):
+    except ValueError:
         raise UsageError(
             f"'{given.option}' is '{text[:100]}', and must be {given.expected}, or 'none' for no "
             f"limit. Correct it."
         ) from None
-
-
-def _nanodollars(text: str) -> int:
-    from voxgate.ledger.amounts import MAX_DOLLARS, nanodollars_of
-
-    return nanodollars_of(_amount(text, MAX_DOLLARS))
-
-
-def _samples(text: str) -> int:
-    from voxgate.ledger.amounts import MAX_MINUTES, samples_of
-
-    return samples_of(_amount(text, MAX_MINUTES))
-
-
-def _amount(text: str, most: int) -> Decimal:
-    amount = Decimal(text.removeprefix("$"))
-    if not 0 <= amount <= most:  # raises for NaN
-        raise ValueError("out of range")
-    return amount
-
-
-def _period(text: str) -> str:
-    from voxgate.ledger.periods import RESETS
-
-    if text not in RESETS:
-        raise ValueError("no period")
-    return text

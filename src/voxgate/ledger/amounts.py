@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal, InvalidOperation
 
 from voxgate.prices import NANO_PER_DOLLAR, SAMPLES_PER_S
 
@@ -30,6 +30,19 @@ def samples_of(minutes: Decimal) -> int:
     return int((minutes * SAMPLES_PER_MINUTE).to_integral_value(ROUND_HALF_UP))
 
 
+def read_dollars(text: str) -> int:
+    """Return an amount of money that a person wrote, as `5.00` or `$5`, in nanodollars.
+
+    Raises `ValueError`, also for one below zero or above `MAX_DOLLARS`.
+    """
+    return nanodollars_of(_amount(text.removeprefix("$"), MAX_DOLLARS))
+
+
+def read_minutes(text: str) -> int:
+    """Return a length of sound that a person wrote in minutes, in samples. Raises as above."""
+    return samples_of(_amount(text, MAX_MINUTES))
+
+
 def dollars_text(nanodollars: int) -> str:
     """Return an amount of money exactly, with two decimals or more: `$5.00`, `$0.000125`."""
     whole, _, decimals = f"{dollars_of(nanodollars):.9f}".partition(".")
@@ -47,3 +60,13 @@ def minutes_text(samples: int, *, round_up: bool = False) -> str:
     rounding = ROUND_UP if round_up else ROUND_DOWN
     number = f"{(Decimal(samples) / length).quantize(Decimal('0.01'), rounding):f}"
     return f"{number.rstrip('0').rstrip('.')} {unit}"
+
+
+def _amount(text: str, most: int) -> Decimal:
+    try:
+        amount = Decimal(text)
+        if 0 <= amount <= most:  # raises for NaN
+            return amount
+    except InvalidOperation as error:
+        raise ValueError("no number") from error
+    raise ValueError("out of range")

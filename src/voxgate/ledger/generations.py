@@ -19,6 +19,7 @@ from voxgate.ledger.budget import Amount
 from voxgate.ledger.budgets import settle
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.generation import Delivered, Generation, Outcome
+from voxgate.ledger.generation_search import select_newest
 from voxgate.ledger.group_commit import GroupCommit
 from voxgate.ledger.lifecycle import LEASE, begin_generations, end_generations, generation_of
 from voxgate.ledger.schema import NAME_LENGTH, generations_table
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from voxgate.ledger.database import Database
+    from voxgate.ledger.generation_search import Selection
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +140,25 @@ class Generations:
             return generation_of(row) if row is not None and row["id"] == id else None
 
         return await self._database.read(select_one)
+
+    async def get(self, id: str) -> Generation | None:  # noqa: A002
+        """Return the generation with this id, of whichever key; None for an unknown one."""
+        query = select(generations_table).where(generations_table.c.id == id)
+
+        def select_one(connection: Connection) -> Generation | None:
+            row = connection.execute(query).mappings().one_or_none()
+            return generation_of(row) if row is not None and row["id"] == id else None  # as above
+
+        return await self._database.read(select_one)
+
+    async def newest(self, selection: Selection, most: int) -> list[Generation]:
+        """Return the newest generations of a selection, `most` at most, the newest first.
+
+        Raises `UsageError` where the one before which they began is not in the ledger any more.
+        """
+        return await self._database.read(
+            lambda connection: select_newest(connection, selection, most)
+        )
 
 
 _RENEW = (

@@ -10,6 +10,14 @@ Reset: TypeAlias = Literal["daily", "weekly", "monthly"]
 RESETS: tuple[Reset, ...] = ("daily", "weekly", "monthly")
 
 
+def read_reset(text: str) -> Reset:
+    """Return the period of this name. Raises `ValueError`."""
+    for reset in RESETS:
+        if reset == text:
+            return reset
+    raise ValueError("no period")
+
+
 def period_start(reset: Reset, now: datetime) -> datetime:
     """Return when the period began in which `now` is."""
     day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
