@@ -145,6 +145,21 @@ async def test_mistrals_events_join_to_the_text(
     assert not timed or types[1:3] == ["transcription.text.delta", "transcription.segment"]
 
 
+@pytest.mark.parametrize("granularity", ["segment", "word"])
+async def test_mistrals_events_say_how_sure_a_text_is(tmp_path: Path, granularity: str) -> None:
+    provider = Scripted(confidence=0.25, doubt="is unlikely")
+    async with serving(tmp_path, provider) as server:
+        found = await post(server, FOUR, MISTRAL, timestamp_granularities=[granularity])
+    (done,) = of(found, "transcription.done")
+    segments = of(found, "transcription.segment")
+    source = "recognised" if granularity == "segment" else "interpolated"
+    for segment in (*segments, *done["segments"]):
+        assert (segment["doubtful"], segment["doubt"]) == (True, "is unlikely")
+        assert segment["time_source"] == source
+    if granularity == "segment":
+        assert {segment["confidence"] for segment in segments} == {0.25}
+
+
 async def test_a_form_is_streamed_and_silence_is_an_empty_text(tmp_path: Path) -> None:
     silence = {"file": ("a.wav", encode(np.zeros(RATE, np.int16), "a.wav"))}
     form = {"model": SCRIPTED, "stream": "true"}

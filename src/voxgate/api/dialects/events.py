@@ -103,7 +103,7 @@ class MistralEvents:
         yield from _delta(segment, first=first)
         yield '"}\n\n'
         for timed in self._timed(segment):
-            yield _event("transcription.segment", **_timed_text(timed))
+            yield _event("transcription.segment", **_timed_text(timed, segment))
 
     def done(self, transcript: Transcript, cost: Cost) -> Iterator[str]:
         """Return `transcription.done`, with the segments again where there are times."""
@@ -113,7 +113,7 @@ class MistralEvents:
         joint = ""
         for segment in transcript.segments:
             for timed in self._timed(segment):
-                fields = {"type": "transcription_segment", **_timed_text(timed)}
+                fields = {"type": "transcription_segment", **_timed_text(timed, segment)}
                 yield joint + json.dumps(fields)
                 joint = ", "
         # Its clients require the key.
@@ -139,9 +139,17 @@ def _opening(type_: str) -> str:
     return f'event: {type_}\ndata: {{"type": "{type_}", '
 
 
-def _timed_text(timed: Segment | Word) -> dict[str, Any]:
-    fields = {"text": timed.text, "start": round(timed.start, 3), "end": round(timed.end, 3)}
-    return fields if timed.channel is None else {**fields, "channel": timed.channel}
+def _timed_text(timed: Segment | Word, segment: Segment) -> dict[str, Any]:
+    """Return a segment, or a word of it, with what is known of it: its clients keep more keys."""
+    return {
+        "text": timed.text,
+        "start": round(timed.start, 3),
+        "end": round(timed.end, 3),
+        "time_source": timed.time_source,
+        **({} if timed.confidence is None else {"confidence": timed.confidence}),
+        **({} if timed.channel is None else {"channel": timed.channel}),
+        **({"doubtful": True, "doubt": segment.doubt} if segment.doubt else {}),
+    }
 
 
 def _text(transcript: Transcript) -> Iterator[str]:
