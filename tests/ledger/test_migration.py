@@ -11,6 +11,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, delete, insert
 
 from tests.ledger.other_process import sql
@@ -20,7 +21,7 @@ from voxgate.ledger.columns import utc_now
 from voxgate.ledger.database import Database
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
-from voxgate.ledger.migration import migrate
+from voxgate.ledger.migration import VERSIONS, migrate, newest_schema
 from voxgate.ledger.question import Question
 from voxgate.ledger.schema import metadata
 
@@ -65,6 +66,14 @@ async def test_a_second_migration_changes_nothing(path: Path) -> None:
     before = sql(path, "SELECT * FROM sqlite_master")
     await migrate(Address.of_file(path))
     assert sql(path, "SELECT * FROM sqlite_master") == before
+
+
+def test_the_name_of_each_migration_begins_with_its_schema() -> None:
+    """By these names the newest schema is known without Alembic."""
+    scripts = list(ScriptDirectory(VERSIONS.parent).walk_revisions())
+    assert len(scripts) == len(list(VERSIONS.glob("*.py")))
+    assert all(Path(each.path).name.startswith(f"{each.revision}_") for each in scripts)
+    assert scripts[0].revision == newest_schema()
 
 
 async def test_a_ledger_of_an_older_version_is_kept(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 One process at a time does so: it locks a file beside a SQLite file, or takes a lock of the server.
 A migration is one transaction, so a process that is killed in the middle leaves the database as it
-was.
+was. Alembic is imported where there is something to migrate: that takes longer than most commands.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 
 from voxgate.errors import LedgerError
 from voxgate.ledger.errors import ledger_errors
 from voxgate.ledger.file_connections import file_writer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import Connection
 
     from voxgate.ledger.address import Address
+
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
+"""The migrations, each in a file whose name begins with the number of its schema."""
+
+VERSION_TABLE = "alembic_version"
 
 LOCK_TIMEOUT_S = 60.0  # for another process; migrating a large ledger takes minutes
 LOCK_POLL_S = 0.05
@@ -65,7 +66,7 @@ async def migrate(address: Address, timeout_s: float = LOCK_TIMEOUT_S) -> Upgrad
 
 def newest_schema() -> str:
     """Return the number of the newest schema that this version knows."""
-    return max(_known_schemas(_config()))
+    return max(_known_schemas())
 
 
 def schema_of(connection: Connection, address: Address) -> str | None:
@@ -73,8 +74,10 @@ def schema_of(connection: Connection, address: Address) -> str | None:
 
     Raises `LedgerError` for one that a newer version wrote.
     """
-    current = MigrationContext.configure(connection).get_current_heads()
-    known = _known_schemas(_config())
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    current = connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}")).all()  # noqa: S608
+    known = _known_schemas()
     if unknown := set(current) - known:
         raise LedgerError(
             f"The ledger {address} was written by a newer version of Voxgate: its schema is "
@@ -138,17 +141,21 @@ async def _upgrade_server(address: Address, timeout_s: float) -> Upgrade:
 
 
 def _upgrade(connection: Connection, address: Address) -> Upgrade:
-    before, config = schema_of(connection, address), _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    return Upgrade(before, newest_schema())
+    before, newest = schema_of(connection, address), newest_schema()
+    if before != newest:
+        _migrate_tables(connection)
+    return Upgrade(before, newest)
 
 
-def _config() -> Config:
+def _migrate_tables(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 (see the module's docstring)
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", "voxgate.ledger:migrations")
-    return config
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
-def _known_schemas(config: Config) -> set[str]:
-    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+def _known_schemas() -> set[str]:
+    return {file.name.partition("_")[0] for file in VERSIONS.glob("[0-9]*.py")}
