@@ -3,6 +3,7 @@
 #   make demo    transcribe samples/voice-note.flac with Whisper base
 #   make serve   the server, on http://127.0.0.1:8000
 #   make test    every test; WORKERS=4 runs so many at once
+#   make long    the same with their long forms: ten hours of sound, 2 000 requests, 50 killed servers
 #   make coverage  the same with branch coverage, which takes half as long again
 #   make fuzz    10 000 spoilt requests to the server and 10 000 made from its schema, by another seed each time
 #   make lint    ruff, mypy --strict and the contract of imports
@@ -28,7 +29,7 @@ PEERS := $(patsubst benchmarks/peers/%.txt,.venv/peers/%/installed,$(wildcard be
 # What is built in C++, where it can be.
 NATIVE := $(if $(shell command -v c++),kernels)
 
-.PHONY: demo serve web test coverage fuzz lint fix bench tiny docs kernels kernels-check clients peers clean
+.PHONY: demo serve web test long coverage fuzz lint fix bench tiny docs kernels kernels-check clients peers clean
 .DELETE_ON_ERROR:
 
 # Stamps: one file for each set of packages, older than what it was installed from means install again.
@@ -106,6 +107,9 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no
 
 test: .venv/test clients web $(NATIVE)
 	$(PYTEST)
+
+long: .venv/test clients web $(NATIVE)
+	$(PYTEST) --long
 
 coverage: .venv/test clients web $(NATIVE)
 	$(PYTEST) --cov=voxgate --cov-branch --cov-report=term:skip-covered

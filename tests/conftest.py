@@ -43,15 +43,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that take minutes, or their short forms where CI=true or with --long.
+    """Leave out the tests that take minutes, or with --long their short forms.
 
-    Their files come first: the last worker would else run one of them alone.
+    Files that have long tests come first: the last worker would else run one of them alone.
     """
     long = [item for item in items if item.get_closest_marker("long")]
     slow = {item.path for item in long}
     items.sort(key=lambda item: item.path not in slow)
     out = set(long)
-    if config.getoption("--long") or os.environ.get("CI") == "true":
+    if config.getoption("--long"):
         out = {item for item in items if _function(item) in map(_function, long)} - out
     if out:
         config.hook.pytest_deselected(items=list(out))

@@ -472,7 +472,7 @@ async def ask(client: httpx2.AsyncClient, key: str, number: int, data: bytes) ->
 
 
 @pytest.mark.parametrize(
-    "kills", [3, pytest.param(50, marks=pytest.mark.long)], ids=["some", "many"]
+    "kills", [8, pytest.param(50, marks=pytest.mark.long)], ids=["some", "many"]
 )
 async def test_a_server_killed_under_load_loses_no_money(
     tmp_path: Path, address: Address, kills: int

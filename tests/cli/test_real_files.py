@@ -14,22 +14,29 @@ if TYPE_CHECKING:
 
     from tests.cli.command import CliRunner
 
-FOLDERS = ("devices", "short", "long", "broken")
+FOLDERS = {3: ("devices", "short"), 1: ("devices", "short", "long")}
+"""By which files are taken: every third one, or all of them."""
+
 SHORT_S = 0.7  # a lone word of less is at times too short for the model, which is said then
 
 
-@pytest.mark.long
-def test_every_file_gives_words_or_one_true_sentence(cli: CliRunner, tmp_path: Path) -> None:
-    """One command over the folders, with the built-in model."""
-    files = [path for folder in FOLDERS for path in real_files(folder)]
-    out = tmp_path / "out"
-    folders = dict.fromkeys(str(path.parent) for path in files)
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])
+def test_every_file_gives_words_or_one_true_sentence(
+    cli: CliRunner, tmp_path: Path, every: int
+) -> None:
+    """One command over many files, with the built-in model, and over all that are broken.
+
+    That each file is decoded is in tests/audio/test_real_files.py.
+    """
+    files = [path for folder in FOLDERS[every] for path in real_files(folder)[::every]]
+    broken, out = real_files("broken"), tmp_path / "out"
     run = cli.run(
-        *("transcribe", *folders, "-f", "verbose_json", "-o", str(out)),
+        *("transcribe", *map(str, files), str(broken[0].parent)),
+        *("-f", "verbose_json", "-o", str(out)),
         VOXGATE_DECODER_MEMORY_BYTES=str(MEMORY_BYTES),
     )
     assert "Traceback" not in run.stderr
-    for path in files:
+    for path in files + broken:
         said = [line for line in run.stderr.splitlines() if str(path) in line]
         written = list(out.glob(f"{path.stem}.*"))
         if not written:

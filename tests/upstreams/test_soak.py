@@ -148,7 +148,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
 
 
-@pytest.mark.parametrize("count", [120, pytest.param(2000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.long)])
 async def test_a_fifth_of_all_requests_fails_at_its_upstream(tmp_path: Path, count: int) -> None:
     """Every text is its upstream's, every id has its record, and money is right to the last."""
     files, tasks = open_files(), len(asyncio.all_tasks())
