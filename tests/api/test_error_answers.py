@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.serving import FILE, SCRIPTED, Running, recording, serving
+from tests.api.serving import SCRIPTED, Running, recording, serving
+from tests.cli.command import clip
 from tests.scripted import Scripted
+from tests.sounds import encode
 from voxgate.errors import CODES, PUBLIC_SENTENCES, Code, error_from_code
 from voxgate.pipeline.dispatch import MAX_ATTEMPTS
 
@@ -33,6 +35,8 @@ PRIVATE = (
 """As a sentence may be that is for those of the machine."""
 
 LEDGER_FAILED = "The server's ledger cannot be used now. Try again; the server's log says why."
+SOUND = encode(clip(), "note.flac")  # short: each code in each dialect decodes it
+FILE = {"file": ("note.flac", SOUND, "audio/flac")}
 FORM = {"model": SCRIPTED}
 STREAM = FORM | {"stream": "true"}
 PATH = "/api/v1/audio/transcriptions"
@@ -43,7 +47,7 @@ INTERNALS = re.compile(
     r"Traceback|File \"|\.py\b|site-packages|<.+ object at|alice|internal(?!_error)|/home|postgres"
 )
 DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "OpenRouter": (PATH, {"json": recording()}),
+    "OpenRouter": (PATH, {"json": recording(SOUND)}),
     "OpenAI": (PATH, {"data": FORM, "files": FILE}),
     "OpenAI, subtitles": (PATH, {"data": FORM | {"response_format": "srt"}, "files": FILE}),
     "OpenAI, a translation": ("/api/v1/audio/translations", {"data": FORM, "files": FILE}),
