@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import pytest_asyncio
 
-from tests.api.serving import Running, error_of, recording, serving
-from tests.sounds import SAMPLE, encode, picture_only, sample
+from tests.api.serving import Running, error_of, new_key, recording, serving, with_key
+from tests.sounds import RATE, SAMPLE, encode, picture_only, sample
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -57,3 +59,19 @@ async def test_half_a_recording_is_half_its_words_and_a_warning(server: Running)
     assert answer.status_code == 200
     assert answer.json()["warnings"][0]["code"] == "truncated_audio"
     assert answer.headers["x-voxgate-warning"].startswith("truncated_audio")
+
+
+async def test_bad_recordings_cost_other_ones_nothing(server: Running) -> None:
+    """Of the same key, whose decoders they may share, and of another one."""
+    keys = [server.key, await new_key(server, "other")]
+    good = {encode(sample()[: second * RATE], "x.flac"): second for second in range(1, 9)}
+    bodies = [(data, key) for data in [*good, *(data for data, _ in BAD.values())] for key in keys]
+    random.Random(20).shuffle(bodies)
+    answers = await asyncio.gather(
+        *(server.post(recording(data), headers=with_key(key)) for data, key in bodies)
+    )
+    for (data, _), answer in zip(bodies, answers, strict=True):
+        if data in good:
+            assert answer.json()["usage"]["seconds"] == good[data]
+        else:
+            assert 400 <= answer.status_code < 500
