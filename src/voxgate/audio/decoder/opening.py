@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import av
@@ -33,9 +32,7 @@ no network. FFmpeg refuses any other demuxer that its probe finds."""
 LONG_HEAD_BYTES: Final = 1 << 20
 """Bytes of a WAV in which its sound must begin, for the size in the header to be examined."""
 
-DTS: Final = re.compile(
-    rb"\x7f\xfe\x80\x01|\xfe\x7f\x01\x80|\x1f\xff\xe8\x00|\xff\x1f\x00\xe8", re.DOTALL
-)
+DTS: Final = (b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8")
 """How a frame of DTS begins, in words of 16 or 14 bits in either order: on a DTS CD the samples of
 a WAV are such frames."""
 
@@ -91,7 +88,8 @@ def _sound_of_wav(
         options["ignore_length"] = "1"
     if wav.is_w64 or not isinstance(file, RegularFile):
         return file
-    if not DTS.search(file.read_at(wav.start, HIDDEN_BYTES)):
+    sound = file.read_at(wav.start, HIDDEN_BYTES)
+    if not any(word in sound for word in DTS):
         # FFmpeg compares the sound with each codec, at every packet, which takes longer than all
         # else until the first frame. The first packet alone shows those that begin with the sound.
         options["max_probe_packets"] = "1"
