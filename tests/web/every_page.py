@@ -74,6 +74,7 @@ class Looker:
     origin: str
     elsewhere: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    shifts: list[str] = field(default_factory=list)
     _running: set[Request] = field(default_factory=set)
 
     def watch(self) -> None:
@@ -104,6 +105,7 @@ class Looker:
         assert self.page.url == self.origin + address, "it leads elsewhere: look at that page"
         await until(lambda: not self._running, "the end of what the page loads")
         await self.page.evaluate(SETTLED)
+        self.shifts = await self.page.evaluate("window.shifts")  # a screenshot makes others
 
     async def wear(self, scheme: Scheme) -> None:
         """Show the page that is open in these colours."""
@@ -115,7 +117,7 @@ class Looker:
         found = [f"the console says: {each}" for each in self.faults]
         found += [f"it loads {each}" for each in self.elsewhere]
         found += [f"wider than the page: {each}" for each in await self.page.evaluate(TOO_WIDE)]
-        found += [f"it moves: {each}" for each in await self.page.evaluate("window.shifts")]
+        found += [f"it moves: {each}" for each in self.shifts]
         found += [f"{each} blocks text" for each in await self.page.evaluate(BLOCKING_FONTS)]
         if not await self.page.evaluate("window.axe !== undefined"):
             await self.page.evaluate(axe_source())

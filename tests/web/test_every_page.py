@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-DOWNLOADS: set[str] = set()
+DOWNLOADS = {"/account/usage.csv"}
 """Addresses that are no pages: they answer with a file, or with data for a script."""
 
 FOR_NOBODY = {"/sign-in"}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from voxgate.ledger.amounts import dollars_text
+from voxgate.prices import SAMPLES_PER_S
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,7 +35,32 @@ def dollars(value: float | None) -> str:
     """Return US dollars, with as many digits as small amounts need."""
     if value is None:
         return NOTHING
-    return f"${value:,.2f}" if value == 0 or abs(value) >= 1 else f"${value:.4g}"
+    if value == 0 or abs(value) >= 1:
+        return f"${value:,.2f}"
+    small = f"{value:.4g}"
+    return f"${value:.9f}".rstrip("0") if "e" in small else f"${small}"
+
+
+def money(nanodollars: int) -> str:
+    """Return nanodollars in US dollars, exactly."""
+    return dollars_text(nanodollars)
+
+
+def sound(samples: int) -> str:
+    """Return samples at 16 kHz as a duration."""
+    return seconds(samples / SAMPLES_PER_S)
+
+
+def hours(value: float) -> str:
+    """Return hours, with as many digits as a few seconds of them need."""
+    if abs(value) >= 10:
+        return f"{value:,.1f} h"
+    return f"{value:.4f}".rstrip("0").rstrip(".") + " h"
+
+
+def amount(value: float) -> str:
+    """Return a number that may be a mean: 1,204, 12.5."""
+    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
 
 
 def count(value: float | None) -> str:
@@ -60,5 +88,6 @@ def moment(value: datetime | float | None) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    each.__name__: each for each in (seconds, percent, dollars, count, size, moment)
+    each.__name__: each
+    for each in (seconds, percent, dollars, money, sound, hours, amount, count, size, moment)
 }

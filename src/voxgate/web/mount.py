@@ -15,6 +15,7 @@ from voxgate.api.error_responses import http_error_response
 from voxgate.api.request_log import RequestEntry
 from voxgate.errors import VoxgateError
 from voxgate.web import models_page, sign_in
+from voxgate.web.account import generations, keys, overview, usage
 from voxgate.web.assets import PREFIX, Assets
 from voxgate.web.page_calls import PageCalls
 from voxgate.web.rendering import Renderer
@@ -39,6 +40,10 @@ LEAST_COMPRESSED = 1024  # bytes
 
 PAGES: tuple[tuple[str, str, Endpoint], ...] = (
     *models_page.PAGES,
+    *overview.PAGES,
+    *usage.PAGES,
+    *generations.PAGES,
+    *keys.PAGES,
     *sign_in.PAGES,
 )
 """Method, path and endpoint of each page."""
