@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from voxgate.errors import UsageError, VoxgateError
+from voxgate.web.page_calls import TOKEN_HEADER
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -63,18 +64,50 @@ def check_same_origin(request: Request) -> None:
         )
 
 
+def check_script(request: Request, visitor: Visitor) -> None:
+    """Raise `VoxgateError` (`permission_denied`) unless a script of this visitor's page sent it.
+
+    That is one of this site, with the visitor's token in `X-Voxgate-Csrf`.
+    """
+    check_same_origin(request)
+    token = request.headers.get(TOKEN_HEADER, "")
+    if not hmac.compare_digest(token.encode(), visitor.csrf.encode()):
+        raise VoxgateError(
+            "This page is of another sign-in, or older than it. Load it again, and repeat what you "
+            "did.",
+            code="permission_denied",
+        )
+
+
+async def read_at_most(request: Request, limit: int, patience_s: float, what: str) -> bytearray:
+    """Return a body of at most `limit` bytes; messages call it `what`.
+
+    Raises `VoxgateError` for one that is larger, or that takes longer.
+    """
+    data = bytearray()
+    try:
+        async with asyncio.timeout(patience_s):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > limit:
+                    raise VoxgateError(
+                        f"{what} has more than {limit // 1024} KiB. Recordings are sent to the "
+                        f"API.",
+                        code="payload_too_large",
+                    )
+    except TimeoutError as error:
+        raise VoxgateError(
+            f"{what} did not arrive within {patience_s:g} s. Send it again.",
+            code="request_timeout",
+        ) from error
+    return data
+
+
 async def _fields(request: Request) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise UsageError(f"A form here is application/x-www-form-urlencoded, not '{kind[:100]}'.")
-    try:
-        async with asyncio.timeout(FORM_PATIENCE_S):
-            data = await _body(request)
-    except TimeoutError as error:
-        raise VoxgateError(
-            f"This form did not arrive within {FORM_PATIENCE_S} s. Send it again.",
-            code="request_timeout",
-        ) from error
+    data = await read_at_most(request, MAX_FORM_BYTES, FORM_PATIENCE_S, "This form")
     try:
         given = parse_qs(
             data.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
@@ -82,19 +115,6 @@ async def _fields(request: Request) -> dict[str, str]:
     except ValueError as error:
         raise UsageError("This form is malformed. Load the page again.") from error
     return {name: values[-1] for name, values in given.items()}
-
-
-async def _body(request: Request) -> bytearray:
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_FORM_BYTES:
-            raise VoxgateError(
-                f"This form has more than {MAX_FORM_BYTES // 1024} KiB. Recordings are sent to the "
-                f"API.",
-                code="payload_too_large",
-            )
-    return data
 
 
 def _host(origin: str) -> str:
