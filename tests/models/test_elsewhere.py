@@ -46,6 +46,13 @@ def names(settings: Settings) -> list[str]:
     return list(AvailableModels(settings))
 
 
+def test_all_models_at_once_are_those_that_are_found_one_by_one(settings: Settings) -> None:
+    elsewhere = listing(settings, (LARGE, GROQ), ("Acme/Tiny", NEAR), ("whisper-base", NEAR))
+    models = AvailableModels(replace(elsewhere, model_aliases=(("best", LARGE), ("b", BASE))))
+    assert list(models.values()) == [models[name] for name in models]
+    assert len(models.values()) == len(models) == 3
+
+
 def test_a_model_elsewhere_is_found_by_each_of_its_names(settings: Settings) -> None:
     elsewhere = listing(settings, (LARGE, GROQ), ("Acme/Tiny", NEAR), (LARGE.upper(), NEAR))
     aliases = (("best", LARGE), ("t", "acme/tiny"), ("twice", "best"))

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from dataclasses import replace
-from itertools import compress
 from typing import TYPE_CHECKING
 
-from voxgate.errors import (
-    ChangedCheckpointError,
-    EngineStartError,
-    UnknownModelError,
-)
+from voxgate.errors import EngineStartError, UnknownModelError
 from voxgate.models.catalogue import (
     BUILT_IN_MODELS,
     DEFAULT_MODEL,
     ModelSpec,
     check_installed,
     check_local,
-    checkpoint_spec,
 )
-from voxgate.models.checkpoint import open_checkpoint
 from voxgate.models.default_model import DEFAULT_NAME, choose_default
-from voxgate.models.elsewhere import check_endpoints, is_reachable, models_elsewhere
+from voxgate.models.elsewhere import check_endpoints, is_reachable
+from voxgate.models.inventory import Inventory
 from voxgate.models.price_checks import check_prices
 from voxgate.models.store import names
 from voxgate.models.store.packaged import install_packaged
 from voxgate.models.store.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from voxgate.models.elsewhere import ModelElsewhere
     from voxgate.models.store.record import ModelRecord
     from voxgate.prices import PriceList
     from voxgate.settings import Settings
@@ -65,15 +56,11 @@ class AvailableModels(Mapping[str, ModelSpec]):
         self._aliases = {alias.lower(): name for alias, name in settings.model_aliases}
 
     def __getitem__(self, name: str) -> ModelSpec:
-        target = self._aliases.get(name.lower())
-        if target is None and name.lower() == DEFAULT_NAME:
-            return choose_default(self, self._settings).spec
-        if target is None:
-            return self._with_aliases(self._find(name))
-        try:
-            return self._with_aliases(self._find(target))
-        except KeyError:
-            raise self._unknown(name) from None
+        return self._find(name, self._now())
+
+    def values(self) -> ValuesView[ModelSpec]:
+        """Return the models, which one reading of the disk finds."""
+        return _Specs(self)
 
     def own_name(self, name: str) -> str:
         """Return the own name of the model that a name stands for now.
@@ -84,13 +71,13 @@ class AvailableModels(Mapping[str, ModelSpec]):
         target = self._aliases.get(name.lower())
         if target is None and name.lower() == DEFAULT_NAME:
             return choose_default(self, self._settings).spec.name
-        target, installed = target or name, self._registry.list()
-        if own_name := self._name_with_endpoints(target, installed):
+        target, now = target or name, self._now()
+        if own_name := now.name_with_endpoints(target):
             return own_name
         try:
-            return names.choose_model(target, installed).name
+            return names.choose_model(target, now.installed).name
         except (UnknownModelError, EngineStartError):
-            built_in, family = self._find_built_in(target), names.family_by_alias(target)
+            built_in, family = now.find_built_in(target), names.family_by_alias(target)
             if built_in is not None:
                 return built_in.name
             if family is not None:
@@ -104,16 +91,16 @@ class AvailableModels(Mapping[str, ModelSpec]):
 
     def check_endpoints(self) -> None:
         """Raise `SettingsError` for a model with two endpoints at a provider, by two names."""
-        check_endpoints(self._elsewhere(self._registry.list()).values())
+        check_endpoints(self._now().elsewhere.values())
 
     def endpoints_of(self, name: str) -> tuple[Endpoint, ...]:
         """Return all endpoints of a model by any of its names, also those that may not be used."""
-        elsewhere = self._model_elsewhere(name)
+        elsewhere = self._now().model_elsewhere(name)
         return elsewhere.endpoints if elsewhere else ()
 
     def usable_endpoints_of(self, name: str) -> tuple[Endpoint, ...]:
         """Return the endpoints of a model, by any of its names, that may be used."""
-        elsewhere = self._model_elsewhere(name)
+        elsewhere = self._now().model_elsewhere(name)
         return elsewhere.reachable(self._settings) if elsewhere else ()
 
     def prices(self) -> PriceList:
@@ -125,10 +112,61 @@ class AvailableModels(Mapping[str, ModelSpec]):
         """
         prices = self._settings.prices.by_own_name(self._priced_name)
         check_prices(prices, self)
-        elsewhere = self._elsewhere(self._registry.list())
+        elsewhere = self._now().elsewhere
         other_names = {identity: model.name for identity, model in elsewhere.items()}
         other_names |= {model.name: identity for identity, model in elsewhere.items()}
         return prices.under_names(other_names)
+
+    def default(self) -> str:
+        """Return the model for callers who name none: the first of `defaults`."""
+        return self.defaults()[0]
+
+    def defaults(self) -> list[str]:
+        """Return the models of this machine for callers who name none, the best first.
+
+        These are the usable models other than from a package, the one that was installed last
+        first; after them, the built-in model.
+        """
+        chosen = [record for record in self._now().unchanged if record.source != "package"]
+        chosen.sort(key=lambda record: (record.installed_at, record.name), reverse=True)
+        return list(dict.fromkeys([*(record.name for record in chosen), DEFAULT_MODEL]))
+
+    def elsewhere(self) -> list[ModelSpec]:
+        """Return the models that are at providers elsewhere alone, of those that may be used."""
+        now = self._now()
+        return [self._find(name, now) for name in now.names_elsewhere()]
+
+    def first_elsewhere(self) -> ModelSpec | None:
+        """Return the model of the first endpoint that may be used; None without one."""
+        listed = self._settings.endpoints.entries
+        usable = (each for each in listed if is_reachable(each.upstream, self._settings))
+        first = next(usable, None)
+        return self[first.model] if first else None
+
+    def specs(self) -> Iterator[ModelSpec]:
+        """Yield the models, which one reading of the disk finds."""
+        now = self._now()
+        yield from (self._find(name, now) for name in now.names())
+
+    def __iter__(self) -> Iterator[str]:
+        return self._now().names()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _now(self) -> Inventory:
+        return Inventory(self._settings, self._registry, self._built_in, self._aliases)
+
+    def _find(self, name: str, now: Inventory) -> ModelSpec:
+        target = self._aliases.get(name.lower())
+        if target is None and name.lower() == DEFAULT_NAME:
+            return choose_default(self, self._settings).spec
+        if target is None:
+            return now.find(name)
+        try:
+            return now.find(target)
+        except KeyError:
+            raise self._unknown(name) from None
 
     def _priced_name(self, name: str) -> str:
         try:
@@ -146,136 +184,16 @@ class AvailableModels(Mapping[str, ModelSpec]):
         unknown = names.unknown_model(target, self)
         return UnknownModelError(f"'{name}' is '{target}' by 'model_aliases'. {unknown}")
 
-    def _find(self, name: str) -> ModelSpec:
-        installed = self._registry.list()  # one snapshot, so that record and aliases agree
-        identity = self._identity(name, installed)
-        elsewhere = self._elsewhere(installed).get(identity)
-        if elsewhere is None:
-            return self._find_here(name, installed)
-        if not self._is_here(identity, installed):
-            return elsewhere.spec(self._settings)
-        is_installed = any(record.name == identity for record in installed)
-        spec = self._find_here(identity, installed) if is_installed else self._built_in[identity]
-        return replace(spec, endpoints=elsewhere.reachable(self._settings))
 
-    def _find_here(self, name: str, installed: Sequence[ModelRecord]) -> ModelSpec:
-        try:
-            record = names.choose_model(name, installed)
-        except (UnknownModelError, EngineStartError) as error:
-            built_in = self._find_built_in(name)
-            if built_in is not None:
-                return built_in
-            if isinstance(error, UnknownModelError):
-                raise KeyError(name) from None
-            raise
-        self._registry.check_unchanged(record)
-        aliases = names.aliases_of(record, installed)
-        built_in = self._built_in.get(record.name)
-        if record.source == "package" and built_in is not None:
-            return replace(built_in, checkpoint=record.folder, aliases=aliases)
-        directory = open_checkpoint(record.folder, record.layout)
-        return checkpoint_spec(directory, record.name, record.revision, aliases)
+class _Specs(ValuesView[ModelSpec]):
+    """The models of a machine, found together: one by one, each would read the disk anew."""
 
-    def __iter__(self) -> Iterator[str]:
-        installed = self._registry.list()
-        yield from (
-            name for name in self._built_in if name not in {each.name for each in installed}
-        )
-        yield from (record.name for record in filter(self._is_unchanged, installed))
-        yield from self._names_elsewhere(installed)
+    def __init__(self, models: AvailableModels) -> None:
+        super().__init__(models)
+        self._models = models
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def default(self) -> str:
-        """Return the model for callers who name none: the first of `defaults`."""
-        return self.defaults()[0]
-
-    def defaults(self) -> list[str]:
-        """Return the models of this machine for callers who name none, the best first.
-
-        These are the usable models other than from a package, the one that was installed last
-        first; after them, the built-in model.
-        """
-        usable = filter(self._is_unchanged, self._registry.list())
-        chosen = [record for record in usable if record.source != "package"]
-        chosen.sort(key=lambda record: (record.installed_at, record.name), reverse=True)
-        return list(dict.fromkeys([*(record.name for record in chosen), DEFAULT_MODEL]))
-
-    def elsewhere(self) -> list[ModelSpec]:
-        """Return the models that are at providers elsewhere alone, of those that may be used."""
-        return [self[name] for name in self._names_elsewhere(self._registry.list())]
-
-    def first_elsewhere(self) -> ModelSpec | None:
-        """Return the model of the first endpoint that may be used; None without one."""
-        listed = self._settings.endpoints.entries
-        usable = (each for each in listed if is_reachable(each.upstream, self._settings))
-        first = next(usable, None)
-        return self[first.model] if first else None
-
-    def _identity(self, name: str, installed: Sequence[ModelRecord]) -> str:
-        """Return what tells apart the models that have endpoints: equal for all names of one.
-
-        It is the own name of a model here; an alias of a published model is that one.
-        """
-        record = next((each for each in installed if each.name.lower() == name.lower()), None)
-        if record:
-            return record.name
-        family = names.family_by_alias(name)
-        return family.repository if family else name.lower()
-
-    def _name_with_endpoints(self, name: str, installed: Sequence[ModelRecord]) -> str | None:
-        """Return the own name of a model that has endpoints; None for any other name."""
-        identity = self._identity(name, installed)
-        elsewhere = self._elsewhere(installed).get(identity)
-        if elsewhere is None:
-            return None
-        return identity if self._is_here(identity, installed) else elsewhere.name
-
-    def _is_here(self, identity: str, installed: Sequence[ModelRecord]) -> bool:
-        return identity in self._built_in or any(record.name == identity for record in installed)
-
-    def _names_elsewhere(self, installed: Sequence[ModelRecord]) -> Iterator[str]:
-        for identity, model in self._elsewhere(installed).items():
-            if not self._is_here(identity, installed) and model.reachable(self._settings):
-                yield model.name
-
-    def _model_elsewhere(self, name: str) -> ModelElsewhere | None:
-        installed = self._registry.list()
-        return self._elsewhere(installed).get(self._identity(self._target(name), installed))
-
-    def _target(self, name: str) -> str:
-        """Return what an alias of the settings stands for; any other name itself."""
-        return self._aliases.get(name.lower(), name)
-
-    def _elsewhere(self, installed: Sequence[ModelRecord]) -> dict[str, ModelElsewhere]:
-        """Return the models that have endpoints, by their identities."""
-        listed = self._settings.endpoints
-        return models_elsewhere(listed, lambda name: self._identity(self._target(name), installed))
-
-    def _with_aliases(self, spec: ModelSpec) -> ModelSpec:
-        """Return the model with the aliases of the settings that stand for it."""
-        known = {spec.name, *spec.aliases}
-        own = (alias for alias, name in self._aliases.items() if known & {name, name.lower()})
-        aliases = tuple(dict.fromkeys((*spec.aliases, *own)))
-        if self._settings.endpoints.entries:  # which may have taken over some
-            installed = self._registry.list()
-            owners = [self._name_with_endpoints(self._target(each), installed) for each in aliases]
-            kept = (owner in {None, spec.name} for owner in owners)
-            aliases = tuple(compress(aliases, kept))
-        return replace(spec, aliases=aliases)
-
-    def _find_built_in(self, name: str) -> ModelSpec | None:
-        """Return the built-in model that a name or an alias of its family stands for."""
-        family = names.family_by_alias(name)
-        return self._built_in.get(name if family is None else family.repository)
-
-    def _is_unchanged(self, record: ModelRecord) -> bool:
-        try:
-            self._registry.check_unchanged(record)
-        except ChangedCheckpointError:
-            return False
-        return True
+    def __iter__(self) -> Iterator[ModelSpec]:
+        return self._models.specs()
 
 
 def install_model(spec: ModelSpec, settings: Settings) -> ModelSpec:

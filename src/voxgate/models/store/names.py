@@ -126,6 +126,11 @@ FAMILIES = (
     ),
 )
 
+_FAMILIES_BY_NAME = {
+    name: family for family in reversed(FAMILIES) for name in family.aliases | family.sizes
+}
+"""By every alias and size; of a name that two have, the first."""
+
 
 def pull_advice(name: str) -> str:
     """Return the command that gets a model, with the size of its download where it is known."""
@@ -193,8 +198,7 @@ def check_free_name(name: str) -> str:
 
 def family_by_alias(name: str) -> Family | None:
     """Return the family with that alias or size, in any case; None without one."""
-    known = (family for family in FAMILIES if name.lower() in family.aliases | family.sizes)
-    return next(known, None)
+    return _FAMILIES_BY_NAME.get(name.lower())
 
 
 def family_of(shape: Shape, name: str) -> str:
