@@ -110,8 +110,8 @@ fails a request: one without effect is named in `warnings`, and with `provider.r
 it is a promise. A *default* is what happens anyway. *Needs* is what a model must be able to do, as
 `GET /models` names it. A field that is not here is a hint without effect.
 
-| field | documented by | kind | needs | what happens |
-|---|---|---|---|---|
+| field | type | default | documented by | kind | needs | what happens |
+|---|---|---|---|---|---|---|
 """
 
 OTHER_HEAD = """
@@ -166,7 +166,8 @@ def _variable(name: str) -> str:
 def fields_page() -> str:
     """Return the page on the fields of a request, in the order of their table."""
     rows = (
-        f"| `{field.name}` | {', '.join(field.dialects)} | {field.kind} "
+        f"| `{field.name}` | {field.type} | {field.default} "
+        f"| {', '.join(field.dialects)} | {field.kind} "
         f"| {f'`{field.needs}`' if field.needs else ''} | {field.effect} |\n"
         for field in FIELDS
     )
