@@ -175,6 +175,25 @@ class ListedPrice:
 
 
 @dataclass(frozen=True, slots=True)
+class CurrentPrices:
+    """The prices of one moment: the newest that has begun, by model and provider."""
+
+    by_place: Mapping[tuple[str, str | None], ListedPrice]
+
+    def find(self, model: str, provider: str = LOCAL) -> Price | None:
+        """Return the price of a model where a provider runs it.
+
+        The price of its own name comes before that of `*`, whatever provider that one is for: `*`
+        is for models without a price of their own. Of either, the price at this provider comes
+        before the one wherever it runs.
+        """
+        for place in product((model, ANY_MODEL), (provider, None)):
+            if found := self.by_place.get(place):
+                return found.price
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class PriceList:
     """The prices that the operator set. A model without one costs nothing."""
 
@@ -187,17 +206,19 @@ class PriceList:
     def find(self, model: str, moment: datetime, provider: str = LOCAL) -> Price | None:
         """Return the price of a model at a moment, where a provider runs it.
 
-        The price of its own name comes before that of `*`, whatever provider that one is for: `*`
-        is for models without a price of their own. Of either, the price at this provider comes
-        before the one wherever it runs; of several of those, the newest that has begun.
+        `CurrentPrices.find` says which one that is.
         """
+        return self.at(moment).find(model, provider)
+
+    def at(self, moment: datetime) -> CurrentPrices:
+        """Return the prices of a moment, for many questions: each is one look-up."""
         day = moment.astimezone(UTC).date()
-        begun = [each for each in self.entries if each.valid_from <= day]
-        for name, place in product((model, ANY_MODEL), (provider, None)):
-            valid = [each for each in begun if (each.model, each.provider) == (name, place)]
-            if valid:
-                return max(valid, key=lambda each: each.valid_from).price
-        return None
+        newest: dict[tuple[str, str | None], ListedPrice] = {}
+        for each in self.entries:
+            known = newest.get((each.model, each.provider))
+            if each.valid_from <= day and (known is None or known.valid_from < each.valid_from):
+                newest[each.model, each.provider] = each
+        return CurrentPrices(newest)
 
     def by_own_name(self, own_name: Callable[[str], str]) -> PriceList:
         """Return the prices under the own names of models, which `own_name` returns for any name.
