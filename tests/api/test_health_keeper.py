@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tests.api.serving import SCRIPTED, serving
+from voxgate.api import health_keeper
 from voxgate.api.health_keeper import HealthKeeper
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.ledger import Ledger
@@ -49,7 +53,7 @@ async def test_a_server_goes_on_where_the_last_one_ended(tmp_path: Path) -> None
 async def test_a_book_that_did_not_change_is_not_written(tmp_path: Path) -> None:
     async with await Ledger.open(tmp_path / LEDGER_FILE) as ledger:
         book = HealthBook()
-        keeper = HealthKeeper(ledger.endpoint_health, book)
+        keeper = HealthKeeper(ledger.endpoint_health, ledger.endpoint_hours, book)
         await keeper.save()
         assert await ledger.endpoint_health.load() == []
         book.record(SLUG, SUCCESS)
@@ -69,7 +73,7 @@ async def test_what_another_version_wrote_is_left_out(
         await ledger.endpoint_health.save({"a/x": {"spans": 7}, "b/x": [], **good})
         book = HealthBook()
         with caplog.at_level(logging.WARNING):
-            await HealthKeeper(ledger.endpoint_health, book).load()
+            await HealthKeeper(ledger.endpoint_health, ledger.endpoint_hours, book).load()
     assert [record.args for record in caplog.records] == [("a/x",), ("b/x",)]
     assert list(book.dump()) == [SLUG]
 
@@ -80,12 +84,62 @@ async def test_a_ledger_that_fails_is_a_warning(
     ledger = await Ledger.open(tmp_path / LEDGER_FILE)
     await ledger.aclose()
     book = HealthBook()
-    keeper = HealthKeeper(ledger.endpoint_health, book)
+    keeper = HealthKeeper(ledger.endpoint_health, ledger.endpoint_hours, book)
     with caplog.at_level(logging.WARNING):
         await keeper.load()
         book.record(SLUG, SUCCESS)
         await keeper.save()
     assert [record.message.partition(":")[0] for record in caplog.records] == [
         "the health of endpoints is not known",
+        "the hours of endpoints are not saved",
         "the health of endpoints is not saved",
     ]
+
+
+async def test_servers_of_one_ledger_add_up_their_hours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [datetime(2026, 11, 28, 13, 59, 30, tzinfo=UTC)]
+    monkeypatch.setattr(health_keeper, "utc_now", lambda: clock[0])
+    async with (
+        await Ledger.open(tmp_path / LEDGER_FILE) as ledger,
+        await Ledger.open(tmp_path / LEDGER_FILE) as other,
+    ):
+        books = HealthBook(), HealthBook()
+        keepers = [
+            HealthKeeper(each.endpoint_health, each.endpoint_hours, book)
+            for each, book in zip((ledger, other), books, strict=True)
+        ]
+        for ending in ("succeeded", "failed", "timed_out", "denied", "rate_limited", "refused"):
+            for book in books:
+                book.record(SLUG, replace(SUCCESS, ending=ending))
+        clock[0] += timedelta(seconds=30)  # 14:00: what was counted before is of the hour before
+        for keeper in keepers:
+            await keeper.save()
+        books[0].record(SLUG, SUCCESS)
+        for keeper in keepers:
+            await keeper.save()
+        two, one = clock[0], clock[0] - timedelta(hours=1)
+        assert await ledger.endpoint_hours.find([SLUG], one) == {
+            (SLUG, one): (2, 6),
+            (SLUG, two): (1, 0),
+        }
+
+
+async def test_what_a_ledger_could_not_take_is_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 11, 28, 14, tzinfo=UTC)
+    monkeypatch.setattr(health_keeper, "utc_now", lambda: now)
+    book = HealthBook()
+    async with await Ledger.open(tmp_path / LEDGER_FILE) as ledger:
+        with sqlite3.connect(tmp_path / LEDGER_FILE) as connection:
+            connection.execute("ALTER TABLE endpoint_hours RENAME TO away")
+        keeper = HealthKeeper(ledger.endpoint_health, ledger.endpoint_hours, book)
+        for _ in range(2):
+            book.record(SLUG, SUCCESS)
+            await keeper.save()
+        with sqlite3.connect(tmp_path / LEDGER_FILE) as connection:
+            connection.execute("ALTER TABLE away RENAME TO endpoint_hours")
+        await keeper.save()
+        assert await ledger.endpoint_hours.find([SLUG], now) == {(SLUG, now): (2, 0)}

@@ -41,4 +41,5 @@ async def test_the_statements_of_a_request(tmp_path: Path, address: Address, lim
         *("SELECT keys", "INSERT generations", *budget),  # before its work
         # A key without a limit may have had one, and what it spends counts when it has one again.
         *("UPDATE generations", "UPDATE budgets", "INSERT usage_days", "INSERT usage_histograms"),
+        "INSERT usage_hours",
     ]

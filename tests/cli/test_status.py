@@ -58,7 +58,7 @@ async def fill(cli: CliRunner) -> None:
             book.record(LOCAL, EndedAttempt("succeeded", 2.0, 30.0))
         book.record(LOCAL, EndedAttempt("failed", 60.0, 30.0))
         book.record("groq/whisper", EndedAttempt("rate_limited", 0.1, 30.0, retry_after_s=3600))
-        await HealthKeeper(ledger.endpoint_health, book).save()
+        await HealthKeeper(ledger.endpoint_health, ledger.endpoint_hours, book).save()
         for number in range(SILENT_IN_A_ROW):
             moment = utc_now() - timedelta(seconds=number)
             await ledger.canaries.add(replace(SILENT, measured_at=moment))

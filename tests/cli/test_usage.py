@@ -118,7 +118,8 @@ def test_nothing_was_used(cli: CliRunner) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--by", "hour"), "not by 'hour'"),
+        (("--by", "hour"), "more than 14 days"),
+        (("--by", "minute"), "not by 'minute'"),
         (("--since", "29.11.2026"), "must be a day as 2026-11-29"),
         (("--since", "2026-11-29", "--until", "2026-11-28"), "Swap them"),
         (("--json", "--csv"), "exclude each other"),

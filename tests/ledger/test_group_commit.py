@@ -65,7 +65,7 @@ async def test_ends_that_wait_change_the_budget_and_the_sums_once(ledger: Ledger
     changed = [each.split()[1] for each in statements if each.startswith("UPDATE")]
     assert changed == ["generations"] * 50 + ["budgets"]
     added = [each.split()[2] for each in statements if each.startswith("INSERT")]
-    assert added == ["usage_days", "usage_histograms"]
+    assert added == ["usage_days", "usage_histograms", "usage_hours"]
     budget = await ledger.budgets.find(key.hash)
     assert budget
     assert (budget.spent_nanodollars, budget.reserved) == (50_000, Amount())

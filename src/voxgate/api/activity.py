@@ -82,6 +82,9 @@ async def voxgate_activity(
 ) -> Response:
     """Sums by any of day, model, key, label, app and provider, with commas between.
 
+    By `hour`, of 14 days at most and of the last 40, by model, key and label beside it, without
+    percentiles.
+
     A management key reads those of all keys, any other key its own. `format` is `json` or `csv`.
     """
     gateway: Gateway = request.app.state.gateway

@@ -67,7 +67,8 @@ class Gateway:
             files, jobs = FileStore(settings, ledger.files), Jobs(settings)
             leases = Leases(ledger.generations, jobs)
             retention = Retention(ledger, settings.generations_days)
-            health = HealthKeeper(ledger.endpoint_health, opened.endpoints.health)
+            book = opened.endpoints.health
+            health = HealthKeeper(ledger.endpoint_health, ledger.endpoint_hours, book)
             async with files.swept(), leases.renewed(), retention.swept(), health.kept():
                 yield cls(
                     settings=settings,

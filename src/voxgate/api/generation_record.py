@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from voxgate.api.job import AbandonedError
 from voxgate.errors import CODES
-from voxgate.ledger.generation import AnsweredBy, Generation, Outcome, RecordedAttempt
+from voxgate.ledger.generation import AnsweredBy, Generation, Met, Outcome, RecordedAttempt
+from voxgate.pipeline.window import ending_of
+from voxgate.routing.tally import FAILURES
 from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
@@ -98,8 +100,24 @@ class GenerationRecord:
                 *_others(trace, main),
                 RecordedAttempt(main, status, provider_ms),  # the whole recording
             ],
+            met=self._met(trace),
             transcript=sealed_transcript,
         )
+
+    def _met(self, trace: Trace) -> Met | None:
+        """Return how the caller met the model that was asked first; None where that says nothing.
+
+        Its endpoint failed, too, where it refused what another one then did.
+        """
+        first, error = trace.shares.first, self._job.error
+        model = self._route.find(first).name
+        if isinstance(error, AbandonedError):
+            return None
+        if error is not None:
+            return Met(model, "unavailable") if ending_of(error) in FAILURES else None
+        failed = any(each.error and each.endpoint == first for each in trace.attempts)
+        others = any(not each.error and each.endpoint != first for each in trace.attempts)
+        return Met(model, "saved" if failed and others else "answered")
 
 
 def provider_name(slug: str) -> str:

@@ -1,4 +1,7 @@
-"""`HealthKeeper`: the health of endpoints outlives the server's process, in the ledger."""
+"""`HealthKeeper`: the health of endpoints outlives the server's process, in the ledger.
+
+What a process counted since it last wrote, a minute at most, is lost where it is killed.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,20 @@ import msgspec
 
 from voxgate.errors import LedgerError
 from voxgate.ledger.columns import utc_now
+from voxgate.ledger.endpoint_hours import HourOfEndpoint
+from voxgate.ledger.usage_hours import HOURS_KEPT, start_of_hour
 from voxgate.routing.health import SavedHealth
+from voxgate.routing.tally import AttemptCount
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from voxgate.ledger.endpoint_health import EndpointHealths, SavedEndpoint
+    from voxgate.ledger.endpoint_hours import EndpointHours
     from voxgate.routing.health import HealthBook
 
 SAVED_EVERY_S = 60.0
+HOUR_S = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +47,11 @@ def take_over(book: HealthBook, found: Iterable[SavedEndpoint]) -> None:
 class HealthKeeper:
     """Saves a server's book of health. A ledger that fails is a warning: requests go on."""
 
-    def __init__(self, saved: EndpointHealths, book: HealthBook) -> None:
-        self._saved, self._book = saved, book
+    def __init__(self, saved: EndpointHealths, hours: EndpointHours, book: HealthBook) -> None:
+        self._saved, self._hours, self._book = saved, hours, book
         self._attempts = 0  # that were counted when the book was saved last
+        self._collected_at = utc_now()
+        self._unwritten: dict[HourOfEndpoint, AttemptCount] = {}
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -66,6 +76,7 @@ class HealthKeeper:
 
     async def save(self) -> None:
         """Store the book, where anything was counted since it was stored last."""
+        await self._add_to_hours()
         attempts = self._book.attempts
         if attempts == self._attempts:
             return
@@ -76,7 +87,23 @@ class HealthKeeper:
             return
         self._attempts = attempts
 
+    async def _add_to_hours(self) -> None:
+        """Add what was counted to the hour in which it was: each begins with a collection."""
+        now, hour = utc_now(), start_of_hour(self._collected_at)
+        self._collected_at = now
+        for slug, count in self._book.collect().items():
+            before = self._unwritten.get(HourOfEndpoint(slug, hour), AttemptCount())
+            self._unwritten[HourOfEndpoint(slug, hour)] = before.plus(count)
+        writing, self._unwritten = self._unwritten, {}
+        try:
+            await self._hours.add(writing)
+        except LedgerError as error:
+            log.warning("the hours of endpoints are not saved: %s", error.sentence)
+            oldest = now - HOURS_KEPT
+            self._unwritten = {of: count for of, count in writing.items() if of.hour > oldest}
+
     async def _keep_saving(self) -> None:
         while True:
-            await asyncio.sleep(SAVED_EVERY_S)
+            left_of_hour_s = HOUR_S - utc_now().timestamp() % HOUR_S
+            await asyncio.sleep(min(SAVED_EVERY_S, left_of_hour_s))
             await self.save()

@@ -27,7 +27,7 @@ def usage_command(
         str,
         typer.Option(
             metavar="GROUPS",
-            help="day, model, key, label, app or provider; several with commas.",
+            help="day, hour, model, key, label, app or provider; several with commas.",
         ),
     ] = "day",
     since: Annotated[

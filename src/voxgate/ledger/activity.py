@@ -19,7 +19,8 @@ from sqlalchemy import Text, and_, cast, func, or_, select
 from voxgate.errors import UsageError
 from voxgate.histograms import percentiles
 from voxgate.ledger.schema import keys_table, usage_days_table, usage_histograms_table
-from voxgate.ledger.usage import LATENCY, REAL_TIME_FACTOR
+from voxgate.ledger.usage import FIRST_TEXT, LATENCY, REAL_TIME_FACTOR
+from voxgate.ledger.usage_hours import select_hours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from voxgate.ledger.question import Question
     from voxgate.ledger.usage import Scope
 
-    _Speeds: TypeAlias = tuple[Percentiles | None, Percentiles | None]
-    """Of latencies in milliseconds, and of real-time factors."""
+    _Speeds: TypeAlias = tuple[Percentiles | None, ...]
+    """Of the `_SPEEDS`."""
 
 MOST_ROWS = 10_000
 """The most rows of an answer: a year by day and model of 27 models."""
@@ -51,6 +52,7 @@ A key with several labels counts under each of them, and once in the sum of all 
 _COUNTS = msgspec.json.Decoder(dict[str, int])
 _COLUMNS = {"key": "key_hash", "label": "key_hash"}  # the others have the groupings' names
 _SUMS = ("requests", "failures", "audio_samples", "tokens", "nanodollars")
+_SPEEDS = (LATENCY, REAL_TIME_FACTOR, FIRST_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,9 @@ class ActivityRow:
 
     real_time_factor: Percentiles | None
     """The time that the model took for a second of sound, in seconds."""
+
+    first_text_ms: Percentiles | None = None
+    """The time from the start of a request's work to its first final words."""
 
 
 class Activity:
@@ -103,13 +108,15 @@ class Activity:
             return await self._answer(question)
 
     async def _answer(self, question: Question) -> tuple[list[ActivityRow], ActivityRow]:
-        sums = await self._all(_select_sums(question))
+        by_hour = "hour" in question.group_by
+        select_sums = select_hours if by_hour else _select_sums
+        sums = await self._all(select_sums(question).limit(MOST_ROWS + 1))
         if len(sums) > MOST_ROWS:
             raise UsageError(
                 f"The answer would have more than {MOST_ROWS} rows. Ask for fewer days, for one "
                 f"model or key, or group by less."
             )
-        counts = await self._all(_select_histograms(question))
+        counts = [] if by_hour else await self._all(_select_histograms(question))
         if len(counts) > MOST_HISTOGRAMS:
             raise UsageError(
                 f"The percentiles would be of more than {MOST_HISTOGRAMS} histograms: one a day or "
@@ -149,7 +156,7 @@ def _select_sums(question: Question) -> Select[Any]:
     sums = [func.coalesce(func.sum(columns[name]), 0) for name in _SUMS]
     days = columns.day.between(question.since, question.until)
     query = select(*grouped, *sums).where(days, *_filters(columns, question))
-    return query.group_by(*grouped).limit(MOST_ROWS + 1)
+    return query.group_by(*grouped)
 
 
 def _select_histograms(question: Question) -> Select[Any]:
@@ -199,8 +206,8 @@ def _activity_row(
     group: Group, sums: Sequence[int], speeds: Mapping[Group | None, _Speeds]
 ) -> ActivityRow:
     requests, failures, samples, tokens, nanodollars = sums
-    latency, factor = speeds.get(group, (None, None))
-    return ActivityRow(group, requests, failures, samples, tokens, nanodollars, latency, factor)
+    found = speeds.get(group, (None,) * len(_SPEEDS))
+    return ActivityRow(group, requests, failures, samples, tokens, nanodollars, *found)
 
 
 def _added(
@@ -231,7 +238,7 @@ def _speeds(
             for name, count in found.items():
                 counts[name] += count
     return {
-        group: (_percentiles(counts, LATENCY), _percentiles(counts, REAL_TIME_FACTOR))
+        group: tuple(_percentiles(counts, kind) for kind in _SPEEDS)
         for group, counts in sums.items()
     }
 

@@ -6,7 +6,7 @@ A generation contains neither the speech, nor its text, nor the name of the file
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.columns import utc_now
@@ -117,6 +117,17 @@ class AnsweredBy:
 
 
 @dataclass(frozen=True, slots=True)
+class Met:
+    """How a caller met the model that was asked first; `saved` is answered, too.
+
+    `saved`: its first endpoint failed at a part of the recording, and another one did that part.
+    """
+
+    model: str
+    answer: Literal["answered", "saved", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a generation ended."""
 
@@ -136,5 +147,8 @@ class Outcome:
     """None: who was to answer when it began."""
 
     attempts: Sequence[RecordedAttempt] = ()
+    met: Met | None = None
+    """None where it says nothing of a model: its caller was at fault, or left."""
+
     transcript: bytes | None = field(default=None, repr=False)
     """The text, as `TranscriptCipher.seal` gives it, for a key that keeps transcripts."""

@@ -18,7 +18,7 @@ from voxgate.errors import CODES, VoxgateError
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.budgets import settle
 from voxgate.ledger.columns import utc_now
-from voxgate.ledger.generation import Delivered, Generation, Outcome
+from voxgate.ledger.generation import Delivered, Generation, Met, Outcome
 from voxgate.ledger.generation_search import select_newest
 from voxgate.ledger.group_commit import GroupCommit
 from voxgate.ledger.lifecycle import LEASE, begin_generations, end_generations, generation_of
@@ -198,4 +198,5 @@ def _interrupted(generation: Generation) -> Outcome:
         tokens=tokens or None,
         cost=Amount(nanodollars, delivered),
         cancelled=True,
+        met=Met(generation.model, "unavailable"),
     )

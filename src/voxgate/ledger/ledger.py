@@ -8,16 +8,19 @@ from sqlalchemy import literal, select
 
 from voxgate.ledger.activity import Activity
 from voxgate.ledger.address import Address
+from voxgate.ledger.apps import Apps
 from voxgate.ledger.budgets import Budgets
 from voxgate.ledger.canary_results import CanaryResults
 from voxgate.ledger.database import Database
 from voxgate.ledger.endpoint_health import EndpointHealths
+from voxgate.ledger.endpoint_hours import EndpointHours
 from voxgate.ledger.files import Files
 from voxgate.ledger.generations import Generations
 from voxgate.ledger.key_reconciliation import KeyReconciliation
 from voxgate.ledger.keys import Keys
 from voxgate.ledger.migration import migrate
 from voxgate.ledger.transcripts import Transcripts
+from voxgate.ledger.usage_hours import UsageHours
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +32,8 @@ class Ledger:
     """One database, opened by `open`. Several processes may have it open at the same time.
 
     Every method of `keys`, `listed_keys`, `budgets`, `generations`, `activity`, `files`,
-    `transcripts`, `endpoint_health` and `canaries` raises `LedgerError` when the database cannot be
-    read or written.
+    `transcripts`, `endpoint_health`, `canaries`, `usage_hours`, `endpoint_hours` and `apps` raises
+    `LedgerError` when the database cannot be read or written.
     """
 
     def __init__(self, database: Database) -> None:
@@ -44,6 +47,9 @@ class Ledger:
         self.transcripts = Transcripts(database)
         self.endpoint_health = EndpointHealths(database)
         self.canaries = CanaryResults(database)
+        self.usage_hours = UsageHours(database)
+        self.endpoint_hours = EndpointHours(database)
+        self.apps = Apps(database)
 
     @classmethod
     async def open(cls, where: Address | Path) -> Ledger:

@@ -1,7 +1,7 @@
 """How generations begin and end, in the caller's transaction: any number of them at once.
 
 Rows are locked in one order everywhere, so that no deadlock is possible: generations by their ids,
-then budgets by their keys, then sums and histograms, then transcripts.
+then budgets by their keys, then sums, histograms, hours and apps, then transcripts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, case, insert, update
 
+from voxgate.ledger.apps import note_apps
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.budgets import reserve_each, settle
 from voxgate.ledger.columns import utc_now
@@ -20,6 +21,7 @@ from voxgate.ledger.generation import AnsweredBy, Generation, Outcome, RecordedA
 from voxgate.ledger.schema import generations_table
 from voxgate.ledger.transcripts import keep_transcripts
 from voxgate.ledger.usage import add_usage
+from voxgate.ledger.usage_hours import add_hours
 from voxgate.prices import SAMPLES_PER_S
 
 if TYPE_CHECKING:
@@ -110,7 +112,9 @@ def end_generations(connection: Connection, endings: Sequence[tuple[str, Outcome
             reserved[generation.key_hash] += freed
     for key_hash, cost in sorted(costs.items()):
         settle(connection, key_hash, cost=cost, reserved=reserved[key_hash])
-    add_usage(connection, list(ended.values()))
+    apps = add_usage(connection, list(ended.values()))
+    add_hours(connection, [(each, endings[n][1].met) for n, each in ended.items()])
+    note_apps(connection, list(zip(ended.values(), apps, strict=True)))
     keep_transcripts(connection, [(each, endings[n][1].transcript) for n, each in ended.items()])
     return [number in ended for number in range(len(endings))]
 

@@ -12,7 +12,7 @@ from voxgate.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Grouping: TypeAlias = Literal["day", "model", "key", "label", "app", "provider"]
+Grouping: TypeAlias = Literal["day", "hour", "model", "key", "label", "app", "provider"]
 
 DEFAULT_DAYS = 30
 """How many days are summed where nobody says how many, the last one included."""
@@ -83,8 +83,5 @@ def read_groupings(names: Sequence[str]) -> tuple[Grouping, ...]:
     known = {name: name for name in get_args(Grouping)}
     unknown = [name for name in names if name not in known]
     if unknown:
-        why = ". The sums are by days of UTC" if "hour" in unknown else ""
-        raise UsageError(
-            f"Activity is grouped by {', '.join(known)}, not by '{unknown[0][:100]}'{why}."
-        )
+        raise UsageError(f"Activity is grouped by {', '.join(known)}, not by '{unknown[0][:100]}'.")
     return tuple(dict.fromkeys(known[name] for name in names))

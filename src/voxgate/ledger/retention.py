@@ -1,6 +1,6 @@
 """`Retention`: deletes generations that are older than the operator keeps them. Their sums stay.
 
-It removes the transcripts, too, that are older than their keys keep them.
+It removes the transcripts, too, that are older than their keys keep them, and the sums of hours.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ class Retention:
         Raises `LedgerError`.
         """
         await _in_batches(self._ledger.transcripts.remove_expired)
+        await _in_batches(self._ledger.usage_hours.remove_old)
+        await _in_batches(self._ledger.endpoint_hours.remove_old)
         if self._days > MOST_DAYS:
             return 0
         before = utc_now() - timedelta(days=self._days)

@@ -178,6 +178,43 @@ Index(
     usage_histograms_table.c.start,
 )
 
+usage_hours_table = Table(  # the same by the hour, for some weeks: see `usage_hours.py`
+    "usage_hours",
+    metadata,
+    Column("model", TextColumn(NAME_LENGTH), primary_key=True),
+    Column("hour", UtcColumn, primary_key=True),  # its beginning
+    Column("key_hash", TextColumn(HASH_LENGTH), primary_key=True),  # "": the server had no keys
+    Column("requests", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("audio_samples", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("nanodollars", BigInteger, nullable=False),
+    # How callers met the model, where it was asked first.
+    Column("answered", BigInteger, nullable=False),
+    Column("saved", BigInteger, nullable=False),  # of these, by another endpoint than the first
+    Column("unavailable", BigInteger, nullable=False),
+)
+
+Index(None, usage_hours_table.c.hour)
+
+endpoint_hours_table = Table(  # attempts, for some weeks
+    "endpoint_hours",
+    metadata,
+    Column("endpoint", TextColumn(NAME_LENGTH), primary_key=True),  # its slug
+    Column("hour", UtcColumn, primary_key=True),  # its beginning
+    Column("succeeded", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+)
+
+apps_table = Table(  # what callers said of their apps last
+    "apps",
+    metadata,
+    Column("key_hash", TextColumn(HASH_LENGTH), primary_key=True),  # "": the server had no keys
+    Column("app", TextColumn(NAME_LENGTH), primary_key=True),  # as in `usage_days`
+    Column("address", TextColumn(MESSAGE_LENGTH)),
+    Column("categories", TextColumn(MESSAGE_LENGTH)),
+)
+
 files_table = Table(
     "files",
     metadata,

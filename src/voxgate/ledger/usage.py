@@ -69,15 +69,17 @@ _Histogram: TypeAlias = tuple[int, date, str, str, str, str]
 _DAY_KEY = [column.name for column in usage_days_table.primary_key]
 _HISTOGRAM_KEY = [column.name for column in usage_histograms_table.primary_key]
 
-LATENCY, REAL_TIME_FACTOR = "l", "r"
+LATENCY, REAL_TIME_FACTOR, FIRST_TEXT = "l", "r", "f"
 """The letter before the number of a bucket, in the column `counts`."""
 
 
-def add_usage(connection: Connection, generations: Sequence[Generation]) -> None:
+def add_usage(connection: Connection, generations: Sequence[Generation]) -> list[str]:
     """Add finished generations to the sums and histograms, in the caller's transaction.
 
-    Of many, each row is written once, and in the order of the primary keys.
+    Of many, each row is written once, and in the order of the primary keys. Return the app that
+    each counts under.
     """
+    apps = list[str]()
     sums = defaultdict[_Day, list[int]](lambda: [0] * len(SUMS))
     counts = defaultdict[_Histogram, Counter[str]](Counter)
     for generation in generations:
@@ -85,6 +87,7 @@ def add_usage(connection: Connection, generations: Sequence[Generation]) -> None
         failed = (generation.status or 0) >= FIRST_FAILURE
         soundless = failed and not generation.audio_samples
         app = "" if soundless else _app(connection, generation, day)
+        apps.append(app)
         endpoint = generation.model, generation.provider or ""
         group = generation.key_hash or "", *endpoint, app
         added = _added(generation, failed=failed)
@@ -108,6 +111,7 @@ def add_usage(connection: Connection, generations: Sequence[Generation]) -> None
     ]
     if counted:
         connection.execute(_add_counts(dialect), counted)
+    return apps
 
 
 def _added(generation: Generation, *, failed: bool) -> tuple[int, ...]:
@@ -166,6 +170,8 @@ def _buckets(generation: Generation) -> list[str]:
     if spent_ms is not None and generation.audio_seconds:
         factor = spent_ms / 1e3 / generation.audio_seconds
         names.append(f"{REAL_TIME_FACTOR}{bucket(factor)}")
+    if generation.first_text_ms is not None:
+        names.append(f"{FIRST_TEXT}{bucket(max(1, generation.first_text_ms))}")
     return names
 
 

@@ -6,12 +6,13 @@ It is within one event loop, and reads no clock but its own, which counts second
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from voxgate.routing.breaker import Breaker
 from voxgate.routing.summary import UNKNOWN_HEALTH, HealthSummary, Pause, PauseReason
-from voxgate.routing.tally import FAILURES, EndedAttempt, RollingTally, Tally
+from voxgate.routing.tally import FAILURES, AttemptCount, EndedAttempt, RollingTally, Tally
 from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class HealthBook:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._endpoints: dict[str, EndpointHealth] = {}
+        self._uncollected = defaultdict[str, AttemptCount](AttemptCount)
         self.attempts = 0
         """How many were recorded in this process."""
         self.regressed: Collection[str] = ()
@@ -178,6 +180,14 @@ class HealthBook:
         """Count an attempt at an endpoint that ended now."""
         self.attempts += 1
         self._endpoint(slug).record(attempt, self.now)
+        if attempt.ending == "succeeded" or attempt.ending in FAILURES:
+            before, is_failure = self._uncollected[slug], attempt.ending in FAILURES
+            self._uncollected[slug] = before.plus(AttemptCount(1 - is_failure, int(is_failure)))
+
+    def collect(self) -> dict[str, AttemptCount]:
+        """Return what was counted of each endpoint since this was called last."""
+        collected, self._uncollected = self._uncollected, defaultdict(AttemptCount)
+        return dict(collected)
 
     def attempts_at(self, slug: str) -> int:
         """Return how many attempts at an endpoint were recorded in this process."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from voxgate.histograms import bucket, percentiles
 from voxgate.routing.summary import SpanFigures
@@ -43,6 +43,17 @@ class EndedAttempt:
     audio_s: float = 0.0  # seconds of sound that it was to recognise
     first_text_s: float | None = None  # wall time to its first text; None: there was none
     retry_after_s: float | None = None  # for which the endpoint wants to be left alone
+
+
+class AttemptCount(NamedTuple):
+    """Attempts that say how an endpoint does; others, such as refusals, do not."""
+
+    succeeded: int = 0
+    failed: int = 0
+
+    def plus(self, other: AttemptCount) -> AttemptCount:
+        """Return the sum."""
+        return AttemptCount(self.succeeded + other.succeeded, self.failed + other.failed)
 
 
 @dataclass(slots=True)

@@ -145,6 +145,7 @@ class ActivityGroup(ActivitySums, kw_only=True):
     """The sums of one group, with what it was grouped by; null where a request had none."""
 
     day: Text = UNSET
+    hour: Text = UNSET
     model: Text = UNSET
     api_key_hash: Text | None = UNSET
     key: Text | None = UNSET
@@ -159,7 +160,7 @@ class Activity(Closed):
     object: Literal["list"]
     since: str
     until: str
-    group_by: list[Literal["day", "model", "key", "label", "app", "provider"]]
+    group_by: list[Literal["day", "hour", "model", "key", "label", "app", "provider"]]
     partial_day: str | None
     data: list[ActivityGroup]
     total: ActivitySums

@@ -106,3 +106,52 @@ class WrappedEndpoints(Closed):
     """The endpoints of a model."""
 
     data: ModelEndpoints
+
+
+class UptimeHour(Closed):
+    """An hour of UTC. Percentages are rounded down; null where the hour has too little to say."""
+
+    timestamp: str
+    availability: float | None
+
+
+class UptimeBucket(Closed):
+    """An hour, as callers met the model, and as they would have with its first endpoint alone."""
+
+    timestamp: str
+    availability: float | None
+    availabilityWithoutRouting: float | None  # noqa: N815 (as OpenRouter names it)
+
+
+class EndpointUptime(Closed):
+    """One endpoint of a model: the share of attempts at it that succeeded."""
+
+    endpoint: str
+    uptime: float | None
+    hourly: list[UptimeHour]
+
+
+class UptimeFacts(Closed):
+    """Voxgate's own: how many recordings another endpoint saved, and each endpoint."""
+
+    saved: int
+    endpoints: list[EndpointUptime]
+
+
+class Uptime(Closed):
+    """How a model did in 72 hours: for callers (`availability`), and at its endpoints (`uptime`).
+
+    `hourly` has all hours, `buckets` the last 24.
+    """
+
+    availability: float | None
+    uptime: float | None
+    hourly: list[UptimeHour]
+    buckets: list[UptimeBucket]
+    voxgate: UptimeFacts
+
+
+class WrappedUptime(Closed):
+    """How a model did, as OpenRouter's model page reads it."""
+
+    data: Uptime
