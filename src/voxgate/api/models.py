@@ -14,11 +14,13 @@ from voxgate.api.auth import caller, check_given_key
 from voxgate.api.endpoint_cards import endpoint_cards, provider_cards
 from voxgate.api.error_responses import error_response, json_response
 from voxgate.api.model_card import model_card
+from voxgate.api.model_uptime import find_uptime, uptime_record
 from voxgate.api.openapi import model_schemas
 from voxgate.api.openapi.document import OPTIONAL_KEY
 from voxgate.api.openapi.responses import KEY_ERRORS, OPTIONAL_KEY_ERRORS, json_of, responses
 from voxgate.api.query import check_names
 from voxgate.errors import UsageError, VoxgateError
+from voxgate.ledger.columns import utc_now
 from voxgate.ledger.key import Key  # noqa: TC001 (FastAPI evaluates it)
 from voxgate.models.elsewhere import is_reachable
 
@@ -121,6 +123,24 @@ async def endpoints(request: Request, model: str) -> Response:
     health, canaries = gateway.session.endpoints.health, gateway.canaries.book
     cards = endpoint_cards(spec, prices, health, canaries)
     return json_response({"data": {**described, "endpoints": cards}})
+
+
+@router.get(
+    "/models/{model:path}/uptime",
+    summary="A model's uptime",
+    response_model=None,
+    openapi_extra=OPTIONAL_KEY,
+    responses=responses(json_of(model_schemas.WrappedUptime), *OPTIONAL_KEY_ERRORS, 400, 404),
+)
+async def uptime(request: Request, model: str) -> Response:
+    """How a model did in 72 hours, as its callers met it and at each of its endpoints."""
+    try:
+        spec = await _session(request).resolve(model, folders=False)
+    except VoxgateError as error:
+        return error_response(request, error, model)
+    gateway: Gateway = request.app.state.gateway
+    found = await find_uptime(gateway.ledger, spec, utc_now())
+    return json_response({"data": uptime_record(found)})
 
 
 @router.get(
