@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from voxgate.api.dialects.fields import ASR_WEBSERVICE, FIELDS, WHISPER_CPP, Field
+from voxgate.api.setting_texts import setting_descriptions
 from voxgate.cli import app
 from voxgate.cli.config_schema import configuration_schema
-from voxgate.cli.settings import setting_descriptions
 from voxgate.configuration.endpoint_tables import EndpointTable
 from voxgate.configuration.names import ENVIRONMENT_PREFIX, FILE_ONLY
 from voxgate.configuration.price_tables import PriceTable

@@ -15,8 +15,9 @@ import pytest
 from docs.generate import SCHEMA_FILE
 from jsonschema import Draft7Validator, FormatChecker
 
+from voxgate.api.setting_texts import setting_descriptions
 from voxgate.cli.config_schema import configuration_schema
-from voxgate.cli.settings import examine_file, setting_descriptions
+from voxgate.cli.settings import examine_file
 from voxgate.configuration.endpoint_tables import EndpointTable
 from voxgate.configuration.file import ConfigFile
 from voxgate.configuration.names import (

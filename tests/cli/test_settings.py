@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.cli.command import CliRunner
+from voxgate.api.setting_texts import setting_text
 from voxgate.cli.checks.software import check_settings
-from voxgate.cli.settings import setting_text
 from voxgate.settings import Settings
 
 ADDRESSES = [

@@ -10,8 +10,8 @@ from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from voxgate.api.setting_texts import setting_descriptions
 from voxgate.cli.config_text import ABOUT_KEYS, ABOUT_PROVIDERS
-from voxgate.cli.settings import setting_descriptions
 from voxgate.configuration.endpoint_tables import EndpointTable
 from voxgate.configuration.price_tables import PriceTable
 from voxgate.configuration.provider_tables import ProviderTable

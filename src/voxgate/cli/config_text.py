@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from voxgate.cli.settings import HIDDEN, database_text, setting_descriptions
+from voxgate.api.setting_texts import HIDDEN, database_text, setting_descriptions
 from voxgate.configuration.values import UNLIMITED_BYTES
 from voxgate.printable import printable
 

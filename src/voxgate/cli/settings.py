@@ -1,15 +1,12 @@
-"""The settings of a command, what is wrong with them, and how they are shown."""
+"""The settings of a command, and what is wrong with them."""
 
 # ruff: noqa: PLC0415 (help needs no settings)
 from __future__ import annotations
 
-import ast
-import inspect
 import os
 from typing import TYPE_CHECKING
 
 from voxgate.cli.streams import print_error
-from voxgate.upstreams import EndpointList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,10 +15,6 @@ if TYPE_CHECKING:
     from voxgate.errors import SettingsError
     from voxgate.ledger.key_tables import KeyList, ListedKey
     from voxgate.settings import Settings
-
-
-HIDDEN = "(set)"
-"""What is shown of a secret."""
 
 
 def apply_settings() -> Settings:
@@ -109,52 +102,6 @@ def raise_last(faults: Sequence[SettingsError]) -> None:
         print_error(fault)
     for fault in faults[-1:]:
         raise fault
-
-
-def setting_text(name: str, value: object) -> str:
-    """Return a value as it is written in an environment variable, without what is secret."""
-    if name == "database_url" and value:
-        return database_text(str(value))
-    if name == "transcript_key" and value:
-        return HIDDEN
-    if isinstance(value, EndpointList):
-        value = tuple(f"{each.model} at {each.upstream.name}" for each in value.entries)
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, tuple):
-        return ", ".join(" = ".join(each) if isinstance(each, tuple) else each for each in value)
-    return str(value)
-
-
-def setting_descriptions() -> dict[str, str]:
-    """Return the string that follows each field in the source of `Settings`."""
-    from voxgate.settings import Settings
-
-    module = ast.parse(inspect.getsource(Settings))
-    nodes = [node for each in module.body if isinstance(each, ast.ClassDef) for node in each.body]
-    texts: dict[str, str] = {}
-    field = None
-    for node in nodes:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            field = node.target.id
-        elif field and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            texts[field] = " ".join(str(node.value.value).split())
-        else:
-            field = None
-    return texts
-
-
-def database_text(url: str) -> str:
-    """Return the address of a database without its password."""
-    from voxgate.errors import SettingsError
-    from voxgate.ledger.address import Address
-
-    try:
-        return str(Address.of_server(url))
-    except SettingsError:  # where in it the password is cannot be known
-        return HIDDEN
 
 
 def _applied(settings: Settings) -> Settings:

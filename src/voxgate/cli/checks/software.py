@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxgate._version import __version__
+from voxgate.api.setting_texts import setting_text
 from voxgate.cli.checks.check import Check
-from voxgate.cli.settings import setting_text
 from voxgate.errors import SettingsError
 from voxgate.hardware.cpu import usable_cores
 from voxgate.installation import Installation
