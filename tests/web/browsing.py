@@ -6,10 +6,13 @@ Tests that use the `browser` run in the loop of the session:
 
 from __future__ import annotations
 
+import asyncio
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests.api.serving import serving
+from tests.processes import DEADLINE_S
 from voxgate.web.mount import add_pages
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from tests.api.serving import Running
     from tests.scripted import Scripted
 
+REFUSED = "the server responded with a status of 4"
 MICROPHONE = "--use-file-for-fake-audio-capture="
 """Before the path of a WAV file, which the browser's microphone then plays again and again."""
 
@@ -41,10 +45,13 @@ def pages_served(
 
 
 @asynccontextmanager
-async def looking(browser: Browser, server: Running, **options: Any) -> AsyncIterator[Page]:
+async def looking(
+    browser: Browser, server: Running, *, refused: bool = False, **options: Any
+) -> AsyncIterator[Page]:
     """Open an empty page of a new visitor, whose failures on the console fail the test.
 
-    A path alone is an address of the server.
+    A path alone is an address of the server. `refused`: requests of the page's scripts may fail,
+    which a browser writes there, too.
     """
     context = await browser.new_context(base_url=server.url, **options)
     page = await context.new_page()
@@ -56,9 +63,18 @@ async def looking(browser: Browser, server: Running, **options: Any) -> AsyncIte
     )
     try:
         yield page
-        assert not faults, faults
+        told = [each for each in faults if not (refused and REFUSED in each)]
+        assert not told, told
     finally:
         await context.close()
+
+
+async def comes(page: Page, condition: str) -> None:
+    """Wait until an expression is true. The pages' policy forbids what Playwright waits with."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not await page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
+        await asyncio.sleep(0.02)
 
 
 async def sign_in(page: Page, key: str) -> None:

@@ -67,9 +67,9 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """Delete the cookie."""
+    """Delete the cookie, and what the pages kept in the browser."""
     await read_form(request, await find_visitor(request))
-    response = RedirectResponse("/", 303)
+    response = RedirectResponse("/", 303, {"Clear-Site-Data": '"storage"'})
     response.delete_cookie(Site.of(request).cookie.name)
     return response
 

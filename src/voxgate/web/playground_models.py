@@ -1,0 +1,95 @@
+"""`ModelChoice`: a model that a visitor may send recordings to, with what its endpoints can do.
+
+The page's scripts get it as JSON: they enable options and estimate prices by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from voxgate.api.model_card import price_now, providers_of
+from voxgate.models.endpoint_capabilities import capabilities_of
+from voxgate.routing.candidate import local_slug
+from voxgate.upstreams import LOCAL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from voxgate.api.gateway import Gateway
+    from voxgate.ledger.key import Key
+    from voxgate.models.capabilities import Capabilities
+    from voxgate.models.catalogue import ModelSpec
+    from voxgate.prices import Price, PriceList
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointChoice:
+    """Who runs a model, and what it can do there."""
+
+    slug: str  # as in `provider.only`
+    name: str
+    price: dict[str, float | str] | None  # as `Price` has it, in dollars; None: free
+    languages: tuple[str, ...]
+    detects_language: bool
+    translates: bool
+    vocabulary: bool
+    prompt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model, by the name that requests have."""
+
+    name: str
+    title: str
+    endpoints: tuple[EndpointChoice, ...]  # one at least
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return asdict(self)
+
+
+def model_choice(spec: ModelSpec, prices: PriceList) -> ModelChoice | None:
+    """Return a model as a choice; None for one that nobody can serve."""
+    able = {each.slug: (each.upstream.name, capabilities_of(each)) for each in spec.endpoints}
+    if LOCAL in providers_of(spec):
+        able = {local_slug(spec.name): (LOCAL, spec.capabilities), **able}
+    endpoints = tuple(
+        _endpoint(slug, provider, capabilities, price_now(spec, prices, provider))
+        for slug, (provider, capabilities) in able.items()
+    )
+    return ModelChoice(spec.name, spec.title, endpoints) if endpoints else None
+
+
+async def model_choices(gateway: Gateway, key: Key | None) -> list[ModelChoice]:
+    """Return the models that a key may send recordings to, as far as somebody can serve them."""
+    specs: Sequence[ModelSpec] = await gateway.session.list_models()
+    if key and key.allowed_models is not None:
+        allowed = await gateway.session.own_names(key.allowed_models)
+        specs = [spec for spec in specs if spec.name in allowed]
+    found = (model_choice(spec, gateway.settings.prices) for spec in specs)
+    return [choice for choice in found if choice]
+
+
+def _endpoint(slug: str, provider: str, able: Capabilities, price: Price | None) -> EndpointChoice:
+    return EndpointChoice(
+        slug=slug,
+        name="this server" if provider == LOCAL else provider,
+        price=_facts(price) if price else None,
+        languages=able.languages,
+        detects_language=able.detects_language or len(able.languages) == 1,
+        translates=able.translates,
+        vocabulary=able.vocabulary,
+        prompt="prompt" in able.options,
+    )
+
+
+def _facts(price: Price) -> dict[str, float | str]:
+    return {
+        "amount": float(price.amount),
+        "unit": price.unit,
+        "minimum_s": float(price.minimum_s),
+        "increment_s": float(price.increment_s),
+    }

@@ -1,0 +1,278 @@
+// The words of a transcript on the page: one line a segment, each word to be heard and corrected.
+//
+// Hours of speech stay usable: lines lie in blocks that are laid out when they come near, and until
+// then a line is plain text, whose words become elements of their own when it is looked at.
+
+import { isDoubtful, textOf } from "./transcript.js";
+import { clock } from "./units.js";
+
+const BLOCK = 40; // lines
+
+export class TranscriptView {
+  /** `told` has `hear(time)`, `changed(segment)` and `renamed()`. */
+  constructor(element, transcript, told) {
+    this.element = element;
+    this.transcript = transcript;
+    this.told = told;
+    this.lines = [];
+    this.lit = null;
+    this.found = new Map(); // segment -> its words that a search found
+    this.tabbable = null;
+    element.replaceChildren();
+    element.classList.remove("of-speakers");
+    this.near = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) this.wake(Number(target.dataset.segment));
+    }, { rootMargin: "400px" });
+    this.listening = new AbortController();
+    const on = (kind, act) => element.addEventListener(kind, act, { signal: this.listening.signal });
+    on("click", (event) => this.clicked(event));
+    on("dblclick", (event) => this.edit(event.target));
+    on("keydown", (event) => this.pressed(event));
+  }
+
+  /** Leave the element to another view. */
+  close() {
+    this.near.disconnect();
+    this.listening.abort();
+  }
+
+  /** Show the next segment. */
+  add(place) {
+    if (place % BLOCK === 0) {
+      const block = document.createElement("div");
+      block.className = "block";
+      this.element.append(block);
+    }
+    const segment = this.transcript.segments[place];
+    const line = document.createElement("div");
+    line.className = "line";
+    line.dataset.segment = place;
+    line.classList.toggle("doubted", Boolean(segment.doubt));
+    const head = document.createElement("div");
+    head.className = "line-head";
+    const time = document.createElement("button");
+    Object.assign(time, { type: "button", className: "plain time", textContent: clock(segment.start) });
+    time.setAttribute("aria-label", `Play from ${clock(segment.start)}`);
+    time.tabIndex = -1;
+    head.append(time);
+    if (segment.channel !== null) {
+      head.append(this.speaker(segment.channel));
+      this.element.classList.add("of-speakers");
+    }
+    if (segment.doubt) head.append(Object.assign(document.createElement("span"), { className: "tag fair", textContent: `doubtful: ${segment.doubt}` }));
+    const text = document.createElement("p");
+    text.className = "line-text";
+    text.dir = "auto";
+    text.textContent = textOf(segment);
+    line.append(head, text);
+    this.element.lastElementChild.append(line);
+    this.lines[place] = { line, text, awake: false };
+    this.near.observe(line);
+    if (place === 0) this.wake(0);
+  }
+
+  speaker(channel) {
+    const name = document.createElement("button");
+    Object.assign(name, { type: "button", className: `plain speaker channel-${channel}`, tabIndex: -1 });
+    name.dataset.channel = channel;
+    name.textContent = this.transcript.nameOf(channel);
+    name.title = "Double-click, or F2, to name who speaks on this channel";
+    return name;
+  }
+
+  /** Make the words of a line elements. */
+  wake(place) {
+    const { text, awake } = this.lines[place];
+    if (awake) return;
+    this.lines[place].awake = true;
+    this.near.unobserve(this.lines[place].line);
+    this.draw(place, text);
+  }
+
+  draw(place, text = this.lines[place].text) {
+    const segment = this.transcript.segments[place];
+    const found = this.found.get(place);
+    const [focused, stop] = [document.activeElement, this.tabbable].map((each) => (text.contains(each) ? each.dataset.word : null));
+    text.replaceChildren();
+    segment.words.forEach((word, at) => {
+      if (!word.text) return;
+      const span = document.createElement("span");
+      span.className = "word";
+      span.tabIndex = -1;
+      span.textContent = word.text;
+      span.dataset.word = at;
+      if (isDoubtful(word)) {
+        span.classList.add("doubtful");
+        span.title = `Recognised with ${Math.round(word.confidence * 100)} % confidence`;
+      }
+      if (found?.has(at)) span.classList.add("found");
+      text.append(word.before, span);
+    });
+    text.append(segment.after);
+    const again = (word) => word && text.querySelector(`[data-word="${word}"]`);
+    this.makeTabbable(again(stop));
+    again(focused)?.focus({ preventScroll: true });
+    if (!this.tabbable?.isConnected) this.makeTabbable(this.element.querySelector(".word"));
+  }
+
+  /** The element of a word, made where it was not yet. */
+  span({ segment, word }) {
+    if (!this.lines[segment]) return null;
+    this.wake(segment);
+    return this.lines[segment].text.querySelector(`[data-word="${word}"]`);
+  }
+
+  placeOf(span) {
+    const line = span.closest(".line");
+    return { segment: Number(line.dataset.segment), word: Number(span.dataset.word) };
+  }
+
+  /** Mark the word that is spoken; null: none is. */
+  light(place) {
+    const span = place && this.span(place);
+    if (span === this.lit) return;
+    this.lit?.classList.remove("lit");
+    this.lit = span;
+    span?.classList.add("lit");
+  }
+
+  go(place) {
+    const span = this.span(place);
+    if (!span) return;
+    this.makeTabbable(span);
+    span.focus({ preventScroll: true });
+    span.scrollIntoView({ block: "center" });
+  }
+
+  show(place) {
+    this.span(place)?.scrollIntoView({ block: "center" });
+  }
+
+  /** Mark the words that a search found, by their segment. */
+  mark(found) {
+    const before = this.found;
+    this.found = found;
+    for (const place of new Set([...before.keys(), ...found.keys()])) {
+      if (this.lines[place]?.awake) this.draw(place);
+    }
+  }
+
+  makeTabbable(span) {
+    if (!span) return;
+    if (this.tabbable) this.tabbable.tabIndex = -1;
+    this.tabbable = span;
+    span.tabIndex = 0;
+  }
+
+  clicked({ target }) {
+    if (target.matches(".word")) {
+      this.makeTabbable(target);
+      this.told.hear(this.transcript.word(this.placeOf(target)).start);
+    } else if (target.matches(".time")) {
+      this.told.hear(this.transcript.segments[Number(target.closest(".line").dataset.segment)].start);
+    }
+  }
+
+  pressed(event) {
+    const { target, key } = event;
+    if (!target.matches(".word, .speaker")) return;
+    if (key === "F2" || (key === "Enter" && target.matches(".word"))) this.edit(target);
+    else if (key === " " && target.matches(".word")) this.clicked({ target });
+    else if (key.startsWith("Arrow") && target.matches(".word")) this.move(target, key, event.ctrlKey || event.metaKey);
+    else if ((key === "Home" || key === "End") && target.matches(".word")) this.move(target, key, false);
+    else return;
+    event.preventDefault();
+  }
+
+  /** Go to the next word, the previous one, the first or last of the line, or one of another line. */
+  move(span, key, far) {
+    const { segment } = this.placeOf(span);
+    const all = [...this.lines[segment].text.querySelectorAll(".word")];
+    const at = all.indexOf(span);
+    let next = null;
+    if (key === "Home") next = all[0];
+    else if (key === "End") next = all.at(-1);
+    else if (key === "ArrowRight" && !far) next = all[at + 1] ?? this.edge(segment, 1, 0);
+    else if (key === "ArrowLeft" && !far) next = all[at - 1] ?? this.edge(segment, -1, -1);
+    else next = this.edge(segment, key === "ArrowDown" || key === "ArrowRight" ? 1 : -1, 0);
+    if (next) this.go(this.placeOf(next));
+    else if (key === "ArrowUp" || key === "ArrowLeft") this.lines[segment].line.querySelector(".speaker")?.focus();
+  }
+
+  /** The first or last word of the nearest line with words, in a direction. */
+  edge(segment, step, which) {
+    for (let place = segment + step; this.lines[place]; place += step) {
+      this.wake(place);
+      const all = [...this.lines[place].text.querySelectorAll(".word")];
+      if (all.length) return all.at(which);
+    }
+    return null;
+  }
+
+  /** Replace a word or a speaker's name by a field, until it is left. */
+  edit(target) {
+    if (!target.matches(".word, .speaker")) return;
+    const field = document.createElement("input");
+    const word = target.matches(".word");
+    const place = word ? this.placeOf(target) : null;
+    field.value = target.textContent;
+    field.className = "correct";
+    field.maxLength = word ? 1000 : 20;
+    field.size = Math.max(4, field.value.length + 1);
+    field.setAttribute("aria-label", word ? "Correct the word" : "Name of the speaker");
+    target.replaceWith(field);
+    field.focus();
+    field.select();
+    let open = true;
+    const leave = (keeps, again) => {
+      if (!open) return;
+      open = false;
+      field.replaceWith(target);
+      if (keeps) this.keep(target, field.value, place);
+      if (again) (place ? this.span(place) ?? this.edge(place.segment - 1, 1, 0) : target)?.focus();
+    };
+    field.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter" || event.key === "Escape") {
+        event.preventDefault();
+        leave(event.key === "Enter", true);
+      }
+    });
+    field.addEventListener("dblclick", (event) => event.stopPropagation());
+    field.addEventListener("blur", () => leave(true, false));
+  }
+
+  keep(target, value, place) {
+    if (place) {
+      if (!this.transcript.correct(place, value)) return;
+      this.draw(place.segment);
+      const span = this.span(place);
+      if (span) this.makeTabbable(span);
+      this.told.changed(place.segment);
+    } else if (this.transcript.rename(Number(target.dataset.channel), value)) {
+      this.drawNames();
+      this.told.renamed();
+    }
+  }
+
+  drawNames() {
+    for (const name of this.element.querySelectorAll(".speaker")) {
+      name.textContent = this.transcript.nameOf(Number(name.dataset.channel));
+    }
+  }
+
+  /** Take the last change back. */
+  undo() {
+    const edit = this.transcript.undo();
+    if (!edit) return;
+    if (edit.place) {
+      this.wake(edit.place.segment);
+      this.draw(edit.place.segment);
+      this.go(edit.place);
+      this.told.changed(edit.place.segment);
+    } else {
+      this.drawNames();
+      this.told.renamed();
+    }
+  }
+}

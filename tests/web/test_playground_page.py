@@ -1,0 +1,313 @@
+"""The playground with a scripted model: limits, attacks, options, the keyboard alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from playwright.async_api import expect
+
+from tests.api.serving import SCRIPTED, new_key
+from tests.scripted import Scripted
+from tests.sounds import SAMPLE, encode, sample
+from tests.web.browsing import comes, looking, pages_served, sign_in
+from tests.web.playing import MODEL, TEXTS, choose, playing, start, whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from playwright.async_api import Browser, Page
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+EVIL = "<img src=x onerror=\"document.title='owned'\">"
+
+
+async def test_what_is_too_large_is_refused_before_a_byte_is_sent(
+    browser: Browser, tmp_path: Path
+) -> None:
+    huge = tmp_path / "huge.wav"
+    with huge.open("wb") as file:
+        os.truncate(file.fileno(), 2 * 2**30)
+    async with playing(browser, tmp_path, max_upload_s=5.0) as (page, _):
+        posted: list[str] = []
+        page.on("request", lambda sent: posted.append(sent.url) if sent.method == "POST" else None)
+        await choose(page, huge)
+        await expect(page.locator("#refused")).to_contain_text("has 2.15 GB")
+        await expect(page.locator("#refused")).to_contain_text("1.07 GB at most (max_upload_bytes)")
+        await expect(page.get_by_role("button", name="Transcribe")).to_be_disabled()
+        await choose(page, SAMPLE)
+        await expect(page.locator("#refused")).to_contain_text("recordings of 5 s at most")
+        empty = tmp_path / "empty.wav"
+        empty.touch()
+        await choose(page, empty)
+        await expect(page.locator("#refused")).to_contain_text("is empty")
+        assert posted == []
+
+
+async def test_a_file_is_dropped_and_one_that_is_no_sound_is_told(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with playing(browser, tmp_path, refused=True) as (page, _):
+        await page.evaluate(
+            """() => {
+                const data = new DataTransfer();
+                data.items.add(new File(["no sound"], "note.txt", { type: "text/plain" }));
+                const drop = new DragEvent("drop", { dataTransfer: data, bubbles: true });
+                document.querySelector("#drop").dispatchEvent(drop);
+            }"""
+        )
+        await expect(page.locator("#chosen-name")).to_have_text("note.txt")
+        await expect(page.locator("#chosen-facts")).to_contain_text("length is not known")
+        server_says = page.locator("#failed")
+        await page.get_by_role("button", name="Transcribe").click()
+        await expect(server_says).to_contain_text("note.txt")
+        await expect(page.get_by_role("button", name="Transcribe")).to_be_enabled()
+
+
+async def test_neither_file_names_nor_words_are_markup(browser: Browser, tmp_path: Path) -> None:
+    recording = tmp_path / f"{EVIL.replace('/', '')}.flac"
+    recording.write_bytes(SAMPLE.read_bytes())
+    says = Scripted(says=lambda *_: f"{EVIL} </script> 'quoted' &amp; {{{{7*7}}}}")
+    async with playing(browser, tmp_path, says) as (page, _):
+        await start(page, recording)
+        await whole(page)
+        await expect(page.locator(".line-text")).to_contain_text("onerror")
+        await page.locator(".word").first.dblclick()
+        await page.get_by_label("Correct the word").fill(EVIL)
+        await page.keyboard.press("Enter")
+        await page.get_by_text("The request as curl and code").click()
+        await page.reload()
+        await expect(page.locator(".line-text")).to_contain_text(EVIL)
+        async with page.expect_download() as waiting:
+            await page.get_by_role("button", name="vtt", exact=True).click()
+        assert not set((await waiting.value).suggested_filename) & set('<>"/\\')
+        assert await page.locator("main img, main iframe, main script").count() == 0
+        assert await page.title() == "Playground - Voxgate"
+        await page.goto(f"/playground?model={EVIL}&language={EVIL}&prompt={EVIL}")
+        await expect(page.get_by_role("alert").first).to_contain_text("no model that you can use")
+        assert await page.locator("main img").count() == 0
+        await page.goto(f"/playground/compare?model={EVIL}")
+        assert await page.locator("main img").count() == 0
+
+
+async def test_the_parties_of_a_call_are_named(browser: Browser, tmp_path: Path) -> None:
+    recording = tmp_path / "call.wav"
+    recording.write_bytes(encode(np.stack([sample(), sample()[::-1]]), recording.name))
+    says = Scripted(doubt="is unlikely", says=lambda number, _: TEXTS[number % 2])
+    async with playing(browser, tmp_path, says) as (page, _):
+        await page.get_by_label("Channels").select_option("split")
+        assert "channels=split" in page.url
+        await start(page, recording)
+        await whole(page)
+        await expect(page.locator(".speaker")).to_have_count(2)
+        await expect(page.locator(".doubted")).to_have_count(2)
+        await expect(page.locator("#doubtful")).to_have_text("Next doubtful word (2)")
+        await page.locator(".speaker", has_text="Channel 2").dblclick()
+        await page.get_by_label("Name of the speaker").fill("Ann")
+        await page.keyboard.press("Enter")
+        async with page.expect_download() as waiting:
+            await page.get_by_role("button", name="txt", exact=True).click()
+        text = (await (await waiting.value).path()).read_text("utf-8")
+        assert "Ann: " in text
+        assert "Channel 1: " in text
+        await page.get_by_role("button", name="Undo").click()
+        await expect(page.locator(".speaker", has_text="Channel 2")).to_have_count(1)
+
+
+async def test_options_that_a_model_has_not_say_why(browser: Browser, tmp_path: Path) -> None:
+    async with playing(browser, tmp_path) as (page, _):
+        await page.get_by_text("Names, terms and style").click()
+        for label in ("Translate into English", "Words that are likely", "A text that could"):
+            await expect(page.get_by_label(label)).to_be_disabled()
+        await expect(page.locator("#translate-why")).to_contain_text("in its own language alone")
+        languages = page.get_by_label("Language spoken").locator("option")
+        await expect(languages).to_have_text(
+            ["Choose one: it is not detected here", "English", "German"]
+        )
+        await page.get_by_label("Model", exact=True).select_option("Systran/faster-whisper-base")
+        await expect(page.get_by_label("Translate into English")).to_be_enabled()
+        await page.get_by_label("Translate into English").check()
+        assert "translate=1" in page.url
+        await page.reload()
+        await expect(page.get_by_label("Translate into English")).to_be_checked()
+
+
+async def with_modules(page: Page, script: str) -> Any:
+    """Return what a script finds out with the page's own modules, which `load` imports by name."""
+    return await page.evaluate(
+        f"""async () => {{
+            const own = document.querySelector("script[type=module]").src;
+            const load = (name) => import(own.replace(/[^/]*$/, name));
+            {script}
+        }}"""
+    )
+
+
+async def test_ten_hours_stay_usable(browser: Browser, tmp_path: Path) -> None:
+    async with playing(browser, tmp_path) as (page, _):
+        found = await with_modules(
+            page,
+            """
+            const { Transcript, segmentOf } = await load("transcript.js");
+            const { TranscriptView } = await load("transcript_view.js");
+            const { marks, search } = await load("transcript_search.js");
+            const transcript = new Transcript();
+            document.querySelector("#result").hidden = false;
+            const element = document.querySelector("#words");
+            const view = new TranscriptView(element, transcript, {});
+            for (let line = 0; line < 10000; line += 1) {
+                const timed = Array.from({ length: 10 }, (_, word) => {
+                    const start = line * 3.6 + word / 3;
+                    const confidence = line + word ? 0.9 : 0.2;
+                    return { text: `word${line * 10 + word}`, start, end: start + 0.3, confidence };
+                });
+                const text = timed.map((word) => word.text).join(" ");
+                view.add(transcript.add(segmentOf(text, timed)));
+            }
+            const places = search(transcript, "word99995");
+            view.mark(marks(places));
+            view.go({ segment: places[0].segment, word: places[0].words[0] });
+            view.light(transcript.spokenAt(35000));
+            const count = (selector) => element.querySelectorAll(selector).length;
+            return {
+                text: element.textContent.includes("word54321"),
+                places: places.length,
+                focused: document.activeElement.textContent,
+                lit: element.querySelector(".lit").textContent,
+                words: count(".word"),
+                doubtful: count(".doubtful"),
+                doubts: transcript.doubts.length,
+                stops: count("[tabindex='0']"),
+            };
+            """,
+        )
+        assert found["words"] < 2000
+        assert found == {
+            "text": True,
+            "places": 1,
+            "focused": "word99995",
+            "lit": "word97222",
+            "words": found["words"],
+            "doubtful": 1,
+            "doubts": 1,
+            "stops": 1,
+        }
+
+
+async def test_word_differences_are_the_fewest(browser: Browser, tmp_path: Path) -> None:
+    async with playing(browser, tmp_path) as (page, _):
+        pieces, more, less = await with_modules(
+            page,
+            """
+            const { wordDiff } = await load("word_diff.js");
+            const texts = [["I am late, Ann.", "I'm late old Ann"], ["", "a b"], ["a", ""]];
+            return texts.map(([base, other]) => wordDiff(base, other));
+            """,
+        )
+        assert [(each["kind"], " ".join(each["words"])) for each in pieces] == [
+            ("less", "I am"),
+            ("more", "I'm"),
+            ("same", "late"),
+            ("more", "old"),
+            ("same", "Ann"),
+        ]
+        assert more == [{"kind": "more", "words": ["a", "b"]}]
+        assert less == [{"kind": "less", "words": ["a"]}]
+
+
+async def test_the_keyboard_alone_is_enough(browser: Browser, tmp_path: Path) -> None:
+    says = Scripted(says=lambda *_: "I am late. Start the meeting without me, says the city.")
+    async with playing(browser, tmp_path, says) as (page, _):
+        await start(page)
+        await whole(page)
+        await page.locator(".word").first.wait_for()
+        await tab_to(page, "#search")
+        await page.keyboard.type("meeting")
+        await page.keyboard.press("Enter")
+        await tab_to(page, ".word")
+        assert await focused(page) == "meeting"
+        await page.keyboard.press("ArrowRight")
+        assert await focused(page) == "without"
+        await page.keyboard.press("Space")
+        await comes(page, "document.querySelector('#sound').currentTime > 4")
+        await page.keyboard.press("F2")
+        await page.keyboard.type("with")
+        await page.keyboard.press("Escape")
+        assert await focused(page) == "without"
+        await page.keyboard.press("Enter")
+        await page.keyboard.type("with")
+        await page.keyboard.press("Enter")
+        assert "meeting with me" in await page.locator(".line-text").inner_text()
+        await page.keyboard.press("Control+z")
+        assert "meeting without me" in await page.locator(".line-text").inner_text()
+        await page.keyboard.press("Home")
+        assert await focused(page) == "I"
+        await page.keyboard.press("End")
+        assert await focused(page) == "city."
+        stops = await page.locator(".words [tabindex='0']").count()
+        assert stops == 1
+
+
+async def focused(page: Page) -> str:
+    return str(await page.evaluate("document.activeElement.textContent"))
+
+
+async def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until what is looked for has the focus."""
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
+            return
+    pytest.fail(f"no way to {selector} by Tab")
+
+
+async def test_the_request_is_shown_as_curl_that_works(browser: Browser, tmp_path: Path) -> None:
+    recording = tmp_path / 'it\'s; $(a) "note".flac'
+    recording.write_bytes(SAMPLE.read_bytes())
+    says = Scripted(vocabulary=True, honours=frozenset({"prompt"}))
+    async with playing(browser, tmp_path, says) as (page, _):
+        query = "&language=en&times=segment&prompt=Dear+Ann,+it's&keyterms=train,city"
+        await page.goto(f"/playground{MODEL}{query}")
+        await start(page, recording)
+        await whole(page)
+        assert await page.get_by_label("Language spoken").input_value() == "en"
+        await page.get_by_text("The request as curl and code").click()
+        curl = await page.locator("#code-curl").inner_text()
+        compile(await page.locator("#code-python").inner_text(), "python", "exec")
+        process = await asyncio.create_subprocess_shell(
+            curl, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        answer, complaints = await process.communicate()
+        assert b"transcription.done" in answer, (answer, complaints)
+        assert says.options[0] == says.options[1]
+        assert (says.options[1].prompt, says.options[1].vocabulary) == (
+            "Dear Ann, it's",
+            ("train", "city"),
+        )
+
+
+async def test_a_management_key_is_told_the_next_step(browser: Browser, tmp_path: Path) -> None:
+    async with pages_served(tmp_path) as server, looking(browser, server) as page:
+        await page.goto("/playground")
+        await page.wait_for_url("**/sign-in?next=/playground")
+        await sign_in(page, await new_key(server, "owner", management=True))
+        for path in ("/playground", "/playground/compare?model=default"):
+            await page.goto(path)
+            told = await page.get_by_text("management key").inner_text()
+            assert "voxgate keys create" in told
+            assert await page.get_by_role("button", name="Transcribe").count() == 0
+
+
+async def test_a_key_is_offered_its_models_alone(browser: Browser, tmp_path: Path) -> None:
+    async with pages_served(tmp_path) as server, looking(browser, server) as page:
+        key = await new_key(server, "limited", allowed_models=["scripted/latest"])
+        await sign_in(page, key)
+        await page.goto("/playground?model=openai/whisper-base")
+        assert "no model that you can use" in await page.get_by_role("alert").first.inner_text()
+        options = await page.get_by_label("Model", exact=True).locator("option").all()
+        assert [await each.get_attribute("value") for each in options] == [SCRIPTED]
