@@ -83,9 +83,10 @@ def code_samples(url: str, model: str) -> list[CodeSample]:
 
 
 def _curl_json(url: str, model: str) -> str:
+    name = model.replace("\\", "\\\\").replace("%", "%%")  # for printf
+    body = shlex.quote(f'{{"model": {name}, "input_audio": {{"data": "%s", "format": "flac"}}}}')
     return f"""\
-printf '{{"model": %s, "input_audio": {{"data": "%s", "format": "flac"}}}}' \\
-    {shlex.quote(model)} "$(base64 < {RECORDING} | tr -d '\\n')" |
+printf {body} "$(base64 < {RECORDING} | tr -d '\\n')" |
   curl {url}/api/v1/audio/transcriptions \\
     -H "Authorization: Bearer $VOXGATE_KEY" \\
     -H "Content-Type: application/json" \\

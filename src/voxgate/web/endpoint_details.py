@@ -71,6 +71,17 @@ class EndpointDetails:
         """Where the times of its words come from."""
         return TIMES[self.capabilities.times]
 
+    @property
+    def speakers_text(self) -> str:
+        """Whether it says who speaks."""
+        told = self.capabilities.speakers
+        return "told apart" if told else "not told apart; split channels are"
+
+    @property
+    def streaming_text(self) -> str:
+        """When the first words of a stream come."""
+        return "words before a window ends" if self.capabilities.streaming else "window by window"
+
 
 def language_list(codes: Sequence[str]) -> str:
     """Return the English names of languages, in order."""

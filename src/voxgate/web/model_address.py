@@ -21,7 +21,12 @@ LONGEST_NAME = 300  # characters: no model's is longer
 
 def model_path(name: str, section: str = "") -> str:
     """Return the address of a model's page, or of one of its sections."""
-    return PREFIX + quote(name, safe="/:") + (f"/{section}" if section else "")
+    return PREFIX + quoted_name(name) + (f"/{section}" if section else "")
+
+
+def quoted_name(name: str) -> str:
+    """Return a model's name as an address has it."""
+    return quote(name, safe="/:")
 
 
 @dataclass(frozen=True, slots=True)

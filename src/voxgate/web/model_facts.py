@@ -38,14 +38,14 @@ def size_text(spec: ModelSpec, settings: Settings) -> str:
 def capability_list(able: Capabilities) -> list[tuple[str, bool]]:
     """Return what a model may be able to do, and whether it is."""
     return [
-        ("detects the language", able.detects_language),
-        ("names the language", able.names_language),
-        ("translates into English", able.translates),
-        ("expects your words", able.vocabulary),
-        ("tells speakers apart", able.speakers),
-        ("streams inside a window", able.streaming),
-        ("times words itself", able.times == "word"),
-        ("counts tokens", able.counts_tokens),
+        ("detect the language", able.detects_language),
+        ("name the language", able.names_language),
+        ("translate into English", able.translates),
+        ("expect your words", able.vocabulary),
+        ("tell speakers apart", able.speakers),
+        ("stream inside a window", able.streaming),
+        ("time words by itself", able.times == "word"),
+        ("count tokens", able.counts_tokens),
     ]
 
 

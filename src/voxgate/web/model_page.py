@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse
 from voxgate.api.request_log import RequestEntry
 from voxgate.errors import EngineStartError, UnknownModelError
 from voxgate.web.code_samples import RECORDING, base_url, code_samples
+from voxgate.web.compare_page import compare_path
 from voxgate.web.endpoint_details import endpoint_details, language_list
 from voxgate.web.endpoint_rows import EndpointBooks
 from voxgate.web.model_address import PREFIX, find_model_page, model_path, nearest_models
@@ -62,6 +63,7 @@ async def model(request: Request) -> Response:
         "model.html",
         visitor,
         row=row,
+        compare_path=compare_path([spec]),
         spec=spec,
         sections=SECTIONS,
         shown=[each for each in SECTIONS if section in {"", each.id}],

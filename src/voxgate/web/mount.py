@@ -14,7 +14,14 @@ from starlette.routing import Route
 from voxgate.api.error_responses import http_error_response
 from voxgate.api.request_log import RequestEntry
 from voxgate.errors import VoxgateError
-from voxgate.web import model_page, models_page, playground, playground_export, sign_in
+from voxgate.web import (
+    compare_page,
+    model_page,
+    models_page,
+    playground,
+    playground_export,
+    sign_in,
+)
 from voxgate.web.account import generations, keys, overview, usage
 from voxgate.web.assets import PREFIX, Assets
 from voxgate.web.page_calls import PageCalls
@@ -47,6 +54,7 @@ PAGES: tuple[tuple[str, str, Endpoint], ...] = (
     *playground.PAGES,
     *playground_export.PAGES,
     *model_page.PAGES,
+    *compare_page.PAGES,
     *sign_in.PAGES,
 )
 """Method, path and endpoint of each page."""

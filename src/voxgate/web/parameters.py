@@ -48,7 +48,11 @@ def _row(field: Field, endpoints: Sequence[EndpointDetails]) -> ParameterRow:
     if not field.needs:
         refused = field.effect.startswith("Refused")
         return ParameterRow(field, REFUSED if refused else ANY_MODEL, "")
-    able = [each.name for each in endpoints if honours(each.capabilities, field.needs)]
+    able = [
+        "this server" if each.row.is_local else each.name
+        for each in endpoints
+        if honours(each.capabilities, field.needs)
+    ]
     if not able:
         return ParameterRow(field, REFUSED if field.kind == "promise" else IGNORED, "fair")
     if field.needs == "languages":
