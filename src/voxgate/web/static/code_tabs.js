@@ -1,47 +1,35 @@
 /**
- * Sections with headings, one below the other, become tabs: arrow keys go from one to the next, and
- * the browser remembers which one was chosen.
+ * Sections one below the other become tabs: arrow keys go from one to the next, and the browser
+ * remembers which one was chosen. A style sheet shows all of them where there are no scripts.
  */
 
 const CHOSEN = "voxgate-code";
 
 for (const group of document.querySelectorAll(".code-tabs")) {
-  const panels = [...group.children];
-  const list = document.createElement("div");
+  const list = group.querySelector(".tabs");
+  const tabs = [...list.children];
+  const panels = [...group.querySelectorAll(":scope > section")];
   list.setAttribute("role", "tablist");
-  list.setAttribute("aria-label", "Clients");
-  const tabs = panels.map((panel) => {
-    const heading = panel.querySelector("h3");
-    const tab = document.createElement("button");
-    tab.type = "button";
-    tab.textContent = heading.textContent;
-    tab.id = heading.id;
+  tabs.forEach((tab, at) => {
     tab.setAttribute("role", "tab");
-    heading.remove();
-    panel.id = `${tab.id}-panel`;
-    panel.setAttribute("role", "tabpanel");
-    panel.tabIndex = 0;
-    tab.setAttribute("aria-controls", panel.id);
-    return tab;
+    tab.setAttribute("aria-controls", panels[at].id);
+    panels[at].setAttribute("role", "tabpanel");
   });
-  list.append(...tabs);
-  group.prepend(list);
 
   const choose = (chosen) => {
     tabs.forEach((tab, at) => {
       tab.setAttribute("aria-selected", String(at === chosen));
       tab.tabIndex = at === chosen ? 0 : -1;
-      panels[at].hidden = at !== chosen;
+      panels[at].classList.toggle("chosen", at === chosen);
     });
   };
-  const remembered = tabs.findIndex((tab) => tab.id === read());
-  choose(Math.max(remembered, 0));
+  choose(Math.max(0, panels.findIndex((panel) => panel.id === read())));
 
   list.addEventListener("click", (event) => {
     const at = tabs.indexOf(event.target);
     if (at < 0) return;
     choose(at);
-    write(tabs[at].id);
+    write(panels[at].id);
   });
   list.addEventListener("keydown", (event) => {
     const at = tabs.indexOf(document.activeElement);
@@ -51,7 +39,7 @@ for (const group of document.querySelectorAll(".code-tabs")) {
     const chosen = (to + tabs.length) % tabs.length;
     choose(chosen);
     tabs[chosen].focus();
-    write(tabs[chosen].id);
+    write(panels[chosen].id);
   });
 }
 

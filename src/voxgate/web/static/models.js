@@ -10,7 +10,6 @@ said.className = "visually-hidden";
 said.setAttribute("role", "status");
 form.after(said);
 
-form.querySelector("button").hidden = true;
 form.addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(() => show(address(), "replaceState"), WAIT_MS);
