@@ -36,7 +36,7 @@ def base_url(scheme: str, host: str) -> str:
 
 def code_samples(url: str, model: str) -> list[CodeSample]:
     """Return the samples for the server at `url`, without a path, and a model's name."""
-    text = json.dumps(model)  # a string of Python and of JavaScript, too
+    text = json.dumps(model, ensure_ascii=False)  # a string of Python and of JavaScript, too
     return [
         CodeSample("curl-json", "cURL, JSON", "sh", "", _curl_json(url, text)),
         CodeSample("curl-form", "cURL, form", "sh", "", _curl_form(url, model)),
