@@ -36,7 +36,7 @@ async def comparison(request: Request) -> Response:
     added = request.query_params.get("add", "")
     chosen = models_of("/".join(filter(None, (path, added))), known)
     address = compare_path(chosen)
-    if request.url.path != address or added:
+    if added or path != "/".join(spec.name for spec in chosen):
         return RedirectResponse(address, 302)
     books = EndpointBooks.of(gateway)
     rows = [ModelRow.of(spec, books) for spec in chosen]
