@@ -58,4 +58,5 @@ async def week_text(gateway: Gateway, model: str, visitor: Visitor) -> str:
     question = Question(now - timedelta(days=6), now, key_hash=own, model=model)
     _, total = await gateway.ledger.activity.find_with_total(question)
     hours, whose = total.audio_samples / HOUR_SAMPLES, "" if visitor.manages else " by your key"
-    return f"{hours:.3g} h in {count(total.requests)} requests{whose}"
+    requests = "1 request" if total.requests == 1 else f"{count(total.requests)} requests"
+    return f"{hours:.3g} h in {requests}{whose}"

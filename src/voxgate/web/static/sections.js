@@ -17,7 +17,7 @@ const observer = new IntersectionObserver(
       else link.removeAttribute("aria-current");
     }
   },
-  { rootMargin: "-64px 0px -60% 0px" },
+  { rootMargin: "-80px 0px -60% 0px" }, // from below the bar, to where a reader looks
 );
 for (const id of links.keys()) {
   const section = document.getElementById(id);
