@@ -133,8 +133,8 @@ async def test_a_model_that_is_not_there_names_those_that_are(
             assert "No such model" in answer.text
     async with looking(browser, server) as page:
         await page.goto("/models/acme/one")
-        answer = await page.request.get("/models/acme/noe")
-        await page.set_content(await answer.text())
+        missing = await page.request.get("/models/acme/noe")
+        await page.set_content(await missing.text())
         near = page.get_by_role("listitem").filter(has_text="acme/one")
         assert await near.get_by_role("link").get_attribute("href") == "/models/acme/one"
 
