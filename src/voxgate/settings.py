@@ -68,7 +68,7 @@ class Settings:
     decoder_cpu_s: int = 3600
     """The processor time that the decoder of one file may use."""
 
-    decoder_recordings: int = 64
+    decoder_recordings: int = 256
     """How many recordings of one key a decoder's process may decode, one after another, within a
     minute; with 1 each has a process of its own. A hostile file can reach those after it."""
 

@@ -43,15 +43,17 @@ class DecoderPool:
     async def decode(self, source: Source, tenant: Hashable = None) -> AsyncGenerator[DecoderEvent]:
         """Decode one recording, no faster than the events are consumed.
 
-        Decoders are shared fairly between tenants. Closing the iterator ends its decoder. Raises
-        `AudioError` with any of its codes, and `SpoolFullError`.
+        Decoders are shared fairly between tenants. One that has decoded recordings of this tenant,
+        and of no other, may be used; where it fails, the recording is decoded anew by itself.
+        Closing the iterator ends its decoder. Raises `AudioError` with any of its codes, and
+        `SpoolFullError`.
         """
         async with contextlib.AsyncExitStack() as held:
             await held.enter_async_context(self._queue.slot(tenant))
             given = 0  # events
             if source.size is not None and (decoder := self._idle.take(tenant)):
                 try:
-                    decoding = decoder.server.decode(decoder.number, source)
+                    decoding = self._decode_again(decoder, source)
                     async with contextlib.aclosing(self._events(decoder, decoding, held)) as events:
                         async for event in events:
                             given += 1
@@ -83,6 +85,14 @@ class DecoderPool:
             await self._close_server()
         if self._ending:
             await asyncio.wait(self._ending)
+
+    def _decode_again(self, decoder: Decoder, source: Source) -> Decoding:
+        """Give a further recording to a decoder that waits, or end it."""
+        try:
+            return decoder.server.decode(decoder.number, source)
+        except BaseException:
+            self._end(decoder)
+            raise
 
     async def _events(
         self, decoder: Decoder, decoding: Decoding, held: contextlib.AsyncExitStack
