@@ -49,12 +49,9 @@ class ForkServerProcess:
                 DecoderLimits.of(settings).to_json(),
                 stdin=server_end.fileno(),
                 stdout=asyncio.subprocess.DEVNULL,
-                # One thread: threads do not survive a fork, and for the speech detector four are
-                # eleven times slower than one (docs/log.md).
                 env={
                     **child_environment(settings),
-                    "OMP_THREAD_LIMIT": "1",
-                    "OPENBLAS_NUM_THREADS": "1",
+                    "OPENBLAS_NUM_THREADS": "1",  # threads do not survive a fork
                     "TMPDIR": str(settings.spool_dir),  # for the file of the warm-up
                 },
                 start_new_session=True,  # a terminal's Ctrl-C must reach this process only

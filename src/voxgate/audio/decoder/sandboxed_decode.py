@@ -26,21 +26,19 @@ from voxgate.audio.spool import SAMPLE_RATE
 from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from av.audio.frame import AudioFrame
 
     from voxgate.audio.decoder.container import Container
     from voxgate.audio.decoder.messages import DecoderJob
     from voxgate.audio.decoder.resample import Samples
-    from voxgate.audio.decoder.silero import SileroVad
 
 BLOCK_S = 1  # sound that is mixed, resampled and sent at once: bounds messages and memory
 
 
 def decode_file(
     job: DecoderJob,
-    vads: Sequence[SileroVad],
     source_fd: int,
     stream_fd: int,
     out_fd: int,
@@ -49,13 +47,12 @@ def decode_file(
 ) -> bool:
     """Decode the job's file. Send the sound, the notices, and the end or error to `out_fd`.
 
-    `vads` are detectors that nothing has used: one, and `MAX_CHANNELS` for the channels.
     `stream_fd` is a pipe's scratch file, or the pipe of a file that grows; -1 for other sources.
     Return whether the process can take another file: nothing was irregular, and `goes_on` says so.
     """
     try:
         file = _open_file(job, source_fd, stream_fd)
-        sink = (SplitSink if job.split else MixSink)(vads, out_fd, job)
+        sink = (SplitSink if job.split else MixSink)(out_fd, job)
         notices = FileDecoder(job, sink).run(recordings(file, job))
         takes_another = notices == 0 and goes_on()
         messages.send(out_fd, messages.FINISHED, bytes([takes_another]))

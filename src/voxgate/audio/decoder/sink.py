@@ -14,6 +14,7 @@ import numpy as np
 
 from voxgate.audio.decoder import messages
 from voxgate.audio.decoder.resample import LOW_FREQUENCIES, Downmix, Resampler
+from voxgate.audio.decoder.silero import SileroVad
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.errors import AudioError, UsageError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from voxgate.audio.decoder.messages import DecoderJob
     from voxgate.audio.decoder.resample import Samples
-    from voxgate.audio.decoder.silero import Heard, SileroVad
+    from voxgate.audio.decoder.silero import Heard
 
 MAX_CHANNELS = 8
 """Channels that the detector listens to, and that can be split: those of a 7.1 film."""
@@ -34,10 +35,10 @@ DIFFERENT = 1e-4
 class Sink(ABC):
     """Blocks of channels in, messages of sound and of speech probabilities out."""
 
-    def __init__(self, vads: Sequence[SileroVad], out_fd: int, job: DecoderJob) -> None:
-        """`vads` are detectors that nothing has used: one, and `MAX_CHANNELS` for the channels."""
+    def __init__(self, out_fd: int, job: DecoderJob) -> None:
         self.out_fd = out_fd
-        self._vads, self._job = vads, job
+        self._job = job
+        self._vads = [SileroVad() for _ in range(1 + MAX_CHANNELS)]  # of the mix, of each channel
 
     @abstractmethod
     def set_format(self, rate: int, channels: Sequence[str]) -> None:
@@ -63,8 +64,8 @@ class Sink(ABC):
 class MixSink(Sink):
     """All channels as one sound, without losing a voice."""
 
-    def __init__(self, vads: Sequence[SileroVad], out_fd: int, job: DecoderJob) -> None:
-        super().__init__(vads, out_fd, job)
+    def __init__(self, out_fd: int, job: DecoderJob) -> None:
+        super().__init__(out_fd, job)
         self._sent = 0  # samples at 16 kHz
         self._resamplers: list[Resampler] = []  # of the mix, and of each channel
         self._listened: list[int] = []  # channels
@@ -120,8 +121,8 @@ class SplitSink(Sink):
     All have the same length. A channel that a later part of the file does not have is silent there.
     """
 
-    def __init__(self, vads: Sequence[SileroVad], out_fd: int, job: DecoderJob) -> None:
-        super().__init__(vads, out_fd, job)
+    def __init__(self, out_fd: int, job: DecoderJob) -> None:
+        super().__init__(out_fd, job)
         self._sent: dict[int, int] = {}  # channel -> samples at 16 kHz
         self._resamplers: dict[int, Resampler] = {}  # those of the current format
 

