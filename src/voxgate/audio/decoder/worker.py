@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from voxgate.audio.decoder import sandbox, sandboxed_decode
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from voxgate.audio.decoder.messages import DecoderLimits
 
 CHANNEL_FD: Final = 3  # after the three standard descriptors
+DESCRIPTORS: Final = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
+"""Where the kernel lists the descriptors of the process that reads it."""
+
 MAX_READ_BYTES: Final = 1 << 16  # read at once; a job has some hundred bytes
 
 MOST_COMPUTED_S: Final = 1.0
@@ -92,7 +96,10 @@ def _keep_only(channel: socket.socket) -> socket.socket:
     channel_fd = channel.detach()
     if channel_fd != CHANNEL_FD:
         os.dup2(channel_fd, CHANNEL_FD, inheritable=False)
-    os.closerange(CHANNEL_FD + 1, os.sysconf("SC_OPEN_MAX"))
+    for fd in map(int, os.listdir(DESCRIPTORS)):  # noqa: PTH208 (names alone)
+        if fd > CHANNEL_FD:
+            with suppress(OSError):  # the listing's own is closed
+                os.close(fd)
     return socket.socket(fileno=CHANNEL_FD)
 
 
