@@ -103,7 +103,7 @@ async def test_a_chart_is_read_by_the_keyboard(browser: Browser, server: Running
         chart = page.get_by_role("slider", name="Availability")
         await page.keyboard.press("Tab")  # the button
         await page.keyboard.press("Tab")
-        last = "2026-11-28 14:00, until now: With: 99.9 %, Without: 97 %"
+        last = "2026-11-28 14:00 (partial): With: 99.9 %, Without: 97 %"
         assert await chart.get_attribute("aria-valuetext") == last
         await page.keyboard.press("ArrowLeft")
         gap = "2026-11-28 13:00: With: 99.21 %, Without: no data"

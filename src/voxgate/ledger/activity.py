@@ -98,6 +98,11 @@ class Activity:
         """
         return (await self.find_with_total(question))[0]
 
+    async def find_sums(self, question: Question) -> list[ActivityRow]:
+        """Return the rows as `find` does, without percentiles: it reads no histograms."""
+        async with self._one_at_a_time:
+            return (await self._answer(question, with_speeds=False))[0]
+
     async def find_with_total(self, question: Question) -> tuple[list[ActivityRow], ActivityRow]:
         """Return the rows as `find` does, and their sum, which has no group.
 
@@ -107,7 +112,9 @@ class Activity:
         async with self._one_at_a_time:
             return await self._answer(question)
 
-    async def _answer(self, question: Question) -> tuple[list[ActivityRow], ActivityRow]:
+    async def _answer(
+        self, question: Question, *, with_speeds: bool = True
+    ) -> tuple[list[ActivityRow], ActivityRow]:
         by_hour = "hour" in question.group_by
         select_sums = select_hours if by_hour else _select_sums
         sums = await self._all(select_sums(question).limit(MOST_ROWS + 1))
@@ -116,7 +123,9 @@ class Activity:
                 f"The answer would have more than {MOST_ROWS} rows. Ask for fewer days, for one "
                 f"model or key, or group by less."
             )
-        counts = [] if by_hour else await self._all(_select_histograms(question))
+        counts: Sequence[Sequence[Any]] = []
+        if with_speeds and not by_hour:
+            counts = await self._all(_select_histograms(question))
         if len(counts) > MOST_HISTOGRAMS:
             raise UsageError(
                 f"The percentiles would be of more than {MOST_HISTOGRAMS} histograms: one a day or "

@@ -4,7 +4,7 @@ import { axisLabels, timeLabel } from "./chart_table.js";
 
 const LABEL_WIDTH_PX = 64; // the least room for a label below the axis
 const LETTER_WIDTH_PX = 7;
-const HALF_A_DAY = 43_200; // seconds
+const DAY = 86_400; // seconds
 
 // `colours(index)` gives the colour of a series, `inks()` those of what is not a series.
 export function chartOptions(kind, figures, look, size) {
@@ -33,7 +33,7 @@ export function chartData(kind, figures) {
 
 function timeRange({ rows }) {
   const [least, most] = [rows[0].at, rows.at(-1).at];
-  return least === most ? [least - HALF_A_DAY, most + HALF_A_DAY] : [least, most];
+  return least === most ? [least - DAY / 2, most + DAY / 2] : [least, most];
 }
 
 function line(label, index, figures, look) {
@@ -92,7 +92,10 @@ function yAxis(figures, look) {
 function xAxis(figures, look, bars) {
   const axis = { ...inks(look), grid: { show: false }, space: LABEL_WIDTH_PX, size: 30, gap: 6 };
   if (figures.timed && !bars) {
-    return { ...axis, values: (plot, places, _, space, step) => places.map((at) => timeLabel(at, step)) };
+    const daily = figures.rows.every((row) => row.at % DAY === 0);
+    const incrs = daily ? { incrs: [1, 2, 7, 14, 30, 91, 182, 365].map((days) => days * DAY) } : {};
+    const values = (plot, places, _, space, step) => places.map((at) => timeLabel(at, step));
+    return { ...axis, ...incrs, values };
   }
   const splits = (plot) => someOf(figures, plot.bbox.width / devicePixelRatio);
   const values = (plot, places) => {

@@ -18,7 +18,7 @@ export function readValues(plot, frame, figures, dots) {
   let place = last;
 
   const told = (row) => figures.names.map((name, index) => `${name}: ${textOf(row, index, figures)}`).join(", ");
-  const title = (row) => (row.partial ? `${row.name}, until now` : row.name);
+  const title = (row) => (row.partial && !row.name.endsWith("(partial)") ? `${row.name} (partial)` : row.name);
 
   const say = (at) => {
     place = at;
