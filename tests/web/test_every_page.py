@@ -13,6 +13,7 @@ from tests.api.serving import FILE, SCRIPTED, new_key, with_key
 from tests.web.browsing import looking, pages_served, sign_in
 from tests.web.every_page import SCHEMES, WIDTHS, looker
 from voxgate.ledger.key import hash_of
+from voxgate.models.catalogue import DEFAULT_MODEL
 from voxgate.web.mount import PAGES
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-DOWNLOADS = {"/account/usage.csv"}
+DOWNLOADS = {"/account/usage.csv", "/owner/pull"}
 """Addresses that are no pages: they answer with a file, or with data for a script."""
+
+QUERIES = {"/owner/models/remove": f"?name={DEFAULT_MODEL}"}
+"""What follows the path of pages that need it."""
 
 FOR_NOBODY = {"/sign-in"}
 FOR_TRANSCRIBERS = {"/playground"}
@@ -45,7 +49,8 @@ class Sample:
 
     def address(self, path: str) -> str:
         """Return an address of a page; each name in braces is that of a sample."""
-        return re.sub(r"{(\w+)(?::\w+)?}", lambda name: self.parts[name[1]], path)
+        filled = re.sub(r"{(\w+)(?::\w+)?}", lambda name: self.parts[name[1]], path)
+        return filled + QUERIES.get(path, "")
 
     def visitor(self, path: str) -> StorageState | None:
         if path in FOR_NOBODY:

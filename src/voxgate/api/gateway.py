@@ -12,6 +12,8 @@ from voxgate.api.health_keeper import HealthKeeper
 from voxgate.api.jobs import Jobs
 from voxgate.api.leases import Leases
 from voxgate.api.metrics import Metrics
+from voxgate.api.model_loads import ModelLoads
+from voxgate.api.model_pull import ModelPull
 from voxgate.api.request_rates import RequestRates
 from voxgate.api.transcript_keeper import TranscriptKeeper
 from voxgate.api.wrong_keys import WrongKeys
@@ -20,6 +22,7 @@ from voxgate.ledger.address import Address
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.retention import Retention
 from voxgate.pipeline.session import Session
+from voxgate.recent_problems import RecentProblems
 from voxgate.remote.address_policy import AddressPolicy
 from voxgate.remote.fetcher import Fetcher
 
@@ -45,6 +48,9 @@ class Gateway:
     metrics: Metrics
     rates: RequestRates
     canaries: CanarySchedule
+    loads: ModelLoads
+    pull: ModelPull
+    problems: RecentProblems
 
     @classmethod
     @asynccontextmanager
@@ -60,30 +66,43 @@ class Gateway:
             max_source_bytes=settings.max_upload_bytes,
             max_duration_s=settings.max_upload_s,
         )
-        async with (
-            await Ledger.open(Address.of(settings)) as ledger,
-            session(limited) as opened,
-        ):
-            files, jobs = FileStore(settings, ledger.files), Jobs(settings)
-            leases = Leases(ledger.generations, jobs)
-            retention = Retention(ledger, settings.generations_days)
-            book = opened.endpoints.health
-            health = HealthKeeper(ledger.endpoint_health, ledger.endpoint_hours, book)
-            async with files.swept(), leases.renewed(), retention.swept(), health.kept():
-                yield cls(
-                    settings=settings,
-                    session=opened,
-                    ledger=ledger,
-                    jobs=jobs,
-                    leases=leases,
-                    fetcher=_fetcher(settings),
-                    files=files,
-                    keeper=TranscriptKeeper(settings.transcript_key, ledger.transcripts),
-                    wrong_keys=WrongKeys(),
-                    metrics=Metrics(),
-                    rates=RequestRates(),
-                    canaries=CanarySchedule(opened, ledger.canaries),
-                )
+        problems, pull = RecentProblems(), ModelPull(settings)
+        with problems.kept():
+            async with (
+                pull.ended(),
+                await Ledger.open(Address.of(settings)) as ledger,
+                session(limited) as opened,
+            ):
+                files, jobs = FileStore(settings, ledger.files), Jobs(settings)
+                leases = Leases(ledger.generations, jobs)
+                retention = Retention(ledger, settings.generations_days)
+                book = opened.endpoints.health
+                health = HealthKeeper(ledger.endpoint_health, ledger.endpoint_hours, book)
+                loads = ModelLoads(opened)
+                async with (
+                    files.swept(),
+                    leases.renewed(),
+                    retention.swept(),
+                    health.kept(),
+                    loads.ended(),
+                ):
+                    yield cls(
+                        settings=settings,
+                        session=opened,
+                        ledger=ledger,
+                        jobs=jobs,
+                        leases=leases,
+                        fetcher=_fetcher(settings),
+                        files=files,
+                        keeper=TranscriptKeeper(settings.transcript_key, ledger.transcripts),
+                        wrong_keys=WrongKeys(),
+                        metrics=Metrics(),
+                        rates=RequestRates(),
+                        canaries=CanarySchedule(opened, ledger.canaries),
+                        loads=loads,
+                        pull=pull,
+                        problems=problems,
+                    )
 
 
 def _fetcher(settings: Settings) -> Fetcher:

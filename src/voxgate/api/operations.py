@@ -60,7 +60,7 @@ async def healthz(request: Request) -> Response:
 )
 async def readyz(request: Request) -> Response:
     """200 while it takes work and its ledger can be read; models load at their first use."""
-    return _health(await _status(request.app.state.gateway))
+    return _health(await server_status(request.app.state.gateway))
 
 
 @router.get(
@@ -72,11 +72,11 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request, _: Annotated[Key | None, Depends(manager)]) -> Response:
     """Requests, recordings, sound, money, latencies and engines, for management keys."""
     gateway: Gateway = request.app.state.gateway
-    body = gateway.metrics.exposition(await _state(gateway))
+    body = gateway.metrics.exposition(await server_state(gateway))
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
-async def _status(gateway: Gateway) -> str:
+async def server_status(gateway: Gateway) -> str:
     """Return whether a request would be answered now, or else why not."""
     try:
         await gateway.ledger.check()
@@ -85,13 +85,13 @@ async def _status(gateway: Gateway) -> str:
     return "stopping" if gateway.jobs.closed else "ok"
 
 
-async def _state(gateway: Gateway) -> ServerState:
-    """Return what the server is doing, for its metrics."""
+async def server_state(gateway: Gateway) -> ServerState:
+    """Return what the server is doing, for its metrics and its owner's page."""
     settings, engines = gateway.settings, await inspect_engines(gateway.settings)
     gateway.metrics.steps.add(engines)
     folders = {"home": settings.home, "spool_dir": settings.spool_dir}
     return ServerState(
-        ready=await _status(gateway) == "ok",
+        ready=await server_status(gateway) == "ok",
         recordings=len(gateway.jobs.unfinished),
         most_recordings=settings.max_flights,
         unrecorded=gateway.leases.waiting,

@@ -50,17 +50,10 @@ def pull_command(
     commit. An interrupted pull is resumed by the next call.
     """
     from voxgate.models.store import pull as pulling
-    from voxgate.models.store.hub import hub_host
     from voxgate.models.store.registry import Registry
-    from voxgate.offline import is_local, offline_error
 
     settings = apply_settings()
-    if settings.offline and not is_local(hub_host()):
-        raise offline_error(
-            f"This would fetch {repository} from the hub",
-            "`voxgate models export` on a machine with a network and `voxgate models import FILE` "
-            "here do without it.",
-        )
+    pulling.check_network(settings, repository)
     registry = Registry.open(settings)
     with (
         signals.unwind_on_signal("What was fetched is kept: pull again."),

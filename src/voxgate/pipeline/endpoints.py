@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from voxgate.providers.base import Provider
     from voxgate.providers.upstream.client import UpstreamClient
     from voxgate.settings import Settings
-    from voxgate.upstreams import Endpoint
+    from voxgate.upstreams import Endpoint, Upstream
 
 
 class Endpoints:
@@ -54,6 +54,10 @@ class Endpoints:
         for each in self._all:
             waiting[each.provider.name] += each.queue.waiting
         return dict(waiting)
+
+    def key_rests_s(self, upstream: Upstream) -> list[float]:
+        """For how much longer each of an upstream's keys rests that do."""
+        return self._client.ring(upstream).rests_s if self._client else []
 
     def here(self, spec: ModelSpec) -> SharedProvider:
         """Return a resolved model on this machine. Its engine starts with its first window.

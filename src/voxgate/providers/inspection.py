@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import psutil
 
 from voxgate.errors import EngineError, VoxgateError
+from voxgate.hardware import gpu, memory
 from voxgate.models.running import RUN_FOLDER, running_engines
 from voxgate.providers.engine_client import BrokenOffError, EngineClient, NotListeningError
 
@@ -39,6 +40,25 @@ class LoadedEngine:
         if self.health is not None:
             return "working" if self.health.active or self.health.queued else "idle"
         return "silent" if Path(self.record.socket).exists() else "loading"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """The memory of this machine or of one GPU, in bytes."""
+
+    device: str
+    free: int
+    total: int
+
+
+def inspect_memory() -> list[DeviceMemory]:
+    """Return the memory of this machine, or of its container, and of each GPU that models use."""
+    machine = DeviceMemory("This machine", memory.free_bytes(), memory.total_bytes())
+    cards = [
+        DeviceMemory(f"{each.name} (cuda:{index})", each.free_bytes, each.total_bytes)
+        for index, each in enumerate(gpu.visible_gpus())
+    ]
+    return [machine, *cards]
 
 
 async def inspect_engines(settings: Settings) -> list[LoadedEngine]:

@@ -24,6 +24,7 @@ from voxgate.web import (
 )
 from voxgate.web.account import generations, keys, overview, usage
 from voxgate.web.assets import PREFIX, Assets
+from voxgate.web.owner import log, models, providers, server, settings_page
 from voxgate.web.page_calls import PageCalls
 from voxgate.web.rendering import Renderer
 from voxgate.web.session_cookie import SessionCookie
@@ -55,6 +56,11 @@ PAGES: tuple[tuple[str, str, Endpoint], ...] = (
     *playground_export.PAGES,
     *model_page.PAGES,
     *compare_page.PAGES,
+    *server.PAGES,
+    *models.PAGES,
+    *providers.PAGES,
+    *settings_page.PAGES,
+    *log.PAGES,
     *sign_in.PAGES,
 )
 """Method, path and endpoint of each page."""
@@ -63,7 +69,7 @@ PAGES: tuple[tuple[str, str, Endpoint], ...] = (
 def add_pages(app: FastAPI, gateway: Gateway) -> None:
     """Add the pages to the application. Raises `SettingsError` where their secret has no place."""
     assets, cookie = Assets(), SessionCookie.of_home(gateway.settings.home)
-    app.state.site = Site(gateway, Renderer(assets), cookie)
+    app.state.site = Site(gateway, Renderer(assets), cookie, settings_page.origins_now())
     app.add_middleware(PageCalls, cookie=cookie)
     compressed = [Middleware(GZipMiddleware, minimum_size=LEAST_COMPRESSED)]
     for method, path, endpoint in PAGES:

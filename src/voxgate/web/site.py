@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
 
     from voxgate.api.gateway import Gateway
@@ -20,6 +22,7 @@ class Site:
     gateway: Gateway
     renderer: Renderer
     cookie: SessionCookie
+    origins: Mapping[str, str]  # where settings come from that are not left at their defaults
 
     @classmethod
     def of(cls, request: Request) -> Site:

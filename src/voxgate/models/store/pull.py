@@ -10,10 +10,11 @@ from voxgate.errors import CheckpointError, VoxgateError, WrongContentError
 from voxgate.hardware.memory import format_bytes
 from voxgate.models.store import atomic, selection
 from voxgate.models.store.files import git_blob_of, sha256_of
-from voxgate.models.store.hub import Hub, Listing
+from voxgate.models.store.hub import Hub, Listing, hub_host
 from voxgate.models.store.names import check_free_name, family_by_alias
 from voxgate.models.store.progress import NO_PROGRESS, StoreProgress
 from voxgate.models.store.record import WEIGHT_SUFFIXES
+from voxgate.offline import is_local, offline_error
 from voxgate.voxtral.checkpoint.directory import INDEX_FILE, read_json
 
 if TYPE_CHECKING:
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
     from voxgate.models.store.record import ModelRecord
     from voxgate.models.store.registry import Registry
     from voxgate.models.store.staging import Staging
+    from voxgate.settings import Settings
+
+
+def check_network(settings: Settings, name: str) -> None:
+    """Raise `VoxgateError` (`offline`) where the settings forbid to fetch a model from the hub."""
+    if settings.offline and not is_local(hub_host()):
+        raise offline_error(
+            f"This would fetch {name} from the hub",
+            "`voxgate models export` on a machine with a network and `voxgate models import FILE` "
+            "here do without it.",
+        )
 
 
 def pull_model(

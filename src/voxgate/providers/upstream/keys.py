@@ -106,6 +106,12 @@ class KeyRing:
             self._rests[key.reference] = _Rest(key, status, self._clock() + rest_s, limits)
         return rest_s
 
+    @property
+    def rests_s(self) -> list[float]:
+        """For how much longer each of the keys rests that do, the shortest rest first."""
+        keys, _ = self._read_all(self._upstream.keys)
+        return sorted(rest for key in keys if (rest := self._rest_s(key)) > 0)
+
     def hide(self, text: str) -> str:
         """Replace what is a key in a text, or part of one that a server repeated."""
         keys = [

@@ -1,0 +1,1 @@
+"""The pages of who runs the server: engines, models, providers, settings and the log."""
