@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.api.serving import Running
     from tests.scripted import Scripted
 
-REFUSED = "the server responded with a status of 4"
+REFUSED = "Failed to load resource"
 MICROPHONE = "--use-file-for-fake-audio-capture="
 """Before the path of a WAV file, which the browser's microphone then plays again and again."""
 
@@ -50,8 +50,8 @@ async def looking(
 ) -> AsyncIterator[Page]:
     """Open an empty page of a new visitor, whose failures on the console fail the test.
 
-    A path alone is an address of the server. `refused`: requests of the page's scripts may fail,
-    which a browser writes there, too.
+    A path alone is an address of the server. `refused`: requests of the page's scripts may be
+    refused or broken off, which a browser writes there, too.
     """
     context = await browser.new_context(base_url=server.url, **options)
     page = await context.new_page()

@@ -14,6 +14,7 @@ from tests.scripted import Scripted
 from tests.sounds import encode, sample
 from tests.web.browsing import comes, looking, pages_served, sign_in
 from tests.web.playing import MODEL, TEXTS, playing, start, whole
+from voxgate.errors import EngineError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,26 +105,58 @@ async def test_a_second_user_of_the_browser_sees_nothing_of_the_first(
         await page.goto("/playground")
         await expect(page.locator("#estimate")).to_contain_text("Choose a recording first")
         assert "secret" not in await page.content()
-        assert await kept_works(page) == 0
+        await keeps(page, 0)
         await start(page)
         await whole(page)
-        assert await kept_works(page) == 1
+        await keeps(page, 1)
         await page.get_by_role("button", name="Sign out").click()
         await page.get_by_role("link", name="Sign in").wait_for()
         await comes(page, "indexedDB.databases().then((all) => all.length === 0)")
 
 
-async def kept_works(page: Page) -> int:
-    """Return how many recordings the browser keeps."""
-    count: int = await page.evaluate(
-        """() => new Promise((resolve) => {
-            indexedDB.open("voxgate-playground").onsuccess = ({ target }) => {
-                target.result.transaction("work").objectStore("work").count().onsuccess =
-                    ({ target: counted }) => { resolve(counted.result); target.result.close(); };
-            };
-        })"""
+async def keeps(page: Page, count: int) -> None:
+    """Wait until the browser keeps so many recordings."""
+    await comes(
+        page,
+        f"""() => new Promise((resolve) => {{
+            indexedDB.open("voxgate-playground").onsuccess = ({{ target: opened }}) => {{
+                const work = opened.result.transaction("work").objectStore("work");
+                work.count().onsuccess = ({{ target: counted }}) => {{
+                    opened.result.close();
+                    resolve(counted.result === {count});
+                }};
+            }};
+        }})""",
     )
-    return count
+
+
+async def test_of_two_pages_the_last_one_keeps_its_work(browser: Browser, tmp_path: Path) -> None:
+    gate = Gate()
+    async with playing(browser, tmp_path, in_windows(gate, 1)) as (page, _):
+        await start(page, four_windows(tmp_path))
+        await expect(page.locator(".line-text")).to_have_text(TEXTS[:1])
+        other = await page.context.new_page()
+        await other.goto(f"/playground{MODEL}")
+        await expect(other.locator("#kept")).to_contain_text("was not finished")
+        await other.get_by_role("button", name="Throw it away").click()
+        await expect(other.locator("#kept")).to_be_hidden()
+        gate.open.set()
+        await whole(page)
+        await other.reload()
+        await expect(other.locator("#estimate")).to_contain_text("Choose a recording first")
+        await expect(other.locator("#result")).to_be_hidden()
+
+
+async def test_what_came_before_a_failure_is_shown(browser: Browser, tmp_path: Path) -> None:
+    broken = EngineError("The engine stalled. Try again.", code="engine_stalled")
+    provider = in_windows(Gate(), -1)
+    provider.script({1: [broken] * 9})
+    async with playing(browser, tmp_path, provider, refused=True) as (page, _):
+        await start(page, four_windows(tmp_path))
+        await expect(page.locator("#failed")).to_contain_text("The engine stalled. Try again.")
+        await expect(page.locator(".line-text")).to_have_text(TEXTS[:1])
+        await page.reload()
+        await expect(page.locator("#kept-sentence")).to_contain_text("not finished when it ended")
 
 
 async def test_a_cancel_frees_the_engine(browser: Browser, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class EditedTranscript(msgspec.Struct, forbid_unknown_fields=True):
     model: Line
     duration: Time
     segments: Annotated[list[EditedSegment], Meta(max_length=MAX_SEGMENTS)]
-    language: Annotated[str, Meta(pattern="^[a-z]{2,3}$")] | None = None
+    language: Annotated[str, Meta(pattern="^[A-Za-z0-9-]{1,35}$")] | None = None
     task: Task = "transcribe"
     warnings: Annotated[list[EditedNotice], Meta(max_length=1000)] = []
     channel_names: Annotated[list[Line], Meta(max_length=8)] = []

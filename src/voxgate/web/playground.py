@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from voxgate.models.default_model import DEFAULT_NAME
 from voxgate.prices import TOKENS_PER_S
 from voxgate.remote.address_policy import AddressPolicy
-from voxgate.transcript.language import language_name
 from voxgate.web.playground_export import FORMATS
 from voxgate.web.playground_models import model_choices
 from voxgate.web.site import Site
@@ -36,7 +35,6 @@ async def playground(request: Request) -> Response:
         models=choices,
         chosen=chosen,
         unknown="" if chosen else wanted,
-        languages=_languages(choices),
         formats=FORMATS,
         limits=_limits(request),
         by_address=not AddressPolicy.listed(settings.url_allow).allows_nothing,
@@ -49,14 +47,15 @@ async def compare(request: Request) -> Response:
     choices = await model_choices(site.gateway, visitor.key) if visitor.transcribes else []
     named = request.query_params.getlist("model")[:MAX_COMPARED]
     found = {name: await _named(request, name, choices) for name in named if choices}
-    chosen = list(dict.fromkeys(name for name in found.values() if name))
+    own = {each.name: each for each in choices}
+    compared = [own[name] for name in dict.fromkeys(found.values()) if name]
     return site.renderer.page(
         request,
         "playground_compare.html",
         visitor,
         models=choices,
-        chosen=chosen,
-        unknown=[name for name, own in found.items() if not own],
+        compared=compared,
+        unknown=[name for name, its in found.items() if not its],
         most=MAX_COMPARED,
         limits=_limits(request),
     )
@@ -76,12 +75,6 @@ async def _named(request: Request, name: str, choices: list[ModelChoice]) -> str
     """Return the choice that a name or an alias stands for; "" without one."""
     own = await Site.of(request).gateway.session.own_names([name[:256]])
     return next((each.name for each in choices if each.name in own), "")
-
-
-def _languages(choices: list[ModelChoice]) -> dict[str, str]:
-    """Return the languages of all endpoints by their code, in the order of their names."""
-    codes = {code for choice in choices for each in choice.endpoints for code in each.languages}
-    return dict(sorted(((code, language_name(code)) for code in codes), key=lambda pair: pair[1]))
 
 
 PAGES = (("GET", "/playground", playground), ("GET", "/playground/compare", compare))

@@ -41,8 +41,9 @@ of("compare-ask").addEventListener("submit", async (event) => {
     of("compare-says").textContent = `${model.title} is listening.`;
     const text = await transcribe(file, model.name);
     if (text === null) continue;
+    if (first === null) cell("differs", model.name).textContent = "the others are compared with this one";
+    else show(model.name, first, text);
     first ??= text;
-    show(model.name, first, text);
   }
   of("compare-says").textContent = stopped ? "Cancelled: the server has stopped." : "Every model has answered.";
   of("compare-send").disabled = false;

@@ -1,6 +1,7 @@
 // What a reload must not lose: the recording, and the words so far, in this browser's IndexedDB.
 //
-// One work at a time, of one visitor: what another one kept here is deleted, never shown.
+// One work at a time, of one visitor: what another one kept here is deleted, never shown. Of two
+// pages that are open the last one keeps its work, and the other one stops.
 
 const NAME = "voxgate-playground";
 
@@ -8,7 +9,7 @@ export class KeptWork {
   constructor(database, owner) {
     this.database = database;
     this.owner = owner;
-    this.active = false; // whether the work on the page is the kept one
+    this.id = null; // of the work on the page, while that is the kept one
   }
 
   /** Open what this browser keeps; null where it keeps nothing. */
@@ -30,50 +31,62 @@ export class KeptWork {
     try {
       await this.clear();
       const { file, address, name, duration } = source;
-      const work = { owner: this.owner, file, address, name, duration, options, state: "sending", names: {}, facts: {} };
-      await this.change("work", (store) => store.put(work, "work"));
-      this.active = true;
+      const id = `${Date.now()} ${Math.random()}`;
+      const kept = { id, owner: this.owner, file, address, name, duration, options, state: "sending", names: {}, facts: {} };
+      await this.change((work) => work.put(kept, "work"));
+      this.id = id;
     } catch {
-      this.active = false; // no room for it on this device
+      this.id = null; // no room for it on this device
     }
-    return this.active;
+    return this.id !== null;
   }
 
-  async segment(place, segment) {
-    if (this.active) await this.change("segments", (store) => store.put(segment, place));
+  segment(place, segment) {
+    return this.changeOwn((work, segments) => segments.put(segment, [this.id, place]));
   }
 
   /** Change some fields of the work. */
-  async note(fields) {
-    if (!this.active) return;
-    await this.change("work", (store) => {
-      const reading = store.get("work");
-      reading.addEventListener("success", () => store.put({ ...reading.result, ...fields }, "work"));
-    });
+  note(fields) {
+    return this.changeOwn((work, segments, kept) => work.put({ ...kept, ...fields }, "work"));
   }
 
   /** The work of this visitor with its segments; null without. */
   async load() {
     const reading = this.database.transaction(["work", "segments"]);
-    const asked = [reading.objectStore("work").get("work"), reading.objectStore("segments").getAll()];
-    const [work, segments] = await Promise.all(asked.map(settled));
-    if (work && work.owner !== this.owner) {
+    const work = await settled(reading.objectStore("work").get("work"));
+    if (!work) return null;
+    if (work.owner !== this.owner) {
       await this.clear();
       return null;
     }
-    this.active = Boolean(work);
-    return work ? { ...work, segments } : null;
+    this.id = work.id;
+    const own = IDBKeyRange.bound([work.id], [work.id, []]);
+    return { ...work, segments: await settled(reading.objectStore("segments").getAll(own)) };
   }
 
   async clear() {
-    this.active = false;
-    await this.change("work", (store) => store.clear());
-    await this.change("segments", (store) => store.clear());
+    this.id = null;
+    await this.change((work, segments) => {
+      work.clear();
+      segments.clear();
+    });
   }
 
-  async change(name, act) {
-    const transaction = this.database.transaction(name, "readwrite");
-    act(transaction.objectStore(name));
+  /** Change the work of this page, unless another page keeps one by now. */
+  async changeOwn(act) {
+    if (this.id === null) return;
+    await this.change((work, segments) => {
+      const reading = work.get("work");
+      reading.addEventListener("success", () => {
+        if (reading.result?.id === this.id) act(work, segments, reading.result);
+        else this.id = null;
+      });
+    });
+  }
+
+  async change(act) {
+    const transaction = this.database.transaction(["work", "segments"], "readwrite");
+    act(transaction.objectStore("work"), transaction.objectStore("segments"));
     await new Promise((resolve, reject) => {
       transaction.addEventListener("complete", resolve);
       transaction.addEventListener("abort", () => reject(transaction.error));

@@ -18,7 +18,7 @@ const limits = { maxBytes: Number(dataset.maxBytes), maxS: Number(dataset.maxS) 
 class Keep {
   async open() {
     this.kept = await KeptWork.open(dataset.owner);
-    return this.kept?.load() ?? null;
+    return this.kept?.load().catch(() => null) ?? null; // a database that cannot be read
   }
 
   async begin(source, options) {
@@ -46,7 +46,7 @@ class Keep {
     try {
       await writing;
     } catch {
-      this.kept.active = false;
+      this.kept.id = null;
       of("away-says").textContent = "This browser has no room left, so a reload loses the latest words.";
     }
   }
@@ -136,12 +136,13 @@ function showProgress(sentence, figures, share) {
 
 /** Show what is known of a transcript to which nothing is added any more. */
 function finish(transcript, source) {
-  const { usage, model, language, took } = transcript.facts;
+  const { usage, model, language, took, generation } = transcript.facts;
   const facts = [["Model", model ?? "unknown: the answer has no end"]];
   if (usage) {
     facts.push(["Sound", seconds(usage.seconds)], ["Cost", dollars(usage.cost)]);
     if (took) facts.push(["Time", `${seconds(took)}, ${Number((usage.seconds / took).toPrecision(2))} times as fast as speech`]);
   }
+  if (generation) facts.push(["Generation", generation]);
   if (language) facts.push(["Language", new Intl.DisplayNames(["en"], { type: "language" }).of(language)]);
   showFacts(facts);
   showWarnings(transcript.facts.warnings ?? []);
@@ -181,7 +182,6 @@ function restore({ segments, names, facts, state, options: asked, ...source }) {
   Object.assign(transcript, { names, facts });
   panel.open(transcript, source);
   for (const segment of segments) panel.add(transcript.add(segment));
-  options.choose(asked);
   showCode(source, asked);
   finish(transcript, source);
   of("away-says").textContent = "From before, kept in this browser.";
@@ -192,7 +192,7 @@ function restore({ segments, names, facts, state, options: asked, ...source }) {
     + "The server keeps nothing of it: to go on, the whole recording is sent again, which costs as a new one.";
   of("kept-again").onclick = () => {
     if (source.file) chooser.take(source.file, source.duration);
-    send(source, asked);
+    send(source, options.choose(asked) ? asked : options.value);
   };
   of("kept-away").onclick = throwAway;
 }

@@ -7,11 +7,11 @@ export class Options {
   constructor(models, changed) {
     this.models = new Map(models.map((model) => [model.name, model]));
     this.changed = changed;
-    this.languages = [...of("language").options].slice(1).map(({ value, text }) => [value, text]);
     const asked = new URLSearchParams(location.search);
     this.listEndpoints(asked.get("endpoint"));
-    for (const name of TEXTS.slice(1)) if (asked.has(name)) of(name).value = asked.get(name);
-    for (const name of ["times", "channels", "language"]) {
+    this.listLanguages(asked.get("language") ?? "");
+    for (const name of TEXTS.slice(2)) if (asked.has(name)) of(name).value = asked.get(name);
+    for (const name of ["times", "channels"]) {
       if (of(name).selectedIndex < 0) of(name).selectedIndex = 0;
     }
     of("translate").checked = asked.get("translate") === "1";
@@ -46,6 +46,18 @@ export class Options {
     if (of("endpoint").selectedIndex < 0) of("endpoint").selectedIndex = 0;
   }
 
+  /** List the languages that one of the endpoints knows, by their names. */
+  listLanguages(chosen) {
+    const names = new Intl.DisplayNames(["en"], { type: "language" });
+    const codes = [...new Set(this.endpoints.flatMap(({ languages }) => languages))];
+    const detects = this.endpoints.some((each) => each.detects_language);
+    const list = codes.map((code) => new Option(names.of(code), code)).sort((one, other) => one.text.localeCompare(other.text));
+    of("language").replaceChildren(new Option(detects ? "Let the model detect it" : "Choose one: it is not detected here", ""), ...list);
+    of("language").value = codes.includes(chosen) ? chosen : "";
+    const title = of("model").selectedOptions[0].text;
+    of("language-why").textContent = chosen && !codes.includes(chosen) ? `${title} does not know the language “${chosen}”, so none is asked for.` : "";
+  }
+
   /** Disable what none of the endpoints can do, and say why. */
   fit() {
     const able = this.endpoints;
@@ -55,12 +67,7 @@ export class Options {
       of(id).disabled = !possible;
       of(`${id}-why`).textContent = possible ? "" : why;
     };
-    const chosen = of("language").value;
-    const known = new Set(able.flatMap(({ languages }) => languages));
-    const detect = new Option(can("detects_language") ? "Let the model detect it" : "Choose one: it is not detected here", "");
-    of("language").replaceChildren(detect, ...this.languages.filter(([code]) => known.has(code)).map(([code, name]) => new Option(name, code)));
-    of("language").value = known.has(chosen) ? chosen : "";
-    of("language-why").textContent = chosen && !known.has(chosen) ? `${title} does not know the language “${chosen}”, so none is asked for.` : "";
+    this.listLanguages(of("language").value);
     allow("translate", can("translates"), `${title} writes what is said in its own language alone. A Whisper of many languages translates.`);
     allow("prompt", can("prompt"), `${title} takes no text before the recording.`);
     allow("keyterms", can("vocabulary"), `${title} takes no list of words.`);
@@ -85,7 +92,9 @@ export class Options {
     if (!this.models.has(options.model)) return false;
     of("model").value = options.model;
     this.listEndpoints(options.endpoint);
-    for (const name of TEXTS.slice(1)) of(name).value = options[name] ?? "";
+    this.listLanguages(options.language);
+    for (const name of TEXTS.slice(2)) of(name).value = options[name] ?? "";
+    for (const name of ["times", "channels"]) if (!of(name).value) of(name).selectedIndex = 0;
     of("translate").checked = options.translate;
     this.note();
     return true;

@@ -96,7 +96,7 @@ export class SourceChooser {
       this.microphone = new Microphone((level, time) => {
         of("level").value = level;
         of("recorded-time").textContent = clock(time);
-        if (time > this.limits.maxS) this.stop();
+        if (time > this.limits.maxS - 1) this.stop();
       });
       await this.microphone.start();
     } catch (error) {

@@ -53,7 +53,7 @@ export class TranscriptPanel {
       },
     });
     of("search").value = "";
-    of("found").textContent = of("download-says").textContent = "";
+    for (const id of ["found", "download-says", "tools-say"]) of(id).textContent = "";
     this.places = [];
     this.doubt = -1;
     this.player.load(source.file ?? null, source.address
@@ -136,7 +136,7 @@ export class TranscriptPanel {
       document.execCommand("copy");
       area.remove();
     }
-    of("download-says").textContent = "The text was copied.";
+    of("tools-say").textContent = "Copied.";
   }
 
   /** Let the server write the transcript as it stands, and hand the file over. */

@@ -3,6 +3,7 @@
 // Hours of speech stay usable: lines lie in blocks that are laid out when they come near, and until
 // then a line is plain text, whose words become elements of their own when it is looked at.
 
+import { correct } from "./correction_field.js";
 import { isDoubtful, textOf } from "./transcript.js";
 import { clock } from "./units.js";
 
@@ -176,7 +177,10 @@ export class TranscriptView {
   pressed(event) {
     const { target, key } = event;
     if (!target.matches(".word, .speaker")) return;
-    if (key === "F2" || (key === "Enter" && target.matches(".word"))) this.edit(target);
+    const line = target.closest(".line");
+    if (key === "F2" && event.shiftKey) this.edit(line.querySelector(".speaker") ?? target);
+    else if (key.startsWith("Arrow") && target.matches(".speaker")) this.focusFirst(this.placeOf(target).segment);
+    else if (key === "F2" || (key === "Enter" && target.matches(".word"))) this.edit(target);
     else if (key === " " && target.matches(".word")) this.clicked({ target });
     else if (key.startsWith("Arrow") && target.matches(".word")) this.move(target, key, event.ctrlKey || event.metaKey);
     else if ((key === "Home" || key === "End") && target.matches(".word")) this.move(target, key, false);
@@ -196,7 +200,12 @@ export class TranscriptView {
     else if (key === "ArrowLeft" && !far) next = all[at - 1] ?? this.edge(segment, -1, -1);
     else next = this.edge(segment, key === "ArrowDown" || key === "ArrowRight" ? 1 : -1, 0);
     if (next) this.go(this.placeOf(next));
-    else if (key === "ArrowUp" || key === "ArrowLeft") this.lines[segment].line.querySelector(".speaker")?.focus();
+  }
+
+  /** Go to the first word of a line, or of the next one that has words. */
+  focusFirst(segment) {
+    const span = this.edge(segment - 1, 1, 0);
+    if (span) this.go(this.placeOf(span));
   }
 
   /** The first or last word of the nearest line with words, in a direction. */
@@ -209,37 +218,15 @@ export class TranscriptView {
     return null;
   }
 
-  /** Replace a word or a speaker's name by a field, until it is left. */
+  /** Let a word or a speaker's name be corrected. */
   edit(target) {
     if (!target.matches(".word, .speaker")) return;
-    const field = document.createElement("input");
-    const word = target.matches(".word");
-    const place = word ? this.placeOf(target) : null;
-    field.value = target.textContent;
-    field.className = "correct";
-    field.maxLength = word ? 1000 : 20;
-    field.size = Math.max(4, field.value.length + 1);
-    field.setAttribute("aria-label", word ? "Correct the word" : "Name of the speaker");
-    target.replaceWith(field);
-    field.focus();
-    field.select();
-    let open = true;
-    const leave = (keeps, again) => {
-      if (!open) return;
-      open = false;
-      field.replaceWith(target);
-      if (keeps) this.keep(target, field.value, place);
-      if (again) (place ? this.span(place) ?? this.edge(place.segment - 1, 1, 0) : target)?.focus();
-    };
-    field.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.key === "Enter" || event.key === "Escape") {
-        event.preventDefault();
-        leave(event.key === "Enter", true);
-      }
+    const place = target.matches(".word") ? this.placeOf(target) : null;
+    const [label, longest] = place ? ["Correct the word", 1000] : ["Name of the speaker", 20];
+    correct(target, label, longest, (value, byKey) => {
+      if (value !== null) this.keep(target, value, place);
+      if (byKey) (place ? this.span(place) ?? this.edge(place.segment - 1, 1, 0) : target)?.focus();
     });
-    field.addEventListener("dblclick", (event) => event.stopPropagation());
-    field.addEventListener("blur", () => leave(true, false));
   }
 
   keep(target, value, place) {

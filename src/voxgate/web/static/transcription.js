@@ -33,8 +33,10 @@ export class Transcription {
     request.open("POST", path);
     request.setRequestHeader("Accept", "text/event-stream");
     request.setRequestHeader("X-Voxgate-Csrf", csrf());
+    request.setRequestHeader("X-Title", "Playground"); // the app, in what the key used
     request.upload.addEventListener("progress", (event) => this.told.upload(event.loaded, event.total));
-    request.addEventListener("progress", () => this.take());
+    // At each part of the answer, which is gone when the connection breaks: `progress` comes later.
+    request.addEventListener("readystatechange", () => request.readyState === XMLHttpRequest.LOADING && this.take());
     request.addEventListener("load", () => this.finish());
     request.addEventListener("error", () => this.finish());
     request.send(form);
@@ -96,7 +98,7 @@ export class Transcription {
     }
     this.fail(sentence || (status
       ? `The server answered with ${status}. Try again; the log of the server says more.`
-      : "The server cannot be reached, or broke off. Check that it runs, and send the recording again."), status);
+      : "The connection to the server broke, or the file was changed. Check both, and send the recording again."), status);
   }
 
   fail(sentence, status) {
