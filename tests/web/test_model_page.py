@@ -188,10 +188,14 @@ async def test_a_model_that_is_missing_says_what_it_lacks(
 ) -> None:
     async with looking(browser, scripted) as page:
         await page.goto(f"/models/{ABSENT}")
-        assert "needs no-such-dist" in await page.locator(".notice").inner_text()
+        notice = page.locator(".notice")
+        assert "needs no-such-dist, which this server does not have" in await notice.inner_text()
         assert "Nobody runs it now" in await page.locator("#providers").inner_text()
         await page.goto(f"/models/{ALIAS}")
         await page.wait_for_url(f"**/models/{SCRIPTED}")
+        await sign_in(page, await new_key(scripted, "manager", management=True))
+        await page.goto(f"/models/{ABSENT}")
+        assert "pip install" in await notice.inner_text()  # the command is for the owner alone
 
 
 async def test_the_sound_of_the_week_is_one_s_own(browser: Browser, scripted: Running) -> None:

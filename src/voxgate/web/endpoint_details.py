@@ -85,7 +85,7 @@ class EndpointDetails:
 
 def language_list(codes: Sequence[str]) -> str:
     """Return the English names of languages, in order."""
-    return ", ".join(sorted(language_name(code) for code in codes)) or "unknown"
+    return ", ".join(sorted(language_name(code).title() for code in codes)) or "unknown"
 
 
 def endpoint_details(

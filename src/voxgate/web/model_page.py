@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 
 from voxgate.api.request_log import RequestEntry
 from voxgate.errors import EngineStartError, UnknownModelError
+from voxgate.models.catalogue import why_not_installed
 from voxgate.web.code_samples import RECORDING, base_url, code_samples
 from voxgate.web.compare_page import compare_path
 from voxgate.web.endpoint_details import endpoint_details, language_list
@@ -64,6 +65,8 @@ async def model(request: Request) -> Response:
         visitor,
         row=row,
         compare_path=compare_path([spec]),
+        # The command that installs it names folders of this machine: it is for its owner alone.
+        to_do=why_not_installed(spec) if row.missing and visitor.manages else row.missing,
         spec=spec,
         sections=SECTIONS,
         shown=[each for each in SECTIONS if section in {"", each.id}],

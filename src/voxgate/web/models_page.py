@@ -49,4 +49,5 @@ def _providers(rows: Sequence[ModelRow]) -> list[str]:
     return sorted({name for row in rows for name in row.providers})
 
 
-PAGES = (("GET", "/", models),)
+PAGES = (("GET", "/", models), ("GET", "/models", models))
+"""The second is what people make of the address of a model."""
