@@ -76,7 +76,7 @@ def _licence(model: ComparedModel) -> str:
 _ROWS: tuple[tuple[str, Callable[[ComparedModel], str]], ...] = (
     ("Where it runs", _of_endpoints(lambda each: each.name)),
     ("Price", lambda model: model.row.price_text or NOTHING),
-    ("Charged", _of_endpoints(lambda each: each.rounding_text)),
+    ("Charged", _of_endpoints(lambda each: each.charged_text)),
     ("Word error rate, canaries", _rate),
     ("Speed, p50", _speed),
     ("Latency, p50", lambda model: seconds(model.row.latency_s)),

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from voxgate.models.endpoint_capabilities import capabilities_of
 from voxgate.models.precision import UNKNOWN_PRECISION, precision_of
+from voxgate.prices import UNIT_S
 from voxgate.transcript.language import language_name
 from voxgate.web.figures import seconds, size
-from voxgate.web.price_text import price_text, rounding_text
+from voxgate.web.price_text import minimum_text, price_text, rounding_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,9 +58,20 @@ class EndpointDetails:
         return price_text(self.row.price)
 
     @property
+    def minimum_text(self) -> str:
+        """The least that is charged of a recording's length."""
+        return minimum_text(self.row.price)
+
+    @property
     def rounding_text(self) -> str:
-        """What is charged of a recording's length."""
+        """How that length is rounded, or what is charged in its place."""
         return rounding_text(self.row.price)
+
+    @property
+    def charged_text(self) -> str:
+        """What is charged of a recording's length, in full."""
+        timed = self.row.price is not None and self.row.price.unit in UNIT_S
+        return f"{self.rounding_text}, {self.minimum_text}" if timed else self.rounding_text
 
     @property
     def languages_text(self) -> str:

@@ -26,17 +26,23 @@ def price_text(price: Price | None) -> str:
     return f"${price.amount.normalize():f} per {price.unit}"
 
 
+def minimum_text(price: Price | None) -> str:
+    """Return the least that is charged of a recording's length."""
+    if price is None or not price.minimum_s:
+        return "no minimum"
+    return f"at least {price.minimum_s.normalize():f} s"
+
+
 def rounding_text(price: Price | None) -> str:
-    """Return what is charged of a recording's length."""
+    """Return how a recording's length is rounded, or what is charged in its place."""
     if price is None or price.amount == 0:
         return "nothing is charged"
     if price.by_token:
         return "by the tokens of the delivered text"
     if price.unit not in UNIT_S:
         return "the same for any length"
-    least = f"at least {price.minimum_s.normalize():f} s" if price.minimum_s else ""
-    steps = f"rounded up to {price.increment_s.normalize():f} s" if price.increment_s else ""
-    return ", ".join(filter(None, (least, steps))) or "to the sample, without a minimum"
+    steps = price.increment_s
+    return f"rounded up to {steps.normalize():f} s" if steps else "to the sample"
 
 
 @lru_cache(maxsize=4096)
