@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 
@@ -14,15 +14,15 @@ from voxgate.web.price_text import hour_dollars, minimum_text, price_text, round
     ("price", "told"),
     [
         (None, ("free", "no minimum", "nothing is charged")),
-        (Price(D("0.0"), "hour"), ("free", "no minimum", "nothing is charged")),
-        (Price(D("0.0060"), "minute"), ("$0.006 per minute", "no minimum", "to the sample")),
+        (Price(Decimal("0.0"), "hour"), ("free", "no minimum", "nothing is charged")),
+        (Price(Decimal("0.0060"), "minute"), ("$0.006 per minute", "no minimum", "to the sample")),
         (
-            Price(D(100), "hour", minimum_s=D(10), increment_s=D("0.50")),
+            Price(Decimal(100), "hour", minimum_s=Decimal(10), increment_s=Decimal("0.50")),
             ("$100 per hour", "at least 10 s", "rounded up to 0.5 s"),
         ),
-        (Price(D(2), "request"), ("$2 per request", "no minimum", "the same for any length")),
+        (Price(Decimal(2), "request"), ("$2 per request", "no minimum", "the same for any length")),
         (
-            Price(D("1.25"), "million tokens"),
+            Price(Decimal("1.25"), "million tokens"),
             ("$1.25 per million tokens", "no minimum", "by the tokens of the delivered text"),
         ),
     ],
@@ -35,10 +35,10 @@ def test_words(price: Price | None, told: tuple[str, str, str]) -> None:
     ("price", "dollars"),
     [
         (None, "0"),
-        (Price(D("0.003"), "minute"), "0.18"),
-        (Price(D(1), "request"), "1"),
-        (Price(D(10), "million tokens"), "0.144"),  # four tokens a second
+        (Price(Decimal("0.003"), "minute"), "0.18"),
+        (Price(Decimal(1), "request"), "1"),
+        (Price(Decimal(10), "million tokens"), "0.144"),  # four tokens a second
     ],
 )
 def test_an_hour_of_speech_compares_prices(price: Price | None, dollars: str) -> None:
-    assert hour_dollars(price) == D(dollars)
+    assert hour_dollars(price) == Decimal(dollars)
