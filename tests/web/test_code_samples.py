@@ -133,9 +133,10 @@ async def test_a_host_is_the_visitor_s(host: str) -> None:
 async def test_a_name_with_quotes_stays_a_name(tmp_path: Path) -> None:
     name = "acme/o'brien\"%s$(touch x)`touch x`\\"
     for sample in code_samples("http://127.0.0.1:1", name):
-        if sample.language == "python":
+        program = PROGRAMS[sample.id]
+        if program.file.endswith(".py"):
             compile(sample.code, sample.id, "exec")
-        if sample.language == "sh":
+        if program is SHELL:
             shell = await asyncio.create_subprocess_exec(
                 *("sh", "-c", f"curl() {{ :; }}; voxgate() {{ :; }}\n{sample.code}"),
                 cwd=tmp_path,

@@ -123,6 +123,7 @@ async def test_the_pages_of_the_list_have_every_model_once(server: Running) -> N
         ("most=free", "'most' must be dollars for an hour"),
         ("most=-1", "'most' must be dollars"),
         ("most=1e999999", "'most' must be dollars"),
+        ("q=" + "x" * 201, "'q' must have at most 200 characters, not 201"),
         ("page=0", "'page' must be a number from 1"),
         ("page=%D9%A1", "'page' must be a number from 1"),
         ("page=" + "9" * 5000, "'page' must be a number from 1"),

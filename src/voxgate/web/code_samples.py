@@ -6,8 +6,12 @@ import json
 import re
 import shlex
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from voxgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RECORDING = "voice-note.flac"
 HOST = re.compile(r"[A-Za-z0-9._~-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
@@ -19,7 +23,6 @@ class CodeSample:
 
     id: str
     title: str
-    language: str  # of the code
     install: str  # a command, or ""
     code: str
 
@@ -36,54 +39,19 @@ def base_url(scheme: str, host: str) -> str:
 
 def code_samples(url: str, model: str) -> list[CodeSample]:
     """Return the samples for the server at `url`, without a path, and a model's name."""
-    text = json.dumps(model, ensure_ascii=False)  # a string of Python and of JavaScript, too
     return [
-        CodeSample("curl-json", "cURL, JSON", "sh", "", _curl_json(url, text)),
-        CodeSample("curl-form", "cURL, form", "sh", "", _curl_form(url, model)),
-        CodeSample(
-            "openai-python", "OpenAI, Python", "python", "pip install openai", _openai_py(url, text)
-        ),
-        CodeSample(
-            "openai-typescript",
-            "OpenAI, TypeScript",
-            "typescript",
-            "npm install openai",
-            _openai_ts(url, text),
-        ),
-        CodeSample(
-            "openrouter-python",
-            "OpenRouter, Python",
-            "python",
-            "pip install openrouter",
-            _openrouter_py(url, text),
-        ),
-        CodeSample(
-            "openrouter-typescript",
-            "OpenRouter, TypeScript",
-            "typescript",
-            "npm install @openrouter/sdk",
-            _openrouter_ts(url, text),
-        ),
-        CodeSample(
-            "mistral-python",
-            "Mistral, Python",
-            "python",
-            "pip install mistralai",
-            _mistral_py(url, text),
-        ),
-        CodeSample(
-            "mistral-typescript",
-            "Mistral, TypeScript",
-            "typescript",
-            "npm install @mistralai/mistralai",
-            _mistral_ts(url, text),
-        ),
-        CodeSample("voxgate", "voxgate", "sh", "", _voxgate(url, model)),
+        CodeSample(id_, title, install, write(url, model))
+        for id_, title, install, write in _CLIENTS
     ]
 
 
+def _string(text: str) -> str:
+    """Return a string of JSON, which Python and JavaScript read, too."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def _curl_json(url: str, model: str) -> str:
-    name = model.replace("\\", "\\\\").replace("%", "%%")  # for printf
+    name = _string(model).replace("\\", "\\\\").replace("%", "%%")  # for printf
     body = shlex.quote(f'{{"model": {name}, "input_audio": {{"data": "%s", "format": "flac"}}}}')
     return f"""\
 printf {body} "$(base64 < {RECORDING} | tr -d '\\n')" |
@@ -109,7 +77,7 @@ from openai import OpenAI
 
 client = OpenAI(base_url="{url}/api/v1", api_key=os.environ["VOXGATE_KEY"])
 with open("{RECORDING}", "rb") as recording:
-    transcript = client.audio.transcriptions.create(model={model}, file=recording)
+    transcript = client.audio.transcriptions.create(model={_string(model)}, file=recording)
 print(transcript.text)"""
 
 
@@ -120,7 +88,7 @@ import OpenAI from "openai";
 
 const client = new OpenAI({{ baseURL: "{url}/api/v1", apiKey: process.env.VOXGATE_KEY }});
 const transcript = await client.audio.transcriptions.create({{
-  model: {model},
+  model: {_string(model)},
   file: createReadStream("{RECORDING}"),
 }});
 console.log(transcript.text);"""
@@ -136,7 +104,7 @@ with open("{RECORDING}", "rb") as recording:
     data = base64.b64encode(recording.read()).decode()
 with OpenRouter(server_url="{url}/api/v1", api_key=os.environ["VOXGATE_KEY"]) as client:
     transcript = client.stt.create_transcription(
-        model={model}, input_audio={{"data": data, "format": "flac"}}
+        model={_string(model)}, input_audio={{"data": data, "format": "flac"}}
     )
 print(transcript.text)"""
 
@@ -149,7 +117,7 @@ import {{ OpenRouter }} from "@openrouter/sdk";
 const client = new OpenRouter({{ serverURL: "{url}/api/v1", apiKey: process.env.VOXGATE_KEY }});
 const data = await readFile("{RECORDING}", "base64");
 const transcript = await client.stt.createTranscription({{
-  sttRequest: {{ model: {model}, inputAudio: {{ data, format: "flac" }} }},
+  sttRequest: {{ model: {_string(model)}, inputAudio: {{ data, format: "flac" }} }},
 }});
 console.log(transcript.text);"""
 
@@ -162,7 +130,7 @@ from mistralai.client import Mistral
 with Mistral(server_url="{url}/api", api_key=os.environ["VOXGATE_KEY"]) as client:
     with open("{RECORDING}", "rb") as recording:
         transcript = client.audio.transcriptions.complete(
-            model={model}, file={{"content": recording, "file_name": "{RECORDING}"}}
+            model={_string(model)}, file={{"content": recording, "file_name": "{RECORDING}"}}
         )
 print(transcript.text)"""
 
@@ -174,7 +142,7 @@ import {{ Mistral }} from "@mistralai/mistralai";
 
 const client = new Mistral({{ serverURL: "{url}/api", apiKey: process.env.VOXGATE_KEY }});
 const transcript = await client.audio.transcriptions.complete({{
-  model: {model},
+  model: {_string(model)},
   file: await openAsBlob("{RECORDING}"),
 }});
 console.log(transcript.text);"""
@@ -183,3 +151,22 @@ console.log(transcript.text);"""
 def _voxgate(url: str, model: str) -> str:
     name = shlex.quote(model)
     return f"voxgate transcribe {RECORDING} --server {url} --model {name}"
+
+
+_CLIENTS: tuple[tuple[str, str, str, Callable[[str, str], str]], ...] = (
+    ("curl-json", "cURL, JSON", "", _curl_json),
+    ("curl-form", "cURL, form", "", _curl_form),
+    ("openai-python", "OpenAI, Python", "pip install openai", _openai_py),
+    ("openai-typescript", "OpenAI, TypeScript", "npm install openai", _openai_ts),
+    ("openrouter-python", "OpenRouter, Python", "pip install openrouter", _openrouter_py),
+    (
+        "openrouter-typescript",
+        "OpenRouter, TypeScript",
+        "npm install @openrouter/sdk",
+        _openrouter_ts,
+    ),
+    ("mistral-python", "Mistral, Python", "pip install mistralai", _mistral_py),
+    ("mistral-typescript", "Mistral, TypeScript", "npm install @mistralai/mistralai", _mistral_ts),
+    ("voxgate", "voxgate", "", _voxgate),
+)
+"""The id of each sample, its title, how its client is installed, and what writes it."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 100
 MOST_PAGE = 10_000
+LONGEST = 200  # characters of what is searched
 PLACES = {
     "": "Anywhere",
     "here": "On this server",
@@ -61,10 +62,13 @@ class ModelQuery:
             )
         if sort not in ORDERS:
             raise UsageError(f"'sort' must be one of {', '.join(ORDERS)}, not '{sort[:100]}'.")
+        q = fields.get("q", "").strip()
+        if len(q) > LONGEST:
+            raise UsageError(f"'q' must have at most {LONGEST} characters, not {len(q)}.")
         return cls(
-            q=fields.get("q", "").strip()[:200],
-            language=fields.get("language", "").strip().lower()[:20],
-            where=where[:100],
+            q=q,
+            language=fields.get("language", "").strip().lower(),
+            where=where,
             most=_dollars(fields.get("most", "").strip()),
             sort=sort,
             page=_page(fields.get("page", "").strip() or "1"),

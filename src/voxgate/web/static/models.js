@@ -41,6 +41,7 @@ async function show(to, how) {
     if (!found) throw new Error(`The server answered with ${response.status}.`);
     results.replaceChildren(...(found.id === "results" ? found.childNodes : [found]));
     history[how](null, "", to);
+    said.className = "visually-hidden";
     said.textContent = document.getElementById("found")?.textContent ?? found.textContent;
   } catch (error) {
     if (error.name === "AbortError") return;
