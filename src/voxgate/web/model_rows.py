@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.models.catalogue import UNKNOWN_DATE, why_unavailable
 from voxgate.web.model_address import model_path
-from voxgate.web.price_text import hour_dollars, price_text
+from voxgate.web.price_text import FREE, hour_dollars, price_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from voxgate.models.catalogue import ModelSpec
-    from voxgate.prices import Price
     from voxgate.web.endpoint_rows import EndpointBooks, EndpointRow
 
 MOST_CODES = 8  # languages whose codes a row lists
@@ -61,21 +60,25 @@ class ModelRow:
         return None if self.spec.released == UNKNOWN_DATE else self.spec.released
 
     @property
-    def price(self) -> Price | None:
-        """The lowest of its endpoints, by an hour of fluent speech."""
-        return min((each.price for each in self.endpoints), key=hour_dollars, default=None)
+    def cheapest(self) -> EndpointRow | None:
+        """The endpoint with the lowest price, by an hour of fluent speech."""
+        return min(self.endpoints, key=lambda each: hour_dollars(each.price), default=None)
 
     @property
     def price_text(self) -> str:
-        """That price with its unit; nothing for a model that nobody runs."""
-        text = price_text(self.price)
-        several = len({each.price for each in self.endpoints}) > 1
-        return (f"from {text}" if several else text) if self.endpoints else ""
+        """The lowest price with its unit; nothing for a model that nobody runs."""
+        if self.cheapest is None:
+            return ""
+        text = price_text(self.cheapest.price)
+        if len({each.price for each in self.endpoints}) == 1:
+            return text
+        where = "here" if self.cheapest.is_local else f"at {self.cheapest.provider}"
+        return f"free {where}" if text == FREE else f"from {text}"
 
     @property
     def hour_dollars(self) -> Decimal | None:
         """What an hour of fluent speech costs at that price; None where nobody runs it."""
-        return hour_dollars(self.price) if self.endpoints else None
+        return hour_dollars(self.cheapest.price) if self.cheapest else None
 
     @property
     def word_error_rate(self) -> float | None:
