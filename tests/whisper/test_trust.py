@@ -80,14 +80,15 @@ def test_an_unlikely_text_is_marked_and_kept() -> None:
     assert "<|" not in text(events)  # no timestamps among the words
 
 
-def test_a_text_that_repeats_itself_is_marked_and_kept() -> None:
+@pytest.mark.parametrize("times", [2, pytest.param(5, marks=pytest.mark.long)])
+def test_a_text_that_repeats_itself_is_marked_and_kept(times: int) -> None:
     """Even where it was said: who checks it can hear that, and a loop reads the same."""
     speaker = next(iter(takes().values()))
     threes = [read(take) for take in speaker if take.name.startswith("3")]
     said = np.concatenate([np.concatenate([take, silence(0.1)]) for take in threes * 5])
     sound = soxr.resample(said.astype(np.float32), DIGITS_RATE, RATE)
     pcm16 = np.clip(sound, -32768, 32767).astype("<i2").tobytes()
-    for _ in range(5):  # the attempts at high temperatures are samples
+    for _ in range(times):  # the attempts at high temperatures are samples
         (events,) = recognised(pcm16, options=Options(max_tokens=60))
         assert "three" in text(events).lower() or "3" in text(events)
         for segment in segments(events):

@@ -29,12 +29,14 @@ def pcm16(spoken: Spoken) -> bytes:
     return (np.clip(spoken.at_16_khz(), -1, 1) * 32767).astype("<i2").tobytes()
 
 
-def test_words_are_where_they_are_said(whisper: Whisper) -> None:
+@pytest.mark.parametrize("strings", [2, pytest.param(5, marks=pytest.mark.long)])
+def test_words_are_where_they_are_said(whisper: Whisper, strings: int) -> None:
+    """So many strings of eight words by each of five speakers."""
     print(f"seed {SEED}")
     rng, tokenizer = random.Random(SEED), whisper.tokenizer("en")
     starts, ends = list[float](), list[float]()
     for speaker in takes().values():
-        for _ in range(5):
+        for _ in range(strings):
             spoken = phrase(rng, speaker, 8, (0.05, 0.5))
             sound = pcm16(spoken)
             seconds = len(sound) / 32_000
