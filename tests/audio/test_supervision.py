@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from tests.decoding import decode
 from tests.failures import raises
@@ -26,9 +27,16 @@ from voxgate.audio.spooled_file import SpooledFile
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from voxgate.audio.decoder_process import DecoderEvent
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def decoders() -> AsyncIterator[DecoderPool]:
+    """A pool for one test, which may end its processes."""
+    async with DecoderPool(Settings()) as decoders:
+        yield decoders
 
 
 @pytest.fixture(scope="module")
