@@ -139,7 +139,9 @@ async def test_the_table_stays_behind_its_button(browser: Browser, server: Runni
         assert await figure.get_by_role("rowheader", name="noon").count() == 1  # for screen readers
         _, height = await size(figure)
         button = figure.get_by_role("button", name="Table")
+        assert await figure.locator(".scroll").get_attribute("tabindex") == "-1"
         await button.click()
+        assert await figure.locator(".scroll").get_attribute("tabindex") == "0"
         assert await button.get_attribute("aria-pressed") == "true"
         assert (await size(figure.locator("table")))[0] > 300
         assert not await figure.locator(".chart").is_visible()

@@ -48,6 +48,7 @@ export function draw(figure) {
     drawing.remove();
     button.remove();
     holder.classList.remove("visually-hidden");
+    holder.tabIndex = 0;
     drawn.delete(figure);
   };
   drawn.set(figure, { plot, end });
@@ -96,6 +97,7 @@ function toggle(figure, drawing, holder) {
     button.setAttribute("aria-pressed", String(table));
     drawing.hidden = table;
     holder.classList.toggle("visually-hidden", !table);
+    holder.tabIndex = table ? 0 : -1; // what scrolls is reached by the keyboard, while it is seen
   };
   button.addEventListener("click", () => show(!drawing.hidden));
   show(false);
