@@ -22,7 +22,8 @@ import time
 from collections import defaultdict
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import AnsweredBy, Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.question import Question
+from voxgate.ledger.usage_hours import HOURS_KEPT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -64,12 +66,27 @@ QUESTIONS: tuple[tuple[str, Question], ...] = (
     ("a year of one key by day", Question(YEAR[0], YEAR[-1], ("day",), KEYS[7])),
     ("30 days by key and day", Question(YEAR[-30], YEAR[-1], ("key", "day"))),
     ("30 days by model and provider", Question(YEAR[-30], YEAR[-1], ("day", "model", "provider"))),
+    (
+        "30 days of a model by provider",
+        Question(YEAR[-30], YEAR[-1], ("day", "provider"), model=MODELS[0]),
+    ),
+)
+
+SUMS_ASKED: tuple[tuple[str, Question], ...] = (
+    ("a year of a model by day", Question(YEAR[0], YEAR[-1], ("day",), model=MODELS[0])),
+    ("30 days of a model by app", Question(YEAR[-30], YEAR[-1], ("app",), model=MODELS[0])),
+    ("14 days by hour", Question(YEAR[-14], YEAR[-1], ("hour",))),
+    ("3 days by hour, model and key", Question(YEAR[-3], YEAR[-1], ("hour", "model", "key"))),
 )
 
 GENERATION_COLUMNS = (
     *("id", "key_hash", "model", "provider", "created_at", "finished_at", "status"),
     *("audio_seconds", "audio_samples", "cost_nanodollars", "latency_ms", "generation_time_ms"),
     *("cancelled", "attempts", "app_title", "tokens"),
+)
+HOUR_COLUMNS = (
+    *("model", "hour", "key_hash", "requests", "failures", "audio_samples", "tokens"),
+    *("nanodollars", "answered", "saved", "unavailable"),
 )
 GROUP_COLUMNS = ("key_hash", "model", "provider", "app")
 SUM_COLUMNS = (
@@ -84,6 +101,7 @@ class Tables:
 
     generations: list[tuple[Any, ...]]
     sums: list[tuple[Any, ...]]
+    hours: list[tuple[Any, ...]]
 
 
 class Population:
@@ -118,6 +136,7 @@ class Population:
         failed = self._random.random(count) < 0.02
         at = np.sort(self._random.integers(0, 86_399, count))
         sums: dict[int, list[int]] = defaultdict(lambda: [0] * len(SUM_COLUMNS))
+        hours: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0] * 8)
         generations = []
         columns = (which, seconds, spent_ms, latency_ms, failed, at)
         for offset, (group, length, spent, latency, fails, second) in enumerate(
@@ -136,10 +155,14 @@ class Population:
             )
             added = (1, int(fails), samples, tokens, cost, latency, spent)
             sums[group] = [old + new for old, new in zip(sums[group], added, strict=True)]
+            if day > YEAR[-1] - HOURS_KEPT:
+                hour = hours[model, f"{day} {second // 3600:02}:00:00.000000", key]
+                met = (int(not fails), 0, int(fails))
+                hour[:] = [a + b for a, b in zip(hour, (*added[:5], *met), strict=True)]
             if not fails:
                 self._count(day, group, f"l{bucket(latency)}", f"r{bucket(spent / 1e3 / length)}")
         rows = [(day.isoformat(), *self._groups[group], *each) for group, each in sums.items()]
-        return Tables(generations, rows)
+        return Tables(generations, rows, [(*key, *each) for key, each in hours.items()])
 
     def _count(self, day: date, group: int, *names: str) -> None:
         key, model, provider, app = self._groups[group]
@@ -163,6 +186,7 @@ def fill_file(path: Path, population: Population) -> None:
         for tables in population.days():
             insert(connection, "generations", GENERATION_COLUMNS, tables.generations)
             insert(connection, "usage_days", ("day", *GROUP_COLUMNS, *SUM_COLUMNS), tables.sums)
+            insert(connection, "usage_hours", HOUR_COLUMNS, tables.hours)
         histograms = ("scope", "start", *GROUP_COLUMNS, "counts")
         insert(connection, "usage_histograms", histograms, population.histograms())
         connection.execute("COMMIT")
@@ -185,7 +209,7 @@ async def fill_server(address: Address, population: Population) -> None:
     async def copy(table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
         typed = list(zip(*rows, strict=True))
         for number, name in enumerate(columns):
-            if name.endswith("_at"):
+            if name.endswith("_at") or name == "hour":
                 typed[number] = tuple(
                     datetime.fromisoformat(f"{value}+00:00") for value in typed[number]
                 )
@@ -208,6 +232,8 @@ async def fill_server(address: Address, population: Population) -> None:
         for tables in population.days():
             await copy("generations", GENERATION_COLUMNS, tables.generations)
             await copy("usage_days", ("day", *GROUP_COLUMNS, *SUM_COLUMNS), tables.sums)
+            if tables.hours:
+                await copy("usage_hours", HOUR_COLUMNS, tables.hours)
         histograms = ("scope", "start", *GROUP_COLUMNS, "counts")
         await copy("usage_histograms", histograms, population.histograms())
         for _, definition in indexes:  # built at once, which is faster
@@ -222,13 +248,22 @@ async def ask(ledger: Ledger) -> list[Row]:
 
     The processor time is that of this process, without that of a PostgreSQL server.
     """
+    asked: dict[str, Callable[[], Awaitable[Sequence[Any]]]] = {
+        name: partial(ledger.activity.find, question) for name, question in QUESTIONS
+    }
+    asked |= {
+        f"{name}, without percentiles": partial(ledger.activity.find_sums, question)
+        for name, question in SUMS_ASKED
+    }
+    three_days = datetime(*YEAR[-3].timetuple()[:3], tzinfo=UTC)
+    asked["72 hours of a model"] = partial(ledger.usage_hours.of_model, MODELS[0], three_days)
     rows = []
-    for name, question in QUESTIONS:
-        found = await ledger.activity.find(question)
+    for name, ask_once in asked.items():
+        found = await ask_once()
         wall_ms, busy_ms = list[float](), list[float]()
         for _ in range(5):
             start_s, busy_s = time.perf_counter(), time.process_time()
-            await ledger.activity.find(question)
+            await ask_once()
             wall_ms.append((time.perf_counter() - start_s) * 1e3)
             busy_ms.append((time.process_time() - busy_s) * 1e3)
         wall, busy = statistics.median(wall_ms), statistics.median(busy_ms)
