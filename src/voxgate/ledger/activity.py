@@ -10,16 +10,13 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-import msgspec
 from sqlalchemy import Text, and_, cast, func, or_, select
 
 from voxgate.errors import UsageError
-from voxgate.histograms import percentiles
 from voxgate.ledger.schema import keys_table, usage_days_table, usage_histograms_table
-from voxgate.ledger.usage import FIRST_TEXT, LATENCY, REAL_TIME_FACTOR
+from voxgate.ledger.speeds import UNKNOWN_SPEEDS, speeds_by_group
 from voxgate.ledger.usage_hours import select_hours
 
 if TYPE_CHECKING:
@@ -31,11 +28,9 @@ if TYPE_CHECKING:
 
     from voxgate.histograms import Percentiles
     from voxgate.ledger.database import Database
-    from voxgate.ledger.question import Question
+    from voxgate.ledger.question import Group, Question
+    from voxgate.ledger.speeds import Speeds
     from voxgate.ledger.usage import Scope
-
-    _Speeds: TypeAlias = tuple[Percentiles | None, ...]
-    """Of the `_SPEEDS`."""
 
 MOST_ROWS = 10_000
 """The most rows of an answer: a year by day and model of 27 models."""
@@ -43,16 +38,8 @@ MOST_ROWS = 10_000
 MOST_HISTOGRAMS = 50_000
 """The most histograms that an answer adds up, in memory: a year by day of 137 a day."""
 
-Group: TypeAlias = tuple["date | str", ...]
-"""The values of one row, in the order of `Question.group_by`; a key is its hash.
-
-A key with several labels counts under each of them, and once in the sum of all rows.
-"""
-
-_COUNTS = msgspec.json.Decoder(dict[str, int])
 _COLUMNS = {"key": "key_hash", "label": "key_hash"}  # the others have the groupings' names
 _SUMS = ("requests", "failures", "audio_samples", "tokens", "nanodollars")
-_SPEEDS = (LATENCY, REAL_TIME_FACTOR, FIRST_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +121,7 @@ class Activity:
             )
         groups = await self._groups(question)
         # In a thread: it may take a tenth of a second.
-        speeds = await asyncio.to_thread(_speeds, counts, groups)
+        speeds = await asyncio.to_thread(speeds_by_group, counts, groups)
         added = _added(sums, len(question.group_by), groups)
         total = added.pop(None)
         found = [_activity_row(group or (), values, speeds) for group, values in added.items()]
@@ -212,10 +199,10 @@ def _whole_months(since: date, until: date) -> tuple[date, date]:
 
 
 def _activity_row(
-    group: Group, sums: Sequence[int], speeds: Mapping[Group | None, _Speeds]
+    group: Group, sums: Sequence[int], speeds: Mapping[Group | None, Speeds]
 ) -> ActivityRow:
     requests, failures, samples, tokens, nanodollars = sums
-    found = speeds.get(group, (None,) * len(_SPEEDS))
+    found = speeds.get(group, UNKNOWN_SPEEDS)
     return ActivityRow(group, requests, failures, samples, tokens, nanodollars, *found)
 
 
@@ -233,32 +220,3 @@ def _added(
         for group in (None, *groups(tuple(row[:length]))):
             added[group] = [a + b for a, b in zip(added[group], values, strict=True)]
     return added
-
-
-def _speeds(
-    rows: Iterable[Sequence[Any]], groups: Callable[[Group], list[Group]]
-) -> dict[Group | None, _Speeds]:
-    """Add up histograms by their groups, and all of them as the group None."""
-    sums: dict[Group | None, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    total = sums[None]
-    for *group, text in rows:
-        found = _COUNTS.decode(text)
-        for counts in (total, *(sums[each] for each in groups(tuple(group)))):
-            for name, count in found.items():
-                counts[name] += count
-    return {
-        group: tuple(_percentiles(counts, kind) for kind in _SPEEDS)
-        for group, counts in sums.items()
-    }
-
-
-def _percentiles(counts: dict[str, int], kind: str) -> Percentiles | None:
-    return percentiles(
-        {_bucket(name): count for name, count in counts.items() if name.startswith(kind)}
-    )
-
-
-@cache
-def _bucket(name: str) -> int:
-    """Return the number in a name such as `l81`: of some hundred names that there are."""
-    return int(name[1:])

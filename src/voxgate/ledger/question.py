@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 Grouping: TypeAlias = Literal["day", "hour", "model", "key", "label", "app", "provider"]
 
+Group: TypeAlias = tuple["date | str", ...]
+"""The values of one row, in the order of `Question.group_by`; a key is its hash.
+
+A key with several labels counts under each of them, and once in the sum of all rows.
+"""
+
 DEFAULT_DAYS = 30
 """How many days are summed where nobody says how many, the last one included."""
 
