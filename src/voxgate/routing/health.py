@@ -180,9 +180,10 @@ class HealthBook:
         """Count an attempt at an endpoint that ended now."""
         self.attempts += 1
         self._endpoint(slug).record(attempt, self.now)
-        if attempt.ending == "succeeded" or attempt.ending in FAILURES:
-            before, is_failure = self._uncollected[slug], attempt.ending in FAILURES
-            self._uncollected[slug] = before.plus(AttemptCount(1 - is_failure, int(is_failure)))
+        if attempt.ending == "succeeded":
+            self._uncollected[slug] = self._uncollected[slug].plus(AttemptCount(succeeded=1))
+        elif attempt.ending in FAILURES:
+            self._uncollected[slug] = self._uncollected[slug].plus(AttemptCount(failed=1))
 
     def collect(self) -> dict[str, AttemptCount]:
         """Return what was counted of each endpoint since this was called last."""
