@@ -177,6 +177,22 @@ class Settings:
     `openssl rand -base64 32` prints them. Without it none is kept. Older secrets may follow, with
     commas between, in the file as a list, to read what they encrypted."""
 
+    page_secret: tuple[bytes, ...] = field(default=(), repr=False)
+    """The secret that signs the cookies of who signs in to the pages, as that of transcripts;
+    without it, a file in `home`. Several servers behind one address take each other's cookies where
+    it is the same. Older secrets may follow, until who signed in with them has signed in again."""
+
+    oidc_issuer: str = ""
+    """The OpenID provider whose users may sign in to the pages, as `https://login.example.org`: its
+    e-mail address, or its subject, is the external user of a key. Needs the extra `oidc`."""
+
+    oidc_client_id: str = ""
+    """How that provider calls this server, which is registered there with the address
+    `https://HOST/sign-in/oidc/return`."""
+
+    oidc_client_secret: str = field(default="", repr=False)
+    """The secret of this server at that provider; without it, PKCE alone proves who asks."""
+
     canary_every_s: float = inf
     """How often the server sends recordings with known words through each endpoint, from 60 on; by
     default, with `inf` or 0, never: providers elsewhere charge for them. Needs the extra `eval`."""
@@ -219,10 +235,29 @@ class Settings:
                 "machine could read transcripts. Name the sites, or let the server ask for keys."
             )
 
+        self._check_oidc()
         if 0 < self.canary_every_s < LEAST_CANARY_INTERVAL_S:
             raise SettingsError(
                 f"'canary_every_s' is {self.canary_every_s:g}, and must be at least "
                 f"{LEAST_CANARY_INTERVAL_S:g}, or 0 for never."
+            )
+
+    def _check_oidc(self) -> None:
+        """Raise `SettingsError` where sign-in with a provider is half set, or would have no use."""
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise SettingsError(
+                "'oidc_issuer' is set and 'oidc_client_id' is not. Set it to what the provider "
+                "calls this server."
+            )
+        if (self.oidc_client_id or self.oidc_client_secret) and not self.oidc_issuer:
+            raise SettingsError(
+                "'oidc_client_id' or 'oidc_client_secret' is set and 'oidc_issuer' is not. Set it "
+                "to the provider's address, or leave out the others."
+            )
+        if self.oidc_issuer and self.auth == "off":
+            raise SettingsError(
+                "'oidc_issuer' is set and 'auth' is 'off': without keys nobody needs to sign in. "
+                "Leave one of them out."
             )
 
     @property

@@ -211,3 +211,58 @@ async def test_two_servers_of_one_home_take_the_same_cookie(server: Running) -> 
         await signed_in(server) as client,
     ):
         assert "Sign out" in (await client.get(f"{again.url}/")).text
+
+
+async def test_servers_with_one_secret_take_each_other_s_cookies_and_an_older_one_s(
+    tmp_path: Path,
+) -> None:
+    new, old, other = b"n" * 32, b"o" * 32, b"x" * 32
+    async with pages_served(tmp_path / "one", page_secret=(old,)) as server:
+        key = await new_key(server, "shared")
+        async with await signed_in(server, key) as client:
+            cookies, form = client.cookies, {"csrf": await token(client)}
+        for secrets, known in (((old,), True), ((new, old), True), ((other,), False)):
+            async with (
+                pages_served(tmp_path / "one", page_secret=secrets) as behind,
+                httpx2.AsyncClient(base_url=behind.url, cookies=cookies) as client,
+            ):
+                assert ("Sign out" in (await client.get("/")).text) is known
+        async with pages_served(tmp_path / "one", page_secret=(old,)) as behind:
+            client = httpx2.AsyncClient(base_url=behind.url, cookies=cookies, headers=SAME_SITE)
+            async with client:
+                assert (await client.post("/sign-out", data=form)).status_code == 303
+    assert not (tmp_path / "one" / "home" / "sign-in.secret").exists()
+
+
+async def test_a_sign_in_makes_a_new_session_whatever_cookie_there_was(server: Running) -> None:
+    async with await signed_in(server) as attacker:
+        planted, theirs = attacker.cookies, await token(attacker)
+    other = await new_key(server, "fixed")
+    async with httpx2.AsyncClient(
+        base_url=server.url, cookies=planted, headers=SAME_SITE
+    ) as victim:
+        answer = await victim.post("/sign-in", data={"key": other})
+        assert answer.status_code == 303
+        ((_, value),) = answer.cookies.items()
+        assert value not in planted.values()
+        victim.cookies = answer.cookies
+        assert await token(victim) != theirs
+        assert "fixed" in (await victim.get("/")).text
+
+
+@pytest.mark.parametrize(("scheme", "secure"), [("https", True), ("http", False)])
+async def test_over_tls_a_cookie_is_for_tls_alone(
+    server: Running, scheme: str, secure: bool
+) -> None:
+    """A proxy on this machine says in `X-Forwarded-Proto` how its client came."""
+    async with httpx2.AsyncClient(base_url=server.url) as client:
+        answer = await client.post(
+            "/sign-in",
+            data={"key": server.key},
+            headers=SAME_SITE | {"X-Forwarded-Proto": scheme},
+        )
+        (cookie,) = answer.headers.get_list("set-cookie")
+        parts = {part.strip().lower() for part in cookie.split(";")}
+        assert ("secure" in parts) is secure
+        assert {"httponly", "samesite=strict", "path=/"} <= parts
+        assert "max-age=28800" in parts

@@ -11,12 +11,14 @@ from voxgate.upstreams import EndpointList
 HIDDEN = "(set)"
 """What is shown of a secret."""
 
+SECRET = frozenset({"oidc_client_secret", "page_secret", "transcript_key"})
+
 
 def setting_text(name: str, value: object) -> str:
     """Return a value as it is written in an environment variable, without what is secret."""
     if name == "database_url" and value:
         return database_text(str(value))
-    if name == "transcript_key" and value:
+    if name in SECRET and value:
         return HIDDEN
     if isinstance(value, EndpointList):
         value = tuple(f"{each.model} at {each.upstream.name}" for each in value.entries)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 DRAFT = "http://json-schema.org/draft-07/schema#"
 DECIMAL = r"^[0-9]+(\.[0-9]+)?$"
 
+_SECRETS = {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
 _SPECIAL: dict[str, dict[str, Any]] = {
     "port": {"type": "integer", "minimum": 0, "maximum": MAX_PORT},
     **{name: {"type": "number", "minimum": 0} for name in MAY_BE_ZERO},
@@ -40,7 +41,8 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "device": {"type": "string", "pattern": f"^({DEVICE_PATTERN.pattern})?$"},
     "cors_origins": {"type": "array", "items": {"type": "string"}},
     "url_allow": {"type": "array", "items": {"type": "string"}},
-    "transcript_key": {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}},
+    "page_secret": _SECRETS,
+    "transcript_key": _SECRETS,
     "model_aliases": {"type": "object", "additionalProperties": {"type": "string"}},
 }
 _TABLES: dict[str, type[Table]] = {"prices": PriceTable, "endpoints": EndpointTable}

@@ -177,6 +177,8 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
 
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "database_url": lambda value: database_text(value) if value else "",
+    "page_secret": lambda value: [HIDDEN] if value else [],
+    "oidc_client_secret": lambda value: HIDDEN if value else "",
     "transcript_key": lambda value: [HIDDEN] if value else [],
     "prices": lambda value: [_price(each) for each in value.entries],
     "endpoints": _providers_and_endpoints,

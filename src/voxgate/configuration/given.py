@@ -42,6 +42,7 @@ _TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
 
 _LIST_EXAMPLES = {
     "cors_origins": '["https://example.org"]',
+    "page_secret": '["..."], with what `openssl rand -base64 32` prints',
     "transcript_key": '["..."], with what `openssl rand -base64 32` prints',
     "url_allow": '["public", "nas.lan"]',
 }

@@ -57,7 +57,7 @@ def parse_aliases(text: str, origin: str) -> tuple[tuple[str, str], ...]:
     return tuple(pairs.items())
 
 
-def parse_secrets(value: Any, origin: str) -> tuple[bytes, ...]:
+def parse_secrets(value: Any, origin: str, *, name: str) -> tuple[bytes, ...]:
     """Return the secrets in a text or a list, each 32 bytes in base64.
 
     Raises `SettingsError`, which does not show them.
@@ -66,7 +66,7 @@ def parse_secrets(value: Any, origin: str) -> tuple[bytes, ...]:
     secrets = tuple(_secret(str(entry).strip()) for entry in listed if str(entry).strip())
     if any(len(secret) != SECRET_BYTES for secret in secrets):
         raise SettingsError(
-            f"{origin}: 'transcript_key' must be {SECRET_BYTES} random bytes in base64, as "
+            f"{origin}: '{name}' must be {SECRET_BYTES} random bytes in base64, as "
             f"`openssl rand -base64 {SECRET_BYTES}` prints them, with commas between several."
         )
     return secrets

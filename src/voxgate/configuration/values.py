@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voxgate.configuration.lists import parse_aliases, parse_origins, parse_secrets, parse_servers
 from voxgate.errors import SettingsError
 from voxgate.prices import parse_prices
 from voxgate.validation import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_PORT = 65_535
 UNLIMITED_BYTES = 2**63 - 1
@@ -25,11 +29,12 @@ CHOICES = {
     "while_loading": ("wait", "refuse"),
 }
 MAY_BE_ZERO = {"canary_every_s", "credits"}
-LISTS = {
+LISTS: dict[str, Callable[[Any, str], Any]] = {
     "cors_origins": parse_origins,
     "model_aliases": parse_aliases,
     "prices": parse_prices,
-    "transcript_key": parse_secrets,
+    "page_secret": partial(parse_secrets, name="page_secret"),
+    "transcript_key": partial(parse_secrets, name="transcript_key"),
     "url_allow": parse_servers,
 }
 

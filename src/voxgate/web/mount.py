@@ -24,6 +24,9 @@ from voxgate.web import (
 )
 from voxgate.web.account import generations, keys, overview, usage
 from voxgate.web.assets import PREFIX, Assets
+from voxgate.web.oidc import pages as oidc
+from voxgate.web.oidc.attempt import Attempts
+from voxgate.web.oidc.provider import IdentityProvider
 from voxgate.web.owner import log, models, providers, server, settings_page
 from voxgate.web.page_calls import PageCalls
 from voxgate.web.rendering import Renderer
@@ -62,14 +65,19 @@ PAGES: tuple[tuple[str, str, Endpoint], ...] = (
     *settings_page.PAGES,
     *log.PAGES,
     *sign_in.PAGES,
+    *oidc.PAGES,
 )
 """Method, path and endpoint of each page."""
 
 
 def add_pages(app: FastAPI, gateway: Gateway) -> None:
     """Add the pages to the application. Raises `SettingsError` where their secret has no place."""
-    assets, cookie = Assets(), SessionCookie.of_home(gateway.settings.home)
-    app.state.site = Site(gateway, Renderer(assets), cookie, settings_page.origins_now())
+    assets, cookie = Assets(), SessionCookie.of(gateway.settings)
+    provider = IdentityProvider(gateway.settings) if gateway.settings.oidc_issuer else None
+    origins = settings_page.origins_now()
+    app.state.site = Site(
+        gateway, Renderer(assets), cookie, origins, provider, Attempts(cookie.signing, cookie.name)
+    )
     app.add_middleware(PageCalls, cookie=cookie)
     compressed = [Middleware(GZipMiddleware, minimum_size=LEAST_COMPRESSED)]
     for method, path, endpoint in PAGES:
@@ -88,7 +96,7 @@ async def _not_found(request: Request, error: Exception) -> Response:
         return await http_error_response(request, error)
     RequestEntry.of(request.scope).code = "not_found"
     sentence = f"There is no page at {request.url.path[:200]}."
-    return await _error_page(request, 404, sentence)
+    return await _error_page(request, 404, VoxgateError(sentence, code="not_found"))
 
 
 def _with_error_pages(endpoint: Endpoint) -> Endpoint:
@@ -102,13 +110,15 @@ def _with_error_pages(endpoint: Endpoint) -> Endpoint:
             return RedirectResponse(sign_in.address(request), 303)
         except VoxgateError as error:
             RequestEntry.of(request.scope).fail(error)
-            return await _error_page(request, error.status, error.public_sentence)
+            return await _error_page(request, error.status, error)
 
     return answer
 
 
-async def _error_page(request: Request, status: int, sentence: str) -> Response:
+async def _error_page(request: Request, status: int, error: VoxgateError) -> Response:
+    """Tell what happened: all of it to who manages the server."""
     visitor, renderer = await _visitor(request), Site.of(request).renderer
+    sentence = error.sentence if visitor and visitor.manages else error.public_sentence
     values = {"sentence": sentence, "status_code": status}
     return renderer.page(request, "error.html", visitor, status=status, **values)
 

@@ -23,6 +23,8 @@ from voxgate.ledger.key import HASH
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from voxgate.settings import Settings
+
 SESSION_S = 8 * 3600
 SECRET_FILE = "sign-in.secret"  # noqa: S105 (the name of a file)
 SECRET_BYTES = 32
@@ -39,16 +41,22 @@ class Session:
 class SessionCookie:
     """Signs and reads the cookies of one installation."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-        self._serializer = URLSafeTimedSerializer(secret, salt="voxgate session")
+    def __init__(self, *signing: bytes) -> None:
+        """The first of at least one secret signs; the others read what they signed."""
+        self.signing, self._secret = signing, signing[0]
+        self._serializer = URLSafeTimedSerializer([*reversed(signing)], salt="voxgate session")
         # A browser keeps one jar for all ports of a host: two servers there must not share a name.
-        self.name = f"voxgate_{hashlib.sha256(secret).hexdigest()[:12]}"
+        # Of the oldest secret, so that a new one before it leaves everybody signed in.
+        self.name = f"voxgate_{hashlib.sha256(signing[-1]).hexdigest()[:12]}"
 
     @classmethod
-    def of_home(cls, home: Path) -> SessionCookie:
-        """Return that of a home; its secret is created at the first use. Raises `SettingsError`."""
-        return cls(_read_or_create(home / SECRET_FILE))
+    def of(cls, settings: Settings) -> SessionCookie:
+        """Return that of an installation: of its setting, else of a file in its home.
+
+        The file is created at the first use. Raises `SettingsError`.
+        """
+        chosen = settings.page_secret or (_read_or_create(settings.home / SECRET_FILE),)
+        return cls(*chosen)
 
     def issue(self, key_hash: str) -> str:
         """Return the value of a new session's cookie."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from voxgate.web.visitor import Visitor
+
 PATH = "/sign-in"
 
 
@@ -30,30 +32,29 @@ def address(request: Request) -> str:
 async def show(request: Request) -> Response:
     """The form, or for somebody who needs none the page that was asked for."""
     visitor = await find_visitor(request)
-    next_ = _own_path(request.query_params.get("next", ""))
+    next_ = own_path(request.query_params.get("next", ""))
     if visitor.signed_in:
         return RedirectResponse(next_, 303)
-    return Site.of(request).renderer.page(request, "sign_in.html", visitor, next=next_, sentence="")
+    return _form(request, visitor, next_)
 
 
 async def sign_in(request: Request) -> Response:
     """Check a key and set the cookie of a new session."""
     fields = await read_public_form(request)
-    next_ = _own_path(fields.get("next", ""))
+    next_ = own_path(fields.get("next", ""))
     try:
         key_hash = await _check_key(request, fields.get("key", "").strip())
     except VoxgateError as error:
         if error.code != "authentication":
             raise
-        return Site.of(request).renderer.page(
-            request,
-            "sign_in.html",
-            await find_visitor(request),
-            status=401,
-            next=next_,
-            sentence=error.sentence,
-        )
+        return _form(request, await find_visitor(request), next_, error.sentence, status=401)
     response = RedirectResponse(next_, 303)
+    begin_session(request, response, key_hash)
+    return response
+
+
+def begin_session(request: Request, response: Response, key_hash: str) -> None:
+    """Set the cookie of a new session, whatever cookie the browser has."""
     cookie = Site.of(request).cookie
     response.set_cookie(
         cookie.name,
@@ -63,7 +64,6 @@ async def sign_in(request: Request) -> Response:
         samesite="strict",
         secure=request.url.scheme == "https",
     )
-    return response
 
 
 async def sign_out(request: Request) -> Response:
@@ -72,6 +72,21 @@ async def sign_out(request: Request) -> Response:
     response = RedirectResponse("/", 303, {"Clear-Site-Data": '"storage"'})
     response.delete_cookie(Site.of(request).cookie.name)
     return response
+
+
+def _form(
+    request: Request, visitor: Visitor, next_: str, sentence: str = "", *, status: int = 200
+) -> Response:
+    site = Site.of(request)
+    return site.renderer.page(
+        request,
+        "sign_in.html",
+        visitor,
+        status=status,
+        next=next_,
+        sentence=sentence,
+        issuer=site.provider.issuer if site.provider else "",
+    )
 
 
 async def _check_key(request: Request, secret: str) -> str:
@@ -89,7 +104,7 @@ async def _check_key(request: Request, secret: str) -> str:
     return key.hash
 
 
-def _own_path(text: str) -> str:
+def own_path(text: str) -> str:
     """Return a path of this server. An address of another one would be a trap."""
     own = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
     return text if own and "\\" not in text else "/"

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from voxgate.api.gateway import Gateway
+    from voxgate.web.oidc.attempt import Attempts
+    from voxgate.web.oidc.provider import IdentityProvider
     from voxgate.web.rendering import Renderer
     from voxgate.web.session_cookie import SessionCookie
 
@@ -23,6 +25,8 @@ class Site:
     renderer: Renderer
     cookie: SessionCookie
     origins: Mapping[str, str]  # where settings come from that are not left at their defaults
+    provider: IdentityProvider | None = None  # at which visitors may sign in, too
+    attempts: Attempts | None = None  # there
 
     @classmethod
     def of(cls, request: Request) -> Site:
