@@ -11,6 +11,8 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from playwright.async_api import expect
+
 from tests.api.serving import serving
 from tests.processes import DEADLINE_S
 from voxgate.web.mount import add_pages
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from tests.api.serving import Running
     from tests.scripted import Scripted
+
+expect.set_options(timeout=60_000)  # a busy machine is slow
 
 REFUSED = "Failed to load resource"
 MICROPHONE = "--use-file-for-fake-audio-capture="

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,27 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+KEPT = """() => new Promise((resolve) => {
+    indexedDB.open("voxgate-playground").onsuccess = ({ target: opened }) => {
+        const reading = opened.result.transaction(["work", "segments"]);
+        const work = reading.objectStore("work").get("work");
+        const segments = reading.objectStore("segments").count();
+        reading.oncomplete = () => {
+            opened.result.close();
+            resolve({ state: work.result?.state, segments: segments.result });
+        };
+    };
+})"""
+"""Tells what the browser keeps."""
+
+
+async def keeps(page: Page, state: str | None, segments: int) -> None:
+    """Wait until the browser keeps a work in this state, or None, with so many segments."""
+    wanted = {"segments": segments} if state is None else {"state": state, "segments": segments}
+    kept = f"JSON.stringify(kept) === {json.dumps(json.dumps(wanted, separators=(',', ':')))}"
+    await comes(page, f"({KEPT})().then((kept) => {kept})")
 
 
 def four_windows(folder: Path) -> Path:
@@ -50,6 +72,7 @@ async def test_a_reload_keeps_the_words_and_offers_to_go_on(
         await start(page, four_windows(tmp_path))
         await expect(page.locator(".line-text")).to_have_text(TEXTS[:2])
         assert "of sound" in await page.locator("#work-figures").inner_text()
+        await keeps(page, "sending", 2)
         await page.reload()
         await until(lambda: provider.running == 0, "the end of the work that was left")
         await expect(page.locator("#kept")).to_contain_text("was not finished")
@@ -58,8 +81,8 @@ async def test_a_reload_keeps_the_words_and_offers_to_go_on(
         await comes(page, "document.querySelector('#sound').duration > 40")
         gate.open.set()
         await page.get_by_role("button", name="Send it again").click()
-        await whole(page)
         await expect(page.locator(".line-text")).to_have_text(TEXTS)
+        await keeps(page, "done", 4)
         await page.reload()
         await expect(page.locator(".line-text")).to_have_text(TEXTS)
         await expect(page.locator("#kept")).to_be_hidden()
@@ -76,6 +99,7 @@ async def test_corrections_survive_a_reload(browser: Browser, tmp_path: Path) ->
         await page.locator(".word", has_text="start").dblclick()
         await page.get_by_label("Correct the word").fill("end")
         await page.keyboard.press("Enter")
+        await expect(page.locator("#tools-say")).to_have_text("Kept in this browser.")
         await page.reload()
         await expect(page.locator(".line-text")).to_have_text(["Please end the meeting."])
 
@@ -105,29 +129,13 @@ async def test_a_second_user_of_the_browser_sees_nothing_of_the_first(
         await page.goto("/playground")
         await expect(page.locator("#estimate")).to_contain_text("Choose a recording first")
         assert "secret" not in await page.content()
-        await keeps(page, 0)
+        await keeps(page, None, 0)
         await start(page)
         await whole(page)
-        await keeps(page, 1)
+        await keeps(page, "done", 1)
         await page.get_by_role("button", name="Sign out").click()
         await page.get_by_role("link", name="Sign in").wait_for()
         await comes(page, "indexedDB.databases().then((all) => all.length === 0)")
-
-
-async def keeps(page: Page, count: int) -> None:
-    """Wait until the browser keeps so many recordings."""
-    await comes(
-        page,
-        f"""() => new Promise((resolve) => {{
-            indexedDB.open("voxgate-playground").onsuccess = ({{ target: opened }}) => {{
-                const work = opened.result.transaction("work").objectStore("work");
-                work.count().onsuccess = ({{ target: counted }}) => {{
-                    opened.result.close();
-                    resolve(counted.result === {count});
-                }};
-            }};
-        }})""",
-    )
 
 
 async def test_of_two_pages_the_last_one_keeps_its_work(browser: Browser, tmp_path: Path) -> None:
@@ -155,8 +163,9 @@ async def test_what_came_before_a_failure_is_shown(browser: Browser, tmp_path: P
         await start(page, four_windows(tmp_path))
         await expect(page.locator("#failed")).to_contain_text("The engine stalled. Try again.")
         await expect(page.locator(".line-text")).to_have_text(TEXTS[:1])
+        await keeps(page, "failed", 1)
         await page.reload()
-        await expect(page.locator("#kept-sentence")).to_contain_text("not finished when it ended")
+        await expect(page.locator("#kept-sentence")).to_contain_text("was not finished")
 
 
 async def test_a_cancel_frees_the_engine(browser: Browser, tmp_path: Path) -> None:

@@ -72,9 +72,9 @@ export class KeptWork {
     });
   }
 
-  /** Change the work of this page, unless another page keeps one by now. */
+  /** Change the work of this page, unless another page keeps one by now; say whether. */
   async changeOwn(act) {
-    if (this.id === null) return;
+    if (this.id === null) return false;
     await this.change((work, segments) => {
       const reading = work.get("work");
       reading.addEventListener("success", () => {
@@ -82,6 +82,7 @@ export class KeptWork {
         else this.id = null;
       });
     });
+    return this.id !== null;
   }
 
   async change(act) {

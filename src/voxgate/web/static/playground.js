@@ -44,10 +44,11 @@ class Keep {
 
   async attempt(writing) {
     try {
-      await writing;
+      return await writing;
     } catch {
       this.kept.id = null;
       of("away-says").textContent = "This browser has no room left, so a reload loses the latest words.";
+      return false;
     }
   }
 }
@@ -59,6 +60,7 @@ const chooser = new SourceChooser(limits, showEstimate);
 let running = null; // the transcription, and `leave`, which shows what there is of it
 
 function showEstimate() {
+  of("compare-link").href = `/playground/compare?model=${encodeURIComponent(of("model").value)}`;
   const { source } = chooser;
   of("send").disabled = !source || running !== null;
   of("estimate").textContent = (source ? "" : "Choose a recording first. ") + estimateSentence(options.endpoints, source?.duration ?? null, Number(dataset.tokensPerS));
@@ -142,7 +144,7 @@ function finish(transcript, source) {
     facts.push(["Sound", seconds(usage.seconds)], ["Cost", dollars(usage.cost)]);
     if (took) facts.push(["Time", `${seconds(took)}, ${Number((usage.seconds / took).toPrecision(2))} times as fast as speech`]);
   }
-  if (generation) facts.push(["Generation", generation]);
+  of("generation").textContent = generation ?? "unknown: the answer has no end";
   if (language) facts.push(["Language", new Intl.DisplayNames(["en"], { type: "language" }).of(language)]);
   showFacts(facts);
   showWarnings(transcript.facts.warnings ?? []);
@@ -187,7 +189,7 @@ function restore({ segments, names, facts, state, options: asked, ...source }) {
   of("away-says").textContent = "From before, kept in this browser.";
   if (state === "done") return;
   of("kept").hidden = false;
-  of("kept-sentence").textContent = `“${source.name}” was not finished when ${state === "sending" ? "this page was left" : "it ended"}. `
+  of("kept-sentence").textContent = `“${source.name}” was not finished. `
     + (segments.length ? `The words of its first ${seconds(transcript.end)} are below. ` : "No words had arrived. ")
     + "The server keeps nothing of it: to go on, the whole recording is sent again, which costs as a new one.";
   of("kept-again").onclick = () => {

@@ -52,10 +52,12 @@ export class Options {
     const codes = [...new Set(this.endpoints.flatMap(({ languages }) => languages))];
     const detects = this.endpoints.some((each) => each.detects_language);
     const list = codes.map((code) => new Option(names.of(code), code)).sort((one, other) => one.text.localeCompare(other.text));
-    of("language").replaceChildren(new Option(detects ? "Let the model detect it" : "Choose one: it is not detected here", ""), ...list);
+    of("language").replaceChildren(new Option(detects ? "Let the model detect it" : "Choose one", ""), ...list);
     of("language").value = codes.includes(chosen) ? chosen : "";
     const title = of("model").selectedOptions[0].text;
-    of("language-why").textContent = chosen && !codes.includes(chosen) ? `${title} does not know the language “${chosen}”, so none is asked for.` : "";
+    of("language-why").textContent = chosen && !codes.includes(chosen)
+      ? `${title} does not know the language “${chosen}”, so none is asked for.`
+      : detects ? "" : `${title} does not detect the language.`;
   }
 
   /** Disable what none of the endpoints can do, and say why. */

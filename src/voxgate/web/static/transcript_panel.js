@@ -8,7 +8,7 @@ import { marks, search } from "./transcript_search.js";
 const of = (id) => document.getElementById(id);
 
 export class TranscriptPanel {
-  /** `keep` has `segment(place, segment)` and `note(fields)`: what a reload must not lose. */
+  /** `keep` has `segment(place, segment)` and `note(fields)`, which say whether they kept it. */
   constructor(keep) {
     this.keep = keep;
     this.places = []; // of the search
@@ -43,14 +43,8 @@ export class TranscriptPanel {
     this.view?.close();
     this.view = new TranscriptView(of("words"), transcript, {
       hear: (time) => this.player.hear(time),
-      changed: (place) => {
-        this.keep.segment(place, transcript.segments[place]);
-        this.changed();
-      },
-      renamed: () => {
-        this.keep.note({ names: transcript.names });
-        this.changed();
-      },
+      changed: (place) => this.correct(this.keep.segment(place, transcript.segments[place])),
+      renamed: () => this.correct(this.keep.note({ names: transcript.names })),
     });
     of("search").value = "";
     for (const id of ["found", "download-says", "tools-say"]) of(id).textContent = "";
@@ -88,6 +82,13 @@ export class TranscriptPanel {
     if (moved && !of("sound").paused && !of("words").contains(document.activeElement)) {
       this.view.lit?.scrollIntoView({ block: "nearest" });
     }
+  }
+
+  /** Follow a correction, and say when it is kept. */
+  async correct(keeping) {
+    this.changed();
+    of("tools-say").textContent = "";
+    if (await keeping) of("tools-say").textContent = "Kept in this browser.";
   }
 
   changed() {

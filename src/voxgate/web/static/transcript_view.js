@@ -60,7 +60,7 @@ export class TranscriptView {
       head.append(this.speaker(segment.channel));
       this.element.classList.add("of-speakers");
     }
-    if (segment.doubt) head.append(Object.assign(document.createElement("span"), { className: "tag fair", textContent: `doubtful: ${segment.doubt}` }));
+    if (segment.doubt) head.append(Object.assign(document.createElement("span"), { className: "tag fair", textContent: `text ${segment.doubt}` }));
     const text = document.createElement("p");
     text.className = "line-text";
     text.dir = "auto";
