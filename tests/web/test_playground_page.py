@@ -66,11 +66,19 @@ async def test_the_parties_of_a_call_are_named(browser: Browser, tmp_path: Path)
         await page.locator(".speaker", has_text="Channel 2").dblclick()
         await page.get_by_label("Name of the speaker").fill("Ann")
         await page.keyboard.press("Enter")
+        first = page.locator(".line", has_text="Channel 1").first
+        await first.locator(".word").first.focus()
+        await page.keyboard.press("Shift+F2")
+        await page.keyboard.type("Ben")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".speaker", has_text="Ben")).to_have_count(1)
         async with page.expect_download() as waiting:
             await page.get_by_role("button", name="txt", exact=True).click()
         text = (await (await waiting.value).path()).read_text("utf-8")
         assert "Ann: " in text
-        assert "Channel 1: " in text
+        assert "Ben: " in text
+        await page.get_by_role("button", name="Undo").click()
+        await expect(page.locator(".speaker", has_text="Channel 1")).to_have_count(1)
         await page.get_by_role("button", name="Undo").click()
         await expect(page.locator(".speaker", has_text="Channel 2")).to_have_count(1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +13,11 @@ from playwright.async_api import expect
 from tests.api.serving import SCRIPTED, new_key
 from tests.sounds import SAMPLE, encode, sample
 from tests.web.browsing import looking, pages_served, sign_in
-from tests.web.playing import TEXTS, choose, playing, start, whole
+from tests.web.playing import MODEL, TEXTS, choose, playing, start, whole
 from tests.websites import response, web
-from voxgate.prices import parse_prices
+from voxgate.pipeline.session import Session
+from voxgate.prices import ListedPrice, Price, PriceList, parse_prices
+from voxgate.upstreams import Endpoint, EndpointList, Upstream
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WHISPER = "Systran/faster-whisper-base"
 
 
 async def test_what_is_too_large_is_refused_before_a_byte_is_sent(
@@ -68,13 +73,15 @@ async def test_a_file_is_dropped_and_one_that_is_no_sound_is_told(
 
 async def test_options_that_a_model_has_not_say_why(browser: Browser, tmp_path: Path) -> None:
     async with playing(browser, tmp_path) as (page, _):
+        await page.goto(f"/playground{MODEL}&language=fr")
+        await expect(page.locator("#language-why")).to_contain_text("not know the language “fr”")
         await page.get_by_text("Names, terms and style").click()
         for label in ("Translate into English", "Words that are likely", "A text that could"):
             await expect(page.get_by_label(label)).to_be_disabled()
         await expect(page.locator("#translate-why")).to_contain_text("in its own language alone")
         languages = page.get_by_label("Language spoken").locator("option")
         await expect(languages).to_have_text(["Choose one", "English", "German"])
-        await page.get_by_label("Model", exact=True).select_option("Systran/faster-whisper-base")
+        await page.get_by_label("Model", exact=True).select_option(WHISPER)
         await expect(page.get_by_label("Translate into English")).to_be_enabled()
         await page.get_by_label("Translate into English").check()
         assert "translate=1" in page.url
@@ -149,3 +156,36 @@ async def test_an_estimate_comes_before_sending(browser: Browser, tmp_path: Path
         await page.get_by_role("button", name="Transcribe").click()
         await whole(page)
         await expect(page.locator("#facts")).to_contain_text(re.compile(rf"Cost{cost}"))
+
+
+async def test_who_serves_a_model_can_be_chosen(browser: Browser, tmp_path: Path) -> None:
+    groq = Upstream("groq", "compatible", "http://127.0.0.1:9/v1")
+    near = Upstream("near", "vllm", "http://127.0.0.1:9/v1")
+    entries = (Endpoint(WHISPER, groq, "whisper"), Endpoint(WHISPER, near, "w"))
+    endpoints = EndpointList((groq, near), entries)
+    prices = PriceList(
+        (
+            ListedPrice(WHISPER, Price(Decimal("0.06"), "minute"), provider="groq"),
+            ListedPrice(WHISPER, Price(Decimal(1), "request"), provider="near"),
+        )
+    )
+    async with (
+        pages_served(
+            tmp_path, session=Session, auth="off", endpoints=endpoints, prices=prices
+        ) as server,
+        looking(browser, server) as page,
+    ):
+        await page.goto(f"/playground?model={WHISPER}")
+        served_by = page.get_by_label("Served by")
+        await expect(served_by.locator("option")).to_have_text(
+            ["Whoever is best (3)", "this server", "groq", "near"]
+        )
+        estimate = page.locator("#estimate")
+        await expect(estimate).to_contain_text("free or $0.06 per minute or $1.00 per request")
+        await choose(page, SAMPLE)
+        await expect(estimate).to_contain_text("About $0.00 to $1.00, by who serves it")
+        await served_by.select_option(label="groq")
+        assert "endpoint=groq" in page.url
+        await expect(estimate).to_contain_text("About $0.0104")
+        await page.reload()
+        assert await served_by.input_value() == "groq/whisper"

@@ -5,6 +5,7 @@ The page's scripts get it as JSON: they enable options and estimate prices by it
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from voxgate.api.gateway import Gateway
     from voxgate.ledger.key import Key
-    from voxgate.models.capabilities import Capabilities
     from voxgate.models.catalogue import ModelSpec
     from voxgate.prices import Price, PriceList
 
@@ -28,7 +28,7 @@ class EndpointChoice:
     """Who runs a model, and what it can do there."""
 
     slug: str  # as in `provider.only`
-    name: str
+    name: str  # for people
     price: dict[str, float | str] | None  # as `Price` has it, in dollars; None: free
     languages: tuple[str, ...]
     detects_language: bool
@@ -56,8 +56,18 @@ def model_choice(spec: ModelSpec, prices: PriceList) -> ModelChoice | None:
     able = {each.slug: (each.upstream.name, capabilities_of(each)) for each in spec.endpoints}
     if LOCAL in providers_of(spec):
         able = {local_slug(spec.name): (LOCAL, spec.capabilities), **able}
+    times = Counter(provider for provider, _ in able.values())
     endpoints = tuple(
-        _endpoint(slug, provider, capabilities, price_now(spec, prices, provider))
+        EndpointChoice(
+            slug=slug,
+            name=_name(provider) if times[provider] == 1 else slug,
+            price=_facts(price_now(spec, prices, provider)),
+            languages=capabilities.languages,
+            detects_language=capabilities.detects_language or len(capabilities.languages) == 1,
+            translates=capabilities.translates,
+            vocabulary=capabilities.vocabulary,
+            prompt="prompt" in capabilities.options,
+        )
         for slug, (provider, capabilities) in able.items()
     )
     return ModelChoice(spec.name, spec.title, endpoints) if endpoints else None
@@ -73,20 +83,13 @@ async def model_choices(gateway: Gateway, key: Key | None) -> list[ModelChoice]:
     return [choice for choice in found if choice]
 
 
-def _endpoint(slug: str, provider: str, able: Capabilities, price: Price | None) -> EndpointChoice:
-    return EndpointChoice(
-        slug=slug,
-        name="this server" if provider == LOCAL else provider,
-        price=_facts(price) if price else None,
-        languages=able.languages,
-        detects_language=able.detects_language or len(able.languages) == 1,
-        translates=able.translates,
-        vocabulary=able.vocabulary,
-        prompt="prompt" in able.options,
-    )
+def _name(provider: str) -> str:
+    return "this server" if provider == LOCAL else provider
 
 
-def _facts(price: Price) -> dict[str, float | str]:
+def _facts(price: Price | None) -> dict[str, float | str] | None:
+    if price is None:
+        return None
     return {
         "amount": float(price.amount),
         "unit": price.unit,

@@ -57,7 +57,7 @@ const keep = new Keep();
 const panel = new TranscriptPanel(keep);
 const options = new Options(JSON.parse(dataset.models), showEstimate);
 const chooser = new SourceChooser(limits, showEstimate);
-let running = null; // the transcription, and `leave`, which shows what there is of it
+let running = null; // the transcription, and `leave`, which shows what there is and says if that is any
 
 function showEstimate() {
   of("compare-link").href = `/playground/compare?model=${encodeURIComponent(of("model").value)}`;
@@ -110,8 +110,13 @@ async function send(source, asked) {
     },
   });
   const leave = () => {
-    if (transcript.segments.length) finish(transcript, source);
-    else panel.close();
+    const words = transcript.segments.length > 0;
+    if (words) finish(transcript, source);
+    else {
+      panel.close();
+      of("send").focus();
+    }
+    return words;
   };
   running.leave = leave;
   running.start();
@@ -148,7 +153,7 @@ function finish(transcript, source) {
   if (language) facts.push(["Language", new Intl.DisplayNames(["en"], { type: "language" }).of(language)]);
   showFacts(facts);
   showWarnings(transcript.facts.warnings ?? []);
-  if (!transcript.segments.length) {
+  if (usage && !transcript.segments.length) {
     of("words").textContent = "No speech was found in this recording.";
   }
   panel.finish();
@@ -200,6 +205,8 @@ function restore({ segments, names, facts, state, options: asked, ...source }) {
 }
 
 async function throwAway() {
+  running?.cancel();
+  end();
   await keep.clear();
   of("kept").hidden = of("failed").hidden = of("code").hidden = true;
   panel.close();
@@ -215,9 +222,9 @@ of("cancel").addEventListener("click", () => {
   cancelled.cancel();
   keep.note({ state: "cancelled" });
   end();
-  of("failed").textContent = "Cancelled: the server has stopped. Words that had arrived are below, and charged.";
+  const words = cancelled.leave();
+  of("failed").textContent = `Cancelled: the server has stopped.${words ? " Words that had arrived are below, and charged." : ""}`;
   of("failed").hidden = false;
-  cancelled.leave();
   of("send").focus();
 });
 of("away").addEventListener("click", throwAway);

@@ -9,14 +9,13 @@ export class Options {
     this.changed = changed;
     const asked = new URLSearchParams(location.search);
     this.listEndpoints(asked.get("endpoint"));
-    this.listLanguages(asked.get("language") ?? "");
     for (const name of TEXTS.slice(2)) if (asked.has(name)) of(name).value = asked.get(name);
     for (const name of ["times", "channels"]) {
       if (of(name).selectedIndex < 0) of(name).selectedIndex = 0;
     }
     of("translate").checked = asked.get("translate") === "1";
     of("more").open = Boolean(of("keyterms").value || of("prompt").value);
-    this.fit();
+    this.fit(asked.get("language") ?? "");
     of("model").addEventListener("change", () => this.listEndpoints());
     of("ask").addEventListener("change", () => this.note());
   }
@@ -61,7 +60,7 @@ export class Options {
   }
 
   /** Disable what none of the endpoints can do, and say why. */
-  fit() {
+  fit(language = of("language").value) {
     const able = this.endpoints;
     const title = of("model").selectedOptions[0].text;
     const can = (name) => able.some((each) => each[name]);
@@ -69,7 +68,7 @@ export class Options {
       of(id).disabled = !possible;
       of(`${id}-why`).textContent = possible ? "" : why;
     };
-    this.listLanguages(of("language").value);
+    this.listLanguages(language);
     allow("translate", can("translates"), `${title} writes what is said in its own language alone. A Whisper of many languages translates.`);
     allow("prompt", can("prompt"), `${title} takes no text before the recording.`);
     allow("keyterms", can("vocabulary"), `${title} takes no list of words.`);

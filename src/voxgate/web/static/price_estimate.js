@@ -21,7 +21,7 @@ export function estimateSentence(endpoints, duration, tokensPerS) {
   if (prices.every((price) => !price)) return "Free: no price is set for this model.";
   const units = [...new Set(prices.map((price) => (price ? `${dollars(price.amount)} per ${price.unit}` : "free")))];
   const terms = units.join(" or ");
-  if (duration === null) return `Price: ${terms}, by who serves it.`.replace(units.length > 1 ? "" : ", by who serves it", "");
+  if (duration === null) return `Price: ${terms}${units.length > 1 ? ", by who serves it" : ""}.`;
   const costs = prices.map((price) => estimate(price, duration, tokensPerS));
   const [least, most] = [Math.min(...costs), Math.max(...costs)];
   const upTo = prices.some((price) => price && price.unit in UNIT_TOKENS) ? "At most" : "About";
