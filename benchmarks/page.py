@@ -35,7 +35,13 @@ MODELS, PROVIDERS, DAYS, APPS = 1000, 10, 365, 5
 ROUNDS = 9
 BUDGET_MS, BUDGET_BYTES = 100, 100_000
 MODEL = "author-0/model-0"
-PATHS = ("/", "/?q=model-77&sort=price", f"/models/{MODEL}", f"/models/{MODEL}/api")
+PATHS = (
+    "/",
+    "/?q=model-77&sort=price",
+    f"/models/{MODEL}",
+    f"/models/{MODEL}?period=1y",
+    f"/models/{MODEL}/api",
+)
 
 
 def listed() -> tuple[EndpointList, PriceList]:

@@ -56,7 +56,8 @@ async def week_text(gateway: Gateway, model: str, visitor: Visitor) -> str:
     own = None if visitor.manages else (visitor.key.hash if visitor.key else NO_KEY)
     now = today()
     question = Question(now - timedelta(days=6), now, key_hash=own, model=model)
-    _, total = await gateway.ledger.activity.find_with_total(question)
-    hours, whose = total.audio_samples / HOUR_SAMPLES, "" if visitor.manages else " by your key"
-    requests = "1 request" if total.requests == 1 else f"{count(total.requests)} requests"
-    return f"{hours:.3g} h in {requests}{whose}"
+    sums = await gateway.ledger.activity.find_sums(question)  # without a grouping: one, or none
+    hours = sum(each.audio_samples for each in sums) / HOUR_SAMPLES
+    number = sum(each.requests for each in sums)
+    requests = "1 request" if number == 1 else f"{count(number)} requests"
+    return f"{hours:.3g} h in {requests}{'' if visitor.manages else ' by your key'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import RedirectResponse
 
@@ -15,8 +15,10 @@ from voxgate.web.code_samples import RECORDING, base_url, code_samples
 from voxgate.web.compare_page import compare_path
 from voxgate.web.endpoint_details import endpoint_details, language_list
 from voxgate.web.endpoint_rows import EndpointBooks
+from voxgate.web.figure_choice import FigureChoice
 from voxgate.web.model_address import PREFIX, find_model_page, model_path, nearest_models
 from voxgate.web.model_facts import capability_list, size_text, week_text
+from voxgate.web.model_figures import model_figures
 from voxgate.web.model_rows import ModelRow
 from voxgate.web.parameters import parameter_rows
 from voxgate.web.site import Site
@@ -27,61 +29,92 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from voxgate.errors import VoxgateError
+    from voxgate.models.catalogue import ModelSpec
+    from voxgate.web.visitor import Visitor
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """A part of the page, with an anchor and an address of its own."""
 
-    id: str
     title: str
-    template: str
+    has_figures: bool = False  # over time: they are read for it
+
+    @property
+    def id(self) -> str:
+        """Its anchor, and the last part of its address."""
+        return self.title.lower()
+
+    @property
+    def template(self) -> str:
+        """What shows it."""
+        return f"model/{self.id}.html"
 
 
-SECTIONS = tuple(
-    Section(name.lower(), name, f"model/{name.lower()}.html")
-    for name in ("Overview", "Providers", "Pricing", "API", "Parameters")
+SECTIONS = (
+    Section("Overview"),
+    Section("Providers"),
+    Section("Performance", has_figures=True),
+    Section("Pricing", has_figures=True),
+    Section("Apps", has_figures=True),
+    Section("Activity", has_figures=True),
+    Section("Uptime", has_figures=True),
+    Section("API"),
+    Section("Parameters"),
 )
 
 
 async def model(request: Request) -> Response:
     """The page of a model, or one section of it."""
     site, visitor = Site.of(request), await find_visitor(request)
-    gateway, rest = site.gateway, request.path_params["name"]
+    rest = request.path_params["name"]
     try:
-        found = await find_model_page(gateway.session, rest, [each.id for each in SECTIONS])
+        found = await find_model_page(site.gateway.session, rest, [each.id for each in SECTIONS])
     except (UnknownModelError, EngineStartError) as error:
         return await _missing(request, rest, error)
-    spec, section = found.spec, found.section
     if found.moved:
         query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(model_path(spec.name, section) + query, 302)
-    row = ModelRow.of(spec, EndpointBooks.of(gateway))
-    endpoints = await asyncio.to_thread(endpoint_details, spec, row.endpoints, gateway.settings)
+        return RedirectResponse(model_path(found.spec.name, found.section) + query, 302)
+    shown = [each for each in SECTIONS if found.section in {"", each.id}]
+    choice = FigureChoice.of(request.query_params)
+    figures = None
+    if any(each.has_figures for each in shown):
+        figures = await model_figures(site, found.spec, visitor, choice)
     url = base_url(request.url.scheme, request.headers.get("host", ""))
     return site.renderer.page(
         request,
         "model.html",
         visitor,
-        row=row,
-        compare_path=compare_path([spec]),
-        # The command that installs it names folders of this machine: it is for its owner alone.
-        to_do=why_not_installed(spec) if row.missing and visitor.manages else row.missing,
-        spec=spec,
         sections=SECTIONS,
-        shown=[each for each in SECTIONS if section in {"", each.id}],
-        section=section,
-        endpoints=endpoints,
-        size=await asyncio.to_thread(size_text, spec, gateway.settings),
-        languages=language_list(spec.capabilities.languages),
-        capabilities=capability_list(spec.capabilities),
-        week=await week_text(gateway, spec.name, visitor),
-        settings=gateway.settings,
-        parameters=parameter_rows(endpoints),
+        shown=shown,
+        section=found.section,
+        figures=figures,
         url=url,
         recording=RECORDING,
-        samples=code_samples(url, spec.name),
+        samples=code_samples(url, found.spec.name),
+        **await _facts(site, found.spec, visitor),
     )
+
+
+async def _facts(site: Site, spec: ModelSpec, visitor: Visitor) -> dict[str, Any]:
+    """Return what the templates show of a model at this moment, by their names."""
+    settings = site.gateway.settings
+    row = ModelRow.of(spec, EndpointBooks.of(site.gateway))
+    endpoints = await asyncio.to_thread(endpoint_details, spec, row.endpoints, settings)
+    return {
+        "spec": spec,
+        "row": row,
+        "compare_path": compare_path([spec]),
+        # The command that installs it names folders of this machine: it is for its owner alone.
+        "to_do": why_not_installed(spec) if row.missing and visitor.manages else row.missing,
+        "endpoints": endpoints,
+        "size": await asyncio.to_thread(size_text, spec, settings),
+        "languages": language_list(spec.capabilities.languages),
+        "capabilities": capability_list(spec.capabilities),
+        "week": await week_text(site.gateway, spec.name, visitor),
+        "settings": settings,
+        "parameters": parameter_rows(endpoints),
+    }
 
 
 async def _missing(request: Request, name: str, error: VoxgateError) -> Response:
@@ -94,7 +127,6 @@ async def _missing(request: Request, name: str, error: VoxgateError) -> Response
         "model_missing.html",
         visitor,
         status=404,
-        name=name[:200],
         sentence=error.public_sentence,
         near=[(each.title, each.name, model_path(each.name)) for each in near],
     )
