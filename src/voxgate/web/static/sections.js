@@ -20,19 +20,18 @@ for (const id of links.keys()) {
   const section = document.getElementById(id);
   if (section) observer.observe(section);
 }
-reveal(bar.querySelector("a[aria-current]"));
+reveal();
+document.addEventListener("scrollend", reveal);
 
 function mark(current) {
   for (const [id, link] of links) {
-    if (id !== current) link.removeAttribute("aria-current");
-    else if (!link.hasAttribute("aria-current")) {
-      link.setAttribute("aria-current", "true");
-      reveal(link);
-    }
+    if (id === current) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
   }
 }
 
-/** The bar alone scrolls: the page stays where it is read. */
-function reveal(link) {
+/** The bar alone scrolls, when the page has come to rest: a browser ends the page's own way for it. */
+function reveal() {
+  const link = bar.querySelector("a[aria-current]");
   if (link) bar.scrollLeft = link.offsetLeft - (bar.clientWidth - link.offsetWidth) / 2;
 }
