@@ -30,8 +30,15 @@ function mark(current) {
   }
 }
 
-/** The bar alone scrolls, when the page has come to rest: a browser ends the page's own way for it. */
+/**
+ * Scroll the bar alone, where its link is out of view, when the page has come to rest: a browser
+ * ends the page's own smooth way for it.
+ */
 function reveal() {
   const link = bar.querySelector("a[aria-current]");
-  if (link) bar.scrollLeft = link.offsetLeft - (bar.clientWidth - link.offsetWidth) / 2;
+  if (!link) return;
+  const [left, right] = [link.offsetLeft - bar.scrollLeft, link.offsetLeft + link.offsetWidth - bar.scrollLeft];
+  if (left < 0 || right > bar.clientWidth) {
+    bar.scrollLeft = link.offsetLeft - (bar.clientWidth - link.offsetWidth) / 2;
+  }
 }
