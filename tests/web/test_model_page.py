@@ -205,7 +205,7 @@ async def test_the_sound_of_the_week_is_one_s_own(browser: Browser, scripted: Ru
         "/audio/transcriptions", files=FILE, data={"model": SCRIPTED}, headers=with_key(second)
     )
     assert answer.status_code == 200
-    said = {}
+    said, activity = {}, {}
     for name, key in (("first", scripted.key), ("second", second), ("owner", managing), ("", "")):
         async with looking(browser, scripted) as page:
             if key:
@@ -213,8 +213,12 @@ async def test_the_sound_of_the_week_is_one_s_own(browser: Browser, scripted: Ru
             await page.goto(f"/models/{SCRIPTED}")
             week = page.locator(".facts > div", has_text="Audio this week").locator("dd")
             said[name] = await week.inner_text()
+            await page.goto(f"/models/{SCRIPTED}/activity")
+            activity[name] = await page.locator("#activity").inner_text()
     assert said["second"].endswith("in 1 request by your key")
     assert said[""] == "sign in to see yours"
+    assert "Requests\n1\n" in activity["second"]
+    assert "Sign in to see what your key asked" in activity[""]
     assert "by your key" in said["first"]
     assert "by your key" not in said["owner"]
     assert int(said["owner"].split()[3]) > int(said["first"].split()[3])

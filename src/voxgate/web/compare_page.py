@@ -12,7 +12,7 @@ from voxgate.web.comparison import MOST, ComparedModel, compare
 from voxgate.web.endpoint_details import endpoint_details
 from voxgate.web.endpoint_rows import EndpointBooks
 from voxgate.web.model_address import quoted_name
-from voxgate.web.model_facts import size_text
+from voxgate.web.model_facts import effective_price_text, size_text
 from voxgate.web.model_rows import ModelRow
 from voxgate.web.site import Site
 from voxgate.web.visitor import find_visitor
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from voxgate.api.gateway import Gateway
     from voxgate.models.catalogue import ModelSpec
 
 PREFIX = "/compare"
@@ -38,14 +39,7 @@ async def comparison(request: Request) -> Response:
     address = compare_path(chosen)
     if added or path != "/".join(spec.name for spec in chosen):
         return RedirectResponse(address, 302)
-    books = EndpointBooks.of(gateway)
-    rows = [ModelRow.of(spec, books) for spec in chosen]
-
-    def read(row: ModelRow) -> ComparedModel:
-        endpoints = endpoint_details(row.spec, row.endpoints, gateway.settings)
-        return ComparedModel(row, endpoints, size_text(row.spec, gateway.settings))
-
-    columns = await asyncio.to_thread(lambda: list(map(read, rows)))
+    columns = [await _column(gateway, spec) for spec in chosen]
     return site.renderer.page(
         request,
         "compare.html",
@@ -56,6 +50,16 @@ async def comparison(request: Request) -> Response:
         others=[spec for spec in known if spec not in chosen] if len(chosen) < MOST else [],
         address=address,
         most=MOST,
+    )
+
+
+async def _column(gateway: Gateway, spec: ModelSpec) -> ComparedModel:
+    row = ModelRow.of(spec, EndpointBooks.of(gateway))
+    return ComparedModel(
+        row,
+        await asyncio.to_thread(endpoint_details, spec, row.endpoints, gateway.settings),
+        await asyncio.to_thread(size_text, spec, gateway.settings),
+        await effective_price_text(gateway, spec.name),
     )
 
 

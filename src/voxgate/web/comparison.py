@@ -25,6 +25,7 @@ class ComparedModel:
     row: ModelRow
     endpoints: Sequence[EndpointDetails]
     size: str
+    effective_price: str  # of the last days; "" where no sound was delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def _licence(model: ComparedModel) -> str:
 _ROWS: tuple[tuple[str, Callable[[ComparedModel], str]], ...] = (
     ("Where it runs", _of_endpoints(lambda each: each.name)),
     ("Price", lambda model: model.row.price_text or NOTHING),
+    ("Effective price, 7 days", lambda model: model.effective_price or NOTHING),
     ("Charged", _of_endpoints(lambda each: each.charged_text)),
     ("Word error rate, canaries", _rate),
     ("Speed, p50", _speed),

@@ -9,7 +9,8 @@ from voxgate.ledger.question import Question, today
 from voxgate.models.store.names import family_by_alias
 from voxgate.models.store.registry import Registry
 from voxgate.prices import SAMPLES_PER_S
-from voxgate.web.figures import count, size
+from voxgate.web.figures import count, dollars, size
+from voxgate.web.speed_figures import PRICE_DAYS, effective_prices
 
 if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
@@ -61,3 +62,14 @@ async def week_text(gateway: Gateway, model: str, visitor: Visitor) -> str:
     number = sum(each.requests for each in sums)
     requests = "1 request" if number == 1 else f"{count(number)} requests"
     return f"{hours:.3g} h in {requests}{'' if visitor.manages else ' by your key'}"
+
+
+async def effective_price_text(gateway: Gateway, model: str) -> str:
+    """Return what an hour of its sound was charged with in the last days, at each provider."""
+    now = today()
+    week = Question(now - timedelta(days=PRICE_DAYS - 1), now, ("day", "provider"), model=model)
+    found = effective_prices(await gateway.ledger.activity.find_sums(week), now)
+    return "; ".join(
+        f"{dollars(each.dollars_per_audio_hour)} per audio hour at {each.provider}"
+        for each in found.totals
+    )
