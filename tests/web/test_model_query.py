@@ -89,5 +89,6 @@ def test_the_lowest_price_is_that_of_an_hour_of_speech() -> None:
 
 def test_an_address_has_what_differs_from_the_default() -> None:
     assert ModelQuery().on_page(1) == "/"
+    assert ModelQuery.parse({"most": "1e2"}).on_page(1) == "/?most=100"
     query = ModelQuery.parse({"q": "a b", "sort": "price", "most": "0.5", "where": "at:x&y"})
     assert query.on_page(2) == "/?q=a+b&where=at%3Ax%26y&most=0.5&sort=price&page=2"

@@ -89,13 +89,18 @@ class ModelQuery:
         return "/" + (f"?{query}" if (query := replace(self, page=page).text) else "")
 
     @property
+    def most_text(self) -> str:
+        """The most dollars as the form has them: `1e2` is 100."""
+        return "" if self.most is None else f"{self.most:f}"
+
+    @property
     def text(self) -> str:
         """The query as an address has it: what differs from the default."""
         given = {
             "q": self.q,
             "language": self.language,
             "where": self.where,
-            "most": "" if self.most is None else f"{self.most:f}",
+            "most": self.most_text,
             "sort": "" if self.sort == "newest" else self.sort,
             "page": "" if self.page == 1 else str(self.page),
         }
