@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from tests.cli.forking import Command, fork_server
 from tests.processes import heed_signals
 from tests.sounds import RATE, Pcm, sample
 from tests.whisper.weights import install_links
@@ -56,13 +57,20 @@ class CliRunner:
         before: tuple[str, ...] = (),
         **settings: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command and wait for its end."""
+        """Run a command and wait for its end, forked from a warm process where that can be."""
+        command = Command([*map(str, arguments)], self.environment | settings, str(self.folder))
+        own = stdin is not None or stdout != subprocess.PIPE or preexec or before
+        if not own and command.is_forkable:
+            forked = fork_server().run(command, DEADLINE_S)
+            return subprocess.CompletedProcess(
+                forked.args, forked.returncode, forked.stdout.decode(), forked.stderr.decode()
+            )
         process = subprocess.Popen(
-            [*before, sys.executable, "-m", "voxgate", *map(str, arguments)],
+            [*before, sys.executable, "-m", "voxgate", *command.arguments],
             stdin=subprocess.PIPE if isinstance(stdin, bytes) else stdin or subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,
-            env=self.environment | settings,
+            env=command.environment,
             cwd=self.folder,
             preexec_fn=preexec or heed_signals,  # noqa: PLW1509 (the tests have no threads)
         )

@@ -23,6 +23,7 @@ from tests.cli.command import (
     without_times,
     write_wav,
 )
+from tests.processes import heed_signals
 from tests.sounds import sample
 
 DECODER, ENGINE = "voxgate.audio.decoder", "voxgate.engine"
@@ -65,7 +66,7 @@ def test_a_signal_ends_everything(
 def test_ctrl_c_while_it_loads_ends_it_silently(cli: CliRunner, module: str) -> None:
     shim = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(1)\n"
     (cli.folder / f"{module}.py").write_text(shim)
-    done = cli.run("doctor")
+    done = cli.run("doctor", preexec=heed_signals)  # in a process of its own, which imports it
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tests.cli.command import CliRunner, clip, isolated_cli, write_wav
 from tests.golden.cases import HEARD, Case, case
-from tests.golden.forked import run_all
 from tests.sounds import SAMPLE
 
 if TYPE_CHECKING:
@@ -95,6 +95,12 @@ def collect(folder: Path) -> dict[str, Case]:
         found |= transcripts(cli) | keys(cli)
         found["doctor json"] = doctor(cli)
     return found
+
+
+def run_all(cli: CliRunner, calls: list[tuple[str, ...]]) -> list[CompletedProcess[str]]:
+    """Run each call, two at a time."""
+    with ThreadPoolExecutor(2) as threads:
+        return [*threads.map(lambda call: cli.run(*call, COLUMNS="100", TZ="UTC"), calls)]
 
 
 def run(cli: CliRunner, *arguments: str) -> Case:

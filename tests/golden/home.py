@@ -14,8 +14,7 @@ from tests.api.serving import recording, served
 from tests.cli.command import CliRunner, clip, isolated_cli, write_wav
 from tests.golden import checkpoint
 from tests.golden.cases import DATA, Case, case
-from tests.golden.commands import parsed
-from tests.golden.forked import run_all
+from tests.golden.commands import parsed, run_all
 
 if TYPE_CHECKING:
     from pathlib import Path
