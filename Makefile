@@ -11,6 +11,7 @@
 #   make bench   one table of speeds, with the peers beside it
 #   make tiny    train the small Voxtral of the tests anew, from VOXGATE_AUDIO/digits; about an hour
 #   make docs    write the generated pages of docs/ anew
+#   make screenshots  those of docs/page.md, of a real server in Debian's Chromium
 #   make kernels the native kernels, where a C++ compiler is; they are optional
 #   make kernels-check  the same under the address and undefined-behaviour sanitizers
 #   make web     what the pages take from npm: charts and waveforms; they work without, in tables
@@ -29,7 +30,7 @@ PEERS := $(patsubst benchmarks/peers/%.txt,.venv/peers/%/installed,$(wildcard be
 # What is built in C++, where it can be.
 NATIVE := $(if $(shell command -v c++),kernels)
 
-.PHONY: demo serve web test long coverage fuzz lint fix bench tiny docs kernels kernels-check clients peers clean
+.PHONY: demo serve web test long coverage fuzz lint fix bench tiny docs screenshots kernels kernels-check clients peers clean
 .DELETE_ON_ERROR:
 
 # Stamps: one file for each set of packages, older than what it was installed from means install again.
@@ -136,6 +137,9 @@ tiny: .venv/test
 
 docs: .venv/test
 	$(BIN)/python -m docs.generate
+
+screenshots: .venv/test web
+	$(BIN)/python -m docs.screenshots
 
 kernels: .venv/kernels
 
