@@ -86,7 +86,7 @@ async def test_usage_grows_by_what_was_sent(browser: Browser, two: Two) -> None:
         await page.get_by_role("link", name="Requests").click()
         assert await page.locator(".cards [aria-current] strong").inner_text() == "1"
         row = page.locator("main > .scroll").get_by_role("row").filter(has_text="Notebook")
-        assert (await row.inner_text()).split() == ["Notebook", "0", "1", "0.0", "1"]
+        assert (await row.inner_text()).split() == ["Notebook", "0", "1", "0.033", "1"]
 
 
 async def test_an_attempt_and_a_kept_transcript_are_shown_to_their_key(

@@ -25,17 +25,20 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-DOWNLOADS = {"/account/usage.csv", "/owner/pull"}
-"""Addresses that are no pages: they answer with a file, or with data for a script."""
+NO_PAGES = {"/account/usage.csv", "/owner/pull", "/sign-in/oidc", "/sign-in/oidc/return"}
+"""They answer with a file, with data for a script, or lead elsewhere."""
 
-QUERIES = {"/owner/models/remove": f"?name={DEFAULT_MODEL}"}
-"""What follows the path of pages that need it."""
+QUERIES = {
+    "/account/usage": "?metric=requests&by=key",
+    "/owner/models/remove": f"?name={DEFAULT_MODEL}",
+}
+"""What follows the path of pages that need it, or show more with it."""
 
 FOR_NOBODY = {"/sign-in"}
 FOR_TRANSCRIBERS = {"/playground"}
 """Pages that those who manage do not see; and those that send away whoever signed in."""
 
-SHOWN = sorted({path for method, path, _ in PAGES if method == "GET"} - DOWNLOADS)
+SHOWN = sorted({path for method, path, _ in PAGES if method == "GET"} - NO_PAGES)
 
 
 @dataclass
@@ -87,6 +90,8 @@ async def sample(
         parts = {
             "author": author,
             "slug": slug,
+            "name": SCRIPTED,
+            "names": f"{SCRIPTED}/{DEFAULT_MODEL}",
             "id": answer.headers["x-generation-id"],
             "hash": hash_of(limited),
         }

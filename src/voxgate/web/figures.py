@@ -59,8 +59,10 @@ def hours(value: float) -> str:
 
 
 def amount(value: float) -> str:
-    """Return a number that may be a mean: 1,204, 12.5."""
-    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
+    """Return a number that may be a mean: 1,204, 12.5, 0.033."""
+    if value >= 100 or value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
 
 
 def count(value: float | None) -> str:

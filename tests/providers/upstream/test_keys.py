@@ -67,6 +67,18 @@ def test_a_denied_key_rests_for_five_minutes(clock: Clock, status: int) -> None:
     assert sorted(map(str, values(keys))) == ["secret-A", "secret-B"]
 
 
+def test_how_long_keys_rest_is_known_without_the_keys(clock: Clock) -> None:
+    keys = ring(clock, *THREE)
+    assert keys.rests_s == []
+    first, second, _ = keys.usable()
+    keys.refused(first, 401, None)
+    keys.refused(second, 429, 7.0)
+    clock.now += 2.0
+    assert keys.rests_s == [5.0, DENIED_S - 2.0]
+    clock.now += 5.0
+    assert keys.rests_s == [DENIED_S - 7.0]
+
+
 def test_a_denied_key_rests_until_it_is_changed(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
