@@ -5,10 +5,10 @@ from voxgate.recent_problems import MOST, RecentProblems
 log = logging.getLogger("voxgate.test")
 
 
-def test_the_last_warnings_and_errors_are_kept_the_newest_first() -> None:
+async def test_the_last_warnings_and_errors_are_kept_the_newest_first() -> None:
     problems = RecentProblems()
     log.error("before")
-    with problems.kept():
+    async with problems.kept():
         log.info("quiet")
         log.warning("a %s of it", "part")
         try:
@@ -22,9 +22,9 @@ def test_the_last_warnings_and_errors_are_kept_the_newest_first() -> None:
     assert "somebody" not in repr(problems.newest_first)
 
 
-def test_there_are_no_more_than_that() -> None:
+async def test_there_are_no_more_than_that() -> None:
     problems = RecentProblems()
-    with problems.kept():
+    async with problems.kept():
         for number in range(MOST + 5):
             log.warning("%s", number)
         log.warning("x" * 10_000)

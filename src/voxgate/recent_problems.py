@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
 MOST = 200
 LONGEST = 2000  # characters of a sentence
@@ -54,8 +54,8 @@ class RecentProblems(logging.Handler):
         at = datetime.fromtimestamp(record.created, UTC)
         self._kept.append(Problem(at, record.levelname, sentence, name))
 
-    @contextmanager
-    def kept(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
         """Keep what is logged inside the context."""
         root = logging.getLogger()
         root.addHandler(self)

@@ -3,12 +3,17 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.command import CliRunner
 from voxgate.api.setting_texts import setting_text
 from voxgate.cli.checks.software import check_settings
+from voxgate.cli.config_text import configuration_json, configuration_toml
+from voxgate.configuration.file import ConfigFile
+from voxgate.configuration.given import Given
 from voxgate.settings import Settings
 
 ADDRESSES = [
@@ -51,9 +56,28 @@ def test_a_list_loads_the_databases_library_for_an_address_alone(cli: CliRunner,
     assert done.stderr.strip() == str(bool(url))
 
 
-def test_the_secret_of_transcripts_is_never_shown() -> None:
-    settings = replace(Settings(), transcript_key=(b"s" * 32, b"t" * 32))
-    assert setting_text("transcript_key", settings.transcript_key) == "(set)"
-    (check, *_) = check_settings(settings, ())
-    assert check.found == "transcript_key = (set)"
-    assert "sss" not in repr(settings)
+OF_PROVIDER = {"oidc_issuer": "https://login.example.org", "oidc_client_id": "voxgate"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "beside"),
+    [
+        ("transcript_key", (b"s" * 32, b"t" * 32), {}),
+        ("page_secret", (b"s" * 32,), {}),
+        ("oidc_client_secret", "s" * 32, OF_PROVIDER),
+    ],
+)
+def test_a_secret_is_never_shown(
+    name: str, value: object, beside: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = replace(Settings(), **{name: value, **beside})
+    assert setting_text(name, getattr(settings, name)) == "(set)"
+    found = [each.found for each in check_settings(settings, ())]
+    assert any(f"{name} = (set)" in each for each in found)
+    given = Given({name: value}, {name: "here"})
+    (tmp_path / "voxgate.toml").touch()
+    file = ConfigFile.read(tmp_path / "voxgate.toml")
+    as_toml = configuration_toml(settings, given, file, ())
+    as_json = configuration_json(settings, given, file, ())
+    for text in (repr(settings), as_toml, repr(as_json), *found):
+        assert "sss" not in text

@@ -67,42 +67,42 @@ class Gateway:
             max_duration_s=settings.max_upload_s,
         )
         problems, pull = RecentProblems(), ModelPull(settings)
-        with problems.kept():
+        async with (
+            problems.kept(),
+            pull.ended(),
+            await Ledger.open(Address.of(settings)) as ledger,
+            session(limited) as opened,
+        ):
+            files, jobs = FileStore(settings, ledger.files), Jobs(settings)
+            leases = Leases(ledger.generations, jobs)
+            retention = Retention(ledger, settings.generations_days)
+            book = opened.endpoints.health
+            health = HealthKeeper(ledger.endpoint_health, ledger.endpoint_hours, book)
+            loads = ModelLoads(opened)
             async with (
-                pull.ended(),
-                await Ledger.open(Address.of(settings)) as ledger,
-                session(limited) as opened,
+                files.swept(),
+                leases.renewed(),
+                retention.swept(),
+                health.kept(),
+                loads.ended(),
             ):
-                files, jobs = FileStore(settings, ledger.files), Jobs(settings)
-                leases = Leases(ledger.generations, jobs)
-                retention = Retention(ledger, settings.generations_days)
-                book = opened.endpoints.health
-                health = HealthKeeper(ledger.endpoint_health, ledger.endpoint_hours, book)
-                loads = ModelLoads(opened)
-                async with (
-                    files.swept(),
-                    leases.renewed(),
-                    retention.swept(),
-                    health.kept(),
-                    loads.ended(),
-                ):
-                    yield cls(
-                        settings=settings,
-                        session=opened,
-                        ledger=ledger,
-                        jobs=jobs,
-                        leases=leases,
-                        fetcher=_fetcher(settings),
-                        files=files,
-                        keeper=TranscriptKeeper(settings.transcript_key, ledger.transcripts),
-                        wrong_keys=WrongKeys(),
-                        metrics=Metrics(),
-                        rates=RequestRates(),
-                        canaries=CanarySchedule(opened, ledger.canaries),
-                        loads=loads,
-                        pull=pull,
-                        problems=problems,
-                    )
+                yield cls(
+                    settings=settings,
+                    session=opened,
+                    ledger=ledger,
+                    jobs=jobs,
+                    leases=leases,
+                    fetcher=_fetcher(settings),
+                    files=files,
+                    keeper=TranscriptKeeper(settings.transcript_key, ledger.transcripts),
+                    wrong_keys=WrongKeys(),
+                    metrics=Metrics(),
+                    rates=RequestRates(),
+                    canaries=CanarySchedule(opened, ledger.canaries),
+                    loads=loads,
+                    pull=pull,
+                    problems=problems,
+                )
 
 
 def _fetcher(settings: Settings) -> Fetcher:

@@ -63,3 +63,6 @@ class ModelLoads:
         except VoxgateError as error:
             log.warning("%s is not loaded: %s", name, error.sentence)
             self.failures[name] = error.sentence
+        except Exception:  # a bug, which the page must not take for a model that is there
+            log.exception("%s is not loaded", name)
+            self.failures[name] = "This is a bug. The log says why: please report it."

@@ -61,11 +61,11 @@ class ModelPull:
     @property
     def running(self) -> bool:
         """Whether a model is being pulled."""
-        return self._thread is not None and self._thread.is_alive()
+        return self.state is not None and self.state.ended_at is None
 
     def begin(self, name: str, revision: str | None = None) -> None:
         """Begin to pull a model. Raises `UsageError` while another one is pulled."""
-        if self.running and self.state is not None:
+        if self.state is not None and self.state.ended_at is None:
             raise UsageError(
                 f"{self.state.name} is being pulled, and one model is pulled at a time. Wait for "
                 f"its end, or cancel it."
