@@ -4,8 +4,8 @@
 // then a line is plain text, whose words become elements of their own when it is looked at.
 
 import { correct } from "./correction_field.js";
-import { isDoubtful, textOf } from "./transcript.js";
-import { clock } from "./units.js";
+import { isDoubtful } from "./transcript.js";
+import { lineOf } from "./transcript_line.js";
 
 const BLOCK = 40; // lines
 
@@ -45,40 +45,13 @@ export class TranscriptView {
       this.element.append(block);
     }
     const segment = this.transcript.segments[place];
-    const line = document.createElement("div");
-    line.className = "line";
+    const { line, text } = lineOf(segment, this.transcript);
     line.dataset.segment = place;
-    line.classList.toggle("doubted", Boolean(segment.doubt));
-    const head = document.createElement("div");
-    head.className = "line-head";
-    const time = document.createElement("button");
-    Object.assign(time, { type: "button", className: "plain time", textContent: clock(segment.start) });
-    time.setAttribute("aria-label", `Play from ${clock(segment.start)}`);
-    time.tabIndex = -1;
-    head.append(time);
-    if (segment.channel !== null) {
-      head.append(this.speaker(segment.channel));
-      this.element.classList.add("of-speakers");
-    }
-    if (segment.doubt) head.append(Object.assign(document.createElement("span"), { className: "tag fair", textContent: `text ${segment.doubt}` }));
-    const text = document.createElement("p");
-    text.className = "line-text";
-    text.dir = "auto";
-    text.textContent = textOf(segment);
-    line.append(head, text);
+    if (segment.channel !== null) this.element.classList.add("of-speakers");
     this.element.lastElementChild.append(line);
     this.lines[place] = { line, text, awake: false };
     this.near.observe(line);
     if (place === 0) this.wake(0);
-  }
-
-  speaker(channel) {
-    const name = document.createElement("button");
-    Object.assign(name, { type: "button", className: `plain speaker channel-${channel}`, tabIndex: -1 });
-    name.dataset.channel = channel;
-    name.textContent = this.transcript.nameOf(channel);
-    name.title = "Double-click, or F2, to name who speaks on this channel";
-    return name;
   }
 
   /** Make the words of a line elements. */
