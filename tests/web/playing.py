@@ -57,3 +57,14 @@ async def whole(page: Page) -> None:
 async def words_of(page: Page) -> str:
     """Return the text of the transcript on the page."""
     return " ".join(await page.locator(".line-text").all_inner_texts())
+
+
+async def with_modules(page: Page, script: str) -> Any:
+    """Return what a script finds out with the page's own modules, which `load` imports by name."""
+    return await page.evaluate(
+        f"""async () => {{
+            const own = document.querySelector("script[type=module]").src;
+            const load = (name) => import(own.replace(/[^/]*$/, name));
+            {script}
+        }}"""
+    )

@@ -12,11 +12,10 @@ from playwright.async_api import expect
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE, encode, sample
 from tests.web.browsing import comes
-from tests.web.playing import MODEL, TEXTS, playing, start, whole
+from tests.web.playing import MODEL, TEXTS, playing, start, whole, with_modules
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
     from playwright.async_api import Browser, Page
 
@@ -81,17 +80,6 @@ async def test_the_parties_of_a_call_are_named(browser: Browser, tmp_path: Path)
         await expect(page.locator(".speaker", has_text="Channel 1")).to_have_count(1)
         await page.get_by_role("button", name="Undo").click()
         await expect(page.locator(".speaker", has_text="Channel 2")).to_have_count(1)
-
-
-async def with_modules(page: Page, script: str) -> Any:
-    """Return what a script finds out with the page's own modules, which `load` imports by name."""
-    return await page.evaluate(
-        f"""async () => {{
-            const own = document.querySelector("script[type=module]").src;
-            const load = (name) => import(own.replace(/[^/]*$/, name));
-            {script}
-        }}"""
-    )
 
 
 async def test_ten_hours_stay_usable(browser: Browser, tmp_path: Path) -> None:

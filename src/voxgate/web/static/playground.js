@@ -102,6 +102,7 @@ async function send(source, asked) {
       finish(transcript, source);
     },
     failed: ({ sentence }) => {
+      transcript.facts.generation = running.generation;
       writing.then(() => keep.note({ state: "failed" }));
       end();
       of("failed").textContent = sentence;
@@ -149,7 +150,7 @@ function finish(transcript, source) {
     facts.push(["Sound", seconds(usage.seconds)], ["Cost", dollars(usage.cost)]);
     if (took) facts.push(["Time", `${seconds(took)}, ${Number((usage.seconds / took).toPrecision(2))} times as fast as speech`]);
   }
-  of("generation").textContent = generation ?? "unknown: the answer has no end";
+  of("generation").textContent = generation || "unknown";
   if (language) facts.push(["Language", new Intl.DisplayNames(["en"], { type: "language" }).of(language)]);
   showFacts(facts);
   showWarnings(transcript.facts.warnings ?? []);

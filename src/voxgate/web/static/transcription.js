@@ -36,7 +36,7 @@ export class Transcription {
     request.setRequestHeader("X-Title", "Playground"); // the app, in what the key used
     request.upload.addEventListener("progress", (event) => this.told.upload(event.loaded, event.total));
     // At each part of the answer, which is gone when the connection breaks: `progress` comes later.
-    request.addEventListener("readystatechange", () => request.readyState === XMLHttpRequest.LOADING && this.take());
+    request.addEventListener("readystatechange", () => request.readyState <= XMLHttpRequest.LOADING && this.take());
     request.addEventListener("load", () => this.finish());
     request.addEventListener("error", () => this.finish());
     request.send(form);
@@ -83,22 +83,36 @@ export class Transcription {
     this.open = null;
   }
 
-  finish() {
+  async finish() {
     this.take();
     if (this.ended) return;
     const { status } = this.request;
+    this.close();
     let sentence = "";
     try {
       sentence = JSON.parse(this.request.responseText).error.message;
     } catch {
       // not an answer of the API: what follows says what is known
     }
-    if (!sentence && status === 200) {
-      sentence = "The answer broke off before its end. What had arrived is below; send the recording again for the rest.";
-    }
-    this.fail(sentence || (status
+    if (!sentence && this.generation) sentence = await this.outcome();
+    if (!this.ended) this.fail(sentence || (status
       ? `The server answered with ${status}. Try again; the log of the server says more.`
       : "The connection to the server broke, or the file was changed. Check both, and send the recording again."), status);
+  }
+
+  /** Ask the server how a stream ended that broke off: a browser may lose its last event. */
+  async outcome() {
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      try {
+        const answer = await fetch(`/api/v1/generation?id=${encodeURIComponent(this.generation)}`, { headers: { "X-Voxgate-Csrf": csrf() } });
+        const { error_code: code, status } = (await answer.json()).data ?? {};
+        if (code) return `The server could not finish this recording: ${code} (${status}). Send it again; the server's log says more.`;
+      } catch {
+        break; // it cannot be reached: the usual sentence says so
+      }
+      await new Promise((resolve) => { setTimeout(resolve, 500); }); // the outcome is being written
+    }
+    return "The answer broke off before its end. What had arrived is below; send the recording again for the rest.";
   }
 
   fail(sentence, status) {
