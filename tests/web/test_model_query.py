@@ -82,7 +82,7 @@ def test_the_lowest_price_is_that_of_an_hour_of_speech() -> None:
     assert [each.price_text for each in ROWS] == [
         "free",
         "from $0.003 per minute",
-        "$10 per million tokens",
+        "$10.00 per million tokens",
         "",
     ]
 

@@ -18,9 +18,12 @@ from voxgate.web.price_text import hour_dollars, minimum_text, price_text, round
         (Price(Decimal("0.0060"), "minute"), ("$0.006 per minute", "no minimum", "to the sample")),
         (
             Price(Decimal(100), "hour", minimum_s=Decimal(10), increment_s=Decimal("0.50")),
-            ("$100 per hour", "at least 10 s", "rounded up to 0.5 s"),
+            ("$100.00 per hour", "at least 10 s", "rounded up to 0.5 s"),
         ),
-        (Price(Decimal(2), "request"), ("$2 per request", "no minimum", "the same for any length")),
+        (
+            Price(Decimal(2), "request"),
+            ("$2.00 per request", "no minimum", "the same for any length"),
+        ),
         (
             Price(Decimal("1.25"), "million tokens"),
             ("$1.25 per million tokens", "no minimum", "by the tokens of the delivered text"),

@@ -20,10 +20,11 @@ FREE = "free"
 
 
 def price_text(price: Price | None) -> str:
-    """Return a list price with its unit, exactly: `$0.006 per minute`."""
+    """Return a list price with its unit, exactly: `$0.006 per minute`, `$0.20 per hour`."""
     if price is None or price.amount == 0:
         return FREE
-    return f"${price.amount.normalize():f} per {price.unit}"
+    whole, _, decimals = f"{price.amount.normalize():f}".partition(".")
+    return f"${whole}.{decimals:0<2} per {price.unit}"
 
 
 def minimum_text(price: Price | None) -> str:
