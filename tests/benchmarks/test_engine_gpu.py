@@ -1,6 +1,7 @@
 """The GPU benchmark on a CPU: the same code, without graphs."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it with one thread: more of them wait for each other in loops on a busy machine."""
     command = [sys.executable, "-m", "benchmarks.engine_gpu", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_both_engines_and_their_parity_are_measured() -> None:
