@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from voxgate.errors import UsageError
 from voxgate.models.catalogue import BUILT_IN_MODELS, DEFAULT_MODEL, UNKNOWN_DATE
 from voxgate.prices import Price
 from voxgate.web.endpoint_rows import EndpointRow
@@ -92,3 +93,26 @@ def test_an_address_has_what_differs_from_the_default() -> None:
     assert ModelQuery.parse({"most": "1e2"}).on_page(1) == "/?most=100"
     query = ModelQuery.parse({"q": "a b", "sort": "price", "most": "0.5", "where": "at:x&y"})
     assert query.on_page(2) == "/?q=a+b&where=at%3Ax%26y&most=0.5&sort=price&page=2"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"page": "00000199" + "9" * 5000},
+        {"page": "1" + "0" * 9},
+        {"page": "0"},
+        {"page": "\u0663"},  # a digit of another script
+        {"most": "1e-5000000"},
+        {"most": "1e5000000"},
+        {"most": "0." + "1" * 5000},
+        {"most": "NaN"},
+    ],
+)
+def test_a_number_that_is_out_of_all_bounds_is_refused(fields: dict[str, str]) -> None:
+    with pytest.raises(UsageError):
+        ModelQuery.parse(fields)
+
+
+@pytest.mark.parametrize("zero", ["-0", "0e-5000000", "0." + "0" * 5000])
+def test_nothing_is_shown_as_one_digit(zero: str) -> None:
+    assert ModelQuery.parse({"most": zero}).most_text == "0"

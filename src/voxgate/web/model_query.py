@@ -147,7 +147,12 @@ def _dollars(text: str) -> Decimal | None:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not (amount.is_finite() and 0 <= amount <= 1_000_000):
+    # Of few digits, also where it is written with an exponent: as the form shows it, 1e-9999999 has
+    # ten million.
+    short = amount.is_finite() and amount.adjusted() >= -9 and len(amount.as_tuple().digits) <= 20
+    if amount.is_zero():
+        return Decimal(0)
+    if not (short and 0 <= amount <= 1_000_000):
         raise UsageError(
             f"'most' must be dollars for an hour of sound, as 0.36, not '{text[:100]}'."
         )
@@ -155,6 +160,7 @@ def _dollars(text: str) -> Decimal | None:
 
 
 def _page(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MOST_PAGE):
+    number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_PAGE))
+    if not (number and 1 <= int(text) <= MOST_PAGE):
         raise UsageError(f"'page' must be a number from 1 to {MOST_PAGE}, not '{text[:100]}'.")
     return int(text)
