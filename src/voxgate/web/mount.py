@@ -14,25 +14,20 @@ from starlette.routing import Route
 from voxgate.api.error_responses import http_error_response
 from voxgate.api.request_log import RequestEntry
 from voxgate.errors import VoxgateError
-from voxgate.web import (
-    compare_page,
-    model_page,
-    models_page,
-    playground,
-    playground_export,
-    sign_in,
-)
 from voxgate.web.account import generations, keys, overview, usage
 from voxgate.web.assets import PREFIX, Assets
-from voxgate.web.oidc import pages as oidc
-from voxgate.web.oidc.attempt import Attempts
-from voxgate.web.oidc.provider import IdentityProvider
+from voxgate.web.models import compare_page, model_page, models_page
 from voxgate.web.owner import log, models, providers, server, settings_page
-from voxgate.web.page_calls import PageCalls
+from voxgate.web.playground import playground, playground_export
 from voxgate.web.rendering import Renderer
-from voxgate.web.session_cookie import SessionCookie
+from voxgate.web.signing import sign_in
+from voxgate.web.signing.oidc import pages as oidc
+from voxgate.web.signing.oidc.attempt import Attempts
+from voxgate.web.signing.oidc.provider import IdentityProvider
+from voxgate.web.signing.page_calls import PageCalls
+from voxgate.web.signing.session_cookie import SessionCookie
+from voxgate.web.signing.visitor import SignInNeeded, find_visitor
 from voxgate.web.site import Site
-from voxgate.web.visitor import SignInNeeded, find_visitor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,7 +37,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from voxgate.api.gateway import Gateway
-    from voxgate.web.visitor import Visitor
+    from voxgate.web.signing.visitor import Visitor
 
     Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 

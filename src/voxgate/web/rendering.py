@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from voxgate.web.assets import Assets
-    from voxgate.web.visitor import Visitor
+    from voxgate.web.signing.visitor import Visitor
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; font-src 'self'; "

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from voxgate.api.gateway import Gateway
-    from voxgate.web.oidc.attempt import Attempts
-    from voxgate.web.oidc.provider import IdentityProvider
     from voxgate.web.rendering import Renderer
-    from voxgate.web.session_cookie import SessionCookie
+    from voxgate.web.signing.oidc.attempt import Attempts
+    from voxgate.web.signing.oidc.provider import IdentityProvider
+    from voxgate.web.signing.session_cookie import SessionCookie
 
 
 @dataclass(frozen=True, slots=True)

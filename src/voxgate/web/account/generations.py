@@ -11,8 +11,8 @@ from voxgate.ledger.generation_search import ENDINGS, Selection
 from voxgate.ledger.key import HASH
 from voxgate.ledger.question import read_day
 from voxgate.ledger.usage import FIRST_FAILURE
+from voxgate.web.signing.visitor import require_visitor
 from voxgate.web.site import Site
-from voxgate.web.visitor import require_visitor
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from voxgate.ledger.generation import Generation
     from voxgate.ledger.generation_search import Ending
-    from voxgate.web.visitor import Visitor
+    from voxgate.web.signing.visitor import Visitor
 
 PAGE_SIZE = 50
 PATH = "/account/generations"

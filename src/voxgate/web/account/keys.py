@@ -16,9 +16,9 @@ from voxgate.ledger.key_usage import KeyUsage
 from voxgate.ledger.transcript_cipher import check_secret
 from voxgate.web.account.key_form import KeyForm
 from voxgate.web.account.limits import limits_of
-from voxgate.web.forms import read_form
+from voxgate.web.signing.forms import read_form
+from voxgate.web.signing.visitor import require_owner
 from voxgate.web.site import Site
-from voxgate.web.visitor import require_owner
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from voxgate.ledger.key import Key
     from voxgate.ledger.keys import Keys
-    from voxgate.web.visitor import Visitor
+    from voxgate.web.signing.visitor import Visitor
 
 PATH = "/account/keys"
 NEW = PATH + "/new"

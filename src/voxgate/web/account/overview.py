@@ -9,8 +9,8 @@ from voxgate.ledger.amounts import nanodollars_of
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.key_usage import KeyUsage
 from voxgate.web.account.limits import credit_limit, limits_of
+from voxgate.web.signing.visitor import require_visitor
 from voxgate.web.site import Site
-from voxgate.web.visitor import require_visitor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

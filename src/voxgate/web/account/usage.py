@@ -13,8 +13,8 @@ from voxgate.ledger.activity_record import CSV_TYPE, activity_record, csv_table
 from voxgate.ledger.question import Question, read_range, today
 from voxgate.web.account.usage_report import METRICS, SORTINGS, usage_report
 from voxgate.web.rendering import HEADERS
+from voxgate.web.signing.visitor import require_visitor
 from voxgate.web.site import Site
-from voxgate.web.visitor import require_visitor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from voxgate.web.account.usage_report import Metric, Sorting
-    from voxgate.web.visitor import Visitor
+    from voxgate.web.signing.visitor import Visitor
 
 C = TypeVar("C", bound=str)
 By: TypeAlias = Literal["model", "key", "app", "label", "provider"]

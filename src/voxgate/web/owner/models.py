@@ -13,10 +13,10 @@ from voxgate.errors import RegistryError, UsageError, VoxgateError
 from voxgate.models.catalogue import why_not_installed
 from voxgate.models.running import RUN_FOLDER, running_engines
 from voxgate.models.store.registry import Registry
-from voxgate.web.forms import read_form
 from voxgate.web.rendering import HEADERS
+from voxgate.web.signing.forms import read_form
+from voxgate.web.signing.visitor import require_owner
 from voxgate.web.site import Site
-from voxgate.web.visitor import require_owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from voxgate.models.catalogue import ModelSpec
     from voxgate.models.store.record import ModelRecord
     from voxgate.settings import Settings
-    from voxgate.web.visitor import Visitor
+    from voxgate.web.signing.visitor import Visitor
 
 PATH, PULL, REMOVE = "/owner/models", "/owner/pull", "/owner/models/remove"
 LONGEST_NAME = 256

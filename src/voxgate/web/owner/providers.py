@@ -9,8 +9,8 @@ from voxgate.api.endpoint_figures import endpoint_figures
 from voxgate.api.model_card import providers_of
 from voxgate.routing.candidate import local_slug
 from voxgate.upstreams import LOCAL
+from voxgate.web.signing.visitor import require_owner
 from voxgate.web.site import Site
-from voxgate.web.visitor import require_owner
 
 if TYPE_CHECKING:
     from starlette.requests import Request

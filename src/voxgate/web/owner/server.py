@@ -13,9 +13,9 @@ from voxgate.api.server_state import BatchSteps
 from voxgate.errors import EngineError, VoxgateError
 from voxgate.models.catalogue import DEFAULT_MODEL
 from voxgate.providers.inspection import inspect_memory, unload_engine
-from voxgate.web.forms import read_form
+from voxgate.web.signing.forms import read_form
+from voxgate.web.signing.visitor import require_owner
 from voxgate.web.site import Site
-from voxgate.web.visitor import require_owner
 
 if TYPE_CHECKING:
     from starlette.requests import Request

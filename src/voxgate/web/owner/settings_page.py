@@ -10,8 +10,8 @@ from voxgate.api.setting_texts import setting_descriptions, setting_text
 from voxgate.configuration.file import ConfigFile
 from voxgate.configuration.values import UNLIMITED_BYTES
 from voxgate.settings import Settings
+from voxgate.web.signing.visitor import require_owner
 from voxgate.web.site import Site
-from voxgate.web.visitor import require_owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,1 @@
+"""The pages of models: the list, one model, several side by side."""

@@ -1,0 +1,1 @@
+"""The playground: one recording to words, to hear, correct and take along."""
