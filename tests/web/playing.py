@@ -64,7 +64,7 @@ async def with_modules(page: Page, script: str) -> Any:
     return await page.evaluate(
         f"""async () => {{
             const own = document.querySelector("script[type=module]").src;
-            const load = (name) => import(own.replace(/[^/]*$/, name));
+            const load = (name) => import(own.replace(/playground\/[^/]*$/, name));
             {script}
         }}"""
     )

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 import voxgate.ledger.lifecycle
-import voxgate.web.model_figures
+import voxgate.web.model_figures.model_figures
 from tests.api.serving import SCRIPTED, serving
 from tests.web.browsing import looking, sign_in
 from voxgate.errors import UsageError
@@ -156,7 +156,9 @@ async def filled(folder: Path) -> AsyncIterator[Filled]:
         _, managers = await ledger.keys.create("manager", management=True)
         await fill(ledger, now, alice.hash, bob.hash)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(voxgate.web.model_figures, "utc_now", lambda: now)  # also as an hour ends
+        patch.setattr(
+            voxgate.web.model_figures.model_figures, "utc_now", lambda: now
+        )  # also as an hour ends
         async with serving(folder, pages=add_figures) as server:
             yield Filled(server, alices, bobs, managers)
 

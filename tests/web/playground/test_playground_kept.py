@@ -88,6 +88,7 @@ async def test_a_reload_keeps_the_words_and_offers_to_go_on(
         await expect(page.locator(".line-text")).to_have_text(TEXTS)
         await expect(page.locator("#kept")).to_be_hidden()
         await page.get_by_role("button", name="Throw away").click()
+        await expect(page.locator("#result")).to_be_hidden()  # it is, when nothing is kept
         await page.reload()
         await expect(page.locator("#estimate")).to_contain_text("Choose a recording first")
         await expect(page.locator("#result")).to_be_hidden()
