@@ -62,7 +62,7 @@ async def words_of(page: Page) -> str:
 async def with_modules(page: Page, script: str) -> Any:
     """Return what a script finds out with the page's own modules, which `load` imports by name."""
     return await page.evaluate(
-        f"""async () => {{
+        rf"""async () => {{
             const own = document.querySelector("script[type=module]").src;
             const load = (name) => import(own.replace(/playground\/[^/]*$/, name));
             {script}

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from voxgate.ledger.question import Question, today
 from voxgate.models.store.names import family_by_alias
 from voxgate.models.store.registry import Registry
-from voxgate.prices import SAMPLES_PER_S
-from voxgate.web.figures import count, dollars, size
+from voxgate.web.figures import count, dollars, size, sound
 from voxgate.web.model_figures.speed_figures import PRICE_DAYS, effective_prices
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
     from voxgate.web.signing.visitor import Visitor
 
-HOUR_SAMPLES = 3600 * SAMPLES_PER_S
 NO_KEY = ""  # of requests without one, in the ledger
 
 
@@ -58,10 +56,10 @@ async def week_text(gateway: Gateway, model: str, visitor: Visitor) -> str:
     now = today()
     question = Question(now - timedelta(days=6), now, key_hash=own, model=model)
     sums = await gateway.ledger.activity.find_sums(question)  # without a grouping: one, or none
-    hours = sum(each.audio_samples for each in sums) / HOUR_SAMPLES
+    heard = sound(sum(each.audio_samples for each in sums))
     number = sum(each.requests for each in sums)
     requests = "1 request" if number == 1 else f"{count(number)} requests"
-    return f"{hours:.3g} h in {requests}{'' if visitor.manages else ' by your key'}"
+    return f"{heard} in {requests}{'' if visitor.manages else ' by your key'}"
 
 
 async def effective_price_text(gateway: Gateway, model: str) -> str:
