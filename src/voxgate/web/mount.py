@@ -19,7 +19,7 @@ from voxgate.web.assets import PREFIX, Assets
 from voxgate.web.models import compare_page, model_page, models_page
 from voxgate.web.owner import log, models, providers, server, settings_page
 from voxgate.web.playground import playground, playground_export
-from voxgate.web.rendering import Renderer
+from voxgate.web.rendering import Renderer, guard
 from voxgate.web.signing import sign_in
 from voxgate.web.signing.oidc import pages as oidc
 from voxgate.web.signing.oidc.attempt import Attempts
@@ -79,35 +79,47 @@ def add_pages(app: FastAPI, gateway: Gateway) -> None:
         told = _with_error_pages(endpoint)
         route = Route(path, told, methods=[method], middleware=compressed, include_in_schema=False)
         app.router.routes.append(route)
-    app.router.routes.append(Route(f"{PREFIX}/{{digest}}/{{name:path}}", assets.serve))
+    files = _with_error_pages(assets.serve)
+    app.router.routes.append(Route(f"{PREFIX}/{{digest}}/{{name:path}}", files))
 
-    app.add_exception_handler(HTTPException, _not_found)
+    app.add_exception_handler(HTTPException, _no_page)
 
 
-async def _not_found(request: Request, error: Exception) -> Response:
+async def _no_page(request: Request, error: Exception) -> Response:
     """Tell a person of a page that is not there, and a program as the API does."""
     assert isinstance(error, HTTPException)  # noqa: S101 (it is registered for this class)
-    if not (error.status_code == 404 and _is_for_people(request)):
-        return await http_error_response(request, error)
-    RequestEntry.of(request.scope).code = "not_found"
-    sentence = f"There is no page at {request.url.path[:200]}."
-    return await _error_page(request, 404, VoxgateError(sentence, code="not_found"))
+    path, known = request.url.path[:200], {404: "not_found", 405: "method_not_allowed"}
+    if not (error.status_code in known and _is_for_people(request)):
+        answer = await http_error_response(request, error)
+        return answer if request.url.path.startswith(API_PATHS) else guard(answer)
+    RequestEntry.of(request.scope).code = known[error.status_code]
+    if error.status_code == 404:
+        sentence = f"There is no page at {path}."
+    else:  # of a form that was sent, after which somebody loads its address
+        sentence = f"{path} is where a form is sent to, and no page. Go back to the page with it."
+    page = await _error_page(request, error.status_code, VoxgateError(sentence, code="not_found"))
+    page.headers.update(error.headers or {})
+    return page
 
 
 def _with_error_pages(endpoint: Endpoint) -> Endpoint:
-    """Return an endpoint whose failures are pages with their sentence."""
+    """Return an endpoint whose failures are pages with their sentence, and which is guarded."""
 
     @wraps(endpoint)
     async def answer(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except SignInNeeded:
-            return RedirectResponse(sign_in.address(request), 303)
-        except VoxgateError as error:
-            RequestEntry.of(request.scope).fail(error)
-            return await _error_page(request, error.status, error)
+        return guard(await _answered(endpoint, request))
 
     return answer
+
+
+async def _answered(endpoint: Endpoint, request: Request) -> Response:
+    try:
+        return await endpoint(request)
+    except SignInNeeded:
+        return RedirectResponse(sign_in.address(request), 303)
+    except VoxgateError as error:
+        RequestEntry.of(request.scope).fail(error)
+        return await _error_page(request, error.status, error)
 
 
 async def _error_page(request: Request, status: int, error: VoxgateError) -> Response:

@@ -12,7 +12,6 @@ from voxgate.errors import UsageError
 from voxgate.ledger.activity_record import CSV_TYPE, activity_record, csv_table
 from voxgate.ledger.question import Question, read_range, today
 from voxgate.web.account.usage_report import METRICS, SORTINGS, usage_report
-from voxgate.web.rendering import HEADERS
 from voxgate.web.signing.visitor import require_visitor
 from voxgate.web.site import Site
 
@@ -127,7 +126,7 @@ async def usage_csv(request: Request) -> Response:
         names = {key.hash: key.name for key in await site.gateway.ledger.keys.all()}
     records = [activity_record(row, question.group_by, names) for row in rows]
     name = f"usage-{view.since}-{view.until}-by-{view.by}.csv"
-    headers = HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     text = csv_table(records, question.group_by)
     return Response(text.encode(), headers=headers, media_type=CSV_TYPE)
 

@@ -13,7 +13,6 @@ from voxgate.errors import RegistryError, UsageError, VoxgateError
 from voxgate.models.catalogue import why_not_installed
 from voxgate.models.running import RUN_FOLDER, running_engines
 from voxgate.models.store.registry import Registry
-from voxgate.web.rendering import HEADERS
 from voxgate.web.signing.forms import read_form
 from voxgate.web.signing.visitor import require_owner
 from voxgate.web.site import Site
@@ -77,7 +76,7 @@ async def progress(request: Request) -> Response:
     """How far the pull is, for the script of the page."""
     await require_owner(request)
     state = Site.of(request).gateway.pull.state
-    return JSONResponse(_facts(state), headers=HEADERS)
+    return JSONResponse(_facts(state))
 
 
 async def confirm(request: Request) -> Response:
