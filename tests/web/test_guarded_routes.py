@@ -154,3 +154,21 @@ async def test_what_is_no_page_is_guarded_too(guarded: Guarded) -> None:
             assert answer.headers["x-content-type-options"] == "nosniff", path
             assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert (await client.get("/sign-out", headers={"Accept": "text/html"})).headers["allow"]
+
+
+@pytest.mark.parametrize(
+    ("referer", "next_"),
+    [
+        ("{url}/owner/models?x=1", "/owner/models%3Fx%3D1"),
+        ("https://evil.example/owner", "/"),
+        ("http://[", "/"),
+        ("", "/"),
+    ],
+)
+async def test_who_sends_a_form_after_the_sign_in_ended_comes_back_to_its_page(
+    guarded: Guarded, referer: str, next_: str
+) -> None:
+    client = guarded.visitors["unknown"]
+    headers = {"Referer": referer.format(url=guarded.server.url)}
+    answer = await client.post("/owner/load", data={"model": "x"}, headers=headers)
+    assert answer.headers["location"] == f"/sign-in?next={next_}"

@@ -85,7 +85,15 @@ async def test_a_wrong_key_is_told_on_the_form(browser: Browser, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "next_", ["//evil.example/", "https://evil.example/", "/\\evil.example", "\\/evil.example", "x"]
+    "next_",
+    [
+        "//evil.example/",
+        "https://evil.example/",
+        "/\\evil.example",
+        "\\/evil.example",
+        "x",
+        "/" + "a" * 1000,
+    ],
 )
 async def test_a_sign_in_leads_to_a_page_of_this_server(server: Running, next_: str) -> None:
     answer = await posted_key(server, server.key, next=next_)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.responses import RedirectResponse
 
@@ -15,18 +15,34 @@ from voxgate.web.signing.visitor import find_visitor
 from voxgate.web.site import Site
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from starlette.requests import Request
     from starlette.responses import Response
 
     from voxgate.web.signing.visitor import Visitor
 
 PATH = "/sign-in"
+LONGEST_PATH = 1000  # characters
 
 
 def address(request: Request) -> str:
-    """Return where to sign in, and come back to the page that was asked for."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    return f"{PATH}?next={quote(request.url.path + query, safe='/')}"
+    """Return where to sign in, and come back to the page that was asked for.
+
+    Of a form that was sent, that is the page which it stands on: its own address is none.
+    """
+    asked = request.url if request.method == "GET" else _page_of_form(request)
+    query = f"?{asked.query}" if asked.query else ""
+    return f"{PATH}?next={quote(asked.path + query, safe='/')}"
+
+
+def _page_of_form(request: Request) -> SplitResult:
+    try:
+        page = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        page = urlsplit("/")
+    own = page.netloc.lower() == request.headers.get("host", "").lower()
+    return page if own and page.path else urlsplit("/")
 
 
 async def show(request: Request) -> Response:
@@ -105,8 +121,16 @@ async def _check_key(request: Request, secret: str) -> str:
 
 
 def own_path(text: str) -> str:
-    """Return a path of this server. An address of another one would be a trap."""
-    own = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+    """Return a path of this server. An address of another one would be a trap.
+
+    A long one fits into no cookie of a sign-in at a provider.
+    """
+    own = (
+        len(text) <= LONGEST_PATH
+        and text.startswith("/")
+        and not text.startswith(("//", "/\\"))
+        and text.isprintable()
+    )
     return text if own and "\\" not in text else "/"
 
 
