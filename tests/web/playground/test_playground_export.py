@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
@@ -175,3 +176,14 @@ async def test_names_of_files_are_harmless(
     disposition = answer.headers["content-disposition"]
     assert unquote(disposition.partition("UTF-8''")[2]) == name
     assert "set-cookie" not in answer.headers
+
+
+async def test_many_at_once_are_each_written(visitor: httpx2.AsyncClient) -> None:
+    """One after the other, so that they hold up nothing else that waits for a thread."""
+    segments = [{"text": "Well. " * 50, "start": 0.0, "end": 1.0}] * 200
+    bodies = [transcript(name=f"{number}.wav", segments=segments) for number in range(12)]
+    answers = await asyncio.gather(*(export(visitor, "txt", body) for body in bodies))
+    for number, answer in enumerate(answers):
+        assert answer.status_code == 200
+        assert answer.headers["content-disposition"].endswith(f"''{number}.txt")
+        assert answer.text.count("Well.") == 10_000

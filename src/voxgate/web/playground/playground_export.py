@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -26,6 +27,10 @@ TEXT_FORMATS = {"txt": "txt", "srt": "srt", "vtt": "vtt", "json": "verbose_json"
 """Formats of a download, each with the writer that has all that is known."""
 
 FORMATS = (*TEXT_FORMATS, "docx")
+
+_WRITER = ThreadPoolExecutor(1, thread_name_prefix="voxgate export")
+"""Transcripts are written one after the other, beside all else that waits for a thread: the longest
+take some seconds, and whoever sends many would hold up recordings."""
 
 _NOT_IN_NAMES = re.compile(r'[<>:"|?*%]')  # no file of Windows may have the first six
 _LEADING = ".-=+@ "  # hidden files, options of commands, formulas of spreadsheets
@@ -56,7 +61,7 @@ async def _exported(request: Request) -> Response:
             f"A transcript is not written as '{name[:60]}'. Choose one of {', '.join(FORMATS)}."
         )
     data = await read_at_most(request, MAX_BYTES, PATIENCE_S, "This transcript")
-    return await asyncio.to_thread(_written, data, name)
+    return await asyncio.get_running_loop().run_in_executor(_WRITER, _written, data, name)
 
 
 def file_name(recording: str, extension: str) -> str:
