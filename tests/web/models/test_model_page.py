@@ -230,3 +230,12 @@ async def test_a_host_that_is_none_is_refused(server: Running, host: str) -> Non
         answer = await client.get("/models/acme/one", headers={"Host": host})
         assert answer.status_code == 400
         assert "not a host" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/models/acme/one/providers", "/compare/acme/one"])
+async def test_what_a_missing_figure_needs_is_said(server: Running, path: str) -> None:
+    """A figure of few attempts is not given, so it is not said that there was none."""
+    async with httpx2.AsyncClient(base_url=server.url) as client:
+        page = (await client.get(path)).text
+    assert "ten attempts" in page
+    assert "no request has shown" not in page
