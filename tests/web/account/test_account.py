@@ -199,3 +199,15 @@ async def test_pages_of_generations_follow_each_other(two: Two) -> None:
         older = first.partition('rel="next"')[0].rpartition('href="')[2].partition('"')[0]
         second = (await client.get(older.replace("&amp;", "&"))).text
         assert [id_ for id_ in sent if f"/{id_}" in second] == sent[:2]
+
+
+async def test_usage_is_shown_where_its_percentiles_would_be_of_too_much(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page has none, so it does not ask for them."""
+    key = await new_key(two.server, "much")
+    await two.send(key)
+    monkeypatch.setattr("voxgate.ledger.activity.MOST_HISTOGRAMS", 0)
+    async with await signed_in(two.server, key) as client:
+        assert "$0.01042" in (await client.get("/account/usage")).text
+        assert (await client.get("/account/usage.csv")).status_code == 400

@@ -91,7 +91,7 @@ async def usage(request: Request) -> Response:
     """Cards, bars and the table of one metric."""
     site, visitor, view = Site.of(request), await require_visitor(request), View.of(request)
     question = _question(view, visitor)
-    rows = await site.gateway.ledger.activity.find(question)
+    rows = await site.gateway.ledger.activity.find_sums(question)
     names = {"": NAMELESS[view.by]}
     if view.by == "key":
         names |= {key.hash: key.name for key in await site.gateway.ledger.keys.all()}
