@@ -11,6 +11,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from playwright.async_api import expect
 
 from tests.api.serving import serving
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Browser, Page
 
-    from tests.api.serving import Running
+    from tests.api.serving import Running, Served
     from tests.scripted import Scripted
 
 expect.set_options(timeout=60_000)  # a busy machine is slow
@@ -50,7 +51,7 @@ def pages_served(
 
 @asynccontextmanager
 async def looking(
-    browser: Browser, server: Running, *, refused: bool = False, **options: Any
+    browser: Browser, server: Running | Served, *, refused: bool = False, **options: Any
 ) -> AsyncIterator[Page]:
     """Open an empty page of a new visitor, whose failures on the console fail the test.
 
@@ -87,3 +88,12 @@ async def sign_in(page: Page, key: str) -> None:
     await page.get_by_label("Key").fill(key)
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url("**/")
+
+
+async def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until what is looked for has the focus."""
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
+            return
+    pytest.fail(f"no way to {selector} by Tab")

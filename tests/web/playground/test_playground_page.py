@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE, encode, sample
-from tests.web.browsing import comes
+from tests.web.browsing import comes, tab_to
 from tests.web.playing import MODEL, TEXTS, playing, start, whole, with_modules
 
 if TYPE_CHECKING:
@@ -189,15 +189,6 @@ async def test_the_keyboard_alone_is_enough(browser: Browser, tmp_path: Path) ->
 
 async def focused(page: Page) -> str:
     return str(await page.evaluate("document.activeElement.textContent"))
-
-
-async def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until what is looked for has the focus."""
-    for _ in range(60):
-        await page.keyboard.press("Tab")
-        if await page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
-            return
-    pytest.fail(f"no way to {selector} by Tab")
 
 
 async def test_the_request_is_shown_as_curl_that_works(browser: Browser, tmp_path: Path) -> None:
