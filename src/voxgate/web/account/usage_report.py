@@ -57,8 +57,10 @@ class UsageReport:
     bucket: Literal["day", "month"]
     cards: tuple[Card, ...]
     series: tuple[str, ...]
-    rows: tuple[tuple[date, tuple[float, ...], bool], ...]  # the first day, by series, whether it
-    # goes on
+    rows: tuple[tuple[date, tuple[float, ...], bool, str], ...]
+    """Of each bucket: its first day, its values by series, whether it goes on, and which of its
+    days are meant where the range begins or ends within it."""
+
     groups: tuple[Group, ...]  # sorted
 
 
@@ -92,7 +94,10 @@ def usage_report(
         buckets.kind,
         tuple(_card(each, cells[each], len(buckets.begins)) for each in METRICS),
         shown,
-        tuple((begin, values, begin == running) for begin, values in table),
+        tuple(
+            (begin, values, begin == running, buckets.days_meant(begin, *days))
+            for begin, values in table
+        ),
         tuple(sorted(groups, key=lambda each: _order(each, sort), reverse=descending)),
     )
 
@@ -121,6 +126,14 @@ class Buckets:
     def begin(self, day: date) -> date:
         """Return the first day of the bucket that a day is in."""
         return day if self.kind == "day" else day.replace(day=1)
+
+    def days_meant(self, begin: date, since: date, until: date) -> str:
+        """Return which days of a month are in the range; "" for a whole month, and for a day."""
+        if self.kind == "day":
+            return ""
+        end = (begin + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        first, last = max(begin, since), min(end, until)
+        return "" if (first, last) == (begin, end) else f"days {first.day} to {last.day}"
 
 
 def _values(row: ActivityRow) -> dict[Metric, float]:
