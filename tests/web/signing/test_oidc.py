@@ -281,3 +281,15 @@ async def test_a_provider_whose_words_others_could_change_is_refused(
             oidc_client_id="x",
         ):
             pass
+
+
+@pytest.mark.parametrize("secret", ["user:s3cret@login.example.org", "login.example.org/?k=s3cret"])
+async def test_an_issuer_that_visitors_must_not_read_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, secret: str
+) -> None:
+    with pytest.raises(SettingsError, match="visitors read it") as refused:
+        async with pages_served(
+            tmp_path_factory.mktemp("secret"), oidc_issuer=f"https://{secret}", oidc_client_id="x"
+        ):
+            pass
+    assert "s3cret" not in str(refused.value)

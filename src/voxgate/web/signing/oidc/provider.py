@@ -61,6 +61,11 @@ class IdentityProvider:
                 f"'oidc_issuer' is '{self.issuer}', and must begin with https://: who can change "
                 f"what it says could sign in as anybody."
             )
+        if not _is_bare(self.issuer):
+            raise SettingsError(
+                "'oidc_issuer' has a name, a password or a query in it, and visitors read it: give "
+                "the address alone, as the provider calls itself."
+            )
         try:
             import authlib.oidc.core  # noqa: F401, PLC0415 (an extra)
         except ModuleNotFoundError as error:
@@ -198,6 +203,12 @@ async def _limited(answer: httpx2.Response) -> bytes:
         if len(data) > MAX_BYTES:
             raise UsageError("The OpenID provider's answer is too large.")
     return bytes(data)
+
+
+def _is_bare(issuer: str) -> bool:
+    """Return whether an issuer has but a scheme, a host and a path (OpenID Discovery 2)."""
+    parts = urlsplit(issuer)
+    return "@" not in parts.netloc and not parts.query and not parts.fragment
 
 
 def _is_safe(address: str) -> bool:
