@@ -156,6 +156,15 @@ async def test_what_is_no_page_is_guarded_too(guarded: Guarded) -> None:
     assert (await client.get("/sign-out", headers={"Accept": "text/html"})).headers["allow"]
 
 
+async def test_the_documentation_of_the_api_is_in_no_frame_either(guarded: Guarded) -> None:
+    for path in ("/docs", "/redoc"):
+        answer = await guarded.visitors["unknown"].get(path)
+        assert answer.status_code == 200
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"] == "frame-ancestors 'none'"
+
+
 @pytest.mark.parametrize(
     ("referer", "next_"),
     [

@@ -17,6 +17,7 @@ from voxgate.errors import VoxgateError
 from voxgate.web.account import generations, keys, overview, usage
 from voxgate.web.assets import PREFIX, Assets
 from voxgate.web.models import compare_page, model_page, models_page
+from voxgate.web.no_frames import NoFrames
 from voxgate.web.owner import log, models, providers, server, settings_page
 from voxgate.web.playground import playground, playground_export
 from voxgate.web.rendering import Renderer, guard
@@ -74,6 +75,7 @@ def add_pages(app: FastAPI, gateway: Gateway) -> None:
         gateway, Renderer(assets), cookie, origins, provider, Attempts(cookie.signing, cookie.name)
     )
     app.add_middleware(PageCalls, cookie=cookie)
+    app.add_middleware(NoFrames)
     compressed = [Middleware(GZipMiddleware, minimum_size=LEAST_COMPRESSED)]
     for method, path, endpoint in PAGES:
         told = _with_error_pages(endpoint)
