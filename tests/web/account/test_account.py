@@ -96,6 +96,7 @@ async def test_an_attempt_and_a_kept_transcript_are_shown_to_their_key(
         id_ = await two.send(two.other, app=ATTACK)
         await sign_in(page, two.other)
         await page.goto("/account/generations")
+        assert await page.get_by_role("columnheader", name="Began, UTC").is_visible()
         assert ATTACK in await page.locator("main").inner_text()
         await page.get_by_role("link", name=str(today())).first.click()
         assert page.url.endswith(id_)
