@@ -119,6 +119,15 @@ async def test_the_subject_names_a_key_too_and_an_unverified_address_none(
         assert "seven" in (await client.get("/account")).text
 
 
+async def test_a_subject_is_never_somebody_s_address(
+    server: Running, provider: OpenIdProvider
+) -> None:
+    provider.person = {"sub": "ann@example.org", "email": "eve@example.org", "email_verified": True}
+    async with visitor(server) as client:
+        assert (await come_back(client)).status_code == 403
+        assert (await client.get("/account")).status_code == 303
+
+
 async def test_who_has_no_key_is_told_how_one_is_made(
     server: Running, provider: OpenIdProvider
 ) -> None:

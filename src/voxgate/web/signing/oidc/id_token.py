@@ -31,11 +31,16 @@ class Identity:
         return self.email or self.subject
 
     def is_user(self, external_user: str | None) -> bool:
-        """Return whether this is the external user of a key, by e-mail address or subject."""
+        """Return whether this is the external user of a key, by e-mail address or subject.
+
+        What looks like an address is one, that the provider has verified: where people choose
+        their subject, somebody's address could be chosen.
+        """
         if not external_user:
             return False
-        by_email = self.email is not None and self.email.casefold() == external_user.casefold()
-        return by_email or self.subject == external_user
+        if "@" in external_user:
+            return self.email is not None and self.email.casefold() == external_user.casefold()
+        return self.subject == external_user
 
 
 async def verified_identity(provider: IdentityProvider, token: str, nonce: str) -> Identity:
