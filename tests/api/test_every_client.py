@@ -196,7 +196,7 @@ def test_the_page_names_the_versions_that_are_tested() -> None:
     installed = {path.stem: path.read_text("utf-8").split()[0] for path in SCRIPTS.glob("*.txt")}
     del installed["node"]
     versions = [pin.partition("==")[2] for pin in installed.values()]
-    for path in SCRIPTS.glob("*/package.json"):
+    for path in SCRIPTS.glob("node_*/package.json"):
         versions += json.loads(path.read_text("utf-8"))["dependencies"].values()
     assert len(versions) == len(installed) + 6
     for version in versions:

@@ -65,7 +65,6 @@ async def test_head_is_get_without_its_body(server: Running) -> None:
         ("/v1/models", GET),
         ("/v1/audio/transcriptions/", POST),
         ("/docs", GET),
-        ("/", GET),
     ],
 )
 async def test_paths_as_clients_write_them(server: Running, path: str, allowed: str) -> None:

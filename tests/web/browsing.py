@@ -87,7 +87,7 @@ async def sign_in(page: Page, key: str) -> None:
     await page.goto("/sign-in")
     await page.get_by_label("Key").fill(key)
     await page.get_by_role("button", name="Sign in").click()
-    await page.wait_for_url("**/")
+    await page.get_by_role("button", name="Sign out").wait_for()
 
 
 async def tab_to(page: Page, selector: str) -> None:

@@ -55,7 +55,7 @@ async def sign_in_by_keyboard(page: Page, key: str) -> None:
     await expect(page.get_by_label("Key")).to_be_focused()  # nothing is before it
     await page.keyboard.type(key)
     await page.keyboard.press("Enter")
-    await page.wait_for_url("**/")
+    await page.get_by_role("button", name="Sign out").wait_for()
 
 
 def error_rate(text: str) -> float:

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
-from voxgate.errors import SettingsError, UsageError, VoxgateError
+from voxgate.errors import SettingsError, UpstreamError, UsageError, VoxgateError
 from voxgate.http_environment import reading_environment
 from voxgate.installation import Installation
 from voxgate.offline import is_local, offline_error
@@ -171,10 +171,9 @@ class IdentityProvider:
             async with client, client.stream(method, address, **options) as answer:
                 data = await _limited(answer)
         except httpx2.HTTPError as error:
-            raise VoxgateError(
+            raise UpstreamError(
                 f"{self.issuer} cannot be asked ({error or type(error).__name__}). Sign in with a "
                 f"key, or try again later.",
-                code="upstream_failed",
             ) from error
         return self._document(answer.status_code, data)
 
@@ -189,10 +188,9 @@ class IdentityProvider:
             raise IdentityError(
                 f"{self.issuer} refuses this sign-in ({found['error'][:100]}). Sign in again."
             )
-        raise VoxgateError(
+        raise UpstreamError(
             f"{self.issuer} answered {status} with what is not understood. Sign in with a key, or "
             f"try again later.",
-            code="upstream_failed",
         )
 
 
