@@ -66,7 +66,8 @@ class Fuzz:
         print(f"{dict(sorted(self.statuses.items()))}, {self.left} left")
         assert not self.failures, "\n\n".join(["", *self.failures])
         await self._rests()
-        await until(lambda: len(descendants(self._pid)) == len(family), "the end of every decoder")
+        # Some of the first ones may have been decoders that waited for another recording.
+        await until(lambda: len(descendants(self._pid)) <= len(family), "the end of every decoder")
         await until(lambda: open_files(self._pid) <= files, "the closing of every file")
         await self._answers_well()
 

@@ -74,9 +74,10 @@ async def test_the_first_key_leads_to_words_and_to_what_they_used(
         await follow(page, "/account/usage")
         await expect(page.locator(".cards")).to_contain_text("0 h")
         await follow(page, "/playground")
+        await page.wait_for_load_state("networkidle")  # its scripts have begun
         await tab_to(page, "#file")
         async with page.expect_file_chooser() as opening:
-            await page.keyboard.press("Enter")
+            await page.locator("#file").press("Enter")
         await (await opening.value).set_files(SAMPLE)
         await tab_to(page, "#send")
         await page.keyboard.press("Enter")
