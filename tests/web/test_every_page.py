@@ -35,7 +35,7 @@ QUERIES = {
 """What follows the path of pages that need it, or show more with it."""
 
 FOR_NOBODY = {"/sign-in"}
-FOR_TRANSCRIBERS = {"/playground"}
+FOR_TRANSCRIBERS = {"/playground", "/playground/compare"}
 """Pages that those who manage do not see; and those that send away whoever signed in."""
 
 SHOWN = sorted({path for method, path, _ in PAGES if method == "GET"} - NO_PAGES)
