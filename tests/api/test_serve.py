@@ -211,7 +211,7 @@ urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), he
 
 
 async def test_a_killed_process_costs_other_requests_nothing(cli: CliRunner) -> None:
-    """16 requests at once; the engine, a decoder and a client are killed in the middle."""
+    """30 requests at once; the engine, a decoder and a client are killed in the middle."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -233,7 +233,7 @@ async def test_a_killed_process_costs_other_requests_nothing(cli: CliRunner) -> 
             *(sys.executable, "-c", CLIENT, server.url + PATH, server.key, str(path)),
             stderr=asyncio.subprocess.DEVNULL,
         )
-        work = [asyncio.create_task(one(number)) for number in range(16)]
+        work = [asyncio.create_task(one(number)) for number in range(30)]
         seen = list[int]()
 
         def caught() -> bool:
@@ -285,9 +285,9 @@ async def test_command_line_and_server_give_equal_words(cli: CliRunner) -> None:
 
 
 async def test_a_stream_goes_on_when_its_engine_is_killed(cli: CliRunner) -> None:
-    """Three windows of a real model: what was sent stays, and all of it is the whole text."""
+    """Five windows of a real model: what was sent stays, and all of it is the whole text."""
     utterance = np.concatenate([clip(), np.zeros(5 * RATE, np.int16)])
-    body = recording(encode(np.concatenate([utterance] * 10), "x.flac"), model=MODEL, language="en")
+    body = recording(encode(np.concatenate([utterance] * 17), "x.flac"), model=MODEL, language="en")
     deltas, done, killed = list[str](), "", False
     async with served(cli) as server:
         plain = (await server.client.post("/audio/transcriptions", json=body)).json()["text"]
@@ -304,4 +304,4 @@ async def test_a_stream_goes_on_when_its_engine_is_killed(cli: CliRunner) -> Non
         assert await server.end() == 0
     assert CLIP_WORDS in plain
     assert plain == "".join(deltas) == done
-    assert len(list(filter(None, deltas))) >= 3
+    assert len(list(filter(None, deltas))) >= 5
