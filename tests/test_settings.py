@@ -26,6 +26,14 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert settings.spool_dir == Path("~/spool").expanduser()
 
 
+def test_what_the_whole_check_sets_is_no_unknown_setting() -> None:
+    exported = re.findall(
+        r"export (VOXGATE_\w+)=", (Path(__file__).parents[1] / ".ci" / "run").read_text()
+    )
+    assert exported
+    Settings.read(dict.fromkeys(exported, "/recordings"))
+
+
 def test_an_empty_value_is_not_set(tmp_path: Path) -> None:
     (tmp_path / "voxgate.toml").write_text('host = ""\nmax_duration_s = 60\n')
     names = ("SPOOL_DIR", "MAX_DURATION_S", "DECODER_CPU_S")

@@ -60,6 +60,7 @@ _FIELDS = {
 FOREIGN_VARIABLES = {
     FILE_VARIABLE,
     "VOXGATE_AUDIO",  # the tests' and benchmarks' folder of recordings
+    "VOXGATE_SCREENSHOTS",  # where the tests keep a picture of every page
     "VOXGATE_SERVER",  # this and the next one are options of the command line
     "VOXGATE_KEY",
 }
