@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from voxgate.answers.values import Answered, TextPart
 from voxgate.audio.windows import LONG_PAUSE_S
 from voxgate.models.capabilities import Capabilities
-from voxgate.transcript.values import Done, Progress, Segment, Word
+from voxgate.transcript.values import Delta, Done, Progress, Segment, Word
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
+    from voxgate.answers.values import AnswerEvent, Finish, Question
     from voxgate.audio.spool import Audio
     from voxgate.errors import VoxgateError
     from voxgate.transcript.values import Decoding, Event, Options, TimeSource
@@ -43,6 +46,10 @@ class Scripted:
     times: Literal["word", "segment", "none"] = "segment"
     confidence: float | None = None
     aligns: bool = False
+    answers: Callable[[Question], str] | None = None
+    hears_s: float = 0.0
+    reads: int = 10**6
+    questions: list[tuple[Question, list[Audio]]] = field(default_factory=list)
     name: str = "scripted/one"
     revision: str | None = None
     profile: str | None = None
@@ -86,6 +93,8 @@ class Scripted:
             vocabulary=self.vocabulary,
             aligns=self.aligns,
             counts_tokens=self.says is not None,
+            answers=self.answers is not None,
+            hears_s=self.hears_s,
         )
 
     async def transcribe(self, window: Audio, options: Options) -> AsyncGenerator[Event]:
@@ -142,6 +151,31 @@ class Scripted:
         )
         yield Segment(text, start, window.duration_s, words, 0.9, "aligned")
         yield Done(language)
+
+    async def answer(
+        self, question: Question, sounds: Sequence[Audio]
+    ) -> AsyncGenerator[AnswerEvent]:
+        """Write the answer word by word; `max_tokens` cuts it off. Its faults are those of 0."""
+        assert self.answers
+        self.questions.append((question, list(sounds)))
+        if self.gate and (waiting := self.gate(0)):
+            await waiting  # type: ignore[misc]
+        await asyncio.sleep(0)
+        if self._left[0]:
+            raise self._left[0].pop(0)
+        parts = [part for message in question.messages for part in message.parts]
+        texts = [part for part in parts if isinstance(part, TextPart)]
+        unread = sum(max(0, len(each.text) - self.reads) for each in texts if each.may_be_cut)
+        heard = round(12.5 * question.samples / 16_000)
+        read = sum(len(each.text.split()) for each in texts)
+        words = re.findall(r"\S+\s*|^\s+", self.answers(question))
+        most = question.options.max_tokens or len(words)
+        yield Progress(0.0)
+        for word in words[:most]:
+            yield Delta(word)
+            await asyncio.sleep(0)
+        finish: Finish = "length" if len(words) > most else "stop"
+        yield Answered(finish, heard + read, min(len(words), most), heard, unread)
 
     def admit(self) -> None:
         for error in self.refusals[:1]:

@@ -11,11 +11,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, TypeGuard
 
 import msgspec
 from msgspec import Meta
 
+from voxgate.answers.values import (
+    Answered,
+    Finish,
+    Message,
+    Part,
+    Question,
+    Role,
+    SoundPart,
+    TextPart,
+)
 from voxgate.errors import CODES, Code, EngineError, UsageError, VoxgateError, error_from_code
 from voxgate.transcript.text import encodable
 from voxgate.transcript.values import (
@@ -35,12 +45,17 @@ from voxgate.transcript.values import (
 HEALTH_ROUTE = "/health"
 TRANSCRIBE_ROUTE = "/transcribe"
 ALIGN_ROUTE = "/align"
+ANSWER_ROUTE = "/answer"
 OPTIONS_HEADER = "voxgate-options"  # JSON in ASCII
 ALIGN_HEADER = "voxgate-align"  # JSON in ASCII
+QUESTION_HEADER = "voxgate-question"  # JSON in ASCII
 NDJSON = "application/x-ndjson"
 
 HEAD_BYTES = 4 * 2**20  # the longest head of a request: 256 KiB of vocabulary, escaped, fit in it
 LINE_BYTES = 2 * 2**20  # the longest line a caller reads: a segment of 20 000 words
+MAX_QUESTION = (
+    2**19
+)  # characters of all texts of a question and its schema: escaped, they fit in a head
 MAX_TEXT = 16_384  # characters of a text to align: its words fit in a line, however short
 MAX_SEED = 2**63 - 1  # the largest seed of a random generator
 
@@ -78,12 +93,14 @@ _KNOWN_CODES: tuple[Code, ...] = (
     "invalid_request",
     "unsupported_option",
     "unsupported_language",
+    "unsupported_schema",
+    "context_exceeded",
     "engine_error",
     "engine_busy",
 )
 
-EventLine: TypeAlias = Event | Failure
-"""One line of a response. `Done` or a `Failure` is the last."""
+EventLine: TypeAlias = Event | Answered | Failure
+"""One line of a response. `Done`, of an answer `Answered`, or a `Failure` is the last."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,7 +158,7 @@ _SENT_IF_SET = {
 """Fields, with their defaults, that travel only with another value: many models have none."""
 
 
-def _without_unset(value: Event | Options) -> dict[str, object]:
+def _without_unset(value: Event | Answered | Options) -> dict[str, object]:
     fields = {
         name: field
         for name, field in asdict(value).items()
@@ -174,10 +191,48 @@ def decode_options(text: str) -> Options:
             f"The options of this call are malformed: {error}. They are a JSON object in the "
             f"header {OPTIONS_HEADER}, with the fields of `Options`."
         ) from error
-    present = {
-        name: value for name, value in msgspec.structs.asdict(wire).items() if value is not None
+    return wire.to_options()
+
+
+def encode_question(question: Question) -> str:
+    """Return the question as JSON in ASCII, for a header.
+
+    A lone surrogate, which is no text, is replaced as in every output. Raises `UsageError`
+    (`context_exceeded`) for more text than a header holds.
+    """
+    texts = [part.text for each in question.messages for part in each.parts if _is_text(part)]
+    length = sum(map(len, texts)) + len(question.schema or "")
+    if length > MAX_QUESTION:
+        raise UsageError(
+            f"This question has {length} characters, and may have {MAX_QUESTION}. Shorten it.",
+            code="context_exceeded",
+        )
+    messages = [
+        {"role": each.role, "parts": [_wire_part(part) for part in each.parts]}
+        for each in question.messages
+    ]
+    options = _without_unset(question.options)
+    fields: dict[str, object] = {
+        "messages": messages,
+        "options": options,
+        "schema": question.schema,
     }
-    return Options(**present)
+    return _to_json(fields).decode("ascii")
+
+
+def decode_question(header: str) -> Question:
+    """Invert `encode_question`. Raises `UsageError`, which names the field, for anything else."""
+    try:
+        wire = msgspec.json.decode(header, type=_WireQuestion)
+    except _MALFORMED as error:
+        raise UsageError(
+            f"The question of this call is malformed: {error}. It is a JSON object in the header "
+            f"{QUESTION_HEADER}, with the fields of `Question`."
+        ) from error
+    messages = tuple(
+        Message(each.role, tuple(part.to_part() for part in each.parts)) for each in wire.messages
+    )
+    return Question(messages, wire.options.to_options(), wire.schema)
 
 
 def encode_alignment(text: str, language: str | None) -> str:
@@ -232,6 +287,36 @@ class _WireOptions(_Wire):
     task: Task | None = None
     prompt: str | None = None
     beam_size: int | None = None
+
+    def to_options(self) -> Options:
+        fields = msgspec.structs.asdict(self).items()
+        return Options(**{name: value for name, value in fields if value is not None})
+
+
+class _WireText(_Wire, tag_field="type", tag="text"):
+    text: str
+    may_be_cut: bool = False
+
+    def to_part(self) -> TextPart:
+        return TextPart(self.text, self.may_be_cut)
+
+
+class _WireSound(_Wire, tag_field="type", tag="sound"):
+    samples: Annotated[int, Meta(ge=1)]
+
+    def to_part(self) -> SoundPart:
+        return SoundPart(self.samples)
+
+
+class _WireMessage(_Wire):
+    role: Role
+    parts: Annotated[tuple[_WireText | _WireSound, ...], Meta(min_length=1)]
+
+
+class _WireQuestion(_Wire):
+    messages: Annotated[tuple[_WireMessage, ...], Meta(min_length=1)]
+    options: _WireOptions
+    schema: str | None = None
 
 
 class _WireAlignment(_Wire):
@@ -316,16 +401,38 @@ class _WireDone(_Wire, tag_field="type", tag="done"):
         return Done(self.language, notices, self.tokens or 0, self.language_probability)
 
 
-_EVENT_TYPES: dict[type[Event], str] = {
+class _WireAnswered(_Wire, tag_field="type", tag="answered"):
+    finish: Finish
+    prompt_tokens: Count
+    tokens: Count
+    audio_tokens: Count = 0
+    unread: Count = 0
+
+    def to_event(self) -> Answered:
+        return Answered(**msgspec.structs.asdict(self))
+
+
+_EVENT_TYPES: dict[type[Event | Answered], str] = {
     Delta: "delta",
     Segment: "segment",
     Progress: "progress",
     Done: "done",
+    Answered: "answered",
 }
 _LINE_DECODER = msgspec.json.Decoder(
-    _WireDelta | _WireSegment | _WireProgress | _WireDone | Failure
+    _WireDelta | _WireSegment | _WireProgress | _WireDone | _WireAnswered | Failure
 )
 _MALFORMED = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+
+def _is_text(part: Part) -> TypeGuard[TextPart]:
+    return isinstance(part, TextPart)
+
+
+def _wire_part(part: Part) -> dict[str, object]:
+    if isinstance(part, SoundPart):
+        return {"type": "sound", "samples": part.samples}
+    return {"type": "text", "text": encodable(part.text), "may_be_cut": part.may_be_cut}
 
 
 def _to_json(value: dict[str, object]) -> bytes:

@@ -42,6 +42,8 @@ class Capabilities:
     streaming: bool = False  # emits words before it has processed the whole window
     counts_tokens: bool = False  # says how many tokens it wrote for a window
     aligns: bool = False  # finds the times of the words of a text that it did not write
+    answers: bool = False  # to questions about texts and sounds, also with JSON by a schema
+    hears_s: float = 0.0  # the most sound of a question, seconds; of more it reads the words
     long_pause_s: float = LONG_PAUSE_S  # a longer pause ends a window
     margin_s: float = 0.0  # of the sound around the speech that its windows include, seconds
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 from voxgate.models.capabilities import Capabilities
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
+    from voxgate.answers.values import AnswerEvent, Question
     from voxgate.audio.spool import Audio
     from voxgate.transcript.values import Event, Options
 
@@ -51,6 +52,15 @@ class Provider(Protocol):
 
         Only for a model whose `capabilities.aligns` is true. Without a language it is detected.
         In all else as `transcribe`.
+        """
+
+    def answer(self, question: Question, sounds: Sequence[Audio]) -> AsyncIterator[AnswerEvent]:
+        """Yield the answer to a question about texts and sounds; the last event is `Answered`.
+
+        Only for a model whose `capabilities.answers` is true. `sounds` are those of the question's
+        parts, in order, together at most `capabilities.hears_s` seconds. Raises `UsageError`
+        (`context_exceeded`) for a question that does not fit into the model's context even without
+        its texts that may be cut. In all else as `transcribe`.
         """
 
     def admit(self) -> None:

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING
 
 import h11
 
+from voxgate.answers.values import Answered
 from voxgate.engine import protocol
 from voxgate.errors import EngineError
 from voxgate.tracing import trace_headers
-from voxgate.transcript.values import Done, Event
+from voxgate.transcript.values import Done, Segment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from voxgate.transcript.values import Options
+    from voxgate.answers.values import AnswerEvent, Question
+    from voxgate.transcript.values import Event, Options
 
 CHUNK_BYTES = 64 * 1024  # of one read
 
@@ -67,9 +69,37 @@ class EngineClient:
             async for event in events:
                 yield event
 
+    async def answer(self, question: Question, pcm16: bytes) -> AsyncGenerator[AnswerEvent, None]:
+        """Yield the answer's events; `Answered` is the last. Closing the iterator cancels it.
+
+        `pcm16` are the question's sounds, one after another.
+        """
+        headers = {protocol.QUESTION_HEADER: protocol.encode_question(question)}
+        async with aclosing(self._lines(protocol.ANSWER_ROUTE, headers, pcm16)) as events:
+            async for event in events:
+                if isinstance(event, Done | Segment):
+                    raise EngineError("The engine answered a question with a transcript.")
+                yield event
+                if isinstance(event, Answered):
+                    return
+        raise BrokenOffError
+
     async def _events(
         self, route: str, headers: dict[str, str], pcm16: bytes
     ) -> AsyncGenerator[Event, None]:
+        async with aclosing(self._lines(route, headers, pcm16)) as events:
+            async for event in events:
+                if isinstance(event, Answered):
+                    raise EngineError("The engine answered a question that nobody asked.")
+                yield event
+                if isinstance(event, Done):
+                    return
+        raise BrokenOffError
+
+    async def _lines(
+        self, route: str, headers: dict[str, str], pcm16: bytes
+    ) -> AsyncGenerator[Event | Answered, None]:
+        """Yield every event of a response. Raise the failure that it ends with."""
         async with (
             aclosing(self._call("POST", route, headers | trace_headers(), pcm16)) as parts,
             aclosing(_split_lines(parts)) as lines,
@@ -79,9 +109,6 @@ class EngineClient:
                 if isinstance(event, protocol.Failure):
                     raise event.to_error()
                 yield event
-                if isinstance(event, Done):
-                    return
-        raise BrokenOffError
 
     async def _call(
         self, method: str, route: str, headers: dict[str, str] | None = None, body: bytes = b""

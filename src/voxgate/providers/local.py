@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from voxgate.errors import EngineError, EngineStartError
 from voxgate.hardware import gpu
@@ -19,12 +19,15 @@ from voxgate.providers.running_engine import RunningEngine
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
+    from voxgate.answers.values import AnswerEvent, Question
     from voxgate.audio.spool import Audio
     from voxgate.providers.base import Capabilities
     from voxgate.providers.running_engine import EngineCall
     from voxgate.transcript.values import Event, Options
+
+E = TypeVar("E")
 
 RETIRED_GRACE_S = 36.0  # for an engine that others told to end: its grace, last step and a second
 STOP_GRACE_S = 5.0  # for windows in flight when the provider is closed
@@ -126,6 +129,18 @@ class LocalEngine:
             async for event in events:
                 yield event
 
+    async def answer(
+        self, question: Question, sounds: Sequence[Audio]
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """Yield the answer to a question; `Answered` is the last event.
+
+        Raises what `transcribe` raises, and `UsageError` (`context_exceeded`).
+        """
+        pcm16 = b"".join([sound.pcm16() for sound in sounds])
+        async with aclosing(self._send(lambda its: its.answer(question, pcm16))) as events:
+            async for event in events:
+                yield event
+
     async def warm(self) -> None:
         """Start the engine now, if none runs, for windows that come soon."""
         async with self._admitted(hold_s=WARM_HOLD_S):
@@ -188,13 +203,13 @@ class LocalEngine:
             self._retire(engine)
             self._idle_stop = asyncio.create_task(engine.stop(STOP_GRACE_S))
 
-    async def _send(self, call: EngineCall) -> AsyncGenerator[Event, None]:
-        """Give a window to the engine, within its memory."""
+    async def _send(self, call: EngineCall[E]) -> AsyncGenerator[E, None]:
+        """Give a window or a question to the engine, within its memory."""
         async with self._admitted(), aclosing(self._call_engine(call)) as events:
             async for event in events:
                 yield event
 
-    async def _call_engine(self, call: EngineCall) -> AsyncGenerator[Event, None]:
+    async def _call_engine(self, call: EngineCall[E]) -> AsyncGenerator[E, None]:
         for _ in range(2):  # the first engine may be ending; the second has just started
             engine = await self._running_engine()
             try:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from voxgate.errors import EngineError, VoxgateError
 from voxgate.providers.engine_client import BrokenOffError, EngineClient, NotListeningError
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from voxgate.models.catalogue import ModelSpec
     from voxgate.settings import Settings
-    from voxgate.transcript.values import Event
 
-    EngineCall: TypeAlias = Callable[[EngineClient], AsyncGenerator[Event, None]]
+    E = TypeVar("E")
+    EngineCall: TypeAlias = Callable[[EngineClient], AsyncGenerator[E, None]]
 
 log = logging.getLogger("voxgate.engine")
 
@@ -44,10 +44,10 @@ class RunningEngine:
         process = await EngineProcess.start(spec, settings)
         return cls(process, settings.engine_patience_s)
 
-    async def send(self, call: EngineCall) -> AsyncGenerator[Event, None]:
-        """Yield the events of one window. Raise `NotListeningError` for an engine that is ending.
+    async def send(self, call: EngineCall[E]) -> AsyncGenerator[E, None]:
+        """Yield the events of one call. Raise `NotListeningError` for an engine that is ending.
 
-        `call` is given the engine's client: it transcribes or aligns the window.
+        `call` is given the engine's client: it transcribes or aligns a window, or answers.
         """
         async with self._watched():
             try:

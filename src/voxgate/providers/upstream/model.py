@@ -20,8 +20,9 @@ from voxgate.providers.upstream.failures import other_model, unusable_answer
 from voxgate.transcript.values import Done, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
+    from voxgate.answers.values import AnswerEvent, Question
     from voxgate.audio.spool import Audio
     from voxgate.models.capabilities import Capabilities
     from voxgate.providers.upstream.client import UpstreamClient
@@ -76,6 +77,13 @@ class UpstreamModel:
         raise UsageError(
             f"{self.name} cannot align a text with a window. Ask a Whisper.",
             code="unsupported_option",
+        )
+
+    def answer(self, question: Question, sounds: Sequence[Audio]) -> AsyncIterator[AnswerEvent]:
+        """Refuse: an upstream is asked for transcripts alone."""
+        del question, sounds
+        raise UsageError(
+            f"{self.name} cannot answer questions. Ask a Voxtral.", code="unsupported_option"
         )
 
     def admit(self) -> None:

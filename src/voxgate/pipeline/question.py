@@ -1,0 +1,37 @@
+"""What a caller asks: messages with texts and recordings, before anything is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from voxgate.answers.values import TextPart
+
+if TYPE_CHECKING:
+    from voxgate.answers.values import Role
+    from voxgate.audio.source import AudioInput
+    from voxgate.transcript.values import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPart:
+    """A recording of a message.
+
+    `transcript` is there where the recording was transcribed already: its words are read where its
+    sound is longer than the model hears.
+    """
+
+    source: AudioInput
+    name: str | None = None  # in messages to people
+    transcript: Transcript | None = None
+
+
+AskedPart: TypeAlias = TextPart | RecordingPart
+
+
+@dataclass(frozen=True, slots=True)
+class AskedMessage:
+    """What one side of a conversation says, in order."""
+
+    role: Role
+    parts: tuple[AskedPart, ...]
