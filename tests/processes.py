@@ -56,6 +56,26 @@ def waiting_decoders(server: int) -> list[int]:
     return [pid for pid in children(server) if _has(pid, "socket:") and not _has(pid, "pipe:")]
 
 
+def lasting(pid: int) -> list[int]:
+    """Everybody below a process but decoders, which may wait for a further recording."""
+    below = descendants(pid)
+    forked = {child for each in below if _is_of_decoders(each) for child in children(each)}
+    return [each for each in below if each not in forked]
+
+
+def busy_decoders(pid: int) -> list[int]:
+    """The decoders below a process that have a job."""
+    servers = [each for each in lasting(pid) if _is_of_decoders(each)]
+    return [each for server in servers for each in working_decoders(server)]
+
+
+def _is_of_decoders(pid: int) -> bool:
+    try:
+        return b"voxgate.audio.decoder" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it ended
+        return False
+
+
 def _has(pid: int, kind: str) -> bool:
     """Whether a process has a descriptor of this kind beside the standard ones."""
     try:
@@ -89,6 +109,15 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 def open_files(pid: int | str = "self") -> int:
     """How many descriptors a process has."""
     return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 (one is the own listing's)
+
+
+def open_but_ledger(pid: int) -> int:
+    """How many descriptors a process has beside those of the ledger, whose pool fills with use."""
+    links = []
+    for each in _descriptors(pid):
+        with contextlib.suppress(OSError):  # it was closed meanwhile
+            links.append(str(each.readlink()))
+    return sum("ledger.sqlite3" not in link for link in links)
 
 
 def heed_signals() -> None:

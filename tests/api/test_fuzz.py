@@ -20,7 +20,7 @@ from tests.api.mutations.caller import NoResponseError, RawResponse, call
 from tests.api.mutations.cases import Case, case
 from tests.api.mutations.sound import recordings
 from tests.api.serving import PATH, SCRIPTED, error_of, recording, served, serving
-from tests.processes import connections, descendants, open_files, until
+from tests.processes import busy_decoders, connections, lasting, open_but_ledger, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ class Fuzz:
         for _ in range(2):  # what is opened once, for so many at once, is open by now
             await asyncio.gather(*(self._answers_well() for _ in range(AT_ONCE)))
         await self._rests()
-        files, family = open_files(self._pid), descendants(self._pid)
+        files, family = open_but_ledger(self._pid), lasting(self._pid)
         began = time.monotonic()
         await asyncio.gather(*(self._send(cases, folder) for _ in range(AT_ONCE)))
         seconds, count = time.monotonic() - began, self.statuses.total() + self.left
@@ -66,9 +66,9 @@ class Fuzz:
         print(f"{dict(sorted(self.statuses.items()))}, {self.left} left")
         assert not self.failures, "\n\n".join(["", *self.failures])
         await self._rests()
-        # Some of the first ones may have been decoders that waited for another recording.
-        await until(lambda: len(descendants(self._pid)) <= len(family), "the end of every decoder")
-        await until(lambda: open_files(self._pid) <= files, "the closing of every file")
+        await until(lambda: not busy_decoders(self._pid), "the end of every decoder's work")
+        await until(lambda: lasting(self._pid) == family, "the end of every other process")
+        await until(lambda: open_but_ledger(self._pid) <= files, "the closing of every file")
         await self._answers_well()
 
     async def _send(self, cases: Iterator[Case], folder: Path) -> None:
