@@ -67,6 +67,11 @@ class Tokenizer:
         return self._tekken.n_words
 
     @property
+    def control_tokens(self) -> range:
+        """The ids of control tokens, which have no text."""
+        return range(self._tekken.num_special_tokens)
+
+    @property
     def stop_tokens(self) -> frozenset[int]:
         """The tokens that end a transcript: `</s>`, and `<pad>`, which is never text."""
         return frozenset((self.eos, self.pad))
