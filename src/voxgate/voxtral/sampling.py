@@ -13,10 +13,14 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from torch.nn.functional import pad
 
 from voxgate.errors import EngineError, UsageError
+from voxgate.voxtral.upload import upload
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
 SAMPLING_RANGES = {
@@ -58,13 +62,24 @@ class GreedyChoice(NamedTuple):
     finite: bool  # whether all logits of the row are finite
 
 
-def choose_greedily(rows: Tensor) -> list[GreedyChoice]:
+def choose_greedily(
+    rows: Tensor, masks: Sequence[Tensor | None] | None = None
+) -> list[GreedyChoice]:
     """Return the most likely token of each row of logits [rows, vocabulary].
 
-    Computes on the device of the logits and copies all results to the CPU at once.
+    A row's mask, bool [at most vocabulary], says which tokens may be chosen; None allows all. The
+    log-probability is the model's own, without the mask. Computes on the device of the logits and
+    copies all results to the CPU at once. Raises `EngineError` (`engine_refused`) for a mask that
+    allows nothing.
     """
     rows = rows.detach().float()
     tokens = rows.argmax(-1)  # the first of several, on every device
+    masked = [row for row, mask in enumerate(masks or ()) if mask is not None]
+    if masked:
+        fitted = [_fit(mask, rows.shape[1]) for mask in masks or () if mask is not None]
+        allowed = upload(torch.stack(fitted), rows.device)
+        index = upload(torch.tensor(masked), rows.device)
+        tokens[index] = _forbid(rows[index], allowed).argmax(-1)
     logprobs = rows.gather(1, tokens[:, None])[:, 0] - rows.logsumexp(-1)
     finite = torch.isfinite(rows).all(-1)
     table = torch.stack((tokens.double(), logprobs.double(), finite.double()), dim=1)
@@ -84,15 +99,19 @@ class Sampler:
         seed = None if sampling.seed is None else str(sampling.seed)
         self._random = Random(seed)  # noqa: S311 (not used for secrets)
 
-    def choose(self, logits: Tensor, greedy: GreedyChoice | None = None) -> tuple[int, float]:
+    def choose(
+        self, logits: Tensor, greedy: GreedyChoice | None = None, mask: Tensor | None = None
+    ) -> tuple[int, float]:
         """Return the next token for logits [vocabulary], and its log-probability in nats.
 
-        The log-probability is the model's own, before penalties and temperature. `greedy` is the
-        result of `choose_greedily` if the caller has it, from many rows at once. Raises
-        `EngineError` (`engine_refused`) if the logits are not finite.
+        The log-probability is the model's own, before penalties, mask and temperature. `mask`, bool
+        [at most vocabulary], says which tokens may be chosen; None allows all. `greedy` is the
+        result of `choose_greedily` with the same mask if the caller has it, from many rows at once.
+        Raises `EngineError` (`engine_refused`) if the logits are not finite or the mask allows
+        nothing.
         """
         if self._always_greedy:  # computed on the logits' device: only the choice leaves a GPU
-            (choice,) = [greedy] if greedy else choose_greedily(logits[None])
+            (choice,) = [greedy] if greedy else choose_greedily(logits[None], [mask])
             if not choice.finite:
                 raise _not_finite()
             self._counts[choice.token] += 1
@@ -100,7 +119,10 @@ class Sampler:
         logits = logits.detach().to("cpu", torch.float32)
         if not bool(torch.isfinite(logits).all()):
             raise _not_finite()
-        token = self._draw(self._penalize(logits))
+        weighed = self._penalize(logits)
+        if mask is not None:
+            weighed = _forbid(weighed, _fit(mask, len(logits)))
+        token = self._draw(weighed)
         self._counts[token] += 1
         return token, float(logits[token] - logits.logsumexp(0))
 
@@ -127,10 +149,27 @@ class Sampler:
         scaled = (logits.double() - logits.max()) / self._sampling.temperature
         probabilities, tokens = scaled.softmax(0).sort(descending=True, stable=True)
         before = probabilities.cumsum(0) - probabilities
-        nucleus = probabilities[before < max(self._sampling.top_p, math.ulp(0.0))]
+        within = before < max(self._sampling.top_p, math.ulp(0.0))
+        nucleus = probabilities[within & (probabilities > 0)]  # what is forbidden is never drawn
         drawn = self._random.random() * nucleus.sum()
         rank = int(torch.searchsorted(nucleus.cumsum(0), drawn, right=True))
         return int(tokens[min(rank, len(nucleus) - 1)])
+
+
+def _fit(mask: Tensor, width: int) -> Tensor:
+    """Return a mask [width]. Ids beyond the tokenizer's are not allowed."""
+    if not bool(mask.any()):
+        raise EngineError(
+            "No token may come next in an answer by a schema. This is a bug of Voxgate's engine: "
+            "report it with the schema.",
+            code="engine_refused",
+        )
+    return pad(mask, (0, width - len(mask)))
+
+
+def _forbid(logits: Tensor, allowed: Tensor) -> Tensor:
+    """Return the logits, with those of tokens that are not allowed at minus infinity."""
+    return logits.where(allowed, -torch.inf)
 
 
 def _not_finite() -> EngineError:
