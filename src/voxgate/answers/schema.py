@@ -7,6 +7,7 @@ enforced token by token (decisions/0037). Nothing is fetched, and no model is ne
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING
 
 from voxgate.answers.keywords import SchemaFaultError
@@ -15,6 +16,7 @@ from voxgate.answers.schema_reader import SchemaReader
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
+    from llguidance import LLParserLimits
     from llguidance._lib import JsonCompileOptions
 
     from voxgate.answers.schema_reader import Schema
@@ -25,6 +27,8 @@ ANY_OBJECT = '{"type":"object"}'
 LARGEST_BYTES = 64 * 1024  # of the text, in UTF-8
 LARGEST_DEPTH = 64  # of lists and objects in each other
 MOST_NODES = 4_000  # lists, objects and values
+MOST_SYMBOLS = 5_000  # of the grammar: up to it a mask takes less than a millisecond
+LARGEST_DIVISOR = 1_000_000  # the least number that every `multipleOf` of a schema divides
 
 SPACING: JsonCompileOptions = {
     # One space at most, after a comma or a colon: a model may write as it learnt to, and cannot
@@ -65,6 +69,13 @@ def grammar(schema: str) -> str:
     return LLMatcher.grammar_from_json_schema(schema, overrides=SPACING)
 
 
+def grammar_limits() -> LLParserLimits:
+    """Return what llguidance may use for an answer; its own limits are for trusted schemas."""
+    from llguidance import LLParserLimits  # noqa: PLC0415 (as above)
+
+    return LLParserLimits(max_grammar_size=MOST_SYMBOLS, verbose_errors=False)
+
+
 def _checked(schema: object) -> str:
     _check_size(schema)
     reader = SchemaReader()
@@ -74,6 +85,7 @@ def _checked(schema: object) -> str:
         raise SchemaFaultError(
             "what it requires contains itself without an end", endless, _ADVISED_END
         )
+    _check_divisors(reader)
     text = _text(rewritten)
     _compile(text)
     return text
@@ -104,6 +116,14 @@ def _check_size(schema: object) -> None:
             pending += [(each, depth + 1) for each in value]
 
 
+def _check_divisors(reader: SchemaReader) -> None:
+    """Check that parts of an `allOf` cannot multiply to a divisor that takes long."""
+    schemas = [each for each in reader.schemas.values() if isinstance(each, dict)]
+    if math.lcm(*(each.get("multipleOf", 1) for each in schemas)) > LARGEST_DIVISOR:
+        advice = "Use smaller ones, or fewer."
+        raise SchemaFaultError("the numbers of its 'multipleOf' are too many", (), advice)
+
+
 def _text(schema: Schema) -> str:
     text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
     try:
@@ -121,7 +141,9 @@ def _compile(text: str) -> None:
     """Let llguidance read the schema, as it will for an answer."""
     from llguidance import LLMatcher  # noqa: PLC0415 (as above)
 
-    _failed, messages = LLMatcher.validate_grammar_with_warnings(grammar(text))
+    _failed, messages = LLMatcher.validate_grammar_with_warnings(
+        grammar(text), limits=grammar_limits()
+    )
     if not messages:
         return
     reason = messages[0].splitlines()[0][:200]

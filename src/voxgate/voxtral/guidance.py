@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
-from voxgate.answers.schema import grammar
+from voxgate.answers.schema import grammar, grammar_limits
 from voxgate.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ class Guidance:
         self._mask = None
 
     def _begin(self, schema: str) -> Tensor:
-        self._matcher = LLMatcher(self._tokenizer.library, grammar(schema), log_level=0)
+        self._matcher = LLMatcher(
+            self._tokenizer.library, grammar(schema), log_level=0, limits=grammar_limits()
+        )
         return self._compute()
 
     def _compute(self) -> Tensor:
