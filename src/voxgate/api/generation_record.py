@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from voxgate.api.job import AbandonedError
 from voxgate.errors import CODES
 from voxgate.ledger.generation import AnsweredBy, Generation, Met, Outcome, RecordedAttempt
-from voxgate.pipeline.window import ending_of
+from voxgate.pipeline.attempt import ending_of
 from voxgate.routing.tally import FAILURES
 from voxgate.upstreams import LOCAL
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from voxgate.api.job import Job
     from voxgate.api.submission import Submission
-    from voxgate.pipeline.window import Attempt
+    from voxgate.pipeline.attempt import Attempt
 
 HEADERS = ("x-openrouter-metadata", "x-openrouter-experimental-metadata")
 ENABLED = "enabled"

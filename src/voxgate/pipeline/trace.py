@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
-    from voxgate.pipeline.window import Attempt
+    from voxgate.pipeline.attempt import Attempt
 
 
 class StageTimes:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from opentelemetry.trace import SpanKind
-
-from voxgate import tracing
 from voxgate.audio.spool import SAMPLE_RATE
-from voxgate.errors import EngineError, VoxgateError
-from voxgate.routing.tally import EndedAttempt
+from voxgate.errors import EngineError
+from voxgate.pipeline.attempt import recorded_attempt
 from voxgate.transcript.align import align_to_regions
 from voxgate.transcript.merge import place_segments
 from voxgate.transcript.values import Delta, Done, Notice, Progress, Segment
@@ -23,22 +18,11 @@ if TYPE_CHECKING:
 
     from voxgate.audio.spool import Audio
     from voxgate.audio.windows import Window
-    from voxgate.errors import Code
+    from voxgate.pipeline.attempt import Attempt, FirstText
     from voxgate.pipeline.route import SharedProvider
     from voxgate.providers.base import Provider
     from voxgate.routing.health import HealthBook
-    from voxgate.routing.tally import Ending
     from voxgate.transcript.values import Options
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt at one window."""
-
-    endpoint: str  # its slug
-    seconds: float  # wall time
-    error: Code | None = None  # of the failure; None for success
-    sentence: str = ""  # the whole one of the failure, for the operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,33 +74,8 @@ async def attempt_window(
     `on_progress` is called with the seconds of the window that are recognised. The attempt is added
     to `trace` and to its provider's health, also where it fails. Raises `VoxgateError`.
     """
-    start, failure = time.monotonic(), None
-    ending: Ending = "cancelled"
-    first_text_s: float | None = None
-    try:
-        with tracing.span(
-            "attempt", kind=SpanKind.CLIENT, attributes={"voxgate.endpoint": provider.slug}
-        ):
-            segments, done, first_text_at = await _attempt(
-                audio, provider.provider, options, on_progress
-            )
-        first_text_s = None if first_text_at is None else first_text_at - start
-        ending = "succeeded"
-    except VoxgateError as error:
-        found, failure = ending_of(error), error
-        ending = "failed" if provider.is_local and found == "rate_limited" else found
-        raise
-    finally:
-        seconds = time.monotonic() - start
-        # An engine of this machine has a queue: it needs no rest, whatever it says.
-        retry_after_s = failure.retry_after_s if failure and not provider.is_local else None
-        health.record(
-            provider.slug,
-            EndedAttempt(ending, seconds, audio.duration_s, first_text_s, retry_after_s),
-        )
-        if ending != "cancelled":
-            code, sentence = (failure.code, failure.sentence) if failure else (None, "")
-            trace.append(Attempt(provider.slug, seconds, code, sentence))
+    with recorded_attempt(provider, audio.duration_s, trace, health) as first_text:
+        segments, done = await _attempt(audio, provider.provider, options, first_text, on_progress)
     return RecognisedWindow(
         window=window,
         provider=provider,
@@ -126,20 +85,6 @@ async def attempt_window(
         notices=done.notices,
         tokens=done.tokens,
     )
-
-
-def ending_of(error: VoxgateError) -> Ending:
-    """Return what an error of a provider says of its health."""
-    if error.code in _ENDINGS:
-        return _ENDINGS[error.code]
-    return "refused" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "failed"
-
-
-_ENDINGS: dict[Code, Ending] = {
-    "upstream_timeout": "timed_out",
-    "upstream_rate_limited": "rate_limited",
-    "upstream_denied": "denied",
-}
 
 
 def place_window(recognised: RecognisedWindow, padding_s: float) -> tuple[Segment, ...]:
@@ -160,17 +105,20 @@ def place_window(recognised: RecognisedWindow, padding_s: float) -> tuple[Segmen
 
 
 async def _attempt(
-    audio: Audio, provider: Provider, options: Options, on_progress: Callable[[float], None]
-) -> tuple[list[Segment], Done, float | None]:
-    """Return what a provider sends, and the moment of its first text, by the monotonic clock."""
-    segments, first_text_at = list[Segment](), None
+    audio: Audio,
+    provider: Provider,
+    options: Options,
+    first_text: FirstText,
+    on_progress: Callable[[float], None],
+) -> tuple[list[Segment], Done]:
+    segments = list[Segment]()
     async for event in provider.transcribe(audio, options):
-        if isinstance(event, (Segment, Delta)) and first_text_at is None:
-            first_text_at = time.monotonic()
+        if isinstance(event, (Segment, Delta)):
+            first_text.note()
         if isinstance(event, Segment):
             segments.append(event)
         elif isinstance(event, Progress):
             on_progress(event.audio_s)
         elif isinstance(event, Done):
-            return segments, event, first_text_at
+            return segments, event
     raise EngineError(f"{provider.name} broke off without an end. Try again.")
