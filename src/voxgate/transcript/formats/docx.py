@@ -9,19 +9,15 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+from voxgate.transcript.paragraphs import clock, paragraphs
 from voxgate.transcript.text import joined, one_line
 from voxgate.transcript.turns import channel_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from voxgate.transcript.values import Segment, Transcript
+    from voxgate.transcript.values import Transcript
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 EXTENSION = ".docx"
-
-PAUSE_S = 2.0  # a longer one begins a paragraph
-MAX_CHARACTERS = 600  # after which a paragraph ends with its segment
 
 _NOT_XML = re.compile("[\ufffe\uffff]")  # beside control characters, which no line has
 
@@ -35,9 +31,9 @@ def write(transcript: Transcript, title: str) -> bytes:
     # Those of the library's template would else name another author, and another time.
     properties.author, properties.comments, properties.title = "", "", _text(title)[:255]
     document.add_heading(_text(title), level=1)
-    for segments in _paragraphs(transcript.segments):
+    for segments in paragraphs(transcript.segments):
         first, paragraph = segments[0], document.add_paragraph()
-        paragraph.add_run(f"[{_clock(first.start)}] ").italic = True
+        paragraph.add_run(f"[{clock(first.start)}] ").italic = True
         if first.channel is not None:
             name = channel_name(first.channel, transcript.channel_names)
             paragraph.add_run(f"{_text(name)}: ").bold = True
@@ -45,28 +41,6 @@ def write(transcript: Transcript, title: str) -> bytes:
     file = io.BytesIO()
     document.save(file)
     return file.getvalue()
-
-
-def _paragraphs(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
-    """Return the segments of each paragraph: of one speaker, without a long pause."""
-    paragraph: list[Segment] = []
-    length = 0
-    for segment in segments:
-        last = paragraph[-1] if paragraph else segment
-        ends = segment.channel != last.channel or segment.start - last.end > PAUSE_S
-        if paragraph and (ends or length > MAX_CHARACTERS):
-            yield paragraph
-            paragraph, length = [], 0
-        if one_line(segment.text):
-            paragraph.append(segment)
-            length += len(segment.text)
-    if paragraph:
-        yield paragraph
-
-
-def _clock(seconds: float) -> str:
-    whole = int(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def _text(text: str) -> str:
