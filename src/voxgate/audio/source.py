@@ -85,16 +85,30 @@ class Source:
         source.pcm, source.choice = pcm, choice or SoundChoice()
         source.language = language
         source.name = source.name[:MAX_NAME_CHARACTERS]
-        try:
-            _check_size(source, settings.max_source_bytes)
-        except BaseException:
-            source.close()
-            raise
-        return source
+        return _checked(source, settings)
 
     def grown(self) -> bool:
         """Return whether a regular file has become longer than its size at the time of opening."""
         return self.size is not None and os.fstat(self.fd).st_size > self.offset + self.size
+
+    def kept(self, settings: Settings) -> Source:
+        """Return it as a source that can be read more than once.
+
+        A pipe or a device is read to its end, into an unlinked file, and closed. Takes as long as
+        it takes: not for the event loop. Raises as `open` does.
+        """
+        if self.size is not None:
+            return self
+        with self, os.fdopen(os.dup(self.fd), "rb") as pipe:
+            source = _from_stream(pipe, self.name, settings)
+        source.pcm, source.choice, source.language = self.pcm, self.choice, self.language
+        return _checked(source, settings)
+
+    def again(self) -> IO[bytes]:
+        """Return its bytes as an open file, to make another source of them. Not of a pipe."""
+        file = os.fdopen(os.dup(self.fd), "rb")
+        file.seek(self.offset)
+        return file
 
     def close(self) -> None:
         """Close the descriptors. May be called again."""
@@ -177,6 +191,16 @@ def _read(file: IO[bytes], name: str) -> bytes:
             f"{name} returns {type(block).__name__}, not bytes: open it with mode 'rb'."
         )
     return bytes(block)
+
+
+def _checked(source: Source, settings: Settings) -> Source:
+    """Return a source of an allowed size; close another."""
+    try:
+        _check_size(source, settings.max_source_bytes)
+    except BaseException:
+        source.close()
+        raise
+    return source
 
 
 def _check_size(source: Source, limit: int) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from voxgate import tracing
 from voxgate.audio.decoder_process import PcmBlock, RecordingFacts, SpeechProbabilities
+from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.pipeline.channel import ChannelSound
 from voxgate.transcript.values import Notice
 
@@ -90,7 +92,8 @@ class RecordingSound:
 
     async def windows(self) -> AsyncGenerator[Window]:
         """Yield the windows, each as soon as its sound is in the spool. Raises `VoxgateError`."""
-        async with contextlib.aclosing(self._decode()) as events:
+        decoding = decode(self._source, self._decoders, self._tenant, self._trace)
+        async with contextlib.aclosing(decoding) as events:
             async for event in events:
                 if isinstance(event, PcmBlock):
                     first = not self._channels
@@ -106,7 +109,7 @@ class RecordingSound:
                     self.notices.append(event)
         self.decoded = True
         if self._source.grown():
-            self.notices.append(_growing_source_notice(self._source.name))
+            self.notices.append(growing_source_notice(self._source.name))
         for channel in self._channels.values():
             for window in channel.finish():
                 yield window
@@ -121,19 +124,6 @@ class RecordingSound:
             self._channels[number] = self._open.enter_context(contextlib.closing(sound))
         return self._channels[number]
 
-    async def _decode(self) -> AsyncGenerator[DecoderEvent]:
-        """Yield the decoder's events, and measure the time spent waiting for them."""
-        decoding = self._decoders.decode(self._source, self._tenant)
-        with tracing.span("decode", current=False) as span:
-            async with contextlib.aclosing(decoding) as events:
-                while True:
-                    with self._trace.stages.measure("decode"):
-                        event = await anext(events, None)
-                    if event is None:
-                        break
-                    yield event
-            span.set_attribute("voxgate.audio.seconds", self.seconds)
-
     def __enter__(self) -> Self:
         return self
 
@@ -146,9 +136,29 @@ class RecordingSound:
         self._open.close()
 
 
-def _growing_source_notice(name: str) -> Notice:
+async def decode(
+    source: Source, decoders: DecoderPool, tenant: Hashable, trace: Trace
+) -> AsyncGenerator[DecoderEvent]:
+    """Yield the decoder's events, and measure the time spent waiting for them."""
+    samples = Counter[int]()  # by channel
+    with tracing.span("decode", current=False) as span:
+        async with contextlib.aclosing(decoders.decode(source, tenant)) as events:
+            while True:
+                with trace.stages.measure("decode"):
+                    event = await anext(events, None)
+                if event is None:
+                    break
+                if isinstance(event, PcmBlock):
+                    samples[event.channel] += len(event.pcm16) // SAMPLE_BYTES
+                yield event
+        seconds = max(samples.values(), default=0) / SAMPLE_RATE
+        span.set_attribute("voxgate.audio.seconds", seconds)
+
+
+def growing_source_notice(name: str) -> Notice:
+    """Return the notice for a file that somebody wrote to while it was read."""
     return Notice(
         "growing_source",
-        f"{name} grew while it was read. It was transcribed as it was at the beginning; run again "
-        f"when the recording has ended.",
+        f"{name} grew while it was read. It was taken as it was at the beginning; run again when "
+        f"the recording has ended.",
     )
