@@ -125,6 +125,10 @@ class Settings:
     """Further names of models, as `whisper-1 = openai/whisper-base`, with commas between; in the
     file, a table."""
 
+    answer_model: str = ""
+    """The model that answers questions about recordings where the one that is asked for only
+    transcribes: it reads the words. Without it, such questions are refused."""
+
     prices: PriceList = NO_PRICES
     """What transcriptions cost, by model, as `openai/whisper-base = 0.006/minute`, with commas
     between; a model has any of its names, and `*` is every other model. Units are `second`,

@@ -23,6 +23,9 @@ MOST_LISTED = 20  # languages of which a message or a table lists the codes
 HINT_OPTIONS = ("temperature", "top_p", "seed", "prompt")
 """Options that never fail a call. A model that cannot use one ignores it, and a notice says so."""
 
+OF_TRANSCRIPTS = ("language", "task", "vocabulary", "prompt", "beam_size")
+"""Options that no question has: what it wants is said in its text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -44,15 +47,23 @@ class Capabilities:
     aligns: bool = False  # finds the times of the words of a text that it did not write
     answers: bool = False  # to questions about texts and sounds, also with JSON by a schema
     hears_s: float = 0.0  # the most sound of a question, seconds; of more it reads the words
+    answer_options: frozenset[str] | None = None  # that an answer honours; None: as `options`
+    transcribes: bool = True  # False: it answers questions, and does nothing else
     long_pause_s: float = LONG_PAUSE_S  # a longer pause ends a window
     margin_s: float = 0.0  # of the sound around the speech that its windows include, seconds
 
     def check(self, model: str, options: Options) -> None:
-        """Raise for a strict option that this model cannot honour, before any work is done.
+        """Raise for a strict option that a transcript cannot honour, before any work is done.
 
         Raises `UsageError` (`unsupported_language`) for the language and `UsageError`
-        (`unsupported_option`) for any other option.
+        (`unsupported_option`) for any other option, and for a model that does not transcribe.
         """
+        if not self.transcribes:
+            raise UsageError(
+                f"{model} answers questions about texts, and does not transcribe. Ask another "
+                f"model for a transcript.",
+                code="unsupported_option",
+            )
         if options.language is not None and options.language not in self.languages:
             raise _unknown_language(model, options.language, self.languages)
         if options.task == "translate" and not self.translates:
@@ -61,21 +72,55 @@ class Capabilities:
                 f"Whisper of many languages does.",
                 code="unsupported_option",
             )
-        for name in self._unsupported(STRICT_OPTIONS, options):
+        _check_strict(model, options, self.options)
+
+    def check_question(self, model: str, options: Options) -> None:
+        """Raise for an option of a question that this model's answers cannot honour.
+
+        Raises `UsageError` (`unsupported_option`), also for a model that does not answer.
+        """
+        if not self.answers:
             raise UsageError(
-                f"{model} cannot fulfil '{name}'. Leave it out, or ask another model.",
-                code="unsupported_option",
+                f"{model} cannot answer questions. Ask another model.", code="unsupported_option"
             )
+        for name in OF_TRANSCRIPTS:
+            if options.is_set(name):
+                raise UsageError(
+                    f"'{name}' is an option of transcripts, not of questions. Leave it out, or say "
+                    f"in the question what you want.",
+                    code="unsupported_option",
+                )
+        _check_strict(model, options, self._of_answers)
 
     def honoured(self, options: Options) -> tuple[Options, tuple[str, ...]]:
         """Return the options that this model uses, and the names of the hints that it ignores."""
-        ignored = self._unsupported(HINT_OPTIONS, options)
+        ignored = _unsupported(HINT_OPTIONS, options, self.options)
         if options.vocabulary and not self.vocabulary:
             ignored += ("vocabulary",)
         return options.without(*ignored), ignored
 
-    def _unsupported(self, names: tuple[str, ...], options: Options) -> tuple[str, ...]:
-        return tuple(name for name in names if options.is_set(name) and name not in self.options)
+    def honoured_in_answers(self, options: Options) -> tuple[Options, tuple[str, ...]]:
+        """Return what `honoured` does, of the options of a question."""
+        ignored = _unsupported(HINT_OPTIONS, options, self._of_answers)
+        return options.without(*ignored), ignored
+
+    @property
+    def _of_answers(self) -> frozenset[str]:
+        return self.options if self.answer_options is None else self.answer_options
+
+
+def _check_strict(model: str, options: Options, honoured: frozenset[str]) -> None:
+    for name in _unsupported(STRICT_OPTIONS, options, honoured):
+        raise UsageError(
+            f"{model} cannot fulfil '{name}'. Leave it out, or ask another model.",
+            code="unsupported_option",
+        )
+
+
+def _unsupported(
+    names: tuple[str, ...], options: Options, honoured: frozenset[str]
+) -> tuple[str, ...]:
+    return tuple(name for name in names if options.is_set(name) and name not in honoured)
 
 
 def _unknown_language(model: str, language: str, known: Sequence[str]) -> UsageError:

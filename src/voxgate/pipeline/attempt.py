@@ -46,11 +46,17 @@ class FirstText:
 
 @contextmanager
 def recorded_attempt(
-    provider: SharedProvider, audio_s: float, trace: list[Attempt], health: HealthBook
+    provider: SharedProvider,
+    audio_s: float,
+    trace: list[Attempt],
+    health: HealthBook,
+    *,
+    timed: bool = True,
 ) -> Iterator[FirstText]:
     """Be one attempt's span, and add it to `trace` and to its provider's health, also if it fails.
 
-    `audio_s` is the sound that it is to recognise.
+    `audio_s` is the sound that it is to recognise. Unless it is `timed`, its provider is not taken
+    for faster or slower by it: an answer takes as long as it is.
     """
     start, failure, first_text = time.monotonic(), None, FirstText()
     ending: Ending = "cancelled"
@@ -71,7 +77,8 @@ def recorded_attempt(
         # An engine of this machine has a queue: it needs no rest, whatever it says.
         retry_after_s = failure.retry_after_s if failure and not provider.is_local else None
         health.record(
-            provider.slug, EndedAttempt(ending, seconds, audio_s, first_text_s, retry_after_s)
+            provider.slug,
+            EndedAttempt(ending, seconds, audio_s, first_text_s, retry_after_s, timed),
         )
         if ending != "cancelled":
             code, sentence = (failure.code, failure.sentence) if failure else (None, "")

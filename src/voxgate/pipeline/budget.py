@@ -45,6 +45,15 @@ def accept_options(model: str, capabilities: Capabilities, options: Options) -> 
     return AcceptedOptions(*capabilities.honoured(options))
 
 
+def accept_question(model: str, capabilities: Capabilities, options: Options) -> AcceptedOptions:
+    """Check the options of a question for the model.
+
+    Raises `UsageError` (`unsupported_option`), also for a model that does not answer.
+    """
+    capabilities.check_question(model, options)
+    return AcceptedOptions(*capabilities.honoured_in_answers(options))
+
+
 @dataclass(frozen=True, slots=True)
 class OptionBudget:
     """The options of a recording, and how much of them its windows have used so far."""

@@ -7,9 +7,10 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from voxgate.errors import UsageError
+from voxgate.models.capabilities import Capabilities
 from voxgate.models.catalogue import check_installed, why_not_installed
 from voxgate.models.endpoint_capabilities import capabilities_of
 from voxgate.pipeline.route import Route, SharedProvider
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from voxgate.providers.upstream.client import UpstreamClient
     from voxgate.settings import Settings
     from voxgate.upstreams import Endpoint, Upstream
+
+Check: TypeAlias = "Callable[[Capabilities, str, Options], None]"
+"""Raises `UsageError` where a model of that name cannot fulfil options."""
+
+NO_PREFERENCES = Preferences()
 
 
 class Endpoints:
@@ -123,22 +129,31 @@ class Endpoints:
         )
         shared = {candidate.slug: each for each, candidate in candidates.items()}
         order = tuple(shared[each.slug] for each in choice.order)
-        return Route(order, self.health, hedges=preferences.hedge)
+        return Route(order, self.health, hedges=preferences.hedge, preferences=preferences)
 
-    def route(self, spec: ModelSpec, options: Options | None = None) -> Route:
-        """Return the providers to ask for a resolved model, without preferences, in order.
+    def route(
+        self,
+        spec: ModelSpec,
+        options: Options | None = None,
+        *,
+        check: Check = Capabilities.check,
+        preferences: Preferences = NO_PREFERENCES,
+    ) -> Route:
+        """Return the providers to ask for a resolved model, in order.
 
-        Raises as `of` and `choose` do. Options that the only provider cannot fulfil are left to
-        those who accept them.
+        `check` is what a provider must pass: that of transcripts or that of questions. Raises as
+        `of` and `choose` do. Options that the only provider cannot fulfil are left to those who
+        accept them.
         """
         providers = self.of(spec)
         if len(providers) == 1 and providers[0].is_local:
-            return Route(providers, self.health)
+            return Route(providers, self.health, preferences=preferences)
         options = options or Options()
         candidates = {
-            each: self.candidate(spec, each, refusal=_refusal(each, options)) for each in providers
+            each: self.candidate(spec, each, refusal=refusal(each, options, check))
+            for each in providers
         }
-        return self.choose(Preferences(), candidates)
+        return self.choose(preferences, candidates)
 
     def check_own(self, route: Route) -> None:
         """Raise `UsageError` for a route of another session."""
@@ -181,10 +196,10 @@ class Endpoints:
         return LocalEngine(spec, settings, self._arbiters.for_device(spec.device))
 
 
-def _refusal(shared: SharedProvider, options: Options) -> str | None:
+def refusal(shared: SharedProvider, options: Options, check: Check) -> str | None:
     """Return why a provider cannot fulfil the options; None where it can."""
     try:
-        shared.provider.capabilities.check(shared.slug, options)
+        check(shared.capabilities, shared.slug, options)
     except UsageError as error:
         return error.sentence
     return None

@@ -10,6 +10,7 @@ from voxgate.fair_queue import FairQueue
 from voxgate.pipeline.retries import RetryBudget
 from voxgate.routing.candidate import local_slug
 from voxgate.routing.health import HealthBook
+from voxgate.routing.preferences import Preferences
 from voxgate.upstreams import LOCAL
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Route:
     providers: tuple[SharedProvider, ...]
     health: HealthBook = field(default_factory=HealthBook, compare=False)
     hedges: bool = False  # whether a second provider is asked where the first is slow
+    preferences: Preferences = field(default_factory=Preferences, compare=False)  # it was chosen by
 
     @classmethod
     def to(cls, provider: Provider) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from voxgate.audio.channels import SoundChoice
@@ -21,22 +22,34 @@ from voxgate.models.catalogue import (
 from voxgate.models.default_model import DEFAULT_NAME
 from voxgate.models.placement import place_model
 from voxgate.pipeline.alignment import not_aligned
-from voxgate.pipeline.budget import AcceptedOptions, accept_options
-from voxgate.pipeline.endpoints import Endpoints
+from voxgate.pipeline.answer_plan import (
+    AnswerPlan,
+    answer_routes,
+    can_answer,
+    cannot_answer,
+    wrong_answer_model,
+)
+from voxgate.pipeline.answering import AnswerJob, check_messages
+from voxgate.pipeline.budget import AcceptedOptions, accept_options, accept_question
+from voxgate.pipeline.endpoints import NO_PREFERENCES, Endpoints
 from voxgate.pipeline.job import FinalPiece, JobProgress, TranscriptionJob
+from voxgate.pipeline.question import RecordingPart
+from voxgate.pipeline.question_recordings import QuestionRecordings
 from voxgate.pipeline.route import Route, SharedProvider
+from voxgate.pipeline.trace import Trace
 from voxgate.settings import Settings
 from voxgate.transcript.values import Notice, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
+    from voxgate.answers.values import Answer
     from voxgate.audio.arriving import ArrivingFile
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import AudioInput
-    from voxgate.pipeline.trace import Trace
+    from voxgate.pipeline.question import AskedMessage
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
 
@@ -103,16 +116,11 @@ class Session:
         text (`max_tokens`, `stop`) is not decoded, and the transcript is that much shorter.
         Raises `VoxgateError`.
         """
-        if self._closed:
-            raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
-        if isinstance(model, str):
-            route = self.endpoints.route(await self.resolve(model), _plain(options))
-        elif isinstance(model, ModelSpec):
-            spec = await asyncio.to_thread(self._place, model)
-            route = self.endpoints.route(spec, _plain(options))
+        asked = await self._asked(model)
+        if isinstance(asked, ModelSpec):
+            route = self.endpoints.route(asked, _plain(options))
         else:
-            route = model
-            self.endpoints.check_own(route)
+            route = asked
         if not isinstance(options, AcceptedOptions):
             first = route.first
             options = accept_options(first.name, first.capabilities, options or Options())
@@ -147,6 +155,83 @@ class Session:
         if isinstance(aligner, Notice):
             return replace(transcript, notices=(*transcript.notices, aligner))
         return transcript
+
+    async def answer(
+        self,
+        messages: Sequence[AskedMessage],
+        *,
+        model: str | ModelSpec | Route = DEFAULT_MODEL,
+        options: Options | None = None,
+        schema: str | None = None,
+        tenant: Hashable = None,
+        trace: Trace | None = None,
+        on_text: Callable[[str], None] = lambda _: None,
+        on_progress: Callable[[JobProgress], None] = lambda _: None,
+        cover: Callable[[float], Awaitable[None]] | None = None,
+    ) -> Answer:
+        """Answer a question about texts and recordings; the last message is the user's.
+
+        Recordings are heard whole, as long as all of them together are no longer than the model
+        hears; one that makes them too long is transcribed and read. Of the options those of
+        sampling, `max_tokens` and `stop` count. With a `schema`, which `checked_schema` accepted,
+        the answer is JSON. `on_text` is called with the answer as it comes: what it was called with
+        is never taken back, so an error after it ends the answer. What is else is as for
+        `transcribe`; `cover` is awaited with the seconds of all recordings together. Raises
+        `VoxgateError`.
+        """
+        check_messages(messages)
+        plan = await self.plan_answer(model, options)
+        first = plan.answerers.first
+        accepted = accept_question(first.name, first.capabilities, options or Options())
+        trace = trace or Trace()
+        asked = (part for message in messages for part in message.parts)
+        recordings = QuestionRecordings(
+            [part for part in asked if isinstance(part, RecordingPart)],
+            plan=plan,
+            decoders=self._decoders,
+            settings=self.settings,
+            transcribe=partial(self.transcribe, tenant=tenant, times=False),
+            tenant=tenant,
+            trace=trace,
+            on_progress=on_progress,
+            cover=cover or _cover_nothing,
+        )
+        job = AnswerJob(
+            messages,
+            recordings,
+            plan=plan,
+            options=accepted,
+            schema=schema,
+            tenant=tenant,
+            trace=trace,
+            on_text=on_text,
+            on_progress=on_progress,
+        )
+        return await job.answer()
+
+    async def plan_answer(
+        self, model: str | ModelSpec | Route = DEFAULT_MODEL, options: Options | None = None
+    ) -> AnswerPlan:
+        """Return who would answer such a question, before any work is done for it.
+
+        Raises `UsageError` (`unsupported_option`) where nobody can, and what `resolve` and
+        `Endpoints.route` raise.
+        """
+        asked, options = await self._asked(model), options or Options()
+        answerers, transcribers = answer_routes(self.endpoints, asked, options)
+        if answerers is not None:
+            return AnswerPlan(answerers, transcribers)
+        name = asked.first.name if isinstance(asked, Route) else asked.name
+        if not self.settings.answer_model:
+            raise cannot_answer(
+                name, [each.name for each in await self.list_models() if can_answer(each)]
+            )
+        preferences = asked.preferences if isinstance(asked, Route) else NO_PREFERENCES
+        reader = await self.resolve(self.settings.answer_model)
+        answerers, _ = answer_routes(self.endpoints, reader, options, preferences)
+        if answerers is None:
+            raise wrong_answer_model(reader.name)
+        return AnswerPlan(answerers, transcribers, hears=False)
 
     async def resolve(self, model: str, *, folders: bool = True) -> ModelSpec:
         """Return the model of this name or, if `folders` is true, in this folder, and its device.
@@ -227,6 +312,17 @@ class Session:
             return not_aligned(error)
         return aligner if aligner.capabilities.aligns else None
 
+    async def _asked(self, model: str | ModelSpec | Route) -> ModelSpec | Route:
+        """Return a model with its device, or a route of this session, which must be open."""
+        if self._closed:
+            raise UsageError("This session is closed. Open another: `async with Session() as ...`.")
+        if isinstance(model, str):
+            return await self.resolve(model)
+        if isinstance(model, ModelSpec):
+            return await asyncio.to_thread(self._place, model)
+        self.endpoints.check_own(model)
+        return model
+
     def _place(self, spec: ModelSpec) -> ModelSpec:
         return place_model(spec, self.settings)
 
@@ -247,6 +343,10 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+async def _cover_nothing(_seconds: float) -> None:
+    """Allow any sound."""
 
 
 def _plain(options: Options | AcceptedOptions | None) -> Options | None:

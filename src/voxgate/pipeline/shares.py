@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,16 +32,33 @@ class Shares:
     """The provider that a recording without speech counts for; set before the first attempt."""
 
     _parts: list[tuple[float, str, int]] = field(default_factory=list)
+    _answers: Counter[str] = field(default_factory=Counter)  # their tokens, by provider
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of all parts and answers."""
+        return sum(tokens for _, _, tokens in self._parts) + self._answers.total()
 
     def add(self, end_s: float, slug: str, tokens: int) -> None:
         """Add a part that ends there."""
         self._parts.append((end_s, slug, tokens))
 
-    def until(self, samples: int, tokens: int = 0) -> Mapping[str, Share]:
-        """Return what each provider recognised of so many first samples; nothing of 0 samples.
+    def add_recording(self, start_s: float, parts: Mapping[str, Share]) -> None:
+        """Add a whole recording that begins there, of which `until` returned the parts."""
+        end = round(start_s * SAMPLE_RATE)
+        for slug, share in parts.items():
+            end += share.samples
+            self.add(end / SAMPLE_RATE, slug, share.tokens)
 
-        Their samples are together as many, and their tokens: of these each has those of its parts
-        that end there or before, and who recognised most has the difference.
+    def add_answer(self, slug: str, tokens: int) -> None:
+        """Add the tokens of an answer, which is of no sound: who wrote it may have heard none."""
+        self._answers[slug] += tokens
+
+    def until(self, samples: int, tokens: int = 0) -> Mapping[str, Share]:
+        """Return what each provider did of so many first samples; of 0, the answers alone.
+
+        Their samples are together as many, and their tokens: of these each has those of its answers
+        and of its parts that end there or before, and who recognised most has the difference.
         """
         lengths, written = defaultdict[str, int](int), defaultdict[str, int](int)
         done, slug = 0, self.first
@@ -53,6 +70,9 @@ class Shares:
             done = end
         lengths[slug] += samples - done
         shares = {name: Share(count, written[name]) for name, count in lengths.items() if count}
+        for name, count in self._answers.items():
+            share = shares.get(name, Share())
+            shares[name] = Share(share.samples, share.tokens + count)
         if shares:
             main = _main(shares)
             others = sum(share.tokens for name, share in shares.items() if name != main)

@@ -43,6 +43,7 @@ class EndedAttempt:
     audio_s: float = 0.0  # seconds of sound that it was to recognise
     first_text_s: float | None = None  # wall time to its first text; None: there was none
     retry_after_s: float | None = None  # for which the endpoint wants to be left alone
+    timed: bool = True  # False: its times are those of an answer, and say nothing of windows
 
 
 class AttemptCount(NamedTuple):
@@ -71,6 +72,8 @@ class Tally:
         """Return one attempt, counted."""
         if attempt.ending != "succeeded":
             return cls(failed=int(attempt.ending in FAILURES))
+        if not attempt.timed:
+            return cls(1)
         speed = attempt.audio_s / attempt.seconds if attempt.seconds > 0 else 0.0
         first_text_s = attempt.first_text_s
         return cls(
