@@ -1,5 +1,7 @@
 """The wire format of an engine and its callers: routes, options, events and failures.
 
+The question of `ANSWER_ROUTE` has its own module, `question_wire`.
+
 Events travel as NDJSON, one object per line; `docs/engine-protocol.md` shows each. Decoding is
 strict on both sides: a field that is missing, unknown or of another type is an error, because a
 field that is ignored is a promise that is silently broken.
@@ -11,21 +13,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated, TypeAlias, TypeGuard
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from voxgate.answers.values import (
-    Answered,
-    Finish,
-    Message,
-    Part,
-    Question,
-    Role,
-    SoundPart,
-    TextPart,
-)
+from voxgate.answers.values import Answered, Finish
 from voxgate.errors import CODES, Code, EngineError, UsageError, VoxgateError, error_from_code
 from voxgate.transcript.text import encodable
 from voxgate.transcript.values import (
@@ -48,14 +41,10 @@ ALIGN_ROUTE = "/align"
 ANSWER_ROUTE = "/answer"
 OPTIONS_HEADER = "voxgate-options"  # JSON in ASCII
 ALIGN_HEADER = "voxgate-align"  # JSON in ASCII
-QUESTION_HEADER = "voxgate-question"  # JSON in ASCII
 NDJSON = "application/x-ndjson"
 
 HEAD_BYTES = 4 * 2**20  # the longest head of a request: 256 KiB of vocabulary, escaped, fit in it
 LINE_BYTES = 2 * 2**20  # the longest line a caller reads: a segment of 20 000 words
-MAX_QUESTION = (
-    2**19
-)  # characters of all texts of a question and its schema: escaped, they fit in a head
 MAX_TEXT = 16_384  # characters of a text to align: its words fit in a line, however short
 MAX_SEED = 2**63 - 1  # the largest seed of a random generator
 
@@ -120,29 +109,29 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def encode(self) -> bytes:
         """Return one JSON object."""
-        return _to_json(msgspec.structs.asdict(self))
+        return to_json(msgspec.structs.asdict(self))
 
     @classmethod
     def decode(cls, body: bytes) -> Health:
         """Invert `encode`. Raise `EngineError` for anything else."""
         try:
             return msgspec.json.decode(body, type=cls)
-        except _MALFORMED as error:
+        except MALFORMED as error:
             raise _malformed("health", error) from error
 
 
 def encode(line: EventLine) -> bytes:
     """Return one line of NDJSON, including its newline."""
     if isinstance(line, Failure):
-        return _to_json({"type": "error", **msgspec.structs.asdict(line)}) + b"\n"
-    return _to_json({"type": _EVENT_TYPES[type(line)], **_without_unset(line)}) + b"\n"
+        return to_json({"type": "error", **msgspec.structs.asdict(line)}) + b"\n"
+    return to_json({"type": _EVENT_TYPES[type(line)], **without_unset(line)}) + b"\n"
 
 
 def decode(line: bytes) -> EventLine:
     """Invert `encode`. Raise `EngineError` for anything else."""
     try:
         wire = _LINE_DECODER.decode(line)
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise _malformed("events", error) from error
     return wire if isinstance(wire, Failure) else wire.to_event()
 
@@ -158,7 +147,8 @@ _SENT_IF_SET = {
 """Fields, with their defaults, that travel only with another value: many models have none."""
 
 
-def _without_unset(value: Event | Answered | Options) -> dict[str, object]:
+def without_unset(value: Event | Answered | Options) -> dict[str, object]:
+    """Return the fields that travel."""
     fields = {
         name: field
         for name, field in asdict(value).items()
@@ -176,7 +166,7 @@ def _without_channel(fields: dict[str, object]) -> dict[str, object]:
 
 def encode_options(options: Options) -> str:
     """Return the options as JSON in ASCII, for a header."""
-    return _to_json(_without_unset(options)).decode("ascii")
+    return to_json(without_unset(options)).decode("ascii")
 
 
 def decode_options(text: str) -> Options:
@@ -185,8 +175,8 @@ def decode_options(text: str) -> Options:
     Raises `UsageError`, which names the field, for anything else.
     """
     try:
-        wire = msgspec.json.decode(text, type=_WireOptions)
-    except _MALFORMED as error:
+        wire = msgspec.json.decode(text, type=WireOptions)
+    except MALFORMED as error:
         raise UsageError(
             f"The options of this call are malformed: {error}. They are a JSON object in the "
             f"header {OPTIONS_HEADER}, with the fields of `Options`."
@@ -194,53 +184,12 @@ def decode_options(text: str) -> Options:
     return wire.to_options()
 
 
-def encode_question(question: Question) -> str:
-    """Return the question as JSON in ASCII, for a header.
-
-    A lone surrogate, which is no text, is replaced as in every output. Raises `UsageError`
-    (`context_exceeded`) for more text than a header holds.
-    """
-    texts = [part.text for each in question.messages for part in each.parts if _is_text(part)]
-    length = sum(map(len, texts)) + len(question.schema or "")
-    if length > MAX_QUESTION:
-        raise UsageError(
-            f"This question has {length} characters, and may have {MAX_QUESTION}. Shorten it.",
-            code="context_exceeded",
-        )
-    messages = [
-        {"role": each.role, "parts": [_wire_part(part) for part in each.parts]}
-        for each in question.messages
-    ]
-    options = _without_unset(question.options)
-    fields: dict[str, object] = {
-        "messages": messages,
-        "options": options,
-        "schema": question.schema,
-    }
-    return _to_json(fields).decode("ascii")
-
-
-def decode_question(header: str) -> Question:
-    """Invert `encode_question`. Raises `UsageError`, which names the field, for anything else."""
-    try:
-        wire = msgspec.json.decode(header, type=_WireQuestion)
-    except _MALFORMED as error:
-        raise UsageError(
-            f"The question of this call is malformed: {error}. It is a JSON object in the header "
-            f"{QUESTION_HEADER}, with the fields of `Question`."
-        ) from error
-    messages = tuple(
-        Message(each.role, tuple(part.to_part() for part in each.parts)) for each in wire.messages
-    )
-    return Question(messages, wire.options.to_options(), wire.schema)
-
-
 def encode_alignment(text: str, language: str | None) -> str:
     """Return the text to align and its language as JSON in ASCII, for a header.
 
     A lone surrogate, which is no text, is replaced as in every output.
     """
-    return _to_json({"text": encodable(text), "language": language}).decode("ascii")
+    return to_json({"text": encodable(text), "language": language}).decode("ascii")
 
 
 def decode_alignment(header: str) -> tuple[str, str | None]:
@@ -250,7 +199,7 @@ def decode_alignment(header: str) -> tuple[str, str | None]:
     """
     try:
         wire = msgspec.json.decode(header, type=_WireAlignment)
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise UsageError(
             f"The text of this call is malformed: {error}. It is a JSON object in the header "
             f"{ALIGN_HEADER}, with 'text' and 'language'."
@@ -268,11 +217,11 @@ def decode_alignment(header: str) -> tuple[str, str | None]:
 # structs only.
 
 
-class _Wire(msgspec.Struct, forbid_unknown_fields=True):
+class Wire(msgspec.Struct, forbid_unknown_fields=True):
     """A strictly decoded JSON object."""
 
 
-class _WireOptions(_Wire):
+class WireOptions(Wire):
     """Options; null is the default. `Options` checks the ranges, except that of a seed."""
 
     language: str | None = None
@@ -289,42 +238,17 @@ class _WireOptions(_Wire):
     beam_size: int | None = None
 
     def to_options(self) -> Options:
+        """Return the options. Raises `UsageError` for a value out of range."""
         fields = msgspec.structs.asdict(self).items()
         return Options(**{name: value for name, value in fields if value is not None})
 
 
-class _WireText(_Wire, tag_field="type", tag="text"):
-    text: str
-    may_be_cut: bool = False
-
-    def to_part(self) -> TextPart:
-        return TextPart(self.text, self.may_be_cut)
-
-
-class _WireSound(_Wire, tag_field="type", tag="sound"):
-    samples: Annotated[int, Meta(ge=1)]
-
-    def to_part(self) -> SoundPart:
-        return SoundPart(self.samples)
-
-
-class _WireMessage(_Wire):
-    role: Role
-    parts: Annotated[tuple[_WireText | _WireSound, ...], Meta(min_length=1)]
-
-
-class _WireQuestion(_Wire):
-    messages: Annotated[tuple[_WireMessage, ...], Meta(min_length=1)]
-    options: _WireOptions
-    schema: str | None = None
-
-
-class _WireAlignment(_Wire):
+class _WireAlignment(Wire):
     text: str
     language: str | None = None
 
 
-class _WireSpan(_Wire):
+class _WireSpan(Wire):
     """Text with times in seconds."""
 
     text: str
@@ -343,7 +267,7 @@ class _WireWord(_WireSpan):
         return Word(self.text, self.start, self.end, self.confidence, self.time_source)
 
 
-class _WireDecoding(_Wire):
+class _WireDecoding(Wire):
     log_probability: float
     compression_ratio: Annotated[float, Meta(ge=0)]
     no_speech_probability: Probability
@@ -371,26 +295,26 @@ class _WireSegment(_WireSpan, tag_field="type", tag="segment"):
         )
 
 
-class _WireDelta(_Wire, tag_field="type", tag="delta"):
+class _WireDelta(Wire, tag_field="type", tag="delta"):
     text: str
 
     def to_event(self) -> Delta:
         return Delta(self.text)
 
 
-class _WireProgress(_Wire, tag_field="type", tag="progress"):
+class _WireProgress(Wire, tag_field="type", tag="progress"):
     audio_s: Seconds
 
     def to_event(self) -> Progress:
         return Progress(self.audio_s)
 
 
-class _WireNotice(_Wire):
+class _WireNotice(Wire):
     code: str
     sentence: str
 
 
-class _WireDone(_Wire, tag_field="type", tag="done"):
+class _WireDone(Wire, tag_field="type", tag="done"):
     language: str | None = None
     notices: tuple[_WireNotice, ...] = ()
     tokens: Count | None = None
@@ -401,7 +325,7 @@ class _WireDone(_Wire, tag_field="type", tag="done"):
         return Done(self.language, notices, self.tokens or 0, self.language_probability)
 
 
-class _WireAnswered(_Wire, tag_field="type", tag="answered"):
+class _WireAnswered(Wire, tag_field="type", tag="answered"):
     finish: Finish
     prompt_tokens: Count
     tokens: Count
@@ -422,20 +346,11 @@ _EVENT_TYPES: dict[type[Event | Answered], str] = {
 _LINE_DECODER = msgspec.json.Decoder(
     _WireDelta | _WireSegment | _WireProgress | _WireDone | _WireAnswered | Failure
 )
-_MALFORMED = (msgspec.DecodeError, UnicodeError, RecursionError)
+MALFORMED = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
-def _is_text(part: Part) -> TypeGuard[TextPart]:
-    return isinstance(part, TextPart)
-
-
-def _wire_part(part: Part) -> dict[str, object]:
-    if isinstance(part, SoundPart):
-        return {"type": "sound", "samples": part.samples}
-    return {"type": "text", "text": encodable(part.text), "may_be_cut": part.may_be_cut}
-
-
-def _to_json(value: dict[str, object]) -> bytes:
+def to_json(value: dict[str, object]) -> bytes:
+    """Return one JSON object in ASCII."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 

@@ -15,6 +15,7 @@ import h11
 
 from voxgate.answers.values import Answered
 from voxgate.engine import protocol
+from voxgate.engine.question_wire import QUESTION_HEADER, encode_question
 from voxgate.errors import EngineError
 from voxgate.tracing import trace_headers
 from voxgate.transcript.values import Done, Segment
@@ -74,7 +75,7 @@ class EngineClient:
 
         `pcm16` are the question's sounds, one after another.
         """
-        headers = {protocol.QUESTION_HEADER: protocol.encode_question(question)}
+        headers = {QUESTION_HEADER: encode_question(question)}
         async with aclosing(self._lines(protocol.ANSWER_ROUTE, headers, pcm16)) as events:
             async for event in events:
                 if isinstance(event, Done | Segment):
