@@ -14,11 +14,11 @@ import pytest
 from torch import Tensor
 
 from tests.spoken_digits import CHECKPOINT, Spoken, phrase, takes
-from voxgate.voxtral.decoding import DecodingState
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.prompt import transcription_prompt
 from voxgate.voxtral.quantization import int8, weight_cache
 from voxgate.voxtral.resumable import run_to_end
+from voxgate.voxtral.transcription import TranscriptionState
 
 SEED, BATCH_SIZE = 4, 25  # windows per batch
 
@@ -78,7 +78,7 @@ def _decode_batch(model: Voxtral, audio: Sequence[Tensor]) -> list[str]:
     prompt = transcription_prompt(model.tokenizer, 1)
     # Only the duration of the samples matters: `audio` has the embeddings.
     silence = np.zeros(30 * 16_000, np.float32)
-    states = [DecodingState(model.tokenizer, silence, max_tokens=40) for _ in audio]
+    states = [TranscriptionState(model.tokenizer, silence, max_tokens=40) for _ in audio]
     cache = model.new_cache(len(audio), len(prompt) + 40)
     slots = [cache.allocate() for _ in audio]
     logits = [

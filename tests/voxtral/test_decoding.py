@@ -14,12 +14,13 @@ import torch
 from tests.spoken_digits import CHECKPOINT, phrase, takes
 from tests.voxtral.signals import RATE, chirp
 from voxgate.errors import UsageError
-from voxgate.voxtral.decoding import DecodingResult, DecodingState, max_positions
+from voxgate.voxtral.decoding import DecodingResult, DecodingState
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.prompt import transcription_prompt
 from voxgate.voxtral.resumable import run_to_end
 from voxgate.voxtral.sampling import Sampling
 from voxgate.voxtral.tokenizer import Tokenizer
+from voxgate.voxtral.transcription import TranscriptionState, max_positions
 
 LOGPROBS_TOLERANCE = 5e-5  # in float32, where products of several rows add up in another order
 END, PAD = 2, 11
@@ -36,7 +37,7 @@ def in_bytes(text: str) -> list[int]:
 
 
 def new_state(tokenizer: Tokenizer, duration_s: float, **options: Any) -> DecodingState:
-    return DecodingState(tokenizer, np.zeros(round(duration_s * RATE), np.float32), **options)
+    return TranscriptionState(tokenizer, np.zeros(round(duration_s * RATE), np.float32), **options)
 
 
 def write(state: DecodingState, ids: list[int]) -> DecodingResult:
@@ -211,7 +212,7 @@ def decode_batch(model: Voxtral, windows: Iterable[Window]) -> list[DecodingResu
     active: dict[int, DecodingState] = {}
     for state in states:
         slot = cache.allocate()
-        (audio,) = run_to_end(model.encode([state.samples]))
+        (audio,) = run_to_end(model.encode(state.sounds))
         if state.choose_next(run_to_end(model.prefill(cache, slot, state.prompt, audio))):
             active[slot] = state
     while active:

@@ -158,7 +158,7 @@ def in_bytes(text: str | bytes) -> list[int]:
 
 
 def pieces(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
-    stream = tokenizer.stream()
+    stream = tokenizer.stream(drop_language_tag=True)
     return [*(stream.push(token) for token in ids), stream.flush()]
 
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from voxgate.engine.queue import WindowRequest
-    from voxgate.voxtral.decoding import DecodingState
     from voxgate.voxtral.kv_cache import KVCache
     from voxgate.voxtral.model import Voxtral
     from voxgate.voxtral.sampling import GreedyChoice
+    from voxgate.voxtral.transcription import TranscriptionState
 
 RUNAWAY = Notice(
     "runaway_text",
@@ -94,7 +94,7 @@ class Sequence:
         self._cache.free(self.slot)
 
 
-def _decoding_state(pcm16: bytes, options: Options, model: Voxtral) -> DecodingState:
+def _decoding_state(pcm16: bytes, options: Options, model: Voxtral) -> TranscriptionState:
     if len(pcm16) % SAMPLE_BYTES:
         raise UsageError(f"{len(pcm16)} bytes are not a whole number of 16-bit samples.")
     return model.new_decoding(

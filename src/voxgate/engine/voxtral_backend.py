@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from voxgate.engine.batch_scheduler import BatchScheduler
 from voxgate.errors import CheckpointError
 from voxgate.hardware.memory import free_bytes
-from voxgate.voxtral.decoding import max_positions
 from voxgate.voxtral.features import CHUNK_S
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.quantization.profiles import parse_profile
+from voxgate.voxtral.transcription import max_positions
 
 if TYPE_CHECKING:
     from voxgate.models.capabilities import Capabilities

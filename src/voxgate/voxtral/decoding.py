@@ -1,4 +1,7 @@
-"""`DecodingState`: one window on its way to text, token by token. No computation of logits here."""
+"""`DecodingState`: one text on its way, token by token. No computation of logits here.
+
+How it begins is told by who begins it: `transcription` and `answering`.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,15 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from voxgate.errors import UsageError
-from voxgate.voxtral.features import CHUNK_S, SAMPLE_RATE, count_chunks, prepare_samples
-from voxgate.voxtral.prompt import transcription_prompt
 from voxgate.voxtral.sampling import Sampler, Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    import numpy as np
     from torch import Tensor
 
     from voxgate.voxtral.sampling import GreedyChoice
     from voxgate.voxtral.tokenizer import Tokenizer
-
-TOKENS_PER_S, TOKEN_MARGIN = 14, 32
-"""More tokens than fast speech has: a longer text is a loop of repetitions.
-
-14 a second is advice from the field (voxtral-model.md E.2); the margin is for very short windows.
-"""
 
 FinishReason: TypeAlias = Literal["end", "stop", "length", "runaway"]
 """Why a text ended: at an end token, a stop string, `max_tokens`, or the cap for its duration."""
@@ -33,7 +27,7 @@ FinishReason: TypeAlias = Literal["end", "stop", "length", "runaway"]
 
 @dataclass(frozen=True, slots=True)
 class DecodingResult:
-    """The text of one window."""
+    """One finished text."""
 
     token_ids: tuple[int, ...]  # as generated, without the prompt and the end token
     logprobs: tuple[float, ...]  # of each token, in nats, under the model's own distribution
@@ -47,37 +41,37 @@ class DecodingResult:
 
 
 class DecodingState:
-    """A window with its prompt, its sampler and the tokens generated so far.
+    """A prompt with its sounds, a sampler and the tokens generated so far.
 
     The caller computes the logits after the prompt, then the logits after each token, until
-    `choose_next` returns False. One window alone and several in a batch are decoded in the same
-    way.
+    `choose_next` returns False. One text alone and several in a batch are decoded in the same way.
     """
 
     def __init__(
         self,
         tokenizer: Tokenizer,
-        samples: np.ndarray | Sequence[float] | Tensor,
-        language: str | None = None,
-        max_tokens: int | None = None,
+        prompt: Sequence[int],
+        sounds: Sequence[Tensor],
+        max_tokens: int,
         *,
+        finish_at_limit: FinishReason = "length",
         stop: Sequence[str] = (),
         sampling: Sampling | None = None,
+        drop_language_tag: bool = False,
     ) -> None:
-        """Take the parameters of `Voxtral.generate`, and raise the same errors."""
-        self.samples = prepare_samples(samples)
-        self.duration_s = len(self.samples) / SAMPLE_RATE
-        _check_limits(max_tokens, stop)
-        cap = max_tokens_for(self.duration_s)
-        self.max_tokens = min(cap, max_tokens or cap)
-        self._finish_at_limit: FinishReason = (
-            "length" if max_tokens == self.max_tokens else "runaway"
-        )
-        self.prompt = transcription_prompt(tokenizer, count_chunks(self.samples), language)
+        """Begin after a prompt of token ids, whose [AUDIO] tokens stand for `sounds`.
+
+        Each sound is what `prepare_samples` returned. `finish_at_limit` is why a text of
+        `max_tokens` ends. Raises `UsageError` for an invalid `stop`.
+        """
+        check_stop(stop)
+        self.prompt, self.sounds = prompt, sounds
+        self.max_tokens = max_tokens
+        self._finish_at_limit = finish_at_limit
         self._sampler = Sampler(sampling or Sampling())
         self._stop_tokens = tokenizer.stop_tokens
         self._stop_strings = tuple(stop)
-        self._stream = tokenizer.stream()
+        self._stream = tokenizer.stream(drop_language_tag=drop_language_tag)
         self._tokens: list[int] = []
         self._logprobs: list[float] = []
         self._text = ""
@@ -85,7 +79,7 @@ class DecodingState:
 
     @property
     def max_positions(self) -> int:
-        """The most positions that this window needs in its cache slot."""
+        """The most positions that this text needs in its cache slot."""
         return len(self.prompt) + self.max_tokens
 
     @property
@@ -143,22 +137,16 @@ class DecodingState:
             self._finish = "stop"
 
 
-def max_tokens_for(duration_s: float) -> int:
-    """Return the most tokens that are generated for a window."""
-    return math.ceil(TOKENS_PER_S * duration_s) + TOKEN_MARGIN
-
-
-def max_positions(tokenizer: Tokenizer, chunks: int, languages: Iterable[str | None]) -> int:
-    """Return the positions that a slot needs for any window of so many chunks and languages."""
-    prompts = [len(transcription_prompt(tokenizer, chunks, language)) for language in languages]
-    return max(prompts) + max_tokens_for(CHUNK_S * chunks)
-
-
-def _check_limits(max_tokens: int | None, stop: Sequence[str]) -> None:
+def check_max_tokens(max_tokens: int | None) -> None:
+    """Raise `UsageError` for anything but a whole number of at least 1, or None."""
     if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 1):
         raise UsageError(
             f"'max_tokens' is {max_tokens!r}. Give a whole number of at least 1, or leave it out."
         )
+
+
+def check_stop(stop: Sequence[str]) -> None:
+    """Raise `UsageError` for anything but a list of texts, none of them empty."""
     if isinstance(stop, str) or not all(isinstance(text, str) and text for text in stop):
         raise UsageError("'stop' must be a list of strings, none of them empty.")
 

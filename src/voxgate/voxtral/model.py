@@ -16,7 +16,6 @@ import torch
 from voxgate.errors import UsageError
 from voxgate.voxtral.checkpoint.loader import Checkpoint
 from voxgate.voxtral.cuda_graph import DecodeGraph
-from voxgate.voxtral.decoding import DecodingState
 from voxgate.voxtral.features import count_chunks, log_mel, prepare_samples
 from voxgate.voxtral.kv_cache import KVCache
 from voxgate.voxtral.prompt import TOKENS_PER_CHUNK
@@ -25,6 +24,7 @@ from voxgate.voxtral.quantization.profiles import Profile, exact_scheme, parse_p
 from voxgate.voxtral.resumable import Resumable, run_to_end
 from voxgate.voxtral.sampling import Sampling
 from voxgate.voxtral.tokenizer import Tokenizer
+from voxgate.voxtral.transcription import TranscriptionState
 from voxgate.voxtral.upload import upload
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from voxgate.voxtral.checkpoint.config import VoxtralConfig
     from voxgate.voxtral.checkpoint.directory import Layout
-    from voxgate.voxtral.decoding import DecodingResult
+    from voxgate.voxtral.decoding import DecodingResult, DecodingState
     from voxgate.voxtral.network import Network
 
 Waveform: TypeAlias = "np.ndarray | Sequence[float] | Tensor"
@@ -170,17 +170,21 @@ class Voxtral:
         max_tokens: int | None = None,
         stop: Sequence[str] = (),
         sampling: Sampling | None = None,
-    ) -> DecodingState:
+    ) -> TranscriptionState:
         """Start a window's decoding state, with the parameters and errors of `generate`."""
-        return DecodingState(
+        return TranscriptionState(
             self.tokenizer, samples, language, max_tokens, stop=stop, sampling=sampling
         )
 
     def encode_and_prefill(
         self, cache: KVCache, slot: int, state: DecodingState
     ) -> Resumable[Tensor]:
-        """Return the logits [vocabulary] of a window's first token."""
-        (audio,) = yield from self.encode([state.samples])
+        """Return the logits [vocabulary] of a text's first token.
+
+        Each sound has features of its own, and so its own loudest frame (voxtral-model.md, trap 1).
+        """
+        embeddings = yield from self.encode(state.sounds)
+        audio = torch.cat(embeddings) if embeddings else None
         return (yield from self.prefill(cache, slot, state.prompt, audio))
 
     @torch.inference_mode()
@@ -205,23 +209,24 @@ class Voxtral:
 
     @torch.inference_mode()
     def prefill(
-        self, cache: KVCache, slot: int, ids: Sequence[int], audio: Tensor
+        self, cache: KVCache, slot: int, ids: Sequence[int], audio: Tensor | None
     ) -> Resumable[Tensor]:
         """Put a prompt into an empty slot; return the logits [vocabulary] of the next token.
 
-        Audio embeddings replace those of the [AUDIO] tokens, in order. Raises `UsageError` if their
-        numbers differ.
+        Audio embeddings [n, width] replace those of the [AUDIO] tokens, in order; None for a prompt
+        without sound. Raises `UsageError` if their numbers differ.
         """
         tokens = torch.tensor([*ids])
         (positions,) = torch.nonzero(tokens == self.config.audio_token, as_tuple=True)
-        if len(positions) != len(audio):
+        embeddings = 0 if audio is None else len(audio)
+        if len(positions) != embeddings:
             raise UsageError(
-                f"The prompt has {len(positions)} [AUDIO] tokens for {len(audio)} embeddings. "
+                f"The prompt has {len(positions)} [AUDIO] tokens for {embeddings} embeddings. "
                 f"Create it for the same number of chunks."
             )
         x = self._network.decoder.embed(upload(tokens, self.device))
-        positions = upload(positions, self.device)
-        x[positions] = audio.to(x.dtype)
+        if audio is not None:
+            x[upload(positions, self.device)] = audio.to(x.dtype)
         logits = yield from self._network.decoder(x[None], cache, [slot])
         first: Tensor = logits[0]
         return first

@@ -82,12 +82,12 @@ class Tokenizer:
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of these ids. Bytes that are not UTF-8 become U+FFFD."""
-        stream = self.stream()
+        stream = self.stream(drop_language_tag=True)
         return "".join(map(stream.push, ids)) + stream.flush()
 
-    def stream(self) -> TextStream:
+    def stream(self, *, drop_language_tag: bool) -> TextStream:
         """Return an incremental decoder, which takes ids one by one."""
-        return TextStream(self)
+        return TextStream(self, drop_language_tag=drop_language_tag)
 
     def token_bytes(self, token: int) -> bytes:
         """Return the bytes of a token; empty for a control token."""
@@ -108,14 +108,15 @@ class Tokenizer:
 class TextStream:
     """Decodes ids to text as soon as the characters are complete.
 
-    `lang:xx` at the very start is withheld and dropped: it is the prompt's language tag, which a
-    model may repeat, and never speech.
+    With `drop_language_tag`, `lang:xx` at the very start is withheld and dropped: it is the tag of
+    the transcription prompt, which a model may repeat, and never speech.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, drop_language_tag: bool) -> None:
         self._tokenizer = tokenizer
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-        self._head: str | None = ""  # the first characters, while they may become a tag
+        # The first characters, while they may become a tag.
+        self._head: str | None = "" if drop_language_tag else None
 
     def push(self, token: int) -> str:
         """Return the text that this token completes; empty inside characters of several bytes."""
