@@ -25,8 +25,8 @@ from tests.scripted import Scripted
 from tests.sounds import SAMPLE
 from voxgate import errors
 from voxgate.api import jobs
-from voxgate.api.job import Job
 from voxgate.api.jobs import LONGEST_S, UNKNOWN_S, CompletionRate, Jobs
+from voxgate.api.transcript_job import TranscriptJob
 from voxgate.ledger.ledger import Ledger
 from voxgate.pipeline.trace import Trace
 from voxgate.settings import Settings
@@ -226,7 +226,7 @@ async def test_the_end_waits_for_cancelled_jobs(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(jobs, "LINGER_S", 1e-9)
     leaving, gone, recorded = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def transcribe(_: Job) -> Transcript:
+    async def transcribe(_: TranscriptJob) -> Transcript:
         never: asyncio.Future[Transcript] = asyncio.Future()
         try:
             return await never
@@ -234,15 +234,15 @@ async def test_the_end_waits_for_cancelled_jobs(monkeypatch: pytest.MonkeyPatch)
             leaving.set()
             await gone.wait()
 
-    async def record(_: Job) -> None:
+    async def record(_: TranscriptJob) -> None:
         recorded.set()
 
     jobs_ = Jobs(Settings(max_flights=1))
-    jobs_.add("this", Job("gen-1", None, Trace()), transcribe, record)
+    jobs_.add("this", TranscriptJob("gen-1", None, Trace()), transcribe, record)
     await leaving.wait()
     assert jobs_.find("this") is None
     with pytest.raises(errors.BusyError):  # the cancelled job still counts
-        jobs_.add("that", Job("gen-2", None, Trace()), transcribe, record)
+        jobs_.add("that", TranscriptJob("gen-2", None, Trace()), transcribe, record)
     ending = asyncio.create_task(jobs_.end())
     asyncio.get_running_loop().call_soon(gone.set)
     await ending

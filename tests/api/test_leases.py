@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.processes import DEADLINE_S
-from voxgate.api.job import Job
 from voxgate.api.jobs import Jobs
 from voxgate.api.leases import Leases
+from voxgate.api.transcript_job import TranscriptJob
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 from voxgate.pipeline.trace import Trace
@@ -56,7 +56,7 @@ async def test_a_job_that_ended_is_held_until_its_outcome_is_known(
             return found.lease_until
 
         leases = Leases(ledger.generations, Jobs(Settings()))
-        job = Job("gen-stt-1", None, Trace())
+        job = TranscriptJob("gen-stt-1", None, Trace())
         leases.hold(job)
         begun = await lease_until()
         async with leases.renewed(), asyncio.timeout(DEADLINE_S):

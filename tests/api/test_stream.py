@@ -29,10 +29,10 @@ from tests.sounds import RATE, encode, sample
 from voxgate import errors
 from voxgate.api import stream
 from voxgate.api.dialects.negotiate import ParsedRequest
-from voxgate.api.job import Job
 from voxgate.api.jobs import LINGER_S, Jobs
 from voxgate.api.response_head import ResponseHead
 from voxgate.api.stream import TranscriptStream
+from voxgate.api.transcript_job import TranscriptJob
 from voxgate.pipeline.job import FinalPiece
 from voxgate.pipeline.trace import StageTimes, Trace
 from voxgate.settings import Settings
@@ -379,7 +379,7 @@ async def test_a_reader_who_stops_reading_is_ended(tmp_path: Path) -> None:
 
 
 async def test_little_is_held_for_a_reader_who_stops_reading() -> None:
-    job, sent = Job("id", None, Trace()), list[int]()
+    job, sent = TranscriptJob("id", None, Trace()), list[int]()
     words = "日本語" * 300_000
     job.give(FinalPiece((Segment(words, 0, 1), *[Segment("a b", 1, 2)] * 100_000), "ja"))
     parsed = ParsedRequest(SCRIPTED, Options(), "json", words=False, events="openai")

@@ -19,7 +19,7 @@ from voxgate.split_cost import PricedPart
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from voxgate.api.job import Job
+    from voxgate.api.job import AnyJob
     from voxgate.ledger.generation import Generation
     from voxgate.ledger.key import Key
     from voxgate.ledger.ledger import Ledger
@@ -33,7 +33,7 @@ class Charge:
     def __init__(
         self,
         ledger: Ledger,
-        job: Job,
+        job: AnyJob,
         prices: Mapping[str, Price | None],
         shares: Shares,
         key: Key | None,

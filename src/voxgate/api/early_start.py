@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from voxgate.api.body.request_body import RequestBody
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.intake import Intake
-    from voxgate.api.job import Job
     from voxgate.api.jobs import Jobs
     from voxgate.api.submission import Submission
+    from voxgate.api.transcript_job import TranscriptJob
 
 TOO_LATE = UsageError(
     "A field that came after the recording changes the request, of which some text has been sent. "
@@ -73,7 +73,7 @@ class EarlyStart:
         submission.discard()
         return None
 
-    async def settle(self) -> tuple[Submission, Hashable, Job]:
+    async def settle(self) -> tuple[Submission, Hashable, TranscriptJob]:
         """Start the job. Return it when it has text, or another one when all fields are known.
 
         Raises what `Intake.accept`, `Submission.submit` and `BodyReader.whole` raise.
@@ -112,7 +112,9 @@ class EarlyStart:
             raise TOO_LATE
         return self._submission.parsed
 
-    async def _release_early_start(self, job: Job, upload: asyncio.Task[RequestBody]) -> None:
+    async def _release_early_start(
+        self, job: TranscriptJob, upload: asyncio.Task[RequestBody]
+    ) -> None:
         """Let another job begin early when no decoder waits for this upload any more."""
         ended = asyncio.create_task(job.done.wait())
         try:
@@ -134,7 +136,7 @@ class EarlyStart:
         return None
 
     @staticmethod
-    async def _first_news(job: Job, upload: asyncio.Task[RequestBody]) -> None:
+    async def _first_news(job: TranscriptJob, upload: asyncio.Task[RequestBody]) -> None:
         """Wait for the first text or the upload's end.
 
         A job that fails may do so for want of a field. Raises errors that no field can mend.
@@ -144,7 +146,7 @@ class EarlyStart:
             await asyncio.wait({text, upload}, return_when=asyncio.FIRST_COMPLETED)
             if job.error and job.error.retryable:
                 raise job.error
-            if not job.segments:
+            if not job.pieces:
                 await asyncio.wait({upload})
         finally:
             text.cancel()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from voxgate.api.dialects.negotiate import ParsedRequest
-    from voxgate.api.job import Job
+    from voxgate.api.job import AnyJob
     from voxgate.ledger.budget import Amount
     from voxgate.pipeline.route import Route, SharedProvider
     from voxgate.pipeline.trace import Trace
@@ -45,7 +45,7 @@ class GenerationRecord:
     """The record of one job, of the request that started it."""
 
     def __init__(
-        self, job: Job, parsed: ParsedRequest, route: Route, origin: RequestOrigin
+        self, job: AnyJob, parsed: ParsedRequest, route: Route, origin: RequestOrigin
     ) -> None:
         self._job, self._parsed, self._route, self._origin = job, parsed, route, origin
         self.began_at = datetime.now(UTC)
@@ -85,7 +85,7 @@ class GenerationRecord:
         return Outcome(
             status=status,
             error_code=error.code if error else None,
-            audio_samples=cost.samples or (0 if job.transcript else None),
+            audio_samples=cost.samples or (0 if job.result else None),
             tokens=tokens or None,
             first_text_ms=None if job.first_text_s is None else round(job.first_text_s * 1e3),
             latency_ms=round(job.seconds * 1e3),

@@ -13,14 +13,15 @@ import time
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from voxgate.api.job import AbandonedError
+from voxgate.api.job import AbandonedError, JobT
 from voxgate.errors import BusyError
 from voxgate.ledger.key import how_to_change
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
+    from typing import Any
 
-    from voxgate.api.job import FinishedCallback, Job, JobFunction
+    from voxgate.api.job import AnyJob
     from voxgate.settings import Settings
 
 LINGER_S = 10.0
@@ -44,11 +45,11 @@ class Jobs:
         # Of owners that have one, and whether a file lists the key.
         self._own_limits: dict[str | None, tuple[int, bool]] = {}
         self._uploads: dict[asyncio.Timeout, str | None] = {}  # with their owners
-        self._joinable: dict[Hashable, Job] = {}
-        self._unfinished: set[Job] = set()
-        self._waiters: dict[Job, int] = {}
-        self._may_return: dict[Job, float] = {}  # until when one of the callers who left may
-        self._lingering: dict[Job, asyncio.TimerHandle] = {}
+        self._joinable: dict[Hashable, AnyJob] = {}
+        self._unfinished: set[AnyJob] = set()
+        self._waiters: dict[AnyJob, int] = {}
+        self._may_return: dict[AnyJob, float] = {}  # until when one of the callers who left may
+        self._lingering: dict[AnyJob, asyncio.TimerHandle] = {}
         self._rate = CompletionRate()
         self._closed = False
 
@@ -58,11 +59,11 @@ class Jobs:
         return self._closed
 
     @property
-    def unfinished(self) -> frozenset[Job]:
+    def unfinished(self) -> frozenset[AnyJob]:
         """The jobs that have not ended."""
         return frozenset(self._unfinished)
 
-    def find(self, key: Hashable) -> Job | None:
+    def find(self, key: Hashable) -> AnyJob | None:
         """Return the job with this key that is running, or whose result was not delivered yet.
 
         A job that failed with a retryable error is not returned: the caller gets a new attempt.
@@ -72,7 +73,11 @@ class Jobs:
         return None if failed else job
 
     def add(
-        self, key: Hashable, job: Job, function: JobFunction, on_finished: FinishedCallback
+        self,
+        key: Hashable,
+        job: JobT,
+        function: Callable[[JobT], Awaitable[Any]],
+        on_finished: Callable[[JobT], Awaitable[None]],
     ) -> None:
         """Start a new job. Raises `BusyError` and `BusyError` (`shutting_down`)."""
         self._check(job.owner)
@@ -113,7 +118,7 @@ class Jobs:
 
     @contextmanager
     def waiting(
-        self, key: Hashable, job: Job, *, linger_s: float = LINGER_S
+        self, key: Hashable, job: AnyJob, *, linger_s: float = LINGER_S
     ) -> Iterator[Callable[[], None]]:
         """Wait for a job inside the context. Call the value when its result is delivered.
 
@@ -199,7 +204,7 @@ class Jobs:
             retry_s,
         )
 
-    def _finished(self, job: Job) -> None:
+    def _finished(self, job: AnyJob) -> None:
         self._unfinished.discard(job)
         self._rate.finished(busy=bool(self._unfinished))
 
@@ -209,7 +214,7 @@ class Jobs:
             for upload in self._uploads:  # its job would be refused
                 upload.reschedule(asyncio.get_running_loop().time())
 
-    def _linger(self, key: Hashable, job: Job, seconds: float) -> None:
+    def _linger(self, key: Hashable, job: AnyJob, seconds: float) -> None:
         """Forget the job after some seconds, and cancel it if it is still running."""
 
         def forget() -> None:

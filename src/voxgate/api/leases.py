@@ -16,7 +16,7 @@ from voxgate.prices import SAMPLES_PER_S
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from voxgate.api.job import Job
+    from voxgate.api.job import AnyJob
     from voxgate.api.jobs import Jobs
     from voxgate.ledger.generation import Outcome
     from voxgate.ledger.generations import Generations
@@ -44,7 +44,7 @@ class Leases:
         self._generations, self._jobs = generations, jobs
         self._waiting: dict[str, Outcome] = {}
         self._being_stored: set[str] = set()
-        self._held: set[Job] = set()
+        self._held: set[AnyJob] = set()
         self._steady_since = time.monotonic()
 
     @property
@@ -67,11 +67,11 @@ class Leases:
             self._being_stored.discard(generation)
         self._waiting.pop(generation, None)
 
-    def hold(self, job: Job) -> None:
+    def hold(self, job: AnyJob) -> None:
         """Renew the lease of a job that has ended, until `release`: its outcome comes later."""
         self._held.add(job)
 
-    def release(self, job: Job) -> None:
+    def release(self, job: AnyJob) -> None:
         """Renew the lease no more, where `hold` did. May be called again."""
         self._held.discard(job)
 
@@ -120,5 +120,5 @@ class Leases:
         await self._store_waiting()  # last: each may wait for a lock, and leases do not
 
 
-def _delivered(job: Job) -> Delivered:
+def _delivered(job: AnyJob) -> Delivered:
     return Delivered(round(job.delivered_s * SAMPLES_PER_S), job.delivered_tokens)

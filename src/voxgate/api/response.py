@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.error_responses import ErrorBody
-    from voxgate.api.job import Job
     from voxgate.api.jobs import Jobs
     from voxgate.api.response_head import ResponseHead
     from voxgate.api.router_metadata import RouterMetadata
+    from voxgate.api.transcript_job import TranscriptJob
     from voxgate.pipeline.trace import StageTimes
 
 FILLER_EVERY_S = 2.0
@@ -45,7 +45,7 @@ class TranscriptionResponse(Response):
         *,
         jobs: Jobs,
         key: Hashable,
-        job: Job,
+        job: TranscriptJob,
         parsed: ParsedRequest,
         accepts_filler: bool,
         filler_after_s: float,
@@ -111,7 +111,7 @@ class TranscriptionResponse(Response):
 
     async def _outcome(self) -> tuple[bytes, int, str, dict[str, str]]:
         """Return the body, status, content type and headers."""
-        transcript, error = self._job.transcript, self._job.error
+        transcript, error = self._job.result, self._job.error
         if transcript is None:
             error = error or VoxgateError("The work ended without an outcome. Try again.")
             body = self._error_body(error, self._parsed.model, self._user_agent)

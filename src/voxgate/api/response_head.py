@@ -6,14 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from voxgate.ledger.amounts import dollars_of
-from voxgate.transcript.values import Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.types import Message
 
-    from voxgate.api.job import Job
+    from voxgate.api.job import AnyJob
     from voxgate.pipeline.trace import StageTimes
     from voxgate.providers.base import Provider
 
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
 class ResponseHead:
     """The head of the response to one of the callers that wait for a job."""
 
-    def __init__(self, job: Job, provider: Provider, stages: StageTimes, start_time: float) -> None:
+    def __init__(
+        self, job: AnyJob, provider: Provider, stages: StageTimes, start_time: float
+    ) -> None:
         """`provider` is the one that is asked first, for responses that begin before the end.
 
         `stages` are those of this request. `start_time` is its arrival, in monotonic seconds.
@@ -37,7 +38,7 @@ class ResponseHead:
             "content-type": content_type,
             "x-generation-id": self._job.id,
             "x-request-id": self._job.id,
-            "x-voxgate-model": _model_header(self._job.transcript or self._provider),
+            "x-voxgate-model": self._model(),
             "server-timing": self._server_timing(),
             **self._estimate(),
             **{name.lower(): value for name, value in headers.items()},
@@ -55,6 +56,13 @@ class ResponseHead:
             return {}
         return {"x-voxgate-estimate": f"{dollars_of(estimate):f}"}
 
+    def _model(self) -> str:
+        """Return `NAME@REVISION; profile=PROFILE`, without what the model does not have."""
+        result = self._job.result
+        source, name = (result, result.model) if result else (self._provider, self._provider.name)
+        name = f"{name}@{source.revision}" if source.revision else name
+        return f"{name}; profile={source.profile}" if source.profile else name
+
     def _server_timing(self) -> str:
         """Return the value of `Server-Timing`, https://www.w3.org/TR/server-timing/, in ms.
 
@@ -69,10 +77,3 @@ class ResponseHead:
             "total": time.monotonic() - self._start_time,
         }
         return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in entries.items())
-
-
-def _model_header(source: Provider | Transcript) -> str:
-    """Return `NAME@REVISION; profile=PROFILE`, without what the model does not have."""
-    name = source.model if isinstance(source, Transcript) else source.name
-    name = f"{name}@{source.revision}" if source.revision else name
-    return f"{name}; profile={source.profile}" if source.profile else name

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from voxgate.api.job import Job
+    from voxgate.api.job import AnyJob
     from voxgate.api.submission import Submission
     from voxgate.pipeline.attempt import Attempt
 
@@ -29,10 +29,10 @@ class RouterMetadata:
     """What a caller is told of the endpoints and attempts of a job."""
 
     submission: Submission
-    job: Job
+    job: AnyJob
 
     @classmethod
-    def wanted(cls, headers: Mapping[str, str], submission: Submission, job: Job) -> Self | None:
+    def wanted(cls, headers: Mapping[str, str], submission: Submission, job: AnyJob) -> Self | None:
         """Return it for a request whose headers ask for it."""
         asked = any(headers.get(name, "").strip().lower() == ENABLED for name in HEADERS)
         return cls(submission, job) if asked else None

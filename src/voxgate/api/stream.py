@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from voxgate.api.dialects.negotiate import ParsedRequest
-    from voxgate.api.job import Job
     from voxgate.api.jobs import Jobs
     from voxgate.api.response_head import ResponseHead
+    from voxgate.api.transcript_job import TranscriptJob
 
 HEARTBEAT_S = 10.0
 """The longest silence: proxies close a connection after a minute of it."""
@@ -47,7 +47,7 @@ class TranscriptStream(Response):
         *,
         jobs: Jobs,
         key: Hashable,
-        job: Job,
+        job: TranscriptJob,
         parsed: ParsedRequest,
         head: ResponseHead,
         rest: Callable[[], Awaitable[ParsedRequest]] | None = None,
@@ -75,13 +75,13 @@ class TranscriptStream(Response):
         while await self._more(sent, send):
             if not sent:
                 await self._send(self._events.begin(self._job.language), send)
-            for segment in self._job.segments[sent:]:
+            for segment in self._job.pieces[sent:]:
                 await self._send(self._events.segment(segment, first=not sent), send)
                 sent += 1
                 self._job.deliver(sent)
-        if self._job.transcript:
+        if self._job.result:
             await self._uploaded.wait()
-        transcript, error = self._job.transcript, self._upload_error or self._job.error
+        transcript, error = self._job.result, self._upload_error or self._job.error
         if transcript is None or error:
             error = error or VoxgateError("The work ended without an outcome. Try again.")
             RequestEntry.of(scope).fail(error)

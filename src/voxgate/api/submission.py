@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from opentelemetry import trace
 
 from voxgate import tracing
 from voxgate.api.charge import Charge
 from voxgate.api.generation_record import GenerationRecord
-from voxgate.api.job import GENERATION, AbandonedError, Job
+from voxgate.api.job import GENERATION, AbandonedError
+from voxgate.api.transcript_job import TranscriptJob
 from voxgate.errors import LedgerError
 from voxgate.pipeline.budget import AcceptedOptions
 from voxgate.pipeline.trace import Trace
@@ -64,7 +65,7 @@ class Submission:
         self._trace.shares.first = route.providers[0].slug
         self._keeps, self._provisional = keeps, provisional
         self._ended = False  # while it was provisional
-        self._job = Job(entry.id, self._owner, self._trace)
+        self._job = TranscriptJob(entry.id, self._owner, self._trace)
         self._generation = GenerationRecord(self._job, parsed, route, origin)
         self._prices = {
             each.slug: gateway.settings.prices.find(
@@ -81,7 +82,7 @@ class Submission:
             generation=self._begun,
         )
 
-    def submit(self) -> tuple[Hashable, Job]:
+    def submit(self) -> tuple[Hashable, TranscriptJob]:
         """Return the job for this request and its key: an equal one that exists, or a new one.
 
         Raises `BusyError` of every kind, and what `Route.admitted` raises. The recording is closed
@@ -95,7 +96,7 @@ class Submission:
         times = parsed.times or not self.route.lacks_word_times
         options = parsed.options, parsed.pcm, parsed.choice, times, parsed.whole, self._keeps
         key = (self._owner, model, options, recording.identity)
-        if job := jobs.find(key):
+        if job := cast("TranscriptJob | None", jobs.find(key)):
             recording.close()
             if job.span_context:
                 trace.get_current_span().add_link(job.span_context, {GENERATION: job.id})
@@ -138,7 +139,7 @@ class Submission:
         first = self.route.providers[0]
         return self._generation.generation(first, self._prices[first.slug])
 
-    async def _transcribe(self, job: Job) -> Transcript:
+    async def _transcribe(self, job: TranscriptJob) -> Transcript:
         self._describe_span()
         with closing(self._recording) as recording:
             source = await recording.open(self._trace.stages)
@@ -158,7 +159,7 @@ class Submission:
                 whole=self.parsed.whole,
             )
 
-    async def _record(self, job: Job) -> None:
+    async def _record(self, job: TranscriptJob) -> None:
         """Record the outcome. If the ledger fails here, the caller still gets the transcript."""
         if self._provisional:
             self._ended = True
@@ -177,9 +178,9 @@ class Submission:
                 log.error("%s may have no record: %s", job.id, failure.sentence)  # noqa: TRY400
             await self._gateway.leases.finish(job.id, outcome)
 
-    def _outcome(self, job: Job) -> Outcome:
+    def _outcome(self, job: TranscriptJob) -> Outcome:
         """Return how the job ended, and tell the job its cost."""
-        transcript = job.transcript
+        transcript = job.result
         # Of a transcript that failed in the middle, what a caller has is charged.
         tokens = transcript.tokens if transcript else job.delivered_tokens
         cost = self._charge.of(transcript.duration if transcript else job.delivered_s, tokens)
@@ -188,9 +189,9 @@ class Submission:
         sealed = self._gateway.keeper.sealed(job) if self._keeps else None
         return self._generation.outcome(cost, tokens, self._trace, sealed)
 
-    def _log_end(self, job: Job) -> None:
+    def _log_end(self, job: TranscriptJob) -> None:
         """Write the line of the log."""
-        error, transcript = job.error, job.transcript
+        error, transcript = job.error, job.result
         if error:
             self._entry.code = error.code
         for notice in transcript.notices if transcript else ():

@@ -15,7 +15,7 @@ from voxgate.transcript.values import JOINT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voxgate.api.job import Job
+    from voxgate.api.transcript_job import TranscriptJob
     from voxgate.ledger.generation import Generation
     from voxgate.ledger.transcripts import Transcripts
 
@@ -31,7 +31,7 @@ class TranscriptKeeper:
         self._can_keep, self._warnings = bool(secrets), set[str]()
         self._transcripts = transcripts
 
-    def sealed(self, job: Job) -> bytes | None:
+    def sealed(self, job: TranscriptJob) -> bytes | None:
         """Return the text of a job that ended, encrypted; None where it has none.
 
         Without a secret it is None, too, and the log says so, once. A text is at most some
@@ -84,9 +84,9 @@ class TranscriptKeeper:
             log.warning("%s", sentence)
 
 
-def _text(job: Job) -> str | None:
-    if job.transcript is not None:
-        return job.transcript.text
+def _text(job: TranscriptJob) -> str | None:
+    if job.result is not None:
+        return job.result.text
     if not job.delivered:
         return None
-    return JOINT.join(segment.text for segment in job.segments[: job.delivered] if segment.text)
+    return JOINT.join(segment.text for segment in job.pieces[: job.delivered] if segment.text)

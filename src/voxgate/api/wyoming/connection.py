@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from voxgate.api.body.request_body import Upload
     from voxgate.api.gateway import Gateway
-    from voxgate.api.job import Job
+    from voxgate.api.transcript_job import TranscriptJob
     from voxgate.api.wyoming.reader import EventReader
     from voxgate.audio.pcm import PcmDeclaration
 
@@ -152,19 +152,19 @@ class WyomingConnection:
             return None
         return writer.upload()
 
-    async def _tell(self, job: Job) -> None:
+    async def _tell(self, job: TranscriptJob) -> None:
         """Send a job's text, each part when nothing changes it any more, and then the whole."""
         read, joint = 0, ""
         while await job.more(read):
             if not read:
                 await self._write(TranscriptStart(language=job.language))
-            for segment in job.segments[read:]:
+            for segment in job.pieces[read:]:
                 read += 1
                 job.deliver(read)
                 if segment.text:
                     await self._write(TranscriptChunk(encodable(joint + segment.text)))
                     joint = JOINT
-        transcript = job.transcript
+        transcript = job.result
         if transcript is None:
             raise job.error or VoxgateError("The work ended without an outcome. Try again.")
         if not read:

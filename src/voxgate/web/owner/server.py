@@ -129,8 +129,7 @@ async def _recordings(gateway: Gateway) -> list[Recording]:
     jobs = gateway.jobs.unfinished
     names = {key.hash: key.name for key in await gateway.ledger.keys.all()} if jobs else {}
     found = [
-        Recording(job.id, names.get(job.owner or ""), job.seconds, len(job.segments))
-        for job in jobs
+        Recording(job.id, names.get(job.owner or ""), job.seconds, len(job.pieces)) for job in jobs
     ]
     return sorted(found, key=lambda each: -each.seconds)
 
