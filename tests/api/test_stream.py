@@ -36,7 +36,7 @@ from voxgate.api.transcript_job import TranscriptJob
 from voxgate.pipeline.job import FinalPiece
 from voxgate.pipeline.trace import StageTimes, Trace
 from voxgate.settings import Settings
-from voxgate.transcript.values import Options, Segment
+from voxgate.transcript.values import Segment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -382,7 +382,7 @@ async def test_little_is_held_for_a_reader_who_stops_reading() -> None:
     job, sent = TranscriptJob("id", None, Trace()), list[int]()
     words = "日本語" * 300_000
     job.give(FinalPiece((Segment(words, 0, 1), *[Segment("a b", 1, 2)] * 100_000), "ja"))
-    parsed = ParsedRequest(SCRIPTED, Options(), "json", words=False, events="openai")
+    parsed = ParsedRequest(model=SCRIPTED, format="json", words=False, events="openai")
     head = ResponseHead(job, Scripted(), StageTimes(), time.monotonic())
     blocked = asyncio.Event()
 

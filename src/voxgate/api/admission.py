@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from voxgate.api.dialects.negotiate import negotiate
+from voxgate.api.dialects.model_request import ModelRequest
 from voxgate.errors import UsageError, VoxgateError, joined
 from voxgate.models.catalogue import ModelSpec
 from voxgate.models.precision import precision_of
 from voxgate.pipeline.route import SharedProvider
 
 if TYPE_CHECKING:
-    from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.pipeline.route import Route
     from voxgate.pipeline.session import Session
     from voxgate.routing.candidate import Candidate
 
 
+RequestT = TypeVar("RequestT", bound=ModelRequest)
+
+
 @dataclass(frozen=True, slots=True)
-class _Fitted:
+class _Fitted(Generic[RequestT]):
     """A request that was fitted to a provider, and what that is as one of several."""
 
-    parsed: ParsedRequest
+    parsed: RequestT
     candidate: Candidate
 
 
-async def admit(parsed: ParsedRequest, session: Session) -> tuple[ParsedRequest, Route]:
+async def admit(parsed: RequestT, session: Session) -> tuple[RequestT, Route]:
     """Return the request with what the first provider of its route honours, and that route.
 
     Of several models the providers of the first come first; an endpoint that has two of them is
     asked for the first alone, since that is what it would do again. Raises as `Session.resolve`,
-    `Endpoints.of`, `negotiate` and `choose` do; of several models, where none can be used.
+    `Endpoints.of`, `ModelRequest.fitted` and `choose`; of several models, where none can be used.
     """
     found, failures = dict[str, tuple[SharedProvider, ModelSpec]](), list[VoxgateError]()
     for name in (parsed.model, *parsed.preferences.models):
@@ -50,21 +52,21 @@ async def admit(parsed: ParsedRequest, session: Session) -> tuple[ParsedRequest,
     fitted = {each: await _fit(parsed, spec, each, session) for each, spec in found.values()}
     if len(fitted) == 1:
         only = next(iter(fitted))
-        negotiate(replace(parsed, model=only.provider.name), only.provider.capabilities)
+        replace(parsed, model=only.provider.name).fitted(only.provider.capabilities)
     candidates = {provider: each.candidate for provider, each in fitted.items()}
     route = session.endpoints.choose(parsed.preferences, candidates)
     return fitted[route.providers[0]].parsed, route
 
 
 async def _fit(
-    parsed: ParsedRequest, spec: ModelSpec, provider: SharedProvider, session: Session
-) -> _Fitted:
+    parsed: RequestT, spec: ModelSpec, provider: SharedProvider, session: Session
+) -> _Fitted[RequestT]:
     """Return the request, fitted to a provider of a model."""
     asked, refusal = replace(parsed, model=provider.provider.name), None
     try:
         # What is not used of the request is weighed by `choose`.
         lenient = replace(parsed.preferences, require_parameters=False)
-        asked = negotiate(replace(asked, preferences=lenient), provider.capabilities)
+        asked = replace(asked, preferences=lenient).fitted(provider.capabilities)
     except UsageError as error:
         refusal = error.sentence
     # Only who asks for a precision waits for the headers of the weights to be read.

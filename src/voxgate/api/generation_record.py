@@ -17,7 +17,7 @@ from voxgate.upstreams import LOCAL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from voxgate.api.dialects.negotiate import ParsedRequest
+    from voxgate.api.dialects.model_request import ModelRequest
     from voxgate.api.job import AnyJob
     from voxgate.ledger.budget import Amount
     from voxgate.pipeline.route import Route, SharedProvider
@@ -45,7 +45,7 @@ class GenerationRecord:
     """The record of one job, of the request that started it."""
 
     def __init__(
-        self, job: AnyJob, parsed: ParsedRequest, route: Route, origin: RequestOrigin
+        self, job: AnyJob, parsed: ModelRequest, route: Route, origin: RequestOrigin
     ) -> None:
         self._job, self._parsed, self._route, self._origin = job, parsed, route, origin
         self.began_at = datetime.now(UTC)
@@ -66,7 +66,7 @@ class GenerationRecord:
             app_title=headers.get("x-openrouter-title") or headers.get("x-title"),
             session_id=self._parsed.session_id or headers.get("x-session-id"),
             external_user=self._parsed.user,
-            streamed=self._parsed.events is not None,
+            streamed=self._parsed.streamed,
             requested_model=self._origin.model,
             dialect=self._origin.dialect,
             app_categories=headers.get("x-openrouter-categories"),

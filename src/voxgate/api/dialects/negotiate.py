@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from voxgate.api.dialects.model_request import ModelRequest
 from voxgate.audio.channels import SoundChoice
 from voxgate.errors import UsageError
-from voxgate.models.capabilities import unused_option_notice
-from voxgate.pipeline.budget import accept_options
-from voxgate.routing.preferences import Preferences
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
@@ -18,21 +16,12 @@ if TYPE_CHECKING:
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.models.capabilities import Capabilities
     from voxgate.remote.recording_url import RecordingUrl
-    from voxgate.transcript.values import Options
 
 
-MAX_HINTS = 20  # unused fields that warnings name; the others are counted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedRequest(ModelRequest):
+    """A transcription request in canonical values."""
 
-
-@dataclass(frozen=True, slots=True)
-class ParsedRequest:
-    """A transcription request in canonical values.
-
-    Before `negotiate`, `options` may contain options that the model cannot fulfil.
-    """
-
-    model: str
-    options: Options
     format: OutputFormat
     words: bool
     word_segments: bool = False  # each segment of a response is a word
@@ -44,11 +33,7 @@ class ParsedRequest:
     whole: bool = True  # False: what follows the end of the text need not be decoded
     speakers: str | None = None  # the name of a field that asks who speaks
     vocabulary: tuple[str, ...] = ()  # names of the fields that the options' vocabulary was in
-    unused: tuple[str, ...] = ()  # names of the fields that have no effect
     misplaced: tuple[str, ...] = ()  # names in the query of a request with its fields in the body
-    preferences: Preferences = field(default_factory=Preferences)
-    session_id: str | None = None
-    user: str | None = None
 
     def asks_the_same(self, other: ParsedRequest) -> bool:
         """Return whether both are the same request but for fields that have no effect."""
@@ -60,16 +45,16 @@ class ParsedRequest:
         return self.format not in {"json", "text", "language_json"}
 
     @property
-    def hints(self) -> tuple[Notice, ...]:
-        """The notices about the unused fields."""
-        notices = [
-            *(unused_option_notice(self.model, name) for name in self.unused),
-            *map(_misplaced_notice, self.misplaced),
-        ]
-        if more := len(notices[MAX_HINTS:]):
-            del notices[MAX_HINTS:]
-            notices.append(Notice("unused_option", f"{more} more fields were not used either."))
-        return tuple(notices)
+    def streamed(self) -> bool:
+        """Whether its response is a stream of events."""
+        return self.events is not None
+
+    def fitted(self, capabilities: Capabilities) -> ParsedRequest:
+        """Return the request as a model fulfils it: see `negotiate`."""
+        return negotiate(self, capabilities)
+
+    def _hints(self) -> tuple[Notice, ...]:
+        return (*super(ParsedRequest, self)._hints(), *map(_misplaced_notice, self.misplaced))
 
 
 def negotiate(parsed: ParsedRequest, capabilities: Capabilities) -> ParsedRequest:
@@ -86,19 +71,7 @@ def negotiate(parsed: ParsedRequest, capabilities: Capabilities) -> ParsedReques
             code="unsupported_option",
         )
     parsed.choice.check(parsed.options)
-    accepted = accept_options(parsed.model, capabilities, parsed.options)
-    unused = [
-        field
-        for option in accepted.unused
-        for field in (parsed.vocabulary if option == "vocabulary" else (option,))
-    ]
-    negotiated = replace(parsed, options=accepted.options, unused=(*unused, *parsed.unused))
-    if parsed.preferences.require_parameters and negotiated.hints:
-        sentence = negotiated.hints[0].sentence
-        raise UsageError(
-            f"{sentence} You asked for no less (require_parameters).", code="unsupported_option"
-        )
-    return negotiated
+    return parsed.honoured(capabilities, {"vocabulary": parsed.vocabulary})
 
 
 def _misplaced_notice(name: str) -> Notice:
