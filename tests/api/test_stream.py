@@ -31,8 +31,8 @@ from voxgate.api import stream
 from voxgate.api.dialects.negotiate import ParsedRequest
 from voxgate.api.jobs import LINGER_S, Jobs
 from voxgate.api.response_head import ResponseHead
-from voxgate.api.stream import TranscriptStream
 from voxgate.api.transcript_job import TranscriptJob
+from voxgate.api.transcript_stream import TranscriptStream
 from voxgate.pipeline.job import FinalPiece
 from voxgate.pipeline.trace import StageTimes, Trace
 from voxgate.settings import Settings

@@ -1,4 +1,4 @@
-"""`TranscriptionResponse`: waits for a job and sends its outcome.
+"""`JobResponse`: waits for a job and sends its outcome.
 
 OpenRouter's client gives up after 5 seconds without a byte and posts the same request again
 (openrouter-api.md 11.2). JSON may begin with white space. So after `filler_after_s` the status and
@@ -10,13 +10,13 @@ status is 200.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from voxgate.api.dialects.render import is_json, media_type, render_transcript
 from voxgate.api.disconnect import disconnected, run_until_disconnect
 from voxgate.api.error_responses import error_body, error_headers
+from voxgate.api.jobs import LINGER_S
 from voxgate.api.request_log import RequestEntry
 from voxgate.errors import VoxgateError
 
@@ -26,18 +26,20 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from voxgate.api.dialects.negotiate import ParsedRequest
+    from voxgate.api.dialects.model_request import ModelRequest
     from voxgate.api.error_responses import ErrorBody
+    from voxgate.api.job import AnyJob
     from voxgate.api.jobs import Jobs
     from voxgate.api.response_head import ResponseHead
     from voxgate.api.router_metadata import RouterMetadata
-    from voxgate.api.transcript_job import TranscriptJob
     from voxgate.pipeline.trace import StageTimes
 
 FILLER_EVERY_S = 2.0
 
+JSON = "application/json"
 
-class TranscriptionResponse(Response):
+
+class JobResponse(Response):
     """The response to one of the callers that wait for a job."""
 
     def __init__(
@@ -45,8 +47,10 @@ class TranscriptionResponse(Response):
         *,
         jobs: Jobs,
         key: Hashable,
-        job: TranscriptJob,
-        parsed: ParsedRequest,
+        job: AnyJob,
+        request: ModelRequest,
+        render: Callable[[Any], bytes],
+        media_type: str = JSON,
         accepts_filler: bool,
         filler_after_s: float,
         user_agent: str,
@@ -54,17 +58,20 @@ class TranscriptionResponse(Response):
         head: ResponseHead,
         error: ErrorBody = error_body,
         metadata: RouterMetadata | None = None,
+        linger_s: float = LINGER_S,
     ) -> None:
-        """`accepts_filler` means that the caller may be sent white space.
+        """`render` returns the body with a result, of this content type; it is called in a thread.
 
-        `metadata` is added to a JSON response of whoever asks for it.
+        `accepts_filler` means that the caller may be sent white space, before JSON. `metadata` is
+        added to JSON for whoever asks for it. `linger_s` is how long a caller may come back.
         """
-        super().__init__(media_type="application/json")
+        super().__init__(media_type=media_type)
         self._waiting: Callable[[], AbstractContextManager[Callable[[], None]]] = lambda: (
-            jobs.waiting(key, job)
+            jobs.waiting(key, job, linger_s=linger_s)
         )
-        self._job, self._parsed, self._stages, self._head = job, parsed, stages, head
-        self._sends_filler = accepts_filler and is_json(parsed)
+        self._job, self._request, self._stages, self._head = job, request, stages, head
+        self._render, self._media_type = render, media_type
+        self._sends_filler = accepts_filler and media_type == JSON
         self._filler_after_s = filler_after_s
         self._user_agent, self._error_body, self._metadata = user_agent, error, metadata
         self._started = False
@@ -85,7 +92,7 @@ class TranscriptionResponse(Response):
             entry.fail(self._job.error)
         with self._stages.span("render"):
             body, status, content_type, headers = await self._outcome()
-        if self._metadata and content_type == "application/json":
+        if self._metadata and content_type == JSON:
             body = self._metadata.added_to(body)
         if not self._started:
             await send(self._head.message(status, content_type, headers))
@@ -105,28 +112,22 @@ class TranscriptionResponse(Response):
         while not self._job.done.is_set():
             if not self._started:
                 self._started = True
-                await send(self._head.message(200, "application/json", {}))
+                await send(self._head.message(200, JSON, {}))
             await send({"type": "http.response.body", "body": b" ", "more_body": True})
             await _set_within(self._job.done, FILLER_EVERY_S)
 
     async def _outcome(self) -> tuple[bytes, int, str, dict[str, str]]:
         """Return the body, status, content type and headers."""
-        transcript, error = self._job.result, self._job.error
-        if transcript is None:
+        result, error = self._job.result, self._job.error
+        if result is None:
             error = error or VoxgateError("The work ended without an outcome. Try again.")
-            body = self._error_body(error, self._parsed.model, self._user_agent)
-            return body, error.status, "application/json", error_headers(error)
-        body = await asyncio.to_thread(
-            render_transcript,
-            transcript,
-            self._parsed,
-            self._job.cost,
-            self._user_agent,
-        )
+            body = self._error_body(error, self._request.model, self._user_agent)
+            return body, error.status, JSON, error_headers(error)
+        body = await asyncio.to_thread(self._render, result)
         # Each code once: every window may have a notice with the same code.
-        codes = dict.fromkeys(n.code for n in (*transcript.notices, *self._parsed.hints))
+        codes = dict.fromkeys(n.code for n in (*result.notices, *self._request.hints))
         headers = {"X-Voxgate-Warning": ", ".join(codes)} if codes else {}
-        return body, 200, media_type(self._parsed), headers
+        return body, 200, self._media_type, headers
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from voxgate.api.auth import transcriber
 from voxgate.api.body.reader import BodyReader
 from voxgate.api.dialects.parse import parse_request
+from voxgate.api.dialects.render import media_type, render_transcript
 from voxgate.api.disconnect import left_during_the_body
 from voxgate.api.early_start import EarlyStart
 from voxgate.api.error_responses import error_body, error_response
@@ -19,10 +20,10 @@ from voxgate.api.intake import Intake
 from voxgate.api.key_limits import check_before_the_body
 from voxgate.api.openapi import requests
 from voxgate.api.openapi.responses import DOCUMENTED_DIALECTS
-from voxgate.api.response import TranscriptionResponse
+from voxgate.api.response import JobResponse
 from voxgate.api.response_head import ResponseHead
 from voxgate.api.router_metadata import RouterMetadata
-from voxgate.api.stream import TranscriptStream
+from voxgate.api.transcript_stream import TranscriptStream
 from voxgate.errors import VoxgateError
 from voxgate.pipeline.trace import StageTimes
 
@@ -108,14 +109,17 @@ async def respond(request: Request, parse: Parse, error: ErrorBody = error_body)
             head=head,
             rest=early.rest if early else None,
         )
-    return TranscriptionResponse(
+    user_agent = request.headers.get("user-agent", "")
+    return JobResponse(
         jobs=gateway.jobs,
         key=job_key,
         job=job,
-        parsed=parsed,
+        request=parsed,
+        render=lambda transcript: render_transcript(transcript, parsed, job.cost, user_agent),
+        media_type=media_type(parsed),
         accepts_filler=early is None and body.kind == "json",
         filler_after_s=gateway.settings.filler_after_s,
-        user_agent=request.headers.get("user-agent", ""),
+        user_agent=user_agent,
         stages=stages,
         head=head,
         error=error,
