@@ -52,7 +52,7 @@ class JsonBody:
             raise UsageError(f"The body must be an object, not {_kind(fields)}.")
         upload = self._upload(fields)
         dropped = (
-            _drop(fields, "", self._scanner.long_strings) if self._scanner.long_strings else ()
+            drop_long(fields, "", self._scanner.long_strings) if self._scanner.long_strings else ()
         )
         return RequestBody(fields, upload, "json", list(dropped))
 
@@ -98,15 +98,18 @@ class JsonBody:
         return decoder.writer.upload()
 
 
-def _drop(value: Any, path: str, placeholders: Container[str]) -> Iterator[str]:
-    """Remove every placeholder from `value`, and yield the paths of the removed ones."""
+def drop_long(value: Any, path: str, placeholders: Container[str]) -> Iterator[str]:
+    """Remove every placeholder from `value`, and yield the paths of the removed ones.
+
+    They are removed as the paths are read.
+    """
     if isinstance(value, dict):
         for key, item in list(value.items()):
             name = f"{path}.{key}" if path else key
             if key in placeholders:
                 name = f"{path}.(a long name)" if path else "(a long name)"
             elif isinstance(item, (dict, list)):
-                yield from _drop(item, name, placeholders)
+                yield from drop_long(item, name, placeholders)
                 continue
             elif item not in placeholders:
                 continue
@@ -116,7 +119,7 @@ def _drop(value: Any, path: str, placeholders: Container[str]) -> Iterator[str]:
         remaining = []
         for index, item in enumerate(value):
             if isinstance(item, (dict, list)):
-                yield from _drop(item, f"{path}[{index}]", placeholders)
+                yield from drop_long(item, f"{path}[{index}]", placeholders)
             elif item in placeholders:
                 yield f"{path}[{index}]"
                 continue

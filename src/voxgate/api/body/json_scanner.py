@@ -107,16 +107,20 @@ class JsonScanner:
     """Call `feed`, then `finish`: then `skeleton` is complete.
 
     `long_strings` has the reader of each long string by its placeholder. `feed` and `finish` raise
-    `UsageError`, `VoxgateError` (`payload_too_large`) for a skeleton beyond `TEXT_BYTES`, and what
+    `UsageError`, `VoxgateError` (`payload_too_large`) for a skeleton beyond `text_bytes`, and what
     `LongStringReader` raises.
     """
 
     def __init__(
-        self, new_long_string: Callable[[], LongStringReader], *, long_bytes: int = LONG_BYTES
+        self,
+        new_long_string: Callable[[], LongStringReader],
+        *,
+        long_bytes: int = LONG_BYTES,
+        text_bytes: int = TEXT_BYTES,
     ) -> None:
         self.long_strings: dict[str, LongStringReader] = {}
         self._new_long_string = new_long_string
-        self._long_bytes = long_bytes
+        self._long_bytes, self._text_bytes = long_bytes, text_bytes
         self._nonce = secrets.token_hex(16)
         self.skeleton = bytearray()
         self._inside = False  # whether the last byte was inside a string
@@ -128,8 +132,8 @@ class JsonScanner:
         """Scan the next bytes."""
         for start in range(0, len(data), self._long_bytes):
             self._scan(data[start : start + self._long_bytes])
-            if len(self.skeleton) > TEXT_BYTES:
-                raise text_too_large()
+            if len(self.skeleton) > self._text_bytes:
+                raise text_too_large(self._text_bytes)
 
     def finish(self) -> None:
         """Finish the scan."""

@@ -161,10 +161,10 @@ def recording_too_large(limit: int) -> VoxgateError:
     )
 
 
-def text_too_large() -> VoxgateError:
-    """Return the error for a body with more than `TEXT_BYTES` around the recording."""
+def text_too_large(limit: int = TEXT_BYTES) -> VoxgateError:
+    """Return the error for a body with more than `limit` bytes around its recordings."""
     return VoxgateError(
-        f"The text around the recording is larger than {TEXT_BYTES // 1024} KiB, the limit for "
+        f"The text around the recording is larger than {limit // 1024} KiB, the limit for "
         f"all fields together. Send shorter fields.",
         code="payload_too_large",
     )
