@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from voxgate.audio.channels import SoundChoice
-from voxgate.cli.batch import print_notices, would_recur
+from voxgate.cli.batch import would_recur
 from voxgate.cli.progress import TranscriptionSpeed, progress_line
 from voxgate.cli.streams import has_terminal, print_error, print_message
+from voxgate.cli.transcription_work import print_notices
 from voxgate.errors import VoxgateError
 from voxgate.evaluation.attempts import ModelRun, Recognition
 
@@ -89,7 +90,7 @@ class EvaluationRun:
                     break
             else:
                 starting = starting and not transcript.text  # silence needs no model
-                print_notices(recording.name, transcript)
+                print_notices(recording.name, transcript.notices)
                 run.model = candidate.backend.model or transcript.model
                 run.attempts[recording.name] = Recognition.of(
                     transcript, elapsed_s, candidate.price

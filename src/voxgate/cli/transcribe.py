@@ -102,6 +102,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     from voxgate.cli.fetching import check_addresses
     from voxgate.cli.inputs import collect_inputs
     from voxgate.cli.output_folder import FolderOptions
+    from voxgate.cli.transcription_work import TranscriptionWork
     from voxgate.transcript.values import Options
 
     # Every error in the call is raised before any work is done.
@@ -140,7 +141,8 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
 
     for error in errors:
         print_error(error)
-    batch = BatchRun(backend, options, declared, choice, destination, settings=settings)
+    work = TranscriptionWork(backend, options, declared, choice, destination)
+    batch = BatchRun(work, settings)
 
     def on_stopped() -> None:
         batch.print_interrupted()
@@ -153,7 +155,7 @@ def transcribe_command(  # noqa: PLR0917 (typer calls it, by names)
     if len(found) > 1 or batch.skipped:
         batch.print_summary()
     if figures:
-        print_message(batch.speed.sentence())
+        print_message(work.speed.sentence())
     if errors or not complete:
         raise typer.Exit(FAILED)
 
