@@ -23,7 +23,7 @@ from voxgate.client.transport import TransportLimits
 from voxgate.errors import ServerError, UnusableServerError, UsageError
 from voxgate.pipeline.job import JobProgress
 from voxgate.settings import Settings
-from voxgate.transcript.values import Options, Transcript
+from voxgate.transcript.values import Options, Structured, Transcript
 
 MODEL = "Systran/faster-whisper-base"
 KEY = "sk-vg-0123456789abcdef"
@@ -455,3 +455,33 @@ async def test_models_come_in_the_servers_order(settings: Settings) -> None:
 async def test_an_invalid_list_is_reported(settings: Settings, body: object, message: str) -> None:
     with pytest.raises(ServerError, match=message):
         await listed(http(200, body), settings)
+
+
+async def test_data_is_asked_for_by_a_schema_beside_the_times_of_the_text(
+    settings: Settings, note: Path
+) -> None:
+    data = {"digits": [1, 2], "name": "Ä"}
+    with wire(http(200, {**GOLDEN, "structured": data})) as server:
+        transcript = await transcribe(server.url, settings, note, schema='{"type": "object"}')
+        asked = server.requests[0].json()
+    assert asked["structured_outputs"] == {"json": {"type": "object"}}
+    assert asked["response_format"] == "verbose_json"
+    assert transcript.structured is not None
+    assert json.loads(transcript.structured.json or "") == data
+    assert replace(transcript, structured=None) == EXPECTED
+
+
+@pytest.mark.parametrize("more", [{}, {"structured_finish_reason": "length"}])
+async def test_data_that_was_cut_off_is_none(
+    settings: Settings, note: Path, more: dict[str, Any]
+) -> None:
+    with wire(http(200, {**GOLDEN, "structured": None, **more})) as server:
+        transcript = await transcribe(server.url, settings, note, schema="{}")
+    assert transcript.structured == Structured(None, "length")
+
+
+async def test_null_may_be_data(settings: Settings, note: Path) -> None:
+    whole = {"structured": None, "structured_finish_reason": "stop"}
+    with wire(http(200, {**GOLDEN, **whole})) as server:
+        transcript = await transcribe(server.url, settings, note, schema="{}")
+    assert transcript.structured == Structured("null")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from voxgate.transcript.values import Delta, Notice, Options, Progress
+from voxgate.transcript.values import Delta, Notice, Options, Progress, Structured
 
 Role: TypeAlias = Literal["user", "assistant"]
 """Who speaks in a conversation. A system's text is a part of the first user's message: the model
@@ -106,3 +106,9 @@ class Answer:
     notices: tuple[Notice, ...] = ()
     revision: str | None = None  # of the model's checkpoint, if it has one
     profile: str | None = None  # the format of its weights, if there is a choice
+
+    @property
+    def structured(self) -> Structured:
+        """An answer by a schema as data; what was cut off is none."""
+        text = self.text if self.finish == "stop" else None
+        return Structured(text, self.finish)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from voxgate.client.address import Address
-    from voxgate.client.request import TranscriptionUpload
+    from voxgate.client.request import JsonUpload
     from voxgate.client.transport import TransportLimits
 
 
@@ -43,7 +43,7 @@ def connection_error(
 
 
 def no_reply_error(
-    error: Exception, address: Address, limits: TransportLimits, body: TranscriptionUpload | None
+    error: Exception, address: Address, limits: TransportLimits, body: JsonUpload | None
 ) -> ServerError:
     """Return the error if a connection was established but no response began."""
     if isinstance(error, httpx2.ReadTimeout):

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from voxgate.audio.channels import SoundChoice
 from voxgate.client.address import Address
+from voxgate.client.conversation import AnswerEvents, answer_fields, conversation_upload
 from voxgate.client.request import TranscriptionUpload, audio_format, open_upload
 from voxgate.client.transcript import UntrustedObject, parse_transcript
 from voxgate.client.transport import Transport, TransportLimits
 from voxgate.errors import UsageError
 from voxgate.offline import offline_error
 from voxgate.pipeline.job import JobProgress
+from voxgate.pipeline.question import RecordingPart
 from voxgate.settings import Settings
 from voxgate.transcript.values import Notice, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 
+    from voxgate.answers.values import Answer
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import AudioInput
     from voxgate.client.reply import Reply
-    from voxgate.client.request import UploadProgress
+    from voxgate.client.request import JsonUpload, UploadProgress
+    from voxgate.pipeline.question import AskedMessage
     from voxgate.transcript.values import Transcript
 
 PATHS = {"transcribe": "audio/transcriptions", "translate": "audio/translations"}  # by task
 # OpenRouter lists models of transcription only if the query requests them.
 MODELS_PATH = "models?output_modalities=transcription"
+ANSWERS_PATH = "chat/completions"
+ANSWERING = "structured_outputs"  # among the parameters of a model that answers
 MAX_RETRIES = 5
 RESPONSE_FORMAT = {
     "response_format": "verbose_json",
@@ -56,19 +64,27 @@ class RemoteSession:
         on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings or Settings.read()
-        address = Address.parse(url)
+        self._address = address = Address.parse(url)
         if self.settings.offline and not address.is_loopback:
             raise offline_error(f"This would connect to the server {address}")
-        self._transport = Transport(address, _valid_key(key), limits or TransportLimits())
+        self._key = _valid_key(key)
+        self._transport = Transport(address, self._key, limits or TransportLimits())
         self._on_wait = on_wait
 
-    async def models(self) -> list[str]:
-        """Return the server's models of transcription in its order. Raises `ServerError`."""
+    async def models(self, *, answering: bool = False) -> list[str]:
+        """Return the server's models of transcription in its order. Raises `ServerError`.
+
+        With `answering` they are those that answer questions, too.
+        """
         reply = await self._request(MODELS_PATH)
         listed = UntrustedObject(reply.body())
         if not listed.has("data"):
             raise listed.invalid("data", "is missing")
-        return [model.text("id") for model in listed.objects("data")]
+        return [
+            model.text("id")
+            for model in listed.objects("data")
+            if not answering or ANSWERING in model.texts("supported_parameters")
+        ]
 
     async def transcribe(
         self,
@@ -79,12 +95,14 @@ class RemoteSession:
         name: str | None = None,
         pcm: PcmDeclaration | None = None,
         choice: SoundChoice | None = None,
+        schema: str | None = None,
         on_progress: Callable[[JobProgress | UploadProgress], None] = lambda _: None,
     ) -> Transcript:
         """Send a path, bytes or an open binary file, and return its transcript.
 
         `name` is the recording's name in messages, `pcm` declares headerless sound, and `choice`
-        names a sound track and splits channels: only Voxgate's servers know it.
+        names a sound track and splits channels: only Voxgate's servers know it. With `schema`, the
+        text of a JSON schema, the transcript has the data, too.
         `on_progress` is called while the recording is sent, and with all of it at the end: a
         response in JSON does not report how far the server is. Raises `VoxgateError`:
         `ServerError` for every failure of the server or of the connection to it.
@@ -93,9 +111,10 @@ class RemoteSession:
         opened = await asyncio.to_thread(open_upload, source, self.settings, name=name, pcm=pcm)
         with opened:
             options = options or Options()
-            upload = TranscriptionUpload(
-                opened, _request_fields(model, options, choice or SoundChoice()), on_progress
-            )
+            asked = _request_fields(model, options, choice or SoundChoice())
+            if schema is not None:
+                asked["structured_outputs"] = {"json": json.loads(schema)}
+            upload = TranscriptionUpload(opened, asked, on_progress)
             reply = await self._request(PATHS[options.task], upload)
             transcript = parse_transcript(reply.body(), model=model)
             notices = [_growth_notice(opened.name)] if opened.grown() else []
@@ -106,6 +125,44 @@ class RemoteSession:
         ]
         names = choice.channel_names if choice else ()
         return replace(transcript, notices=tuple(notices), channel_names=names)
+
+    async def answer(
+        self,
+        messages: Sequence[AskedMessage],
+        *,
+        model: str,
+        options: Options | None = None,
+        schema: str | None = None,
+        on_text: Callable[[str], None] = lambda _: None,
+        on_progress: Callable[[JobProgress | UploadProgress], None] = lambda _: None,
+    ) -> Answer:
+        """Send a conversation with recordings, and return the model's answer to its end.
+
+        `schema` is the text of a JSON schema that the answer is to follow. `on_text` is called with
+        each piece of the answer, `on_progress` while the recordings are sent. Raises as
+        `transcribe`.
+        """
+        recordings = [
+            part for each in messages for part in each.parts if isinstance(part, RecordingPart)
+        ]
+        with ExitStack() as stack:
+            sources = [
+                stack.enter_context(
+                    await asyncio.to_thread(
+                        open_upload, part.source, self.settings, name=part.name, pcm=None
+                    )
+                )
+                for part in recordings
+            ]
+            asked = answer_fields(model, options or Options(), schema)
+            upload = conversation_upload(messages, sources, asked, on_progress)
+            events = AnswerEvents(str(self._address), self._key, on_text)
+            reply = await self._request(ANSWERS_PATH, upload, events.feed)
+            grown = [_growth_notice(each.name) for each in sources if each.grown()]
+        if reply.data:  # no stream: an error, or another server's success
+            raise reply.failure()
+        answer = events.answer(model)
+        return replace(answer, notices=(*grown, *answer.notices))
 
     @staticmethod
     def check(pcm: PcmDeclaration | None) -> None:
@@ -127,15 +184,20 @@ class RemoteSession:
     ) -> None:
         await self.aclose()
 
-    async def _request(self, path: str, body: TranscriptionUpload | None = None) -> Reply:
+    async def _request(
+        self,
+        path: str,
+        body: JsonUpload | None = None,
+        on_line: Callable[[bytes], None] | None = None,
+    ) -> Reply:
         """Send a request, and repeat it up to `MAX_RETRIES` times if a busy server requests it."""
         for _ in range(MAX_RETRIES):
-            reply = await self._transport.send(path, body)
+            reply = await self._transport.send(path, body, on_line)
             if reply.wait_s is None:
                 return reply
             self._on_wait(f"the server is busy: the next attempt is in {reply.wait_s:g} s.")
             await asyncio.sleep(reply.wait_s)
-        return await self._transport.send(path, body)
+        return await self._transport.send(path, body, on_line)
 
 
 def _valid_key(key: str | None) -> str | None:

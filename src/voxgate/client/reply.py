@@ -44,6 +44,14 @@ class Reply:
             return body
         raise self._failure(error)
 
+    def failure(self) -> ServerError:
+        """Return the error for a reply that should have been a stream of events."""
+        try:
+            self.body()
+        except ServerError as error:
+            return error
+        return self._not_voxgate_error()
+
     @property
     def wait_s(self) -> float | None:
         """The seconds that a busy server requests before the next attempt.

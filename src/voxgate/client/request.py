@@ -16,7 +16,7 @@ from voxgate.audio.source import Source
 from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from voxgate.audio.source import AudioInput
     from voxgate.settings import Settings
@@ -37,11 +37,52 @@ class UploadProgress:
     phase: Literal["sending", "sent"] = "sending"  # "sent": the server has it, and works
 
 
-class TranscriptionUpload:
-    """The body of the request. It can be iterated again for each repetition of the request.
+class JsonUpload:
+    """The body of a request. It can be iterated again for each repetition of the request.
+
+    `pieces` are the text of the JSON, and recordings where their base64 is to be.
+    `on_progress` is called before each block, and when the whole body was sent.
+    """
+
+    def __init__(
+        self,
+        pieces: Sequence[bytes | Source],
+        on_progress: Callable[[UploadProgress], None] = lambda _: None,
+    ) -> None:
+        self._pieces, self._on_progress = pieces, on_progress
+        sizes = [each.size or 0 for each in pieces if isinstance(each, Source)]
+        texts = [len(each) for each in pieces if isinstance(each, bytes)]
+        self.size = sum(sizes)  # bytes of the recordings
+        self.length = sum(texts) + sum(4 * -(-size // 3) for size in sizes)  # of the whole body
+        self.sent = 0  # bytes of the recordings that have been sent
+        self.complete = False  # whether the whole body has been sent
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.sent, self.complete = 0, False
+        for piece in self._pieces:
+            if isinstance(piece, bytes):
+                yield piece
+                continue
+            async for block in self._blocks(piece):
+                yield block
+        self.complete = True
+        self._on_progress(UploadProgress(self.size, self.size, "sent"))
+
+    async def _blocks(self, source: Source) -> AsyncIterator[bytes]:
+        at, end = 0, source.size or 0
+        while at < end:
+            self._on_progress(UploadProgress(self.sent, self.size))
+            size = min(UPLOAD_BLOCK_BYTES, end - at)
+            block = await asyncio.to_thread(_read, source, at, size)
+            yield b2a_base64(block, newline=False)
+            at += size
+            self.sent += size
+
+
+class TranscriptionUpload(JsonUpload):
+    """The body of a request for a transcript.
 
     The recording comes last, so that a server can refuse the other fields before it reads it.
-    `on_progress` is called before each block, and when the whole body was sent.
     """
 
     def __init__(
@@ -52,25 +93,7 @@ class TranscriptionUpload:
     ) -> None:
         sound = {"format": audio_format(source.name, source.pcm), "data": ""}
         document = json.dumps({**fields, "input_audio": sound}).encode()
-        self._source, self._head = source, document.removesuffix(_END)
-        self._on_progress = on_progress
-        self.size = source.size or 0  # bytes of the recording
-        self.length = len(document) + 4 * -(-self.size // 3)  # bytes of the whole body
-        self.sent = 0  # bytes of the recording that have been sent
-        self.complete = False  # whether the whole body has been sent
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        self.sent, self.complete = 0, False
-        yield self._head
-        while self.sent < self.size:
-            self._on_progress(UploadProgress(self.sent, self.size))
-            size = min(UPLOAD_BLOCK_BYTES, self.size - self.sent)
-            block = await asyncio.to_thread(_read, self._source, self.sent, size)
-            yield b2a_base64(block, newline=False)
-            self.sent += size
-        yield _END
-        self.complete = True
-        self._on_progress(UploadProgress(self.size, self.size, "sent"))
+        super().__init__([document.removesuffix(_END), source, _END], on_progress)
 
 
 def audio_format(name: str, pcm: PcmDeclaration | None) -> str:

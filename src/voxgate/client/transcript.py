@@ -8,16 +8,25 @@ Words with interpolated times are left out, because they can be interpolated aga
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from voxgate.errors import ServerError
 from voxgate.transcript.merge import join_segments, place_segments
 from voxgate.transcript.segment_words import with_words
 from voxgate.transcript.text import one_line
-from voxgate.transcript.values import Decoding, Notice, Segment, TimeSource, Transcript, Word
+from voxgate.transcript.values import (
+    Decoding,
+    Notice,
+    Segment,
+    Structured,
+    TimeSource,
+    Transcript,
+    Word,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,6 +84,13 @@ class UntrustedObject:
             raise self.invalid(name, "contains something that is not an object")
         return found
 
+    def texts(self, name: str) -> list[str]:
+        """Return the strings of a list; empty if the member is missing."""
+        values = self.members.get(name)
+        if values is not None and not isinstance(values, list):
+            raise self.invalid(name, "is not a list")
+        return [value for value in values or () if isinstance(value, str)]
+
     def object(self, name: str) -> UntrustedObject:
         """Return an object; an empty one if the member is missing."""
         value = self.members.get(name)
@@ -117,7 +133,7 @@ def parse_transcript(members: Mapping[str, Any], *, model: str) -> Transcript:
     placed = place_segments(segments, 0.0, duration)
     spoken = with_words(placed, words) if placed else [_one_segment(text, timed, duration)]
     checkpoint = body.object("voxgate")
-    return join_segments(
+    transcript = join_segments(
         place_segments(spoken, 0.0, duration),
         duration=duration,
         model=body.text("model") if body.has("model") else model,
@@ -130,6 +146,24 @@ def parse_transcript(members: Mapping[str, Any], *, model: str) -> Transcript:
         task="translate" if body.members.get("task") == "translate" else "transcribe",
         language_probability=_probability(body, "language_probability"),
     )
+    return replace(transcript, structured=_structured(body))
+
+
+def _structured(body: UntrustedObject) -> Structured | None:
+    """Return the data beside the text, which any value may be; None where there is none.
+
+    Without a `structured_finish_reason` it counts as complete, unless it is null.
+    """
+    if "structured" not in body.members:
+        return None
+    value = body.members["structured"]
+    name = "structured_finish_reason"
+    reason = body.text(name) if body.has(name) else "length" if value is None else "stop"
+    if reason == "length":
+        return Structured(None, "length")
+    if reason != "stop":
+        raise body.invalid(name, "is neither 'stop' nor 'length'")
+    return Structured(json.dumps(value, ensure_ascii=False))
 
 
 def _duration(body: UntrustedObject, timed: Sequence[Segment | Word]) -> float:

@@ -15,8 +15,10 @@ from voxgate.errors import ServerError, UsageError
 from voxgate.http_environment import reading_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from voxgate.client.address import Address
-    from voxgate.client.request import TranscriptionUpload
+    from voxgate.client.request import JsonUpload
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class TransportLimits:
     response_bytes: int = 2**28  # the words of a week
 
 
+EVENTS = "text/event-stream"
 FILLER = b" \t\r\n"  # white space of JSON
 
 
@@ -60,9 +63,15 @@ class Transport:
                 headers=_headers(key),
             )
 
-    async def send(self, path: str, body: TranscriptionUpload | None = None) -> Reply:
+    async def send(
+        self,
+        path: str,
+        body: JsonUpload | None = None,
+        on_line: Callable[[bytes], None] | None = None,
+    ) -> Reply:
         """Send GET, or POST with a body, and return the reply. Redirects are not followed.
 
+        `on_line` is called with each line of a stream of events, whose reply then has no data.
         Raises `ServerError` without a complete reply, and the errors of reading the recording.
         """
         if self._client.is_closed:
@@ -77,7 +86,10 @@ class Transport:
                 content=body,
                 headers=_body_headers(body),
             ) as response:
-                data = await self._read_body(response)
+                if on_line and response.headers.get("content-type", "").startswith(EVENTS):
+                    data = await self._read_lines(response, on_line)
+                else:
+                    data = await self._read_body(response)
         except (httpx2.RequestError, TimeoutError) as error:
             raise self._error_for(error, body, begun=response is not None) from error
         return Reply(
@@ -106,9 +118,25 @@ class Transport:
                     )
         return bytes(data)
 
-    def _error_for(
-        self, error: Exception, body: TranscriptionUpload | None, *, begun: bool
-    ) -> ServerError:
+    async def _read_lines(
+        self, response: httpx2.Response, on_line: Callable[[bytes], None]
+    ) -> bytes:
+        """Hand on each line of a stream as it comes. Return no data."""
+        loop, rest, limit = asyncio.get_running_loop(), b"", self._limits.response_bytes
+        async with asyncio.timeout(self._limits.silence_s) as silence:
+            async for part in response.aiter_bytes():
+                silence.reschedule(loop.time() + self._limits.silence_s)
+                *lines, rest = (rest + part).split(b"\n")
+                for line in lines:
+                    on_line(line.rstrip(b"\r"))
+                if len(rest) > limit:
+                    raise ServerError(
+                        f"{self._address} sends a line of more than {limit / 1e6:,.0f} MB. No "
+                        f"answer is so long."
+                    )
+        return b""
+
+    def _error_for(self, error: Exception, body: JsonUpload | None, *, begun: bool) -> ServerError:
         if begun:
             return interrupted_error(error, self._address, self._limits)
         return connection_error(error, self._address, self._limits) or no_reply_error(
@@ -126,7 +154,7 @@ def _headers(key: str | None) -> dict[str, str]:
     return headers | ({"Authorization": f"Bearer {key}"} if key else {})
 
 
-def _body_headers(body: TranscriptionUpload | None) -> dict[str, str]:
+def _body_headers(body: JsonUpload | None) -> dict[str, str]:
     if body is None:
         return {}
     return {"Content-Type": "application/json", "Content-Length": str(body.length)}

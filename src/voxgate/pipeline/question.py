@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from voxgate.answers.values import TextPart
+from voxgate.audio.channels import SoundChoice
 
 if TYPE_CHECKING:
     from voxgate.answers.values import Role
+    from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import AudioInput
     from voxgate.transcript.values import Transcript
 
@@ -24,6 +26,8 @@ class RecordingPart:
     source: AudioInput
     name: str | None = None  # in messages to people
     transcript: Transcript | None = None
+    pcm: PcmDeclaration | None = None  # of headerless samples
+    choice: SoundChoice = field(default_factory=SoundChoice)  # of its track
 
 
 AskedPart: TypeAlias = TextPart | RecordingPart

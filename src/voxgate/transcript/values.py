@@ -165,6 +165,14 @@ class FailureNotice(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class Structured:
+    """Data about a recording, by a caller's JSON schema."""
+
+    json: str | None  # a value that the schema allows; None where it was cut off
+    finish: Literal["stop", "length"] = "stop"  # complete, or cut off
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """The words of one recording on one timeline.
 
@@ -182,7 +190,8 @@ class Transcript:
     task: Task = "transcribe"  # "translate": the text is English
     language_probability: float | None = None  # where the model detected the language
     channel_names: tuple[str, ...] = ()  # of the first channels, as the caller named them
-    tokens: int = 0  # that the model wrote for the text; 0 where it counts none
+    tokens: int = 0  # that models wrote for text and data; 0 where they count none
+    structured: Structured | None = None  # data, where a caller asked for it beside the text
 
     @property
     def checkpoint(self) -> dict[str, str]:

@@ -14,7 +14,7 @@ from voxgate.api.dialects.strict_clients import MEASURES, needs_language, needs_
 from voxgate.ledger.amounts import json_dollars
 from voxgate.transcript.align import timed_words
 from voxgate.transcript.formats import find_writer
-from voxgate.transcript.formats.json import judgement, languages, origin, warnings
+from voxgate.transcript.formats.json import data, judgement, languages, origin, warnings
 from voxgate.transcript.language import language_name
 from voxgate.transcript.values import Segment
 
@@ -68,6 +68,7 @@ def facts(transcript: Transcript, parsed: ParsedRequest, cost: Cost) -> dict[str
         "model": transcript.model,
         "usage": _usage(transcript, cost),
         **origin(transcript),
+        **data(transcript),
         **warnings(notice.public for notice in (*transcript.notices, *parsed.hints)),
     }
 

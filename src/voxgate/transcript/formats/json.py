@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 
 def write(transcript: Transcript) -> str:
-    """Return `text`, `language`, `model`, its checkpoint and warnings, without unknown fields."""
+    """Return `text`, `language`, `model`, its checkpoint and warnings, without unknown fields.
+
+    Data that was asked for is `structured`.
+    """
     body = {"text": transcript.text, **languages(transcript), "model": transcript.model}
-    return dumps({**body, **origin(transcript), **warnings(transcript.notices)})
+    return dumps({**body, **origin(transcript), **data(transcript), **warnings(transcript.notices)})
 
 
 def languages(transcript: Transcript) -> dict[str, str | float]:
@@ -36,6 +39,20 @@ def languages(transcript: Transcript) -> dict[str, str | float]:
     if transcript.language_probability is not None:
         found["language_probability"] = round(transcript.language_probability, 4)
     return found
+
+
+def data(transcript: Transcript) -> dict[str, object]:
+    """Return the data beside the text, and whether it is complete; nothing if none was asked for.
+
+    What was cut off is null: it is no data.
+    """
+    if transcript.structured is None:
+        return {}
+    text = transcript.structured.json
+    return {
+        "structured": None if text is None else json.loads(text),
+        "structured_finish_reason": transcript.structured.finish,
+    }
 
 
 def warnings(notices: Iterable[Notice]) -> dict[str, list[dict[str, str]]]:

@@ -2,16 +2,16 @@
 
 Voxgate's own fields are `time_source`, `confidence` and, for split channels, `channel` on segments
 and words, `doubtful` and `doubt` on segments, `language_probability`, `source_language`,
-`warnings`, `channel_names`, and `voxgate`. Unknown fields are left out and never null: OpenAI's and
-OpenRouter's clients accept a missing field where they refuse null. Times are seconds, rounded to
-milliseconds.
+`warnings`, `channel_names`, `structured`, `structured_finish_reason`, and `voxgate`. Unknown fields
+are left out and never null: OpenAI's and OpenRouter's clients accept a missing field where they
+refuse null. Times are seconds, rounded to milliseconds.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from voxgate.transcript.formats.json import dumps, judgement, languages, origin, warnings
+from voxgate.transcript.formats.json import data, dumps, judgement, languages, origin, warnings
 
 if TYPE_CHECKING:
     from voxgate.transcript.values import Segment, Transcript, Word
@@ -43,7 +43,7 @@ def write(transcript: Transcript) -> str:
         ]
     if transcript.channel_names:
         body["channel_names"] = list(transcript.channel_names)
-    return dumps({**body, **warnings(transcript.notices)})
+    return dumps({**body, **data(transcript), **warnings(transcript.notices)})
 
 
 def _times(timed: Segment | Word) -> dict[str, float]:
