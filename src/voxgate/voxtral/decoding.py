@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from voxgate.voxtral.guidance import Guidance
     from voxgate.voxtral.sampling import GreedyChoice
     from voxgate.voxtral.tokenizer import Tokenizer
 
@@ -57,18 +58,21 @@ class DecodingState:
         finish_at_limit: FinishReason = "length",
         stop: Sequence[str] = (),
         sampling: Sampling | None = None,
+        guidance: Guidance | None = None,
         drop_language_tag: bool = False,
     ) -> None:
         """Begin after a prompt of token ids, whose [AUDIO] tokens stand for `sounds`.
 
         Each sound is what `prepare_samples` returned. `finish_at_limit` is why a text of
-        `max_tokens` ends. Raises `UsageError` for an invalid `stop`.
+        `max_tokens` ends. `guidance` says which tokens may come. Raises `UsageError` for an invalid
+        `stop`.
         """
         check_stop(stop)
         self.prompt, self.sounds = prompt, sounds
         self.max_tokens = max_tokens
         self._finish_at_limit = finish_at_limit
         self._sampler = Sampler(sampling or Sampling())
+        self._guidance = guidance
         self._stop_tokens = tokenizer.stop_tokens
         self._stop_strings = tuple(stop)
         self._stream = tokenizer.stream(drop_language_tag=drop_language_tag)
@@ -98,25 +102,41 @@ class DecodingState:
         withheld = max((_overlap(self._text, stop) for stop in self._stop_strings), default=0)
         return self._text[: len(self._text) - withheld]
 
+    def mask(self) -> Tensor | None:
+        """Return which tokens may come next, bool [at most vocabulary]; None where all may.
+
+        Waits for it: it was begun with the last token. Raises `UsageError` (`unsupported_schema`)
+        where the schema turns out to be too complex.
+        """
+        return None if self._guidance is None else self._guidance.mask()
+
     def choose_next(self, logits: Tensor, greedy: GreedyChoice | None = None) -> bool:
         """Choose the next token from logits [vocabulary]; False when the text is finished.
 
-        `greedy` is passed to `Sampler.choose`. Raises `EngineError` (`engine_refused`) if the
-        logits are not finite.
+        `greedy`, a choice with `mask`, is passed to `Sampler.choose`. Raises `EngineError`
+        (`engine_refused`) if the logits are not finite, and what `mask` raises.
         """
-        return self.append(*self._sampler.choose(logits, greedy))
+        return self.append(*self._sampler.choose(logits, greedy, self.mask()))
 
     def append(self, token: int, logprob: float) -> bool:
         """Append a token; False when the text is finished."""
         if token in self._stop_tokens:
             self._finish = "end"
             return False
+        if self._guidance is not None:
+            self._guidance.accept(token)
         self._tokens.append(token)
         self._logprobs.append(logprob)
         self._append_text(self._stream.push(token))
         if self._finish is None and len(self._tokens) >= self.max_tokens:
-            self._finish = self._finish_at_limit
+            self._finish = "end" if self._is_complete() else self._finish_at_limit
+        if self._finish is None and self._guidance is not None:
+            self._guidance.prepare()  # beside the model's next step
         return self._finish is None
+
+    def _is_complete(self) -> bool:
+        """Whether only the end token can follow, which needs no step."""
+        return self._guidance is not None and self._guidance.finished
 
     def result(self) -> DecodingResult:
         """Return the finished text. Raise `ValueError` if it is not finished."""

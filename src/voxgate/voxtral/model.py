@@ -14,9 +14,11 @@ from weakref import WeakKeyDictionary
 import torch
 
 from voxgate.errors import UsageError
+from voxgate.voxtral.answering import AnswerState
 from voxgate.voxtral.checkpoint.loader import Checkpoint
 from voxgate.voxtral.cuda_graph import DecodeGraph
 from voxgate.voxtral.features import count_chunks, log_mel, prepare_samples
+from voxgate.voxtral.guidance import Guidance, GuidanceTokenizer
 from voxgate.voxtral.kv_cache import KVCache
 from voxgate.voxtral.prompt import TOKENS_PER_CHUNK
 from voxgate.voxtral.quantization.build import build_quantized, prepack_bf16
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from voxgate.answers.values import Question
     from voxgate.voxtral.checkpoint.config import VoxtralConfig
     from voxgate.voxtral.checkpoint.directory import Layout
     from voxgate.voxtral.decoding import DecodingResult, DecodingState
@@ -55,6 +58,7 @@ class Voxtral:
         self.config = config
         self.use_graphs = self.device.type == "cuda"
         """Whether steps of a static cache are CUDA graphs; otherwise they run eagerly."""
+        self._guidance_tokenizer: GuidanceTokenizer | None = None  # with the first schema
         self._decode_graphs: WeakKeyDictionary[KVCache, DecodeGraph] = WeakKeyDictionary()
 
     @classmethod
@@ -175,6 +179,22 @@ class Voxtral:
         return TranscriptionState(
             self.tokenizer, samples, language, max_tokens, stop=stop, sampling=sampling
         )
+
+    def new_answer(
+        self, question: Question, sounds: Sequence[Waveform], capacity: int
+    ) -> AnswerState:
+        """Start the decoding state of an answer, in a slot of `capacity` positions.
+
+        `sounds` are the samples of each of the question's sounds, in order. The end of texts that
+        may be cut is left out where the question would not fit, and counted as `unread`. Raises
+        what `AnswerState` raises, and `UsageError` for invalid audio.
+        """
+        return AnswerState(self.tokenizer, question, sounds, capacity, self._new_guidance)
+
+    def _new_guidance(self, schema: str) -> Guidance:
+        if self._guidance_tokenizer is None:
+            self._guidance_tokenizer = GuidanceTokenizer(self.tokenizer)
+        return Guidance(self._guidance_tokenizer, schema)
 
     def encode_and_prefill(
         self, cache: KVCache, slot: int, state: DecodingState

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from voxgate.transcript.values import Options
+
 SAMPLING_RANGES = {
     "temperature": (0.0, 2.0),
     "top_p": (0.0, 1.0),
@@ -52,6 +54,17 @@ class Sampling:
                 )
         if self.seed is not None and type(self.seed) is not int:
             raise UsageError(f"'seed' is {self.seed!r}. Give a whole number, or leave it out.")
+
+    @classmethod
+    def from_options(cls, options: Options) -> Sampling:
+        """Return how a caller's options have tokens chosen."""
+        return cls(
+            temperature=options.temperature,
+            top_p=options.top_p,
+            seed=options.seed,
+            frequency_penalty=options.frequency_penalty,
+            presence_penalty=options.presence_penalty,
+        )
 
 
 class GreedyChoice(NamedTuple):

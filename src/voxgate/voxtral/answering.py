@@ -1,0 +1,173 @@
+"""`AnswerState`: the decoding of an answer to a question about sounds and texts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from voxgate.answers.values import TextPart
+from voxgate.errors import UsageError
+from voxgate.voxtral.decoding import DecodingState, check_max_tokens
+from voxgate.voxtral.features import count_chunks, prepare_samples
+from voxgate.voxtral.prompt import TOKENS_PER_CHUNK, conversation_prompt
+from voxgate.voxtral.sampling import Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import numpy as np
+    from torch import Tensor
+
+    from voxgate.answers.values import Message, Part, Question
+    from voxgate.voxtral.guidance import Guidance
+    from voxgate.voxtral.tokenizer import Tokenizer
+
+ANSWER_TOKENS = 2048
+"""The most tokens of an answer whose caller names no number: some 1500 words."""
+
+LEAST_SHARE = 4
+"""Where a text is cut and the caller names no number, the answer has this part of a small slot."""
+
+
+class AnswerState(DecodingState):
+    """An answer that ends with its end token, at a stop string, or where its slot is full."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        question: Question,
+        sounds: Sequence[np.ndarray | Sequence[float] | Tensor],
+        capacity: int,
+        guidance: Callable[[str], Guidance],
+    ) -> None:
+        """Fit a question, with the samples of each of its sounds, into a slot of `capacity`.
+
+        `guidance` is called with the question's schema, if it has one. Raises `UsageError` for a
+        conversation that does not end with a user's message, for a sound of another's, and for
+        values out of range; `UsageError` (`unsupported_option`) for `stop` beside a schema, and
+        `UsageError` (`context_exceeded`) where it does not fit even without its texts that may be
+        cut.
+        """
+        _check_conversation(question.messages)
+        options = question.options
+        check_max_tokens(options.max_tokens)
+        if question.schema is not None and options.stop:
+            raise UsageError(
+                "'stop' could end an answer before its JSON is complete. Leave it out of a "
+                "question with a schema.",
+                code="unsupported_option",
+            )
+        samples = [prepare_samples(sound) for sound in sounds]
+        chunks = [count_chunks(sound) for sound in samples]
+        self.audio_tokens = TOKENS_PER_CHUNK * sum(chunks)
+        fitted = fit_prompt(tokenizer, question.messages, chunks, options.max_tokens, capacity)
+        self.unread = fitted.unread
+        super().__init__(
+            tokenizer,
+            fitted.ids,
+            samples,
+            fitted.max_tokens,
+            stop=options.stop,
+            sampling=Sampling.from_options(options),
+            guidance=None if question.schema is None else guidance(question.schema),
+        )
+
+
+class FittedPrompt(NamedTuple):
+    """A prompt that leaves room for its answer."""
+
+    ids: list[int]
+    max_tokens: int  # of the answer
+    unread: int = 0  # characters of texts that may be cut which are not in the prompt
+
+
+def fit_prompt(
+    tokenizer: Tokenizer,
+    messages: Sequence[Message],
+    chunks: Sequence[int],
+    max_tokens: int | None,
+    capacity: int,
+) -> FittedPrompt:
+    """Return the prompt of a conversation whose sounds have so many chunks, and room for an answer.
+
+    The answer has room for `max_tokens`, or for `ANSWER_TOKENS` where that is None: fewer where no
+    more fit and no text may be cut. Of several texts that may be cut the longest lose their ends,
+    so that no one loses more than the others keep. Raises `UsageError` (`context_exceeded`) where
+    the rest does not fit.
+    """
+    room = capacity - (max_tokens or min(ANSWER_TOKENS, capacity // LEAST_SHARE))
+    ids = conversation_prompt(tokenizer, messages, chunks)
+    if len(ids) <= room:
+        return FittedPrompt(ids, max_tokens or min(ANSWER_TOKENS, capacity - len(ids)))
+    lengths = [len(tokenizer.encode(text)) for text in _texts_to_cut(messages)]
+    fixed = len(ids) - sum(lengths)
+    if not lengths and max_tokens is None and fixed < capacity:
+        return FittedPrompt(ids, capacity - fixed)
+    limit = _largest_limit(lengths, room - fixed)
+    while limit > 0:
+        cut = _cut_texts(tokenizer, messages, limit)
+        ids = conversation_prompt(tokenizer, cut, chunks)
+        if len(ids) <= room:
+            return FittedPrompt(ids, capacity - room, _characters(messages) - _characters(cut))
+        limit -= 1  # the end of a text may have other tokens than it had within the whole
+    raise _does_not_fit(fixed, bool(lengths), TOKENS_PER_CHUNK * sum(chunks), room, capacity)
+
+
+def _check_conversation(messages: Sequence[Message]) -> None:
+    if not messages or messages[-1].role != "user":
+        raise UsageError("The last message of a question must be a user's: it is answered.")
+    for message in messages:
+        if message.role != "user" and not all(isinstance(part, TextPart) for part in message.parts):
+            raise UsageError("Only a user's message can have a sound. Send the model's as text.")
+
+
+def _texts_to_cut(messages: Iterable[Message]) -> list[str]:
+    parts = [part for message in messages for part in message.parts]
+    return [part.text for part in parts if isinstance(part, TextPart) and part.may_be_cut]
+
+
+def _characters(messages: Iterable[Message]) -> int:
+    return sum(map(len, _texts_to_cut(messages)))
+
+
+def _largest_limit(lengths: Sequence[int], budget: int) -> int:
+    """Return the largest number of tokens for each text with which all are within the budget."""
+    left = budget
+    for index, length in enumerate(sorted(lengths)):
+        share = left // (len(lengths) - index)
+        if length > share:
+            return share
+        left -= length
+    return max(lengths, default=0)
+
+
+def _cut_texts(tokenizer: Tokenizer, messages: Iterable[Message], limit: int) -> list[Message]:
+    def cut(part: Part) -> Part:
+        if isinstance(part, TextPart) and part.may_be_cut:
+            return replace(part, text=_first_tokens(tokenizer, part.text, limit))
+        return part
+
+    return [replace(each, parts=tuple(map(cut, each.parts))) for each in messages]
+
+
+def _first_tokens(tokenizer: Tokenizer, text: str, limit: int) -> str:
+    """Return the longest start of a text with whole characters in at most so many tokens."""
+    ids = tokenizer.encode(text)
+    if len(ids) <= limit:
+        return text
+    data = b"".join(map(tokenizer.token_bytes, ids[:limit]))
+    return data.decode("utf-8", "ignore")  # a character whose bytes are not all there
+
+
+def _does_not_fit(
+    tokens: int, is_cut: bool, audio_tokens: int, room: int, capacity: int
+) -> UsageError:
+    without = ", without what may be left out of it," if is_cut else ""
+    return UsageError(
+        f"This question{without} has {tokens} tokens, {audio_tokens} of them for its sounds. "
+        f"{max(room, 0)} fit: the model takes {capacity} here for a question and its answer, which "
+        f"may have {capacity - room}. Ask with less text or sound, or for a shorter answer with "
+        f"'max_tokens'; where VOXGATE_ANSWER_TOKENS is smaller than the model's context, more can "
+        f"be allowed.",
+        code="context_exceeded",
+    )
