@@ -65,7 +65,8 @@ def pcm16(spoken: Spoken) -> bytes:
 def batch(
     model: Voxtral, slots: int = 4, queue_limit: int = 32, *, static: bool = False
 ) -> Iterator[BatchScheduler]:
-    running = BatchScheduler(model, model.new_cache(slots, POSITIONS, static=static), queue_limit)
+    caches = [model.new_cache(size, POSITIONS, static=static) for size in (slots, 1)]
+    running = BatchScheduler(model, caches[0], caches[1], queue_limit)
     yield running
     running.stop(DEADLINE_S)
 

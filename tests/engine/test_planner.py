@@ -30,15 +30,15 @@ class Simulation:
     """A planner with waiting windows. `log` has the window's name, or names, of each step."""
 
     def __init__(self, slots: int) -> None:
-        self.planner: StepPlanner[Window] = StepPlanner(slots)
+        self.planner: StepPlanner[Window] = StepPlanner({"window": slots})
         self.waiting: list[Window] = []
         self.log: list[str | tuple[str, ...]] = []
 
     def step(self) -> None:
         for window in list(self.waiting):
-            if self.planner.can_admit:
+            if self.planner.can_admit("window"):
                 self.waiting.remove(window)
-                self.planner.admit(window)
+                self.planner.admit(window, "window")
         step = self.planner.next_step()
         if isinstance(step, PrefillStep):
             self._prefill(step.sequence)
@@ -114,27 +114,27 @@ def test_no_more_windows_are_active_than_there_are_slots() -> None:
     full.until(full.waiting[2], PREFILL)
     full.step()
     assert len(full.planner.active) == 3
-    assert not full.planner.can_admit
+    assert not full.planner.can_admit("window")
 
 
 def test_a_second_window_waits_for_the_first_ones_prefill() -> None:
-    planner: StepPlanner[Window] = StepPlanner(4)
+    planner: StepPlanner[Window] = StepPlanner({"window": 4})
     first = Window("first")
-    can_admit = [planner.can_admit]
-    planner.admit(first)
-    can_admit.append(planner.can_admit)
+    can_admit = [planner.can_admit("window")]
+    planner.admit(first, "window")
+    can_admit.append(planner.can_admit("window"))
     planner.start_decoding(first)
-    can_admit.append(planner.can_admit)
+    can_admit.append(planner.can_admit("window"))
     assert can_admit == [True, False, True]
 
 
 @pytest.mark.parametrize("phase", ["prefill", "decoding"])
 def test_a_removed_window_is_planned_no_more(phase: str) -> None:
-    planner: StepPlanner[Window] = StepPlanner(2)
+    planner: StepPlanner[Window] = StepPlanner({"window": 2})
     other, removed = Window("other"), Window("removed")
-    planner.admit(other)
+    planner.admit(other, "window")
     planner.start_decoding(other)
-    planner.admit(removed)
+    planner.admit(removed, "window")
     if phase == "decoding":
         planner.start_decoding(removed)
     planner.remove(removed)

@@ -18,7 +18,7 @@ from voxgate.logs import log_to_standard_error
 from voxgate.models.available import install_model
 from voxgate.models.catalogue import find_model
 from voxgate.models.placement import GPU_PROFILE
-from voxgate.settings import Settings
+from voxgate.settings import ANSWER_TOKENS, Settings
 from voxgate.trace_export import start_export
 
 if TYPE_CHECKING:
@@ -66,6 +66,12 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--revision", help="the revision of the checkpoint")
     parser.add_argument("--profile", help="the profile of the weights")
     parser.add_argument("--device", default="cpu", help="the device: cpu or cuda:N")
+    parser.add_argument(
+        "--answer-tokens",
+        type=int,
+        default=ANSWER_TOKENS,
+        help="the most tokens of a question and its answer together",
+    )
     return parser.parse_args()
 
 
@@ -77,6 +83,7 @@ def _model_spec(arguments: argparse.Namespace, settings: Settings) -> ModelSpec:
     known = {"name": arguments.name, "revision": arguments.revision}
     spec = install_model(find_model(arguments.model), settings)
     spec = replace(spec, **{name: value for name, value in known.items() if value})
+    spec = replace(spec, answer_tokens=arguments.answer_tokens)
     default = spec.profile if arguments.device == "cpu" else GPU_PROFILE
     return spec.with_placement(arguments.device, arguments.profile or default)
 

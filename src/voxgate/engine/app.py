@@ -1,4 +1,4 @@
-"""The engine's HTTP interface for one loaded model: health, transcribe and align."""
+"""The engine's HTTP interface for one loaded model: health, transcribe, align and answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from starlette.routing import Route
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
 from voxgate.engine import protocol
 from voxgate.engine.protocol import NDJSON, Failure, encode
-from voxgate.engine.queue import WindowRequest
+from voxgate.engine.question_wire import QUESTION_HEADER, decode_question
+from voxgate.engine.queue import QuestionRequest, WindowRequest
 from voxgate.errors import EngineError, UsageError, VoxgateError
 from voxgate.tracing import RequestSpans, mark_failed
 from voxgate.transcript.values import Options
@@ -27,18 +28,21 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from voxgate.answers.values import Answered
+    from voxgate.engine import queue
     from voxgate.engine.backend import Backend, Scheduler
     from voxgate.transcript.values import Event
 
 
 def create_app(backend: Backend, scheduler: Scheduler) -> ASGIApp:
-    """Return an application that gives windows to `scheduler`. The caller stops the scheduler."""
+    """Return an application that gives requests to `scheduler`. The caller stops the scheduler."""
     service = _Service(backend, scheduler)
     app = Starlette(
         routes=[
             Route(protocol.HEALTH_ROUTE, service.health, methods=["GET"]),
             Route(protocol.TRANSCRIBE_ROUTE, service.transcribe, methods=["POST"]),
             Route(protocol.ALIGN_ROUTE, service.align, methods=["POST"]),
+            Route(protocol.ANSWER_ROUTE, service.answer, methods=["POST"]),
         ],
         exception_handlers={VoxgateError: _failure_response, ClientDisconnect: _empty_response},
     )
@@ -51,9 +55,7 @@ class _Service:
     def __init__(self, backend: Backend, scheduler: Scheduler) -> None:
         self._backend = backend
         self._scheduler = scheduler
-        self._window_count, self._last_end = 0, time.monotonic()
-        self._window_s = backend.capabilities.window_s
-        self._max_bytes = round(self._window_s * SAMPLE_RATE) * SAMPLE_BYTES
+        self._request_count, self._last_end = 0, time.monotonic()
 
     async def health(self, _request: Request) -> Response:
         active, queued = self._scheduler.active, self._scheduler.queued
@@ -65,7 +67,7 @@ class _Service:
             active=active,
             queued=queued,
             step_age_s=self._scheduler.step_age_s,
-            taken=self._window_count,
+            taken=self._request_count,
             idle_s=None if active or queued else time.monotonic() - self._last_end,
             slots=fill.slots,
             steps=fill.steps,
@@ -92,34 +94,56 @@ class _Service:
         self._backend.capabilities.check(model, options)
         return await self._stream(request, options, text)
 
+    async def answer(self, request: Request) -> Response:
+        """Answer a question about the sounds in the body. Refuse where the model cannot."""
+        model, capabilities = self._backend.name, self._backend.capabilities
+        if not capabilities.answers:
+            raise UsageError(
+                f"{model} answers no questions. Ask a model that does, as a Voxtral.",
+                code="unsupported_option",
+            )
+        question = decode_question(request.headers.get(QUESTION_HEADER, "{}"))
+        capabilities.check(model, question.options)
+        pcm16 = await self._read_body(request, capabilities.hears_s, "The sound of this question")
+        if len(pcm16) != question.samples * SAMPLE_BYTES:
+            raise UsageError(
+                f"The sounds of this question have {question.samples} samples, and the body has "
+                f"{len(pcm16) // SAMPLE_BYTES}. Send all of them, one after another."
+            )
+        return self._events(partial(QuestionRequest, question, pcm16), pcm16)
+
     async def _stream(
         self, request: Request, options: Options, text: str | None = None
     ) -> EventStream:
         """Queue the window in the request's body."""
-        pcm16 = await self._read_body(request)
+        window_s = self._backend.capabilities.window_s
+        pcm16 = await self._read_body(request, window_s, "This window")
+        return self._events(partial(WindowRequest, pcm16, options, text=text), pcm16)
+
+    def _events(self, queued: Callable[..., queue.Request], pcm16: bytes) -> EventStream:
         trace.get_current_span().set_attributes(
             {
                 "voxgate.model": self._backend.name,
                 "voxgate.window.length_s": len(pcm16) / SAMPLE_BYTES / SAMPLE_RATE,
             }
         )
-        window = partial(WindowRequest, pcm16, options, text=text)
-        stream = EventStream(self._scheduler, self._backend.name, window, self._note_end)
-        self._window_count += 1
+        stream = EventStream(self._scheduler, self._backend.name, queued, self._note_end)
+        self._request_count += 1
         return stream
 
     def _note_end(self) -> None:
         self._last_end = time.monotonic()
 
-    async def _read_body(self, request: Request) -> bytes:
-        """Return the window's PCM16. Raise `UsageError` for too much of it, or half a sample."""
+    async def _read_body(self, request: Request, limit_s: float, what: str) -> bytes:
+        """Return the PCM16 of a body. Raise `UsageError` for too much of it, or half a sample."""
+        max_bytes = round(limit_s * SAMPLE_RATE) * SAMPLE_BYTES
         body = bytearray()
         async for part in request.stream():
             body += part
-            if len(body) > self._max_bytes:
+            if len(body) > max_bytes:
                 raise UsageError(
-                    f"This window is longer than {self._window_s:g} s, the most that "
-                    f"{self._backend.name} takes ({self._max_bytes} bytes). Cut it first."
+                    f"{what} is longer than {limit_s:g} s, the most that {self._backend.name} "
+                    f"takes ({max_bytes} bytes). Cut it first."
                 )
         if len(body) % SAMPLE_BYTES:
             raise UsageError(
@@ -140,11 +164,11 @@ async def _empty_response(_request: Request, _error: Exception) -> Response:
 
 
 class EventStream(Response):
-    """An NDJSON response with one window's events. A closed connection cancels the window.
+    """An NDJSON response with one request's events. A closed connection cancels the request.
 
-    The window is queued when the response is created: `EngineError` (`engine_busy`) is raised while
-    a status can still be chosen. Lines wait in memory for a slow reader: a window has hundreds of
-    them.
+    The request is queued when the response is created: `EngineError` (`engine_busy`) is raised
+    while a status can still be chosen. Lines wait in memory for a slow reader: a window has
+    hundreds of them, an answer some thousands.
     """
 
     media_type = NDJSON
@@ -153,10 +177,10 @@ class EventStream(Response):
         self,
         scheduler: Scheduler,
         model: str,
-        window: Callable[..., WindowRequest],
+        queued: Callable[..., queue.Request],
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
-        """Queue the window, which `window` makes of the callbacks for its events and its end.
+        """Queue the request, which `queued` makes of the callbacks for its events and its end.
 
         `on_close` is called once, when nothing more will be sent.
         """
@@ -168,11 +192,11 @@ class EventStream(Response):
         self._loop = asyncio.get_running_loop()
         self._scheduler = scheduler
         self._span, self._has_event = trace.get_current_span(), False
-        self._request = window(on_event=self._put_event, on_end=self._put_end)
+        self._request = queued(on_event=self._put_event, on_end=self._put_end)
         scheduler.add(self._request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
-        """Send lines until the window ends or the caller disconnects."""
+        """Send lines until the request ends or the caller disconnects."""
         watcher = asyncio.create_task(self._cancel_on_disconnect(receive))
         try:
             await send(
@@ -196,7 +220,7 @@ class EventStream(Response):
         self._scheduler.cancel(self._request)
         self._lines.put_nowait(None)
 
-    def _put_event(self, event: Event) -> None:
+    def _put_event(self, event: Event | Answered) -> None:
         if not self._has_event:
             self._has_event = True
             self._span.add_event("first event")
@@ -216,6 +240,6 @@ class EventStream(Response):
         if isinstance(error, VoxgateError):
             return error
         return EngineError(
-            f"{self._model} failed on this window ({type(error).__name__}). Send it once more, or "
-            f"report the failure with the engine's log."
+            f"{self._model} failed on this {self._request.kind} ({type(error).__name__}). Send it "
+            f"once more, or report the failure with the engine's log."
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from voxgate.models.catalogue import check_installed, check_local
 
 if TYPE_CHECKING:
-    from voxgate.engine.queue import WindowRequest
+    from voxgate.engine.queue import Request
     from voxgate.models.capabilities import Capabilities
     from voxgate.models.catalogue import ModelSpec
 
@@ -41,28 +41,30 @@ class Backend(Protocol):
         """What the model can do."""
 
     def scheduler(self) -> Scheduler:
-        """Start and return the scheduler of this model's windows. Call it once.
+        """Start and return the scheduler of this model's requests. Call it once.
 
-        Its events for a window of mono PCM16LE at 16 kHz end with `Done`. A step must take much
-        less time than the engine's patience (`Settings.engine_patience_s`). Equal windows give
-        equal text, whatever windows come before them or share their steps.
+        Its events for a window of mono PCM16LE at 16 kHz end with `Done`, those for a question with
+        `Answered`. A step must take much less time than the engine's patience
+        (`Settings.engine_patience_s`). Equal requests give equal text, whatever comes before them
+        or shares their steps.
         """
 
 
 class Scheduler(Protocol):
-    """Accepts windows from any thread and works on them in its own threads. Knows no HTTP.
+    """Accepts requests from any thread and works on them in its own threads. Knows no HTTP.
 
-    Windows are served in the order of their arrival. An error in one window ends only that window:
-    it is logged and passed to the request's `on_end`.
+    A request is a window or, for a model that answers, a question. Those of a kind are served in
+    the order of their arrival. An error in one request ends only that request: it is logged and
+    passed to the request's `on_end`.
     """
 
     @property
     def active(self) -> int:
-        """Windows in progress, including cancelled ones that have not reached their next step."""
+        """Requests in progress, including cancelled ones that have not reached their next step."""
 
     @property
     def queued(self) -> int:
-        """Windows that wait."""
+        """Requests that wait."""
 
     @property
     def step_age_s(self) -> float | None:
@@ -72,20 +74,18 @@ class Scheduler(Protocol):
     def fill(self) -> BatchFill:
         """How full its steps have been: calls of the model for one or several windows."""
 
-    def add(self, request: WindowRequest) -> None:
-        """Queue a window.
+    def add(self, request: Request) -> None:
+        """Queue a request.
 
-        Raise `EngineError` (`engine_busy`) when the queue is full, or after `stop`.
+        Raise `EngineError` (`engine_busy`) when the queue is full, or after `stop`, and
+        `UsageError` (`unsupported_option`) for a question to a model that does not answer.
         """
 
-    def cancel(self, request: WindowRequest) -> None:
-        """Remove a waiting window, or stop one in progress at its next step.
-
-        Do nothing for a finished window.
-        """
+    def cancel(self, request: Request) -> None:
+        """Remove a waiting request, or stop one in progress at its next step."""
 
     def stop(self, timeout_s: float) -> None:
-        """Cancel all windows and end the threads; wait at most `timeout_s` for each thread."""
+        """Cancel all requests and end the threads; wait at most `timeout_s` for each thread."""
 
 
 def load_model(spec: ModelSpec) -> Backend:

@@ -1,4 +1,4 @@
-"""`BatchScheduler`: one thread that owns the model and takes the steps of all windows together."""
+"""`BatchScheduler`: one thread that owns the model and takes the steps of all requests together."""
 
 from __future__ import annotations
 
@@ -6,42 +6,67 @@ import logging
 import time
 from contextlib import contextmanager
 from threading import Condition, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from voxgate.engine.answer_sequence import AnswerSequence
 from voxgate.engine.backend import BatchFill
-from voxgate.engine.planner import DecodeStep, PrefillStep, StepPlanner
-from voxgate.engine.queue import QUEUE_LIMIT, RequestQueue
-from voxgate.engine.sequence import Sequence
-from voxgate.transcript.values import Progress
+from voxgate.engine.planner import PrefillStep, StepPlanner
+from voxgate.engine.queue import (
+    QUESTION_LIMIT,
+    QUEUE_LIMIT,
+    QuestionRequest,
+    RequestQueue,
+    WindowRequest,
+)
+from voxgate.engine.sequence import WindowSequence
 from voxgate.voxtral.sampling import choose_greedily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
-    from voxgate.engine.queue import WindowRequest
-    from voxgate.transcript.values import Event
+    from voxgate.engine.planner import DecodeStep
+    from voxgate.engine.queue import Request
     from voxgate.voxtral.kv_cache import KVCache
     from voxgate.voxtral.model import Voxtral
     from voxgate.voxtral.sampling import GreedyChoice
+
+Sequence: TypeAlias = WindowSequence | AnswerSequence
 
 log = logging.getLogger(__name__)
 
 
 class BatchScheduler:
-    """A `Scheduler` of as many windows at once as `cache` has slots.
+    """A `Scheduler` of as many windows and questions at once as their caches have slots.
 
     The loop is: plan, compute, report. Planning and reporting hold a lock, which is never held
-    while the model computes. Only the thread uses the model and the cache.
+    while the model computes. Only the thread uses the model and the caches.
+
+    Answers are few and long, windows many and short: each kind has a cache of its own, and its
+    sequences share the model's steps. A step of the planner decodes a token of all of them.
     """
 
-    def __init__(self, model: Voxtral, cache: KVCache, queue_limit: int = QUEUE_LIMIT) -> None:
-        """Start the thread. It owns `cache`, whose slots must each hold the longest window."""
-        self._model, self._cache = model, cache
-        self._queue = RequestQueue(queue_limit)
+    def __init__(
+        self,
+        model: Voxtral,
+        cache: KVCache,
+        answer_cache: KVCache,
+        queue_limit: int = QUEUE_LIMIT,
+        question_limit: int = QUESTION_LIMIT,
+    ) -> None:
+        """Start the thread. It owns the caches.
+
+        Each slot of `cache` must hold the longest window. A slot of `answer_cache` holds what of a
+        question and its answer fits into it.
+        """
+        self._model, self._cache, self._answer_cache = model, cache, answer_cache
+        self._windows = RequestQueue[WindowRequest](queue_limit)
+        self._questions = RequestQueue[QuestionRequest](question_limit, "questions")
         self.fill = BatchFill(cache.free_slots)
-        self._planner: StepPlanner[Sequence] = StepPlanner(cache.free_slots)
+        self._planner: StepPlanner[Sequence] = StepPlanner(
+            {"window": cache.free_slots, "question": answer_cache.free_slots}
+        )
         self._last_step = 0.0  # monotonic seconds
         self._stopped = False
         self._changed = Condition()
@@ -50,46 +75,52 @@ class BatchScheduler:
 
     @property
     def active(self) -> int:
-        """Windows in progress, including cancelled ones that have not reached their next step."""
+        """Requests in progress, including cancelled ones that have not reached their next step."""
         return len(self._planner.active)
 
     @property
     def queued(self) -> int:
-        """Windows that wait."""
-        return len(self._queue)
+        """Windows and questions that wait."""
+        return len(self._windows) + len(self._questions)
 
     @property
     def step_age_s(self) -> float | None:
-        """Seconds since the model's last step for any window; None when idle.
+        """Seconds since the model's last step for any request; None when idle.
 
-        One window may pause while others take steps. The thread that they share may not.
+        One request may pause while others take steps. The thread that they share may not.
         """
         with self._changed:
-            busy = self._planner.active or self._queue
-            return max(0.0, time.monotonic() - self._last_step) if busy else None
+            return max(0.0, time.monotonic() - self._last_step) if self._has_work else None
 
-    def add(self, request: WindowRequest) -> None:
-        """Queue a window.
+    def add(self, request: Request) -> None:
+        """Queue a window or a question.
 
-        Raise `EngineError` (`engine_busy`) when the queue is full, or after `stop`.
+        Raise `EngineError` (`engine_busy`) when the queue of its kind is full, or after `stop`.
         """
         with self._changed:
-            if not self._planner.active and not self._queue:
+            if not self._has_work:
                 self._last_step = time.monotonic()
-            self._queue.add(request)
+            if isinstance(request, WindowRequest):
+                self._windows.add(request)
+            else:
+                self._questions.add(request)
             self._changed.notify()
 
-    def cancel(self, request: WindowRequest) -> None:
-        """Remove a waiting window, or stop one in progress at its next step."""
+    def cancel(self, request: Request) -> None:
+        """Remove a waiting request, or stop one in progress at its next step."""
         with self._changed:
             request.cancelled = True
-            self._queue.remove(request)
+            if isinstance(request, WindowRequest):
+                self._windows.remove(request)
+            else:
+                self._questions.remove(request)
 
     def stop(self, timeout_s: float) -> None:
-        """Cancel all windows and end the thread; wait at most `timeout_s`."""
+        """Cancel all requests and end the thread; wait at most `timeout_s`."""
         with self._changed:
             self._stopped = True
-            self._queue.close()
+            self._windows.close()
+            self._questions.close()
             for sequence in self._planner.active:
                 sequence.request.cancelled = True
             self._changed.notify()
@@ -102,11 +133,15 @@ class BatchScheduler:
             else:
                 self._decode(step.sequences)
 
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._planner.active or self._windows or self._questions)
+
     def _next_step(self) -> PrefillStep[Sequence] | DecodeStep[Sequence] | None:
         """Wait for a step to compute; return None after `stop`."""
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._planner.active or self._queue or self._stopped)
+                self._changed.wait_for(lambda: self._has_work or self._stopped)
                 self._release_cancelled()
                 self._admit_waiting()
                 if self._stopped:
@@ -120,31 +155,43 @@ class BatchScheduler:
                 self._release(sequence)
 
     def _admit_waiting(self) -> None:
-        while self._planner.can_admit and (request := self._queue.first()) is not None:
-            self._queue.remove(request)
-            try:
-                self._planner.admit(Sequence(request, self._model, self._cache))
-            except Exception as error:
-                log.exception("A window could not begin")
-                request.on_end(error)
+        """Begin what has a slot. A kind that has none does not hold up the other."""
+        while self._planner.can_admit("window") and (window := self._windows.first()):
+            self._windows.remove(window)
+            with self._report_failure(window):
+                self._planner.admit(WindowSequence(window, self._model, self._cache), "window")
+        while self._planner.can_admit("question") and (question := self._questions.first()):
+            self._questions.remove(question)
+            with self._report_failure(question):
+                answer = AnswerSequence(question, self._model, self._answer_cache)
+                self._planner.admit(answer, "question")
 
     def _prefill(self, sequence: Sequence) -> None:
         with self._contain_errors(sequence):
             logits = sequence.prefill_step()
             self._note_step()
             if logits is None:
-                self._report(sequence, Progress(0.0))
+                self._report(sequence.report_progress)
                 return
             with self._changed:
                 self._planner.start_decoding(sequence)
             self._accept_logits(sequence, logits)
 
     def _decode(self, sequences: tuple[Sequence, ...]) -> None:
-        self.fill = self.fill.after(len(sequences))
+        """Decode a token of each sequence: those of one cache together."""
+        windows = tuple(each for each in sequences if isinstance(each, WindowSequence))
+        answers = tuple(each for each in sequences if isinstance(each, AnswerSequence))
+        if windows:
+            self.fill = self.fill.after(len(windows))
+            self._decode_together(self._cache, windows)
+        if answers:
+            self._decode_together(self._answer_cache, answers)
+
+    def _decode_together(self, cache: KVCache, sequences: tuple[Sequence, ...]) -> None:
         try:
-            rows = self._compute_logits(sequences)
+            rows = self._compute_logits(cache, sequences)
         except Exception as error:
-            log.exception("A step of %d windows failed", len(sequences))
+            log.exception("A step of %d requests failed", len(sequences))
             for sequence in sequences:
                 self._end(sequence, error)
             return
@@ -153,46 +200,65 @@ class BatchScheduler:
                 self._accept_logits(sequence, logits, greedy)
 
     def _compute_logits(
-        self, sequences: tuple[Sequence, ...]
+        self, cache: KVCache, sequences: tuple[Sequence, ...]
     ) -> list[tuple[Sequence, Tensor, GreedyChoice]]:
         """Return the logits of each sequence's next token; nothing when all were cancelled."""
         slots = [sequence.slot for sequence in sequences]
         tokens = [sequence.state.last_token for sequence in sequences]
-        steps = self._model.step(self._cache, slots, tokens)
+        steps = self._model.step(cache, slots, tokens)
         while True:
             try:
                 next(steps)
             except StopIteration as end:
-                logits: Tensor = end.value
-                return list(zip(sequences, logits, choose_greedily(logits), strict=True))
+                return self._choose_greedily(sequences, end.value)
             self._note_step()
             if all(sequence.request.cancelled for sequence in sequences):
                 steps.close()
                 return []
 
+    def _choose_greedily(
+        self, sequences: tuple[Sequence, ...], logits: Tensor
+    ) -> list[tuple[Sequence, Tensor, GreedyChoice]]:
+        """Return each sequence with its logits and its likeliest token; end one without a mask."""
+        masks: dict[Sequence, Tensor | None] = {}
+        for sequence in sequences:
+            with self._contain_errors(sequence):
+                masks[sequence] = sequence.state.mask()
+        choices = choose_greedily(logits, [masks.get(sequence) for sequence in sequences])
+        left = [row for row, each in enumerate(sequences) if each in masks]
+        return [(sequences[row], logits[row], choices[row]) for row in left]
+
     def _accept_logits(
         self, sequence: Sequence, logits: Tensor, greedy: GreedyChoice | None = None
     ) -> None:
         if sequence.accept_logits(logits, greedy):
-            self._report(sequence, sequence.token_event())
+            self._report(sequence.report_token)
             return
-        for event in sequence.final_events():
-            self._report(sequence, event)
+        self._report(sequence.report_end)
         self._end(sequence)
 
     @contextmanager
     def _contain_errors(self, sequence: Sequence) -> Iterator[None]:
-        """End this window, and no other, when an error is raised inside."""
+        """End this request, and no other, when an error is raised inside."""
         try:
             yield
         except Exception as error:
-            log.exception("A window failed")
+            log.exception("A request failed")
             self._end(sequence, error)
 
-    def _report(self, sequence: Sequence, event: Event) -> None:
+    @contextmanager
+    def _report_failure(self, request: Request) -> Iterator[None]:
+        """End a request that has no sequence when an error is raised inside."""
+        try:
+            yield
+        except Exception as error:
+            log.exception("A request could not begin")
+            request.on_end(error)
+
+    def _report(self, report: Callable[[], None]) -> None:
+        """Have a sequence send its events. Nobody can cancel meanwhile but their receiver."""
         with self._changed:
-            if not sequence.request.cancelled:
-                sequence.request.on_event(event)
+            report()
 
     def _end(self, sequence: Sequence, error: Exception | None = None) -> None:
         with self._changed:

@@ -10,13 +10,14 @@ from threading import Condition, Thread
 from typing import TYPE_CHECKING, TypeAlias
 
 from voxgate.engine.backend import BatchFill
-from voxgate.engine.queue import QUEUE_LIMIT, RequestQueue
+from voxgate.engine.queue import QUEUE_LIMIT, RequestQueue, WindowRequest
+from voxgate.errors import UsageError
 from voxgate.transcript.values import Done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from voxgate.engine.queue import WindowRequest
+    from voxgate.engine.queue import Request
     from voxgate.transcript.values import Event
 
     RecogniseGroup: TypeAlias = Callable[
@@ -61,7 +62,7 @@ class GroupScheduler:
         self._recognise, self._size, self._long_steps = recognise, size, long_steps
         self._linger_s = linger_s
         self.fill = BatchFill(size)
-        self._queue = RequestQueue(queue_limit)
+        self._queue = RequestQueue[WindowRequest](queue_limit)
         self._groups: list[_Group] = []
         self._stopped = False
         self._changed = Condition()
@@ -103,21 +104,28 @@ class GroupScheduler:
             return 0.0
         return now - then
 
-    def add(self, request: WindowRequest) -> None:
+    def add(self, request: Request) -> None:
         """Queue a window.
 
-        Raise `EngineError` (`engine_busy`) when the queue is full, or after `stop`.
+        Raise `EngineError` (`engine_busy`) when the queue is full, or after `stop`, and
+        `UsageError` (`unsupported_option`) for a question.
         """
+        if not isinstance(request, WindowRequest):
+            raise UsageError(
+                "This model answers no questions. Ask a model that does, as a Voxtral.",
+                code="unsupported_option",
+            )
         with self._changed:
             self._queue.add(request)
             request.last_step = time.monotonic()
             self._changed.notify_all()
 
-    def cancel(self, request: WindowRequest) -> None:
+    def cancel(self, request: Request) -> None:
         """Remove a waiting window, or leave out one in progress from its next step on."""
         with self._changed:
             request.cancelled = True
-            self._queue.remove(request)
+            if isinstance(request, WindowRequest):
+                self._queue.remove(request)
 
     def stop(self, timeout_s: float) -> None:
         """Cancel all windows and end the threads; wait at most `timeout_s` for them."""

@@ -15,6 +15,7 @@ from voxgate.installation import Installation
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
 from voxgate.models.store.names import pull_advice, unknown_model
 from voxgate.models.store.packaged import WHISPER_BASE, PackagedModel
+from voxgate.settings import ANSWER_TOKENS
 from voxgate.whisper.directory import WhisperDirectory
 from voxgate.whisper.footprint import CALLS
 from voxgate.whisper.languages import MULTILINGUAL
@@ -46,6 +47,7 @@ class ModelSpec:
     profile: str | None = None  # the quantization of its weights; None: there is no choice
     device: str = "cpu"  # where it computes: `cpu` or `cuda:N`
     aliases: tuple[str, ...] = ()  # other names that stand for it now
+    answer_tokens: int = ANSWER_TOKENS  # of a question and its answer together, at most
     memory_bytes: int = 0  # of its engine while it is not installed: see `footprint`
     endpoints: tuple[Endpoint, ...] = ()  # where else it is, in the order of the configuration
 
@@ -90,6 +92,8 @@ VOXTRAL_CAPABILITIES = Capabilities(
     speakers=False,
     streaming=False,
     counts_tokens=True,
+    answers=True,
+    hears_s=600.0,  # longer sound gives broken answers: voxtral-model.md, trap 16
 )
 
 WHISPER_CAPABILITIES = Capabilities(

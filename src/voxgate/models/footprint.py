@@ -53,6 +53,11 @@ def memory_by_profile(spec: ModelSpec) -> Mapping[str | None, int]:
 
 
 def _cache_bytes(spec: ModelSpec, decoder: DecoderConfig) -> int:
-    """Return the bytes of keys and values of all concurrent windows, in 16 bits."""
+    """Return the bytes of keys and values, in 16 bits, of all concurrent windows and one answer.
+
+    An engine has more slots for answers where memory is free when it starts.
+    """
     position = 2 * 2 * decoder.layers * decoder.kv_heads * decoder.head_dim
-    return position * WINDOW_POSITIONS * spec.capabilities.concurrency
+    windows = WINDOW_POSITIONS * spec.capabilities.concurrency
+    answer = min(spec.answer_tokens, decoder.context) if spec.capabilities.answers else 0
+    return position * (windows + answer)

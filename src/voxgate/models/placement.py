@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voxgate.hardware import gpu
@@ -24,7 +25,7 @@ def place_model(
     settings: Settings,
     find_gpus: Callable[[], Sequence[Gpu]] = gpu.visible_gpus,
 ) -> ModelSpec:
-    """Return the model with its device and profile, if it has a choice of them.
+    """Return the model with its device and profile, if it has a choice of them, and its context.
 
     With the device `auto` this is the first GPU that supports bfloat16 and on which the model
     fits, within the memory that engines may take; it is the CPU without such a GPU, or when the
@@ -34,6 +35,7 @@ def place_model(
     """
     if spec.profile is None:
         return spec
+    spec = replace(spec, answer_tokens=settings.answer_tokens)
     device = settings.device
     if device == AUTO:
         device = _choose_device(spec, settings, find_gpus)
