@@ -45,6 +45,23 @@ def test_causal_attention_equals_pytorchs(new: int, dtype: torch.dtype, toleranc
     assert (attention.causal_attention_by_head(q, k, v).float() - right).abs().max() <= tolerance
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-5), (torch.bfloat16, 0.04)])
+@pytest.mark.parametrize(("past", "new"), [(1, 2), (700, 130), (5, 521), (9000, 512)])
+def test_later_positions_attend_to_the_earlier_ones(
+    past: int, new: int, dtype: torch.dtype, tolerance: float
+) -> None:
+    """By head and with a mask; the longest is computed in tiles."""
+    length = past + new
+    k, v = (drawn(2, 2, length, 16, seed=n).to(dtype) for n in (1, 2))
+    q = drawn(2, 4, new, 16, seed=3).to(dtype)
+    mask = attention.causal_mask(torch.arange(past, length).expand(2, -1), length)
+    right = F.scaled_dot_product_attention(
+        q.float(), k.float(), v.float(), attn_mask=mask, enable_gqa=True
+    )
+    assert (attention.causal_attention_by_head(q, k, v).float() - right).abs().max() <= tolerance
+    assert (attention.grouped_attention(q, k, v, mask).float() - right).abs().max() <= tolerance
+
+
 def test_four_bits_are_near_whatever_computes_them() -> None:
     weight, x = drawn(70, 96, seed=1), drawn(5, 96, seed=2)
     module = linear.from_arrays("int4", linear.quantize("int4", [weight], [None]))

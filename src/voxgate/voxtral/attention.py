@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 QUERY_TILE = 512  # queries per product: keys after the tile's last query are not computed
 
+MAX_WEIGHTS = 2**23
+"""Attention weights computed at once, so that long sequences take little memory: 32 MB as float32.
+A window, at most 2048 rows by 512 keys, is never divided by it."""
+
 
 def grouped_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """Grouped-query attention: `heads / kv_heads` queries share a key and a value.
@@ -32,10 +36,25 @@ def grouped_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> T
     # Queries that share a key become rows of one product, so that keys are not repeated. With a
     # mask, `enable_gqa` has no fused kernel and falls back to one that repeats the keys.
     group = heads // k.shape[1]
-    rows = q.reshape(slots, -1, group * new, head_dim)  # [slots, kv_heads, …]
-    row_mask = mask if mask is None or new == 1 else mask.repeat(1, 1, group, 1)
-    mixed = F.scaled_dot_product_attention(rows, k, v, attn_mask=row_mask)
+    if mask is None or new == 1:
+        rows = q.reshape(slots, -1, group * new, head_dim)  # [slots, kv_heads, …]
+        return F.scaled_dot_product_attention(rows, k, v, attn_mask=mask).reshape(q.shape)
+    size = _tile(group, k)
+    tiles = zip(torch.split(q, size, dim=2), torch.split(mask, size, dim=2), strict=True)
+    return torch.cat([_masked_attention(tile, k, v, of) for tile, of in tiles], dim=2)
+
+
+def _masked_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """Grouped-query attention of several queries, each with a row of the mask."""
+    group = q.shape[1] // k.shape[1]
+    rows = q.reshape(q.shape[0], k.shape[1], -1, q.shape[3])
+    mixed = F.scaled_dot_product_attention(rows, k, v, attn_mask=mask.repeat(1, 1, group, 1))
     return mixed.reshape(q.shape)
+
+
+def _tile(group: int, k: Tensor) -> int:
+    """Return how many queries, each of `group` rows, attend to these keys at once."""
+    return max(1, min(QUERY_TILE, MAX_WEIGHTS // (group * k.shape[2])))
 
 
 def causal_mask(positions: Tensor, length: int) -> Tensor | None:
@@ -73,24 +92,25 @@ def full_attention_by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def causal_attention_by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attend to earlier positions and to itself, for a sequence from its start.
+    """Attend to all earlier positions and to itself.
 
-    `q` [slots, heads, new, head_dim] over `k` and `v` [slots, kv_heads, new, head_dim]. Queries
-    that share a key and a value become rows of one product.
+    `q` [slots, heads, new, head_dim], the last positions of `k` and `v` [slots, kv_heads, length,
+    head_dim]. Queries that share a key and a value become rows of one product.
     """
     slots, heads, new, width = q.shape
-    group = heads // k.shape[1]
+    group, past = heads // k.shape[1], k.shape[2] - new
+    tile = _tile(group, k)
     queries = (q * width**-0.5).view(slots, -1, group, new, width)
-    mask = torch.full((QUERY_TILE, QUERY_TILE), -torch.inf, dtype=q.dtype).triu_(1)
+    mask = torch.full((tile, tile), -torch.inf, dtype=q.dtype).triu_(1)
     mixed = torch.empty_like(queries)
     for slot in range(slots):
         for head in range(k.shape[1]):
-            for start in range(0, new, QUERY_TILE):
-                end = min(start + QUERY_TILE, new)
+            for start in range(0, new, tile):
+                end = min(start + tile, new)
                 rows = queries[slot, head, :, start:end].reshape(-1, width)
-                weights = rows @ k[slot, head, :end].T
-                diagonal = weights.view(group, end - start, end)[:, :, start:]
+                weights = rows @ k[slot, head, : past + end].T
+                diagonal = weights.view(group, end - start, -1)[:, :, past + start :]
                 diagonal += mask[: end - start, : end - start]
-                tile = torch.softmax(weights, -1, out=weights) @ v[slot, head, :end]
-                mixed[slot, head, :, start:end] = tile.view(group, -1, width)
+                out = torch.softmax(weights, -1, out=weights) @ v[slot, head, : past + end]
+                mixed[slot, head, :, start:end] = out.view(group, -1, width)
     return mixed.view(q.shape)

@@ -36,6 +36,14 @@ if TYPE_CHECKING:
             """Store the new keys and values; attend from `q` to them and to the earlier ones."""
 
 
+PIECE_POSITIONS = 512
+"""The most positions that a pass through the layers appends to a slot.
+
+More are appended in several passes, so that the steps of a question of thousands of positions take
+as long as those of a window, whose prompt is one pass.
+"""
+
+
 class Decoder(nn.Module):
     """Embeddings [slots, new, width] to logits of each slot's next token [slots, vocabulary]."""
 
@@ -61,13 +69,20 @@ class Decoder(nn.Module):
         return rows.to(self.dtype)
 
     def forward(self, x: Tensor, cache: KVCache, slots: Sequence[int]) -> Resumable[Tensor]:
-        """Append `new` positions to each slot, with two pauses for each layer.
+        """Append `new` positions to each slot, with two pauses for each layer and piece.
 
-        Returns float32 logits. The slots' lengths grow only when all layers are done. Raises
-        `UsageError` for a slot without room for the new positions.
+        Returns float32 logits. The slots' lengths grow when all layers have appended a piece.
+        Raises `UsageError` for a slot without room for the new positions.
         """
+        cache.check_room(slots, x.shape[1])
+        for piece in torch.split(x, PIECE_POSITIONS, dim=1):
+            hidden = yield from self._append(piece, cache, slots)
+        logits: Tensor = self.head(self.norm(hidden[:, -1]))  # of the last position only
+        return logits.float()
+
+    def _append(self, x: Tensor, cache: KVCache, slots: Sequence[int]) -> Resumable[Tensor]:
+        """Append positions to each slot; return what the last layer makes of them, as `x`."""
         new = x.shape[1]
-        cache.check_room(slots, new)
         starts = upload(torch.tensor([cache.lengths[slot] for slot in slots]), x.device)
         positions = starts[:, None] + torch.arange(new, device=x.device)
         rope = RotaryEmbedding(positions, self.config.head_dim, self.config.rope_theta, x.dtype)
@@ -78,8 +93,7 @@ class Decoder(nn.Module):
             layer_cache = _SlotsOfLayer(cache, number, slots, length)
             x = yield from layer(x, rope, layer_cache, mask)
         cache.advance(slots, new)
-        logits: Tensor = self.head(self.norm(x[:, -1]))  # of the last position only
-        return logits.float()
+        return x
 
 
 class DecoderLayer(nn.Module):
@@ -150,16 +164,17 @@ class _SlotsOfLayer:
     ) -> Tensor:
         """Store the new keys and values, and attend from `q` [slots, heads, new, head_dim].
 
-        With `by_head`, uses the native kernel, or `causal_attention_by_head` for a sequence from
-        its start. With PyTorch's attention on a CPU, slots that get one position each are computed
-        one by one: nothing is copied to gather them, nothing is padded to the longest, and each
-        result has the same bits as when the slot is computed alone.
+        With `by_head`, uses the native kernel, or `causal_attention_by_head` for several positions
+        of equally long slots. With PyTorch's attention on a CPU, slots that get one position each
+        are computed one by one: nothing is copied to gather them, nothing is padded to the longest,
+        and each result has the same bits as when the slot is computed alone.
         """
         self._cache.write(self._layer, self._slots, k, v)
         q = q.to(self._cache.keys.dtype)
         if by_head and dispatch.supports_attention(q):
             return self._native(q)
-        if by_head and mask is None and q.shape[2] > 1:
+        equal = len({self._cache.lengths[slot] for slot in self._slots}) == 1
+        if by_head and equal and q.shape[2] > 1:
             return causal_attention_by_head(q, *self._read(self._slots, self._length))
         if q.shape[2] == 1 and q.device.type == "cpu":
             lengths = [self._cache.lengths[slot] + 1 for slot in self._slots]

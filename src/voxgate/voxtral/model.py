@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 Waveform: TypeAlias = "np.ndarray | Sequence[float] | Tensor"
 """Mono samples at 16 kHz, float32 in [-1, 1]."""
 
-ENCODER_BATCH = 4  # chunks of 30 s at once: more gain nothing on a CPU, and take memory
+ENCODER_BATCH = 1  # chunks of 30 s at once: more gain nothing on a CPU, and make steps longer
 GPU_ENCODER_BATCH = 16  # the same on a GPU, which is more parallel: some 0.1 GB each in bf16
 
 
