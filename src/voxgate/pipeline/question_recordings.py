@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from voxgate.answers.values import SoundPart
-from voxgate.audio.decoder_process import PcmBlock
+from voxgate.audio.decoder_process import PcmBlock, RecordingFacts
 from voxgate.audio.source import Source
 from voxgate.audio.spool import SAMPLE_RATE, Audio, Spool
 from voxgate.pipeline.answer_plan import cannot_hear
@@ -138,8 +138,6 @@ class QuestionRecordings:
         """Decode each recording, and transcribe those that are too long. Raises `VoxgateError`."""
         if not self._plan.hears_s and any(each.transcript is None for each in self.all):
             self._transcribers()
-        if self.all:
-            self._on_progress(JobProgress(0.0, None, "decoding"))
         for each in self.all:
             await self._listen(each)
         await self._cover(self.seconds)
@@ -178,6 +176,8 @@ class QuestionRecordings:
                         spool.append(event.pcm16)
                         if spool.samples > self._left:
                             return None
+                    elif isinstance(event, RecordingFacts):
+                        self._on_progress(JobProgress(0.0, event.declared_s, "decoding"))
                     elif isinstance(event, Notice):
                         notices.append(event)
             self._open.push(unused.pop_all())
@@ -197,7 +197,7 @@ class QuestionRecordings:
 
         source = recording.source
         recording.transcript = transcript = await self._transcribe(
-            source.again() if source else recording.part.source,
+            self._open.enter_context(source.again()) if source else recording.part.source,
             model=transcribers,
             name=source.name if source else recording.part.name,
             trace=trace,
