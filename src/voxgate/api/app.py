@@ -21,6 +21,7 @@ from voxgate.api import (
     other_servers,
     transcriptions,
 )
+from voxgate.api.chat import routes as chat
 from voxgate.api.files import routes as files
 from voxgate.api.keys import routes as keys
 from voxgate.api.methods import Methods
@@ -99,7 +100,7 @@ def _routes(gateway: Gateway) -> FastAPI:
     app.include_router(operations.router)
     app.include_router(other_servers.router)
     for module in (
-        *(transcriptions, models, generations, generation_content, activity, files),
+        *(transcriptions, chat, models, generations, generation_content, activity, files),
         keys,
     ):
         app.include_router(module.router, prefix=BASE)

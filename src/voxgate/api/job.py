@@ -1,6 +1,6 @@
 """`Job`: the work for one or several equal requests, and what of it can be read already.
 
-What it makes, piece by piece, is a transcript (`TranscriptJob`) or an answer (`AnswerJob`).
+What it makes, piece by piece, is a transcript (`TranscriptJob`) or an answer (`ChatJob`).
 """
 
 from __future__ import annotations

@@ -38,6 +38,13 @@ class Recording(Protocol):
         """Delete the recording. May be called again."""
 
 
+class WholeRecording(Recording, Protocol):
+    """A recording that has arrived, or is fetched whole."""
+
+    async def open(self, stages: StageTimes) -> IO[bytes]:
+        """Return the recording at its beginning. Raises what `Fetcher.fetch` raises."""
+
+
 class RemoteRecording:
     """A recording that is fetched by its job, which callers who come back join.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from voxgate.api.job import AnyJob
-    from voxgate.api.submission import Submission
+    from voxgate.api.job_submission import JobSubmission
     from voxgate.pipeline.attempt import Attempt
 
 HEADERS = ("x-openrouter-metadata", "x-openrouter-experimental-metadata")
@@ -28,11 +28,13 @@ ENABLED = "enabled"
 class RouterMetadata:
     """What a caller is told of the endpoints and attempts of a job."""
 
-    submission: Submission
+    submission: JobSubmission[Any]
     job: AnyJob
 
     @classmethod
-    def wanted(cls, headers: Mapping[str, str], submission: Submission, job: AnyJob) -> Self | None:
+    def wanted(
+        cls, headers: Mapping[str, str], submission: JobSubmission[Any], job: AnyJob
+    ) -> Self | None:
         """Return it for a request whose headers ask for it."""
         asked = any(headers.get(name, "").strip().lower() == ENABLED for name in HEADERS)
         return cls(submission, job) if asked else None

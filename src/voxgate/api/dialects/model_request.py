@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from voxgate.errors import UsageError
 from voxgate.models.capabilities import unused_option_notice
-from voxgate.pipeline.budget import accept_options
 from voxgate.routing.preferences import Preferences
 from voxgate.transcript.values import Notice, Options
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from voxgate.models.capabilities import Capabilities
+    from voxgate.pipeline.budget import AcceptedOptions
 
 MAX_HINTS = 20  # unused fields that warnings name; the others are counted
 
@@ -60,18 +60,18 @@ class ModelRequest(ABC):
     def _hints(self) -> tuple[Notice, ...]:
         return tuple(unused_option_notice(self.model, name) for name in self.unused)
 
-    def honoured(self, capabilities: Capabilities, spelled: Mapping[str, tuple[str, ...]]) -> Self:
+    def honoured(self, accepted: AcceptedOptions, spelled: Mapping[str, tuple[str, ...]]) -> Self:
         """Return the request with the options that a model honours.
 
         `spelled` has the fields in which the caller gave an option, where they have another name.
+        Raises `UsageError` (`unsupported_option`) for the first unused field, where the caller
+        requires all.
         """
-        accepted = accept_options(self.model, capabilities, self.options)
         unused = [name for option in accepted.unused for name in spelled.get(option, (option,))]
         fitted = replace(self, options=accepted.options, unused=(*unused, *self.unused))
-        if self.preferences.require_parameters and fitted.hints:
-            sentence = fitted.hints[0].sentence
+        if self.preferences.require_parameters and (hints := fitted._hints()):  # noqa: SLF001
             raise UsageError(
-                f"{sentence} You asked for no less (require_parameters).",
+                f"{hints[0].sentence} You asked for no less (require_parameters).",
                 code="unsupported_option",
             )
         return fitted

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from voxgate.api.dialects.model_request import ModelRequest
 from voxgate.audio.channels import SoundChoice
 from voxgate.errors import UsageError
+from voxgate.pipeline.budget import accept_options
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def negotiate(parsed: ParsedRequest, capabilities: Capabilities) -> ParsedReques
             code="unsupported_option",
         )
     parsed.choice.check(parsed.options)
-    return parsed.honoured(capabilities, {"vocabulary": parsed.vocabulary})
+    accepted = accept_options(parsed.model, capabilities, parsed.options)
+    return parsed.honoured(accepted, {"vocabulary": parsed.vocabulary})
 
 
 def _misplaced_notice(name: str) -> Notice:

@@ -7,7 +7,7 @@ ignored is none.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -22,9 +22,6 @@ from voxgate.routing.preferences import (
     split_suffix,
 )
 from voxgate.upstreams import Precision  # noqa: TC001 (pydantic evaluates it)
-
-if TYPE_CHECKING:
-    from voxgate.api.dialects.wire import TranscriptionRequest
 
 Dollars: TypeAlias = Annotated[Decimal, Field(ge=0, le=10**6)]
 Bound: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -120,7 +117,27 @@ class ProviderPreferences(WireModel):
     )
 
 
-def preferences_of(request: TranscriptionRequest) -> tuple[str, Preferences]:
+class RoutedRequest(Protocol):
+    """What a request on the wire says of models and endpoints."""
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+
+    @property
+    def models(self) -> list[str] | None:
+        """Those that are tried after it."""
+
+    @property
+    def provider(self) -> ProviderPreferences | None:
+        """Preferences."""
+
+    @property
+    def hedge(self) -> bool | None:
+        """Whether a second endpoint is asked where the first is slow."""
+
+
+def preferences_of(request: RoutedRequest) -> tuple[str, Preferences]:
     """Return the model's name without a suffix, and the preferences of a request.
 
     Raises `UsageError` where a suffix and `provider.sort` contradict each other.

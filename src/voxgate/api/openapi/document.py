@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from fastapi.openapi.utils import get_openapi
 
+from voxgate.api.chat.wire import ChatRequest
 from voxgate.api.dialects.wire import TranscriptionRequest
 from voxgate.api.keys.fields import KeyChange, NewKey
 from voxgate.api.openapi import (
+    chat_schemas,
     file_schemas,
     generation_schemas,
     key_schemas,
@@ -22,7 +24,14 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-_MODULES: Final = (schemas, model_schemas, generation_schemas, file_schemas, key_schemas)
+_MODULES: Final = (
+    schemas,
+    chat_schemas,
+    model_schemas,
+    generation_schemas,
+    file_schemas,
+    key_schemas,
+)
 _REF = "#/components/schemas/{}"
 
 _SCHEMES: Final = {
@@ -75,7 +84,7 @@ def _schemas() -> dict[str, Any]:
         if _is_object(each, module.__name__)
     ]
     _, found = msgspec.json.schema_components(objects, ref_template=_REF.format("{name}"))
-    for model in (TranscriptionRequest, NewKey, KeyChange):
+    for model in (TranscriptionRequest, ChatRequest, NewKey, KeyChange):
         request = model.model_json_schema(ref_template=_REF.format("{model}"))
         found |= {**request.pop("$defs", {}), model.__name__: request}
     return found

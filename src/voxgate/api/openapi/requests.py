@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from voxgate.api.body.request_body import FORM_TYPE, JSON_TYPE, RAW_TYPE, URLENCODED_TYPE
+from voxgate.api.chat.wire import ChatRequest
 from voxgate.api.dialects.wire import TranscriptionRequest
 
 if TYPE_CHECKING:
@@ -78,3 +79,6 @@ TRANSCRIPTION: Final[dict[str, Any]] = {
     },
 }
 """A recording, or where it is, with options: the three documented dialects."""
+
+CHAT: Final[dict[str, Any]] = json_body(ChatRequest)
+"""Messages with texts and recordings, and options."""

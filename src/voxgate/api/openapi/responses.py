@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from voxgate.api.dialects.render import FORMAT_WRITERS
 from voxgate.api.dialects.streaming import EVENT_STREAM
-from voxgate.api.openapi import schemas
+from voxgate.api.openapi import chat_schemas, schemas
 from voxgate.transcript.formats import WRITERS
 
 if TYPE_CHECKING:
@@ -104,6 +104,17 @@ def _error(status: int, kind: type[Struct]) -> dict[str, Any]:
     headers = _ERROR_HEADERS.get(status, {})
     return {"description": ERRORS[status], "content": json_of(kind), "headers": headers}
 
+
+ANSWERS: Final = responses(
+    {
+        # An error that comes after white space was sent has the status 200.
+        **json_of(chat_schemas.ChatCompletion, schemas.Error),
+        EVENT_STREAM: {"itemSchema": schema_of(schemas.StreamEvent)},
+    },
+    *TRANSCRIPTION_ERRORS,
+    headers=_HEADERS,
+)
+"""What a question is answered with."""
 
 DOCUMENTED_DIALECTS: Final = transcription_responses(
     {

@@ -1,0 +1,1 @@
+"""`POST /chat/completions`: answers to questions about texts and recordings."""

@@ -1,0 +1,122 @@
+"""`ChatSubmission`: a request for an answer that is ready to run."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from voxgate.answers.values import TextPart
+from voxgate.api.chat.chat_job import ChatJob
+from voxgate.api.job_submission import JobSubmission
+from voxgate.pipeline.question import AskedMessage, RecordingPart
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Mapping
+
+    from voxgate.answers.values import Answer
+    from voxgate.api.chat.body import Place
+    from voxgate.api.chat.parsed_chat import ChatTurn, NamedSound, ParsedChat
+    from voxgate.api.gateway import Gateway
+    from voxgate.api.generation_record import RequestOrigin
+    from voxgate.api.recording import WholeRecording
+    from voxgate.api.request_log import RequestEntry
+    from voxgate.ledger.key import Key
+    from voxgate.pipeline.answer_plan import AnswerPlan
+    from voxgate.pipeline.question import AskedPart
+    from voxgate.pipeline.route import Route
+
+
+class ChatSubmission(JobSubmission[ChatJob]):
+    """One request for an answer that is ready to run. Call `submit` once."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        entry: RequestEntry,
+        key: Key | None,
+        parsed: ParsedChat,
+        route: Route,
+        plan: AnswerPlan,
+        recordings: Mapping[Place, WholeRecording],
+        origin: RequestOrigin,
+    ) -> None:
+        """`route` is to those that the caller asks, and `plan` says who of them does what.
+
+        `recordings` are those of all its sounds, by their places.
+        """
+        super().__init__(
+            gateway,
+            ChatJob,
+            entry=entry,
+            key=key,
+            parsed=parsed,
+            route=replace(route, providers=plan.providers),
+            origin=origin,
+        )
+        self.parsed, self._recordings, self._asked = parsed, recordings, route
+
+    def discard(self) -> None:
+        """Close the recordings, instead of `submit`."""
+        for recording in self._recordings.values():
+            recording.close()
+
+    def _identity(self) -> Hashable:
+        """Return the whole question; one whose answer is drawn anew each time is like no other."""
+        parsed, first = self.parsed, self.route.first
+        if not parsed.is_repeatable:
+            return object()
+        model = (parsed.model, first.revision, first.profile, parsed.preferences)
+        turns = tuple((turn.role, *self._parts_of(turn)) for turn in parsed.turns)
+        return ChatJob, model, parsed.options, parsed.schema, turns
+
+    def _parts_of(self, turn: ChatTurn) -> Iterator[Hashable]:
+        for part in turn.parts:
+            if isinstance(part, TextPart):
+                yield part
+            else:
+                yield self._recordings[part.place].identity
+
+    @property
+    def _sound_origin(self) -> str | None:
+        hosts = {each.origin for each in self._recordings.values() if each.origin}
+        return ", ".join(sorted(hosts)) or None
+
+    async def _work(self, job: ChatJob) -> Answer:
+        self._describe_span()
+        with ExitStack() as stack:
+            for recording in self._recordings.values():
+                stack.enter_context(closing(recording))
+            messages = [
+                AskedMessage(turn.role, tuple([await self._opened(part) for part in turn.parts]))
+                for turn in self.parsed.turns
+            ]
+            return await self._gateway.session.answer(
+                messages,
+                model=self._willing(),
+                options=self.parsed.options,
+                schema=self.parsed.schema,
+                tenant=self._owner,
+                trace=self._trace,
+                on_text=job.give,
+                on_progress=lambda _: job.decoding.set(),
+                cover=self._cover,
+            )
+
+    async def _opened(self, part: TextPart | NamedSound) -> AskedPart:
+        if isinstance(part, TextPart):
+            return part
+        recording = self._recordings[part.place]
+        source = await recording.open(self._trace.stages)
+        return RecordingPart(source, recording.name or "the recording")
+
+    def _willing(self) -> Route:
+        """Return the route to those whom the caller asks without those that take nothing now."""
+        asked = self._asked
+        willing = tuple(each for each in asked.providers if each in self.route.providers)
+        return replace(asked, providers=willing or asked.providers)
+
+    async def _cover(self, seconds: float) -> None:
+        await self._charge.cover(seconds)
+        self._job.asked_s = max(self._job.asked_s, seconds)
