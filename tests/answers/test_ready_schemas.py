@@ -8,9 +8,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from voxgate.answers.schema import checked_schema
 
 from voxgate.answers.ready_schemas import READY_SCHEMAS
+from voxgate.answers.schema import checked_schema
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "schemas"
 PERSON = {"name": "Ada Lovelace", "company": None, "reference": "4711"}

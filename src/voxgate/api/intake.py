@@ -12,6 +12,7 @@ from voxgate.api.recording import RemoteRecording
 from voxgate.api.request_log import RequestEntry
 from voxgate.api.submission import Submission
 from voxgate.errors import VoxgateError
+from voxgate.pipeline.budget import accept_question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
     from voxgate.api.recording import Recording
     from voxgate.ledger.key import Key
+    from voxgate.pipeline.route import Route, SharedProvider
 
     Parse: TypeAlias = Callable[[RequestBody | BodyBeginning], ParsedRequest]
 
@@ -88,6 +90,7 @@ class Intake:
         self.model = parsed.model
         await self._check_models(parsed)
         parsed, route = await admit(parsed, self._gateway.session)
+        answering = await self._answering(parsed, route)
         recording = await self._recording(body, parsed)
         return Submission(
             self._gateway,
@@ -95,11 +98,22 @@ class Intake:
             key=self._key,
             parsed=with_file_of(parsed, recording),
             route=route,
+            answering=answering,
             recording=recording,
             origin=RequestOrigin(self._dialect(body, parsed), self.model, self._headers),
             keeps=self._keeps(parsed),
             provisional=provisional,
         )
+
+    async def _answering(self, parsed: ParsedRequest, route: Route) -> tuple[SharedProvider, ...]:
+        """Return who may be asked for data beside the text. Raises what `plan_answer` raises."""
+        if not parsed.answers:
+            return ()
+        options = parsed.answer_options
+        plan = await self._gateway.session.plan_answer(route, options)
+        first = plan.answerers.first
+        accept_question(first.name, first.capabilities, options)
+        return plan.answerers.providers if parsed.data else ()
 
     def _keeps(self, parsed: ParsedRequest) -> bool:
         """Return whether the transcript is to be kept: the key says so, and the caller may not."""

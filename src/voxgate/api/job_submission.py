@@ -17,7 +17,7 @@ from voxgate.pipeline.trace import Trace
 from voxgate.prices import SAMPLES_PER_S, Cost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
     from typing import Any
 
     from voxgate.api.dialects.model_request import ModelRequest
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from voxgate.api.request_log import RequestEntry
     from voxgate.ledger.generation import Generation, Outcome
     from voxgate.ledger.key import Key
-    from voxgate.pipeline.route import Route
+    from voxgate.pipeline.route import Route, SharedProvider
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,9 @@ class JobSubmission(ABC, Generic[JobT]):
         parsed: ModelRequest,
         route: Route,
         origin: RequestOrigin,
+        also: Sequence[SharedProvider] = (),
     ) -> None:
-        """`kind` creates its job."""
+        """`kind` creates its job. `also` may be asked for a part of it beside the route."""
         self._gateway, self._entry = gateway, entry
         self._owner = key.hash if key else None
         self._request, self._origin = parsed, origin
@@ -61,7 +62,7 @@ class JobSubmission(ABC, Generic[JobT]):
             each.slug: gateway.settings.prices.find(
                 each.provider.name, self._generation.began_at, each.upstream
             )
-            for each in route.providers
+            for each in (*route.providers, *also)
         }
         self._charge = Charge(
             gateway.ledger,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from voxgate.models.capabilities import Capabilities
     from voxgate.models.catalogue import ModelSpec
     from voxgate.prices import Price, PriceList
+    from voxgate.settings import Settings
 
 ARCHITECTURE = {
     "modality": "audio->transcription",
@@ -28,10 +29,14 @@ ARCHITECTURE = {
 }
 
 
-def supported_parameters(*able: Capabilities) -> list[str]:
-    """Return the options that one of them honours, by the names of openrouter-api.md 2.7."""
+def supported_parameters(*able: Capabilities, is_read: bool = False) -> list[str]:
+    """Return the options that one of them honours, by the names of openrouter-api.md 2.7.
+
+    `is_read` says that another model reads what they write, and answers.
+    """
     options = {option for each in able for option in each.options}
-    return [*sorted(options), "response_format"]
+    structured = ["structured_outputs"] * (is_read or any(each.answers for each in able))
+    return [*sorted(options), "response_format", *structured]
 
 
 def providers_of(spec: ModelSpec) -> list[str]:
@@ -44,11 +49,11 @@ def _created(spec: ModelSpec) -> int:
     return int(datetime.combine(spec.released, time(), UTC).timestamp())
 
 
-def model_card(spec: ModelSpec, prices: PriceList) -> dict[str, Any]:
+def model_card(spec: ModelSpec, settings: Settings) -> dict[str, Any]:
     """Return a model as OpenRouter, OpenAI and Mistral describe theirs, in one object."""
     missing, providers = why_unavailable(spec), providers_of(spec)
-    price = price_now(spec, prices, *providers[:1])
-    elsewhere = [capabilities_of(each) for each in spec.endpoints]
+    price = price_now(spec, settings.prices, *providers[:1])
+    able = [spec.capabilities, *map(capabilities_of, spec.endpoints)]
     return {
         "id": spec.name,
         "canonical_slug": spec.name,
@@ -64,7 +69,7 @@ def model_card(spec: ModelSpec, prices: PriceList) -> dict[str, Any]:
             "is_moderated": False,
         },
         "per_request_limits": None,
-        "supported_parameters": supported_parameters(spec.capabilities, *elsewhere),
+        "supported_parameters": supported_parameters(*able, is_read=bool(settings.answer_model)),
         "default_parameters": None,
         "supported_voices": None,
         "hugging_face_id": None,
@@ -82,6 +87,7 @@ def model_card(spec: ModelSpec, prices: PriceList) -> dict[str, Any]:
             "translates": spec.capabilities.translates,
             "vocabulary": spec.capabilities.vocabulary,
             "speakers": spec.capabilities.speakers,
+            "answers": any(each.answers for each in able),
             "streaming": spec.capabilities.streaming,
             "licence": spec.licence,
             **checkpoint(spec),

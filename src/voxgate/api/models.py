@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
     from voxgate.models.catalogue import ModelSpec
     from voxgate.pipeline.session import Session
-    from voxgate.prices import PriceList
+    from voxgate.settings import Settings
 
 PAGE_SIZE = 500
 
@@ -117,11 +117,11 @@ async def endpoints(request: Request, model: str) -> Response:
     except VoxgateError as error:
         return error_response(request, error, model)
     fields = ("id", "name", "created", "description", "architecture")
-    prices = _prices(request)
-    described = {name: value for name, value in model_card(spec, prices).items() if name in fields}
+    card = model_card(spec, _settings(request))
+    described = {name: value for name, value in card.items() if name in fields}
     gateway: Gateway = request.app.state.gateway
     health, canaries = gateway.session.endpoints.health, gateway.canaries.book
-    cards = endpoint_cards(spec, prices, health, canaries)
+    cards = endpoint_cards(spec, gateway.settings.prices, health, canaries)
     return json_response({"data": {**described, "endpoints": cards}})
 
 
@@ -194,7 +194,7 @@ def _check_filters(request: Request, known: set[str]) -> None:
 
 
 def _page(request: Request, known: list[ModelSpec], offset: int, limit: int) -> Response:
-    page = [model_card(spec, _prices(request)) for spec in known[offset : offset + limit]]
+    page = [model_card(spec, _settings(request)) for spec in known[offset : offset + limit]]
     links = {"next": _next(request, offset + limit) if offset + limit < len(known) else None}
     return json_response(
         {"object": "list", "data": page, "total_count": len(known), "links": links}
@@ -204,15 +204,15 @@ def _page(request: Request, known: list[ModelSpec], offset: int, limit: int) -> 
 async def _one(request: Request, name: str, *, wrapped: bool) -> Response:
     try:
         spec = await _session(request).resolve(name, folders=False)
-        described = model_card(spec, _prices(request))
+        described = model_card(spec, _settings(request))
     except VoxgateError as error:
         return error_response(request, error, name)
     return json_response({"data": described} if wrapped else described)
 
 
-def _prices(request: Request) -> PriceList:
+def _settings(request: Request) -> Settings:
     gateway: Gateway = request.app.state.gateway
-    return gateway.settings.prices
+    return gateway.settings
 
 
 async def _listed(request: Request, output_modalities: str) -> list[ModelSpec]:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING
 
+from voxgate.answers.instructions import extraction
+from voxgate.answers.values import TextPart
 from voxgate.api.job import AbandonedError
 from voxgate.api.job_submission import JobSubmission
 from voxgate.api.transcript_job import TranscriptJob
+from voxgate.audio.arriving import ArrivingFile
+from voxgate.audio.channels import SoundChoice
 from voxgate.pipeline.budget import AcceptedOptions
+from voxgate.pipeline.question import AskedMessage, RecordingPart
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
     from voxgate.api.dialects.negotiate import ParsedRequest
+    from voxgate.api.dialects.response_format import DataRequest
     from voxgate.api.gateway import Gateway
     from voxgate.api.generation_record import RequestOrigin
     from voxgate.api.recording import Recording
     from voxgate.api.request_log import RequestEntry
     from voxgate.ledger.key import Key
-    from voxgate.pipeline.route import Route
+    from voxgate.pipeline.route import Route, SharedProvider
     from voxgate.transcript.values import Transcript
 
 
@@ -36,10 +43,11 @@ class Submission(JobSubmission[TranscriptJob]):
         route: Route,
         recording: Recording,
         origin: RequestOrigin,
+        answering: Sequence[SharedProvider] = (),
         keeps: bool = False,
         provisional: bool = False,
     ) -> None:
-        """`keeps` says that its transcript is kept.
+        """`answering` may be asked for its data. `keeps` says that its transcript is kept.
 
         A provisional one needs `confirm` or `withdraw`: until then its end is not recorded.
         """
@@ -51,6 +59,7 @@ class Submission(JobSubmission[TranscriptJob]):
             parsed=parsed,
             route=route,
             origin=origin,
+            also=answering,
         )
         self.parsed, self._recording = parsed, recording
         self._keeps, self._provisional = keeps, provisional
@@ -85,7 +94,7 @@ class Submission(JobSubmission[TranscriptJob]):
         # Whether times are wanted makes another text only where a model may have none.
         times = parsed.times or not self.route.lacks_word_times
         options = parsed.options, parsed.pcm, parsed.choice, times, parsed.whole, self._keeps
-        return model, options, self._recording.identity
+        return model, options, parsed.data, self._recording.identity
 
     @property
     def _sound_origin(self) -> str | None:
@@ -99,7 +108,7 @@ class Submission(JobSubmission[TranscriptJob]):
         self._describe_span()
         with closing(self._recording) as recording:
             source = await recording.open(self._trace.stages)
-            return await self._gateway.session.transcribe(
+            transcript = await self._gateway.session.transcribe(
                 source,
                 model=self.route,
                 options=AcceptedOptions(self.parsed.options),
@@ -114,6 +123,46 @@ class Submission(JobSubmission[TranscriptJob]):
                 cover=self._charge.cover,
                 whole=self.parsed.whole,
             )
+            if self.parsed.data is None:
+                return transcript
+            assert not isinstance(source, ArrivingFile)  # noqa: S101 (no stream has data)
+            return await self._with_data(self.parsed.data, source, transcript)
+
+    async def _with_data(
+        self, data: DataRequest, source: IO[bytes], transcript: Transcript
+    ) -> Transcript:
+        """Return the transcript with the data. Raises what `Session.answer` raises.
+
+        Then nothing is charged: the caller has neither.
+        """
+        parsed = self.parsed
+        source.seek(0)
+        recording = RecordingPart(
+            source,
+            self._recording.name or "the recording",
+            transcript,
+            parsed.pcm,
+            SoundChoice(parsed.choice.track),
+            parsed.options.language,
+        )
+        answer = await self._gateway.session.answer(
+            [
+                AskedMessage(
+                    "user", (recording, TextPart(extraction(data.schema, data.description)))
+                )
+            ],
+            model=self.route,
+            options=parsed.answer_options,
+            schema=data.schema,
+            tenant=self._owner,
+            trace=self._trace,
+        )
+        return replace(
+            transcript,
+            structured=answer.structured,
+            tokens=transcript.tokens + answer.tokens,
+            notices=(*transcript.notices, *answer.notices),
+        )
 
     async def _record(self, job: TranscriptJob) -> None:
         if self._provisional:

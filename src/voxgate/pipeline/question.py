@@ -28,6 +28,7 @@ class RecordingPart:
     transcript: Transcript | None = None
     pcm: PcmDeclaration | None = None  # of headerless samples
     choice: SoundChoice = field(default_factory=SoundChoice)  # of its track
+    language: str | None = None  # that is spoken: of several tracks, the one in it is meant
 
 
 AskedPart: TypeAlias = TextPart | RecordingPart

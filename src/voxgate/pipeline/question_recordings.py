@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from voxgate.answers.values import Part
+    from voxgate.audio.channels import SoundChoice
     from voxgate.audio.decoder_pool import DecoderPool
+    from voxgate.audio.pcm import PcmDeclaration
     from voxgate.audio.source import AudioInput
     from voxgate.pipeline.answer_plan import AnswerPlan
     from voxgate.pipeline.question import RecordingPart
@@ -48,6 +50,8 @@ class TranscribeFunction(Protocol):
         *,
         model: Route,
         name: str | None,
+        pcm: PcmDeclaration | None,
+        choice: SoundChoice,
         trace: Trace,
         on_progress: Callable[[JobProgress], None],
         cover: Callable[[float], Awaitable[None]],
@@ -161,7 +165,14 @@ class QuestionRecordings:
 
     def _source(self, part: RecordingPart) -> Source:
         """Open a recording so that it can be read twice."""
-        source = Source.open(part.source, self._settings, name=part.name)
+        source = Source.open(
+            part.source,
+            self._settings,
+            name=part.name,
+            pcm=part.pcm,
+            choice=part.choice,
+            language=part.language,
+        )
         return source.kept(self._settings)
 
     async def _decode(self, source: Source, notices: list[Notice]) -> Audio | None:
@@ -200,6 +211,8 @@ class QuestionRecordings:
             self._open.enter_context(source.again()) if source else recording.part.source,
             model=transcribers,
             name=source.name if source else recording.part.name,
+            pcm=recording.part.pcm,
+            choice=recording.part.choice,
             trace=trace,
             on_progress=on_progress,
             cover=cover,

@@ -26,7 +26,6 @@ KINDS = {field.name: field.kind for field in FIELDS}
 VALUES: dict[str, Any] = {
     **dict.fromkeys(SPEAKER_FIELDS, True),
     "include": ["logprobs"],
-    "structured_outputs": True,
     **dict.fromkeys(("max_tokens", "beam_size", "frequency_penalty", "presence_penalty"), 1),
     "stop": "end",
     "temperature": 0.5,

@@ -123,8 +123,8 @@ def test_unused_vocabulary_gives_a_notice_for_its_field(name: str) -> None:
 
 
 def test_what_no_model_can_do_is_refused_for_all() -> None:
-    with raises("unsupported_option", match="'structured_outputs'"):
-        parsed(structured_outputs=True)
+    with raises("unsupported_option", match="'include'"):
+        parsed(include=["logprobs"])
     with raises("unsupported_language"):
         negotiate(parsed(language="fr"), ABLE)
 

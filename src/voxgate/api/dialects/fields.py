@@ -115,8 +115,10 @@ FIELDS: Final = (
         "response_format",
         ALL,
         "promise",
-        "`json`, `verbose_json`, `text`, `srt`, `vtt`; `diarized_json` needs speakers.",
-        type="string",
+        "`json`, `verbose_json`, `text`, `srt`, `vtt`; `diarized_json` needs speakers. An object "
+        "of the type `json_schema` is `json` with data beside the text, by its schema: of a "
+        "model that answers. `text` and `json_object` are `json`.",
+        type="string or object",
         default="`json`",
     ),
     Field(
@@ -258,8 +260,10 @@ FIELDS: Final = (
         "structured_outputs",
         ("others",),
         "promise",
-        "Refused: no model fulfils it.",
-        type="boolean",
+        '`{"json": ...}`: a schema of data beside the text of `json` or `verbose_json`. `true`: '
+        "a model that could give it.",
+        "answers",
+        type="boolean or object",
         default="`false`",
     ),
     Field(

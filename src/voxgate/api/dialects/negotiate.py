@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 from voxgate.api.dialects.model_request import ModelRequest
 from voxgate.audio.channels import SoundChoice
 from voxgate.errors import UsageError
+from voxgate.models.capabilities import OF_TRANSCRIPTS
 from voxgate.pipeline.budget import accept_options
 from voxgate.transcript.values import Notice
 
 if TYPE_CHECKING:
+    from voxgate.api.dialects.response_format import DataRequest
     from voxgate.api.dialects.streaming import EventDialect
     from voxgate.api.dialects.wire import OutputFormat
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.models.capabilities import Capabilities
     from voxgate.remote.recording_url import RecordingUrl
+    from voxgate.transcript.values import Options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,8 @@ class ParsedRequest(ModelRequest):
     pcm: PcmDeclaration | None = None
     choice: SoundChoice = field(default_factory=SoundChoice)
     whole: bool = True  # False: what follows the end of the text need not be decoded
+    data: DataRequest | None = None  # what is wanted beside the text
+    answers: bool = False  # whether a model is wanted that could give it
     speakers: str | None = None  # the name of a field that asks who speaks
     vocabulary: tuple[str, ...] = ()  # names of the fields that the options' vocabulary was in
     misplaced: tuple[str, ...] = ()  # names in the query of a request with its fields in the body
@@ -39,6 +44,11 @@ class ParsedRequest(ModelRequest):
     def asks_the_same(self, other: ParsedRequest) -> bool:
         """Return whether both are the same request but for fields that have no effect."""
         return replace(self, unused=(), vocabulary=()) == replace(other, unused=(), vocabulary=())
+
+    @property
+    def answer_options(self) -> Options:
+        """The options for the data: those of sampling, and the most tokens."""
+        return self.options.without(*OF_TRANSCRIPTS, "stop")
 
     @property
     def times(self) -> bool:

@@ -21,6 +21,7 @@ from voxgate.api.dialects.refusals import (
     chunking_hints,
     refuse_impossible,
 )
+from voxgate.api.dialects.response_format import OBJECTS, data_request
 from voxgate.api.dialects.streaming import choose_events
 from voxgate.api.dialects.wire import TranscriptionRequest, validate_request
 from voxgate.audio.channels import SoundChoice
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from voxgate.api.body.request_body import RequestBody
     from voxgate.api.body.upload import BodyBeginning
+    from voxgate.api.dialects.response_format import DataRequest
     from voxgate.api.dialects.wire import ResponseFormat
     from voxgate.api.recording import Recording
     from voxgate.transcript.values import Task
@@ -62,17 +64,23 @@ def parse_request(
     `accept` is the header of this name, which tells whose events a stream has. `query` has the
     names in the address, which only a raw recording has its fields in.
     """
-    request = validate_request(_with_own_options(_with_provider_object(body.fields)))
+    fields = _with_own_options(_with_objects(body))
+    data = data_request(fields)
+    request = validate_request(fields)
     refuse_impossible(request)
     _refuse_other_task(request, task)
     _refuse_overlong(body.dropped)
     url = _only_source(body, request)
     format_ = _format(request)
+    if data:
+        _check_place(data, format_, stream=bool(request.stream))
     model, preferences = preferences_of(request)
     return ParsedRequest(
         model=model,
         options=_options(request, task),
         format=format_,
+        data=data,
+        answers=data is not None or bool(request.structured_outputs),
         events=choose_events(accept, format_) if request.stream else None,
         words="word" in request.timestamp_granularities,
         word_segments=_are_words_segments(request),
@@ -90,13 +98,43 @@ def parse_request(
     )
 
 
-def _with_provider_object(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields with `provider` as an object, which a form may have as JSON text."""
-    provider = fields.get("provider")
-    if not (isinstance(provider, str) and provider.lstrip().startswith("{")):
-        return fields
-    given = parse_json(provider.encode("utf-8", "surrogatepass"), "'provider'")
-    return {**fields, "provider": given}
+def _with_objects(body: RequestBody | BodyBeginning) -> dict[str, Any]:
+    """Return the fields with those as objects that a form or an address may have as JSON text.
+
+    A schema in pieces (`response_format[json_schema][schema][type]`) is refused: they do not tell
+    numbers from texts, and leave out what is empty.
+    """
+    fields = dict(body.fields)
+    for name in ("provider", *OBJECTS):
+        value = fields.get(name)
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            fields[name] = parse_json(value.encode("utf-8", "surrogatepass"), f"'{name}'")
+        elif name in OBJECTS and body.kind != "json" and _has_objects(value):
+            raise UsageError(
+                f"'{name}' has its schema in pieces, as {name}[...], which cannot be put together "
+                f"again. Send the whole object as one JSON text: {name}=json.dumps(...)."
+            )
+    return fields
+
+
+def _has_objects(value: object) -> bool:
+    return isinstance(value, dict) and any(isinstance(each, dict) for each in value.values())
+
+
+def _check_place(data: DataRequest, format_: ResponseFormat, *, stream: bool) -> None:
+    """Raise for data in a response that has no place for it."""
+    if stream:
+        raise UsageError(
+            f"Data by a schema ('{data.field}') does not come in a stream of a transcript. Leave "
+            f"out 'stream', or send the recording to /chat/completions, which streams answers.",
+            code="unsupported_option",
+        )
+    if format_ not in {"json", "verbose_json"}:
+        raise UsageError(
+            f"'{format_}' has no place for data ('{data.field}'). Ask for 'json' or "
+            f"'verbose_json'.",
+            code="unsupported_option",
+        )
 
 
 def _with_own_options(fields: dict[str, Any]) -> dict[str, Any]:

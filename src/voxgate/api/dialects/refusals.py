@@ -25,11 +25,6 @@ def refuse_impossible(request: TranscriptionRequest) -> None:
             f"{request.model} cannot fulfil 'include': it gives no probabilities of tokens. Leave "
             f"it out; 'verbose_json' has the confidence of each word."
         )
-    if request.structured_outputs:
-        raise _unsupported(
-            f"{request.model} cannot fulfil 'structured_outputs'. Leave it out, or ask another "
-            f"model."
-        )
 
 
 def asked_speakers(request: TranscriptionRequest, dropped: Sequence[str]) -> str | None:

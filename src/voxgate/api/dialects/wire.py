@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from voxgate.api.dialects.provider_preferences import (
     ProviderPreferences,  # noqa: TC001 (pydantic evaluates it)
 )
+from voxgate.api.dialects.response_format import FormatObject, StructuredOutputs
 from voxgate.api.dialects.wire_types import (
     WireLanguage,
     WireModel,
@@ -35,11 +36,13 @@ OutputFormat: TypeAlias = Literal[ResponseFormat, "tsv", "nested_json", "languag
 
 
 def _format_name(value: Any) -> Any:
-    """Replace the object form of `response_format` where it means `json`."""
-    types = ("text", "json_object")  # a tuple: the value may be unhashable
-    if isinstance(value, dict) and value.get("type") in types:
-        return "json"
-    return value
+    """Replace the object form of `response_format`, whose schema `data_request` reads."""
+    return "json" if isinstance(value, dict) else value
+
+
+def _is_object(value: Any) -> Any:
+    """Replace the object form of `structured_outputs`, whose schema `data_request` reads."""
+    return True if isinstance(value, dict) else value
 
 
 def _to_text(value: Any) -> Any:
@@ -81,7 +84,10 @@ class TranscriptionRequest(WireModel):
     languages: Annotated[list[WireLanguage], BeforeValidator(split_list)] | None = Field(
         None, description="A single one is `language`; of several, none is used."
     )
-    response_format: Annotated[WireFormat, BeforeValidator(_format_name)] = "json"
+    response_format: Annotated[
+        WireFormat,
+        BeforeValidator(_format_name, json_schema_input_type=WireFormat | FormatObject),
+    ] = Field("json", description="An object with a schema is `json`, with data beside the text.")
     timestamp_granularities: Annotated[
         list[Literal["word", "segment"]], BeforeValidator(split_list)
     ] = Field(default_factory=list, description="`word` adds `words` to verbose_json.")
@@ -95,7 +101,10 @@ class TranscriptionRequest(WireModel):
     stop: WireTexts | None = None
     frequency_penalty: WirePenalty | None = None
     presence_penalty: WirePenalty | None = None
-    structured_outputs: bool | None = None
+    structured_outputs: Annotated[
+        bool | None,
+        BeforeValidator(_is_object, json_schema_input_type=bool | StructuredOutputs | None),
+    ] = Field(None, description="A schema of data beside the text; `true`: a model that can.")
     diarize: bool | None = Field(None, description="Who speaks; by models with `speakers`.")
     stream: bool | None = Field(
         None, description="Send the text as events, each part when nothing changes it any more."

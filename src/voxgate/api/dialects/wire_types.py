@@ -61,25 +61,26 @@ class WireModel(BaseModel):
         return sorted(name for name, value in (self.model_extra or {}).items() if value is not None)
 
 
-def validated(model: type[M], fields: Mapping[str, Any]) -> M:
+def validated(model: type[M], fields: Mapping[str, Any], within: str = "") -> M:
     """Validate the fields of a request. Null and an empty text mean that a field was left out.
 
-    Raises `UsageError`, which names the first invalid field.
+    `within` is the field that they are in. Raises `UsageError`, which names the first invalid one.
     """
     given = {name: value for name, value in fields.items() if value not in (None, "")}
-    return validated_with_nulls(model, given)
+    return validated_with_nulls(model, given, within)
 
 
-def validated_with_nulls(model: type[M], fields: Mapping[str, Any]) -> M:
+def validated_with_nulls(model: type[M], fields: Mapping[str, Any], within: str = "") -> M:
     """Validate the fields of a request in which null and an empty text are values.
 
-    Raises `UsageError`, which names the first invalid field.
+    `within` is the field that they are in. Raises `UsageError`, which names the first invalid one.
     """
     try:
         return model.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise UsageError(_sentence([str(part) for part in first["loc"]], first)) from None
+        path = [within] * bool(within) + [str(part) for part in first["loc"]]
+        raise UsageError(_sentence(path, first)) from None
 
 
 def _sentence(path: list[str], error: Any) -> str:

@@ -13,8 +13,18 @@ if TYPE_CHECKING:
 
 _BINARY: Final = {"type": "string", "format": "binary"}
 
+_JSON_TEXT: Final = {"type": "string", "contentMediaType": JSON_TYPE}
+
+
+def _as_text(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a field of a form or an address, where an object is JSON text."""
+    if "anyOf" not in schema:
+        return schema
+    return {**schema, "anyOf": [_JSON_TEXT if "$ref" in each else each for each in schema["anyOf"]]}
+
+
 _FIELDS: Final[dict[str, Any]] = {
-    name: schema
+    name: _as_text(schema)
     for name, schema in TranscriptionRequest.model_json_schema()["properties"].items()
     if name not in {"input_audio", "provider"}
 }

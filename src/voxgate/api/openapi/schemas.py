@@ -6,7 +6,7 @@ so, and a docstring is the description that readers of `/docs` see.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -98,7 +98,11 @@ class Warning(Closed):  # noqa: A001 (the name in the schema)
 
 
 class Transcript(Closed):
-    """The text of a recording. `voxgate` is the checkpoint that was used."""
+    """The text of a recording. `voxgate` is the checkpoint that was used.
+
+    `structured` is the data by the schema of the request: null where it was cut off, which its
+    finish reason says.
+    """
 
     text: str
     model: str
@@ -107,6 +111,8 @@ class Transcript(Closed):
     source_language: Text = UNSET
     language_probability: Number = UNSET
     voxgate: dict[str, str] | UnsetType = UNSET
+    structured: Any = UNSET
+    structured_finish_reason: Literal["stop", "length"] | UnsetType = UNSET
     warnings: list[Warning] | UnsetType = UNSET
 
 
