@@ -239,6 +239,8 @@ async def test_no_budget_is_exceeded_whoever_answers(tmp_path: Path) -> None:
         sums = sql(path, "SELECT spent_nanodollars, reserved_nanodollars FROM budgets")
     assert {answer.status_code for answer in answers} <= {200, 402, 502, 504}
     costs = [round(each.json()["usage"]["cost"] * 10**9) for each in answers if each.is_success]
-    assert len(costs) >= 5
+    # Five fit into the budget: who is not refused may still meet upstreams that all fail.
+    assert sum(answer.status_code != 402 for answer in answers) >= 5
+    assert costs
     assert sums == [(sum(costs), 0)]
     assert sum(costs) <= limit
