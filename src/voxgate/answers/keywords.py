@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from voxgate.answers.pattern import portable_pattern
+from voxgate.answers.pattern import CONTROLS, portable_pattern
 
 Pointer: TypeAlias = tuple[str, ...]
 """A JSON pointer, in parts."""
@@ -19,7 +19,8 @@ FORMATS = (
     *("ipv4", "ipv6", "uuid", "uri"),
 )
 MOST_CHOICES = 1_000  # values of one `enum`
-LARGEST_NUMBER = 2**53  # beyond it, floating point lacks some whole numbers
+LARGEST_NUMBER = 2**53 - 1  # beyond it, floating point lacks some whole numbers
+LEAST_STEP = 1e-6  # from an exclusive bound to the number that is allowed
 LARGEST_DIVISOR = (
     1_000  # of `multipleOf`; fractions are divided with other remainders by each reader
 )
@@ -80,6 +81,21 @@ def checked_value(keyword: str, value: Any, schema: dict[str, Any], at: Pointer)
     return value
 
 
+def include_bounds(schema: dict[str, Any]) -> None:
+    """Write exclusive bounds that are whole numbers as the next number that is allowed.
+
+    llguidance allows the bound itself where the other bound has the same whole part: 0 where a
+    number is above 0 and at most 0.5.
+    """
+    for name, sign, nearer in (("Minimum", 1, max), ("Maximum", -1, min)):
+        bound = schema.get(f"exclusive{name}")
+        if bound is not None and bound == int(bound):
+            del schema[f"exclusive{name}"]
+            step = sign * LEAST_STEP
+            allowed = bound + step if bound + step != bound else bound + sign
+            schema[name.lower()] = nearer(schema.get(name.lower(), allowed), allowed)
+
+
 def kind(value: object) -> str:
     """Return what a wrong value is, as a sentence has it."""
     names = {dict: "an object", list: "a list", str: "text", type(None): "null"}
@@ -95,15 +111,20 @@ def _check_count(value: Any, least: int, most: int, at: Pointer) -> None:
 def _check_bound(value: Any, at: Pointer) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SchemaFaultError(f"the value is {kind(value)}", at, "Give a number.")
-    _check_numbers(value, {}, at)
+    _check_constant(value, {}, at)
 
 
-def _check_numbers(value: Any, _schema: dict[str, Any], at: Pointer) -> None:
-    """Check that every number in a value is the same for all who read it."""
-    for each in (
-        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    ):
-        _check_numbers(each, {}, at)
+def _check_constant(value: Any, _schema: dict[str, Any], at: Pointer) -> None:
+    """Check that a value can be written, and is the same for all who read it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            _check_constant(each, {}, at)
+    if isinstance(value, str) and (found := CONTROLS.search(value)):
+        advice = "Leave it out."
+        problem = f"the control character U+{ord(found[0]):04X} is never in an answer"
+        raise SchemaFaultError(problem, at, advice)
     if isinstance(value, int | float) and not abs(value) <= LARGEST_NUMBER:
         advice = f"Use numbers up to {LARGEST_NUMBER}."
         raise SchemaFaultError(f"{kind(value)} is too large to be exact", at, advice)
@@ -113,7 +134,7 @@ def _check_enum(value: Any, _schema: dict[str, Any], at: Pointer) -> None:
     if not isinstance(value, list) or not 1 <= len(value) <= MOST_CHOICES:
         size = f"there are {len(value):,}" if isinstance(value, list) else f"it is {kind(value)}"
         raise SchemaFaultError(size, at, f"Give a list of 1 to {MOST_CHOICES:,} values.")
-    _check_numbers(value, {}, at)
+    _check_constant(value, {}, at)
 
 
 def _check_type(value: Any, _schema: dict[str, Any], at: Pointer) -> None:
@@ -157,7 +178,7 @@ def _pattern(value: Any, at: Pointer) -> str:
 
 
 _CHECKS = {
-    "const": _check_numbers,
+    "const": _check_constant,
     "enum": _check_enum,
     "type": _check_type,
     "required": _check_required,

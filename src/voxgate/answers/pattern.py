@@ -13,6 +13,9 @@ import re
 LARGEST_REPEAT = 1_000
 """The largest number in `{…}`: larger ones take long to compile."""
 
+CONTROLS = re.compile("[\x00-\x07\x0b\x0e-\x1f\x7f]")
+"""What JSON has no short escape for. Answers have no long ones, and llguidance passes it over."""
+
 _TOKEN = re.compile(
     r"""(?P<escape>\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[pP]\{[A-Za-z_=]+\}|.|$))
       | (?P<group>\(\?(?:P?<(?![=!])\w*>|.|$))
@@ -21,8 +24,8 @@ _TOKEN = re.compile(
       | (?P<plain>.)""",
     re.VERBOSE | re.DOTALL,
 )
-_SPACE = r"\t\n\x0b\x0c\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_ANY_SPACE = _SPACE + r"\x1c-\x1f\u0085\ufeff"
+_SPACE = r"\t\n\x0c\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_ANY_SPACE = _SPACE + r"\x0b\x1c-\x1f\u0085\ufeff"
 _WORD, _ANY_WORD = r"A-Za-z0-9_", r"\p{L}\p{N}\p{M}_"
 
 _NARROW = {  # what is in the class for every reader
@@ -42,7 +45,7 @@ _WIDE = {  # what is in the class for any reader
     "S": f"[^{_SPACE}]",
 }
 _CHARACTER = r"[^\n\r\u2028\u2029]"  # `.`
-_SAME = "tnrfv"  # escapes that mean the same to all
+_SAME = "tnrf"  # escapes that mean the same to all
 
 
 def portable_pattern(pattern: str) -> str:
@@ -51,6 +54,8 @@ def portable_pattern(pattern: str) -> str:
     Raises `ValueError` with the reason, a clause, for what some reader does not know or reads
     otherwise.
     """
+    if CONTROLS.search(pattern):
+        raise ValueError("a control character is never in an answer")
     result, at = "", 0
     while at < len(pattern):
         token = _token(pattern, at)
@@ -79,6 +84,9 @@ def _escape(text: str, classes: dict[str, str], *, in_class: bool) -> str:
     name = text[1:2]
     if name in classes and name:
         return classes[name] if in_class or name == "D" else _bracketed(classes[name])
+    coded = len(text) > 2 and name in ("x", "u")
+    if coded and CONTROLS.match(text.encode().decode("unicode_escape")):
+        raise ValueError(f"'{text}' is a control character, which is never in an answer")
     if len(text) > 2 or (name and name in _SAME):
         return text
     if name == "b" and in_class:

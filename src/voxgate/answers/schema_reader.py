@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-from voxgate.answers.keywords import Pointer, SchemaFaultError, checked_value, kind
+from voxgate.answers.keywords import Pointer, SchemaFaultError, checked_value, include_bounds, kind
 
 Schema: TypeAlias = dict[str, Any] | bool
 
@@ -55,6 +55,7 @@ class SchemaReader:
             for keyword, value in schema.items()
             if not (keyword == "uniqueItems" and value is False)
         }
+        include_bounds(result)
         return result
 
     def _keyword(self, keyword: str, value: Any, schema: dict[str, Any], at: Pointer) -> Any:
