@@ -19,7 +19,7 @@ CONTROLS = re.compile("[\x00-\x07\x0b\x0e-\x1f\x7f]")
 _TOKEN = re.compile(
     r"""(?P<escape>\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[pP]\{[A-Za-z_=]+\}|.|$))
       | (?P<group>\(\?(?:P?<(?![=!])\w*>|.|$))
-      | (?P<repeat>(?:[*+?]|\{(?P<least>[0-9]+)(?:,(?P<most>[0-9]*))?\})\??(?P<again>[*+?]?))
+      | (?P<repeat>(?:[*+?]|\{(?P<least>[0-9]+)(?:,(?P<most>[0-9]*))?\})\??(?P<again>[*+?{]?))
       | (?P<open>\[\^?)
       | (?P<plain>.)""",
     re.VERBOSE | re.DOTALL,
