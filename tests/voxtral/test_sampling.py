@@ -221,3 +221,105 @@ def test_values_in_range_are_accepted_and_others_refused_by_name(
 def test_a_seed_that_is_not_an_integer_is_refused(seed: Any) -> None:
     with pytest.raises(UsageError, match="'seed'"):
         Sampling(seed=seed)
+
+
+ONLY = {0: EIGHT == 5, 1: np.isin(EIGHT, [2, 6, 7]), 2: EIGHT > 3}
+"""Masks by number."""
+
+
+def mask(number: int) -> torch.Tensor:
+    return torch.from_numpy(ONLY[number])
+
+
+def test_masked_rows_choose_the_most_likely_allowed_token_and_others_are_as_before() -> None:
+    rows = torch.stack([LOGITS, LOGITS * 2, -LOGITS, LOGITS + 3, LOGITS.flip(0)])
+    masks = [None, mask(0), mask(1), None, mask(2)]
+    before, found = choose_greedily(rows), choose_greedily(rows, masks)
+    assert [found[0], found[3]] == [before[0], before[3]]
+    for row, allowed, choice in zip(rows, masks, found, strict=True):
+        if allowed is not None:
+            assert choice.token == int(row.where(allowed, -torch.inf).argmax())
+            assert allowed[choice.token]
+        assert choice.finite
+    assert found == choose_greedily(rows, masks)
+    assert choose_greedily(rows, [None] * 5) == before == choose_greedily(rows, [])
+
+
+def test_the_logprob_is_the_models_own_under_a_mask() -> None:
+    theirs = LOGITS.log_softmax(0)
+    (choice,) = choose_greedily(LOGITS[None], [mask(1)])
+    for sampling in (Sampling(), Sampling(temperature=1.3, top_p=0.9, presence_penalty=1, seed=1)):
+        token, logprob = Sampler(sampling).choose(LOGITS, mask=mask(1))
+        assert token in (2, 6, 7)
+        assert logprob == pytest.approx(float(theirs[token]), abs=1e-6)
+    assert Sampler(Sampling()).choose(LOGITS, choice, mask(1)) == (choice.token, choice.logprob)
+    assert choice.logprob == pytest.approx(float(theirs[choice.token]), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(),
+        Sampling(temperature=2.0, seed=3),
+        Sampling(temperature=2.0, top_p=0.999_999, seed=3),
+        Sampling(temperature=1e-6, seed=3),
+        Sampling(temperature=0.0, frequency_penalty=2.0),
+        Sampling(temperature=1.0, presence_penalty=-2.0, frequency_penalty=-2.0, seed=4),
+    ],
+)
+def test_a_masked_token_is_never_chosen(sampling: Sampling) -> None:
+    sampler = Sampler(sampling)
+    for turn in range(600):
+        number = turn % 3
+        token, _ = sampler.choose(LOGITS * (1 + 90 * (turn % 2)), mask=mask(number))
+        assert ONLY[number][token]
+
+
+def test_draws_under_a_mask_follow_the_distribution_of_what_is_allowed() -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    sampler, allowed = Sampler(Sampling(1.5, seed=seed)), ONLY[2]
+    tokens = [sampler.choose(LOGITS, mask=mask(2))[0] for _ in range(4_000)]
+    expected = softmax(LOGITS.numpy()[allowed] / 1.5) * len(tokens)
+    counts = np.bincount(tokens, minlength=8)
+    assert counts[~allowed].sum() == 0
+    assert ((counts[allowed] - expected) ** 2 / expected).sum() < SURE
+
+
+def test_top_p_counts_what_the_mask_allows() -> None:
+    logits, allowed = (
+        torch.tensor([0.9, 0.05, 0.03, 0.02]).log(),
+        torch.tensor([False, True, True, True]),
+    )
+    sampler = Sampler(Sampling(1.0, 0.4, seed=3))
+    assert {sampler.choose(logits, mask=allowed)[0] for _ in range(300)} == {1}
+    sampler = Sampler(Sampling(1.0, 0.6, seed=3))
+    assert {sampler.choose(logits, mask=allowed)[0] for _ in range(300)} == {1, 2}
+
+
+def test_ids_beyond_the_mask_are_not_allowed() -> None:
+    short = torch.tensor([True, False, True])
+    (choice,) = choose_greedily(LOGITS[None], [short])
+    assert choice.token == 0
+    sampler = Sampler(Sampling(2.0, seed=1))
+    assert {sampler.choose(LOGITS, mask=short)[0] for _ in range(300)} == {0, 2}
+
+
+def test_a_mask_that_allows_nothing_is_refused() -> None:
+    nothing = torch.zeros(8, dtype=torch.bool)
+    with raises("engine_refused", match="No token"):
+        choose_greedily(torch.stack([LOGITS, LOGITS]), [None, nothing])
+    for sampling in (Sampling(), Sampling(1.0), Sampling(frequency_penalty=1.0)):
+        with raises("engine_refused", match="No token"):
+            Sampler(sampling).choose(LOGITS, mask=nothing)
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(1.0)])
+def test_logits_that_are_not_finite_are_refused_even_where_they_are_masked(
+    sampling: Sampling,
+) -> None:
+    for value in (float("nan"), float("inf"), float("-inf")):
+        logits = LOGITS.clone()
+        logits[1] = value
+        with raises("engine_refused", match="not finite"):
+            Sampler(sampling).choose(logits, mask=mask(0))
