@@ -35,6 +35,25 @@ class Reference:
             format=["wav"] * len(recordings),
         )
 
+    def conversation(self, messages: Sequence[dict[str, Any]]) -> Any:
+        """`input_ids` and, where there is sound, `input_features` of a chat."""
+        return self.processor.apply_chat_template(
+            list(messages), tokenize=True, return_dict=True, return_tensors="pt"
+        )
+
+    @torch.no_grad()
+    def answer(
+        self, messages: Sequence[dict[str, Any]], tokens: int, *processors: Any
+    ) -> tuple[list[int], list[int]]:
+        """Return a chat's ids, and those that `generate` adds, with processors of its logits."""
+        inputs = self.conversation(messages)
+        prompt = inputs["input_ids"].shape[1]
+        logits = transformers.LogitsProcessorList(processors)
+        (ids,) = self.model.generate(
+            **inputs, max_new_tokens=tokens, do_sample=False, logits_processor=logits
+        ).tolist()
+        return ids[:prompt], ids[prompt:]
+
     def features(self, samples: Samples) -> Tensor:
         """[chunks, 128, 3000] log-mel."""
         features: Tensor = self.inputs([samples])["input_features"]

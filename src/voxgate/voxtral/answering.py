@@ -99,18 +99,18 @@ def fit_prompt(
     ids = conversation_prompt(tokenizer, messages, chunks)
     if len(ids) <= room:
         return FittedPrompt(ids, max_tokens or min(ANSWER_TOKENS, capacity - len(ids)))
-    lengths = [len(tokenizer.encode(text)) for text in _texts_to_cut(messages)]
-    fixed = len(ids) - sum(lengths)
-    if not lengths and max_tokens is None and fixed < capacity:
+    texts = _texts_to_cut(messages)
+    fixed = len(conversation_prompt(tokenizer, _cut_texts(tokenizer, messages, 0), chunks))
+    if not texts and max_tokens is None and fixed < capacity:
         return FittedPrompt(ids, capacity - fixed)
-    limit = _largest_limit(lengths, room - fixed)
+    limit = _largest_limit([len(tokenizer.encode(text)) for text in texts], room - fixed)
     while limit > 0:
         cut = _cut_texts(tokenizer, messages, limit)
         ids = conversation_prompt(tokenizer, cut, chunks)
         if len(ids) <= room:
             return FittedPrompt(ids, capacity - room, _characters(messages) - _characters(cut))
-        limit -= 1  # the end of a text may have other tokens than it had within the whole
-    raise _does_not_fit(fixed, bool(lengths), TOKENS_PER_CHUNK * sum(chunks), room, capacity)
+        limit -= 1  # a text has other tokens at its ends than it has alone
+    raise _does_not_fit(fixed, bool(texts), TOKENS_PER_CHUNK * sum(chunks), room, capacity)
 
 
 def _check_conversation(messages: Sequence[Message]) -> None:
