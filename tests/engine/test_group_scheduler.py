@@ -11,8 +11,9 @@ import pytest
 
 from tests.engine.material import DEADLINE_S, wait_until
 from tests.failures import raises
+from voxgate.answers.values import Message, Question, TextPart
 from voxgate.engine.group_scheduler import GroupScheduler
-from voxgate.engine.queue import WindowRequest
+from voxgate.engine.queue import QuestionRequest, WindowRequest
 from voxgate.transcript.values import Done, Event, Options, Progress
 
 if TYPE_CHECKING:
@@ -91,6 +92,13 @@ def test_windows_that_wait_are_one_group(scheduler: GroupScheduler, recogniser: 
     assert recogniser.groups == [[b"first"], [b"a", b"b", b"c"], [b"d"]]
     assert rest[0].events == [Progress(1.0), Done("en")]
     assert scheduler.step_age_s is None
+
+
+def test_a_question_is_refused(scheduler: GroupScheduler) -> None:
+    """Nobody asks a Whisper: the app refuses before."""
+    question = Question((Message("user", (TextPart("What?"),)),))
+    with raises("unsupported_option", match="answers no questions"):
+        scheduler.add(QuestionRequest(question, b"", print, print))
 
 
 def test_a_group_waits_a_little_for_the_callers_of_the_one_before(recogniser: Recogniser) -> None:

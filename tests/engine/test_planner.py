@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from voxgate.engine.planner import (
     PrefillStep,
     StepPlanner,
 )
+
+if TYPE_CHECKING:
+    from voxgate.engine.queue import Kind
 
 PREFILL, TOKENS = 124, 100  # steps of a window of 30 s of fluent speech in Mini
 
@@ -142,3 +146,43 @@ def test_a_removed_window_is_planned_no_more(phase: str) -> None:
     assert planner.next_step() == DecodeStep((other,))
     planner.remove(other)
     assert planner.next_step() is None
+
+
+def prefill_order(planner: StepPlanner[Window], steps: int) -> list[str]:
+    """Take prefill steps and decode steps, and return whose they were."""
+    order = []
+    for _ in range(steps):
+        step = planner.next_step()
+        if isinstance(step, PrefillStep):
+            order.append(step.sequence.name)
+        elif isinstance(step, DecodeStep):
+            order.append("+".join(window.name for window in step.sequences))
+    return order
+
+
+def test_a_window_and_a_question_are_prefilled_in_turns() -> None:
+    planner: StepPlanner[Window] = StepPlanner({"window": 2, "question": 1})
+    planner.admit(Window("question"), "question")
+    assert prefill_order(planner, 3) == ["question"] * 3
+    window = Window("window")
+    assert planner.can_admit("window")
+    planner.admit(window, "window")
+    assert prefill_order(planner, 4) == ["question", "window", "question", "window"]
+    planner.start_decoding(window)
+    assert (
+        prefill_order(planner, 30)
+        == ["question"] * 9 + ["window"] + ["question"] * 16 + ["window"] + ["question"] * 3
+    )
+
+
+def test_a_token_is_decoded_of_windows_and_answers_together() -> None:
+    planner: StepPlanner[Window] = StepPlanner({"window": 2, "question": 1})
+    kinds: tuple[Kind, ...] = ("question", "window", "window")
+    for kind in kinds:
+        sequence = Window(kind)
+        planner.admit(sequence, kind)
+        planner.start_decoding(sequence)
+    assert prefill_order(planner, 2) == ["window+window+question"] * 2
+    assert [planner.can_admit("window"), planner.can_admit("question")] == [False, False]
+    planner.remove(planner.active[0])
+    assert [planner.can_admit("window"), planner.can_admit("question")] == [True, False]

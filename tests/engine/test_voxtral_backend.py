@@ -13,7 +13,11 @@ from tests.engine.material import DEADLINE_S, Caller
 from tests.failures import raises
 from tests.spoken_digits import CHECKPOINT, FILES, Spoken, phrase, takes
 from voxgate.engine.backend import Scheduler, load_model
-from voxgate.engine.voxtral_backend import affordable_slots
+from voxgate.engine.voxtral_backend import (
+    LEAST_ANSWER_POSITIONS,
+    affordable_positions,
+    affordable_slots,
+)
 from voxgate.errors import UsageError
 from voxgate.models.catalogue import VOXTRAL_CAPABILITIES, find_model
 from voxgate.transcript.values import Delta, Done, Event, Progress, Segment
@@ -132,6 +136,20 @@ def test_noise_of_any_loudness_is_taken(voxtral: Scheduler) -> None:
 @pytest.mark.parametrize(("budget", "slots"), [(10**12, 9), (450, 4), (400, 4), (99, 1), (-1, 1)])
 def test_memory_decides_how_many_slots_there_are(budget: int, slots: int) -> None:
     assert affordable_slots(9, 100, budget) == slots
+
+
+@pytest.mark.parametrize(
+    ("budget", "positions"),
+    [
+        (10**9, 16_384),
+        (5_000_000, 5000),
+        (10, LEAST_ANSWER_POSITIONS),
+        (-9, LEAST_ANSWER_POSITIONS),
+    ],
+)
+def test_memory_decides_how_long_an_answer_may_be(budget: int, positions: int) -> None:
+    assert affordable_positions(16_384, 1000.0, budget) == positions
+    assert affordable_positions(1024, 1000.0, budget) == 1024
 
 
 def test_a_slot_holds_the_longest_window_in_any_language(voxtral: Scheduler) -> None:
