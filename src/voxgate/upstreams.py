@@ -64,6 +64,9 @@ class Endpoint:
     times: Literal["word", "segment", "none"] | None = None  # the finest; None: by the kind
     window_s: float | None = None  # the longest window that is sent; None: by the kind
     quantization: Precision | None = None
+    answers: bool = False  # whether it answers questions, by the route of chats
+    hears_s: float = 0.0  # the most sound of a question, seconds; of more it reads the words
+    transcribes: bool = True  # False: it answers, and has no route of transcriptions
 
     @property
     def slug(self) -> str:

@@ -8,9 +8,12 @@ from typing import get_args
 
 import pytest
 
+from tests.failures import raises
 from voxgate.configuration.file import ConfigFile
+from voxgate.models.endpoint_capabilities import capabilities_of
 from voxgate.prices import NO_PRICES
 from voxgate.settings import Settings
+from voxgate.transcript.values import Options
 from voxgate.upstreams import NO_ENDPOINTS, Endpoint, EndpointList, Upstream, UpstreamKind
 
 GOOD = """
@@ -167,6 +170,19 @@ def test_what_is_not_kept_is_not_collected(tmp_path: Path) -> None:
             provider() + endpoint() + endpoint(model="'A/b'"),
             "9:1: 'A/b' has another endpoint at",
         ),
+        (
+            provider() + endpoint(transcribes="false"),
+            "5:1: an endpoint transcribes, answers, or does both.",
+        ),
+        (provider() + endpoint(hears_s="60"), "5:1: 'hears_s' is about questions, and this"),
+        (
+            provider() + endpoint(answers="true", hears_s="0"),
+            "10:1: 'hears_s' should be at least 1",
+        ),
+        (
+            provider() + endpoint(answers="true", transcribes="false", times="'word'"),
+            "5:1: 'times' is about transcripts, and this endpoint writes none.",
+        ),
         (provider(max_s="'1'") + endpoint(), "5:1: 'max_s' must be"),  # and no second fault
         ("kind = 'vllm'", "1:1: 'kind' is not a setting. It is a field of [[providers]]. Move it"),
         ("model = 'a'", "1:1: 'model' is not a setting. It is a field of [[prices]] and of [[endp"),
@@ -177,6 +193,20 @@ def test_what_is_not_kept_is_not_collected(tmp_path: Path) -> None:
 def test_each_fault_has_its_place(text: str, says: str, tmp_path: Path) -> None:
     (sentence,) = faults(tmp_path, text)
     assert sentence.startswith(says)
+
+
+def test_an_endpoint_may_answer_hear_or_do_nothing_else(tmp_path: Path) -> None:
+    at = endpoint(answers="true", hears_s="600.5") + endpoint(
+        model="'a/text'", answers="true", transcribes="false"
+    )
+    both, text = Settings.examine({}, written(tmp_path, provider() + at))[0].endpoints.entries
+    able = capabilities_of(both)
+    assert (able.transcribes, able.answers, able.hears_s) == (True, True, 600.0)  # its `max_s`
+    able = capabilities_of(text)
+    assert (able.transcribes, able.answers, able.hears_s) == (False, True, 0.0)
+    with raises("unsupported_option", "does not transcribe"):
+        able.check("a/text", Options())
+    able.check_question("a/text", Options(temperature=1.0, max_tokens=5, stop=("x",)))
 
 
 @pytest.mark.parametrize(

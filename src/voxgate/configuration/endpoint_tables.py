@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from voxgate.configuration.provider_tables import (
     Seconds,
@@ -91,6 +91,43 @@ class EndpointTable(Table):
         default=None, description="The precision of its weights there, where it is known: `fp16`."
     )
 
+    answers: bool = Field(
+        default=False,
+        description="Whether it answers questions about texts, by the route `/chat/completions`.",
+    )
+    hears_s: Seconds | None = Field(
+        default=None,
+        description="The most seconds of sound that it hears in a question, as `input_audio`. "
+        "Without it, it reads the words that another model wrote.",
+    )
+    transcribes: bool = Field(
+        default=True,
+        description="Whether it transcribes: write false for a model of texts, with "
+        "`answers = true`.",
+    )
+
+    @model_validator(mode="after")
+    def _check_uses(self) -> Self:
+        """Refuse what has no effect beside the rest."""
+        if not self.answers and not self.transcribes:
+            raise ValueError(
+                "an endpoint transcribes, answers, or does both. Write answers = true, or leave "
+                "'transcribes' out."
+            )
+        if self.hears_s is not None and not self.answers:
+            raise ValueError(
+                "'hears_s' is about questions, and this endpoint answers none. Write "
+                "answers = true, or leave it out."
+            )
+        of_transcripts = ("languages", "times", "window_s")
+        useless = [name for name in of_transcripts if getattr(self, name) is not None]
+        if useless and not self.transcribes:
+            raise ValueError(
+                f"'{useless[0]}' is about transcripts, and this endpoint writes none. Leave it "
+                f"out, or leave 'transcribes' out."
+            )
+        return self
+
     def endpoint(self, upstream: Upstream) -> Endpoint:
         """Return the endpoint at its provider."""
         return Endpoint(
@@ -101,6 +138,9 @@ class EndpointTable(Table):
             times=self.times,
             window_s=self.window_s,
             quantization=self.quantization,
+            answers=self.answers,
+            hears_s=self.hears_s or 0.0,
+            transcribes=self.transcribes,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from voxgate.models.capabilities import Capabilities
+from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
 from voxgate.models.catalogue import WHISPER_CAPABILITIES
 from voxgate.whisper.languages import ENGLISH_ONLY, MULTILINGUAL
 
@@ -36,6 +36,9 @@ SAMPLING = ("top_p", "seed")  # of vLLM: openai-api.md 10
 STOPPING = "stop"
 """What every model can do: the end is found in the answer, and no request has to say it."""
 
+ANSWER_OPTIONS = frozenset({*STRICT_OPTIONS, *HINT_OPTIONS} - {"beam_size", "prompt"})
+"""What every server's route of chats has."""
+
 OTHER_CAPABILITIES = Capabilities(WINDOW_S, (), "none")
 """What is so of models other than Whispers."""
 
@@ -45,6 +48,18 @@ NOT_TRANSLATING = ("turbo", "distil", ".en")
 
 def capabilities_of(endpoint: Endpoint) -> Capabilities:
     """Return what a model can do at a provider elsewhere."""
+    if not endpoint.transcribes:
+        return Capabilities(
+            window_s=_window_s(endpoint),
+            languages=(),
+            times="none",
+            concurrency=endpoint.upstream.concurrency,
+            counts_tokens=True,
+            answers=True,
+            hears_s=_hears_s(endpoint),
+            answer_options=ANSWER_OPTIONS,
+            transcribes=False,
+        )
     usual = WHISPER_CAPABILITIES if _is_named(endpoint, "whisper") else OTHER_CAPABILITIES
     times = endpoint.times or _times(endpoint)
     languages = endpoint.languages or _languages(endpoint)
@@ -61,6 +76,9 @@ def capabilities_of(endpoint: Endpoint) -> Capabilities:
         vocabulary="vocabulary" in hints,
         long_pause_s=usual.long_pause_s,
         margin_s=usual.margin_s,
+        answers=endpoint.answers,
+        hears_s=_hears_s(endpoint),
+        answer_options=ANSWER_OPTIONS,
     )
 
 
@@ -69,6 +87,13 @@ def longest_s(upstream: Upstream) -> float:
     if not set(upstream.formats) <= LOSSLESS:
         return upstream.max_s
     return min(upstream.max_s, (upstream.max_bytes - WAV_HEADER_BYTES) / WAV_BYTES_PER_S)
+
+
+def _hears_s(endpoint: Endpoint) -> float:
+    """Return the most sound of a question, which is sent as WAV."""
+    upstream = endpoint.upstream
+    in_bytes_s = (upstream.max_bytes - WAV_HEADER_BYTES) / WAV_BYTES_PER_S
+    return min(endpoint.hears_s, upstream.max_s, in_bytes_s)
 
 
 def _window_s(endpoint: Endpoint) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from voxgate._version import __version__
-from voxgate.errors import SettingsError, UpstreamError, UsageError
+from voxgate.errors import SettingsError, UsageError
 from voxgate.http_environment import reading_environment
 from voxgate.offline import is_local, offline_error
 from voxgate.providers.upstream.exchange import CONNECT_S, exchange
@@ -22,6 +22,7 @@ from voxgate.providers.upstream.failures import (
 from voxgate.providers.upstream.keys import KeyRing
 
 if TYPE_CHECKING:
+    from voxgate.errors import VoxgateError
     from voxgate.providers.upstream.dialect import UpstreamRequest
     from voxgate.providers.upstream.encoding import EncodedSound
     from voxgate.providers.upstream.exchange import UpstreamResponse
@@ -63,16 +64,21 @@ class UpstreamClient:
         self.ring(upstream).check()
 
     async def post(
-        self, upstream: Upstream, request: UpstreamRequest, sound: EncodedSound, sound_s: float
+        self,
+        upstream: Upstream,
+        request: UpstreamRequest,
+        sound: EncodedSound | None,
+        work_s: float,
     ) -> UpstreamResponse:
         """Return the upstream's response with an answer, by the first key that gets one.
 
-        It has the upstream's patience and the seconds of the sound for each key. Raises what
-        `check` raises, and `UpstreamError`.
+        `sound` is the file of a form. For each key the upstream has its patience and `work_s`: the
+        seconds of the sound, and what an answer takes. Raises what `check` raises, `UpstreamError`,
+        and `UsageError` (`context_exceeded`).
         """
         self._allow(upstream)
-        ring, deadline_s = self.ring(upstream), upstream.patience_s + sound_s
-        failures: list[UpstreamError] = []
+        ring, deadline_s = self.ring(upstream), upstream.patience_s + work_s
+        failures: list[VoxgateError] = []
         async with self._places.setdefault(upstream, asyncio.Semaphore(upstream.concurrency)):
             for key in ring.usable():
                 response = await exchange(
@@ -87,7 +93,9 @@ class UpstreamClient:
                 if status is None:
                     ring.succeeded(key)
                     return response
-                failure = response_failure(upstream, response, status, ring.hide)
+                failure = response_failure(
+                    upstream, response, status, ring.hide, by_caller=request.by_caller
+                )
                 if status not in ABOUT_THE_KEY:
                     raise failure
                 rest_s = ring.refused(key, status, retry_after_s(response))
@@ -126,7 +134,7 @@ def _is_local(upstream: Upstream) -> bool:
         return False
 
 
-def _soonest(failure: UpstreamError) -> tuple[bool, float]:
+def _soonest(failure: VoxgateError) -> tuple[bool, float]:
     """Order failures: first those after which a retry helps, by how soon."""
     return not failure.retryable, failure.retry_after_s or 0.0
 

@@ -38,6 +38,7 @@ class UpstreamRequest:
     fields: dict[str, str | list[str]] = field(default_factory=dict)
     document: bytes | None = field(default=None, repr=False)  # JSON
     unused: tuple[str, ...] = ()
+    by_caller: tuple[str, ...] = ()  # fields that a caller chose where mostly this side does
 
 
 @dataclass(frozen=True, slots=True)

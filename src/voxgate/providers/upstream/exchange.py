@@ -53,12 +53,13 @@ async def exchange(
     upstream: Upstream,
     request: UpstreamRequest,
     *,
-    sound: EncodedSound,
+    sound: EncodedSound | None,
     key: UpstreamKey,
     deadline_s: float,
 ) -> UpstreamResponse:
-    """Post the request. Cancelling the call closes its connection. Redirects are not followed.
+    """Post the request; `sound` is the file of a form. Redirects are not followed.
 
+    Cancelling the call closes its connection.
     Raises `UpstreamError` where no whole response arrives until the deadline, which begins now.
     """
     headers = {} if key.value is None else {"Authorization": f"Bearer {key.value}"}
@@ -73,7 +74,7 @@ async def exchange(
                 headers=headers,
                 content=request.document,
                 data=request.fields or None,
-                files=None if request.document is not None else {"file": sound.part},
+                files={"file": sound.part} if sound and request.document is None else None,
             ) as response,
         ):
             body = await _read(response, upstream)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from voxgate.errors import PUBLIC_SENTENCES, UpstreamError
+from voxgate.errors import PUBLIC_SENTENCES, UpstreamError, UsageError, VoxgateError
 from voxgate.providers.upstream.connection_failures import for_operator
 from voxgate.transcript.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from voxgate.errors import Code
     from voxgate.providers.upstream.exchange import UpstreamResponse
@@ -68,6 +68,12 @@ _ITS_FAULT = _Meaning("upstream_failed", _LATER)
 _OWN_FIELDS = ("model", "response_format", "timestamp_granularities", "include")
 """What this side chooses, not the caller: a fault in it is none of the input."""
 
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|maximum context length|exceed_context_size|context window",
+    re.IGNORECASE,
+)
+"""In what servers say of a question that is longer than their model's context."""
+
 _FAILED = re.compile(r"[45][0-9]{2}")
 _WRONG_MODEL = re.compile(
     r"model_not_found|wrong_endpoint|no_endpoints|^invalid model\b", re.IGNORECASE
@@ -100,12 +106,28 @@ def failure_status(response: UpstreamResponse) -> int | None:
 
 
 def response_failure(
-    upstream: Upstream, response: UpstreamResponse, status: int, hide: Callable[[str], str]
-) -> UpstreamError:
-    """Return the error for a response that is no answer. `hide` removes keys from a text."""
+    upstream: Upstream,
+    response: UpstreamResponse,
+    status: int,
+    hide: Callable[[str], str],
+    *,
+    by_caller: Collection[str] = (),
+) -> VoxgateError:
+    """Return the error for a response that is no answer.
+
+    `hide` removes keys from a text. `by_caller` are fields of the request that the caller chose.
+    """
     error = _error_object(response.body)
     said = f"{_named(status)}{_quote(error, hide)}"
-    if status in ABOUT_THE_INPUT and not _is_own_fault(error):
+    if status in ABOUT_THE_INPUT and _is_too_long(error):
+        return UsageError(
+            _without_urls(
+                f"The question does not fit into the context of the model at {upstream.name}, "
+                f"which answered {said}. Shorten it, or ask a model with a longer context."
+            ),
+            code="context_exceeded",
+        )
+    if status in ABOUT_THE_INPUT and not _is_own_fault(error, by_caller):
         sentence = (
             f"{upstream.name} refused the input with {said}. Correct the request, or ask for "
             f"another model."
@@ -122,6 +144,30 @@ def response_failure(
         retry_after_s(response),
         code=code,
         public="" if code in PUBLIC_SENTENCES else public,
+    )
+
+
+def unusable_end(upstream: Upstream, reason: str | None) -> UpstreamError:
+    """Return the error for an answer that ended in another way than by itself or its length."""
+    how = f"by '{one_line(reason)[:60]}'" if reason else "without a reason"
+    return UpstreamError(
+        f"{upstream.name} ended its answer {how}, so it cannot be used. Ask something else, or "
+        f"another model."
+    )
+
+
+def refused_answer(upstream: Upstream) -> UpstreamError:
+    """Return the error for a success that has no text."""
+    return UpstreamError(
+        f"{upstream.name} gave no answer to this question. Ask in another way, or another model."
+    )
+
+
+def wrong_json(upstream: Upstream) -> UpstreamError:
+    """Return the error for an answer that its schema does not allow."""
+    return UpstreamError(
+        f"{upstream.name} sent an answer that is no JSON by the schema. Try again, or ask a model "
+        f"whose answers follow schemas: one of this machine does."
     )
 
 
@@ -185,11 +231,21 @@ def _meaning(status: int) -> _Meaning:
     return _REDIRECT if 300 <= status < 400 else _OWN_FAULT
 
 
-def _is_own_fault(error: object) -> bool:
+def _is_too_long(error: object) -> bool:
+    """Return whether a refusal is about the length of a question."""
+    if not isinstance(error, dict):
+        return False
+    texts = (str(error.get(name)) for name in ("code", "type", "message"))
+    return any(_TOO_LONG.search(text) for text in texts)
+
+
+def _is_own_fault(error: object, by_caller: Collection[str]) -> bool:
     """Return whether a refusal is about what this side chose."""
     if not isinstance(error, dict):
         return False
     named = str(error.get("param")).partition("[")[0]
+    if named in by_caller:
+        return False
     texts = (str(error.get("code")), str(error.get("message")), str(error.get("availability")))
     return named in _OWN_FIELDS or any(_WRONG_MODEL.search(text) for text in texts)
 

@@ -9,15 +9,24 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from voxgate.answers.validity import valid_json
+from voxgate.answers.values import Answered
 from voxgate.errors import UsageError
 from voxgate.models.capabilities import STRICT_OPTIONS, unused_option_notice
 from voxgate.models.store.names import family_by_alias
 from voxgate.providers.upstream.answer import fit
+from voxgate.providers.upstream.chat import FINISHES, parse_reply, render_question
 from voxgate.providers.upstream.dialect import WindowQuestion
 from voxgate.providers.upstream.dialects import DIALECTS
 from voxgate.providers.upstream.encoding import encode
-from voxgate.providers.upstream.failures import other_model, unusable_answer
-from voxgate.transcript.values import Done, Progress
+from voxgate.providers.upstream.failures import (
+    other_model,
+    refused_answer,
+    unusable_answer,
+    unusable_end,
+    wrong_json,
+)
+from voxgate.transcript.values import Delta, Done, Progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -30,6 +39,10 @@ if TYPE_CHECKING:
     from voxgate.providers.upstream.exchange import UpstreamResponse
     from voxgate.transcript.values import Event, Options, Segment
     from voxgate.upstreams import Endpoint
+
+ANSWER_S = 240.0
+"""How long an answer may take beside the patience of its provider and the seconds of its sound: a
+model on a small machine writes ten tokens a second, and first reads an hour of words."""
 
 NEVER_UNUSED = (*STRICT_OPTIONS, "language", "task")
 """Options that are fulfilled or refused."""
@@ -79,12 +92,21 @@ class UpstreamModel:
             code="unsupported_option",
         )
 
-    def answer(self, question: Question, sounds: Sequence[Audio]) -> AsyncIterator[AnswerEvent]:
-        """Refuse: an upstream is asked for transcripts alone."""
-        del question, sounds
-        raise UsageError(
-            f"{self.name} cannot answer questions. Ask a Voxtral.", code="unsupported_option"
-        )
+    async def answer(
+        self, question: Question, sounds: Sequence[Audio]
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """Yield the whole answer as one `Delta`, and `Answered`.
+
+        One by a schema is valid. Raises as `transcribe` does, and `UsageError`
+        (`context_exceeded`): how long the context is elsewhere is not known, so no text is cut.
+        """
+        request = await asyncio.to_thread(self._render_question, question, sounds)
+        heard_s = sum(sound.duration_s for sound in sounds)
+        upstream = self._endpoint.upstream
+        response = await self._client.post(upstream, request, None, heard_s + ANSWER_S)
+        text, answered = await asyncio.to_thread(self._read_reply, response, question.schema)
+        yield Delta(text)
+        yield answered
 
     def admit(self) -> None:
         """Raise where no request to the upstream is possible now: see `UpstreamClient.check`."""
@@ -119,6 +141,38 @@ class UpstreamModel:
         request = self._dialect.render(question)
         return question, replace(request, unused=(*unused, *request.unused))
 
+    def _render_question(self, question: Question, sounds: Sequence[Audio]) -> UpstreamRequest:
+        # WAV is what every chat takes.
+        as_wav = replace(self._endpoint.upstream, formats=("wav",))
+        encoded = [encode(sound, as_wav) for sound in sounds]
+        return render_question(question, encoded, self._endpoint)
+
+    def _read_reply(self, response: UpstreamResponse, schema: str | None) -> tuple[str, Answered]:
+        upstream = self._endpoint.upstream
+        try:
+            reply = parse_reply(response.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            hide = self._client.ring(upstream).hide
+            raise unusable_answer(upstream, response, error, hide) from error
+        self._check_model(reply.model)
+        finish = FINISHES.get(reply.reason or "")
+        if finish is None:
+            raise unusable_end(upstream, reply.reason)
+        if reply.text is None:
+            raise refused_answer(upstream)
+        text: str | None = reply.text
+        if schema is not None and finish == "stop":
+            text = valid_json(reply.text, schema)
+        if text is None:
+            raise wrong_json(upstream)
+        return text, Answered(finish, reply.prompt_tokens, reply.tokens, reply.audio_tokens)
+
+    def _check_model(self, answered: str | None) -> None:
+        """Raise `UpstreamError` where another model answered than was asked."""
+        asked = self._endpoint.upstream_model
+        if answered and not is_same_model(asked, answered):
+            raise other_model(self._endpoint.upstream, asked, answered)
+
     def _read(
         self,
         response: UpstreamResponse,
@@ -132,8 +186,7 @@ class UpstreamModel:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             hide = self._client.ring(upstream).hide
             raise unusable_answer(upstream, response, error, hide) from error
-        if answer.model and not is_same_model(self._endpoint.upstream_model, answer.model):
-            raise other_model(upstream, self._endpoint.upstream_model, answer.model)
+        self._check_model(answer.model)
         segments, notices = fit(answer, upstream.name, duration_s)
         notices += [unused_option_notice(self.name, name) for name in request.unused]
         language = answer.language_code or question.options.language

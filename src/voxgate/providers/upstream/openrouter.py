@@ -17,7 +17,7 @@ from voxgate.providers.upstream.dialect import Dialect, UpstreamRequest
 
 if TYPE_CHECKING:
     from voxgate.providers.upstream.dialect import Times, WindowQuestion
-    from voxgate.upstreams import Endpoint
+    from voxgate.upstreams import Endpoint, Upstream
 
 
 def options_of(_endpoint: Endpoint) -> frozenset[str]:
@@ -32,7 +32,7 @@ def times_of(endpoint: Endpoint) -> Times:
 
 def render(question: WindowQuestion) -> UpstreamRequest:
     """Return the document."""
-    options, upstream = question.options, question.endpoint.upstream
+    options = question.options
     document: dict[str, Any] = {
         "model": question.endpoint.upstream_model,
         "input_audio": {
@@ -48,14 +48,19 @@ def render(question: WindowQuestion) -> UpstreamRequest:
         document["language"] = options.language
     if options.temperature:
         document["temperature"] = min(options.temperature, HIGHEST_TEMPERATURE)
+    if provider := privacy(question.endpoint.upstream):
+        document["provider"] = provider
+    return UpstreamRequest(PATHS["transcribe"], document=msgspec.json.encode(document))
+
+
+def privacy(upstream: Upstream) -> dict[str, Any]:
+    """Return what is asked of its hosts, in `provider`: what the operator says of this upstream."""
     provider: dict[str, Any] = {}
     if not upstream.collects_data:
         provider["data_collection"] = "deny"
     if upstream.zero_retention:
         provider["zdr"] = True
-    if provider:
-        document["provider"] = provider
-    return UpstreamRequest(PATHS["transcribe"], document=msgspec.json.encode(document))
+    return provider
 
 
 OPENROUTER = Dialect(options_of, times_of, render, compatible.parse)
