@@ -29,12 +29,23 @@ ARCHITECTURE = {
 }
 
 
+OF_TEXTS = {
+    **ARCHITECTURE,
+    "modality": "text->text",
+    "input_modalities": ["text"],
+    "output_modalities": ["text"],
+}
+"""Of a model that answers questions about texts, and does not transcribe."""
+
+
 def supported_parameters(*able: Capabilities, is_read: bool = False) -> list[str]:
     """Return the options that one of them honours, by the names of openrouter-api.md 2.7.
 
     `is_read` says that another model reads what they write, and answers.
     """
-    options = {option for each in able for option in each.options}
+    options = {
+        option for each in able for option in each.options | (each.answer_options or frozenset())
+    }
     structured = ["structured_outputs"] * (is_read or any(each.answers for each in able))
     return [*sorted(options), "response_format", *structured]
 
@@ -61,7 +72,7 @@ def model_card(spec: ModelSpec, settings: Settings) -> dict[str, Any]:
         "created": _created(spec),
         "description": spec.summary,
         "context_length": 0,
-        "architecture": ARCHITECTURE,
+        "architecture": ARCHITECTURE if spec.capabilities.transcribes else OF_TEXTS,
         "pricing": pricing(price),
         "top_provider": {
             "context_length": None,
@@ -121,8 +132,8 @@ def _mistral_card(spec: ModelSpec) -> dict[str, Any]:
     """Return what Mistral's card has besides (mistral-api.md 8). Its client requires the first."""
     return {
         "capabilities": {
-            "audio": True,
-            "audio_transcription": True,
+            "audio": spec.capabilities.transcribes,
+            "audio_transcription": spec.capabilities.transcribes,
             "audio_transcription_realtime": False,
         },
         "type": "base",

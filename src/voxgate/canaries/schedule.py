@@ -72,7 +72,7 @@ class CanarySchedule:
         found = await self._find()
         for model in await self._session.list_models() if found else ():
             for endpoint in self._session.endpoints.ready(model):
-                if self._is_due(endpoint):
+                if endpoint.capabilities.transcribes and self._is_due(endpoint):
                     await self._send(model, endpoint, found)
 
     async def _can_begin(self) -> bool:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from voxgate.answers.values import Message, Question, TextPart
 from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.decoder_process import PcmBlock
 from voxgate.audio.source import Source
@@ -16,13 +17,15 @@ from voxgate.evaluation import known_sentence
 from voxgate.models.endpoint_capabilities import capabilities_of
 from voxgate.providers.upstream.client import UpstreamClient
 from voxgate.providers.upstream.model import UpstreamModel
-from voxgate.transcript.values import Done, Options, Segment
+from voxgate.transcript.values import Delta, Done, Options, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from voxgate.settings import Settings
     from voxgate.upstreams import Endpoint
+
+ASKED = "Answer with one word: ready."
 
 MOST_ERRORS = 0.5
 """Of the words: with more, an endpoint recognises something else than it was sent."""
@@ -48,9 +51,15 @@ class EndpointTrial:
         return self.errors / self.words if self.words else 1.0
 
     @property
+    def _error_rate(self) -> float | None:
+        """The same to be told: None without a transcript."""
+        transcribed = self.failure is None and self.endpoint.transcribes
+        return round(self.word_error_rate, 4) if transcribed else None
+
+    @property
     def problem(self) -> str | None:
         """Why it cannot be used, in a sentence; None if it can."""
-        if self.failure is None and self.word_error_rate > MOST_ERRORS:
+        if (self._error_rate or 0.0) > MOST_ERRORS:
             return (
                 f"{self.endpoint.slug} wrote other words than were spoken. Is it a model that "
                 f"transcribes English?"
@@ -67,7 +76,7 @@ class EndpointTrial:
             "problem": self.problem,
             "seconds": round(self.seconds, 3),
             "text": self.text,
-            "word_error_rate": None if self.failure else round(self.word_error_rate, 4),
+            "word_error_rate": self._error_rate,
             "times": self.times,
             "stated_times": capabilities_of(self.endpoint).times,
             "language": self.language,
@@ -78,6 +87,7 @@ class EndpointTrial:
 async def try_endpoints(endpoints: Sequence[Endpoint], settings: Settings) -> list[EndpointTrial]:
     """Send the known sentence to each endpoint, to those of one provider one after the other.
 
+    One that only answers is asked a question: whatever it answers is right.
     Raises `VoxgateError` where the sentence cannot be decoded on this machine.
     """
     spool, client = Spool(settings.spool_dir), UpstreamClient(settings)
@@ -87,7 +97,10 @@ async def try_endpoints(endpoints: Sequence[Endpoint], settings: Settings) -> li
 
         async def of_provider(name: str) -> list[EndpointTrial]:
             own = (each for each in endpoints if each.upstream.name == name)
-            return [await _try(endpoint, sound, client) for endpoint in own]
+            return [
+                await (_try(each, sound, client) if each.transcribes else _try_answer(each, client))
+                for each in own
+            ]
 
         names = dict.fromkeys(each.upstream.name for each in endpoints)
         found = await asyncio.gather(*map(of_provider, names))
@@ -137,6 +150,19 @@ async def _try(endpoint: Endpoint, sound: Audio, client: UpstreamClient) -> Endp
         language=done.language if done else None,
         notices=tuple(notice.sentence for notice in done.notices) if done else (),
     )
+
+
+async def _try_answer(endpoint: Endpoint, client: UpstreamClient) -> EndpointTrial:
+    started = time.monotonic()
+    question = Question((Message("user", (TextPart(ASKED),)),))
+    try:
+        model = UpstreamModel(endpoint, capabilities_of(endpoint), client)
+        model.admit()
+        events = [event async for event in model.answer(question, ())]
+    except VoxgateError as error:
+        return EndpointTrial(endpoint, time.monotonic() - started, failure=error.sentence)
+    text = "".join(event.text for event in events if isinstance(event, Delta))
+    return EndpointTrial(endpoint, time.monotonic() - started, text=text)
 
 
 def _times(segments: Sequence[Segment]) -> str:

@@ -166,15 +166,22 @@ def endpoint_facts(endpoint: Endpoint) -> dict[str, Any]:
         "languages": list(able.languages),
         **_capability_facts(able),
         "options": sorted(able.options),
+        "transcribes": able.transcribes,
+        "answers": able.answers,
+        "hears_s": able.hears_s,
         "quantization": endpoint.quantization,
     }
 
 
 def _abilities(endpoint: Endpoint) -> str:
     facts = endpoint_facts(endpoint)
+    heard = f" and {facts['hears_s']:g} s of sound" if facts["hears_s"] else ""
+    answers = f"; answers questions about texts{heard}" if facts["answers"] else ""
+    if not facts["transcribes"]:
+        return f"{endpoint.upstream_model}{answers}"
     return (
         f"{endpoint.upstream_model}; languages: {languages_text(facts['languages'])}; times: "
-        f"{facts['times']}; longest window: {facts['window_s']:g} s"
+        f"{facts['times']}; longest window: {facts['window_s']:g} s{answers}"
     )
 
 

@@ -78,12 +78,18 @@ def endpoint_rows(provider: dict[str, Any]) -> list[tuple[str, ...]]:
             endpoint["model"],
             endpoint["upstream_model"],
             price_text(endpoint["price"]),
-            endpoint["times"],
-            languages_text(endpoint["languages"]),
-            f"{endpoint['window_s']:g} s",
+            *_abilities(endpoint),
         )
         for endpoint in provider["endpoints"]
     ]
+
+
+def _abilities(endpoint: dict[str, Any]) -> tuple[str, str, str]:
+    """Return the last cells of an endpoint, which one that only answers has not."""
+    if not endpoint["transcribes"]:
+        return "answers questions", "", ""
+    window = f"{endpoint['window_s']:g} s"
+    return endpoint["times"], languages_text(endpoint["languages"]), window
 
 
 def price_text(price: dict[str, str] | None) -> str:

@@ -137,8 +137,8 @@ class AvailableModels(Mapping[str, ModelSpec]):
         return [self._find(name, now) for name in now.names_elsewhere()]
 
     def first_elsewhere(self) -> ModelSpec | None:
-        """Return the model of the first endpoint that may be used; None without one."""
-        listed = self._settings.endpoints.entries
+        """Return the model of the first endpoint that may be used and transcribes, or None."""
+        listed = (each for each in self._settings.endpoints.entries if each.transcribes)
         usable = (each for each in listed if is_reachable(each.upstream, self._settings))
         first = next(usable, None)
         return self[first.model] if first else None

@@ -46,8 +46,8 @@ class ModelElsewhere:
     def spec(self, settings: Settings) -> ModelSpec:
         """Return the model as one that is not on this machine.
 
-        Its capabilities are those of its first endpoint. Raises `VoxgateError` (`offline`) where no
-        endpoint may be used.
+        Its capabilities are those of its first endpoint that transcribes, if one does. Raises
+        `VoxgateError` (`offline`) where no endpoint may be used.
         """
         endpoints = self.reachable(settings)
         if not endpoints:
@@ -62,7 +62,7 @@ class ModelElsewhere:
             released=next(released, UNKNOWN_DATE),
             summary=f"A model elsewhere, at {self.providers}.",
             licence="NOASSERTION",
-            capabilities=capabilities_of(endpoints[0]),
+            capabilities=capabilities_of(max(endpoints, key=lambda each: each.transcribes)),
             loader=None,
             distributions=(),
             aliases=tuple(sorted(each for each in others if each.lower() != self.name.lower())),

@@ -21,7 +21,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")  # a revision of a model that is from the 
 
 def describe(models: Iterable[ModelSpec], default: str) -> Info:
     """Return the answer to `describe`. The model that is used without a name is the first."""
-    listed = sorted(models, key=lambda spec: spec.name != default)
+    transcribing = (spec for spec in models if spec.capabilities.transcribes)
+    listed = sorted(transcribing, key=lambda spec: spec.name != default)
     program = AsrProgram(
         name="voxgate",
         attribution=Attribution("Voxgate", ""),

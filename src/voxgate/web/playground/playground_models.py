@@ -58,7 +58,7 @@ class ModelChoice:
 
 
 def model_choice(spec: ModelSpec, prices: CurrentPrices) -> ModelChoice | None:
-    """Return a model as a choice; None for one that nobody can serve."""
+    """Return a model as a choice; None for one that nobody can have transcribe."""
     able = {each.slug: (each.upstream.name, capabilities_of(each)) for each in spec.endpoints}
     if LOCAL in providers_of(spec):
         able = {local_slug(spec.name): (LOCAL, spec.capabilities), **able}
@@ -75,6 +75,7 @@ def model_choice(spec: ModelSpec, prices: CurrentPrices) -> ModelChoice | None:
             prompt="prompt" in capabilities.options,
         )
         for slug, (provider, capabilities) in able.items()
+        if capabilities.transcribes
     )
     return ModelChoice(spec.name, spec.title, endpoints) if endpoints else None
 
