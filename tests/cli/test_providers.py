@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tests.api.serving import error_of, served
 from tests.cli.test_models_elsewhere import LARGE, TABLES
+from tests.providers.upstream.test_chat import reply
+from tests.websites import web_beside
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -126,6 +128,24 @@ async def test_a_trial_shows_what_endpoints_really_do(cli: CliRunner) -> None:
     assert "key" in wrong["problem"]
     assert wrong["word_error_rate"] is None
     assert gone["problem"]
+
+
+def test_one_that_only_answers_is_asked_a_question(empty_cli: CliRunner) -> None:
+    with web_beside() as site:
+        site.answers["/v1/chat/completions"] = reply("Ready.")
+        url = site.url("/v1", "127.0.0.1")
+        provider = f"[[providers]]\nname = 'near'\nkind = 'compatible'\nurl = '{url}'\n"
+        endpoint = "[[endpoints]]\nmodel = 'a/text'\nprovider = 'near'\nupstream_model = 'qwen3'\n"
+        write(empty_cli, f"{provider}{endpoint}answers = true\ntranscribes = false\n")
+        done = empty_cli.run("providers", "test")
+        told = json.loads(empty_cli.run("providers", "test", "--json").stdout)
+        listed = empty_cli.run("providers", "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    (row,) = rows(done.stdout)
+    assert (row["model"], row["works"], row["times"]) == ("a/text", "yes", "")
+    assert (told[0]["text"], told[0]["word_error_rate"]) == ("Ready.", None)
+    (row,) = rows(listed.stdout.split("\n\n")[1])
+    assert (row["times"], row["languages"]) == ("answers questions", "")
 
 
 def test_one_that_takes_less_than_the_sentence_is_not_asked(empty_cli: CliRunner) -> None:
