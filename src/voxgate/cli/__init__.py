@@ -15,10 +15,12 @@ import typer
 from voxgate._version import __version__
 from voxgate.cli import bench, config, db, keys, models, providers, streams
 from voxgate.cli.arguments import name_command
+from voxgate.cli.ask import ask_command, summarize_command
 from voxgate.cli.doctor import doctor_command
 from voxgate.cli.engine import engine_command
 from voxgate.cli.eval import eval_command
 from voxgate.cli.exit_codes import exit_on_error
+from voxgate.cli.extract import extract_command
 from voxgate.cli.group import CommandGroup
 from voxgate.cli.peer_arguments import translate_options
 from voxgate.cli.ps import ps_command, unload_command
@@ -66,6 +68,9 @@ def voxgate(
 
 
 app.command("transcribe")(transcribe_command)
+app.command("extract")(extract_command)
+app.command("ask")(ask_command)
+app.command("summarize")(summarize_command)
 app.command("eval")(eval_command)
 app.command("serve")(serve_command)
 app.command("wyoming")(wyoming_command)

@@ -164,25 +164,33 @@ class ServerBackend:
         key: str | None,
         model: str | None,
         pcm: PcmDeclaration | None,
+        *,
+        schema: str | None = None,
     ) -> None:
+        """With a schema the transcripts have data that follows it."""
         from voxgate.client.remote import RemoteSession
 
         RemoteSession.check(pcm)
         self._server = RemoteSession(url, key, settings, on_wait=print_message)
-        self.model = model
+        self.model, self._schema = model, schema
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Transcribe]:
         """Connect to the server. Without a model, its only model is used."""
         async with self._server as server:
-            model = self.model or _only_model(await server.models())
+            answers = self._schema is not None
+            model = self.model or only_model(
+                await server.models(answering=answers), "answers" if answers else "transcribes"
+            )
             notice = "" if self.model else ONLY_MODEL_NOTICE.format(model=model)
-            yield _announcing(partial(server.transcribe, model=model), notice)
+            transcribe = partial(server.transcribe, model=model, schema=self._schema)
+            yield _announcing(transcribe, notice)
 
 
-def _only_model(names: list[str]) -> str:
+def only_model(names: list[str], does: str = "transcribes") -> str:
+    """Return the one model of a server that does it. Raises `UsageError` for none, and several."""
     if not names:
-        raise UsageError("The server has no model that transcribes. Install one there.")
+        raise UsageError(f"The server has no model that {does}. Install one there.")
     if len(names) > 1:
         raise UsageError(
             f"The server has several models: name one of them with -m: {', '.join(names)}."

@@ -204,6 +204,7 @@ def _capability_facts(capabilities: Capabilities) -> dict[str, Any]:
         "translates": capabilities.translates,
         "vocabulary": capabilities.vocabulary,
         "speakers": capabilities.speakers,
+        "answers": capabilities.answers,
         "streaming": capabilities.streaming,
     }
 

@@ -64,8 +64,12 @@ def write_json(value: Any) -> None:
 
     What a terminal may obey is escaped as JSON has it: callers choose the names of their apps.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    write_output("".join(map(_escaped, text)) + "\n")
+    write_output(harmless_json(json.dumps(value, ensure_ascii=False, indent=2)) + "\n")
+
+
+def harmless_json(text: str) -> str:
+    """Return a text of JSON in which what a terminal may obey is escaped as JSON has it."""
+    return "".join(map(_escaped, text))
 
 
 def _escaped(character: str) -> str:

@@ -57,13 +57,13 @@ class TranscriptionWork:
                 on_progress=on_progress,
             )
         print_notices(recording.name, transcript.notices)
-        if not transcript.text and not transcript.notices:
+        if not (transcript.text or transcript.notices or transcript.structured):
             print_message(
                 f"warning: no words were recognised in {recording.name}: its transcript is empty."
             )
         await self._output.write(recording, transcript)
         self.speed.add(transcript.duration, speed)
-        return "transcribed"
+        return "answered" if transcript.structured else "transcribed"
 
 
 def print_notices(name: str, notices: Iterable[Notice]) -> None:
