@@ -119,6 +119,14 @@ async def test_what_was_cut_off_is_null_and_a_warning(tmp_path: Path) -> None:
     assert codes == response.headers["x-voxgate-warning"].split(", ") == ["incomplete_answer"]
 
 
+@pytest.mark.parametrize("text", ["1e400", "9" * 5000, "[" * 5000 + "]" * 5000])
+async def test_data_that_no_reader_takes_is_an_error(tmp_path: Path, text: str) -> None:
+    async with serving(tmp_path, answering(lambda _: text)) as server:
+        response = await server.post(recording(structured_outputs={"json": {}}))
+    assert response.status_code == 400
+    assert error_of(response)["metadata"]["code"] == "unsupported_schema"
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "code", "message"),
     [

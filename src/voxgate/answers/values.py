@@ -5,9 +5,11 @@ They are frozen, have slots, and depend on neither numpy nor a wire format.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from voxgate.errors import UsageError
 from voxgate.transcript.values import Delta, Notice, Options, Progress, Structured
 
 Role: TypeAlias = Literal["user", "assistant"]
@@ -109,6 +111,19 @@ class Answer:
 
     @property
     def structured(self) -> Structured:
-        """An answer by a schema as data; what was cut off is none."""
-        text = self.text if self.finish == "stop" else None
-        return Structured(text, self.finish)
+        """An answer by a schema as data; what was cut off is none.
+
+        Raises `UsageError` (`unsupported_schema`) for one that few readers of JSON take.
+        """
+        if self.finish == "length":
+            return Structured(None, self.finish)
+        try:
+            json.dumps(json.loads(self.text), allow_nan=False)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(
+                "The model wrote data that few readers of JSON take: a number with too many "
+                "digits, or too many lists in each other. Give the schema's numbers a 'minimum' "
+                "and a 'maximum', and let it not refer to itself.",
+                code="unsupported_schema",
+            ) from error
+        return Structured(self.text, self.finish)
