@@ -13,6 +13,13 @@ import httpx2
 from mistralai.client import Mistral
 from mistralai.client.errors import MistralError
 from mistralai.client.utils.eventstreaming import EventStream
+from pydantic import BaseModel
+
+
+class Digits(BaseModel):
+    """What a call by the name `parse` asks for."""
+
+    digits: list[int]
 
 
 def result(asked: dict[str, Any]) -> dict[str, Any]:
@@ -21,6 +28,8 @@ def result(asked: dict[str, Any]) -> dict[str, Any]:
         path = Path(asked["file"])
         options["file"] = {"content": path.read_bytes(), "file_name": path.name}
     with Mistral(api_key=asked["key"], server_url=asked["url"], **asked["client"]) as client:
+        if asked["call"].endswith(".parse"):
+            options["response_format"] = Digits
         value = attrgetter(asked["call"])(client)(**options)
         if isinstance(value, EventStream):
             with value:

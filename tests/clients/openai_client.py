@@ -11,12 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from openai import APIError, OpenAI, Stream
+from pydantic import BaseModel
+
+
+class Digits(BaseModel):
+    """What a call by the name `parse` asks for."""
+
+    digits: list[int]
 
 
 def result(asked: dict[str, Any]) -> dict[str, Any]:
     options = asked["options"]
     with OpenAI(api_key=asked["key"], base_url=asked["url"], **asked["client"]) as client:
         call = attrgetter(asked["call"])(client)
+        if asked["call"].endswith(".parse"):
+            options["response_format"] = Digits
         if "file" in asked:
             with Path(asked["file"]).open("rb") as file:
                 value = call(file=file, **options)

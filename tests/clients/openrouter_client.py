@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 from openrouter import OpenRouter
 from openrouter.errors import OpenRouterError
+from openrouter.utils.eventstreaming import EventStream
 
 
 class Requests:
@@ -55,6 +56,10 @@ def result(asked: dict[str, Any], client: OpenRouter) -> dict[str, Any]:
     if "security" in asked:
         options["security"] = asked["security"]
     value = attrgetter(asked["call"])(client)(**options)
+    if isinstance(value, EventStream):
+        with value:
+            events = [event.model_dump(mode="json") for event in value]
+        return {"type": "EventStream", "value": events}
     value = getattr(value, "result", value)  # a page holds it beside the way to the next
     return {"type": type(value).__name__, "value": value.model_dump(mode="json")}
 

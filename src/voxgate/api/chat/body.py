@@ -74,6 +74,7 @@ class ChatBody:
         self.max_bytes = 8 * (settings.max_upload_bytes // 3 + 1) + CHAT_TEXT_BYTES
         self._settings = settings
         self._decoders: list[DataUrlDecoder] = []
+        self._taken = 0  # bytes of the recordings that are no longer among them
         self._scanner = JsonScanner(self._new_long_string, text_bytes=CHAT_TEXT_BYTES)
 
     def feed(self, data: bytes) -> None:
@@ -96,6 +97,10 @@ class ChatBody:
             for place, part in _parts(fields):
                 if upload := self._upload(place, part):
                     found.uploads[place] = upload
+                if len(found.uploads) > MAX_RECORDINGS:
+                    raise UsageError(
+                        f"The messages have more than {MAX_RECORDINGS} recordings. Send fewer."
+                    )
             self._restore_texts(fields)
         except BaseException:
             found.close()
@@ -123,7 +128,7 @@ class ChatBody:
 
     def _check_size(self) -> None:
         limit = self._settings.max_upload_bytes
-        if sum(decoder.writer.size for decoder in self._decoders) > limit:
+        if self._taken + sum(each.writer.size for each in self._decoders) > limit:
             raise recording_too_large(limit)
 
     def _upload(self, place: Place, part: dict[str, Any]) -> Upload | None:
@@ -146,6 +151,7 @@ class ChatBody:
             raise UsageError(decoder.problem.replace(NAME, name, 1))
         assert isinstance(decoder, DataUrlDecoder)  # noqa: S101 (`_new_long_string` makes no other)
         self._decoders.remove(decoder)
+        self._taken += decoder.writer.size
         return decoder.writer.upload(media_type=decoder.media_type)
 
     def _restore_texts(self, fields: dict[str, Any]) -> None:

@@ -1,0 +1,93 @@
+"""What a key may ask: its budget, its limits, its models; and a server that stops."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.api.chat.asking import CHAT, TEXT, ask, chunks, hearing, question, sound, user
+from tests.api.serving import SCRIPTED, Gate, Running, error_of, new_key, serving, with_key
+from tests.processes import until
+from voxgate.prices import parse_prices
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import httpx2
+
+UNITS = {"second": 0.7, "request": 1.0, "token": 7.0}
+"""Dollars for an answer of 7 tokens to 0.7 s of sound, at a dollar for each."""
+
+
+async def asked_by(server: Running, secret: str, **fields: Any) -> httpx2.Response:
+    return await server.client.post(CHAT, json=question(**fields), headers=with_key(secret))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+async def test_what_an_answer_costs(tmp_path: Path, unit: str) -> None:
+    prices = parse_prices(f"{SCRIPTED} = 1/{unit}", "this test")
+    async with serving(tmp_path, hearing(), prices=prices) as server:
+        answer = await ask(server)
+        secret = await new_key(server, "limited", limit_nanodollars=100 * 10**9)
+        limited = await asked_by(server, secret)
+        key = (await server.client.get("/key", headers=with_key(secret))).json()["data"]
+    assert answer.json()["usage"]["cost"] == UNITS[unit]
+    assert limited.json()["usage"]["cost"] == UNITS[unit]
+    assert (key["usage"], key["limit_remaining"]) == (UNITS[unit], 100 - UNITS[unit])
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_budget_that_is_too_small_is_asked_before_the_model(
+    tmp_path: Path, streamed: bool
+) -> None:
+    prices = parse_prices(f"{SCRIPTED} = 1/second", "this test")
+    async with serving(tmp_path, hearing(), prices=prices) as server:
+        poor = await new_key(server, "poor", limit_nanodollars=1)
+        error = error_of(await asked_by(server, poor, stream=streamed))
+        used_up = await new_key(server, "none", limit_samples=0)
+        at_once = error_of(await asked_by(server, used_up))
+        assert server.provider.questions == []
+    for each in (error, at_once):
+        assert (each["code"], each["metadata"]["code"]) == (402, "budget_exceeded")
+
+
+async def test_how_many_and_how_often(tmp_path: Path) -> None:
+    gate = Gate()
+    async with serving(tmp_path, hearing(gate=gate), max_flights_per_key=1) as server:
+        first = asyncio.create_task(ask(server))
+        await until(lambda: server.provider.questions != [], "the question")
+        busy = await ask(server, user(sound()))
+        gate.open.set()
+        assert (await first).status_code == 200
+        slow = await new_key(server, "slow", requests_per_minute=1)
+        assert (await asked_by(server, slow)).status_code == 200
+        often = await asked_by(server, slow)
+    assert error_of(busy)["metadata"]["code"] == "rate_limit_exceeded"
+    assert int(busy.headers["retry-after"]) > 0
+    assert (often.status_code, often.headers["x-ratelimit-limit"]) == (429, "1")
+
+
+async def test_only_a_keys_own_models(tmp_path: Path) -> None:
+    async with serving(tmp_path, hearing()) as server:
+        other = await new_key(server, "other", allowed_models=("openai/whisper-base",))
+        manager = await new_key(server, "manager", management=True)
+        refused = [await asked_by(server, secret) for secret in (other, manager)]
+        nobody = await asked_by(server, "sk-vg-nobody")
+    assert [each.status_code for each in refused] == [403, 403]
+    assert nobody.status_code == 401
+
+
+async def test_a_server_that_stops_ends_its_answers(tmp_path: Path) -> None:
+    gate = Gate()
+    async with serving(tmp_path, hearing(gate=gate)) as server:
+        first = asyncio.create_task(ask(server, stream=True))
+        await until(lambda: server.provider.questions != [], "the question")
+        server.server.stop()
+        await asyncio.sleep(0)
+        refused = await ask(server, user(sound()))
+        gate.open.set()
+        answered = chunks(await first)
+    assert error_of(refused)["metadata"]["code"] == "shutting_down"
+    assert "".join(e["choices"][0]["delta"].get("content", "") for e in answered) == TEXT
