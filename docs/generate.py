@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from voxgate.api.chat.fields import CHAT_FIELDS
 from voxgate.api.dialects.fields import ASR_WEBSERVICE, FIELDS, WHISPER_CPP, Field
 from voxgate.api.setting_texts import setting_descriptions
 from voxgate.cli import app
@@ -114,6 +115,15 @@ it is a promise. A *default* is what happens anyway. *Needs* is what a model mus
 |---|---|---|---|---|---|---|
 """
 
+CHAT_HEAD = """
+## `/chat/completions`
+
+A field that is not here is a hint without effect.
+
+| field | default | documented by | kind | needs | what happens |
+|---|---|---|---|---|---|
+"""
+
 OTHER_HEAD = """
 ## `{}`, as {} has it
 
@@ -171,9 +181,14 @@ def fields_page() -> str:
         f"| {f'`{field.needs}`' if field.needs else ''} | {field.effect} |\n"
         for field in FIELDS
     )
+    chat = CHAT_HEAD + "".join(
+        f"| `{field.name}` | {field.default} | {', '.join(field.dialects)} | {field.kind} "
+        f"| {f'`{field.needs}`' if field.needs else ''} | {field.effect} |\n"
+        for field in CHAT_FIELDS
+    )
     asr = OTHER_HEAD.format("/asr", "whisper-asr-webservice") + _server_rows(ASR_WEBSERVICE)
     cpp = OTHER_HEAD.format("/inference", "whisper.cpp's server") + _server_rows(WHISPER_CPP)
-    return FIELDS_HEAD + "".join(rows) + asr + cpp
+    return FIELDS_HEAD + "".join(rows) + chat + asr + cpp
 
 
 def schema_file() -> str:

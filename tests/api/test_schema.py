@@ -62,7 +62,7 @@ CHECKS = [
 
 PATHS = "/api/v1"
 RAW = {"audio/*", "video/*", "application/octet-stream"}
-SOURCES = {"input_audio", "file", "file_url", "file_id"}
+SOURCES = {"input_audio", "file", "file_url", "file_id", "messages"}
 SHAPED = {f"{PATHS}/audio/transcriptions", f"{PATHS}/audio/translations", "/inference"}
 SHAPES: list[dict[str, Any]] = [
     {},
@@ -75,7 +75,14 @@ ASR_SHAPES: list[dict[str, Any]] = [
     *({"output": name} for name in ("srt", "vtt", "tsv")),
     {"output": "json", "word_timestamps": True},
 ]
-SHAPES_OF = {**dict.fromkeys(SHAPED, SHAPES), "/asr": ASR_SHAPES}
+CHAT = f"{PATHS}/chat/completions"
+CHAT_SHAPES: list[dict[str, Any]] = [
+    {},
+    {"response_format": {"type": "json_object"}},
+    {"structured_outputs": {"json": {"type": "array", "items": {"type": "integer"}}}},
+    {"stream": True, "stream_options": {"include_usage": True}},
+]
+SHAPES_OF = {**dict.fromkeys(SHAPED, SHAPES), "/asr": ASR_SHAPES, CHAT: CHAT_SHAPES}
 NEVER_ANSWERED = {
     409,  # of commands alone
     499,  # nobody is left to read it
@@ -107,7 +114,7 @@ class Conformance:
         operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
         for operation in operations:
             self._send_plain(operation)
-        shares = {each: 6 if each.path in SHAPED else 2 for each in operations}
+        shares = {each: 6 if each.path in {*SHAPED, CHAT} else 2 for each in operations}
         while (left := CASES - self.count) > 0:  # few requests are all that some can get
             for operation, share in shares.items():
                 self._send(operation, -(-left * share // sum(shares.values())))
@@ -173,6 +180,10 @@ class Conformance:
             case.query["id"] = self._generation
         if case.path == f"{PATHS}/keys" and isinstance(case.body, dict):
             case.body["name"] = f"key {next(self._names)}"  # a name is a key's alone
+        elif case.path == CHAT and isinstance(case.body, dict):
+            part = {"type": "input_audio", "input_audio": {"data": self._base64}}
+            said = {"role": "user", "content": [{"type": "text", "text": "What?"}, part]}
+            case.body = {**case.body, "model": SCRIPTED, "messages": [said], **shape}
         elif case.method == "POST":
             self._name_the_recording(case, shape)
 
@@ -227,6 +238,8 @@ async def test_every_answer_is_in_the_schema(
         confidence=0.8,
         doubt=UNLIKELY,
         decoding=Decoding(-1.5, 1.0, 0.1, 0.0),
+        answers=lambda question: "[1, 2]" if question.schema else "A word.",
+        hears_s=600.0,
     )
     async with serving(tmp_path, capable, keep_files=True, transcript_key=(b"s" * 32,)) as server:
         async with await Ledger.open(Address.of(server.settings)) as ledger:
@@ -244,7 +257,8 @@ async def test_every_answer_is_in_the_schema(
     if CASES >= 500:  # or it was no fuzz
         assert all(statuses.keys() & {200, 201} for statuses in sent.statuses.values())
         events = {label for label, kinds in sent.media_types.items() if EVENT_STREAM in kinds}
-        assert events == {f"POST {PATHS}/audio/transcriptions", f"POST {PATHS}/audio/translations"}
+        names = ("audio/transcriptions", "audio/translations", "chat/completions")
+        assert events == {f"POST {PATHS}/{name}" for name in names}
 
 
 async def test_what_asks_for_a_key_says_so(tmp_path: Path) -> None:
