@@ -117,7 +117,7 @@ coverage: .venv/test clients web $(NATIVE)
 
 fuzz: .venv/test
 	FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} FUZZ_CASES=$${FUZZ_CASES:-10000} \
-		$(BIN)/python -m pytest tests/api/test_fuzz.py tests/api/test_schema.py --capture=no --timeout=3600
+		$(BIN)/python -m pytest tests/api/test_fuzz.py tests/api/chat/test_fuzz.py tests/api/test_schema.py --capture=no --timeout=3600
 
 lint: .venv/lint
 	$(BIN)/ruff format --check .
