@@ -20,22 +20,35 @@ if TYPE_CHECKING:
     from voxgate.prices import Price, PriceList
     from voxgate.settings import Settings
 
-ARCHITECTURE = {
-    "modality": "audio->transcription",
-    "input_modalities": ["audio"],
-    "output_modalities": ["transcription"],
-    "tokenizer": "Other",
-    "instruct_type": None,
-}
+
+def output_modalities(spec: ModelSpec, *, is_read: bool) -> list[str]:
+    """Return what a model makes: transcripts, and texts as answers.
+
+    `is_read` says that another model reads what it writes, and answers.
+    """
+    able = _all_capabilities(spec)
+    writes = any(each.transcribes for each in able)
+    answers = (is_read and writes) or any(each.answers for each in able)
+    return ["transcription"] * writes + ["text"] * answers
 
 
-OF_TEXTS = {
-    **ARCHITECTURE,
-    "modality": "text->text",
-    "input_modalities": ["text"],
-    "output_modalities": ["text"],
-}
-"""Of a model that answers questions about texts, and does not transcribe."""
+def _architecture(spec: ModelSpec, *, is_read: bool) -> dict[str, Any]:
+    """Return what goes into a model and comes out of it, as OpenRouter describes that."""
+    makes = output_modalities(spec, is_read=is_read)
+    hears = any(each.transcribes or each.hears_s for each in _all_capabilities(spec))
+    takes = ["audio"] * hears + ["text"] * ("text" in makes)
+    return {
+        "modality": f"{'+'.join(takes)}->{'+'.join(makes)}",
+        "input_modalities": takes,
+        "output_modalities": makes,
+        "tokenizer": "Other",
+        "instruct_type": None,
+    }
+
+
+def _all_capabilities(spec: ModelSpec) -> list[Capabilities]:
+    """Return what a model can do, here and at each of its endpoints elsewhere."""
+    return [spec.capabilities, *map(capabilities_of, spec.endpoints)]
 
 
 def supported_parameters(*able: Capabilities, is_read: bool = False) -> list[str]:
@@ -64,7 +77,7 @@ def model_card(spec: ModelSpec, settings: Settings) -> dict[str, Any]:
     """Return a model as OpenRouter, OpenAI and Mistral describe theirs, in one object."""
     missing, providers = why_unavailable(spec), providers_of(spec)
     price = price_now(spec, settings.prices, *providers[:1])
-    able = [spec.capabilities, *map(capabilities_of, spec.endpoints)]
+    able, is_read = _all_capabilities(spec), bool(settings.answer_model)
     return {
         "id": spec.name,
         "canonical_slug": spec.name,
@@ -72,7 +85,7 @@ def model_card(spec: ModelSpec, settings: Settings) -> dict[str, Any]:
         "created": _created(spec),
         "description": spec.summary,
         "context_length": 0,
-        "architecture": ARCHITECTURE if spec.capabilities.transcribes else OF_TEXTS,
+        "architecture": _architecture(spec, is_read=is_read),
         "pricing": pricing(price),
         "top_provider": {
             "context_length": None,
@@ -80,7 +93,7 @@ def model_card(spec: ModelSpec, settings: Settings) -> dict[str, Any]:
             "is_moderated": False,
         },
         "per_request_limits": None,
-        "supported_parameters": supported_parameters(*able, is_read=bool(settings.answer_model)),
+        "supported_parameters": supported_parameters(*able, is_read=is_read),
         "default_parameters": None,
         "supported_voices": None,
         "hugging_face_id": None,
@@ -89,7 +102,7 @@ def model_card(spec: ModelSpec, settings: Settings) -> dict[str, Any]:
         "links": {"details": f"/api/v1/models/{spec.name}/endpoints"},
         "object": "model",  # this and the next one are OpenAI's and Mistral's
         "owned_by": spec.name.partition("/")[0],
-        **_mistral_card(spec),
+        **_mistral_card(spec, answers="text" in output_modalities(spec, is_read=is_read)),
         "voxgate": {
             "price": price.record() if price else None,
             "languages": list(spec.capabilities.languages),
@@ -99,6 +112,7 @@ def model_card(spec: ModelSpec, settings: Settings) -> dict[str, Any]:
             "vocabulary": spec.capabilities.vocabulary,
             "speakers": spec.capabilities.speakers,
             "answers": any(each.answers for each in able),
+            "hears_s": max(each.hears_s for each in able),
             "streaming": spec.capabilities.streaming,
             "licence": spec.licence,
             **checkpoint(spec),
@@ -128,11 +142,12 @@ def pricing(price: Price | None) -> dict[str, str]:
     return {"prompt": f"{price.amount:f}", "completion": "0"}
 
 
-def _mistral_card(spec: ModelSpec) -> dict[str, Any]:
+def _mistral_card(spec: ModelSpec, *, answers: bool) -> dict[str, Any]:
     """Return what Mistral's card has besides (mistral-api.md 8). Its client requires the first."""
     return {
         "capabilities": {
-            "audio": spec.capabilities.transcribes,
+            "completion_chat": answers,
+            "audio": spec.capabilities.transcribes or spec.capabilities.hears_s > 0,
             "audio_transcription": spec.capabilities.transcribes,
             "audio_transcription_realtime": False,
         },

@@ -1,6 +1,6 @@
 """`GET /models` and related routes: the models of this server.
 
-OpenRouter lists text models by default. This server only transcribes, so it lists every model.
+OpenRouter lists text models by default. This server transcribes, so it lists every model.
 The routes need no key; one that is given is checked, since clients test their key here.
 """
 
@@ -14,6 +14,7 @@ from voxgate.api.auth import caller, check_given_key
 from voxgate.api.endpoint_cards import endpoint_cards, provider_cards
 from voxgate.api.error_responses import error_response, json_response
 from voxgate.api.model_card import model_card
+from voxgate.api.model_card import output_modalities as made_by
 from voxgate.api.model_uptime import find_uptime, uptime_record
 from voxgate.api.openapi import model_schemas
 from voxgate.api.openapi.document import OPTIONAL_KEY
@@ -216,9 +217,12 @@ def _settings(request: Request) -> Settings:
 
 
 async def _listed(request: Request, output_modalities: str) -> list[ModelSpec]:
-    modalities = {name.strip() for name in (output_modalities or "all").split(",")}
-    wanted = modalities & {"all", "transcription"}
-    return await _session(request).list_models() if wanted else []
+    wanted = {name.strip() for name in (output_modalities or "all").split(",")}
+    listed = await _session(request).list_models()
+    if "all" in wanted:
+        return listed
+    is_read = bool(_settings(request).answer_model)
+    return [spec for spec in listed if wanted & set(made_by(spec, is_read=is_read))]
 
 
 def _session(request: Request) -> Session:

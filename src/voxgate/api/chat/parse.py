@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from voxgate.answers.instructions import extraction
-from voxgate.answers.schema import ANY_OBJECT, checked_schema
+from voxgate.answers.schema import ANY_OBJECT
 from voxgate.answers.values import TextPart
 from voxgate.api.chat.fields import CHAT_KEPT
 from voxgate.api.chat.messages import SYSTEM_ROLES, conversation, unknown_in
 from voxgate.api.chat.parsed_chat import ParsedChat
 from voxgate.api.chat.wire import ChatRequest, validate_chat
 from voxgate.api.dialects.provider_preferences import preferences_of
+from voxgate.api.dialects.response_format import data_request
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Options
 
@@ -54,7 +54,7 @@ def parse_chat(body: ChatRequestBody, headers: Mapping[str, str]) -> ParsedChat:
     _refuse_impossible(request)
     turns = conversation(request.messages, body.uploads.keys())
     model, preferences = preferences_of(request)
-    schema, description = _schema(request)
+    schema, description = _schema(body.fields, request)
     given, spelled = _given(request)
     return ParsedChat(
         model=model,
@@ -118,48 +118,17 @@ def _options(request: ChatRequest, given: Mapping[str, Any]) -> Options:
     return Options(**given, stop=tuple(dict.fromkeys(request.stop or ())))
 
 
-def _schema(request: ChatRequest) -> tuple[str | None, str]:
+def _schema(fields: Mapping[str, Any], request: ChatRequest) -> tuple[str | None, str]:
     """Return the schema of the answer, checked, and its description."""
-    format_, outputs = request.response_format, request.structured_outputs
-    kind = format_.type if format_ else "text"
-    if isinstance(outputs, dict):
-        if kind != "text":
+    data = data_request(fields)
+    if request.response_format and request.response_format.type == "json_object":
+        if data:
             raise UsageError(
-                "'response_format' and 'structured_outputs' both say what the answer is. Leave one "
-                "of them out."
+                f"'response_format' and '{data.field}' both say what the answer is. Leave one of "
+                f"them out."
             )
-        return _vllm_schema(outputs), ""
-    if kind == "text":
-        return None, ""
-    if kind == "json_object":
         return ANY_OBJECT, ""
-    if kind != "json_schema":
-        raise _unsupported(
-            "response_format.type", "an answer is 'text', 'json_object' or 'json_schema'"
-        )
-    given = format_.json_schema if format_ else None
-    if given is None or given.schema_ is None:
-        raise UsageError(
-            "'response_format.json_schema.schema' is missing. Add the JSON schema of the answer."
-        )
-    where = "'response_format.json_schema.schema'"
-    return checked_schema(given.schema_, where), given.description or ""
-
-
-def _vllm_schema(outputs: dict[str, Any]) -> str | None:
-    """Return the schema in vLLM's object, which may be a text."""
-    given = {name: value for name, value in outputs.items() if value is not None}
-    if other := next((name for name in given if name != "json"), None):
-        raise _unsupported(f"structured_outputs.{other[:60]}", "an answer has a JSON schema")
-    if "json" not in given:
-        return None
-    schema, where = given["json"], "'structured_outputs.json'"
-    if isinstance(schema, str):
-        try:
-            schema = json.loads(schema)
-        except (ValueError, RecursionError):
-            raise UsageError(f"{where} is a text that is no JSON. Send an object.") from None
-    return checked_schema(schema, where)
+    return (data.schema, data.description) if data else (None, "")
 
 
 def _with_task(

@@ -12,6 +12,10 @@ from pydantic import BeforeValidator, Field
 from voxgate.api.dialects.provider_preferences import (
     ProviderPreferences,  # noqa: TC001 (pydantic evaluates it)
 )
+from voxgate.api.dialects.response_format import (
+    FormatObject,
+    StructuredOutputs,
+)
 from voxgate.api.dialects.wire_types import (
     WireModel,
     WireName,
@@ -25,10 +29,6 @@ from voxgate.api.dialects.wire_types import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic import GetJsonSchemaHandler
-    from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import CoreSchema
-
 MAX_MESSAGES = 1000
 MAX_PARTS = 1000  # of one message
 MAX_TEXT = 300_000  # characters of one part: more than any model here reads
@@ -38,16 +38,6 @@ WireRole: TypeAlias = Literal["system", "developer", "user", "assistant"]
 WireChatText: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT)]
 
 
-class OrText:
-    """Says in the schema of a field that it may be a text as well, which a validator turns."""
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """Return both schemas."""
-        return {"anyOf": [handler(schema), {"type": "string"}]}
-
-
 def _sound_object(value: Any) -> Any:
     """Return the recording that Mistral writes as a text alone: `ChatBody` has taken base64."""
     return {"url": value} if isinstance(value, str) else value
@@ -55,6 +45,11 @@ def _sound_object(value: Any) -> Any:
 
 def _text_part(value: Any) -> Any:
     return [{"type": "text", "text": value}] if isinstance(value, str) else value
+
+
+def _is_object(value: Any) -> Any:
+    """Replace the object form of `structured_outputs`, whose schema `data_request` reads."""
+    return True if isinstance(value, dict) else value
 
 
 def _single(value: Any) -> Any:
@@ -88,9 +83,10 @@ class ChatPart(WireModel):
         description="`text`, `input_audio` or `file`."
     )
     text: WireChatText | None = None
-    input_audio: Annotated[ChatAudio, BeforeValidator(_sound_object), OrText()] | None = Field(
-        None, description="As a text it is base64, a data URL or an address."
-    )
+    input_audio: (
+        Annotated[ChatAudio, BeforeValidator(_sound_object, json_schema_input_type=ChatAudio | str)]
+        | None
+    ) = Field(None, description="As a text it is base64, a data URL or an address.")
     file_id: Annotated[str, Field(max_length=100)] | None = Field(
         None, description="The id of a recording that `/files` keeps."
     )
@@ -103,29 +99,13 @@ class ChatMessage(WireModel):
     role: WireRole
     content: (
         Annotated[
-            list[ChatPart], Field(max_length=MAX_PARTS), BeforeValidator(_text_part), OrText()
+            list[ChatPart],
+            Field(max_length=MAX_PARTS),
+            BeforeValidator(_text_part, json_schema_input_type=list[ChatPart] | str),
         ]
         | None
     ) = None
     prefix: bool | None = None
-
-
-class JsonSchema(WireModel):
-    """The schema of an answer, as OpenAI names it."""
-
-    name: Annotated[str, Field(max_length=256)] | None = None
-    description: WireText | None = None
-    schema_: Any = Field(None, alias="schema")
-    strict: bool | None = Field(None, description="Without effect: a schema is always kept to.")
-
-
-class AnswerFormat(WireModel):
-    """What an answer is: a text, or JSON."""
-
-    type: Annotated[str, Field(max_length=100)] = Field(
-        description="`text`, `json_object` or `json_schema`."
-    )
-    json_schema: JsonSchema | None = None
 
 
 class StreamOptions(WireModel):
@@ -144,10 +124,11 @@ class ChatRequest(WireModel):
         Field(None, description="Those that are tried, in order, where `model` cannot serve it.")
     )
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
-    response_format: AnswerFormat | None = None
-    structured_outputs: bool | dict[str, Any] | None = Field(
-        None, description='True, or the schema of the answer as vLLM has it: {"json": ...}.'
-    )
+    response_format: FormatObject | None = None
+    structured_outputs: Annotated[
+        bool | None,
+        BeforeValidator(_is_object, json_schema_input_type=bool | StructuredOutputs | None),
+    ] = Field(None, description="True, or the schema of the answer as vLLM has it.")
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     seed: int | None = None
@@ -155,7 +136,12 @@ class ChatRequest(WireModel):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     stop: (
-        Annotated[list[WireText], Field(max_length=1000), BeforeValidator(_single), OrText()] | None
+        Annotated[
+            list[WireText],
+            Field(max_length=1000),
+            BeforeValidator(_single, json_schema_input_type=list[WireText] | str),
+        ]
+        | None
     ) = None
     frequency_penalty: WirePenalty | None = None
     presence_penalty: WirePenalty | None = None
