@@ -176,6 +176,14 @@ def test_every_step_has_a_recorded_shape(network: Network) -> None:
     graph.record()  # does nothing on a CPU
 
 
+def test_a_long_cache_has_few_lengths(network: Network) -> None:
+    cache = KVCache(network.decoder.config, slots=1, capacity=9000, static=True)
+    lengths = [
+        shape.length for shape in DecodeGraph(network.decoder, cache, use_graphs=False).shapes()
+    ]
+    assert lengths == [9008, *range(8448, 0, -768)]
+
+
 def test_the_model_uses_static_steps_for_a_static_cache(voxtral: Voxtral) -> None:
     (audio,) = run_to_end(voxtral.encode([chirp(3.2)]))
     ids = [1, 3, 25, *[24] * 375, 4, 34]

@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     from voxgate.voxtral.decoder import Decoder
     from voxgate.voxtral.kv_cache import KVCache
 
-LENGTH_STEP = 256  # positions from one graph to the next longer one
+LENGTH_STEP = 256  # positions from one graph to the next longer one, at least
+
+MOST_LENGTHS = 16
+"""Lengths of a cache's graphs: recording one takes some 100 ms, and each needs memory. A step that
+attends to a sixteenth of a long slot in vain costs little beside the weights that it reads."""
 
 WARM_UPS = 2
 """Eager runs before a recording: libraries allocate workspaces and choose their kernels."""
@@ -54,6 +58,7 @@ class DecodeGraph:
         self._decoder, self._keys, self._values = decoder, cache.keys, cache.values
         slots, positions = cache.keys.shape[1], cache.keys.shape[3]
         self._longest = self._scratch = positions - 1
+        self._length_step = LENGTH_STEP * -(-self._longest // (LENGTH_STEP * MOST_LENGTHS))
         # Token, position, and the position that is written to, of every slot.
         self._unused = torch.tensor([[0], [0], [self._scratch]]).repeat(1, slots)
         self._inputs = self._unused.to(self._keys.device, copy=True)
@@ -97,7 +102,7 @@ class DecodeGraph:
     def _shape(self, rows: int, length: int) -> StepShape:
         """Return the smallest shape with so many. Rows go by powers of two: a row costs little."""
         rows = 1 << (rows - 1).bit_length()
-        length = -(-length // LENGTH_STEP) * LENGTH_STEP
+        length = -(-length // self._length_step) * self._length_step
         return StepShape(min(rows, self._keys.shape[1]), min(length, self._longest))
 
     def _logits(self, shape: StepShape) -> Tensor:
