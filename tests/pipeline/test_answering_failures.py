@@ -12,7 +12,7 @@ import pytest
 
 from tests.failures import raises
 from tests.pipeline.asking import ASKED, Asked, answering, ask
-from tests.processes import children, working_decoders
+from tests.processes import children, until, working_decoders
 from tests.scripted import Scripted
 from tests.sounds import encode, sample
 from voxgate.errors import EngineError, UsageError, VoxgateError
@@ -111,6 +111,17 @@ async def test_refused_sound_is_not_asked_about(ask: Callable[..., Asked]) -> No
     with raises("budget_exceeded"):
         await ask(model).answer(RecordingPart(VOICE), ASKED, cover=refuse)
     assert model.questions == []
+
+
+async def test_an_answer_has_a_place_in_the_queue_of_its_model(ask: Callable[..., Asked]) -> None:
+    going = asyncio.Event()
+    model = answering(gate=lambda _: going.wait(), concurrency=1)
+    asked = ask(model)
+    answers = [asyncio.create_task(asked.answer(ASKED, tenant=name)) for name in "ab"]
+    await until(lambda: asked.session.waiting_windows == {model.name: 1}, "a question that waits")
+    assert len(model.questions) == 1
+    going.set()
+    assert [answer.text for answer in await asyncio.gather(*answers)] == ["about a train"] * 2
 
 
 @pytest.mark.parametrize("kind", ["empty", "headers", "text"])

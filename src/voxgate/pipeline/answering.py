@@ -69,6 +69,7 @@ class AnswerJob:
         self._schema, self._tenant, self._trace = schema, tenant, trace
         self._on_text, self._on_progress = on_text, on_progress
         self._texts: list[str] = []  # of the answer, as they came
+        trace.shares.first = trace.shares.first or plan.answerers.providers[0].slug
 
     async def answer(self) -> Answer:
         """Answer the question. Raises `VoxgateError`."""
