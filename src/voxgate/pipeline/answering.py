@@ -16,20 +16,23 @@ from voxgate.pipeline.budget import draw_seed
 from voxgate.pipeline.dispatch import Dispatcher
 from voxgate.pipeline.job import JobProgress
 from voxgate.pipeline.question import RecordingPart
+from voxgate.pipeline.question_recordings import QuestionRecordings
 from voxgate.transcript.values import Delta
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 
     from voxgate.answers.values import Part
+    from voxgate.audio.decoder_pool import DecoderPool
     from voxgate.pipeline.answer_plan import AnswerPlan
     from voxgate.pipeline.attempt import FirstText
     from voxgate.pipeline.budget import AcceptedOptions
     from voxgate.pipeline.job import JobPhase
     from voxgate.pipeline.question import AskedMessage
-    from voxgate.pipeline.question_recordings import QuestionRecordings
+    from voxgate.pipeline.question_recordings import TranscribeFunction
     from voxgate.pipeline.route import SharedProvider
     from voxgate.pipeline.trace import Trace
+    from voxgate.settings import Settings
     from voxgate.transcript.values import Notice
 
 LEAST_COST_S = 30.0
@@ -51,18 +54,33 @@ class AnswerJob:
     def __init__(
         self,
         messages: Sequence[AskedMessage],
-        recordings: QuestionRecordings,
         *,
         plan: AnswerPlan,
         options: AcceptedOptions,
         schema: str | None,
+        decoders: DecoderPool,
+        settings: Settings,
+        transcribe: TranscribeFunction,
         tenant: Hashable,
         trace: Trace,
         on_text: Callable[[str], None],
         on_progress: Callable[[JobProgress], None],
+        cover: Callable[[float], Awaitable[None]] | None,
     ) -> None:
-        """`recordings` are those of the messages, in order; what is else as in `Session.answer`."""
-        self._messages, self._recordings, self._plan = messages, recordings, plan
+        """`transcribe` is used for recordings that are read; what is else as `Session.answer`."""
+        self._messages, self._plan = messages, plan
+        parts = (part for message in messages for part in message.parts)
+        self._recordings = QuestionRecordings(
+            [part for part in parts if isinstance(part, RecordingPart)],
+            plan=plan,
+            decoders=decoders,
+            settings=settings,
+            transcribe=transcribe,
+            tenant=tenant,
+            trace=trace,
+            on_progress=on_progress,
+            cover=cover,
+        )
         self._options = draw_seed(options.options, plan.answerers.first.capabilities)
         first = plan.answerers.first.name
         self._unused = [unused_option_notice(first, name) for name in options.unused]

@@ -107,7 +107,7 @@ class QuestionRecordings:
         tenant: Hashable,
         trace: Trace,
         on_progress: Callable[[JobProgress], None],
-        cover: Callable[[float], Awaitable[None]],
+        cover: Callable[[float], Awaitable[None]] | None,
     ) -> None:
         """`plan` says how much sound is heard. `cover` is as that of `Session.answer`."""
         self._plan = plan
@@ -115,7 +115,7 @@ class QuestionRecordings:
         self._left = round(plan.hears_s * SAMPLE_RATE)  # samples that may still be heard
         self._decoders, self._settings, self._transcribe = decoders, settings, transcribe
         self._tenant, self._trace = tenant, trace
-        self._on_progress, self._cover = on_progress, cover
+        self._on_progress, self._covers = on_progress, cover
         self._open = ExitStack()
 
     @property
@@ -148,6 +148,10 @@ class QuestionRecordings:
         for each in self.all:
             if each.sound is None and each.transcript is None:
                 await self._read(each)
+
+    async def _cover(self, seconds: float) -> None:
+        if self._covers:
+            await self._covers(seconds)
 
     async def _listen(self, recording: QuestionRecording) -> None:
         """Decode a recording, if it is not known to be too long."""

@@ -33,8 +33,6 @@ from voxgate.pipeline.answering import AnswerJob, check_messages
 from voxgate.pipeline.budget import AcceptedOptions, accept_options, accept_question
 from voxgate.pipeline.endpoints import NO_PREFERENCES, Endpoints
 from voxgate.pipeline.job import FinalPiece, JobProgress, TranscriptionJob
-from voxgate.pipeline.question import RecordingPart
-from voxgate.pipeline.question_recordings import QuestionRecordings
 from voxgate.pipeline.route import Route, SharedProvider
 from voxgate.pipeline.trace import Trace
 from voxgate.settings import Settings
@@ -183,29 +181,19 @@ class Session:
         plan = await self.plan_answer(model, options)
         first = plan.answerers.first
         accepted = accept_question(first.name, first.capabilities, options or Options())
-        trace = trace or Trace()
-        asked = (part for message in messages for part in message.parts)
-        recordings = QuestionRecordings(
-            [part for part in asked if isinstance(part, RecordingPart)],
+        job = AnswerJob(
+            messages,
             plan=plan,
+            options=accepted,
+            schema=schema,
             decoders=self._decoders,
             settings=self.settings,
             transcribe=partial(self.transcribe, tenant=tenant, times=False),
             tenant=tenant,
-            trace=trace,
-            on_progress=on_progress,
-            cover=cover or _cover_nothing,
-        )
-        job = AnswerJob(
-            messages,
-            recordings,
-            plan=plan,
-            options=accepted,
-            schema=schema,
-            tenant=tenant,
-            trace=trace,
+            trace=trace or Trace(),
             on_text=on_text,
             on_progress=on_progress,
+            cover=cover,
         )
         return await job.answer()
 
@@ -343,10 +331,6 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-
-async def _cover_nothing(_seconds: float) -> None:
-    """Allow any sound."""
 
 
 def _plain(options: Options | AcceptedOptions | None) -> Options | None:
