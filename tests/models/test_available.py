@@ -76,6 +76,15 @@ def test_an_alias_of_the_settings_stands_for_its_model(
     AvailableModels(replace(settings, model_aliases=(("x", "whisper-small"),))).check_aliases()
 
 
+def test_the_model_that_answers_must_be_known(tmp_path: Path) -> None:
+    """It need not be installed: it may be, before somebody asks."""
+    settings = Settings(home=tmp_path)
+    for known in ("", "voxtral-mini", "whisper-1"):
+        AvailableModels(replace(settings, answer_model=known)).check_answer_model()
+    with pytest.raises(UnknownModelError, match="'answer_model': No model .*Voxtral Mini"):
+        AvailableModels(replace(settings, answer_model="voxtral-mimi")).check_answer_model()
+
+
 BASE = "Systran/faster-whisper-base"
 
 

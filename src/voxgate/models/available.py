@@ -89,6 +89,17 @@ class AvailableModels(Mapping[str, ModelSpec]):
         for alias in self._aliases:
             self.own_name(alias)
 
+    def check_answer_model(self) -> None:
+        """Raise `UnknownModelError` for an `answer_model` of the settings that is no known model.
+
+        One that is not installed may be, before it is needed.
+        """
+        if self._settings.answer_model:
+            try:
+                self.own_name(self._settings.answer_model)
+            except UnknownModelError as error:
+                raise UnknownModelError(f"'answer_model': {error.sentence}") from None
+
     def check_endpoints(self) -> None:
         """Raise `SettingsError` for a model with two endpoints at a provider, by two names."""
         check_endpoints(self._now().elsewhere.values())

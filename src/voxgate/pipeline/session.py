@@ -215,7 +215,7 @@ class Session:
                 name, [each.name for each in await self.list_models() if can_answer(each)]
             )
         preferences = asked.preferences if isinstance(asked, Route) else NO_PREFERENCES
-        reader = await self.resolve(self.settings.answer_model)
+        reader = await self.resolve(self.settings.answer_model, folders=False)
         answerers, _ = answer_routes(self.endpoints, reader, options, preferences)
         if answerers is None:
             raise wrong_answer_model(reader.name)

@@ -54,6 +54,7 @@ def check_model_names(settings: Settings) -> Iterator[Check]:
     models = AvailableModels(settings)
     checks = {
         "model_aliases": models.check_aliases,
+        "answer_model": models.check_answer_model,
         "endpoints": models.check_endpoints,
         "prices": models.prices,
     }
