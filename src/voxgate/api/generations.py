@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 NULL_FIELDS: dict[str, Any] = dict.fromkeys(
     (
-        *("upstream_inference_cost", "cache_discount", "moderation_latency", "tokens_prompt"),
-        *("native_tokens_prompt", "native_tokens_cached", "native_tokens_reasoning"),
+        *("upstream_inference_cost", "cache_discount", "moderation_latency"),
+        *("native_tokens_cached", "native_tokens_reasoning"),
         *("native_tokens_completion_images", "num_media_prompt", "num_media_completion"),
-        *("num_search_results", "num_fetches", "finish_reason", "native_finish_reason", "app_id"),
+        *("num_search_results", "num_fetches", "app_id"),
         *("preset_id", "router", "service_tier", "web_search_engine", "upstream_id"),
     )
 )
@@ -68,7 +68,7 @@ def _data(found: Generation) -> dict[str, Any]:
     return {
         **NULL_FIELDS,
         "id": found.id,
-        "api_type": "stt",
+        "api_type": found.api_type or "stt",
         "created_at": found.created_at.isoformat(timespec="microseconds"),
         "model": found.model,
         "provider_name": found.provider,
@@ -79,11 +79,15 @@ def _data(found: Generation) -> dict[str, Any]:
         "total_cost": cost,
         "latency": found.latency_ms,
         "generation_time": found.generation_time_ms,
+        "tokens_prompt": found.prompt_tokens,
+        "native_tokens_prompt": found.prompt_tokens,
         "tokens_completion": found.tokens,
         "native_tokens_completion": found.tokens,
         "streamed": found.streamed,
         "cancelled": found.cancelled,
-        "num_input_audio_prompt": 1,
+        "finish_reason": found.finish_reason,
+        "native_finish_reason": found.finish_reason,
+        "num_input_audio_prompt": None if found.api_type else 1,
         "external_user": found.external_user,
         "http_referer": found.http_referer,
         "user_agent": found.user_agent,

@@ -40,13 +40,13 @@ NOTHING = "-"  # stands for a part of a line that a request does not have
 log = logging.getLogger(__name__)
 
 
-def new_id() -> str:
+def new_id(kind: str = "gen-stt") -> str:
     """Return a new request's id as OpenRouter writes it.
 
-    `gen-stt-<unix seconds>-<20 alphanumerics>`.
+    `gen-stt-<unix seconds>-<20 alphanumerics>`; the kind of an answer's is `gen`.
     """
     letters = "".join(secrets.choice(ID_ALPHABET) for _ in range(20))
-    return f"gen-stt-{int(time.time())}-{letters}"
+    return f"{kind}-{int(time.time())}-{letters}"
 
 
 @dataclass(slots=True)

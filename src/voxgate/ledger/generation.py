@@ -1,4 +1,4 @@
-"""`Generation`: what is recorded of one request for a transcription; `Outcome`: how it ended.
+"""`Generation`: what is recorded of one request for a transcript or an answer; `Outcome`: its end.
 
 A generation contains neither the speech, nor its text, nor the name of the file.
 """
@@ -31,7 +31,7 @@ class RecordedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One request for a transcription. Times are UTC. Text that is too long is clipped."""
+    """One request for a transcript or an answer. Times are UTC. Long texts are clipped."""
 
     id: str
     key_hash: str | None
@@ -98,6 +98,15 @@ class Generation:
     delivered_tokens: int = 0
     """The tokens of that text, where the model counts them."""
 
+    api_type: str | None = None
+    """`completions` for an answer; None for a transcript."""
+
+    prompt_tokens: int | None = None
+    """Of an answer, those of the question, with its sound."""
+
+    finish_reason: str | None = None
+    """Why an answer ended: `stop` or `length`."""
+
 
 class Delivered(NamedTuple):
     """What of a generation a caller was sent, where it is sent while it is made."""
@@ -138,6 +147,8 @@ class Outcome:
     error_message: str | None = None
     audio_samples: int | None = None
     tokens: int | None = None
+    prompt_tokens: int | None = None
+    finish_reason: str | None = None
     first_text_ms: int | None = None
     cost: Amount = field(default_factory=Amount)
     """What it is charged with; of the budget's sound, too."""

@@ -44,7 +44,7 @@ _RESERVE_NOTHING = (
 _OF_OUTCOME = (
     *("finished_at", "lease_until", "status", "latency_ms", "generation_time_ms", "error_code"),
     *("error_message", "audio_samples", "audio_seconds", "tokens", "first_text_ms"),
-    *("cost_nanodollars", "cancelled", "attempts"),
+    *("cost_nanodollars", "cancelled", "attempts", "prompt_tokens", "finish_reason"),
 )
 _NOBODY_ANSWERED = bindparam("new_provider", type_=_COLUMNS.provider.type).is_(None)
 
@@ -154,6 +154,8 @@ def _values(id_: str, outcome: Outcome, now: datetime) -> dict[str, Any]:
         "new_audio_samples": samples,
         "new_audio_seconds": samples and samples / SAMPLES_PER_S,
         "new_tokens": outcome.tokens,
+        "new_prompt_tokens": outcome.prompt_tokens,
+        "new_finish_reason": outcome.finish_reason,
         "new_first_text_ms": outcome.first_text_ms,
         "new_cost_nanodollars": outcome.cost.nanodollars,
         "new_cancelled": outcome.cancelled,

@@ -111,6 +111,9 @@ generations_table = Table(
     Column("delivered_samples", BigInteger, nullable=False, server_default="0"),
     Column("lease_until", UtcColumn),  # null: finished; else its server is dead after that time
     Column("delivered_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("api_type", TextColumn(NAME_LENGTH)),  # null: for a transcript
+    Column("prompt_tokens", Integer),  # of a question
+    Column("finish_reason", TextColumn(NAME_LENGTH)),  # of an answer
 )
 
 Index(

@@ -92,6 +92,12 @@ async def test_an_answer(tmp_path: Path) -> None:
     assert (found["tokens_completion"], found["audio_seconds"]) == (7, 0.7)
     assert (found["external_user"], found["session_id"]) == ("ada", "s")
     assert not found["streamed"]
+    assert body["id"].startswith("gen-1")
+    assert (found["api_type"], found["tokens_prompt"], found["finish_reason"]) == (
+        "completions",
+        12,
+        "stop",
+    )
 
 
 async def test_the_other_prefix_and_data(tmp_path: Path) -> None:

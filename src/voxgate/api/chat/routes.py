@@ -19,6 +19,7 @@ from voxgate.api.jobs import LINGER_S
 from voxgate.api.key_limits import check_before_the_body
 from voxgate.api.openapi import requests
 from voxgate.api.openapi.responses import ANSWERS
+from voxgate.api.request_log import RequestEntry, new_id
 from voxgate.api.response import JobResponse
 from voxgate.api.response_head import ResponseHead
 from voxgate.api.router_metadata import RouterMetadata
@@ -42,7 +43,8 @@ async def complete(request: Request) -> Response:
     """The answer of a model that hears, as text or as JSON by a schema."""
     gateway: Gateway = request.app.state.gateway
     start_time, stages = time.monotonic(), StageTimes()
-    intake = None
+    intake, entry = None, RequestEntry.of(request.scope)
+    entry.id = new_id("gen")
     try:
         key = await transcriber(request)
         check_before_the_body(key, gateway.rates)

@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     from voxgate.api.generation_record import RequestOrigin
     from voxgate.api.recording import WholeRecording
     from voxgate.api.request_log import RequestEntry
+    from voxgate.ledger.generation import Generation, Outcome
     from voxgate.ledger.key import Key
     from voxgate.pipeline.answer_plan import AnswerPlan
     from voxgate.pipeline.question import AskedPart
     from voxgate.pipeline.route import Route
+
+
+API_TYPE = "completions"
+"""What OpenRouter calls the kind of request that is answered."""
 
 
 class ChatSubmission(JobSubmission[ChatJob]):
@@ -116,6 +121,14 @@ class ChatSubmission(JobSubmission[ChatJob]):
         asked = self._asked
         willing = tuple(each for each in asked.providers if each in self.route.providers)
         return replace(asked, providers=willing or asked.providers)
+
+    def _begun(self) -> Generation:
+        return replace(super()._begun(), api_type=API_TYPE)
+
+    def _outcome(self, job: ChatJob) -> Outcome:
+        answer = job.result
+        facts = (answer.prompt_tokens, answer.finish) if answer else (None, None)
+        return replace(super()._outcome(job), prompt_tokens=facts[0], finish_reason=facts[1])
 
     async def _cover(self, seconds: float) -> None:
         await self._charge.cover(seconds)

@@ -25,7 +25,7 @@ class Generation(Struct):
     """The outcome of a request. OpenRouter's other fields are null here."""
 
     id: str
-    api_type: Literal["stt"]
+    api_type: Literal["stt", "completions"]
     created_at: str
     model: str
     provider_name: str | None
@@ -35,6 +35,9 @@ class Generation(Struct):
     generation_time: float | None
     streamed: bool
     cancelled: bool
+    tokens_prompt: int | None
+    native_tokens_prompt: int | None
+    finish_reason: str | None
     tokens_completion: int | None
     native_tokens_completion: int | None
     workspace_id: str | None
