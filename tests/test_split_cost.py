@@ -41,6 +41,26 @@ def test_one_price_reserves_no_more_than_it_can_cost(price: Price | None, sample
     assert split_cost.most_nanodollars([price], samples) == most
 
 
+@given(PARTS, st.integers(min_value=0, max_value=10**6), st.data())
+def test_an_answer_is_covered_too_by_whomever_it_is(
+    parts: list[tuple[Price | None, int]], answered: int, data: st.DataObject
+) -> None:
+    writer = data.draw(st.sampled_from([price for price, _ in parts]))
+    done = [PricedPart(samples, most_tokens(samples) + 1, price) for price, samples in parts]
+    samples = sum(part.samples for part in done)
+    prices = [price for price, _ in parts]
+    most = split_cost.most_nanodollars(prices, samples, answered)
+    assert split_cost.nanodollars([*done, PricedPart(0, 0, writer, answered)]) <= most
+
+
+def test_an_answer_without_sound_costs_its_tokens_or_its_request() -> None:
+    by_token, by_request = Price(Decimal(1), "token"), Price(Decimal(1), "request")
+    with_minimum = Price(Decimal(1), "second", Decimal(60))
+    for price, dollars in ((by_token, 7), (by_request, 1), (with_minimum, 0), (None, 0)):
+        cost = split_cost.nanodollars([PricedPart(0, 0, price, 7)])
+        assert cost == split_cost.most_nanodollars([price], 0, 7) == dollars * 10**9
+
+
 def test_nothing_costs_nothing() -> None:
     assert split_cost.nanodollars([]) == 0
     assert split_cost.nanodollars([PricedPart(0, 0, Price(Decimal(1), "request"))]) == 0

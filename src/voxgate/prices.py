@@ -110,6 +110,12 @@ class Price:
             quantity = Fraction(samples, SAMPLES_PER_S * UNIT_S[self.unit])
         return Fraction(self.amount) * quantity
 
+    def answer_dollars(self, tokens: int) -> Fraction:
+        """Return what so many tokens of an answer cost, in dollars: only by the token anything."""
+        if not self.by_token:
+            return Fraction(0)
+        return Fraction(self.amount) * Fraction(tokens, UNIT_TOKENS[self.unit])
+
     def surcharge_dollars(self, samples: int) -> Fraction:
         """Return what a recording costs once, in dollars, beside the usage of its parts.
 

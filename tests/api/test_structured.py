@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.serving import FILE, SCRIPTED, error_of, model_spec, recording, serving
+from tests.api.serving import (
+    FILE,
+    SCRIPTED,
+    error_of,
+    model_spec,
+    new_key,
+    recording,
+    serving,
+    with_key,
+)
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE, sample
 from voxgate.answers.values import SoundPart, TextPart
 from voxgate.errors import EngineError
 from voxgate.pipeline.session import Session
-from voxgate.prices import parse_prices
+from voxgate.prices import TOKENS_PER_S, parse_prices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +44,8 @@ NAMED = {"name": "digits", "description": "What is counted.", "schema": SCHEMA, 
 FORMAT = {"type": "json_schema", "json_schema": NAMED}
 OUTPUTS = {"json": SCHEMA}
 READER = "scripted/reader"
+TOKENS = len(json.dumps(DATA).split())  # as a scripted model counts them
+LENGTH_S = len(sample()) / 16_000
 
 
 def answering(says: Callable[[Question], str] | None = None, **more: Any) -> Scripted:
@@ -290,7 +302,6 @@ async def test_where_the_data_fails_the_request_fails_and_costs_nothing(tmp_path
 
 
 async def test_the_tokens_of_the_data_are_charged_and_the_sound_once(tmp_path: Path) -> None:
-    words = len(json.dumps(DATA).split())
     by_token = parse_prices(f"{SCRIPTED} = 2.00/million tokens", "this test")
     provider = answering()
     provider.says = lambda *_: "one two three"
@@ -298,7 +309,7 @@ async def test_the_tokens_of_the_data_are_charged_and_the_sound_once(tmp_path: P
         plain = (await server.post(recording())).json()["usage"]
         usage = (await server.post(recording(response_format=FORMAT))).json()["usage"]
     assert usage["seconds"] == plain["seconds"]
-    assert usage["output_tokens"] == plain["output_tokens"] + words
+    assert usage["output_tokens"] == plain["output_tokens"] + TOKENS
     assert usage["cost"] == pytest.approx(usage["output_tokens"] * 2e-6)
 
 
@@ -316,6 +327,7 @@ async def test_another_model_may_read_what_the_model_wrote(tmp_path: Path) -> No
         )
 
     async with serving(tmp_path, session=session, prices=prices, answer_model=READER) as server:
+        plain = (await server.post(recording())).json()["usage"]
         body = (await server.post(recording(response_format=FORMAT))).json()
         card = (await server.client.get(f"/model/{SCRIPTED}")).json()["data"]
     assert body["structured"] == DATA
@@ -324,6 +336,23 @@ async def test_another_model_may_read_what_the_model_wrote(tmp_path: Path) -> No
     assert sounds == []
     assert any(body["text"] in part.text for part in question.messages[0].parts)  # type: ignore[union-attr]
     assert "structured_outputs" in card["supported_parameters"]
+    assert body["usage"]["cost"] == pytest.approx(plain["cost"] + TOKENS * 2e-6)
+
+
+async def test_no_answer_exceeds_a_budget(tmp_path: Path) -> None:
+    by_token = parse_prices(f"{SCRIPTED} = 1/token", "this test")
+    provider = answering(honours=frozenset({"max_tokens"}))
+    provider.says = lambda *_: ""
+    async with serving(tmp_path, provider, prices=by_token) as server:
+        sound = math.ceil(LENGTH_S * TOKENS_PER_S)  # dollars that are reserved for it
+        body = recording(response_format=FORMAT, max_tokens=TOKENS)
+        secret = await new_key(server, "a", limit_nanodollars=(sound + TOKENS - 1) * 10**9)
+        poor = await server.post(body, headers=with_key(secret))
+        assert provider.questions == []
+        secret = await new_key(server, "b", limit_nanodollars=(sound + TOKENS) * 10**9)
+        rich = await server.post(body, headers=with_key(secret))
+    assert error_of(poor)["metadata"]["code"] == "budget_exceeded"
+    assert rich.json()["usage"]["cost"] == TOKENS
 
 
 async def test_models_say_whether_they_give_data(tmp_path: Path) -> None:

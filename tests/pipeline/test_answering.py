@@ -16,6 +16,7 @@ from tests.scripted import Scripted
 from tests.sounds import RATE, encode, sample
 from voxgate.answers.values import SoundPart, TextPart
 from voxgate.pipeline.question import AskedMessage, RecordingPart
+from voxgate.pipeline.shares import Share
 from voxgate.transcript.values import Options, Segment, Transcript
 
 if TYPE_CHECKING:
@@ -50,9 +51,7 @@ async def test_a_recording_is_heard_whole(ask: Callable[..., Asked]) -> None:
     assert answer.notices == ()
     assert asked.covered == [answer.duration]
     share = asked.trace.shares.until(len(sound), asked.trace.shares.tokens)
-    assert {slug: (each.samples, each.tokens) for slug, each in share.items()} == {
-        "local/scripted/one": (len(sound), 3)
-    }
+    assert share == {"local/scripted/one": Share(len(sound), 3, answered=3)}
 
 
 async def test_a_text_alone_is_asked_without_any_sound(ask: Callable[..., Asked]) -> None:

@@ -39,8 +39,11 @@ class Charge:
         key: Key | None,
         *,
         generation: Callable[[], Generation],
+        answer_tokens: int = 0,
     ) -> None:
         """Of a key without a budget nothing is reserved.
+
+        `answer_tokens` are the most that an answer may have: what is reserved with the first sound.
 
         `prices` are those of the providers that may recognise it, by slug; `shares` say which does.
         `generation` is called once, when it begins.
@@ -50,7 +53,7 @@ class Charge:
         self._reserved = Amount()
         self._limited = key is not None and key.budget is not None
         self._in_file = key is not None and key.in_file
-        self._generation = generation
+        self._generation, self._answer_tokens = generation, answer_tokens
         self._begun = False
         self._lock = asyncio.Lock()
 
@@ -103,16 +106,25 @@ class Charge:
             raise
 
     def of(self, seconds: float, tokens: int) -> Amount:
-        """Return the cost of so much decoded sound with so many tokens; of no sound, nothing."""
+        """Return the cost of so much decoded sound with so many tokens, those of answers included.
+
+        Without sound and answer it is nothing.
+        """
         samples = round(seconds * SAMPLES_PER_S)
         shares = self._shares.until(samples, tokens)
         parts = [
-            PricedPart(share.samples, share.tokens, self._prices[slug])
+            PricedPart(
+                share.samples,
+                share.tokens - share.answered,
+                self._prices[slug],
+                min(share.answered, self._answer_tokens),
+            )
             for slug, share in shares.items()
         ]
         return Amount(split_cost.nanodollars(parts), samples)
 
     def _most(self, seconds: float) -> Amount:
-        """Return the most that so much decoded sound can cost."""
+        """Return the most that so much decoded sound can cost, with an answer about it."""
         samples = round(seconds * SAMPLES_PER_S)
-        return Amount(split_cost.most_nanodollars(self._prices.values(), samples), samples)
+        prices = self._prices.values()
+        return Amount(split_cost.most_nanodollars(prices, samples, self._answer_tokens), samples)

@@ -48,8 +48,12 @@ class JobSubmission(ABC, Generic[JobT]):
         route: Route,
         origin: RequestOrigin,
         also: Sequence[SharedProvider] = (),
+        answers: bool = True,
     ) -> None:
-        """`kind` creates its job. `also` may be asked for a part of it beside the route."""
+        """`kind` creates its job. `also` may be asked for a part of it beside the route.
+
+        `answers` says that a question is a part of it.
+        """
         self._gateway, self._entry = gateway, entry
         self._owner = key.hash if key else None
         self._request, self._origin = parsed, origin
@@ -71,6 +75,7 @@ class JobSubmission(ABC, Generic[JobT]):
             self._trace.shares,
             key,
             generation=self._begun,
+            answer_tokens=(parsed.options.max_tokens or gateway.settings.answer_tokens) * answers,
         )
 
     def submit(self) -> tuple[Hashable, JobT]:

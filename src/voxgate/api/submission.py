@@ -60,6 +60,7 @@ class Submission(JobSubmission[TranscriptJob]):
             route=route,
             origin=origin,
             also=answering,
+            answers=parsed.data is not None,
         )
         self.parsed, self._recording = parsed, recording
         self._keeps, self._provisional = keeps, provisional

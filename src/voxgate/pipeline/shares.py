@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from voxgate.audio.spool import SAMPLE_RATE
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one provider recognised."""
+    """What one provider recognised and answered."""
 
     samples: int = 0
     tokens: int = 0
+    answered: int = 0  # of the tokens, those of an answer
 
 
 @dataclass(slots=True)
@@ -72,11 +73,12 @@ class Shares:
         shares = {name: Share(count, written[name]) for name, count in lengths.items() if count}
         for name, count in self._answers.items():
             share = shares.get(name, Share())
-            shares[name] = Share(share.samples, share.tokens + count)
+            shares[name] = Share(share.samples, share.tokens + count, count)
         if shares:
             main = _main(shares)
             others = sum(share.tokens for name, share in shares.items() if name != main)
-            shares[main] = Share(shares[main].samples, max(0, tokens - others))
+            rest = max(shares[main].answered, tokens - others)
+            shares[main] = replace(shares[main], tokens=rest)
         return shares
 
     def main(self, samples: int) -> str:
