@@ -19,6 +19,7 @@ from tests.api.serving import (
     serving,
     with_key,
 )
+from tests.clients.client import NODE_OPENAI, OPENAI
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE, sample
 from voxgate.answers.values import SoundPart, TextPart
@@ -117,6 +118,25 @@ async def test_a_schema_in_pieces_is_refused_with_the_way_to_send_it(tmp_path: P
     assert "response_format=json.dumps(...)" in error_of(response)["message"]
     assert text.json()["text"]
     assert server.provider.questions == []
+
+
+async def test_openais_clients_get_data_and_are_told_how_to_send_a_schema(tmp_path: Path) -> None:
+    text = json.dumps(FORMAT)
+    more = {"structured_outputs": json.dumps(OUTPUTS)}
+    async with serving(tmp_path, answering()) as server:
+        named, beside, in_pieces = await OPENAI.do(
+            OPENAI.transcription(server, response_format=text),
+            OPENAI.transcription(server, response_format="verbose_json", extra_body=more),
+            OPENAI.repeating_nothing().transcription(server, response_format=FORMAT),
+        )
+        (typescript,) = await NODE_OPENAI.do(
+            NODE_OPENAI.transcription(server, response_format=text)
+        )
+    for each in (named, beside, typescript):
+        assert each["value"]["structured"] == DATA
+        assert each["value"]["text"]
+    assert beside["type"] == "TranscriptionVerbose"
+    OPENAI.raised(in_pieces, 400, "response_format=json.dumps(...)")
 
 
 async def test_what_was_cut_off_is_null_and_a_warning(tmp_path: Path) -> None:

@@ -26,9 +26,17 @@ ODD: tuple[Any, ...] = (
     *({"data": ""}, {"data": "AAAA"}, {"data": ["AAAA"]}, {"url": "https://e.com/a"}),
 )
 
+SCHEMAS: tuple[dict[str, Any], ...] = (
+    {"name": "a", "schema": {"type": "object", "properties": {"a": {"type": "string"}}}},
+    *({"schema": each} for each in ({}, True, 7, "{", {"$ref": "#"}, {"enum": []}, {"$ref": "x:"})),
+)
+
 PLAIN: dict[str, tuple[Any, ...]] = {
     "language": ("en", "de", "en-US", "en_US", "EN", "eng", "English", "auto", "", None),
-    "response_format": ("json", "verbose_json", "text", "srt", "vtt", {"type": "text"}),
+    "response_format": (
+        *("json", "verbose_json", "text", "srt", "vtt", {"type": "text"}),
+        *({"type": "json_schema", "json_schema": each} for each in SCHEMAS),
+    ),
     "timestamp_granularities": (["word"], ["segment", "word"], [], "word"),
     "temperature": (0, 0.5, 2, "0.0"),
     "top_p": (0, 1, 0.3),
@@ -39,7 +47,7 @@ PLAIN: dict[str, tuple[Any, ...]] = {
     "stop": ([], None, "a", ["a"]),
     "frequency_penalty": (0, 2, -2),
     "presence_penalty": (0, 1.5),
-    "structured_outputs": (False, True),
+    "structured_outputs": (False, True, *({"json": each["schema"]} for each in SCHEMAS)),
     "diarize": (False, "false", None, True),
     "stream": (False, "false", None, True),
     "prompt": ("", "Voxgate", "\n\t", "x" * 60_000),

@@ -137,12 +137,12 @@ def field_path(name: str) -> list[str]:
     if not keys or "" in keys[:-1]:
         raise UsageError(
             f"The field name {quote_field(name)} is not understood. Write a, a[] for a list, or "
-            f"a[b] for an object."
+            f"a[b] for an object; or the whole object as one JSON text."
         )
     if len(keys) > MAX_FIELD_DEPTH:
         raise UsageError(
             f"The field name {quote_field(name)} nests deeper than {MAX_FIELD_DEPTH}. Send a "
-            f"flatter form."
+            f"flatter form, or the whole object as one JSON text."
         )
     return keys
 
