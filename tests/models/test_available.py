@@ -81,7 +81,7 @@ def test_the_model_that_answers_must_be_known(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     for known in ("", "voxtral-mini", "whisper-1"):
         AvailableModels(replace(settings, answer_model=known)).check_answer_model()
-    with pytest.raises(UnknownModelError, match="'answer_model': No model .*Voxtral Mini"):
+    with pytest.raises(UnknownModelError, match=r"'answer_model': No model .*Voxtral Mini"):
         AvailableModels(replace(settings, answer_model="voxtral-mimi")).check_answer_model()
 
 

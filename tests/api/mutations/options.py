@@ -26,9 +26,11 @@ ODD: tuple[Any, ...] = (
     *({"data": ""}, {"data": "AAAA"}, {"data": ["AAAA"]}, {"url": "https://e.com/a"}),
 )
 
+ODD_SCHEMAS: tuple[Any, ...] = ({}, True, 7, "{", {"$ref": "#"}, {"enum": []}, {"$ref": "x:"})
+
 SCHEMAS: tuple[dict[str, Any], ...] = (
     {"name": "a", "schema": {"type": "object", "properties": {"a": {"type": "string"}}}},
-    *({"schema": each} for each in ({}, True, 7, "{", {"$ref": "#"}, {"enum": []}, {"$ref": "x:"})),
+    *({"schema": each} for each in ODD_SCHEMAS),
 )
 
 PLAIN: dict[str, tuple[Any, ...]] = {
