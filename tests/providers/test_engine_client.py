@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.failures import raises
+from voxgate.answers.values import Answered, AnswerEvent, Message, Question, TextPart
 from voxgate.engine.protocol import LINE_BYTES, Failure, encode
 from voxgate.errors import EngineError
 from voxgate.providers.engine_client import BrokenOffError, EngineClient, NotListeningError
@@ -54,6 +55,28 @@ async def test_events_end_with_done() -> None:
     body = b"".join(map(encode, [*events, Delta("after the end")]))
     async with peer(body) as client:
         assert await transcribed(client) == events
+
+
+async def answered(client: EngineClient) -> list[AnswerEvent]:
+    question = Question((Message("user", (TextPart("What?"),)),))
+    return [event async for event in client.answer(question, b"")]
+
+
+async def test_an_answer_ends_with_answered() -> None:
+    events: list[AnswerEvent] = [Delta(" a "), Answered("length", 5, 3, 0, 17)]
+    body = b"".join(map(encode, [*events, Delta("after the end")]))
+    async with peer(body) as client:
+        assert await answered(client) == events
+
+
+@pytest.mark.parametrize("last", [Done(), Segment("a", 0, 1)])
+async def test_an_answer_is_no_transcript_and_a_transcript_no_answer(last: Event) -> None:
+    async with peer(encode(last)) as client:
+        with pytest.raises(EngineError, match="with a transcript"):
+            await answered(client)
+    async with peer(encode(Answered("stop", 5, 3))) as client:
+        with pytest.raises(EngineError, match="nobody asked"):
+            await transcribed(client)
 
 
 @pytest.mark.parametrize("body", [b"", encode(Delta("a"))])

@@ -288,6 +288,11 @@ def test_a_text_loses_its_end_at_a_whole_character(tokenizer: Tokenizer, left_ou
     assert prompt.unread > 0
 
 
+def test_an_empty_text_that_may_be_cut_fits(tokenizer: Tokenizer) -> None:
+    parts = TextPart("", may_be_cut=True), TextPart("Why?")
+    assert fitted(tokenizer, *parts, capacity=1024) == fitted(tokenizer, parts[1], capacity=1024)
+
+
 def test_the_longest_texts_lose_the_most(tokenizer: Tokenizer) -> None:
     texts = ["short ", LONG, LONG + LONG]
     parts = [TextPart(text, may_be_cut=True) for text in texts]

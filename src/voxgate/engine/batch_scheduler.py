@@ -19,6 +19,7 @@ from voxgate.engine.queue import (
     WindowRequest,
 )
 from voxgate.engine.sequence import WindowSequence
+from voxgate.errors import UsageError
 from voxgate.voxtral.sampling import choose_greedily
 
 if TYPE_CHECKING:
@@ -242,6 +243,8 @@ class BatchScheduler:
         """End this request, and no other, when an error is raised inside."""
         try:
             yield
+        except UsageError as error:  # its sentence says all
+            self._end(sequence, error)
         except Exception as error:
             log.exception("A request failed")
             self._end(sequence, error)
@@ -251,6 +254,8 @@ class BatchScheduler:
         """End a request that has no sequence when an error is raised inside."""
         try:
             yield
+        except UsageError as error:
+            request.on_end(error)
         except Exception as error:
             log.exception("A request could not begin")
             request.on_end(error)

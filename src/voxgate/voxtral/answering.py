@@ -96,21 +96,20 @@ def fit_prompt(
     the rest does not fit.
     """
     room = capacity - (max_tokens or min(ANSWER_TOKENS, capacity // LEAST_SHARE))
-    ids = conversation_prompt(tokenizer, messages, chunks)
-    if len(ids) <= room:
-        return FittedPrompt(ids, max_tokens or min(ANSWER_TOKENS, capacity - len(ids)))
-    texts = _texts_to_cut(messages)
-    fixed = len(conversation_prompt(tokenizer, _cut_texts(tokenizer, messages, 0), chunks))
-    if not texts and max_tokens is None and fixed < capacity:
-        return FittedPrompt(ids, capacity - fixed)
-    limit = _largest_limit([len(tokenizer.encode(text)) for text in texts], room - fixed)
+    texts = [tokenizer.encode(text) for text in _texts_to_cut(messages)]
+    rest = conversation_prompt(tokenizer, _cut_texts(tokenizer, messages, texts, 0), chunks)
+    if not any(texts) and len(rest) < capacity and (max_tokens is None or len(rest) <= room):
+        return FittedPrompt(rest, max_tokens or min(ANSWER_TOKENS, capacity - len(rest)))
+    limit = _largest_limit(list(map(len, texts)), room - len(rest))
     while limit > 0:
-        cut = _cut_texts(tokenizer, messages, limit)
+        cut = _cut_texts(tokenizer, messages, texts, limit)
         ids = conversation_prompt(tokenizer, cut, chunks)
         if len(ids) <= room:
-            return FittedPrompt(ids, capacity - room, _characters(messages) - _characters(cut))
+            most = max_tokens or min(ANSWER_TOKENS, capacity - len(ids))
+            return FittedPrompt(ids, most, _characters(messages) - _characters(cut))
         limit -= 1  # a text has other tokens at its ends than it has alone
-    raise _does_not_fit(fixed, bool(texts), TOKENS_PER_CHUNK * sum(chunks), room, capacity)
+    audio_tokens = TOKENS_PER_CHUNK * sum(chunks)
+    raise _does_not_fit(len(rest), any(texts), audio_tokens, room, capacity)
 
 
 def _check_conversation(messages: Sequence[Message]) -> None:
@@ -141,22 +140,22 @@ def _largest_limit(lengths: Sequence[int], budget: int) -> int:
     return max(lengths, default=0)
 
 
-def _cut_texts(tokenizer: Tokenizer, messages: Iterable[Message], limit: int) -> list[Message]:
+def _cut_texts(
+    tokenizer: Tokenizer, messages: Iterable[Message], texts: Iterable[Sequence[int]], limit: int
+) -> list[Message]:
+    """Return the messages with at most so many of the tokens of each text that may be cut.
+
+    `texts` are the tokens of these texts, in order. A text ends with a whole character.
+    """
+    tokens = iter(texts)
+
     def cut(part: Part) -> Part:
-        if isinstance(part, TextPart) and part.may_be_cut:
-            return replace(part, text=_first_tokens(tokenizer, part.text, limit))
+        if isinstance(part, TextPart) and part.may_be_cut and len(ids := next(tokens)) > limit:
+            data = b"".join(map(tokenizer.token_bytes, ids[:limit]))
+            return replace(part, text=data.decode("utf-8", "ignore"))
         return part
 
     return [replace(each, parts=tuple(map(cut, each.parts))) for each in messages]
-
-
-def _first_tokens(tokenizer: Tokenizer, text: str, limit: int) -> str:
-    """Return the longest start of a text with whole characters in at most so many tokens."""
-    ids = tokenizer.encode(text)
-    if len(ids) <= limit:
-        return text
-    data = b"".join(map(tokenizer.token_bytes, ids[:limit]))
-    return data.decode("utf-8", "ignore")  # a character whose bytes are not all there
 
 
 def _does_not_fit(
