@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,12 +11,14 @@ import pytest
 from tests.api.chat.asking import CHAT, TEXT, ask, chunks, hearing, question, sound, user
 from tests.api.serving import SCRIPTED, Gate, Running, error_of, new_key, serving, with_key
 from tests.processes import until
-from voxgate.prices import parse_prices
+from voxgate.prices import ListedPrice, Price, PriceList, parse_prices
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx2
+
+    from voxgate.prices import Unit
 
 UNITS = {"second": 0.7, "request": 1.0, "token": 7.0}
 """Dollars for an answer of 7 tokens to 0.7 s of sound, at a dollar for each."""
@@ -30,12 +33,36 @@ async def test_what_an_answer_costs(tmp_path: Path, unit: str) -> None:
     prices = parse_prices(f"{SCRIPTED} = 1/{unit}", "this test")
     async with serving(tmp_path, hearing(), prices=prices) as server:
         answer = await ask(server)
-        secret = await new_key(server, "limited", limit_nanodollars=100 * 10**9)
+        secret = await new_key(server, "limited", limit_nanodollars=100_000 * 10**9)
         limited = await asked_by(server, secret)
         key = (await server.client.get("/key", headers=with_key(secret))).json()["data"]
     assert answer.json()["usage"]["cost"] == UNITS[unit]
     assert limited.json()["usage"]["cost"] == UNITS[unit]
-    assert (key["usage"], key["limit_remaining"]) == (UNITS[unit], 100 - UNITS[unit])
+    assert (key["usage"], key["limit_remaining"]) == (UNITS[unit], 100_000 - UNITS[unit])
+
+
+@pytest.mark.parametrize(("unit", "cost"), {"second": 0.0, "request": 1.0, "token": 7.0}.items())
+async def test_what_a_text_costs(tmp_path: Path, unit: Unit, cost: float) -> None:
+    """Nothing by time, also where a minimum of sound is charged."""
+    price = Price(Decimal(1), unit, Decimal(unit == "second"))
+    prices = PriceList((ListedPrice(SCRIPTED, price),))
+    said = {"role": "user", "content": "What is a note?"}
+    async with serving(tmp_path, hearing(), prices=prices) as server:
+        answer = await ask(server, said)
+        secret = await new_key(server, "limited", limit_nanodollars=6 * 10**9)
+        body = {**question(said), "max_tokens": 7}
+        limited = await server.client.post(CHAT, json=body, headers=with_key(secret))
+    assert answer.json()["usage"]["cost"] == cost
+    assert limited.status_code == (402 if cost > 6 else 200)
+
+
+async def test_a_long_answer_to_a_short_sound_costs_its_tokens(tmp_path: Path) -> None:
+    prices = parse_prices(f"{SCRIPTED} = 1/token", "this test")
+    wordy = hearing(answers=lambda _: "word " * 100)
+    async with serving(tmp_path, wordy, prices=prices) as server:
+        answer, cut = await ask(server), await ask(server, max_tokens=50)
+    assert answer.json()["usage"]["cost"] == 100
+    assert cut.json()["usage"]["cost"] == 50
 
 
 @pytest.mark.parametrize("streamed", [False, True])
