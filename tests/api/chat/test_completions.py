@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -270,6 +271,30 @@ async def test_recordings_by_address_and_by_file(tmp_path: Path) -> None:
     assert "answered 404" in error_of(missing)["message"]
     assert (unknown.status_code, foreign.status_code) == (404, 404)
     assert refused.status_code in {400, 403}
+
+
+async def test_headerless_samples(tmp_path: Path) -> None:
+    data = base64.b64encode(bytes(32_000)).decode()
+    part = {"type": "input_audio", "input_audio": {"data": data, "format": "pcm"}}
+    async with serving(tmp_path, hearing()) as server:
+        answer = await ask(server, user(part))
+    assert answer.json()["usage"]["seconds"] == 1
+
+
+async def test_kept_files_count_together(tmp_path: Path) -> None:
+    """Against the limits of bytes and of seconds."""
+    sizes: dict[str, Any] = {"keep_files": True, "max_upload_bytes": len(SOUND) * 2}
+    async with serving(tmp_path, hearing(), max_upload_s=1.5, **sizes) as server:
+        form = {"file": ("a.flac", SOUND)}
+        kept = (await server.client.post("/files", files=form)).json()["id"]
+        part = {"type": "file", "file_id": kept}
+        fits = await ask(server, user(part, part))
+        large = await ask(server, user(part, part, part))
+    async with serving(tmp_path / "long", hearing(), max_upload_s=1.5) as server:
+        long = await ask(server, user(sound(), sound(), sound()))
+    assert fits.status_code == 200
+    assert error_of(large)["metadata"]["code"] == "payload_too_large"
+    assert error_of(long)["metadata"]["code"] == "audio_too_long"
 
 
 async def test_a_recording_that_cannot_be_decoded(tmp_path: Path) -> None:

@@ -261,6 +261,10 @@ async def test_what_no_model_does(server: Running, name: str) -> None:
 
 
 INVALID: dict[str, tuple[dict[str, Any], str]] = {
+    "too many recordings": (
+        {"messages": [user(*[{"type": "file", "file_id": "file-1"}] * 9)]},
+        "more than 8 recordings",
+    ),
     "no messages": ({"messages": []}, "'messages'"),
     "messages that are none": ({"messages": "What?"}, "'messages' should be a list"),
     "a message that is none": ({"messages": ["What?"]}, "'messages.0' should be an object"),

@@ -60,6 +60,11 @@ class ChatRequestBody:
             upload.close()
 
 
+def too_many_recordings() -> UsageError:
+    """Return the error for more than `MAX_RECORDINGS`."""
+    return UsageError(f"The messages have more than {MAX_RECORDINGS} recordings. Send fewer.")
+
+
 class ChatBody:
     """A `BodyParser` for conversations.
 
@@ -98,9 +103,7 @@ class ChatBody:
                 if upload := self._upload(place, part):
                     found.uploads[place] = upload
                 if len(found.uploads) > MAX_RECORDINGS:
-                    raise UsageError(
-                        f"The messages have more than {MAX_RECORDINGS} recordings. Send fewer."
-                    )
+                    raise too_many_recordings()
             self._restore_texts(fields)
         except BaseException:
             found.close()
@@ -188,7 +191,9 @@ def _parts(fields: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
     for index, message in _contents(fields):
         content = message.get("content")
         for place, part in enumerate(content if isinstance(content, list) else ()):
-            if isinstance(part, dict) and part.get("type") == "input_audio" in part:
+            if not isinstance(part, dict) or part.get("type") != "input_audio":
+                continue
+            if "input_audio" in part:
                 yield (index, place), part
 
 

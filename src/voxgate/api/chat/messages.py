@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from voxgate.answers.values import TextPart
+from voxgate.api.chat.body import MAX_RECORDINGS, too_many_recordings
 from voxgate.api.chat.parsed_chat import ChatTurn, NamedSound
+from voxgate.api.dialects.parse import HEADERLESS_FORMATS
 from voxgate.errors import UsageError
 from voxgate.remote.recording_url import RecordingUrl
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from voxgate.api.chat.wire import ChatMessage, ChatPart
 
 SYSTEM_ROLES = ("system", "developer")
+
+HEADERLESS = "pcm"
+"""The format of samples without a header: `HEADERLESS_FORMATS`."""
 
 CALLS = ("tool_calls", "function_call", "audio")
 """What an assistant's message may have beside its content, and no model here has."""
@@ -45,6 +50,8 @@ def conversation(
         else:
             turns.append((role, parts))
     _check_order([role for role, _ in turns])
+    if sum(isinstance(part, NamedSound) for _, parts in turns for part in parts) > MAX_RECORDINGS:
+        raise too_many_recordings()
     turns[0][1][:0] = system
     return tuple(ChatTurn(role, tuple(parts)) for role, parts in turns)
 
@@ -118,10 +125,11 @@ class _Parts:
 
     def _sound(self, name: str, place: Place, part: ChatPart) -> NamedSound:
         audio = part.input_audio
-        if audio and (audio.format or "").lower().startswith(("pcm", "raw")):
+        format_ = (audio.format or "").lower() if audio else ""
+        if format_ != HEADERLESS and format_.startswith((HEADERLESS, "raw")):
             raise _unsupported(
                 f"{name}.input_audio.format",
-                "samples without a header are not read here: send a WAV file",
+                "samples without a header are read as 'pcm', s16le mono at 16 kHz, and as no other",
             )
         file = part.file
         if file and (file.model_extra or {}).get("file_data"):
@@ -138,7 +146,12 @@ class _Parts:
                 f"or 'file_id'. It has {len(sources)}."
             )
         url = given["url"]
-        return NamedSound(place, RecordingUrl.parse(url) if url else None, given["file_id"])
+        return NamedSound(
+            place,
+            RecordingUrl.parse(url) if url else None,
+            given["file_id"],
+            HEADERLESS_FORMATS if format_ == HEADERLESS else None,
+        )
 
 
 def _unsupported(name: str, why: str) -> UsageError:

@@ -12,6 +12,7 @@ from voxgate.transcript.values import Notice
 if TYPE_CHECKING:
     from voxgate.answers.values import Role, TextPart
     from voxgate.api.chat.body import Place
+    from voxgate.audio.pcm import PcmDeclaration
     from voxgate.models.capabilities import Capabilities
     from voxgate.remote.recording_url import RecordingUrl
 
@@ -31,6 +32,7 @@ class NamedSound:
     place: Place
     url: RecordingUrl | None = None
     file_id: str | None = None
+    pcm: PcmDeclaration | None = None  # of headerless samples
 
 
 @dataclass(frozen=True, slots=True)

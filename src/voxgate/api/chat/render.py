@@ -47,7 +47,7 @@ class ChatRenderer:
         }
         return json.dumps(
             {
-                **self._head("chat.completion", answer.model),
+                **self._head("chat.completion", answer),
                 # OpenRouter's clients insist on it.
                 "system_fingerprint": _fingerprint(answer),
                 "choices": [choice],
@@ -75,10 +75,10 @@ class ChatRenderer:
         facts = self._facts(answer)
         last = self._choice({}, answer.finish)
         if self.parsed.include_usage:
-            yield self._event({**last, **facts})
-            yield self._event({"choices": [], **usage})
+            yield self._event({**last, **facts}, answer)
+            yield self._event({"choices": [], **usage}, answer)
         else:
-            yield self._event({**last, **usage, **facts})
+            yield self._event({**last, **usage, **facts}, answer)
         yield DONE
 
     def error(self, error: VoxgateError) -> Iterator[str]:
@@ -86,21 +86,24 @@ class ChatRenderer:
         yield self._event({"error": error_object(error), **self._choice({"content": ""}, "error")})
         yield DONE
 
-    def _head(self, kind: str, model: str) -> dict[str, Any]:
-        provider = provider_name(self.job.trace.shares.first)
+    def _head(self, kind: str, answer: Answer | None = None) -> dict[str, Any]:
+        """Return what each answer and event begins with: who answered, as far as that is known."""
+        trace = self.job.trace
+        answered = [each.endpoint for each in trace.attempts if each.error is None]
+        slug = answered[-1] if answer and answered else trace.shares.first
         return {
             "id": self.job.id,
             "object": kind,
             "created": self.created,
-            "model": model,
-            "provider": provider,
+            "model": answer.model if answer else self.model,
+            "provider": provider_name(slug),
         }
 
     def _choice(self, delta: dict[str, str], finish: str | None = None) -> dict[str, Any]:
         return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
-    def _event(self, more: dict[str, Any]) -> str:
-        head = self._head("chat.completion.chunk", self.model)
+    def _event(self, more: dict[str, Any], answer: Answer | None = None) -> str:
+        head = self._head("chat.completion.chunk", answer)
         return f"data: {json.dumps({**head, **more})}\n\n"
 
     def _usage(self, answer: Answer) -> dict[str, Any]:

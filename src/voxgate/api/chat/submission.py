@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from voxgate.answers.values import TextPart
+from voxgate.api.body.request_body import recording_too_large
 from voxgate.api.chat.chat_job import ChatJob
 from voxgate.api.job_submission import JobSubmission
+from voxgate.errors import AudioError
 from voxgate.pipeline.question import AskedMessage, RecordingPart
 
 if TYPE_CHECKING:
@@ -61,6 +64,7 @@ class ChatSubmission(JobSubmission[ChatJob]):
             origin=origin,
         )
         self.parsed, self._recordings, self._asked = parsed, recordings, route
+        self._opened_bytes = 0
 
     def discard(self) -> None:
         """Close the recordings, instead of `submit`."""
@@ -81,7 +85,7 @@ class ChatSubmission(JobSubmission[ChatJob]):
             if isinstance(part, TextPart):
                 yield part
             else:
-                yield self._recordings[part.place].identity
+                yield self._recordings[part.place].identity, part.pcm
 
     @property
     def _sound_origin(self) -> str | None:
@@ -114,7 +118,11 @@ class ChatSubmission(JobSubmission[ChatJob]):
             return part
         recording = self._recordings[part.place]
         source = await recording.open(self._trace.stages)
-        return RecordingPart(source, recording.name or "the recording")
+        self._opened_bytes += os.fstat(source.fileno()).st_size
+        limit = self._gateway.settings.max_upload_bytes
+        if self._opened_bytes > limit:  # of those that were fetched, or kept before
+            raise recording_too_large(limit)
+        return RecordingPart(source, recording.name or "the recording", pcm=part.pcm)
 
     def _willing(self) -> Route:
         """Return the route to those whom the caller asks without those that take nothing now."""
@@ -131,5 +139,12 @@ class ChatSubmission(JobSubmission[ChatJob]):
         return replace(super()._outcome(job), prompt_tokens=facts[0], finish_reason=facts[1])
 
     async def _cover(self, seconds: float) -> None:
+        limit_s = self._gateway.settings.max_upload_s
+        if seconds > limit_s:
+            raise AudioError(
+                f"The recordings are together longer than {limit_s:g} s, the limit here for those "
+                f"of a question. Send fewer.",
+                code="audio_too_long",
+            )
         await self._charge.cover(seconds)
         self._job.asked_s = max(self._job.asked_s, seconds)
