@@ -90,6 +90,29 @@ async def test_a_request_is_one_tree_below_its_caller(
     assert not [word for word in (*WORDS.split(), server.key) if word in exported]
 
 
+async def test_an_answer_is_one_tree_without_its_texts(
+    tmp_path: Path, spans: InMemorySpanExporter
+) -> None:
+    part = {"type": "input_audio", "input_audio": recording()["input_audio"]}
+    said = {"role": "user", "content": [{"type": "text", "text": WORDS}, part]}
+    async with serving(tmp_path, Scripted(answers=lambda _: WORDS, hears_s=60)) as server:
+        answer = await server.client.post(
+            "/chat/completions",
+            json={"model": SCRIPTED, "messages": [said]},
+            headers={"traceparent": TRACEPARENT},
+        )
+        assert WORDS in answer.text
+    check_tree(spans, CALLER)
+    (work,), (asked,) = named(spans, "answer"), named(spans, "question")
+    assert work.attributes
+    assert work.attributes["voxgate.generation.id"] == answer.json()["id"]
+    assert asked.parent
+    assert work.context.span_id == asked.parent.span_id
+    assert len(named(spans, "attempt")) == len(named(spans, "POST /api/v1/chat/completions")) == 1
+    exported = "".join(span.to_json() for span in spans.get_finished_spans())
+    assert not [word for word in WORDS.split() if word in exported]
+
+
 async def test_an_attempt_that_failed_is_marked(
     tmp_path: Path, spans: InMemorySpanExporter
 ) -> None:
