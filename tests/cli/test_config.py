@@ -199,11 +199,13 @@ def test_providers_are_shown_with_all_that_is_so_by_their_kind(cli: CliRunner) -
         "[[providers]]\nname = 'openai'\nkind = 'openai'\nkeys = ['env:KEY_OF_OPENAI']\n"
         "[[endpoints]]\nmodel = 'openai/whisper-1'\nprovider = 'openai'\n"
         "upstream_model = 'whisper-1'\nlanguages = ['de']\n"
+        "[[endpoints]]\nmodel = 'openai/gpt'\nprovider = 'openai'\nupstream_model = 'gpt'\n"
+        "answers = true\nhears_s = 60\ntranscribes = false\n"
         "[[prices]]\nmodel = '*'\namount = 0.006\nunit = 'minute'\nprovider = 'openai'\n"
     )
     path = write(cli, tables)
     done = cli.run("config", "check", path)
-    assert done.stdout == f"{path}: 0 settings, 1 price, 1 endpoint, 0 keys.\n"
+    assert done.stdout == f"{path}: 0 settings, 1 price, 2 endpoints, 0 keys.\n"
     done = cli.run("config", "show", KEY_OF_OPENAI="value-of-the-key")
     assert (done.returncode, done.stderr) == (0, "")
     assert "value-of-the-key" not in done.stdout
@@ -224,7 +226,11 @@ def test_providers_are_shown_with_all_that_is_so_by_their_kind(cli: CliRunner) -
         }
     ]
     endpoint = {"model": "openai/whisper-1", "provider": "openai", "upstream_model": "whisper-1"}
-    assert shown["endpoints"] == [endpoint | {"languages": ["de"]}]
+    answering = {"answers": True, "hears_s": 60.0, "transcribes": False}
+    assert shown["endpoints"] == [
+        endpoint | {"languages": ["de"]},
+        endpoint | {"model": "openai/gpt", "upstream_model": "gpt"} | answering,
+    ]
     assert shown["prices"][0]["provider"] == "openai"
     again = cli.folder / "shown.toml"
     again.write_text(done.stdout)

@@ -125,6 +125,8 @@ def test_the_sample_is_accepted(tmp_path: Path) -> None:
         PROVIDER + "patience_s = 60\ndata_collection = 'deny'\nzdr = true\n",
         "[[providers]]\nname = 'o'\nkind = 'openai'\n",
         PROVIDER + ENDPOINT + "languages = ['de', 'yue']\ntimes = 'none'\nwindow_s = 30\n",
+        PROVIDER + ENDPOINT + "answers = true\nhears_s = 600\n",
+        PROVIDER + ENDPOINT + "answers = true\ntranscribes = false\n",
         PROVIDER + ENDPOINT + "quantization = 'fp16'\n" + PRICE + "provider = 'groq'\n",
         PRICE + "provider = 'local'\n",
     ],
@@ -204,6 +206,8 @@ def test_what_is_right_is_accepted_by_both(text: str, tmp_path: Path) -> None:
         PROVIDER + ENDPOINT + "times = 'words'",
         PROVIDER + ENDPOINT + "window_s = 0",
         PROVIDER + ENDPOINT + "quantization = 'fp15'",
+        PROVIDER + ENDPOINT + "answers = 'yes'",
+        PROVIDER + ENDPOINT + "answers = true\nhears_s = 0.5",
     ],
 )
 def test_what_is_wrong_is_refused_by_both(text: str, tmp_path: Path) -> None:

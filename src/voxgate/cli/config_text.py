@@ -166,12 +166,15 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "times": endpoint.times,
         "window_s": endpoint.window_s,
         "quantization": endpoint.quantization,
+        "answers": endpoint.answers,
+        "hears_s": endpoint.hears_s,
     }
     return {
         "model": endpoint.model,
         "provider": endpoint.upstream.name,
         "upstream_model": endpoint.upstream_model,
         **{name: value for name, value in optional.items() if value},
+        **({} if endpoint.transcribes else {"transcribes": False}),
     }
 
 

@@ -30,6 +30,7 @@ PROVIDER_FIELDS = (
 )
 ENDPOINT_FIELDS = (
     *("model", "provider", "upstream_model", "languages", "times", "window_s", "quantization"),
+    *("answers", "hears_s", "transcribes"),
 )
 KEY_FIELDS = (
     "name",
