@@ -10,6 +10,7 @@
 #   make fix     what ruff can mend by itself
 #   make bench   one table of speeds, with the peers beside it
 #   make tiny    train the small Voxtral of the tests anew, from VOXGATE_AUDIO/digits; about an hour
+#   make tiny-answers  train the one that answers questions too, from the other; half an hour
 #   make docs    write the generated pages of docs/ anew
 #   make screenshots  those of docs/page.md, of a real server in Debian's Chromium
 #   make kernels the native kernels, where a C++ compiler is; they are optional
@@ -30,7 +31,7 @@ PEERS := $(patsubst benchmarks/peers/%.txt,.venv/peers/%/installed,$(wildcard be
 # What is built in C++, where it can be.
 NATIVE := $(if $(shell command -v c++),kernels)
 
-.PHONY: demo serve web test long coverage fuzz lint fix bench tiny docs screenshots kernels kernels-check clients peers clean
+.PHONY: demo serve web test long coverage fuzz lint fix bench tiny tiny-answers docs screenshots kernels kernels-check clients peers clean
 .DELETE_ON_ERROR:
 
 # Stamps: one file for each set of packages, older than what it was installed from means install again.
@@ -134,6 +135,9 @@ bench: .venv/bench peers $(NATIVE)
 
 tiny: .venv/test
 	$(BIN)/python -m training.digits
+
+tiny-answers: .venv/test
+	$(BIN)/python -m training.digits answers
 
 docs: .venv/test
 	$(BIN)/python -m docs.generate

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import gelu
 
+from training.digits.model import HIDDEN
+
 if TYPE_CHECKING:
     from transformers import VoxtralForConditionalGeneration
 
@@ -20,6 +22,8 @@ BEFORE_AUDIO = 3
 
 def encode_audio(model: VoxtralForConditionalGeneration, features: torch.Tensor) -> torch.Tensor:
     """Return audio embeddings [rows, tokens, hidden] of features [rows, mels, 8 x tokens]."""
+    if not features.shape[2]:
+        return features.new_zeros(len(features), 0, HIDDEN)
     tower = model.model.audio_tower
     frames = gelu(tower.conv2(gelu(tower.conv1(features)))).transpose(1, 2)
     frames = frames + tower.embed_positions.weight[: frames.shape[1]]

@@ -73,8 +73,13 @@ def clean(
     )
 
 
-def augmented(recordings: Recordings, layout: Layout, random: Generator) -> Clip:
-    """Draw a training clip: varied level, background noise, one speaker, several, or none."""
+def augmented(
+    recordings: Recordings, layout: Layout, random: Generator, repeats: float = 0.0
+) -> Clip:
+    """Draw a training clip: varied level, background noise, one speaker, several, or none.
+
+    `repeats` is the share of digits that are said again, beyond those by chance.
+    """
     if random.random() < EMPTY:
         seconds = (
             layout.typical_s if random.random() < 0.5 else random.uniform(0.3, layout.typical_s)
@@ -82,6 +87,10 @@ def augmented(recordings: Recordings, layout: Layout, random: Generator) -> Clip
         return Clip(_pcm16(wordless(random, int(seconds * RATE))))
     count = int(random.integers(layout.fewest, layout.most + 1))
     digits = [int(digit) for digit in random.integers(0, len(WORDS), count)]
+    if repeats:
+        for place in range(1, count):
+            if random.random() < repeats:
+                digits[place] = digits[place - 1]
     names = random.choice(recordings.speakers, count if random.random() < MIXED else 1)
     voices = np.resize(names, count)
     waves = [

@@ -68,8 +68,9 @@ def new_model(seed: int) -> VoxtralForConditionalGeneration:
     return model
 
 
-def freeze_positions(model: VoxtralForConditionalGeneration) -> None:
-    """Do not train the encoder's sinusoids: every Voxtral checkpoint has the same."""
+def freeze_encoder(model: VoxtralForConditionalGeneration, *, frozen: bool) -> None:
+    """Train the encoder or not; never its sinusoids: every Voxtral checkpoint has the same."""
+    model.model.audio_tower.requires_grad_(not frozen)
     model.model.audio_tower.embed_positions.weight.requires_grad_(requires_grad=False)
 
 

@@ -26,6 +26,14 @@ class Stage:
     rate: tuple[float, float]  # learning rate at the beginning and at the end
     spread: float = 0.0  # share of layouts with long lead-ins, pauses and tails
     windows: bool = False  # full windows of 30 s instead of crops
+    frozen: bool = False  # the encoder keeps its weights
+    answers: int = 1  # prompts for each clip
+    questions: float = 0.0  # share of the prompts with sound that ask; the others transcribe
+    data: float = 0.6  # share of the questions whose answer is JSON
+    own: float = 0.1  # share of these in Voxgate's own words, which are long
+    texts: float = 0.0  # share of the batches that ask about a text; these need `digit` 0
+    transcripts: float = 0.0  # share of these texts that are as Voxgate writes them
+    repeats: float = 0.0  # share of the digits that are said again
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step: a warm-up, then half a cosine."""
@@ -42,3 +50,75 @@ PLAN = (
         "windows", 400, 2, (1, 9), Weights(0.2, 0.3, 1.0), (8e-4, 1e-5), spread=0.4, windows=True
     ),
 )
+
+ANSWERS = (
+    Stage(
+        name="questions",
+        steps=400,
+        rows=3,
+        digits=(1, 8),
+        weights=Weights(0.0, 0.5, 1.0),
+        rate=(1e-3, 8e-4),
+        spread=0.1,
+        frozen=True,
+        answers=3,
+        questions=0.7,
+        texts=0.1,
+        repeats=0.1,
+    ),
+    Stage(
+        name="questions in windows",
+        steps=240,
+        rows=2,
+        digits=(1, 9),
+        weights=Weights(0.0, 0.4, 1.0),
+        rate=(8e-4, 1e-5),
+        spread=0.2,
+        windows=True,
+        frozen=True,
+        answers=3,
+        questions=0.7,
+        texts=0.15,
+        transcripts=0.7,
+        repeats=0.1,
+    ),
+    Stage(  # digits between commas are harder to count than words
+        name="data",
+        steps=280,
+        rows=3,
+        digits=(3, 9),
+        weights=Weights(0.0, 0.5, 1.0),
+        rate=(1.2e-3, 6e-4),
+        spread=0.1,
+        frozen=True,
+        answers=3,
+        questions=0.85,
+        data=0.85,
+        own=0.3,
+        texts=0.1,
+        transcripts=0.7,
+        repeats=0.1,
+    ),
+    Stage(
+        name="data in windows",
+        steps=100,
+        rows=2,
+        digits=(1, 9),
+        weights=Weights(0.0, 0.4, 1.0),
+        rate=(6e-4, 1e-5),
+        spread=0.1,
+        windows=True,
+        frozen=True,
+        answers=3,
+        questions=0.75,
+        data=0.75,
+        own=0.3,
+        texts=0.1,
+        transcripts=0.7,
+        repeats=0.1,
+    ),
+)
+"""After the plan: a checkpoint that transcribes learns to answer, too.
+
+The encoder is frozen. It hears digits already, and several prompts then share its work.
+"""

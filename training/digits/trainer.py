@@ -13,6 +13,7 @@ import torch
 
 from training.digits.batches import draw
 from training.digits.losses import loss
+from training.digits.model import freeze_encoder
 from training.digits.stages import SHARDS
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Trainer:
 
     def run(self, number: int, stage: Stage) -> Iterator[int]:
         """Train one stage with a new optimizer; yield the number of each finished step, from 1."""
+        freeze_encoder(self.model, frozen=stage.frozen)
         weights: list[torch.Tensor] = [
             weight
             for module in (self.model, self.probes)
@@ -76,7 +78,8 @@ class Trainer:
         batch = draw(self.recordings, self.words, stage, random)
         error, accuracy = loss(self.model, self.probes, batch, stage.weights)
         gradients = torch.autograd.grad(error, weights, allow_unused=True)
-        return gradients, accuracy | {"error": float(error.detach()), "rows": len(batch.tokens)}
+        rows = sum(len(texts.tokens) for texts in batch.texts)
+        return gradients, accuracy | {"error": float(error.detach()), "rows": rows}
 
 
 def _optimizer(weights: list[torch.Tensor]) -> torch.optim.AdamW:
