@@ -3,9 +3,10 @@
     python -m benchmarks.guidance [--seed 1]
 
 With the published vocabulary of 131 072 tokens. Masks are of the schemas in samples/schemas and of
-random ones, along random answers: a real answer strays less, and costs less. The time of a mask is
-that of the processor, so that other work on the machine counts little; the steps are those of a
-random model whose head has the published size, in turns with masks and without.
+random ones, along random answers: a real answer strays less, and costs less. The steps are those of
+a random model whose head has the published size, in turns with masks and without. All times but the
+first are of the processor, with one thread, so that other work on the machine counts little: a mask
+that is computed beside a step counts in full.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parents[1] / "samples" / "schemas"
 RANDOM_SCHEMAS = 100
 ANSWERS, TOKENS = 4, 100  # of each schema, and at most of each answer
-WIDTH, LAYERS = 256, 2  # of the random model
-ROUNDS, STEPS = 7, 16
+WIDTH, LAYERS = 1024, 4  # of the random model: a step as long as those of small checkpoints
+ROUNDS, STEPS = 5, 12
 MINUTES: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -73,6 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.guidance", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     number = parser.parse_args().seed
+    torch.set_num_threads(1)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as scratch:
         tekken = vocabulary.write_tekken(Path(scratch) / "tekken.json", vocabulary.ALL_TEXTS)
@@ -175,7 +177,7 @@ def step_rows(scratch: Path, tekken: Path) -> Iterator[Row]:
 
 @torch.inference_mode()
 def measure_steps(voxtral: Voxtral, sequences: int, shared: GuidanceTokenizer | None) -> float:
-    """Return the median seconds of a step with the choice of its tokens."""
+    """Return the median seconds of the processor for a step with the choice of its tokens."""
     text = checked_schema(MINUTES, "It")
     guidances = [Guidance(shared, text) for _ in range(sequences)] if shared else []
     cache = voxtral.new_cache(slots=sequences, capacity=STEPS + 2)
@@ -184,14 +186,14 @@ def measure_steps(voxtral: Voxtral, sequences: int, shared: GuidanceTokenizer | 
     for guidance in guidances:
         guidance.mask()  # compiled beside the prefill, which is not measured here
     for _ in range(STEPS):
-        start_s = time.perf_counter()
+        start_s = time.process_time()
         rows = run_to_end(voxtral.step(cache, slots, tokens))
         masks = [guidance.mask() for guidance in guidances]
         tokens = [choice.token for choice in choose_greedily(rows, masks)]
         for guidance, token in zip(guidances, tokens, strict=bool(guidances)):
             guidance.accept(token)
             guidance.prepare()
-        elapsed_s.append(time.perf_counter() - start_s)
+        elapsed_s.append(time.process_time() - start_s)
     return statistics.median(elapsed_s)
 
 

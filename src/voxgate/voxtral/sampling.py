@@ -86,19 +86,23 @@ def choose_greedily(
     allows nothing.
     """
     rows = rows.detach().float()
+    width = rows.shape[1]
     tokens = rows.argmax(-1)  # the first of several, on every device
-    masked = [row for row, mask in enumerate(masks or ()) if mask is not None]
+    possible = torch.ones_like(tokens, dtype=torch.bool)
+    masked = {row: _fit(mask, width) for row, mask in enumerate(masks or ()) if mask is not None}
     if masked:
-        fitted = [_fit(mask, rows.shape[1]) for mask in masks or () if mask is not None]
-        allowed = upload(torch.stack(fitted), rows.device)
-        index = upload(torch.tensor(masked), rows.device)
-        tokens[index] = _forbid(rows[index], allowed).argmax(-1)
+        index = upload(torch.tensor([*masked]), rows.device)
+        allowed = upload(torch.stack([*masked.values()]), rows.device)
+        tokens[index] = rows[index].where(allowed, -torch.inf).argmax(-1)
+        possible[index] = allowed.gather(1, tokens[index, None])[:, 0]
     logprobs = rows.gather(1, tokens[:, None])[:, 0] - rows.logsumexp(-1)
     finite = torch.isfinite(rows).all(-1)
-    table = torch.stack((tokens.double(), logprobs.double(), finite.double()), dim=1)
+    columns = (tokens.double(), logprobs.double(), finite.double(), possible.double())
+    table = torch.stack(columns, dim=1).tolist()
+    if any(is_finite and not is_possible for _, _, is_finite, is_possible in table):
+        raise _nothing_allowed()
     return [
-        GreedyChoice(int(token), logprob, bool(is_finite))
-        for token, logprob, is_finite in table.tolist()
+        GreedyChoice(int(token), logprob, bool(is_finite)) for token, logprob, is_finite, _ in table
     ]
 
 
@@ -134,7 +138,9 @@ class Sampler:
             raise _not_finite()
         weighed = self._penalize(logits)
         if mask is not None:
-            weighed = _forbid(weighed, _fit(mask, len(logits)))
+            if not bool(mask.any()):
+                raise _nothing_allowed()
+            weighed = weighed.where(_fit(mask, len(logits)), -torch.inf)
         token = self._draw(weighed)
         self._counts[token] += 1
         return token, float(logits[token] - logits.logsumexp(0))
@@ -171,18 +177,15 @@ class Sampler:
 
 def _fit(mask: Tensor, width: int) -> Tensor:
     """Return a mask [width]. Ids beyond the tokenizer's are not allowed."""
-    if not bool(mask.any()):
-        raise EngineError(
-            "No token may come next in an answer by a schema. This is a bug of Voxgate's engine: "
-            "report it with the schema.",
-            code="engine_refused",
-        )
-    return pad(mask, (0, width - len(mask)))
+    return mask if len(mask) == width else pad(mask, (0, width - len(mask)))
 
 
-def _forbid(logits: Tensor, allowed: Tensor) -> Tensor:
-    """Return the logits, with those of tokens that are not allowed at minus infinity."""
-    return logits.where(allowed, -torch.inf)
+def _nothing_allowed() -> EngineError:
+    return EngineError(
+        "No token may come next in an answer by a schema. This is a bug of Voxgate's engine: "
+        "report it with the schema.",
+        code="engine_refused",
+    )
 
 
 def _not_finite() -> EngineError:
