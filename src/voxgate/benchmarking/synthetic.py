@@ -37,9 +37,14 @@ MINI = {
 }  # fmt: skip
 TINY = MINI | {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2}
 SMALL = MINI | {"hidden_size": 5120, "intermediate_size": 32_768, "num_hidden_layers": 40}
-DECODERS = {"mini": MINI, "small": SMALL, "tiny": TINY}
-"""Published dimensions (Hugging Face, 2507). `tiny` has Mini's encoder and vocabulary, and a tiny
-decoder.
+DECODERS = {
+    "mini": MINI,
+    "small": SMALL,
+    "short": MINI | {"num_hidden_layers": 4},
+    "tiny": TINY,
+}
+"""Published dimensions (Hugging Face, 2507). The others have Mini's encoder and vocabulary: `short`
+has 4 of its 30 layers, and `tiny` a tiny decoder.
 """
 
 
