@@ -18,7 +18,7 @@ from voxgate.logs import log_to_standard_error
 from voxgate.models.available import install_model
 from voxgate.models.catalogue import find_model
 from voxgate.models.placement import GPU_PROFILE
-from voxgate.settings import ANSWER_TOKENS, Settings
+from voxgate.settings import ANSWER_TOKENS, LEAST_ANSWER_TOKENS, Settings
 from voxgate.trace_export import start_export
 
 if TYPE_CHECKING:
@@ -68,11 +68,18 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="the device: cpu or cuda:N")
     parser.add_argument(
         "--answer-tokens",
-        type=int,
+        type=_answer_tokens,
         default=ANSWER_TOKENS,
         help="the most tokens of a question and its answer together",
     )
     return parser.parse_args()
+
+
+def _answer_tokens(text: str) -> int:
+    """Return a number that `Settings.answer_tokens` may have. Raises `ValueError` for others."""
+    if (tokens := int(text)) < LEAST_ANSWER_TOKENS:
+        raise argparse.ArgumentTypeError(f"{tokens} is below {LEAST_ANSWER_TOKENS}")
+    return tokens
 
 
 def _model_spec(arguments: argparse.Namespace, settings: Settings) -> ModelSpec:
