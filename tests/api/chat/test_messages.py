@@ -22,6 +22,9 @@ from tests.api.chat.asking import (
 )
 from tests.api.serving import SCRIPTED, error_of, serving
 from voxgate.answers.values import Message, SoundPart, TextPart
+from voxgate.api.chat.fields import CHAT_FIELDS
+from voxgate.api.chat.parse import REFUSED as REFUSED_FIELDS
+from voxgate.api.chat.wire import ChatRequest
 from voxgate.errors import CODES
 
 if TYPE_CHECKING:
@@ -349,6 +352,8 @@ async def test_what_is_only_warned_of(server: Running) -> None:
         safe_prompt=True,
         trace={"id": "1"},
         logit_bias={"1": 1},
+        hedge=True,
+        provider={"options": {"local": {"temperature": 1}}},
         parallel_tool_calls=True,
         tools=[],
         tool_choice="none",
@@ -363,12 +368,17 @@ async def test_what_is_only_warned_of(server: Running) -> None:
     named = {sentence.split("'")[1] for sentence in sentences[1:]}
     assert named == {
         *("store", "metadata", "reasoning_effort", "safe_prompt", "trace", "logit_bias"),
-        "messages.name",
+        *("hedge", "provider.options.local", "messages.name"),
     }
     strict = {"provider": {"require_parameters": True}}
     assert (await ask(server, {"role": "system", "content": "a"}, user(), **strict)).json()["id"]
     refused = error_of(await ask(server, store=True, **strict))
     assert "require_parameters" in refused["message"]
+
+
+def test_the_table_has_every_field() -> None:
+    listed = {field.name.partition(".")[0] for field in CHAT_FIELDS}
+    assert {*ChatRequest.model_fields, *REFUSED_FIELDS} <= listed
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -13,8 +13,10 @@ from voxgate.api.dialects.fields import ALL, FIELDS, Field
 _ROUTING: Final = tuple(
     each
     for each in FIELDS
-    if each.name.startswith("provider.") or each.name in {"models", "session_id", "user", "hedge"}
+    if (each.name.startswith("provider.") and not each.name.startswith("provider.options"))
+    or each.name in {"models", "session_id", "user"}
 )
+"""What is the same for a transcript."""
 
 CHAT_FIELDS: Final = (
     Field(
@@ -108,6 +110,8 @@ CHAT_FIELDS: Final = (
     Field("store", ("OpenAI",), "hint", "Nothing is stored.", default="`false`"),
     Field("metadata", ("OpenAI", "Mistral"), "hint", "Not stored.", default="none"),
     *_ROUTING,
+    Field("provider.options", ("OpenRouter",), "hint", "Has no effect.", default="none"),
+    Field("hedge", ("others",), "hint", "Nobody answers beside another one.", default="`false`"),
 )
 
 CHAT_KEPT: Final = frozenset(field.name for field in CHAT_FIELDS if field.kind != "hint")

@@ -149,11 +149,12 @@ class ChatRequest(WireModel):
     stream: bool | None = Field(None, description="Send the answer as events, while it is written.")
     stream_options: StreamOptions | None = None
     provider: ProviderPreferences | None = None
-    hedge: bool | None = Field(
-        None, description="Ask a second endpoint as well where the first is slow."
-    )
     session_id: Annotated[str, Field(max_length=256)] | None = None
     user: Annotated[str, Field(max_length=1000)] | None = None
+
+    @property
+    def hedge(self) -> None:
+        """None: two answers would be mixed, so that nobody is asked beside another one."""
 
 
 def validate_chat(fields: Mapping[str, Any]) -> ChatRequest:
