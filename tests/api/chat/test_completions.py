@@ -42,6 +42,8 @@ from tests.websites import PUBLIC_HOST, response, web
 from voxgate import errors
 from voxgate.api import stream
 from voxgate.api.jobs import LINGER_S
+from voxgate.ledger.address import LEDGER_FILE
+from voxgate.ledger.ledger import Ledger
 from voxgate.prices import parse_prices
 
 if TYPE_CHECKING:
@@ -99,6 +101,28 @@ async def test_an_answer(tmp_path: Path) -> None:
         12,
         "stop",
     )
+
+
+DIALECTS: list[tuple[dict[str, str], dict[str, Any], str]] = [
+    ({"User-Agent": "OpenAI/Python 3.57.0"}, {}, "openai"),
+    ({"User-Agent": "mistral-client-python/3.7.0"}, {}, "mistral"),
+    ({}, {"random_seed": 7}, "mistral"),
+    ({"User-Agent": "speakeasy-sdk/python"}, {}, "openrouter"),
+    ({}, {"provider": {"zdr": True}}, "openrouter"),
+]
+
+
+async def test_whose_api_it_was_is_recorded(tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path, hearing(), auth="off") as server,
+        await Ledger.open(server.settings.home / LEDGER_FILE) as ledger,
+    ):
+        for number, (headers, fields, dialect) in enumerate(DIALECTS):
+            body = question(max_tokens=number + 1, **fields)  # each is a job of its own
+            answer = await server.client.post(CHAT, json=body, headers=headers)
+            found = await ledger.generations.find(answer.json()["id"], None)
+            assert found
+            assert found.dialect == dialect
 
 
 async def test_the_other_prefix_and_data(tmp_path: Path) -> None:
