@@ -156,4 +156,4 @@ def test_large_recordings_are_never_in_memory(tmp_path: Path) -> None:
     received, peak = asyncio.run(measured())
     with closing(received):
         assert [each.size for each in received.uploads.values()] == [count * 49_152] * 2
-    assert peak <= 3_000_000
+    assert peak <= 1_500_000
