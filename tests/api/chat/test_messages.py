@@ -187,6 +187,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             ("functions", [{"name": "f"}]),
             ("function_call", "auto"),
             ("n", 2),
+            ("n", 0),
             ("logprobs", True),
             ("top_logprobs", 2),
             ("prompt_logprobs", True),

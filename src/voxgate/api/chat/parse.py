@@ -86,7 +86,7 @@ def _refuse_impossible(request: ChatRequest) -> None:
     for name, why in REFUSED.items():
         if extra.get(name) not in HARMLESS:
             raise _unsupported(name, why)
-    if (request.n or 1) != 1:
+    if request.n not in (None, 1):
         raise _unsupported("n", "there is one answer to a request")
     modalities = extra.get("modalities")
     if modalities not in (None, [], ["text"], "text"):
