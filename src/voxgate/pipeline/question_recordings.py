@@ -181,21 +181,19 @@ class QuestionRecordings:
 
     async def _decode(self, source: Source, notices: list[Notice]) -> Audio | None:
         """Return the whole sound; None as soon as it is longer than what may be heard."""
-        spool = Spool(self._settings.spool_dir)
-        with ExitStack() as unused:
-            unused.enter_context(closing(spool))
-            decoding = decode(source, self._decoders, self._tenant, self._trace)
-            async with aclosing(decoding) as events:
-                async for event in events:
-                    if isinstance(event, PcmBlock):
-                        spool.append(event.pcm16)
-                        if spool.samples > self._left:
-                            return None
-                    elif isinstance(event, RecordingFacts):
-                        self._on_progress(JobProgress(0.0, event.declared_s, "decoding"))
-                    elif isinstance(event, Notice):
-                        notices.append(event)
-            self._open.push(unused.pop_all())
+        spool = self._open.enter_context(closing(Spool(self._settings.spool_dir)))
+        decoding = decode(source, self._decoders, self._tenant, self._trace)
+        async with aclosing(decoding) as events:
+            async for event in events:
+                if isinstance(event, PcmBlock):
+                    spool.append(event.pcm16)
+                    if spool.samples > self._left:
+                        spool.close()
+                        return None
+                elif isinstance(event, RecordingFacts):
+                    self._on_progress(JobProgress(0.0, event.declared_s, "decoding"))
+                elif isinstance(event, Notice):
+                    notices.append(event)
         return Audio(spool, 0, spool.samples)
 
     async def _read(self, recording: QuestionRecording) -> None:
