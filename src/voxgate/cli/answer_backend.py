@@ -11,7 +11,7 @@ from voxgate.cli.backend import only_model
 from voxgate.cli.streams import print_message
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from voxgate.answers.values import Answer
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 class Ask(Protocol):
     """`answer` of a `Session` or of a `RemoteSession`, with the model of the call."""
 
-    async def __call__(
+    def __call__(
         self,
         messages: Sequence[AskedMessage],
         *,
         options: Options,
         on_text: Callable[[str], None] = ...,
         on_progress: Callable[[JobProgress | UploadProgress], None],
-    ) -> Answer:
+    ) -> Coroutine[None, None, Answer]:
         """Return the answer to messages with recordings. Raises `VoxgateError`."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from voxgate.answers.values import TextPart
@@ -15,7 +15,7 @@ from voxgate.pipeline.question import AskedMessage, RecordingPart
 from voxgate.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
     from voxgate.answers.values import Answer
     from voxgate.cli.answer_backend import AnswerBackend, Ask
@@ -49,27 +49,23 @@ class AnswerWork:
         """Print the answer about a recording. Raises `VoxgateError` for one that is cut off."""
         speed = TranscriptionSpeed(self._backend.first_phase)
         pieces = asyncio.Queue[str | None]()  # None: the answer has ended
-        with progress_line(recording.name, speed, place) as on_progress:
-            parts = (RecordingPart(recording.source, recording.name), TextPart(self._question))
-            answering = asyncio.create_task(
-                self._ask(
-                    [AskedMessage("user", parts)],
-                    options=self._options,
-                    on_text=pieces.put_nowait,
-                    on_progress=on_progress,
+        async with AsyncExitStack() as stack:
+            with progress_line(recording.name, speed, place) as on_progress:
+                parts = (RecordingPart(recording.source, recording.name), TextPart(self._question))
+                answering = await stack.enter_async_context(
+                    _running(
+                        self._ask(
+                            [AskedMessage("user", parts)],
+                            options=self._options,
+                            on_text=pieces.put_nowait,
+                            on_progress=on_progress,
+                        )
+                    )
                 )
-            )
-            answering.add_done_callback(lambda _: pieces.put_nowait(None))
-            try:
-                first = await pieces.get()
-            except BaseException:
-                await _cancelled(answering)
-                raise
-        try:
+                answering.add_done_callback(lambda _: pieces.put_nowait(None))
+                first = await pieces.get()  # until then a terminal shows the progress
             await self._print(recording.name, first, pieces)
             answer = await answering
-        finally:
-            await _cancelled(answering)
         print_notices(recording.name, answer.notices)
         if answer.finish == "length":
             raise cut_off("the answer")
@@ -85,18 +81,21 @@ class AnswerWork:
             await asyncio.to_thread(write_output, f"{gap}==> {printable(name)} <==\n")
         self._has_written = True
         piece = piece.lstrip()
-        try:
-            while piece is not None:
-                await asyncio.to_thread(write_output, _shown(piece))
-                piece = await pieces.get()
-        finally:
-            write_output("\n")
+        while piece is not None:
+            await asyncio.to_thread(write_output, _shown(piece))
+            piece = await pieces.get()
+        await asyncio.to_thread(write_output, "\n")
 
 
-async def _cancelled(task: asyncio.Task[Answer]) -> None:
-    """End a task, if it has not ended, and wait for that. Its own outcome is left to others."""
-    task.cancel()
-    await asyncio.wait([task])
+@asynccontextmanager
+async def _running(answering: Coroutine[None, None, Answer]) -> AsyncIterator[asyncio.Task[Answer]]:
+    """Answer a question inside the context, and no longer."""
+    task = asyncio.create_task(answering)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _shown(text: str) -> str:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxgate.cli.answer_options import (
+from voxgate.cli.answer_options import (  # noqa: TC001 (typer evaluates them)
     AnsweringModelOption,
     AnswerServerOption,
     AnswerTemperatureOption,
     AnswerTokensOption,
-    run_batch,
 )
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.transcribe_options import (
@@ -104,6 +103,7 @@ def _answer(  # noqa: PLR0917 (one for each option)
     """Answer a question about each recording."""
     from voxgate.cli.answer_backend import LocalAnswers, ServerAnswers
     from voxgate.cli.answer_work import AnswerWork
+    from voxgate.cli.batch import run_batch
     from voxgate.cli.inputs import collect_inputs
 
     settings = apply_settings()

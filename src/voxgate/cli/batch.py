@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
-from voxgate.cli.fetching import opened_input
+import typer
+
+from voxgate.cli import signals
+from voxgate.cli.exit_codes import FAILED
+from voxgate.cli.fetching import check_addresses, opened_input
 from voxgate.cli.outputs import UnwritableError
 from voxgate.cli.streams import has_terminal, print_error, print_message, with_name
 from voxgate.errors import EngineStartError, OutputError, UnusableServerError, VoxgateError
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from voxgate.cli.inputs import InputRecording
+    from voxgate.cli.inputs import InputRecording, Inputs
     from voxgate.cli.progress import SpeedSummary
     from voxgate.settings import Settings
 
@@ -99,6 +103,25 @@ class BatchRun:
         print_error(error, name)
         self._outcomes["failed"] += 1
         self._failures.append(with_name(error, name))
+
+
+def run_batch(work: BatchWork, inputs: Inputs, settings: Settings) -> None:
+    """Do the work with every recording, and say what became of several.
+
+    Raises `typer.Exit` with `FAILED` where one failed.
+    """
+    check_addresses(inputs.recordings, settings)
+    for error in inputs.failures:
+        print_error(error)
+    batch = BatchRun(work, settings)
+    found = inputs.recordings
+    complete = not found or signals.run_until_signal(batch.run(found), batch.print_interrupted)
+    for sentence in inputs.unread:
+        print_message(sentence)
+    if len(found) > 1:
+        batch.print_summary()
+    if inputs.failures or not complete:
+        raise typer.Exit(FAILED)
 
 
 def would_recur(error: VoxgateError) -> bool:

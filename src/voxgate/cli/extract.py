@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxgate.audio.channels import SoundChoice
-from voxgate.cli.answer_options import (
+from voxgate.cli.answer_options import (  # noqa: TC001 (typer evaluates them)
     AnsweringModelOption,
     AnswerServerOption,
     AnswerTemperatureOption,
     AnswerTokensOption,
-    run_batch,
 )
 from voxgate.cli.settings import apply_settings
 from voxgate.cli.transcribe_options import (
@@ -71,6 +70,7 @@ def extract_command(  # noqa: PLR0917 (typer calls it, by names)
     It is indented in a terminal, else one line for each recording (JSON Lines). Data that was cut
     off is not printed, but an error. The model must be able to answer, as a Voxtral is.
     """
+    from voxgate.cli.batch import run_batch
     from voxgate.cli.extraction import LocalExtraction, ServerExtraction
     from voxgate.cli.inputs import collect_inputs
     from voxgate.cli.schema_file import read_schema
