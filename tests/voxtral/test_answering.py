@@ -18,10 +18,10 @@ from tests.failures import raises
 from tests.voxtral.reference import Reference
 from tests.voxtral.signals import RATE, chirp
 from voxgate.answers.schema import checked_schema
-from voxgate.answers.values import Message, Part, Question, SoundPart, TextPart
+from voxgate.answers.values import MOST_ANSWER_TOKENS, Message, Part, Question, SoundPart, TextPart
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Options
-from voxgate.voxtral.answering import ANSWER_TOKENS, AnswerState, FittedPrompt, fit_prompt
+from voxgate.voxtral.answering import AnswerState, FittedPrompt, fit_prompt
 from voxgate.voxtral.decoder import PIECE_POSITIONS
 from voxgate.voxtral.decoding import DecodingResult
 from voxgate.voxtral.guidance import Guidance, GuidanceTokenizer
@@ -267,7 +267,7 @@ def fitted(tokenizer: Tokenizer, *parts: Part, **given: Any) -> FittedPrompt:
 def test_without_a_limit_an_answer_has_what_is_left(tokenizer: Tokenizer) -> None:
     prompt = len(fitted(tokenizer, TextPart(LONG), capacity=9999).ids)
     for capacity, tokens in (
-        (prompt + 2 * ANSWER_TOKENS, ANSWER_TOKENS),
+        (prompt + 2 * MOST_ANSWER_TOKENS, MOST_ANSWER_TOKENS),
         (prompt + 100, 100),
         (prompt + 1, 1),
     ):

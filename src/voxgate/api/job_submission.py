@@ -48,11 +48,11 @@ class JobSubmission(ABC, Generic[JobT]):
         route: Route,
         origin: RequestOrigin,
         also: Sequence[SharedProvider] = (),
-        answers: bool = True,
+        answer_tokens: int = 0,
     ) -> None:
         """`kind` creates its job. `also` may be asked for a part of it beside the route.
 
-        `answers` says that a question is a part of it.
+        `answer_tokens` are the most of an answer that is a part of it.
         """
         self._gateway, self._entry = gateway, entry
         self._owner = key.hash if key else None
@@ -75,7 +75,7 @@ class JobSubmission(ABC, Generic[JobT]):
             self._trace.shares,
             key,
             generation=self._begun,
-            answer_tokens=(parsed.options.max_tokens or gateway.settings.answer_tokens) * answers,
+            answer_tokens=answer_tokens,
         )
 
     def submit(self) -> tuple[Hashable, JobT]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 from voxgate.answers.instructions import extraction
-from voxgate.answers.values import TextPart
+from voxgate.answers.values import MOST_ANSWER_TOKENS, TextPart
 from voxgate.api.job import AbandonedError
 from voxgate.api.job_submission import JobSubmission
 from voxgate.api.transcript_job import TranscriptJob
@@ -60,7 +60,7 @@ class Submission(JobSubmission[TranscriptJob]):
             route=route,
             origin=origin,
             also=answering,
-            answers=parsed.data is not None,
+            answer_tokens=(parsed.options.max_tokens or MOST_ANSWER_TOKENS) if parsed.data else 0,
         )
         self.parsed, self._recording = parsed, recording
         self._keeps, self._provisional = keeps, provisional

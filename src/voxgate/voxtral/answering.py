@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from voxgate.answers.values import TextPart
+from voxgate.answers.values import MOST_ANSWER_TOKENS, TextPart
 from voxgate.errors import UsageError
 from voxgate.voxtral.decoding import DecodingState, check_max_tokens
 from voxgate.voxtral.features import count_chunks, prepare_samples
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from voxgate.answers.values import Message, Part, Question
     from voxgate.voxtral.guidance import Guidance
     from voxgate.voxtral.tokenizer import Tokenizer
-
-ANSWER_TOKENS = 2048
-"""The most tokens of an answer whose caller names no number: some 1500 words."""
 
 LEAST_SHARE = 4
 """Where a text is cut and the caller names no number, the answer has this part of a small slot."""
@@ -90,22 +87,22 @@ def fit_prompt(
 ) -> FittedPrompt:
     """Return the prompt of a conversation whose sounds have so many chunks, and room for an answer.
 
-    The answer has room for `max_tokens`, or for `ANSWER_TOKENS` where that is None: fewer where no
-    more fit and no text may be cut. Of several texts that may be cut the longest lose their ends,
-    so that no one loses more than the others keep. Raises `UsageError` (`context_exceeded`) where
+    The answer has room for `max_tokens`, or for `MOST_ANSWER_TOKENS` where that is None: fewer where
+    no more fit and no text may be cut. Of several texts that may be cut the longest lose their
+    ends, so that no one loses more than the others keep. Raises `UsageError` (`context_exceeded`) where
     the rest does not fit.
     """
-    room = capacity - (max_tokens or min(ANSWER_TOKENS, capacity // LEAST_SHARE))
+    room = capacity - (max_tokens or min(MOST_ANSWER_TOKENS, capacity // LEAST_SHARE))
     texts = [tokenizer.encode(text) for text in _texts_to_cut(messages)]
     rest = conversation_prompt(tokenizer, _cut_texts(tokenizer, messages, texts, 0), chunks)
     if not any(texts) and len(rest) < capacity and (max_tokens is None or len(rest) <= room):
-        return FittedPrompt(rest, max_tokens or min(ANSWER_TOKENS, capacity - len(rest)))
+        return FittedPrompt(rest, max_tokens or min(MOST_ANSWER_TOKENS, capacity - len(rest)))
     limit = _largest_limit(list(map(len, texts)), room - len(rest))
     while limit > 0:
         cut = _cut_texts(tokenizer, messages, texts, limit)
         ids = conversation_prompt(tokenizer, cut, chunks)
         if len(ids) <= room:
-            most = max_tokens or min(ANSWER_TOKENS, capacity - len(ids))
+            most = max_tokens or min(MOST_ANSWER_TOKENS, capacity - len(ids))
             return FittedPrompt(ids, most, _characters(messages) - _characters(cut))
         limit -= 1  # a text has other tokens at its ends than it has alone
     audio_tokens = TOKENS_PER_CHUNK * sum(chunks)

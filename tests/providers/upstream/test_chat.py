@@ -14,7 +14,14 @@ import pytest_asyncio
 from tests.failures import raises
 from tests.providers.upstream.asking import endpoint
 from tests.websites import Web, response, web
-from voxgate.answers.values import Answered, Message, Question, SoundPart, TextPart
+from voxgate.answers.values import (
+    MOST_ANSWER_TOKENS,
+    Answered,
+    Message,
+    Question,
+    SoundPart,
+    TextPart,
+)
 from voxgate.audio.spool import Audio
 from voxgate.models.endpoint_capabilities import capabilities_of
 from voxgate.providers.upstream.client import UpstreamClient
@@ -125,6 +132,7 @@ async def test_a_text_is_asked_as_one_text_and_greedily(site: Web, kind: str) ->
         ],
         "stream": False,
         "temperature": 0.0,
+        "max_completion_tokens" if kind == "openai" else "max_tokens": MOST_ANSWER_TOKENS,
     }
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from voxgate.answers.values import TextPart
+from voxgate.answers.values import MOST_ANSWER_TOKENS, TextPart
 from voxgate.api.body.request_body import recording_too_large
 from voxgate.api.chat.chat_job import ChatJob
 from voxgate.api.job_submission import JobSubmission
@@ -62,6 +62,7 @@ class ChatSubmission(JobSubmission[ChatJob]):
             parsed=parsed,
             route=replace(route, providers=plan.providers),
             origin=origin,
+            answer_tokens=parsed.options.max_tokens or MOST_ANSWER_TOKENS,
         )
         self.parsed, self._recordings, self._asked = parsed, recordings, route
         self._opened_bytes = 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pybase64
 
-from voxgate.answers.values import SoundPart
+from voxgate.answers.values import MOST_ANSWER_TOKENS, SoundPart
 from voxgate.providers.upstream.dialect import UpstreamRequest
 from voxgate.providers.upstream.openrouter import privacy
 
@@ -80,9 +80,9 @@ def render_question(
     document |= {name: getattr(options, name) for name in _SAMPLING if options.is_set(name)}
     if options.seed is not None:
         document["random_seed" if kind == "mistral" else "seed"] = options.seed
-    if options.max_tokens is not None:
-        name = "max_completion_tokens" if kind == "openai" else "max_tokens"
-        document[name] = options.max_tokens
+    # Always: what an answer may cost is reserved before it is asked for.
+    name = "max_completion_tokens" if kind == "openai" else "max_tokens"
+    document[name] = options.max_tokens or MOST_ANSWER_TOKENS
     if options.stop:
         document["stop"] = list(options.stop)
     if question.schema is not None:
