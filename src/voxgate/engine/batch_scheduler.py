@@ -140,20 +140,22 @@ class BatchScheduler:
 
     def _next_step(self) -> PrefillStep[Sequence] | DecodeStep[Sequence] | None:
         """Wait for a step to compute; return None after `stop`."""
-        with self._changed:
-            while True:
+        while True:
+            with self._changed:
                 self._changed.wait_for(lambda: self._has_work or self._stopped)
-                self._release_cancelled()
+            self._release_cancelled()
+            with self._changed:
                 self._admit_waiting()
-                if self._stopped:
+                if self._stopped and not self._planner.active:
                     return None
-                if (step := self._planner.next_step()) is not None:
+                if not self._stopped and (step := self._planner.next_step()) is not None:
                     return step
 
     def _release_cancelled(self) -> None:
-        for sequence in self._planner.active:
-            if sequence.request.cancelled:
-                self._release(sequence)
+        with self._changed:
+            cancelled = [each for each in self._planner.active if each.request.cancelled]
+        for sequence in cancelled:
+            self._release(sequence)
 
     def _admit_waiting(self) -> None:
         """Begin what has a slot. A kind that has none does not hold up the other."""
@@ -266,13 +268,15 @@ class BatchScheduler:
             report()
 
     def _end(self, sequence: Sequence, error: Exception | None = None) -> None:
+        self._release(sequence)
         with self._changed:
-            self._release(sequence)
             if not sequence.request.cancelled:
                 sequence.request.on_end(error)
 
     def _release(self, sequence: Sequence) -> None:
-        self._planner.remove(sequence)
+        """Free its slot. The lock is not held: clearing a long answer's takes some 100 ms."""
+        with self._changed:
+            self._planner.remove(sequence)
         sequence.close()
 
     def _note_step(self) -> None:
