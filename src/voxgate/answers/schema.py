@@ -64,7 +64,7 @@ def checked_schema(schema: object, where: str) -> str:
 
 def grammar(schema: str) -> str:
     """Return llguidance's grammar of a schema's text."""
-    from llguidance import LLMatcher  # noqa: PLC0415 (10 MB that most commands do not need)
+    from llguidance import LLMatcher  # noqa: PLC0415 (8 MB that most commands do not need)
 
     return LLMatcher.grammar_from_json_schema(schema, overrides=SPACING)
 
