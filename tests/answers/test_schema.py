@@ -8,6 +8,8 @@ from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
 
 from tests.failures import raises
@@ -186,6 +188,7 @@ REFUSED: list[tuple[Any, str, str]] = [
         "without an end",
     ),
     ({"title": "\ud800"}, "at its root", "not Unicode"),
+    ({"default": float("nan")}, "at its root", "not finite"),
 ]
 
 
@@ -285,6 +288,46 @@ def test_nothing_is_fetched() -> None:
                 assert error.code == "unsupported_schema"  # noqa: PT017
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+WORDS = [
+    *("type", "enum", "const", "properties", "required", "additionalProperties", "items", "$ref"),
+    *("prefixItems", "anyOf", "oneOf", "allOf", "pattern", "format", "minimum", "exclusiveMaximum"),
+    *("minLength", "maxItems", "minProperties", "multipleOf", "$defs", "$schema", "title", "not"),
+    *(
+        "object",
+        "array",
+        "string",
+        "#",
+        "#/items",
+        "#/$defs/a",
+        "date",
+        "a",
+        "^a|[b",
+        "\\",
+        "",
+        "\0",
+    ),
+]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None, print_blob=True)
+@given(st.dictionaries(st.sampled_from(WORDS), ANYTHING, max_size=5))
+def test_any_json_is_accepted_or_refused(schema: Any) -> None:
+    try:
+        text = checked_schema(schema, WHERE)
+    except UsageError as error:
+        assert error.code == "unsupported_schema"  # noqa: PT017
+        assert len(error.sentence) < 1000  # noqa: PT017
+    else:
+        assert not LLMatcher(byte_tokenizer(), grammar(text), limits=grammar_limits()).is_error()
 
 
 def test_the_library_is_loaded_with_the_first_schema_alone() -> None:

@@ -21,9 +21,7 @@ FORMATS = (
 MOST_CHOICES = 1_000  # values of one `enum`
 LARGEST_NUMBER = 2**53 - 1  # beyond it, floating point lacks some whole numbers
 LEAST_STEP = 1e-6  # from an exclusive bound to the number that is allowed
-LARGEST_DIVISOR = (
-    1_000  # of `multipleOf`; fractions are divided with other remainders by each reader
-)
+LARGEST_DIVISOR = 1_000  # of `multipleOf`; of fractions, each reader has other remainders
 LIMITS = {
     "minLength": 10_000,  # characters
     "maxLength": 10_000,

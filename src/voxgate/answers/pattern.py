@@ -45,7 +45,7 @@ _WIDE = {  # what is in the class for any reader
     "S": f"[^{_SPACE}]",
 }
 _CHARACTER = r"[^\n\r\u2028\u2029]"  # `.`
-_SAME = "tnrf"  # escapes that mean the same to all
+_SAME = frozenset("tnrf")  # escapes that mean the same to all
 
 
 def portable_pattern(pattern: str) -> str:
@@ -82,12 +82,12 @@ def _token(pattern: str, at: int) -> re.Match[str]:
 
 def _escape(text: str, classes: dict[str, str], *, in_class: bool) -> str:
     name = text[1:2]
-    if name in classes and name:
+    if name in classes:
         return classes[name] if in_class or name == "D" else _bracketed(classes[name])
     coded = len(text) > 2 and name in ("x", "u")
     if coded and CONTROLS.match(text.encode().decode("unicode_escape")):
         raise ValueError(f"'{text}' is a control character, which is never in an answer")
-    if len(text) > 2 or (name and name in _SAME):
+    if len(text) > 2 or name in _SAME:
         return text
     if name == "b" and in_class:
         return r"\x08"

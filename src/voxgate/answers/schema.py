@@ -28,7 +28,7 @@ LARGEST_BYTES = 64 * 1024  # of the text, in UTF-8
 LARGEST_DEPTH = 64  # of lists and objects in each other
 MOST_NODES = 4_000  # lists, objects and values
 MOST_SYMBOLS = 5_000  # of the grammar: up to it a mask takes less than a millisecond
-LARGEST_DIVISOR = 1_000_000  # the least number that every `multipleOf` of a schema divides
+LARGEST_MULTIPLE = 1_000_000  # the least one that all `multipleOf` of a schema have in common
 
 SPACING: JsonCompileOptions = {
     # One space at most, after a comma or a colon: a model may write as it learnt to, and cannot
@@ -38,11 +38,17 @@ SPACING: JsonCompileOptions = {
     "key_separator": ": ?",
     "coerce_one_of": False,
     "lenient": False,
-    # Without \\uXXXX: with it, "\\u0061" would be another property than "a" for the mask, and the
+    # Without \uXXXX: with it, "\u0061" would be another property than "a" for the mask, and the
     # same one for who reads the answer; and half of a pair could stand alone.
     "json_allowed_escapes": 'nrbtf\\"',
     "json_allow_general_unicode_escapes": False,
 }
+
+_NO_VALUE = "Unsatisfiable schema: "  # llguidance's
+_ADVISED_END = "Make the property that repeats it optional, or allow null or an empty list there."
+_ADVISED_ONE_OF = (
+    "Use 'anyOf', or require of each alternative a property with a 'const' of its own."
+)
 
 
 def checked_schema(schema: object, where: str) -> str:
@@ -91,9 +97,6 @@ def _checked(schema: object) -> str:
     return text
 
 
-_ADVISED_END = "Make the property that repeats it optional, or allow null or an empty list there."
-
-
 def _check_size(schema: object) -> None:
     """Check first what is slow or impossible to read at all."""
     nodes, pending = 0, [(schema, 1)]
@@ -119,18 +122,20 @@ def _check_size(schema: object) -> None:
 def _check_divisors(reader: SchemaReader) -> None:
     """Check that parts of an `allOf` cannot multiply to a divisor that takes long."""
     schemas = [each for each in reader.schemas.values() if isinstance(each, dict)]
-    if math.lcm(*(each.get("multipleOf", 1) for each in schemas)) > LARGEST_DIVISOR:
+    if math.lcm(*(each.get("multipleOf", 1) for each in schemas)) > LARGEST_MULTIPLE:
         advice = "Use smaller ones, or fewer."
         raise SchemaFaultError("the numbers of its 'multipleOf' are too many", (), advice)
 
 
 def _text(schema: Schema) -> str:
-    text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
     try:
+        text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         size = len(text.encode())
     except UnicodeEncodeError:
         advice = "Send its text as UTF-8."
         raise SchemaFaultError("a text in it is not Unicode", (), advice) from None
+    except ValueError:
+        raise SchemaFaultError("a number in it is not finite", (), "Leave it out.") from None
     if size > LARGEST_BYTES:
         problem = f"it has {size:,} bytes, and at most {LARGEST_BYTES:,} are read"
         raise SchemaFaultError(problem, (), "Use a smaller schema.")
@@ -153,9 +158,3 @@ def _compile(text: str) -> None:
     if "oneOf" in reason:
         raise SchemaFaultError("the alternatives of a 'oneOf' may overlap", (), _ADVISED_ONE_OF)
     raise SchemaFaultError(f"a part is too complex or unknown ({reason})", (), "Use a simpler one.")
-
-
-_NO_VALUE = "Unsatisfiable schema: "
-_ADVISED_ONE_OF = (
-    "Use 'anyOf', or require of each alternative a property with a 'const' of its own."
-)

@@ -35,7 +35,6 @@ class GuidanceTokenizer:
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        self.eos = tokenizer.eos
         self.library = LLTokenizer(TokenizerWrapper(_Vocabulary(tokenizer)))
         self.threads = ThreadPoolExecutor(MASK_THREADS, thread_name_prefix="masks")
 
@@ -71,15 +70,11 @@ class Guidance:
         self._tokenizer = tokenizer
         self._matcher: LLMatcher
         self._mask: Future[Tensor] | None = tokenizer.threads.submit(self._begin, schema)
-
-    @property
-    def finished(self) -> bool:
+        self.finished = False
         """Whether the value is complete and nothing can follow but the end, or the end came."""
-        self.mask()
-        return self._matcher.is_stopped()
 
     def prepare(self) -> Future[Tensor]:
-        """Start to compute the next mask, unless it was started already."""
+        """Start to compute the next mask, unless it was started already. Does not wait for it."""
         if self._mask is None:
             self._mask = self._tokenizer.threads.submit(self._compute)
         return self._mask
@@ -99,6 +94,7 @@ class Guidance:
                 f"Voxgate's engine: report it with the schema.",
                 code="engine_refused",
             )
+        self.finished = self._matcher.is_stopped()
         self._mask = None
 
     def _begin(self, schema: str) -> Tensor:
