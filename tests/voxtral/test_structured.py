@@ -36,6 +36,7 @@ from voxgate.voxtral.sampling import choose_greedily
 
 DIGITS = Path(__file__).parents[1] / "data" / "voxtral-digits"
 SCHEMAS = 100  # with each checkpoint, that is 500 together
+SOUNDS = 3
 MAX_TOKENS = 24
 EOS = 2
 
@@ -51,7 +52,7 @@ def draw_schemas(count: int) -> list[tuple[Any, str]]:
 
     @seed(number)
     @settings(
-        max_examples=3 * count,
+        max_examples=4 * count,
         deadline=None,
         database=None,
         phases=[Phase.generate],
@@ -204,9 +205,9 @@ def test_answers_are_valid_and_equal_the_references(hf: Path, tmp_path: Path, we
 
 def test_answers_about_sounds_equal_the_references() -> None:
     model = Voxtral.load(DIGITS, dtype=torch.float64)
-    drawn = draw_schemas(8)
+    drawn = draw_schemas(40)[-SOUNDS:]  # the first ones are the simplest
     texts = [text for _, text in drawn]
-    sounds = [chirp(2.0 + index) for index in range(8)]
+    sounds = [chirp(2.0 + index) for index in range(SOUNDS)]
     prompts = [
         conversation_prompt(
             model.tokenizer,
