@@ -137,3 +137,9 @@ def test_random_answers_match_in_python() -> None:
 def test_what_some_reader_does_not_know_is_refused(pattern: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         portable_pattern(pattern)
+
+
+def test_a_pattern_is_read_in_time_that_grows_with_its_length() -> None:
+    """Else a caller stops the server with a few kilobytes; here it would be some minutes."""
+    assert portable_pattern("a.*" * 100_000).count("a") == 100_000
+    assert portable_pattern("[" + r"\s" * 100_000 + "]").count(r"\u205f") == 100_000

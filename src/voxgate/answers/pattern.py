@@ -56,24 +56,24 @@ def portable_pattern(pattern: str) -> str:
     """
     if CONTROLS.search(pattern):
         raise ValueError("a control character is never in an answer")
-    result, at = "", 0
+    parts, at = list[str](), 0
     while at < len(pattern):
         token = _token(pattern, at)
         at = token.end()
         if token["escape"]:
-            result += _escape(token["escape"], _NARROW, in_class=False)
+            parts.append(_escape(token["escape"], _NARROW, in_class=False))
         elif token["group"]:
-            result += _group(token["group"])
+            parts.append(_group(token["group"]))
         elif token["repeat"]:
-            result += _repeat(token)
+            parts.append(_repeat(token))
         elif token["open"]:
             body, at = _class(pattern, at, negated=token["open"] == "[^")
-            result += token["open"] + body + "]"
+            parts += (token["open"], body, "]")
         elif token["plain"] in "{}]":
             raise ValueError(f"'{token['plain']}' stands alone there: write \\{token['plain']}")
         else:
-            result += _CHARACTER if token["plain"] == "." else token["plain"]
-    return result
+            parts.append(_CHARACTER if token["plain"] == "." else token["plain"])
+    return "".join(parts)
 
 
 def _token(pattern: str, at: int) -> re.Match[str]:
@@ -119,22 +119,22 @@ def _repeat(token: re.Match[str]) -> str:
 
 def _class(pattern: str, at: int, *, negated: bool) -> tuple[str, int]:
     """Return the body of the class that starts there, and the position after its end."""
-    classes, body = (_WIDE if negated else _NARROW), ""
+    classes, parts = (_WIDE if negated else _NARROW), list[str]()
     while at < len(pattern):
         character = pattern[at]
         if character == "]":
-            if not body:
+            if not parts:
                 raise ValueError("a class of characters is empty")
-            return body, at + 1
+            return "".join(parts), at + 1
         if character == "[" or pattern[at : at + 2] in ("&&", "--", "~~"):
             raise ValueError(
                 f"'{pattern[at : at + 2]}' is in a class of characters: write \\{character}"
             )
         if character == "\\":
             token = _token(pattern, at)
-            body += _escape(token["escape"], classes, in_class=True)
+            parts.append(_escape(token["escape"], classes, in_class=True))
             at = token.end()
         else:
-            body += rf"\{character}" if character in "^&~" else character
+            parts.append(rf"\{character}" if character in "^&~" else character)
             at += 1
     raise ValueError("a class of characters has no end")

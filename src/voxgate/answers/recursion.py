@@ -8,24 +8,42 @@ from voxgate.answers.keywords import TYPES, Pointer
 from voxgate.answers.schema_reader import pointer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from voxgate.answers.schema_reader import Schema
 
 NESTING = frozenset(("array", "object"))
 
 
-def find_endless(schemas: Mapping[Pointer, Schema], targets: set[Pointer]) -> Pointer | None:
+def find_endless(
+    schemas: Mapping[Pointer, Schema], references: Mapping[Pointer, Pointer]
+) -> Pointer | None:
     """Return the place of a referenced schema of which no value is finite; None without any.
 
-    `schemas` are all of a document, and `targets` those to which a `$ref` points. A tree with
-    optional children ends; an object that requires itself does not. A schema is known to end once
-    all that it requires is.
+    `schemas` are all of a document, and `references` where each `$ref` is and to what it points. A
+    tree with optional children ends; an object that requires itself does not. A schema is known to
+    end once all that it requires is: then those that refer to it are looked at again, and no
+    others, for a caller can make a long chain of them.
     """
-    ending = set[Pointer]()
-    while found := {each for each in targets - ending if _ends(schemas[each], TYPES, ending)}:
+    targets = set(references.values())
+    waiting = _referring(references, targets)
+    ending, pending = set[Pointer](), targets
+    while pending:
+        found = {each for each in pending if _ends(schemas[each], TYPES, ending)}
         ending |= found
+        pending = set[Pointer]().union(*(waiting[each] for each in found)) - ending
     return min(targets - ending, default=None)
+
+
+def _referring(
+    references: Mapping[Pointer, Pointer], targets: Collection[Pointer]
+) -> Mapping[Pointer, set[Pointer]]:
+    """Return of each target those targets that have a reference to it in them."""
+    referring: dict[Pointer, set[Pointer]] = {target: set() for target in targets}
+    for source, target in references.items():
+        holders = (source[:length] for length in range(len(source) + 1))
+        referring[target].update(holder for holder in holders if holder in referring)
+    return referring
 
 
 def _ends(schema: Schema, types: frozenset[str], ending: set[Pointer]) -> bool:

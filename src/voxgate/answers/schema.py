@@ -86,7 +86,7 @@ def _checked(schema: object) -> str:
     _check_size(schema)
     reader = SchemaReader()
     rewritten = reader.read(schema)
-    endless = find_endless(reader.schemas, set(reader.targets.values()))
+    endless = find_endless(reader.schemas, reader.targets)
     if endless is not None:
         raise SchemaFaultError(
             "what it requires contains itself without an end", endless, _ADVISED_END
