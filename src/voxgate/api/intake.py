@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from voxgate.api.admission import admit
 from voxgate.api.dialects.parse import with_file_of
+from voxgate.api.dialects.response_format import OBJECTS
 from voxgate.api.generation_record import RequestOrigin
 from voxgate.api.key_limits import check_model
 from voxgate.api.recording import RemoteRecording
@@ -65,7 +67,7 @@ class Intake:
         if self._key is None or self._key.allowed_models is None:
             return
         try:
-            parsed = self._parse(body)
+            parsed = await self._parsed(body)
         except VoxgateError:
             return  # a later field may mend it; the whole body has the same error if none does
         self.model = parsed.model
@@ -86,7 +88,7 @@ class Intake:
             raise
 
     async def _accept(self, body: RequestBody | BodyBeginning, *, provisional: bool) -> Submission:
-        parsed = self._parse(body)
+        parsed = await self._parsed(body)
         self.model = parsed.model
         await self._check_models(parsed)
         parsed, route = await admit(parsed, self._gateway.session)
@@ -104,6 +106,12 @@ class Intake:
             keeps=self._keeps(parsed),
             provisional=provisional,
         )
+
+    async def _parsed(self, body: RequestBody | BodyBeginning) -> ParsedRequest:
+        """Parse the request; in a thread where it may have a schema, which can take long to read."""
+        if any(name in body.fields for name in OBJECTS):
+            return await asyncio.to_thread(self._parse, body)
+        return self._parse(body)
 
     async def _answering(self, parsed: ParsedRequest, route: Route) -> tuple[SharedProvider, ...]:
         """Return who may be asked for data beside the text. Raises what `plan_answer` raises."""

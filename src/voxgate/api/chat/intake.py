@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,8 @@ class ChatIntake:
         """
         with ExitStack() as opened:
             opened.callback(body.close)
-            parsed = parse_chat(body, self._headers)
+            # A schema can take half a second.
+            parsed = await asyncio.to_thread(parse_chat, body, self._headers)
             self.model = parsed.model
             for model in {parsed.model, *parsed.preferences.models}:
                 await check_model(self._key, model, self._gateway.session)
