@@ -13,7 +13,6 @@ from voxgate import split_cost, tracing
 from voxgate.errors import LedgerError
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.budget_exceeded import budget_exceeded
-from voxgate.pipeline.shares import Share
 from voxgate.prices import SAMPLES_PER_S
 from voxgate.split_cost import PricedPart
 
@@ -113,8 +112,6 @@ class Charge:
         """
         samples = round(seconds * SAMPLES_PER_S)
         shares = self._shares.until(samples, tokens)
-        if tokens and not shares:  # of an answer to texts alone, which broke off
-            shares = {self._shares.first: Share(0, tokens, tokens)}
         parts = [
             PricedPart(
                 share.samples,

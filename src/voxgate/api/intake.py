@@ -108,7 +108,7 @@ class Intake:
         )
 
     async def _parsed(self, body: RequestBody | BodyBeginning) -> ParsedRequest:
-        """Parse the request; in a thread where it may have a schema, which can take long to read."""
+        """Parse the request; in a thread where it may have a schema, which takes longer."""
         if any(name in body.fields for name in OBJECTS):
             return await asyncio.to_thread(self._parse, body)
         return self._parse(body)

@@ -11,7 +11,7 @@ from opentelemetry import trace
 from voxgate import tracing
 from voxgate.api.charge import Charge
 from voxgate.api.generation_record import GenerationRecord
-from voxgate.api.job import GENERATION, JobT
+from voxgate.api.job import GENERATION, AnyJob, JobT
 from voxgate.errors import LedgerError
 from voxgate.pipeline.trace import Trace
 from voxgate.prices import SAMPLES_PER_S, Cost
@@ -146,11 +146,16 @@ class JobSubmission(ABC, Generic[JobT]):
         """Return how the job ended, and tell the job its cost."""
         result = job.result
         # Of one that failed in the middle, what a caller has is charged.
-        tokens = result.tokens if result else job.delivered_tokens
-        cost = self._charge.of(result.duration if result else job.delivered_s, tokens)
+        tokens = _tokens(job)
+        seconds = result.duration if result else job.delivered_s
+        cost = self._charge.of(seconds, self._charged_tokens(job))
         by_token = any(price.by_token for price in self._prices.values() if price)
         job.cost = Cost(cost.nanodollars, tokens if by_token else None)
         return self._generation.outcome(cost, tokens, self._trace, self._sealed(job))
+
+    def _charged_tokens(self, job: JobT) -> int:
+        """Return the tokens that cost something, where a price is by the token."""
+        return _tokens(job)
 
     def _sealed(self, _job: JobT) -> bytes | None:
         """Return the text, encrypted, where it is kept."""
@@ -187,3 +192,8 @@ class JobSubmission(ABC, Generic[JobT]):
         }
         given = {name: value for name, value in facts.items() if value is not None}
         trace.get_current_span().set_attributes(given)
+
+
+def _tokens(job: AnyJob) -> int:
+    """Return the tokens of the result; of one that failed in the middle, those a caller has."""
+    return job.result.tokens if job.result else job.delivered_tokens

@@ -174,6 +174,7 @@ class AnswerJob:
                 self._report(phase)
             if isinstance(event, Delta) and event.text:
                 first_text.note()
+                self._trace.shares.answerer = provider.slug
                 self._texts.append(event.text)
                 self._on_text(event.text)
             elif isinstance(event, Answered):

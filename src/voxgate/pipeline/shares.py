@@ -32,6 +32,9 @@ class Shares:
     first: str = ""
     """The provider that a recording without speech counts for; set before the first attempt."""
 
+    answerer: str = ""
+    """Who writes an answer, from its first text on; a broken-off one is of it, too."""
+
     _parts: list[tuple[float, str, int]] = field(default_factory=list)
     _answers: Counter[str] = field(default_factory=Counter)  # their tokens, by provider
 

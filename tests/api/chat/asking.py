@@ -50,9 +50,10 @@ def hearing(**more: Any) -> Scripted:
 
 
 class Dying(Scripted):
-    """A provider whose engine ends after two words, when that is wanted."""
+    """A provider whose engine ends after some words, when that is wanted."""
 
     end = asyncio.Event()
+    lives = 2  # words
 
     async def answer(
         self, question: Question, sounds: Sequence[Audio]
@@ -61,13 +62,14 @@ class Dying(Scripted):
         async for event in super().answer(question, sounds):
             yield event
             count += isinstance(event, Delta)
-            if count == 2:
+            if count == self.lives:
                 await self.end.wait()
                 raise EngineError("It ended. Try again.", code="engine_died")
 
 
-def dying(end: asyncio.Event | None = None) -> Dying:
-    provider = Dying(answers=answers, hears_s=600.0, honours=EVERY)
+def dying(end: asyncio.Event | None = None, lives: int = 2, **more: Any) -> Dying:
+    provider = Dying(**{"answers": answers, "hears_s": 600.0, "honours": EVERY, **more})
+    provider.lives = lives
     provider.end = end or asyncio.Event()
     if end is None:
         provider.end.set()

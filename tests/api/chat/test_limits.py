@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.chat.asking import CHAT, TEXT, ask, chunks, hearing, question, sound, user
+from tests.api.chat.asking import (
+    CHAT,
+    TEXT,
+    ask,
+    chunks,
+    dying,
+    hearing,
+    joined,
+    question,
+    sound,
+    text,
+    user,
+)
 from tests.api.serving import SCRIPTED, Gate, Running, error_of, new_key, serving, with_key
 from tests.processes import until
 from voxgate.prices import ListedPrice, Price, PriceList, parse_prices
@@ -63,6 +75,30 @@ async def test_a_long_answer_to_a_short_sound_costs_its_tokens(tmp_path: Path) -
         answer, cut = await ask(server), await ask(server, max_tokens=50)
     assert answer.json()["usage"]["cost"] == 100
     assert cut.json()["usage"]["cost"] == 50
+
+
+@pytest.mark.parametrize("parts", [[text(), sound()], [text()]])
+async def test_what_was_sent_of_an_answer_that_broke_off_costs_its_tokens(
+    tmp_path: Path, parts: list[dict[str, Any]]
+) -> None:
+    """Not those that its sound can have: else who leaves before the end has a long answer cheap."""
+    prices = parse_prices(f"{SCRIPTED} = 1/token", "this test")
+    wordy = dying(answers=lambda _: "word " * 100, lives=90)
+    async with serving(tmp_path, wordy, prices=prices) as server:
+        events = chunks(await ask(server, user(*parts), stream=True))
+        found = await server.client.get("/generation", params={"id": events[0]["id"]})
+    sent = found.json()["data"]
+    assert events[-1]["error"]["metadata"]["code"] == "engine_died"
+    assert 50 < sent["total_cost"] <= len(joined(events).split())
+    assert sent["total_cost"] == sent["tokens_completion"]
+
+
+async def test_an_answer_to_what_was_read_costs_the_tokens_of_both(tmp_path: Path) -> None:
+    prices = parse_prices(f"{SCRIPTED} = 1/token", "this test")
+    reading = hearing(hears_s=0.1, says=lambda *_: "words that were heard")
+    async with serving(tmp_path, reading, prices=prices) as server:
+        usage = (await ask(server)).json()["usage"]
+    assert (usage["completion_tokens"], usage["cost"]) == (7, 11)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -139,6 +139,19 @@ class ChatSubmission(JobSubmission[ChatJob]):
         facts = (answer.prompt_tokens, answer.finish) if answer else (None, None)
         return replace(super()._outcome(job), prompt_tokens=facts[0], finish_reason=facts[1])
 
+    def _charged_tokens(self, job: ChatJob) -> int:
+        """Return the tokens of the answer, and those of the transcripts that were read for it.
+
+        What was sent of an answer that broke off is charged as one: by its own tokens, and not by
+        those that so much sound can have.
+        """
+        shares = self._trace.shares
+        if job.result is None:
+            if not job.delivered:
+                return 0
+            shares.add_answer(shares.answerer, job.delivered_tokens)
+        return shares.tokens
+
     async def _cover(self, seconds: float) -> None:
         limit_s = self._gateway.settings.max_upload_s
         if seconds > limit_s:
