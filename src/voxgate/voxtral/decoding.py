@@ -173,5 +173,9 @@ def check_stop(stop: Sequence[str]) -> None:
 
 def _overlap(text: str, stop: str) -> int:
     """Return how many of the stop string's first characters, not all, end the text."""
-    longest = min(len(stop) - 1, len(text))
-    return next((size for size in range(longest, 0, -1) if text.endswith(stop[:size])), 0)
+    start = max(0, len(text) - len(stop) + 1)
+    while (start := text.find(stop[0], start)) >= 0:
+        if stop.startswith(text[start:]):
+            return len(text) - start
+        start += 1
+    return 0

@@ -309,6 +309,8 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown format": ({"response_format": {"type": "grammar"}}, "'response_format.type'"),
     "a schema in no JSON": ({"structured_outputs": {"json": "{"}}, "'structured_outputs.json'"),
     "an empty stop": ({"stop": [""]}, "'stop'"),
+    "many stops": ({"stop": [f"word {at}" for at in range(17)]}, "'stop'"),
+    "a long stop": ({"stop": "x" * 1001}, "'stop.0'"),
     "a hot temperature": ({"temperature": 3}, "'temperature'"),
 }
 

@@ -20,7 +20,6 @@ from voxgate.api.dialects.wire_types import (
     WireModel,
     WireName,
     WirePenalty,
-    WireText,
     WireUrl,
     split_list,
     validated,
@@ -33,9 +32,13 @@ MAX_MESSAGES = 1000
 MAX_PARTS = 1000  # of one message
 MAX_TEXT = 300_000  # characters of one part: more than any model here reads
 
+MAX_STOPS = 16  # each is looked for after every token
+MAX_STOP = 1000  # characters
+
 WireRole: TypeAlias = Literal["system", "developer", "user", "assistant"]
 
 WireChatText: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT)]
+WireStop: TypeAlias = Annotated[str, Field(max_length=MAX_STOP)]
 
 
 def _sound_object(value: Any) -> Any:
@@ -137,9 +140,9 @@ class ChatRequest(WireModel):
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     stop: (
         Annotated[
-            list[WireText],
-            Field(max_length=1000),
-            BeforeValidator(_single, json_schema_input_type=list[WireText] | str),
+            list[WireStop],
+            Field(max_length=MAX_STOPS),
+            BeforeValidator(_single, json_schema_input_type=list[WireStop] | str),
         ]
         | None
     ) = None
