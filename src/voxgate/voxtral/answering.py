@@ -87,10 +87,10 @@ def fit_prompt(
 ) -> FittedPrompt:
     """Return the prompt of a conversation whose sounds have so many chunks, and room for an answer.
 
-    The answer has room for `max_tokens`, or for `MOST_ANSWER_TOKENS` where that is None: fewer where
-    no more fit and no text may be cut. Of several texts that may be cut the longest lose their
-    ends, so that no one loses more than the others keep. Raises `UsageError` (`context_exceeded`) where
-    the rest does not fit.
+    The answer has room for `max_tokens`, or for `MOST_ANSWER_TOKENS` where that is None: fewer
+    where no more fit and no text may be cut. Of several texts that may be cut the longest lose
+    their ends, so that no one loses more than the others keep. Raises `UsageError`
+    (`context_exceeded`) where the rest does not fit.
     """
     room = capacity - (max_tokens or min(MOST_ANSWER_TOKENS, capacity // LEAST_SHARE))
     texts = [tokenizer.encode(text) for text in _texts_to_cut(messages)]
