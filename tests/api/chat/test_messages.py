@@ -289,6 +289,12 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
         {"messages": [user({**sound(), "file_id": "file-1"})]},
         "'messages.0.content.0' must have one recording",
     ),
+    "an empty address": (
+        {"messages": [user({"type": "input_audio", "input_audio": {"url": ""}})]},
+        "does not begin with http",
+    ),
+    "an empty recording": ({"messages": [user(sound(""))]}, "empty"),
+    "an empty id": ({"messages": [user({"type": "file", "file_id": ""})]}, "file"),
     "no base64": (
         {"messages": [user(text(), sound("@"))]},
         "'messages.0.content.1.input_audio.data' is not base64",
@@ -311,6 +317,7 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "an empty stop": ({"stop": [""]}, "'stop'"),
     "many stops": ({"stop": [f"word {at}" for at in range(17)]}, "'stop'"),
     "a long stop": ({"stop": "x" * 1001}, "'stop.0'"),
+    "a stop in data": ({"stop": "a", "response_format": {"type": "json_object"}}, "'stop' could"),
     "a hot temperature": ({"temperature": 3}, "'temperature'"),
 }
 

@@ -148,7 +148,7 @@ class _Parts:
         url = given["url"]
         return NamedSound(
             place,
-            RecordingUrl.parse(url) if url else None,
+            None if url is None else RecordingUrl.parse(url),
             given["file_id"],
             HEADERLESS_FORMATS if format_ == HEADERLESS else None,
         )
