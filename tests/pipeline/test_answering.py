@@ -225,6 +225,8 @@ async def test_options_of_sampling_count_and_others_are_refused(ask: Callable[..
     assert given.seed is not None
     await asked.answer(ASKED)
     assert model.questions[1][0].options == Options()
+    with raises("unsupported_option", "before its JSON is complete"):
+        await asked.answer(ASKED, options=Options(stop=("x",)), schema="{}")
     for options in (Options(language="de"), Options(prompt="Train"), Options(task="translate")):
         with raises("unsupported_option", "option of transcripts, not of questions"):
             await asked.answer(RecordingPart("/there/is/none.wav"), options=options)

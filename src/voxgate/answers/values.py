@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Delta, Notice, Options, Progress, Structured
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Role: TypeAlias = Literal["user", "assistant"]
 """Who speaks in a conversation. A system's text is a part of the first user's message: the model
@@ -130,3 +133,13 @@ class Answer:
                 code="unsupported_schema",
             ) from error
         return Structured(self.text, self.finish)
+
+
+def check_stop_of_schema(stop: Sequence[str], schema: str | None) -> None:
+    """Raise `UsageError` (`unsupported_option`) for stop strings beside a schema."""
+    if stop and schema is not None:
+        raise UsageError(
+            "'stop' could end an answer before its JSON is complete. Leave it out of a question "
+            "with a schema.",
+            code="unsupported_option",
+        )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from voxgate.answers.values import check_stop_of_schema
 from voxgate.audio.channels import SoundChoice
 from voxgate.audio.decoder_pool import DecoderPool
 from voxgate.audio.source import Source
@@ -178,6 +179,7 @@ class Session:
         `VoxgateError`.
         """
         check_messages(messages)
+        check_stop_of_schema(options.stop if options else (), schema)
         plan = await self.plan_answer(model, options)
         first = plan.answerers.first
         accepted = accept_question(first.name, first.capabilities, options or Options())

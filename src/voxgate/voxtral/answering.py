@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from voxgate.answers.values import MOST_ANSWER_TOKENS, TextPart
+from voxgate.answers.values import MOST_ANSWER_TOKENS, TextPart, check_stop_of_schema
 from voxgate.errors import UsageError
 from voxgate.voxtral.decoding import DecodingState, check_max_tokens
 from voxgate.voxtral.features import count_chunks, prepare_samples
@@ -48,12 +48,7 @@ class AnswerState(DecodingState):
         _check_conversation(question.messages)
         options = question.options
         check_max_tokens(options.max_tokens)
-        if question.schema is not None and options.stop:
-            raise UsageError(
-                "'stop' could end an answer before its JSON is complete. Leave it out of a "
-                "question with a schema.",
-                code="unsupported_option",
-            )
+        check_stop_of_schema(options.stop, question.schema)
         samples = [prepare_samples(sound) for sound in sounds]
         chunks = [count_chunks(sound) for sound in samples]
         self.audio_tokens = TOKENS_PER_CHUNK * sum(chunks)

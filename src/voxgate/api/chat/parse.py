@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from voxgate.answers.instructions import extraction
 from voxgate.answers.schema import ANY_OBJECT
-from voxgate.answers.values import TextPart
+from voxgate.answers.values import TextPart, check_stop_of_schema
 from voxgate.api.chat.fields import CHAT_KEPT
 from voxgate.api.chat.messages import SYSTEM_ROLES, conversation, unknown_in
 from voxgate.api.chat.parsed_chat import ParsedChat
@@ -56,9 +56,11 @@ def parse_chat(body: ChatRequestBody, headers: Mapping[str, str]) -> ParsedChat:
     model, preferences = preferences_of(request)
     schema, description = _schema(body.fields, request)
     given, spelled = _given(request)
+    options = _options(request, given)
+    check_stop_of_schema(options.stop, schema)
     return ParsedChat(
         model=model,
-        options=_options(request, given),
+        options=options,
         turns=_with_task(turns, schema, description),
         schema=schema,
         dialect=_dialect(body.fields, request, headers),
