@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from queue import Queue
+from threading import Event
 from typing import Any
 
 import jsonschema
@@ -27,6 +28,7 @@ from voxgate.engine.planner import PREFILL_STEPS
 from voxgate.engine.queue import QuestionRequest
 from voxgate.errors import UsageError
 from voxgate.transcript.values import Delta, Options
+from voxgate.voxtral.answering import AnswerState
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.resumable import run_to_end
 
@@ -179,15 +181,14 @@ def test_answers_and_windows_together_give_the_texts_of_each_alone(
     ]  # fmt: skip
 
 
-BEGIN = 1  # step before the layers: the question is read
 HALVES = 2 * (3 + LAYERS)
 
 
-@pytest.mark.parametrize("events", [BEGIN, BEGIN + 3, BEGIN + HALVES, BEGIN + HALVES + 3])
+@pytest.mark.parametrize("events", [1, 3, HALVES, HALVES + 3])
 def test_an_answer_is_cancelled_after_any_event(
     model: Voxtral, spoken: list[Spoken], events: int
 ) -> None:
-    """Where the question is read, in the encoder, after the first token and after the fourth."""
+    """In the encoder, at its first layer and later, after the first token and after the fourth."""
     sound = pcm16(spoken[0])
     question = about(sound, "What?", max_tokens=TOKENS)
 
@@ -247,7 +248,7 @@ def test_too_many_questions_are_refused(model: Voxtral) -> None:
 def test_a_long_question_does_not_hold_up_windows(model: Voxtral, spoken: list[Spoken]) -> None:
     """Counted in its steps between the tokens of a window that decodes, and of one that comes."""
     order: list[str] = []
-    steps_of_prefill = BEGIN + 2 * LAYERS * 3  # three pieces
+    steps_of_prefill = 2 * LAYERS * 3  # three pieces
     question = about("word " * 1400, max_tokens=1)
     askers: list[Asker] = []
     second: list[Caller] = []
@@ -277,6 +278,27 @@ def test_a_long_question_does_not_hold_up_windows(model: Voxtral, spoken: list[S
     assert during
     assert max(b - a for a, b in pairwise(tokens)) <= 2 * PREFILL_STEPS
     assert order.index("second") < question_steps[-3]
+
+
+def test_windows_go_on_while_a_question_is_read(
+    model: Voxtral, spoken: list[Spoken], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hostile text takes a second to become tokens; this one takes as long as the window."""
+    recognised, read = Event(), model.new_answer
+
+    def slow(*question: Any) -> AnswerState:
+        assert recognised.wait(DEADLINE_S)
+        return read(*question)
+
+    monkeypatch.setattr(model, "new_answer", slow)
+    with both(model) as together:
+        left = Asker(together, about("Who asks?"))
+        question = Asker(together, about("Who is next?", max_tokens=TOKENS))
+        together.cancel(left.request)
+        Caller(together, pcm16(spoken[0]), max_tokens=9).events()
+        recognised.set()
+        assert isinstance(question.events()[-1], Answered)
+        assert not left.received
 
 
 def test_a_question_that_cannot_be_answered_ends_alone(

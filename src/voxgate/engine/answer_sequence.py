@@ -16,22 +16,24 @@ if TYPE_CHECKING:
 
     from voxgate.answers.values import Question
     from voxgate.voxtral.answering import AnswerState
+    from voxgate.voxtral.kv_cache import KVCache
+    from voxgate.voxtral.model import Voxtral
     from voxgate.voxtral.resumable import Resumable
 
 
 class AnswerSequence(Sequence[QuestionRequest]):
-    """An answer. Unlike that of a window, its text is sent as it is, with spaces at its ends.
-
-    Reading the question takes some 100 ms where it is long, and is the first step of the prefill.
-    """
+    """An answer. Unlike that of a window, its text is sent as it is, with spaces at its ends."""
 
     state: AnswerState
 
+    def __init__(
+        self, request: QuestionRequest, model: Voxtral, cache: KVCache, state: AnswerState
+    ) -> None:
+        """Take a slot of the cache. `state` is how the answer begins."""
+        super().__init__(request, model, cache)
+        self.state = state
+
     def _prefill_steps(self) -> Resumable[Tensor]:
-        question = self.request.question
-        sounds = split_sounds(question, self.request.pcm16)
-        self.state = self._model.new_answer(question, sounds, self._cache.capacity)
-        yield
         return (yield from self._model.encode_and_prefill(self._cache, self.slot, self.state))
 
     def _stable_text(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from voxgate.engine.answer_sequence import AnswerSequence
 from voxgate.engine.backend import BatchFill
 from voxgate.engine.planner import PrefillStep, StepPlanner
+from voxgate.engine.question_reader import QuestionReader
 from voxgate.engine.queue import (
     QUESTION_LIMIT,
     QUEUE_LIMIT,
@@ -42,7 +43,7 @@ class BatchScheduler:
     """A `Scheduler` of as many windows and questions at once as their caches have slots.
 
     The loop is: plan, compute, report. Planning and reporting hold a lock, which is never held
-    while the model computes. Only the thread uses the model and the caches.
+    while the model computes. Only the thread computes with the model, and uses the caches.
 
     Answers are few and long, windows many and short: each kind has a cache of its own, and its
     sequences share the model's steps. A step of the planner decodes a token of all of them.
@@ -68,6 +69,7 @@ class BatchScheduler:
         self._planner: StepPlanner[Sequence] = StepPlanner(
             {"window": cache.free_slots, "question": answer_cache.free_slots}
         )
+        self._reader = QuestionReader(model, answer_cache.capacity, self._note_change)
         self._last_step = 0.0  # monotonic seconds
         self._stopped = False
         self._changed = Condition()
@@ -115,6 +117,7 @@ class BatchScheduler:
                 self._windows.remove(request)
             else:
                 self._questions.remove(request)
+                self._reader.forget(request)
 
     def stop(self, timeout_s: float) -> None:
         """Cancel all requests and end the thread; wait at most `timeout_s`."""
@@ -125,6 +128,7 @@ class BatchScheduler:
             for sequence in self._planner.active:
                 sequence.request.cancelled = True
             self._changed.notify()
+        self._reader.close()
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
@@ -138,11 +142,19 @@ class BatchScheduler:
     def _has_work(self) -> bool:
         return bool(self._planner.active or self._windows or self._questions)
 
+    @property
+    def _can_go_on(self) -> bool:
+        """Whether there is work for the model's thread: none while a question alone is read."""
+        if self._planner.active or self._windows:
+            return True
+        question = self._questions.first()
+        return question is not None and not self._reader.is_reading(question)
+
     def _next_step(self) -> PrefillStep[Sequence] | DecodeStep[Sequence] | None:
         """Wait for a step to compute; return None after `stop`."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._has_work or self._stopped)
+                self._changed.wait_for(lambda: self._can_go_on or self._stopped)
             self._release_cancelled()
             with self._changed:
                 self._admit_waiting()
@@ -164,10 +176,17 @@ class BatchScheduler:
             with self._report_failure(window):
                 self._planner.admit(WindowSequence(window, self._model, self._cache), "window")
         while self._planner.can_admit("question") and (question := self._questions.first()):
+            if (reading := self._reader.read(question)) is None:
+                return
             self._questions.remove(question)
+            self._reader.forget(question)
             with self._report_failure(question):
-                answer = AnswerSequence(question, self._model, self._answer_cache)
+                answer = AnswerSequence(question, self._model, self._answer_cache, reading.result())
                 self._planner.admit(answer, "question")
+
+    def _note_change(self) -> None:
+        with self._changed:
+            self._changed.notify()
 
     def _prefill(self, sequence: Sequence) -> None:
         with self._contain_errors(sequence):
