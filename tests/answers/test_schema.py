@@ -141,7 +141,7 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"type": "string", "pattern": "(a"}, "at its root", "regex parse error"),
     ({"multipleOf": 0.1}, "at '/multipleOf'", "whole number"),
     ({"multipleOf": 0}, "at '/multipleOf'", "whole number"),
-    ({"allOf": [{"multipleOf": each} for each in (997, 991, 983)]}, "at its root", "multipleOf"),
+    ({"allOf": [{"multipleOf": each} for each in (997, 991)]}, "at its root", "multipleOf"),
     ({"minLength": -1}, "at '/minLength'", "whole number"),
     ({"maxLength": 10**9}, "at '/maxLength'", "whole number"),
     ({"maxItems": 10**6}, "at '/maxItems'", "whole number"),

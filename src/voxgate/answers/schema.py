@@ -28,7 +28,7 @@ LARGEST_BYTES = 64 * 1024  # of the text, in UTF-8
 LARGEST_DEPTH = 64  # of lists and objects in each other
 MOST_NODES = 4_000  # lists, objects and values
 MOST_SYMBOLS = 5_000  # of the grammar: up to it a mask takes less than a millisecond
-LARGEST_MULTIPLE = 1_000_000  # the least one that all `multipleOf` of a schema have in common
+LARGEST_MULTIPLE = 100_000  # the least that all `multipleOf` of a schema have in common: its states
 
 SPACING: JsonCompileOptions = {
     # One space at most, after a comma or a colon: a model may write as it learnt to, and cannot
