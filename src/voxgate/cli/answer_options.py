@@ -26,7 +26,7 @@ AnswerTokensOption: TypeAlias = Annotated[
     typer.Option(
         min=1,
         metavar="NUMBER",
-        help="Write at most so many tokens for each recording.  [default: what fits the model]",
+        help="Write at most so many tokens for each recording.  [default: 4096]",
     ),
 ]
 AnswerServerOption: TypeAlias = Annotated[
