@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.scripted import Scripted
-from voxgate.answers.values import TextPart
+from voxgate.answers.values import PARAGRAPH, TextPart
 from voxgate.models.catalogue import BUILT_IN_MODELS, ModelSpec
 from voxgate.pipeline.question import AskedMessage
 from voxgate.pipeline.session import Session
@@ -81,7 +81,7 @@ async def ask(tmp_path: Path) -> AsyncIterator[Callable[..., Asked]]:
 
 def texts(question: Question) -> str:
     parts = (part for message in question.messages for part in message.parts)
-    return "".join(part.text for part in parts if isinstance(part, TextPart))
+    return PARAGRAPH.join(part.text for part in parts if isinstance(part, TextPart))
 
 
 def codes(answer: Answer) -> list[str]:

@@ -23,6 +23,9 @@ Finish: TypeAlias = Literal["stop", "length"]
 """Why an answer ended: it is complete (its end token, or a stop string), or it was cut off by
 `max_tokens` or the end of the context. One that was cut off is no valid JSON."""
 
+PARAGRAPH = "\n\n"
+"""What stands between texts of a message that follow each other, as in Voxtral's reference."""
+
 MOST_ANSWER_TOKENS = 4096
 """The most tokens of an answer whose caller names no number: some 3000 words."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from voxgate.answers.values import TextPart
+from voxgate.answers.values import PARAGRAPH, TextPart
 from voxgate.transcript.paragraphs import clock, paragraphs
 from voxgate.transcript.text import joined, one_line
 from voxgate.transcript.turns import channel_name
@@ -28,15 +28,15 @@ _TIME = re.compile(r"^\[(\d+:\d\d:\d\d)\]", re.MULTILINE)
 
 def words_as_parts(transcript: Transcript) -> tuple[TextPart, ...]:
     """Return the parts of a message that stand for a recording: its words may be cut, no others."""
-    text = "\n\n".join(
+    text = PARAGRAPH.join(
         _paragraph(segments, transcript.channel_names)
         for segments in paragraphs(transcript.segments)
     )
     length = clock(transcript.duration)
     return (
-        TextPart(f"Transcript of a recording of {length}:\n\n"),
+        TextPart(f"Transcript of a recording of {length}:"),
         TextPart(text, may_be_cut=True) if text else TextPart(NO_SPEECH),
-        TextPart("\n\n(End of the transcript.)\n\n"),
+        TextPart("(End of the transcript.)"),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 from pydantic_extra_types.language_code import LanguageAlpha2
 
-from voxgate.answers.values import TextPart
+from voxgate.answers.values import PARAGRAPH, TextPart
 from voxgate.errors import UsageError
 from voxgate.voxtral.checkpoint.config import ENCODER_POSITIONS, FRAMES_PER_TOKEN
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from voxgate.voxtral.tokenizer import Tokenizer
 
 TOKENS_PER_CHUNK = ENCODER_POSITIONS // FRAMES_PER_TOKEN  # 375: one for each 80 ms of 30 s
-
-PARAGRAPH = "\n\n"
 
 
 def transcription_prompt(

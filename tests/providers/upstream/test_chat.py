@@ -118,7 +118,7 @@ async def asked_for(site: Web, kind: str, asked: Question, *sounds: Audio) -> di
 async def test_a_text_is_asked_as_one_text_and_greedily(site: Web, kind: str) -> None:
     asked = Question(
         (
-            Message("user", (TextPart("The train stopped.\n"), TextPart("Where?"))),
+            Message("user", (TextPart("The train stopped."), TextPart("Where?"))),
             Message("assistant", (TextPart("In Rome."),)),
             Message("user", (TextPart("When?"),)),
         )
@@ -126,7 +126,7 @@ async def test_a_text_is_asked_as_one_text_and_greedily(site: Web, kind: str) ->
     assert await asked_for(site, kind, asked) == {
         "model": "qwen3",
         "messages": [
-            {"role": "user", "content": "The train stopped.\nWhere?"},
+            {"role": "user", "content": "The train stopped.\n\nWhere?"},
             {"role": "assistant", "content": "In Rome."},
             {"role": "user", "content": "When?"},
         ],

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pybase64
 
-from voxgate.answers.values import MOST_ANSWER_TOKENS, SoundPart
+from voxgate.answers.values import MOST_ANSWER_TOKENS, PARAGRAPH, SoundPart
 from voxgate.providers.upstream.dialect import UpstreamRequest
 from voxgate.providers.upstream.openrouter import privacy
 
@@ -125,7 +125,7 @@ def _message(
         else:
             parts.append({"type": "text", "text": part.text})
     if all(part["type"] == "text" for part in parts):
-        return {"role": message.role, "content": "".join(part["text"] for part in parts)}
+        return {"role": message.role, "content": PARAGRAPH.join(part["text"] for part in parts)}
     return {"role": message.role, "content": parts}
 
 
