@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from voxgate.prices import Price
 
 
+MOST_NANODOLLARS = 2**62
+"""The most that is reserved: the ledger adds it to what is spent, in 64 bits. Nobody has it."""
+
+
 class Charge:
     """The cost of one job's generation. `cover` sound before work is done for it."""
 
@@ -126,5 +130,5 @@ class Charge:
     def _most(self, seconds: float) -> Amount:
         """Return the most that so much decoded sound can cost, with an answer about it."""
         samples = round(seconds * SAMPLES_PER_S)
-        prices = self._prices.values()
-        return Amount(split_cost.most_nanodollars(prices, samples, self._answer_tokens), samples)
+        most = split_cost.most_nanodollars(self._prices.values(), samples, self._answer_tokens)
+        return Amount(min(most, MOST_NANODOLLARS), samples)

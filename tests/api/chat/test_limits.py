@@ -93,6 +93,18 @@ async def test_what_was_sent_of_an_answer_that_broke_off_costs_its_tokens(
     assert sent["total_cost"] == sent["tokens_completion"]
 
 
+@pytest.mark.parametrize("most", [10**6, 10**12, 10**300])
+async def test_more_tokens_than_a_budget_has_are_refused(tmp_path: Path, most: int) -> None:
+    """However many: what they cost is more than a column of the ledger holds."""
+    prices = parse_prices(f"{SCRIPTED} = 1/token", "this test")
+    async with serving(tmp_path, hearing(), prices=prices) as server:
+        secret = await new_key(server, "limited", limit_nanodollars=10**14)
+        refused = await asked_by(server, secret, max_tokens=most)
+        free = await asked_by(server, await new_key(server, "unlimited"), max_tokens=most)
+    assert error_of(refused)["metadata"]["code"] == "budget_exceeded"
+    assert free.status_code == 200
+
+
 async def test_an_answer_to_what_was_read_costs_the_tokens_of_both(tmp_path: Path) -> None:
     prices = parse_prices(f"{SCRIPTED} = 1/token", "this test")
     reading = hearing(hears_s=0.1, says=lambda *_: "words that were heard")
