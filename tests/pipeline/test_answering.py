@@ -214,6 +214,18 @@ async def test_an_answer_by_a_schema_that_was_cut_off_is_marked(ask: Callable[..
     assert (answer.finish, answer.notices) == ("stop", ())
 
 
+@pytest.mark.parametrize("seed", [-5, 2**63, 10**30])
+async def test_any_whole_number_is_a_seed(ask: Callable[..., Asked], seed: int) -> None:
+    model = answering(honours=frozenset({"temperature", "seed"}))
+    asked = ask(model)
+    for each in (seed, seed, 7):
+        await asked.answer(ASKED, options=Options(temperature=0.5, seed=each))
+    first, second, third = (question.options.seed for question, _ in model.questions)
+    assert first is not None
+    assert 0 <= first < 2**63
+    assert (second, third) == (first, 7)
+
+
 async def test_options_of_sampling_count_and_others_are_refused(ask: Callable[..., Asked]) -> None:
     honours = frozenset({"max_tokens", "stop", "temperature", "seed"})
     model = answering(honours=honours)

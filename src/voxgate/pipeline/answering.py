@@ -12,7 +12,7 @@ from voxgate.errors import EngineError, UsageError, VoxgateError
 from voxgate.models.capabilities import unused_option_notice
 from voxgate.pipeline.answer_notices import incomplete_notice, read_notice, unread_notice
 from voxgate.pipeline.attempt import recorded_attempt
-from voxgate.pipeline.budget import draw_seed
+from voxgate.pipeline.budget import SEED_BITS, draw_seed, window_seed
 from voxgate.pipeline.dispatch import Dispatcher
 from voxgate.pipeline.job import JobProgress
 from voxgate.pipeline.question import RecordingPart
@@ -81,7 +81,8 @@ class AnswerJob:
             on_progress=on_progress,
             cover=cover,
         )
-        self._options = draw_seed(options.options, plan.answerers.first.capabilities)
+        drawn = draw_seed(options.options, plan.answerers.first.capabilities)
+        self._options = replace(drawn, seed=_usable_seed(drawn.seed))
         first = plan.answerers.first.name
         self._unused = [unused_option_notice(first, name) for name in options.unused]
         self._schema, self._tenant, self._trace = schema, tenant, trace
@@ -199,6 +200,13 @@ class AnswerJob:
             yield unread_notice(question, answered.unread, provider.provider.name)
         if answered.finish == "length" and self._schema is not None:
             yield incomplete_notice(self._options.max_tokens)
+
+
+def _usable_seed(seed: int | None) -> int | None:
+    """Return a seed that every generator takes: another for one out of its range."""
+    if seed is None or 0 <= seed < 2**SEED_BITS:
+        return seed
+    return window_seed(seed, 0)
 
 
 def check_messages(messages: Sequence[AskedMessage]) -> None:
