@@ -215,6 +215,22 @@ async def test_a_dead_server_is_charged_with_the_tokens_that_it_delivered(
     assert (found.tokens, found.audio_samples, found.cost_nanodollars) == (30, 48_000, 60_000)
 
 
+@pytest.mark.parametrize("samples", [0, 16_000])
+async def test_a_dead_server_is_charged_with_all_tokens_of_an_answer(
+    ledger: Ledger, key: Key, samples: int
+) -> None:
+    """Whatever its sound: 16 000 samples have 20 tokens at most."""
+    price = {"amount": "2", "unit": "million tokens", "minimum_s": "0", "increment_s": "0"}
+    answer = Generation("gen-1", key.hash, "model", price=price, api_type="completions")
+    await ledger.generations.begin(answer)
+    await ledger.generations.renew({"gen-1": Delivered(samples, 3000)})
+    with clock(datetime.now(UTC) + LEASE + timedelta(seconds=1)):
+        assert await ledger.generations.close_expired() == ["gen-1"]
+    found = await ledger.generations.find("gen-1", key.hash)
+    assert found
+    assert (found.tokens, found.cost_nanodollars) == (3000, 6_000_000)
+
+
 async def test_servers_that_share_a_budget_never_exceed_it(address: Address) -> None:
     """Four processes want 200 recordings of a budget for 100."""
     async with await Ledger.open(address) as ledger:

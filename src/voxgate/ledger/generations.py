@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, select, update
 
+from voxgate import split_cost
 from voxgate.errors import CODES, VoxgateError
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.budgets import settle
@@ -24,6 +25,7 @@ from voxgate.ledger.group_commit import GroupCommit
 from voxgate.ledger.lifecycle import LEASE, begin_generations, end_generations, generation_of
 from voxgate.ledger.schema import NAME_LENGTH, generations_table
 from voxgate.prices import Price
+from voxgate.split_cost import PricedPart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,7 +189,8 @@ def _interrupted(generation: Generation) -> Outcome:
     """Return the outcome of a generation whose server was killed."""
     delivered, tokens = generation.delivered_samples, generation.delivered_tokens
     price = Price.parse(generation.price) if generation.price else None
-    nanodollars = price.nanodollars(delivered, tokens) if price and delivered else 0
+    answered = tokens if generation.api_type else 0  # of an answer all of them, whatever the sound
+    part = PricedPart(delivered, tokens - answered, price, answered)
     alive_until = generation.lease_until or utc_now()
     alive_ms = round((alive_until - generation.created_at).total_seconds() * 1e3)
     return Outcome(
@@ -196,7 +199,7 @@ def _interrupted(generation: Generation) -> Outcome:
         error_code="interrupted",
         audio_samples=delivered or None,
         tokens=tokens or None,
-        cost=Amount(nanodollars, delivered),
+        cost=Amount(split_cost.nanodollars([part]), delivered),
         cancelled=True,
         met=Met(generation.model, "unavailable"),
     )
