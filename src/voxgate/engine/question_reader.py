@@ -44,12 +44,13 @@ class QuestionReader:
 
     def is_reading(self, question: QuestionRequest) -> bool:
         """Whether a question was given to `read` and is not read yet."""
-        is_given = self._reading is not None and self._question is question
-        return is_given and not (self._reading and self._reading.done())
+        reading = self._reading if self._question is question else None
+        return reading is not None and not reading.done()
 
     def forget(self, question: QuestionRequest) -> None:
-        """Keep nothing of a question that left the queue."""
-        if self._question is question:
+        """Keep nothing of a question that left the queue, and do not begin to read it."""
+        if self._reading is not None and self._question is question:
+            self._reading.cancel()
             self._question = self._reading = None
 
     def close(self) -> None:
