@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tests.sounds import Pcm
 
 CHECKPOINT = Path(__file__).parent / "data" / "voxtral-digits"
+ANSWERS = CHECKPOINT.with_name("voxtral-digits-answers")
+"""The same that answers questions, too."""
+
 FILES = tuple(  # an engine may have left its quantised weights beside them
     file for file in sorted(CHECKPOINT.iterdir()) if file.is_file()
 )

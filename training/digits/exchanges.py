@@ -69,9 +69,9 @@ def about_transcript(
     """A question about a transcript as Voxgate writes it (`voxgate.pipeline.question_words`)."""
     seconds = int(random.integers(1, 3600))
     parts = [
-        Piece(words.encode(f"Transcript of a recording of {_clock(seconds)}:\n\n\n\n")),
+        Piece(words.encode(f"Transcript of a recording of {_clock(seconds)}:\n\n")),
         *(_paragraphs(words, digits, seconds, random)),
-        Piece(words.encode("\n\n\n\n(End of the transcript.)\n\n\n\n")),
+        Piece(words.encode("\n\n(End of the transcript.)\n\n")),
         Piece(question),
     ]
     return Exchange(_without_sound(parts), _answer(words, digits, form))
