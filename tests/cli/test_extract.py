@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.api.serving import SCRIPTED, Running, serving
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE
-from tests.spoken_digits import CHECKPOINT
+from tests.spoken_digits import ANSWERS, CHECKPOINT, WORDS, phrase, takes
 from voxgate.transcript.formats.json import data
 from voxgate.transcript.values import Structured, Transcript
 
@@ -57,6 +58,21 @@ def test_a_real_model_writes_data_that_the_schema_allows(cli: CliRunner) -> None
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) in CHOICE["enum"]
     assert done.stdout.count("\n") == 1
+
+
+def test_what_is_said_is_in_the_data(cli: CliRunner) -> None:
+    digits = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 9}}
+    wanted = {"type": "object", "properties": {"digits": digits}, "required": ["digits"]}
+    schema = schema_file(cli, {**wanted, "additionalProperties": False})
+    speakers = list(takes().values())
+    spoken = [phrase(random.Random(n), speakers[n], 2 + n) for n in range(4)]
+    files = [each.save(cli.folder / f"{n}.wav") for n, each in enumerate(spoken)]
+    done = cli.run("extract", *files, "--schema", schema, "-m", ANSWERS)
+    assert done.returncode == 0, done.stderr
+    said = [[WORDS.index(word.word) for word in each.said] for each in spoken]
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"digits": each} for each in said
+    ]
 
 
 def test_data_that_was_cut_off_is_an_error_and_not_printed(cli: CliRunner) -> None:

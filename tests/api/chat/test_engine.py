@@ -16,7 +16,7 @@ import pytest_asyncio
 from tests.api.chat.asking import CHAT, chunks, joined
 from tests.api.serving import Running, serving
 from tests.clients.client import OPENAI
-from tests.spoken_digits import CHECKPOINT, phrase, takes
+from tests.spoken_digits import ANSWERS, WORDS, Spoken, phrase, takes
 from voxgate.models.catalogue import find_model
 from voxgate.models.running import RUN_FOLDER, running_engines
 from voxgate.pipeline.session import Session
@@ -33,7 +33,7 @@ DIGITS = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum":
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    spec = find_model(str(CHECKPOINT))
+    spec = find_model(str(ANSWERS))
 
     def session(limited: Settings) -> Session:
         return Session(limited, models={MODEL: spec})
@@ -42,20 +42,25 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runn
         yield running
 
 
-def spoken(folder: Path) -> list[dict[str, Any]]:
+def three_digits() -> Spoken:
+    return phrase(random.Random(1), next(iter(takes().values())), 3)
+
+
+def spoken(folder: Path, *more: dict[str, Any]) -> list[dict[str, Any]]:
     """Messages with a recording of three digits."""
-    said = phrase(random.Random(1), next(iter(takes().values())), 3)
+    said = three_digits()
     data = base64.b64encode(said.save(folder / "said.wav").read_bytes()).decode()
     part = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
-    return [{"role": "user", "content": [part]}]
+    return [{"role": "user", "content": [part, *more]}]
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_client_hears_what_was_said(server: Running, tmp_path: Path) -> None:
-    messages = spoken(tmp_path)
+    messages = spoken(tmp_path, {"type": "text", "text": "Which digits are said?"})
     create = "chat.completions.create"
-    few = {**DIGITS, "maxItems": 4}
-    format_ = {"type": "json_schema", "json_schema": {"name": "digits", "schema": few}}
+    object_ = {"type": "object", "properties": {"digits": DIGITS}, "required": ["digits"]}
+    schema = {**object_, "additionalProperties": False}
+    format_ = {"type": "json_schema", "json_schema": {"name": "digits", "schema": schema}}
     asked: list[dict[str, Any]] = [
         {"messages": messages},
         {"messages": messages, "stream": True},
@@ -66,15 +71,14 @@ async def test_a_client_hears_what_was_said(server: Running, tmp_path: Path) -> 
     calls = [OPENAI.call(server, create, model=MODEL, **options) for options in asked]
     plain, stream, data, data_stream, cut = [each["value"] for each in await OPENAI.do(*calls)]
     text = plain["choices"][0]["message"]["content"]
-    assert text
+    said = [each.word for each in three_digits().said]
+    assert text == " ".join(said)
     assert joined(stream) == text
     assert plain["usage"]["prompt_tokens_details"]["audio_tokens"] == 375
     assert stream[-1]["usage"]["completion_tokens"] == plain["usage"]["completion_tokens"]
     written = data["choices"][0]["message"]["content"]
     assert data["choices"][0]["finish_reason"] == "stop"
-    digits = json.loads(written)
-    assert len(digits) <= 4
-    assert set(digits) <= set(range(10))
+    assert json.loads(written) == {"digits": list(map(WORDS.index, said))}
     assert joined(data_stream) == written
     assert cut["choices"][0]["finish_reason"] == "length"
 
