@@ -79,12 +79,12 @@ def validated_with_nulls(model: type[M], fields: Mapping[str, Any], within: str 
         return model.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        path = [within] * bool(within) + [str(part) for part in first["loc"]]
-        raise UsageError(_sentence(path, first)) from None
+        place = [within] * bool(within) + [str(part) for part in first["loc"]]
+        raise UsageError(_sentence(place, first)) from None
 
 
-def _sentence(path: list[str], error: Any) -> str:
-    name = ".".join(path)[:200]
+def _sentence(place: list[str], error: Any) -> str:
+    name = ".".join(place)[:200]
     if error["type"] == "missing":
         return f"The request has no '{name}'. Add it; /docs shows what a request holds."
     if error["type"] == "extra_forbidden":
