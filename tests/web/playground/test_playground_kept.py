@@ -159,10 +159,13 @@ async def test_of_two_pages_the_last_one_keeps_its_work(browser: Browser, tmp_pa
 
 async def test_what_came_before_a_failure_is_shown(browser: Browser, tmp_path: Path) -> None:
     broken = EngineError("The engine stalled. Try again.", code="engine_stalled")
-    provider = in_windows(Gate(), -1)
+    gate = Gate()
+    provider = in_windows(gate, 1)
     provider.script({1: [broken] * 9})
     async with playing(browser, tmp_path, provider, refused=True) as (page, _):
         await start(page, four_windows(tmp_path))
+        await expect(page.locator(".line-text")).to_have_text(TEXTS[:1])
+        gate.open.set()  # a stream has begun: before it, the failure would be the whole answer
         await expect(page.locator("#failed")).to_contain_text(
             re.compile(r"The engine stalled\.|engine_stalled")  # the browser may lose the sentence
         )
