@@ -68,16 +68,14 @@ CHAT_FIELDS: Final = (
         "seed", ("OpenAI", "OpenRouter"), "hint", "The same answer again.", "seed", default="none"
     ),
     Field("random_seed", ("Mistral",), "hint", "The same as `seed`.", "seed", default="none"),
-    Field(
-        "max_tokens", ALL, "promise", "The answer ends there.", "max_tokens", default="the context"
-    ),
+    Field("max_tokens", ALL, "promise", "The answer ends there.", "max_tokens", default="4096"),
     Field(
         "max_completion_tokens",
         ("OpenAI", "OpenRouter"),
         "promise",
         "The same as `max_tokens`.",
         "max_tokens",
-        default="the context",
+        default="4096",
     ),
     Field(
         "stop",
