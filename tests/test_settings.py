@@ -75,7 +75,7 @@ def test_an_empty_value_is_not_set(tmp_path: Path) -> None:
         ("VOXGATE_URL_FIRST_BYTE_S", "0", "a number above zero"),
         ("VOXGATE_CANARY_EVERY_S", "59.9", "'canary_every_s' is 59.9, and must be at least 60, or"),
         ("VOXGATE_CANARY_EVERY_S", "-1", "a number above zero"),
-        ("VOXGATE_ANSWER_TOKENS", "1023", "'answer_tokens' is 1023, and must be at least 1024"),
+        ("VOXGATE_CONTEXT_TOKENS", "1023", "'context_tokens' is 1023, and must be at least 1024"),
         ("VOXGATE_PROFILE", "exakt", "must be 'auto', 'exact', 'balanced' or 'fast'"),
     ],
 )

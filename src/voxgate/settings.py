@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 LEAST_CANARY_INTERVAL_S = 60.0
 
-ANSWER_TOKENS = 16_384
+CONTEXT_TOKENS = 16_384
 """Ten minutes of sound are 7 500 tokens, an hour's transcript some 12 000."""
 
-LEAST_ANSWER_TOKENS = 1024
+LEAST_CONTEXT_TOKENS = 1024
 
 
 def _temporary_folder() -> Path:
@@ -93,7 +93,7 @@ class Settings:
     """The format of Voxtral's weights: `exact`, `balanced`, `fast`, or `auto`: `balanced` on a CPU
     and `exact` on a GPU, where only `exact` exists."""
 
-    answer_tokens: int = ANSWER_TOKENS
+    context_tokens: int = CONTEXT_TOKENS
     """The tokens that a question to a model, with its sounds, and its answer may have together, at
     most as many as the model's context has. An engine has fewer where memory is short: in Voxtral
     Mini 16384 take 2 GB, on a CPU when they are used and on a GPU always."""
@@ -250,10 +250,10 @@ class Settings:
             )
 
         self._check_oidc()
-        if self.answer_tokens < LEAST_ANSWER_TOKENS:
+        if self.context_tokens < LEAST_CONTEXT_TOKENS:
             raise SettingsError(
-                f"'answer_tokens' is {self.answer_tokens}, and must be at least "
-                f"{LEAST_ANSWER_TOKENS}: 30 s of sound are 375, and an answer follows them."
+                f"'context_tokens' is {self.context_tokens}, and must be at least "
+                f"{LEAST_CONTEXT_TOKENS}: 30 s of sound are 375, and an answer follows them."
             )
         if 0 < self.canary_every_s < LEAST_CANARY_INTERVAL_S:
             raise SettingsError(

@@ -29,7 +29,7 @@ SECOND = 16_000  # samples
 async def engine(**changed: Any) -> AsyncIterator[httpx2.AsyncClient]:
     spec = find_model(str(CHECKPOINT))
     capabilities: Capabilities = replace(spec.capabilities, **changed)
-    backend = load_model(replace(spec, capabilities=capabilities, answer_tokens=2048))
+    backend = load_model(replace(spec, capabilities=capabilities, context_tokens=2048))
     scheduler = backend.scheduler()
     transport = httpx2.ASGITransport(create_app(backend, scheduler))
     async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as http:

@@ -27,7 +27,7 @@ def test_the_memory_of_an_answer_is_counted() -> None:
     spec = find_model(str(CHECKPOINT))
     context = Checkpoint.open(CHECKPOINT).config.decoder.context
     needs = [
-        memory_by_profile(replace(spec, answer_tokens=tokens))["balanced"]
+        memory_by_profile(replace(spec, context_tokens=tokens))["balanced"]
         for tokens in (1024, 2048, context, 2**30)
     ]
     position = 2 * 2 * 4 * 2 * 48  # keys and values, 16 bits, layers, heads, their width
@@ -40,5 +40,5 @@ def test_the_memory_of_an_answer_is_counted() -> None:
 def test_the_setting_reaches_a_placed_model() -> None:
     spec = find_model(str(CHECKPOINT))
     for device in ("cpu", "cuda"):
-        placed = place_model(spec, Settings(device=device, answer_tokens=5000))
-        assert placed.answer_tokens == 5000
+        placed = place_model(spec, Settings(device=device, context_tokens=5000))
+        assert placed.context_tokens == 5000

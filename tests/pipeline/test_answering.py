@@ -195,7 +195,7 @@ async def test_what_did_not_fit_is_said_with_its_time(ask: Callable[..., Asked])
     answer = await asked.answer(RecordingPart(b"", transcript=known), ASKED)
     unread = next(each for each in answer.notices if each.code == "unread_text")
     assert "read 57 % of the words, until about 0:10:00:" in unread.sentence
-    assert "VOXGATE_ANSWER_TOKENS" in unread.sentence
+    assert "VOXGATE_CONTEXT_TOKENS" in unread.sentence
     both = [RecordingPart(b"", transcript=known)] * 2
     answer = await asked.answer(*both, ASKED)
     unread = next(each for each in answer.notices if each.code == "unread_text")

@@ -25,13 +25,13 @@ from voxgate.providers.local import LocalEngine
 from voxgate.settings import Settings
 from voxgate.transcript.values import Delta, Options
 
-ANSWER_TOKENS = 8192
+CONTEXT_TOKENS = 8192
 LONG = '{"type":"string","minLength":6000}'  # thousands of tokens
 
 
 @pytest.fixture
 async def engine() -> AsyncIterator[LocalEngine]:
-    settings = Settings(answer_tokens=ANSWER_TOKENS)
+    settings = Settings(context_tokens=CONTEXT_TOKENS)
     engine = LocalEngine(place_model(find_model(str(CHECKPOINT)), settings), settings)
     yield engine
     await engine.aclose()
@@ -72,7 +72,7 @@ async def test_an_engine_answers_and_one_that_is_killed_is_replaced(engine: Loca
 
 
 async def test_the_setting_bounds_a_question(engine: LocalEngine) -> None:
-    with raises("context_exceeded", match=f"takes {ANSWER_TOKENS} here"):
-        await answered(engine, about(text="word " * ANSWER_TOKENS))
+    with raises("context_exceeded", match=f"takes {CONTEXT_TOKENS} here"):
+        await answered(engine, about(text="word " * CONTEXT_TOKENS))
     with raises("context_exceeded", match="524288"):
         await answered(engine, about(text="word " * 200_000))

@@ -18,7 +18,7 @@ from voxgate.logs import log_to_standard_error
 from voxgate.models.available import install_model
 from voxgate.models.catalogue import find_model
 from voxgate.models.placement import GPU_PROFILE
-from voxgate.settings import ANSWER_TOKENS, LEAST_ANSWER_TOKENS, Settings
+from voxgate.settings import CONTEXT_TOKENS, LEAST_CONTEXT_TOKENS, Settings
 from voxgate.trace_export import start_export
 
 if TYPE_CHECKING:
@@ -67,18 +67,18 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--profile", help="the profile of the weights")
     parser.add_argument("--device", default="cpu", help="the device: cpu or cuda:N")
     parser.add_argument(
-        "--answer-tokens",
-        type=_answer_tokens,
-        default=ANSWER_TOKENS,
+        "--context-tokens",
+        type=_context_tokens,
+        default=CONTEXT_TOKENS,
         help="the most tokens of a question and its answer together",
     )
     return parser.parse_args()
 
 
-def _answer_tokens(text: str) -> int:
-    """Return a number that `Settings.answer_tokens` may have. Raises `ValueError` for others."""
-    if (tokens := int(text)) < LEAST_ANSWER_TOKENS:
-        raise argparse.ArgumentTypeError(f"{tokens} is below {LEAST_ANSWER_TOKENS}")
+def _context_tokens(text: str) -> int:
+    """Return a number that `Settings.context_tokens` may have. Raises `ValueError` for others."""
+    if (tokens := int(text)) < LEAST_CONTEXT_TOKENS:
+        raise argparse.ArgumentTypeError(f"{tokens} is below {LEAST_CONTEXT_TOKENS}")
     return tokens
 
 
@@ -90,7 +90,7 @@ def _model_spec(arguments: argparse.Namespace, settings: Settings) -> ModelSpec:
     known = {"name": arguments.name, "revision": arguments.revision}
     spec = install_model(find_model(arguments.model), settings)
     spec = replace(spec, **{name: value for name, value in known.items() if value})
-    spec = replace(spec, answer_tokens=arguments.answer_tokens)
+    spec = replace(spec, context_tokens=arguments.context_tokens)
     default = spec.profile if arguments.device == "cpu" else GPU_PROFILE
     return spec.with_placement(arguments.device, arguments.profile or default)
 

@@ -32,22 +32,22 @@ def load_voxtral(spec: ModelSpec) -> VoxtralBackend:
     if spec.checkpoint is None:
         raise CheckpointError(f"{spec.name} has no folder of weights. Name the folder instead.")
     model = Voxtral.load(spec.checkpoint, parse_profile(spec.profile or "exact"), spec.device)
-    return VoxtralBackend(spec.name, spec.capabilities, model, spec.answer_tokens)
+    return VoxtralBackend(spec.name, spec.capabilities, model, spec.context_tokens)
 
 
 class VoxtralBackend:
     """Voxtral with as many windows and answers at once as memory allows for keys and values.
 
-    `answer_tokens` are those of a question and its answer together, at most.
+    `context_tokens` are those of a question and its answer together, at most.
     """
 
     def __init__(
-        self, name: str, capabilities: Capabilities, model: Voxtral, answer_tokens: int
+        self, name: str, capabilities: Capabilities, model: Voxtral, context_tokens: int
     ) -> None:
         self.name = name
         self.capabilities = capabilities
         self._model = model
-        self._answer_tokens = answer_tokens
+        self._context_tokens = context_tokens
 
     def scheduler(self) -> BatchScheduler:
         """Start a scheduler with slots for windows and for answers.
@@ -73,7 +73,7 @@ class VoxtralBackend:
         return self._model.new_cache(slots, capacity, static=static)
 
     def _answer_cache(self, budget: int, *, static: bool) -> KVCache:
-        positions = min(self._answer_tokens, self._model.config.decoder.context)
+        positions = min(self._context_tokens, self._model.config.decoder.context)
         position_bytes = self._model.slot_bytes(positions, static=static) / positions
         capacity = affordable_positions(positions, position_bytes, budget)
         slot_bytes = self._model.slot_bytes(capacity, static=static)

@@ -15,7 +15,7 @@ from voxgate.installation import Installation
 from voxgate.models.capabilities import HINT_OPTIONS, STRICT_OPTIONS, Capabilities
 from voxgate.models.store.names import pull_advice, unknown_model
 from voxgate.models.store.packaged import WHISPER_BASE, PackagedModel
-from voxgate.settings import ANSWER_TOKENS
+from voxgate.settings import CONTEXT_TOKENS
 from voxgate.whisper.directory import WhisperDirectory
 from voxgate.whisper.footprint import CALLS
 from voxgate.whisper.languages import MULTILINGUAL
@@ -47,7 +47,7 @@ class ModelSpec:
     profile: str | None = None  # the quantization of its weights; None: there is no choice
     device: str = "cpu"  # where it computes: `cpu` or `cuda:N`
     aliases: tuple[str, ...] = ()  # other names that stand for it now
-    answer_tokens: int = ANSWER_TOKENS  # of a question and its answer together, at most
+    context_tokens: int = CONTEXT_TOKENS  # of a question and its answer together, at most
     memory_bytes: int = 0  # of its engine while it is not installed: see `footprint`
     endpoints: tuple[Endpoint, ...] = ()  # where else it is, in the order of the configuration
 

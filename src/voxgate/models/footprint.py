@@ -59,5 +59,5 @@ def _cache_bytes(spec: ModelSpec, decoder: DecoderConfig) -> int:
     """
     position = 2 * 2 * decoder.layers * decoder.kv_heads * decoder.head_dim
     windows = WINDOW_POSITIONS * spec.capabilities.concurrency
-    answer = min(spec.answer_tokens, decoder.context) if spec.capabilities.answers else 0
+    answer = min(spec.context_tokens, decoder.context) if spec.capabilities.answers else 0
     return position * (windows + answer)

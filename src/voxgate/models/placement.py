@@ -35,7 +35,7 @@ def place_model(
     """
     if spec.profile is None:
         return spec
-    spec = replace(spec, answer_tokens=settings.answer_tokens)
+    spec = replace(spec, context_tokens=settings.context_tokens)
     device = settings.device
     if device == AUTO:
         device = _choose_device(spec, settings, find_gpus)

@@ -43,8 +43,9 @@ def unread_notice(question: Question, unread: int, answerer: str) -> Notice:
     until = f", until about {read_until(words[0], unread)}" if len(words) == 1 else ""
     return Notice(
         "unread_text",
-        f"{answerer} read {share}{until}: the rest does not fit into its context. Raise "
-        f"VOXGATE_ANSWER_TOKENS as far as the memory allows, or ask a model with a longer context.",
+        f"{answerer} read {share}{until}: the rest does not fit into its context. "
+        f"Raise VOXGATE_CONTEXT_TOKENS as far as the memory allows, or ask a model with a longer "
+        f"context.",
     )
 
 

@@ -202,7 +202,7 @@ def _spec_options(spec: ModelSpec) -> list[str]:
     """Return the options for what the engine cannot know of its model."""
     values = {"--revision": spec.revision, "--profile": spec.profile, "--device": spec.device}
     if spec.capabilities.answers:
-        values["--answer-tokens"] = str(spec.answer_tokens)
+        values["--context-tokens"] = str(spec.context_tokens)
     return [word for name, value in values.items() if value for word in (name, value)]
 
 

@@ -158,7 +158,7 @@ def _does_not_fit(
         f"This question{without} has {tokens} tokens, {audio_tokens} of them for its sounds. "
         f"{max(room, 0)} fit: the model takes {capacity} here for a question and its answer, which "
         f"may have {capacity - room}. Ask with less text or sound, or for a shorter answer with "
-        f"'max_tokens'; where VOXGATE_ANSWER_TOKENS is smaller than the model's context, more can "
+        f"'max_tokens'; where VOXGATE_CONTEXT_TOKENS is smaller than the model's context, more can "
         f"be allowed.",
         code="context_exceeded",
     )
