@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from voxgate.api.body.json_scanner import LONG_BYTES, JsonScanner, LongStringReader
+from voxgate.api.body.recording_decoders import RecordingDecoders
 from voxgate.api.body.request_body import TEXT_BYTES, RequestBody, Upload, body_too_large
 from voxgate.api.body.strict_json import check_encoding, parse_json
-from voxgate.api.body.upload import Base64Decoder, UploadWriter
+from voxgate.api.body.upload import Base64Decoder
 from voxgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class JsonBody:
         # Base64 is 4/3 of the recording, and twice that where every character is an escaped '/'.
         self.max_bytes = 8 * (settings.max_upload_bytes // 3 + 1) + TEXT_BYTES
         self._settings = settings
-        self._decoders: list[Base64Decoder] = []
+        self._decoders = RecordingDecoders(settings, Base64Decoder)
         self._scanner = JsonScanner(self._new_long_string, long_bytes=long_bytes)
 
     def feed(self, data: bytes) -> None:
@@ -62,18 +63,12 @@ class JsonBody:
 
     def close(self) -> None:
         """Delete all recordings that `finish` has not returned. May be called again."""
-        for decoder in self._decoders:
-            decoder.writer.close()
-        self._decoders.clear()
-
-    def _new_decoder(self) -> Base64Decoder:
-        self._decoders.append(Base64Decoder(UploadWriter(self._settings)))
-        return self._decoders[-1]
+        self._decoders.close()
 
     def _new_long_string(self) -> LongStringReader:
         # Otherwise the NULs of UTF-16 would be reported as control characters.
         check_encoding(self._scanner.skeleton)
-        return LongStringReader(self._new_decoder())
+        return LongStringReader(self._decoders.new())
 
     def _upload(self, fields: dict[str, Any]) -> Upload | None:
         """Remove `input_audio.data` and return its upload; None where it is not a string."""
@@ -86,16 +81,10 @@ class JsonBody:
         if not isinstance(audio, dict) or not isinstance(audio.get("data"), str):
             return None
         data = audio.pop("data")
-        if long_string := self._scanner.long_strings.pop(data, None):
-            decoder = long_string.base64
-        else:
-            decoder = self._new_decoder()
-            decoder.feed(data.encode())
-            decoder.finish()
+        decoder = self._decoders.finished(data, self._scanner.long_strings.pop(data, None))
         if decoder.problem:
             raise UsageError(decoder.problem)
-        self._decoders.remove(decoder)
-        return decoder.writer.upload()
+        return self._decoders.take(decoder).upload()
 
 
 def drop_long(value: Any, path: str, placeholders: Container[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from voxgate.api.body.json_body import drop_long
 from voxgate.api.body.json_scanner import LONG_BYTES, MAX_LONG_STRINGS, JsonScanner
 from voxgate.api.body.reader import ParsingReader
+from voxgate.api.body.recording_decoders import RecordingDecoders
 from voxgate.api.body.request_body import (
     JSON_TYPE,
     TEXT_BYTES,
@@ -19,7 +20,7 @@ from voxgate.api.body.request_body import (
     recording_too_large,
 )
 from voxgate.api.body.strict_json import check_encoding, parse_json
-from voxgate.api.body.upload import AUDIO_FIELD, UploadWriter
+from voxgate.api.body.upload import AUDIO_FIELD
 from voxgate.api.chat.long_text import DataUrlDecoder, LongText
 from voxgate.errors import UsageError, VoxgateError
 
@@ -78,7 +79,7 @@ class ChatBody:
         # Base64 is 4/3 of a recording, and twice that where every character is an escaped '/'.
         self.max_bytes = 8 * (settings.max_upload_bytes // 3 + 1) + CHAT_TEXT_BYTES
         self._settings = settings
-        self._decoders: list[DataUrlDecoder] = []
+        self._decoders = RecordingDecoders(settings, DataUrlDecoder)
         self._taken = 0  # bytes of the recordings that are no longer among them
         self._scanner = JsonScanner(self._new_long_string, text_bytes=CHAT_TEXT_BYTES)
 
@@ -117,21 +118,15 @@ class ChatBody:
 
     def close(self) -> None:
         """Delete all recordings that `finish` has not returned. May be called again."""
-        for decoder in self._decoders:
-            decoder.writer.close()
-        self._decoders.clear()
-
-    def _new_decoder(self) -> DataUrlDecoder:
-        self._decoders.append(DataUrlDecoder(UploadWriter(self._settings)))
-        return self._decoders[-1]
+        self._decoders.close()
 
     def _new_long_string(self) -> LongText:
         check_encoding(self._scanner.skeleton)  # else the NULs of UTF-16 are control characters
-        return LongText(self._new_decoder())
+        return LongText(self._decoders.new())
 
     def _check_size(self) -> None:
         limit = self._settings.max_upload_bytes
-        if self._taken + sum(each.writer.size for each in self._decoders) > limit:
+        if self._taken + self._decoders.size > limit:
             raise recording_too_large(limit)
 
     def _upload(self, place: Place, part: dict[str, Any]) -> Upload | None:
@@ -143,19 +138,13 @@ class ChatBody:
             text, part["input_audio"] = audio, {}
         else:
             return None
-        if long_string := self._scanner.long_strings.pop(text, None):
-            decoder = long_string.base64
-        else:
-            decoder = self._new_decoder()
-            decoder.feed(text.encode())
-            decoder.finish()
-            self._check_size()
+        decoder = self._decoders.finished(text, self._scanner.long_strings.pop(text, None))
+        self._check_size()
         if decoder.problem:
             raise UsageError(decoder.problem.replace(NAME, name, 1))
-        assert isinstance(decoder, DataUrlDecoder)  # noqa: S101 (`_new_long_string` makes no other)
-        self._decoders.remove(decoder)
-        self._taken += decoder.writer.size
-        return decoder.writer.upload(media_type=decoder.media_type)
+        writer = self._decoders.take(decoder)
+        self._taken += writer.size
+        return writer.upload(media_type=decoder.media_type)
 
     def _restore_texts(self, fields: dict[str, Any]) -> None:
         """Put the long texts of messages back into their places."""
