@@ -23,13 +23,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from tests.answers.random_schemas import random_schemas
+from tests.answers.random_schemas import draw_schemas
 from tests.voxtral import checkpoints, vocabulary
 
 from benchmarks.table import Row, show
 from voxgate.answers.schema import ANY_OBJECT, checked_schema
-from voxgate.errors import UsageError
 from voxgate.voxtral.guidance import Guidance, GuidanceTokenizer
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.resumable import run_to_end
@@ -93,7 +91,7 @@ def mask_rows(tekken: Path, number: int) -> Iterator[Row]:
         *([("samples/schemas", samples)] if samples else []),
         ("any object", [json.loads(ANY_OBJECT)]),
         ("1000 choices", [{"enum": [f"choice {index}" for index in range(1000)]}]),
-        (f"{RANDOM_SCHEMAS} random schemas", draw_schemas(number)),
+        (f"{RANDOM_SCHEMAS} random schemas", draw_random(number)),
     ):
         first_s, masks_s = measure_masks(shared, schemas, random.Random(number))  # noqa: S311
         p99 = statistics.quantiles(masks_s, n=100, method="inclusive")[98]
@@ -107,28 +105,10 @@ def mask_rows(tekken: Path, number: int) -> Iterator[Row]:
         )
 
 
-def draw_schemas(number: int) -> list[Any]:
-    """Draw so many random schemas that are accepted."""
-    accepted = list[Any]()
-
-    @seed(number)
-    @settings(
-        max_examples=4 * RANDOM_SCHEMAS,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(random_schemas)
-    def draw(schema: Any) -> None:
-        try:
-            checked_schema(schema, "It")
-        except UsageError:
-            return
-        accepted.append(schema)
-
-    draw()
-    return accepted[-RANDOM_SCHEMAS:]  # the first ones are the simplest
+def draw_random(number: int) -> list[Any]:
+    """Return random schemas that are accepted."""
+    accepted = draw_schemas(4 * RANDOM_SCHEMAS, number).accepted
+    return [schema for schema, _ in accepted[-RANDOM_SCHEMAS:]]  # the first ones are the simplest
 
 
 def measure_masks(

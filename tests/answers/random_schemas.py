@@ -5,10 +5,14 @@ draws what their keywords say. The objects around that are hypothesis' own: hypo
 0.23 makes objects by an interface that hypothesis 6.170 has no more.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
+
+from voxgate.answers.schema import checked_schema
+from voxgate.errors import UsageError
 
 Drawn = st.SearchStrategy[Any]
 
@@ -125,3 +129,36 @@ def nested(inner: Drawn) -> Drawn:
 
 inner_schemas = st.one_of(SIMPLE, nested(st.one_of(SIMPLE, nested(SIMPLE))))
 random_schemas = st.one_of(SIMPLE, *[nested(inner_schemas)] * 4)
+
+
+class DrawnSchemas(NamedTuple):
+    """Random schemas, the simplest first."""
+
+    accepted: list[tuple[Any, str]]  # each with its checked text
+    refused: int
+
+
+def draw_schemas(examples: int, number: int) -> DrawnSchemas:
+    """Draw so many schemas by a seed, and say which are accepted."""
+    accepted, refused = list[tuple[Any, str]](), 0
+
+    @seed(number)
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(random_schemas)
+    def draw(schema: Any) -> None:
+        nonlocal refused
+        try:
+            accepted.append((schema, checked_schema(schema, "The schema")))
+        except UsageError as error:
+            if error.code != "unsupported_schema":
+                raise
+            refused += 1
+
+    draw()
+    return DrawnSchemas(accepted, refused)
