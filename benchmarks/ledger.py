@@ -35,11 +35,11 @@ from tests.ledger import postgres
 
 from benchmarks.table import Row, show
 from voxgate.histograms import bucket
+from voxgate.ledger.activity_query import ActivityQuery
 from voxgate.ledger.address import LEDGER_FILE, Address
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import AnsweredBy, Generation, Outcome
 from voxgate.ledger.ledger import Ledger
-from voxgate.ledger.question import Question
 from voxgate.ledger.usage_hours import HOURS_KEPT
 
 if TYPE_CHECKING:
@@ -57,26 +57,29 @@ GOAL_MS = 200  # of a question about a year of ten million
 TASKS = 64  # that record generations at once
 RECORDING_S = 5.0
 
-QUESTIONS: tuple[tuple[str, Question], ...] = (
-    ("a year, one sum", Question(YEAR[0], YEAR[-1])),
-    ("a year by day", Question(YEAR[0], YEAR[-1], ("day",))),
-    ("a year by day and model", Question(YEAR[0], YEAR[-1], ("day", "model"))),
-    ("a year by key", Question(YEAR[0], YEAR[-1], ("key",))),
-    ("a year by app, from the 15th", Question(YEAR[14], YEAR[-17], ("app",))),
-    ("a year of one key by day", Question(YEAR[0], YEAR[-1], ("day",), KEYS[7])),
-    ("30 days by key and day", Question(YEAR[-30], YEAR[-1], ("key", "day"))),
-    ("30 days by model and provider", Question(YEAR[-30], YEAR[-1], ("day", "model", "provider"))),
+QUESTIONS: tuple[tuple[str, ActivityQuery], ...] = (
+    ("a year, one sum", ActivityQuery(YEAR[0], YEAR[-1])),
+    ("a year by day", ActivityQuery(YEAR[0], YEAR[-1], ("day",))),
+    ("a year by day and model", ActivityQuery(YEAR[0], YEAR[-1], ("day", "model"))),
+    ("a year by key", ActivityQuery(YEAR[0], YEAR[-1], ("key",))),
+    ("a year by app, from the 15th", ActivityQuery(YEAR[14], YEAR[-17], ("app",))),
+    ("a year of one key by day", ActivityQuery(YEAR[0], YEAR[-1], ("day",), KEYS[7])),
+    ("30 days by key and day", ActivityQuery(YEAR[-30], YEAR[-1], ("key", "day"))),
+    (
+        "30 days by model and provider",
+        ActivityQuery(YEAR[-30], YEAR[-1], ("day", "model", "provider")),
+    ),
     (
         "30 days of a model by provider",
-        Question(YEAR[-30], YEAR[-1], ("day", "provider"), model=MODELS[0]),
+        ActivityQuery(YEAR[-30], YEAR[-1], ("day", "provider"), model=MODELS[0]),
     ),
 )
 
-SUMS_ASKED: tuple[tuple[str, Question], ...] = (
-    ("a year of a model by day", Question(YEAR[0], YEAR[-1], ("day",), model=MODELS[0])),
-    ("30 days of a model by app", Question(YEAR[-30], YEAR[-1], ("app",), model=MODELS[0])),
-    ("14 days by hour", Question(YEAR[-14], YEAR[-1], ("hour",))),
-    ("3 days by hour, model and key", Question(YEAR[-3], YEAR[-1], ("hour", "model", "key"))),
+SUMS_ASKED: tuple[tuple[str, ActivityQuery], ...] = (
+    ("a year of a model by day", ActivityQuery(YEAR[0], YEAR[-1], ("day",), model=MODELS[0])),
+    ("30 days of a model by app", ActivityQuery(YEAR[-30], YEAR[-1], ("app",), model=MODELS[0])),
+    ("14 days by hour", ActivityQuery(YEAR[-14], YEAR[-1], ("hour",))),
+    ("3 days by hour, model and key", ActivityQuery(YEAR[-3], YEAR[-1], ("hour", "model", "key"))),
 )
 
 GENERATION_COLUMNS = (

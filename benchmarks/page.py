@@ -22,9 +22,9 @@ from sqlalchemy import create_engine, insert
 from tests.api.serving import serving
 
 from benchmarks.table import Row, show
+from voxgate.ledger.activity_query import today
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.ledger import Ledger
-from voxgate.ledger.question import today
 from voxgate.ledger.schema import usage_days_table, usage_histograms_table
 from voxgate.pipeline.session import Session
 from voxgate.prices import ListedPrice, Price, PriceList

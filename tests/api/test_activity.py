@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import voxgate.api.activity
+import voxgate.ledger.activity_query
 import voxgate.ledger.lifecycle
-import voxgate.ledger.question
 from tests.api.serving import SCRIPTED, Running, error_of, new_key, recording, serving
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.budget import Amount
@@ -79,7 +79,7 @@ def ago(days: int) -> str:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A day that does not end during a test, soon after a leap day."""
-    for module in (voxgate.ledger.question, voxgate.api.activity):
+    for module in (voxgate.ledger.activity_query, voxgate.api.activity):
         monkeypatch.setattr(module, "today", lambda: TODAY)
     monkeypatch.setattr(voxgate.ledger.lifecycle, "utc_now", lambda: NOON)
 

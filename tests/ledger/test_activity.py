@@ -21,10 +21,10 @@ from voxgate.errors import UsageError
 from voxgate.histograms import ERROR
 from voxgate.ledger import activity
 from voxgate.ledger.activity import ActivityRow, scopes
+from voxgate.ledger.activity_query import ActivityQuery, Grouping
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import AnsweredBy, Generation, Outcome
 from voxgate.ledger.ledger import Ledger
-from voxgate.ledger.question import Grouping, Question
 from voxgate.ledger.usage import MOST_APPS, OTHER_APPS
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ async def record(ledger: Ledger, name: str, key_hash: str | None, one: Recorded)
 
 
 def expected(
-    recorded: list[Recorded], keys: list[str], question: Question
+    recorded: list[Recorded], keys: list[str], question: ActivityQuery
 ) -> dict[tuple[Any, ...], list[Recorded]]:
     """What a question is about, by its groups."""
     groups: dict[tuple[Any, ...], list[Recorded]] = defaultdict(list)
@@ -180,7 +180,7 @@ async def test_sums_are_those_of_what_was_recorded(ledger: Ledger) -> None:
     everything: list[Recorded] = []
     loop = asyncio.get_running_loop()
 
-    async def ask(question: Question) -> None:
+    async def ask(question: ActivityQuery) -> None:
         groups = expected(everything, keys, question)
         found, total = await ledger.activity.find_with_total(question)
         assert [row.group for row in found] == sorted(groups)
@@ -195,7 +195,7 @@ async def test_sums_are_those_of_what_was_recorded(ledger: Ledger) -> None:
             everything.append(one)
         for since, until, group_by, key, filters in asked:
             await ask(
-                Question(since, until, group_by, None if key is None else keys[key], **filters)
+                ActivityQuery(since, until, group_by, None if key is None else keys[key], **filters)
             )
 
     @settings(
@@ -216,12 +216,12 @@ async def test_sums_are_those_of_what_was_recorded(ledger: Ledger) -> None:
     await asyncio.to_thread(examples)
     assert len(everything) > 100
     for name in GROUPINGS:
-        await ask(Question(*EVER, group_by=(name,)))
+        await ask(ActivityQuery(*EVER, group_by=(name,)))
 
 
 async def test_of_nothing_there_is_no_row(ledger: Ledger) -> None:
-    assert await ledger.activity.find(Question(*EVER)) == []
-    assert await ledger.activity.find(Question(*EVER, group_by=("day",))) == []
+    assert await ledger.activity.find(ActivityQuery(*EVER)) == []
+    assert await ledger.activity.find(ActivityQuery(*EVER, group_by=("day",))) == []
 
 
 async def test_a_leap_day_is_a_day_of_its_own(ledger: Ledger) -> None:
@@ -236,7 +236,7 @@ async def test_a_leap_day_is_a_day_of_its_own(ledger: Ledger) -> None:
     ):
         one = Recorded(moment, None, "a/one", "Local", None, 200, 16_000, 100, 50, 5, 1)
         await record(ledger, f"gen-{number}", None, one)
-    found = await ledger.activity.find(Question(*EVER, group_by=("day",)))
+    found = await ledger.activity.find(ActivityQuery(*EVER, group_by=("day",)))
     assert [(row.group[0], row.requests) for row in found] == [
         (date(2028, 2, 28), 1),
         (date(2028, 2, 29), 2),
@@ -245,7 +245,7 @@ async def test_a_leap_day_is_a_day_of_its_own(ledger: Ledger) -> None:
 
 
 async def by_app(ledger: Ledger, **filters: Any) -> dict[str, int]:
-    found = await ledger.activity.find(Question(*EVER, group_by=("app",), **filters))
+    found = await ledger.activity.find(ActivityQuery(*EVER, group_by=("app",), **filters))
     return {str(row.group[0]): row.requests for row in found}
 
 
@@ -272,7 +272,7 @@ async def test_a_key_and_day_has_so_many_apps(ledger: Ledger, address: Address) 
 
     tomorrow = LEAP_NOON + timedelta(days=1)
     following = await count_apps(ledger, following, apps[-1:], ended=tomorrow)
-    found = await ledger.activity.find(Question(tomorrow.date(), EVER[1], group_by=("app",)))
+    found = await ledger.activity.find(ActivityQuery(tomorrow.date(), EVER[1], group_by=("app",)))
     assert [row.group for row in found] == [(apps[-1],)]
 
     async with await Ledger.open(address) as restarted:
@@ -317,10 +317,10 @@ async def test_more_rows_than_anybody_reads_are_refused(
         one = Recorded(ended, None, f"a/{number}", None, None, 200, None, 1, None, 0, None)
         await record(ledger, f"gen-{number}", None, one)
         if number == 1:
-            assert len(await ledger.activity.find(Question(*EVER, group_by=("model",)))) == 2
+            assert len(await ledger.activity.find(ActivityQuery(*EVER, group_by=("model",)))) == 2
     with pytest.raises(UsageError, match="more than 2 rows"):
-        await ledger.activity.find(Question(*EVER, group_by=("model",)))
-    assert len(await ledger.activity.find(Question(*EVER))) == 1
+        await ledger.activity.find(ActivityQuery(*EVER, group_by=("model",)))
+    assert len(await ledger.activity.find(ActivityQuery(*EVER))) == 1
 
 
 async def test_more_histograms_than_fit_into_memory_are_refused(
@@ -332,9 +332,9 @@ async def test_more_histograms_than_fit_into_memory_are_refused(
         one = Recorded(ended, None, "a/one", None, None, 200, None, 1, None, 0, None)
         await record(ledger, f"gen-{number}", None, one)
     with pytest.raises(UsageError, match=r"more than 2 histograms.*fewer days"):
-        await ledger.activity.find(Question(*EVER))
+        await ledger.activity.find(ActivityQuery(*EVER))
     since, until = date(2028, 2, 28), date(2028, 2, 29)
-    assert (await ledger.activity.find(Question(since, until)))[0].requests == 2
+    assert (await ledger.activity.find(ActivityQuery(since, until)))[0].requests == 2
 
 
 @pytest.fixture
@@ -363,7 +363,7 @@ def reads() -> Iterator[Reads]:
 
 async def test_one_question_at_a_time_is_answered(ledger: Ledger, reads: Reads) -> None:
     """Others need the connections: a read goes on when its caller is gone."""
-    question = Question(*EVER, group_by=("app",))
+    question = ActivityQuery(*EVER, group_by=("app",))
     for _ in range(3):
         caller = asyncio.create_task(ledger.activity.find(question))
         await reads.begun.wait()
@@ -377,7 +377,7 @@ async def test_one_question_at_a_time_is_answered(ledger: Ledger, reads: Reads) 
 def test_scopes_cover_each_day_once(one: date, other: date, group_by: tuple[Grouping, ...]) -> None:
     since, until = sorted((one, other))
     covered: list[date] = []
-    for scope, first, last in scopes(Question(since, until, group_by)):
+    for scope, first, last in scopes(ActivityQuery(since, until, group_by)):
         day = first
         while day <= last:
             length = calendar.monthrange(day.year, day.month)[1] if scope == "month" else 1
@@ -387,7 +387,7 @@ def test_scopes_cover_each_day_once(one: date, other: date, group_by: tuple[Grou
 
 
 def test_a_year_by_key_is_read_by_the_month() -> None:
-    question = Question(date(2027, 12, 30), date(2028, 12, 31), ("key",))
+    question = ActivityQuery(date(2027, 12, 30), date(2028, 12, 31), ("key",))
     assert scopes(question) == [
         ("day", date(2027, 12, 30), date(2027, 12, 31)),
         ("month", date(2028, 1, 1), date(2028, 12, 31)),
@@ -405,13 +405,13 @@ async def test_a_key_counts_under_each_of_its_labels_and_once_in_all(ledger: Led
     await record(ledger, "gen-keyless", None, one)
     await ledger.keys.revoke("second")
     for first in (date(2028, 2, 29), date(2028, 2, 1)):  # of days, and of a month
-        question = Question(first, date(2028, 2, 29), ("label",))
+        question = ActivityQuery(first, date(2028, 2, 29), ("label",))
         rows, total = await ledger.activity.find_with_total(question)
         assert [row.group for row in rows] == [("",), ("news",), ("night",)]
         for row, count in zip(rows, (2, 2, 1), strict=True):
             check(row, [one] * count)
         check(total, [one] * 4)
     both = await ledger.activity.find(
-        Question(date(2028, 2, 29), date(2028, 2, 29), ("day", "label", "key"))
+        ActivityQuery(date(2028, 2, 29), date(2028, 2, 29), ("day", "label", "key"))
     )
     assert [row.group[1] for row in both] == ["", "", "news", "news", "night"]

@@ -12,7 +12,7 @@ from voxgate.ledger.activity_record import activity_record, csv_table
 from voxgate.printable import printable
 
 if TYPE_CHECKING:
-    from voxgate.ledger.question import Grouping
+    from voxgate.ledger.activity_query import Grouping
 
 FULL_WIDTH = "\uff1d\uff0b\uff0d\uff20"
 

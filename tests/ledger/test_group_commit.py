@@ -15,13 +15,13 @@ from tests.ledger.other_process import DEADLINE_S
 from tests.ledger.statements import sent
 from voxgate.errors import LedgerError, VoxgateError
 from voxgate.ledger import group_commit
+from voxgate.ledger.activity_query import ActivityQuery
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
-from voxgate.ledger.question import Question
 
 COST = Amount(nanodollars=1000, samples=16_000)
-EVER = Question(date(2000, 1, 1), date(2100, 1, 1), ("model", "app"))
+EVER = ActivityQuery(date(2000, 1, 1), date(2100, 1, 1), ("model", "app"))
 
 
 def generation(number: int, key_hash: str | None = None) -> Generation:

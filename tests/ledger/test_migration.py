@@ -16,13 +16,13 @@ from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, 
 
 from tests.ledger.other_process import sql
 from voxgate.errors import LedgerError
+from voxgate.ledger.activity_query import ActivityQuery
 from voxgate.ledger.address import Address
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.database import Database
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
 from voxgate.ledger.migration import VERSIONS, migrate, newest_schema
-from voxgate.ledger.question import Question
 from voxgate.ledger.schema import metadata
 
 STATEMENTS = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' ORDER BY name"
@@ -107,7 +107,7 @@ async def test_generations_from_before_the_sums_are_summed(empty_address: Addres
             await opened.write(partial(insert_generation, row=row))
     async with await Ledger.open(empty_address) as ledger:
         days = await ledger.activity.find(
-            Question(date(2028, 1, 1), date(2028, 12, 31), ("day", "app"))
+            ActivityQuery(date(2028, 1, 1), date(2028, 12, 31), ("day", "app"))
         )
     assert [(row.group, row.requests, row.failures, row.audio_samples) for row in days] == [
         ((date(2028, 2, 28), "Notes"), 1, 0, 40_000),

@@ -7,13 +7,13 @@ from math import inf
 import pytest
 
 from voxgate.ledger import retention
+from voxgate.ledger.activity_query import ActivityQuery
 from voxgate.ledger.columns import utc_now
 from voxgate.ledger.generation import Generation, Outcome
 from voxgate.ledger.ledger import Ledger
-from voxgate.ledger.question import Question
 from voxgate.ledger.retention import Retention
 
-EVER = Question(date(2000, 1, 1), date(2100, 1, 1))
+EVER = ActivityQuery(date(2000, 1, 1), date(2100, 1, 1))
 
 
 async def record(ledger: Ledger, name: str, days: float, *, finished: bool = True) -> None:

@@ -12,18 +12,18 @@ import pytest
 import voxgate.ledger.lifecycle
 from voxgate.errors import UsageError
 from voxgate.ledger import usage_hours
+from voxgate.ledger.activity_query import ActivityQuery
 from voxgate.ledger.activity_record import activity_record
 from voxgate.ledger.budget import Amount
 from voxgate.ledger.endpoint_hours import HourOfEndpoint
 from voxgate.ledger.generation import Generation, Met, Outcome
 from voxgate.ledger.ledger import Ledger
-from voxgate.ledger.question import Question
 from voxgate.ledger.retention import Retention
 from voxgate.ledger.usage_hours import HOURS_KEPT, UsageHour
 
 if TYPE_CHECKING:
+    from voxgate.ledger.activity_query import Grouping
     from voxgate.ledger.address import Address
-    from voxgate.ledger.question import Grouping
 
 TWO = datetime(2026, 11, 28, 14, tzinfo=UTC)
 SERVED = Outcome(
@@ -69,7 +69,7 @@ async def test_each_key_has_its_own_hours(ledger: Ledger, clock: list[datetime])
     (own,) = await ledger.usage_hours.of_model("a/one", TWO, key.hash)
     (everybody,) = await ledger.usage_hours.of_model("a/one", TWO)
     assert (own.requests, everybody.requests) == (1, 2)
-    grouped = Question(clock[0].date(), clock[0].date(), ("hour", "key"), model="a/one")
+    grouped = ActivityQuery(clock[0].date(), clock[0].date(), ("hour", "key"), model="a/one")
     rows = await ledger.activity.find(grouped)
     assert [(row.group, row.requests, row.nanodollars) for row in rows] == [
         ((TWO, ""), 1, 7),
@@ -114,7 +114,7 @@ async def test_what_is_not_kept_by_the_hour_is_refused(
 ) -> None:
     last = date(2026, 11, 28)
     with pytest.raises(UsageError, match=said):
-        await sqlite_ledger.activity.find(Question(last - timedelta(days), last, group_by))
+        await sqlite_ledger.activity.find(ActivityQuery(last - timedelta(days), last, group_by))
 
 
 async def test_old_hours_are_deleted(

@@ -14,10 +14,10 @@ from voxgate.api.openapi import generation_schemas
 from voxgate.api.openapi.responses import KEY_ERRORS, json_of, responses, text_of
 from voxgate.api.query import check_names
 from voxgate.errors import UsageError, VoxgateError
+from voxgate.ledger.activity_query import ActivityQuery, read_day, read_groupings, read_range, today
 from voxgate.ledger.activity_record import CSV_TYPE, activity_record, csv_table
 from voxgate.ledger.amounts import json_dollars
 from voxgate.ledger.key import HASH
-from voxgate.ledger.question import Question, read_day, read_groupings, read_range, today
 
 if TYPE_CHECKING:
     from voxgate.api.gateway import Gateway
@@ -54,7 +54,7 @@ async def activity(
                 f"{first} to {last}. Choose one of them; /voxgate/activity has all days."
             )
         first = last = day
-    question = Question(first, last, ("day", "model", "provider"), _hash(api_key_hash))
+    question = ActivityQuery(first, last, ("day", "model", "provider"), _hash(api_key_hash))
     return json_response(
         {"data": [_item(row) for row in await gateway.ledger.activity.find(question)]}
     )
@@ -98,7 +98,7 @@ async def voxgate_activity(
         if key_hash not in {None, own}:
             raise _not_its_own(key)
         key_hash = own
-    question = Question(
+    question = ActivityQuery(
         *read_range(since, until),
         group_by=read_groupings([name.strip() for name in group_by.split(",") if name.strip()]),
         key_hash=key_hash,
@@ -109,7 +109,7 @@ async def voxgate_activity(
     return await _answer(gateway, question, as_csv=format == "csv")
 
 
-async def _answer(gateway: Gateway, question: Question, *, as_csv: bool) -> Response:
+async def _answer(gateway: Gateway, question: ActivityQuery, *, as_csv: bool) -> Response:
     rows, total = await gateway.ledger.activity.find_with_total(question)
     names: dict[str, str] = {}
     if "key" in question.group_by:

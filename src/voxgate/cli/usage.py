@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from voxgate.ledger.activity import ActivityRow
-    from voxgate.ledger.question import Question
+    from voxgate.ledger.activity_query import ActivityQuery
 
 HEADINGS = ("requests", "failed", "sound h", "dollars", "p50 s", "p99 s")
 
@@ -45,13 +45,13 @@ def usage_command(
     Hours of decoded sound, dollars, and the latency that 50 and 99 of 100 successes did not exceed.
     A table on a terminal; elsewhere the same columns, divided by tabs. JSON and CSV have more.
     """
+    from voxgate.ledger.activity_query import ActivityQuery, read_groupings, read_range
     from voxgate.ledger.activity_record import activity_record, csv_table
-    from voxgate.ledger.question import Question, read_groupings, read_range
 
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other. Choose one.")
     group_by = read_groupings([name.strip() for name in by.split(",") if name.strip()])
-    question = Question(*read_range(since, until), group_by=group_by)
+    question = ActivityQuery(*read_range(since, until), group_by=group_by)
     rows, total, names = signals.run_until_signal(_find(question))
     records = [activity_record(row, group_by, names) for row in rows]
     if as_json:
@@ -68,7 +68,7 @@ def usage_command(
         tables.print_table((*group_by, *HEADINGS), lines)
 
 
-async def _find(question: Question) -> tuple[list[ActivityRow], ActivityRow, dict[str, str]]:
+async def _find(question: ActivityQuery) -> tuple[list[ActivityRow], ActivityRow, dict[str, str]]:
     from voxgate.ledger.address import Address
     from voxgate.ledger.ledger import Ledger
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
 
     from voxgate.histograms import Percentiles
+    from voxgate.ledger.activity_query import ActivityQuery, Group
     from voxgate.ledger.database import Database
-    from voxgate.ledger.question import Group, Question
     from voxgate.ledger.speeds import Speeds
     from voxgate.ledger.usage import Scope
 
@@ -77,7 +77,7 @@ class Activity:
         self._database = database
         self._one_at_a_time = asyncio.Lock()
 
-    async def find(self, question: Question) -> list[ActivityRow]:
+    async def find(self, question: ActivityQuery) -> list[ActivityRow]:
         """Return a row for each group that has a generation, ordered by the groups.
 
         Raises `UsageError` for more than `MOST_ROWS` of them, and for more than `MOST_HISTOGRAMS`
@@ -85,12 +85,14 @@ class Activity:
         """
         return (await self.find_with_total(question))[0]
 
-    async def find_sums(self, question: Question) -> list[ActivityRow]:
+    async def find_sums(self, question: ActivityQuery) -> list[ActivityRow]:
         """Return the rows as `find` does, without percentiles: it reads no histograms."""
         async with self._one_at_a_time:
             return (await self._answer(question, with_speeds=False))[0]
 
-    async def find_with_total(self, question: Question) -> tuple[list[ActivityRow], ActivityRow]:
+    async def find_with_total(
+        self, question: ActivityQuery
+    ) -> tuple[list[ActivityRow], ActivityRow]:
         """Return the rows as `find` does, and their sum, which has no group.
 
         Raises as `find` does.
@@ -100,7 +102,7 @@ class Activity:
             return await self._answer(question)
 
     async def _answer(
-        self, question: Question, *, with_speeds: bool = True
+        self, question: ActivityQuery, *, with_speeds: bool = True
     ) -> tuple[list[ActivityRow], ActivityRow]:
         by_hour = "hour" in question.group_by
         select_sums = select_hours if by_hour else _select_sums
@@ -129,7 +131,7 @@ class Activity:
         rows = [row for row in found if row.requests]  # a sum of no rows is a row of zeros
         return rows, _activity_row((), total, {(): speeds[None]})
 
-    async def _groups(self, question: Question) -> Callable[[Group], list[Group]]:
+    async def _groups(self, question: ActivityQuery) -> Callable[[Group], list[Group]]:
         """Return what gives the groups that a row counts in, as the database has it by keys."""
         if "label" not in question.group_by:
             return lambda group: [group]
@@ -146,7 +148,7 @@ class Activity:
         return await self._database.read(lambda connection: connection.execute(query).all())
 
 
-def _select_sums(question: Question) -> Select[Any]:
+def _select_sums(question: ActivityQuery) -> Select[Any]:
     columns = usage_days_table.c
     grouped = [columns[_COLUMNS.get(name, name)] for name in question.group_by]
     sums = [func.coalesce(func.sum(columns[name]), 0) for name in _SUMS]
@@ -155,7 +157,7 @@ def _select_sums(question: Question) -> Select[Any]:
     return query.group_by(*grouped)
 
 
-def _select_histograms(question: Question) -> Select[Any]:
+def _select_histograms(question: ActivityQuery) -> Select[Any]:
     columns = usage_histograms_table.c
     names = {"day": "start", **_COLUMNS}
     grouped = [columns[names.get(name, name)] for name in question.group_by]
@@ -169,11 +171,11 @@ def _select_histograms(question: Question) -> Select[Any]:
     return query.limit(MOST_HISTOGRAMS + 1)
 
 
-def _filters(columns: Any, question: Question) -> list[ColumnElement[bool]]:
+def _filters(columns: Any, question: ActivityQuery) -> list[ColumnElement[bool]]:
     return [columns[name] == value for name, value in question.filters.items()]
 
 
-def scopes(question: Question) -> list[tuple[Scope, date, date]]:
+def scopes(question: ActivityQuery) -> list[tuple[Scope, date, date]]:
     """Return the histograms that answer a question: of which scope, from and to which start.
 
     They are the fewest that have all that it groups and filters by.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from voxgate.histograms import Percentiles
     from voxgate.ledger.activity import ActivityRow
-    from voxgate.ledger.question import Grouping
+    from voxgate.ledger.activity_query import Grouping
 
 CSV_TYPE = "text/csv; charset=utf-8"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from voxgate.histograms import Percentiles
-    from voxgate.ledger.question import Group
+    from voxgate.ledger.activity_query import Group
 
 Speeds: TypeAlias = "tuple[Percentiles | None, ...]"
 """Of latencies and of times to the first text, in milliseconds, with real-time factors between."""

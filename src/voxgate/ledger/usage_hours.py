@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Insert, Select
 
+    from voxgate.ledger.activity_query import ActivityQuery
     from voxgate.ledger.database import Database
     from voxgate.ledger.generation import Generation, Met
-    from voxgate.ledger.question import Question
 
 HOURS_KEPT = timedelta(days=40)
 
@@ -89,7 +89,7 @@ def add_hours(connection: Connection, endings: Sequence[tuple[Generation, Met | 
         connection.execute(_add_sums(connection.dialect.name), rows)
 
 
-def select_hours(question: Question) -> Select[Any]:
+def select_hours(question: ActivityQuery) -> Select[Any]:
     """Return the query of the sums that answer a question by the hour.
 
     Raises `UsageError` for what is not kept by the hour, and for too many days.

@@ -14,11 +14,11 @@ from tests.scripted import Scripted
 from tests.web.browsing import looking, pages_served, sign_in
 from tests.web.signed_in import signed_in
 from voxgate.errors import EngineError
+from voxgate.ledger.activity_query import today
 from voxgate.ledger.address import LEDGER_FILE
 from voxgate.ledger.generation import Generation
 from voxgate.ledger.key import hash_of
 from voxgate.ledger.ledger import Ledger
-from voxgate.ledger.question import today
 from voxgate.prices import parse_prices
 
 if TYPE_CHECKING:

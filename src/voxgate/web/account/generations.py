@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from voxgate.errors import UsageError, VoxgateError
+from voxgate.ledger.activity_query import read_day
 from voxgate.ledger.generation_search import ENDINGS, Selection
 from voxgate.ledger.key import HASH
-from voxgate.ledger.question import read_day
 from voxgate.ledger.usage import FIRST_FAILURE
 from voxgate.web.signing.visitor import require_visitor
 from voxgate.web.site import Site

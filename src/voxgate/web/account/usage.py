@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from voxgate.errors import UsageError
+from voxgate.ledger.activity_query import ActivityQuery, read_range, today
 from voxgate.ledger.activity_record import CSV_TYPE, activity_record, csv_table
-from voxgate.ledger.question import Question, read_range, today
 from voxgate.web.account.usage_report import METRICS, SORTINGS, usage_report
 from voxgate.web.signing.visitor import require_visitor
 from voxgate.web.site import Site
@@ -131,11 +131,11 @@ async def usage_csv(request: Request) -> Response:
     return Response(text.encode(), headers=headers, media_type=CSV_TYPE)
 
 
-def _question(view: View, visitor: Visitor) -> Question:
+def _question(view: View, visitor: Visitor) -> ActivityQuery:
     """Return what the ledger is asked: of all keys, or of the visitor's own alone."""
     own = visitor.key.hash if visitor.key else ""
     key_hash = None if visitor.manages else own
-    return Question(view.since, view.until, ("day", view.by), key_hash)
+    return ActivityQuery(view.since, view.until, ("day", view.by), key_hash)
 
 
 def _usual_order(sort: Sorting) -> str:

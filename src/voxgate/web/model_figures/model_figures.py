@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from voxgate.api.model_uptime import endpoint_slugs, find_uptime
+from voxgate.ledger.activity_query import ActivityQuery
 from voxgate.ledger.columns import utc_now
-from voxgate.ledger.question import Question
 from voxgate.ledger.usage_hours import start_of_hour
 from voxgate.web.model_figures.activity_figures import (
     DAYS,
@@ -66,7 +66,7 @@ async def model_figures(
     """
     ledger, now = site.gateway.ledger, utc_now()
     today = now.date()
-    by_provider = Question(
+    by_provider = ActivityQuery(
         today - timedelta(days=SPEED_DAYS - 1), today, ("day", "provider"), model=spec.name
     )
     uptime, rows, canaries = await asyncio.gather(
@@ -107,7 +107,7 @@ async def _activity(
     today = now.date()
     first = today - timedelta(days=DAYS[choice.period] - 1)
     rows = await ledger.activity.find_sums(
-        Question(first, today, ("day",), key_hash=key_hash, model=model)
+        ActivityQuery(first, today, ("day",), key_hash=key_hash, model=model)
     )
     return daily_activity(rows, today, choice.period)
 
@@ -118,7 +118,7 @@ async def _apps(
     today = now.date()
     first = today - timedelta(days=APP_DAYS - 1)
     rows = await ledger.activity.find_sums(
-        Question(first, today, ("app",), key_hash=key_hash, model=model)
+        ActivityQuery(first, today, ("app",), key_hash=key_hash, model=model)
     )
     most = sorted(rows, key=lambda row: -row.audio_samples)[: MOST_APPS + 2]  # and those unnamed
     facts = await ledger.apps.find([str(row.group[0]) for row in most], key_hash)

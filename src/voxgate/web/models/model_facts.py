@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from voxgate.ledger.question import Question, today
+from voxgate.ledger.activity_query import ActivityQuery, today
 from voxgate.models.store.names import family_by_alias
 from voxgate.models.store.registry import Registry
 from voxgate.web.figures import count, dollars, size, sound
@@ -54,7 +54,7 @@ async def week_text(gateway: Gateway, model: str, visitor: Visitor) -> str:
         return "sign in to see yours"
     own = None if visitor.manages else (visitor.key.hash if visitor.key else NO_KEY)
     now = today()
-    question = Question(now - timedelta(days=6), now, key_hash=own, model=model)
+    question = ActivityQuery(now - timedelta(days=6), now, key_hash=own, model=model)
     sums = await gateway.ledger.activity.find_sums(question)  # without a grouping: one, or none
     heard = sound(sum(each.audio_samples for each in sums))
     number = sum(each.requests for each in sums)
@@ -65,7 +65,9 @@ async def week_text(gateway: Gateway, model: str, visitor: Visitor) -> str:
 async def effective_price_text(gateway: Gateway, model: str) -> str:
     """Return what an hour of its sound was charged with in the last days, at each provider."""
     now = today()
-    week = Question(now - timedelta(days=PRICE_DAYS - 1), now, ("day", "provider"), model=model)
+    week = ActivityQuery(
+        now - timedelta(days=PRICE_DAYS - 1), now, ("day", "provider"), model=model
+    )
     found = effective_prices(await gateway.ledger.activity.find_sums(week), now)
     return "; ".join(
         f"{dollars(each.dollars_per_audio_hour)} per audio hour at {each.provider}"

@@ -1,4 +1,4 @@
-"""`Question`: which generations are summed, by what."""
+"""`ActivityQuery`: which generations are summed, by what."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Grouping: TypeAlias = Literal["day", "hour", "model", "key", "label", "app", "provider"]
 
 Group: TypeAlias = tuple["date | str", ...]
-"""The values of one row, in the order of `Question.group_by`; a key is its hash.
+"""The values of one row, in the order of `ActivityQuery.group_by`; a key is its hash.
 
 A key with several labels counts under each of them, and once in the sum of all rows.
 """
@@ -30,7 +30,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ActivityQuery:
     """Which generations are summed, by what. Both days are included, and are those of UTC.
 
     A filter of None takes all; "" takes those without a key, app or provider.
