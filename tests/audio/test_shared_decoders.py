@@ -171,6 +171,7 @@ async def test_a_recording_that_crashes_by_itself_costs_no_other_one(
     await decode(recording, decoders, tenant=ANNA)
     server = await decoders.warm()
     await asyncio.gather(*others)
+    await until(lambda: not working_decoders(server), "the end of the others' work")
     crashed = set[int]()
     with Source.open(recording, Settings(), name="a.wav") as source:
         async with aclosing(decoders.decode(source, ANNA)) as events:
