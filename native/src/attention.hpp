@@ -24,9 +24,15 @@ struct Attention {
   float scale;  // factor of the products of queries and keys
 };
 
-// out = softmax(q · keys * scale) · values, with products of bf16 and sums in float32. Weights are rounded to bf16 before they
-// are multiplied by the values. heads is a multiple of kv_heads, head_dim of 16 and at most 256, and a length at least 1
+}  // namespace voxgate
+
+#ifdef VOXGATE_LEVEL
+namespace voxgate::VOXGATE_LEVEL {
+
+// out = softmax(q · keys * scale) · values, with sums in float32. Where the level multiplies bf16, weights are rounded to it before
+// they are multiplied by the values. heads is a multiple of kv_heads, head_dim of 16 and at most 256, and a length at least 1
 // (causal: at least rows).
 void attend(const Attention &of, int threads, Scratch &scratch);
 
-}  // namespace voxgate
+}  // namespace voxgate::VOXGATE_LEVEL
+#endif

@@ -11,7 +11,7 @@ struct bf16 {
 };
 static_assert(sizeof(bf16) == 2);
 
-inline float widened(bf16 value) {
+static inline float widened(bf16 value) {
   const std::uint32_t bits = std::uint32_t{value.bits} << 16;
   float wide;
   std::memcpy(&wide, &bits, sizeof wide);
@@ -19,7 +19,7 @@ inline float widened(bf16 value) {
 }
 
 // Round a finite number to the nearest bf16, ties to even, as PyTorch does.
-inline bf16 narrowed(float value) {
+static inline bf16 narrowed(float value) {
   std::uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   return {static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16)};

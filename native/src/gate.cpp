@@ -1,18 +1,17 @@
 #include "gate.hpp"
 
-#include "activation.hpp"
+#include "functions.hpp"
 #include "parallel.hpp"
-#include "vector.hpp"
 
-namespace voxgate {
+namespace voxgate::VOXGATE_LEVEL {
 
 void silu_mul(const float *gate, const float *up, long stride, float *out, long count, long width, int threads) {
   share_rows(count, width, threads, [&](long row) {
-    each_16(width, [&](long k, __mmask16 mask) {
+    each_vector(width, [&](long k, long lanes) {
       const long from = row * stride + k;
-      store(out + row * width + k, mask, _mm512_mul_ps(silu(load(gate + from, mask)), load(up + from, mask)));
+      store(out + row * width + k, lanes, silu(load(gate + from, lanes)) * load(up + from, lanes));
     });
   });
 }
 
-}  // namespace voxgate
+}  // namespace voxgate::VOXGATE_LEVEL

@@ -6,11 +6,21 @@
 
 namespace voxgate {
 
-// out [rows, outputs] = x [rows, inputs] times the transposed matrix of `pack`. The strides are from one row to the next, in
-// elements. Activations are quantized to int8 with a scale for each row and group; sums are integers within a group and float32
-// across groups.
-template <class Element>
-void product(const std::uint8_t *packed, const Element *x, long x_stride, Element *out, long out_stride, long rows, long outputs,
-             long inputs, int threads, Scratch &scratch);
+// Where a product's rows go: of the type that the activations have, `stride` elements from one to the next.
+struct Output {
+  void *data;
+  long stride;
+};
 
 }  // namespace voxgate
+
+#ifdef VOXGATE_LEVEL
+namespace voxgate::VOXGATE_LEVEL {
+
+// out [rows, outputs] = x [rows, inputs] times the transposed matrix of `pack`. Activations are quantized to int8 with a scale for
+// each row and group; sums are integers within a group and float32 across groups. A row does not depend on the others.
+void int4_product(const std::uint8_t *packed, const Rows &x, const Output &out, long rows, long outputs, long inputs, int threads,
+                  Scratch &scratch);
+
+}  // namespace voxgate::VOXGATE_LEVEL
+#endif

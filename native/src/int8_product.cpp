@@ -1,107 +1,118 @@
 #include "int8_product.hpp"
 
-#include <algorithm>
-
+#include "bytes.hpp"
+#include "functions.hpp"
 #include "parallel.hpp"
-#include "rows.hpp"
-#include "vector.hpp"
 
-namespace voxgate {
+namespace voxgate::VOXGATE_LEVEL {
 namespace {
 
-constexpr long PANEL = 64;    // outputs
-constexpr long TALLEST = 6;   // rows of a tile: their sums fill 24 of the 32 registers
+constexpr long OUTPUTS = 64;  // of a panel
+constexpr long VECTORS = OUTPUTS / LANES;
 constexpr long AHEAD = 4096;  // bytes: how far ahead weights are prefetched
 
-constexpr long panels(long outputs) { return (outputs + PANEL - 1) / PANEL; }
+// A tile is as tall and wide as its sums fit the registers, beside the weights in use.
+constexpr long TALLEST = LANES == 16 ? 6 : 4;  // rows
+constexpr long widest(long rows) {             // vectors of outputs
+  constexpr long SUMS = MANY_REGISTERS ? 16 : 8;
+  return LANES == 16 ? VECTORS : SUMS / (rows == 3 ? 4 : rows);
+}
 
-struct Rows {
+constexpr long panels(long outputs) { return (outputs + OUTPUTS - 1) / OUTPUTS; }
+
+struct Quantised {
   const std::uint8_t *q;  // [rows, inputs], 128 means zero
   const float *scale;     // [rows]
 };
 
-inline __m512i repeated(const std::uint8_t *four) {
-  std::int32_t bits;
-  std::memcpy(&bits, four, sizeof bits);
-  return _mm512_set1_epi32(bits);
+// Where the results go.
+template <class Element>
+struct Results {
+  Element *data;
+  bool gelu;
+};
+
+// Some vectors of a panel's outputs, from `first_output` of all on, times ROWS rows. `cold`: the panel is read from memory, not from
+// a cache.
+template <long ROWS, long COLUMNS, class Element>
+void multiply_tile(const Int8Matrix &matrix, long first_output, Quantised rows, Results<Element> out, bool cold) {
+  const long panel = first_output / OUTPUTS, ahead = cold ? AHEAD : 0;
+  const std::int8_t *w = matrix.packed + panel * OUTPUTS * matrix.inputs + 4 * (first_output - panel * OUTPUTS);
+  const std::int8_t *sums = matrix.packed + panels(matrix.outputs) * OUTPUTS * matrix.inputs;
+  ints sum[ROWS][COLUMNS];
+#pragma GCC unroll 16
+  for (long c = 0; c < COLUMNS; c++) {
+    // Each sum starts from minus the part that the inputs' zero point adds.
+    const ints zero = loaded<ints>(sums + 4 * (first_output + LANES * c)) * ZERO;
+#pragma GCC unroll 6
+    for (long m = 0; m < ROWS; m++) sum[m][c] = zero;
+  }
+  for (long k = 0; k < matrix.inputs; k += 4, w += 4 * OUTPUTS) {
+    ints column[COLUMNS];
+#pragma GCC unroll 16
+    for (long c = 0; c < COLUMNS; c++) {
+      column[c] = loaded<ints>(w + 4 * LANES * c);
+      if (c * LANES % 16 == 0) prefetch(w + ahead + 4 * LANES * c);
+    }
+#pragma GCC unroll 6
+    for (long m = 0; m < ROWS; m++) {
+      const Inputs x(rows.q + m * matrix.inputs + k);
+#pragma GCC unroll 16
+      for (long c = 0; c < COLUMNS; c++) sum[m][c] = x.times(column[c], sum[m][c]);
+    }
+  }
+  for (long c = 0; c < COLUMNS; c++) {
+    const long output = first_output + LANES * c, left = matrix.outputs - output;
+    if (left <= 0) return;
+    const floats scale = load(matrix.scales + output, left), bias = matrix.bias ? load(matrix.bias + output, left) : floats{};
+    for (long m = 0; m < ROWS; m++) {
+      const floats value = in_float(sum[m][c]) * scale * rows.scale[m] + bias;
+      store(out.data + m * matrix.outputs + output, left, out.gelu ? gelu(value) : value);
+    }
+  }
 }
 
-// One panel times ROWS rows. `cold`: the panel is read from memory, not from a cache.
-template <int ROWS>
-void tile(const Int8Matrix &matrix, long panel, Rows rows, float *out, bool cold) {
-  const long output = panel * PANEL, ahead = cold ? AHEAD : 0;
-  const std::int8_t *w = matrix.packed + output * matrix.inputs;
-  const auto *sums = reinterpret_cast<const std::int32_t *>(matrix.packed + panels(matrix.outputs) * PANEL * matrix.inputs);
-  __m512i sum[ROWS][4];
-#pragma GCC unroll 4
-  for (int c = 0; c < 4; c++) {
-    // Each sum starts from minus the part that the inputs' zero point of 128 adds.
-    const __m512i zero = _mm512_slli_epi32(_mm512_loadu_si512(sums + output + 16 * c), 7);
-#pragma GCC unroll 6
-    for (int m = 0; m < ROWS; m++) sum[m][c] = zero;
-  }
-  for (long k = 0; k < matrix.inputs; k += 4, w += 4 * PANEL) {
-    __m512i column[4];
-#pragma GCC unroll 4
-    for (int c = 0; c < 4; c++) {
-      column[c] = _mm512_loadu_si512(w + 64 * c);
-      _mm_prefetch(reinterpret_cast<const char *>(w + ahead + 64 * c), _MM_HINT_T0);
-    }
-#pragma GCC unroll 6
-    for (int m = 0; m < ROWS; m++) {
-      const __m512i x = repeated(rows.q + m * matrix.inputs + k);
-#pragma GCC unroll 4
-      for (int c = 0; c < 4; c++) sum[m][c] = _mm512_dpbusd_epi32(sum[m][c], x, column[c]);
-    }
-  }
-#pragma GCC unroll 4
-  for (int c = 0; c < 4; c++) {
-    const __mmask16 mask = first(matrix.outputs - output - 16 * c);
-    const __m512 scale = load(matrix.scales + output + 16 * c, mask);
-    const __m512 bias = matrix.bias ? load(matrix.bias + output + 16 * c, mask) : _mm512_setzero_ps();
-#pragma GCC unroll 6
-    for (int m = 0; m < ROWS; m++) {
-      const __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[m][c]), scale);
-      store(out + m * matrix.outputs + output + 16 * c, mask, _mm512_fmadd_ps(value, _mm512_set1_ps(rows.scale[m]), bias));
-    }
-  }
+template <long ROWS, class Element>
+void multiply_rows(const Int8Matrix &matrix, long panel, Quantised rows, Results<Element> out, bool cold) {
+  constexpr long COLUMNS = widest(ROWS);
+  for (long output = panel * OUTPUTS; output < (panel + 1) * OUTPUTS; output += COLUMNS * LANES)
+    multiply_tile<ROWS, COLUMNS>(matrix, output, rows, out, cold);
 }
 
-void panel_times(const Int8Matrix &matrix, long panel, Rows rows, float *out, long count) {
+template <class Element>
+void panel_times(const Int8Matrix &matrix, long panel, Quantised rows, Results<Element> out, long count) {
   const long tiles = (count + TALLEST - 1) / TALLEST;  // of nearly equal heights
   for (long t = 0; t < tiles; t++) {
     const long m = count * t / tiles, height = count * (t + 1) / tiles - m;
-    const Rows at{rows.q + m * matrix.inputs, rows.scale + m};
-    float *to = out + m * matrix.outputs;
+    const Quantised at{rows.q + m * matrix.inputs, rows.scale + m};
+    const Results<Element> to{out.data + m * matrix.outputs, out.gelu};
     switch (height) {
-      case 6: tile<6>(matrix, panel, at, to, t == 0); break;
-      case 5: tile<5>(matrix, panel, at, to, t == 0); break;
-      case 4: tile<4>(matrix, panel, at, to, t == 0); break;
-      case 3: tile<3>(matrix, panel, at, to, t == 0); break;
-      case 2: tile<2>(matrix, panel, at, to, t == 0); break;
-      default: tile<1>(matrix, panel, at, to, t == 0);
+#if VOXGATE_REGISTER == 64
+      case 6: multiply_rows<6>(matrix, panel, at, to, t == 0); break;
+      case 5: multiply_rows<5>(matrix, panel, at, to, t == 0); break;
+#endif
+      case 4: multiply_rows<4>(matrix, panel, at, to, t == 0); break;
+      case 3: multiply_rows<3>(matrix, panel, at, to, t == 0); break;
+      case 2: multiply_rows<2>(matrix, panel, at, to, t == 0); break;
+      default: multiply_rows<1>(matrix, panel, at, to, t == 0);
     }
   }
 }
 
 }  // namespace
 
-template <class Element>
-void product(const Int8Matrix &matrix, const Element *x, long stride, float *out, long rows, int threads, Scratch &scratch) {
+void int8_product(const Int8Matrix &matrix, const Rows &x, bool gelu, void *out, bool wide, long rows, int threads, Scratch &scratch) {
   const std::size_t bytes = Scratch::rounded(rows * matrix.inputs);
   std::byte *memory = scratch.take(bytes + rows * sizeof(float));
   auto *q = reinterpret_cast<std::uint8_t *>(memory);
   auto *scale = reinterpret_cast<float *>(memory + bytes);
-  quantise_rows(x, stride, q, scale, rows, matrix.inputs, threads);
-  // A thread takes several panels at once, contiguous in memory, but so few that no thread waits long for another.
-  const long all = panels(matrix.outputs), share = std::max(1L, all / (8 * threads));
-  share_out((all + share - 1) / share, threads, [&](int, long index) {
-    for (long panel = index * share; panel < std::min(all, (index + 1) * share); panel++)
-      panel_times(matrix, panel, {q, scale}, out, rows);
+  quantise_rows(x, q, scale, rows, matrix.inputs, threads);
+  share_panels(panels(matrix.outputs), threads, [&](long panel) {
+    if (wide)
+      panel_times(matrix, panel, {q, scale}, Results<float>{static_cast<float *>(out), gelu}, rows);
+    else
+      panel_times(matrix, panel, {q, scale}, Results<bf16>{static_cast<bf16 *>(out), gelu}, rows);
   });
 }
 
-template void product(const Int8Matrix &, const float *, long, float *, long, int, Scratch &);
-template void product(const Int8Matrix &, const bf16 *, long, float *, long, int, Scratch &);
-
-}  // namespace voxgate
+}  // namespace voxgate::VOXGATE_LEVEL

@@ -3,37 +3,28 @@
 // strides first. Distances are in elements. The interpreter's lock is released while a kernel runs.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/array.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <array>
+#include <string>
 #include <vector>
 
-#include "parallel.hpp"
-#include "processor.hpp"
-
-#ifdef VOXGATE_X86_64
-#include "attention.hpp"
-#include "epilogue.hpp"
-#include "floors.hpp"
-#include "gate.hpp"
-#include "int4_product.hpp"
-#include "int8_product.hpp"
-#include "norm.hpp"
-#include "rope.hpp"
-#endif
+#include "levels.hpp"
 
 namespace nb = nanobind;
 
 namespace {
 
-constexpr int INTERFACE = 2;  // version of these functions; `voxgate.voxtral.kernels.bindings` requires the same number
+using voxgate::bf16;
+using voxgate::Kernels;
+
+constexpr int INTERFACE = 3;  // version of these functions; `voxgate.voxtral.kernels.bindings` requires the same number
 
 using Address = std::uintptr_t;
-
-#ifdef VOXGATE_X86_64
-
-using voxgate::bf16;
 using Distances = std::array<long, 3>;
+
+const Kernels *kernels = nullptr;  // of the level in use; set before anything else is called
 
 template <class Type>
 Type *at(Address address) {
@@ -46,27 +37,41 @@ voxgate::Scratch &scratch() {
   return memory;
 }
 
+std::vector<std::string> levels() {
+  std::vector<std::string> names;
+  for (const auto &level : voxgate::levels()) names.emplace_back(level.name);
+  return names;
+}
+
+// Use a level. Returns whether the processor has it.
+bool use(const std::string &name) {
+  for (const auto &level : voxgate::levels())
+    if (name == level.name) {
+      kernels = level.kernels;
+      return true;
+    }
+  return false;
+}
+
+voxgate::Rows rows_at(Address data, bool wide, long stride) { return {at<void>(data), wide, stride}; }
+
 void quantise_rows(Address x, bool wide, long stride, Address q, Address scale, long count, long width, int threads) {
-  wide ? voxgate::quantise_rows(at<float>(x), stride, at<std::uint8_t>(q), at<float>(scale), count, width, threads)
-       : voxgate::quantise_rows(at<bf16>(x), stride, at<std::uint8_t>(q), at<float>(scale), count, width, threads);
+  kernels->quantise_rows(rows_at(x, wide, stride), at<std::uint8_t>(q), at<float>(scale), count, width, threads);
 }
 
 void pack(Address w, bool wide, long stride, Address packed, long outputs, long inputs, int threads) {
-  wide ? voxgate::pack(at<float>(w), stride, at<std::uint8_t>(packed), outputs, inputs, threads)
-       : voxgate::pack(at<bf16>(w), stride, at<std::uint8_t>(packed), outputs, inputs, threads);
+  kernels->pack(rows_at(w, wide, stride), at<std::uint8_t>(packed), outputs, inputs, threads);
 }
 
-void product(Address packed, Address x, bool wide, long stride, Address out, long rows, long outputs, long inputs, int threads) {
-  const auto *w = at<std::uint8_t>(packed);
-  wide ? voxgate::product(w, at<float>(x), stride, at<float>(out), outputs, rows, outputs, inputs, threads, scratch())
-       : voxgate::product(w, at<bf16>(x), stride, at<bf16>(out), outputs, rows, outputs, inputs, threads, scratch());
+void int4_product(Address packed, Address x, bool wide, long stride, Address out, long rows, long outputs, long inputs, int threads) {
+  kernels->int4_product(at<std::uint8_t>(packed), rows_at(x, wide, stride), {at<void>(out), outputs}, rows, outputs, inputs, threads,
+                        scratch());
 }
 
-void int8_product(std::array<Address, 3> matrix, Address x, bool wide, long stride, Address out, long rows, long outputs,
-                  long inputs, int threads) {
+void int8_product(std::array<Address, 3> matrix, Address x, bool wide, long stride, bool gelu, Address out, bool out_wide, long rows,
+                  long outputs, long inputs, int threads) {
   const voxgate::Int8Matrix of{at<std::int8_t>(matrix[0]), at<float>(matrix[1]), at<float>(matrix[2]), outputs, inputs};
-  wide ? voxgate::product(of, at<float>(x), stride, at<float>(out), rows, threads, scratch())
-       : voxgate::product(of, at<bf16>(x), stride, at<float>(out), rows, threads, scratch());
+  kernels->int8_product(of, rows_at(x, wide, stride), gelu, at<void>(out), out_wide, rows, threads, scratch());
 }
 
 voxgate::Strides strides(const Distances &from) { return {from[0], from[1], from[2]}; }
@@ -79,58 +84,50 @@ void attend(std::array<Address, 4> tensors, const Distances &q, const Distances 
       at<bf16>(tensors[0]), strides(q), at<bf16>(tensors[1]), at<bf16>(tensors[2]), strides(keys), strides(values),
       at<bf16>(tensors[3]), slots.data(), lengths.data(), static_cast<long>(slots.size()), rows, heads, kv_heads, head_dim,
       causal, scale};
-  voxgate::attend(of, threads, scratch());
+  kernels->attend(of, threads, scratch());
 }
 
 void finish(Address product, Address scale, Address bias, bool gelu, Address out, bool wide, long count, long width, int threads) {
-  const float *x = at<float>(product), *scales = at<float>(scale), *biases = at<float>(bias);
-  wide ? voxgate::finish(x, scales, biases, gelu, at<float>(out), count, width, threads)
-       : voxgate::finish(x, scales, biases, gelu, at<bf16>(out), count, width, threads);
+  kernels->finish(at<float>(product), at<float>(scale), at<float>(bias), gelu, at<void>(out), wide, count, width, threads);
 }
 
 void rms_norm(Address x, long stride, Address weight, float eps, Address out, long count, long width, int threads) {
-  voxgate::rms_norm(at<float>(x), stride, at<float>(weight), eps, at<float>(out), count, width, threads);
+  kernels->rms_norm(at<float>(x), stride, at<float>(weight), eps, at<float>(out), count, width, threads);
 }
 
 void silu_mul(Address gate, Address up, long stride, Address out, long count, long width, int threads) {
-  voxgate::silu_mul(at<float>(gate), at<float>(up), stride, at<float>(out), count, width, threads);
+  kernels->silu_mul(at<float>(gate), at<float>(up), stride, at<float>(out), count, width, threads);
 }
 
 void turn(Address x, long stride, Address cos, Address sin, Address out, long rows, long heads, long half, int threads) {
-  voxgate::turn({at<float>(x), stride, at<float>(cos), at<float>(sin), at<bf16>(out), rows, heads, half}, threads);
+  kernels->turn({at<float>(x), stride, at<float>(cos), at<float>(sin), at<bf16>(out), rows, heads, half}, threads);
 }
 
-double read_bytes(Address data, std::size_t bytes, int threads) { return voxgate::read_bytes(at<std::byte>(data), bytes, threads); }
+double int8_operations(int threads) { return kernels->int8_operations(threads); }
+double float_operations(int threads) { return kernels->float_operations(threads); }
+double bf16_operations(int threads) { return kernels->bf16_operations(threads); }
+double read_bytes(Address data, std::size_t bytes, int threads) { return kernels->read_bytes(at<std::byte>(data), bytes, threads); }
 
-void add_kernels(nb::module_ &module) {
+}  // namespace
+
+NB_MODULE(_kernels, module) {
   const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
+  module.attr("INTERFACE") = INTERFACE;
+  module.attr("FORMAT") = voxgate::FORMAT;
+  module.def("levels", &levels);
+  module.def("use", &use);
+  module.def("has_pool", &voxgate::has_pool);
   module.def("quantise_rows", &quantise_rows, unlocked);
-  module.def("packed_bytes", &voxgate::packed_bytes);
   module.def("pack", &pack, unlocked);
-  module.def("product", &product, unlocked);
+  module.def("int4_product", &int4_product, unlocked);
   module.def("int8_product", &int8_product, unlocked);
   module.def("attend", &attend, unlocked);
   module.def("finish", &finish, unlocked);
   module.def("rms_norm", &rms_norm, unlocked);
   module.def("silu_mul", &silu_mul, unlocked);
   module.def("turn", &turn, unlocked);
-  module.def("int8_operations", &voxgate::int8_operations, unlocked);
-  module.def("bf16_operations", &voxgate::bf16_operations, unlocked);
+  module.def("int8_operations", &int8_operations, unlocked);
+  module.def("float_operations", &float_operations, unlocked);
+  module.def("bf16_operations", &bf16_operations, unlocked);
   module.def("read_bytes", &read_bytes, unlocked);
-  module.attr("FORMAT") = voxgate::FORMAT;
-}
-
-#else
-
-void add_kernels(nb::module_ &) {}
-
-#endif
-
-}  // namespace
-
-NB_MODULE(_kernels, module) {
-  module.attr("INTERFACE") = INTERFACE;
-  module.def("supported", &voxgate::supported);
-  module.def("has_pool", &voxgate::has_pool);
-  add_kernels(module);
 }

@@ -1,18 +1,15 @@
-// Loops over the threads that PyTorch already has.
-//
-// Two thread pools on the same cores slow each other down: each spins while the other computes. So this links to no OpenMP. The
-// symbol is weak; the loader finds it in the library that `import torch` has put into the global scope, whatever name the wheel
-// gave it (GNU's, LLVM's and Intel's all have it). Without it, the caller's thread does everything.
+// Loops over the threads of PyTorch.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 
-extern "C" [[gnu::weak]] void GOMP_parallel(void (*work)(void *), void *data, unsigned threads, unsigned flags);
+#include "threads.hpp"
 
-namespace voxgate {
+namespace voxgate::VOXGATE_LEVEL {
+namespace {
 
-inline bool has_pool() { return GOMP_parallel != nullptr; }
+inline long smaller(long a, long b) { return a < b ? a : b; }
+inline long larger(long a, long b) { return a > b ? a : b; }
 
 // Call body(worker, index) once for each index below count, each worker (below threads) on its own thread. A thread takes the next
 // index when it is free, so that a core that other programs use does not delay the others. The body must not throw.
@@ -28,8 +25,8 @@ void share_out(long count, int threads, const Body &body) {
       for (long index; (index = next++) < count;) body(worker, index);
     }
   } share{body, count};
-  threads = static_cast<int>(std::min<long>(threads, count));
-  if (threads > 1 && has_pool()) {
+  threads = static_cast<int>(smaller(threads, count));
+  if (threads > 1 && GOMP_parallel != nullptr) {
     GOMP_parallel([](void *data) { static_cast<Share *>(data)->work(); }, &share, threads, 0);
   } else {
     share.work();
@@ -42,8 +39,19 @@ template <class Body>
 void share_rows(long count, long width, int threads, const Body &body) {
   constexpr long BLOCK = 8, FEWEST = 32768;  // rows; elements
   share_out((count + BLOCK - 1) / BLOCK, count * width < FEWEST ? 1 : threads, [&](int, long block) {
-    for (long row = block * BLOCK; row < std::min(count, (block + 1) * BLOCK); row++) body(row);
+    for (long row = block * BLOCK; row < smaller(count, (block + 1) * BLOCK); row++) body(row);
   });
 }
 
-}  // namespace voxgate
+// Call body(panel) once for each of `count` panels of a matrix. A thread takes several at once, contiguous in memory, but so few that
+// no thread waits long for another.
+template <class Body>
+void share_panels(long count, int threads, const Body &body) {
+  const long share = larger(1, count / (8 * threads));
+  share_out((count + share - 1) / share, threads, [&](int, long index) {
+    for (long panel = index * share; panel < smaller(count, (index + 1) * share); panel++) body(panel);
+  });
+}
+
+}  // namespace
+}  // namespace voxgate::VOXGATE_LEVEL

@@ -3,7 +3,7 @@
 #include "parallel.hpp"
 #include "vector.hpp"
 
-namespace voxgate {
+namespace voxgate::VOXGATE_LEVEL {
 
 void turn(const Turn &of, int threads) {
   const long width = of.heads * 2 * of.half;
@@ -12,13 +12,13 @@ void turn(const Turn &of, int threads) {
     for (long head = 0; head < of.heads; head++) {
       const float *x = of.x + row * of.stride + head * 2 * of.half;
       bf16 *out = of.out + row * width + head * 2 * of.half;
-      each_16(of.half, [&](long j, __mmask16 mask) {
-        const __m512 a = load(x + j, mask), b = load(x + of.half + j, mask), c = load(cos + j, mask), s = load(sin + j, mask);
-        store(out + j, mask, _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s)));
-        store(out + of.half + j, mask, _mm512_fmadd_ps(b, c, _mm512_mul_ps(a, s)));
+      each_vector(of.half, [&](long j, long lanes) {
+        const floats a = load(x + j, lanes), b = load(x + of.half + j, lanes), c = load(cos + j, lanes), s = load(sin + j, lanes);
+        store(out + j, lanes, a * c - b * s);
+        store(out + of.half + j, lanes, b * c + a * s);
       });
     }
   });
 }
 
-}  // namespace voxgate
+}  // namespace voxgate::VOXGATE_LEVEL

@@ -14,6 +14,12 @@ struct Turn {
   long rows, heads, half;
 };
 
+}  // namespace voxgate
+
+#ifdef VOXGATE_LEVEL
+namespace voxgate::VOXGATE_LEVEL {
+
 void turn(const Turn &of, int threads);
 
-}  // namespace voxgate
+}  // namespace voxgate::VOXGATE_LEVEL
+#endif

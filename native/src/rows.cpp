@@ -6,14 +6,17 @@
 #include "parallel.hpp"
 #include "vector.hpp"
 
-namespace voxgate {
+namespace voxgate::VOXGATE_LEVEL {
 namespace {
 
 // Magnitudes are compared as integers: as an integer, unlike as a float, NaN is the largest and is kept.
-inline __m512i magnitude(__m512 x) { return _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff)); }
+inline uints magnitude(floats x) { return (uints)x & 0x7fffffff; }
 
-inline float largest(__m512i magnitudes) {
-  const std::uint32_t bits = _mm512_reduce_max_epu32(magnitudes);
+inline uints larger(uints a, uints b) { return a > b ? a : b; }
+
+inline float largest(uints magnitudes) {
+  std::uint32_t bits = 0;
+  for (int i = 0; i < LANES; i++) bits = magnitudes[i] > bits ? magnitudes[i] : bits;
   float value;
   std::memcpy(&value, &bits, sizeof value);
   return value;
@@ -30,19 +33,19 @@ inline Scale scale_of(float largest) {
   return {largest / 127, inverse};
 }
 
-inline __m512i quantised(__m512 x, __m512 inverse) { return _mm512_cvtps_epi32(_mm512_mul_ps(x, inverse)); }
+// The lowest eight bits, in two steps: compilers take one integer after the other for both at once. Numbers that are not finite become
+// any integer: their row's scale says what they are.
+inline quarters in_bytes(ints x) { return __builtin_convertvector(__builtin_convertvector((uints)x, halves), quarters); }
 
 template <class Element>
 void quantise_row(const Element *x, std::uint8_t *q, float *scale, long width) {
-  __m512i most = _mm512_setzero_si512();
-  each_16(width, [&](long k, __mmask16 mask) { most = _mm512_max_epu32(most, magnitude(load(x + k, mask))); });
+  uints most = {};
+  each_vector(width, [&](long k, long count) { most = larger(most, magnitude(load(x + k, count))); });
   const Scale row = scale_of(largest(most));
   *scale = row.scale;
-  const __m512 inverse = _mm512_set1_ps(row.inverse);
-  const __m512i zero = _mm512_set1_epi32(128);
-  each_16(width, [&](long k, __mmask16 mask) {
-    const __m512i value = _mm512_add_epi32(quantised(load(x + k, mask), inverse), zero);
-    _mm512_mask_cvtepi32_storeu_epi8(q + k, mask, value);
+  each_vector(width, [&](long k, long count) {
+    const quarters value = in_bytes(rounded(load(x + k, count) * row.inverse) + 128);
+    std::memcpy(q + k, &value, count);
   });
 }
 
@@ -57,51 +60,55 @@ inline int exponent_of(float largest) {
 template <class Element>
 void quantise_row_in_groups(const Element *x, Groups to, long width) {
   const long groups = (width + GROUP - 1) / GROUP;
-  __m512i most = _mm512_setzero_si512();
+  uints most = {};
   for (long g = 0; g < groups; g++) {
-    const long k = g * GROUP;
-    const __m512i both =
-        _mm512_max_epu32(magnitude(load(x + k, first(width - k))), magnitude(load(x + k + 16, first(width - k - 16))));
-    most = _mm512_max_epu32(most, both);
-    to.exponent[g] = exponent_of(largest(both));
+    uints own = {};
+    for (long k = g * GROUP; k < (g + 1) * GROUP; k += LANES) own = larger(own, magnitude(load(x + k, width - k)));
+    most = larger(most, own);
+    to.exponent[g] = exponent_of(largest(own));
   }
   const float whole = largest(most);
   const bool finite = whole <= std::numeric_limits<float>::max();
-  const int least = std::max(exponent_of(finite ? whole : 1) - DEEPEST, -126);
+  const int deepest = exponent_of(finite ? whole : 1) - DEEPEST, least = deepest > -126 ? deepest : -126;
   *to.row = finite ? std::ldexp(1.f, least) : std::numeric_limits<float>::quiet_NaN();
   for (long g = 0; g < groups; g++) {
-    const long k = g * GROUP;
-    const int exponent = finite ? std::max(to.exponent[g] - least, 0) : 0;
-    const __m512 inverse = _mm512_set1_ps(finite ? std::ldexp(1.f, -exponent - least) : 0);
-    const __m512i a = quantised(load(x + k, first(width - k)), inverse);
-    const __m512i b = quantised(load(x + k + 16, first(width - k - 16)), inverse);
-    _mm_storeu_si128(reinterpret_cast<__m128i *>(to.q + k), _mm512_cvtepi32_epi8(a));
-    _mm_storeu_si128(reinterpret_cast<__m128i *>(to.q + k + 16), _mm512_cvtepi32_epi8(b));
+    const int relative = to.exponent[g] - least, exponent = finite && relative > 0 ? relative : 0;
+    const float inverse = finite ? std::ldexp(1.f, -exponent - least) : 0;
+    ints sum = {};
+    for (long k = g * GROUP; k < (g + 1) * GROUP; k += LANES) {
+      const ints q = rounded(load(x + k, width - k) * inverse);
+      put(to.q + k, in_bytes(q));
+      sum += q;
+    }
+    std::int32_t total = 0;
+    for (int i = 0; i < LANES; i++) total += sum[i];
     to.exponent[g] = exponent << 23;
-    to.offset[g] = finite ? -8 * _mm512_reduce_add_epi32(_mm512_add_epi32(a, b)) : 0;
+    to.offset[g] = finite ? -8 * total : 0;
   }
+}
+
+// Call body(rows of a type).
+template <class Body>
+void with_type(const Rows &x, const Body &body) {
+  x.wide ? body(static_cast<const float *>(x.data)) : body(static_cast<const bf16 *>(x.data));
 }
 
 }  // namespace
 
-template <class Element>
-void quantise_rows(const Element *x, long stride, std::uint8_t *q, float *scale, long count, long width, int threads) {
-  share_rows(count, width, threads,
-             [&](long row) { quantise_row(x + row * stride, q + row * width, scale + row, width); });
-}
-
-template <class Element>
-void quantise_groups(const Element *x, long stride, Groups to, long count, long width, int threads) {
-  const long groups = (width + GROUP - 1) / GROUP;
-  share_rows(count, width, threads, [&](long row) {
-    const Groups at{to.q + row * groups * GROUP, to.exponent + row * groups, to.offset + row * groups, to.row + row};
-    quantise_row_in_groups(x + row * stride, at, width);
+void quantise_rows(const Rows &x, std::uint8_t *q, float *scale, long count, long width, int threads) {
+  with_type(x, [&](const auto *from) {
+    share_rows(count, width, threads, [&](long row) { quantise_row(from + row * x.stride, q + row * width, scale + row, width); });
   });
 }
 
-template void quantise_rows(const float *, long, std::uint8_t *, float *, long, long, int);
-template void quantise_rows(const bf16 *, long, std::uint8_t *, float *, long, long, int);
-template void quantise_groups(const float *, long, Groups, long, long, int);
-template void quantise_groups(const bf16 *, long, Groups, long, long, int);
+void quantise_groups(const Rows &x, Groups to, long count, long width, int threads) {
+  const long groups = (width + GROUP - 1) / GROUP;
+  with_type(x, [&](const auto *from) {
+    share_rows(count, width, threads, [&](long row) {
+      const Groups at{to.q + row * groups * GROUP, to.exponent + row * groups, to.offset + row * groups, to.row + row};
+      quantise_row_in_groups(from + row * x.stride, at, width);
+    });
+  });
+}
 
-}  // namespace voxgate
+}  // namespace voxgate::VOXGATE_LEVEL

@@ -1,4 +1,4 @@
-// Quantization of rows of activations to eight bits.
+// Rows of activations, and their quantization to eight bits.
 #pragma once
 
 #include <cstdint>
@@ -7,15 +7,16 @@
 
 namespace voxgate {
 
-// Quantize x [count, width], rows `stride` elements apart, to q [count, width] = round(x / scale) + 128. Each row has one
-// scale: its largest magnitude / 127, so that q is 1 to 255. A row of zeros has scale 1; a row with a number that is not finite
-// has scale NaN.
-template <class Element>
-void quantise_rows(const Element *x, long stride, std::uint8_t *q, float *scale, long count, long width, int threads);
-
 constexpr long GROUP = 32;  // inputs that share a scale
 
-// The same rows to int8 with a scale for each group of 32 columns, as `product` reads them. The last group is padded with
+// Activations as they come, `stride` elements from one row to the next.
+struct Rows {
+  const void *data;
+  bool wide;  // float, otherwise bf16
+  long stride;
+};
+
+// Activations in int8 with a scale for each group of 32 columns, as the four-bit product reads them. The last group is padded with
 // zeros. A group's scale is a power of two, row * 2^(exponent / 2^23): a float is scaled by an integer addition, for which a
 // processor has more capacity than for multiplications.
 struct Groups {
@@ -25,7 +26,17 @@ struct Groups {
   float *row;              // [count]: the scale of exponent 0; NaN for a row with a number that is not finite
 };
 constexpr int DEEPEST = 40;  // powers of two below the largest group's scale; anything smaller is lost in a float's rounding
-template <class Element>
-void quantise_groups(const Element *x, long stride, Groups to, long count, long width, int threads);
 
 }  // namespace voxgate
+
+#ifdef VOXGATE_LEVEL
+namespace voxgate::VOXGATE_LEVEL {
+
+// Quantize x [count, width] to q [count, width] = round(x / scale) + 128. Each row has one scale: its largest magnitude / 127, so
+// that q is 1 to 255. A row of zeros has scale 1; a row with a number that is not finite has scale NaN.
+void quantise_rows(const Rows &x, std::uint8_t *q, float *scale, long count, long width, int threads);
+
+void quantise_groups(const Rows &x, Groups to, long count, long width, int threads);
+
+}  // namespace voxgate::VOXGATE_LEVEL
+#endif

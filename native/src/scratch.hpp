@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
-#include <new>
 
 namespace voxgate {
 
@@ -12,19 +10,10 @@ class Scratch {
   Scratch() = default;
   Scratch(const Scratch &) = delete;
   Scratch &operator=(const Scratch &) = delete;
-  ~Scratch() { std::free(data_); }
+  ~Scratch();
 
   // Return so many bytes, aligned to 64, with undefined content. Throws std::bad_alloc.
-  std::byte *take(std::size_t bytes) {
-    if (bytes > size_) {
-      std::free(data_);
-      size_ = 0;
-      data_ = static_cast<std::byte *>(std::aligned_alloc(64, rounded(bytes)));
-      if (data_ == nullptr) throw std::bad_alloc();
-      size_ = rounded(bytes);
-    }
-    return data_;
-  }
+  std::byte *take(std::size_t bytes);
 
   static constexpr std::size_t rounded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 

@@ -1,5 +1,5 @@
-// Compares the kernels with plain loops on odd shapes. Each array is exactly as large as needed, so that the sanitizers see
-// overruns.
+// Compares the kernels with plain loops on odd shapes, at each level that the processor has, or at those of the command line. Each
+// array is exactly as large as needed, so that the sanitizers see overruns.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -9,16 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "attention.hpp"
-#include "epilogue.hpp"
-#include "floors.hpp"
-#include "gate.hpp"
-#include "int4_product.hpp"
-#include "int8_product.hpp"
-#include "norm.hpp"
-#include "parallel.hpp"
-#include "processor.hpp"
-#include "rope.hpp"
+#include "levels.hpp"
 
 using namespace voxgate;
 
@@ -28,10 +19,11 @@ constexpr int THREADS = 3;
 
 std::mt19937 chance(7);
 int failures = 0;
+Level level;  // the one that is checked
 
 void expect(bool right, const std::string &what) {
   if (right) return;
-  std::printf("wrong: %s\n", what.c_str());
+  std::printf("%s wrong: %s\n", level.name, what.c_str());
   failures++;
 }
 
@@ -67,11 +59,16 @@ std::string shape(std::initializer_list<long> sizes) {
 }
 
 template <class Element>
+Rows rows_of(const std::vector<Element> &x, long stride) {
+  return {x.data(), sizeof(Element) == 4, stride};
+}
+
+template <class Element>
 void check_rows(long count, long width, long stride) {
   const auto x = drawn<Element>((count - 1) * stride + width);
   std::vector<std::uint8_t> q(count * width);
   std::vector<float> scale(count);
-  quantise_rows(x.data(), stride, q.data(), scale.data(), count, width, THREADS);
+  level.kernels->quantise_rows(rows_of(x, stride), q.data(), scale.data(), count, width, THREADS);
   bool right = true;
   for (long r = 0; r < count; r++)
     for (long k = 0; k < width; k++)
@@ -88,24 +85,44 @@ float unpacked(const std::vector<std::uint8_t> &packed, long inputs, long n, lon
 }
 
 template <class Element>
-void check_product(long rows, long outputs, long inputs) {
-  const auto w = drawn<Element>(outputs * inputs), x = drawn<Element>(rows * inputs);
-  std::vector<std::uint8_t> packed(packed_bytes(outputs, inputs));
-  pack(w.data(), inputs, packed.data(), outputs, inputs, THREADS);
+std::vector<Element> int4_product(const std::vector<std::uint8_t> &packed, const std::vector<Element> &x, long rows, long outputs,
+                                  long inputs) {
   std::vector<Element> out(rows * outputs);
   Scratch scratch;
-  product(packed.data(), x.data(), inputs, out.data(), outputs, rows, outputs, inputs, THREADS, scratch);
+  level.kernels->int4_product(packed.data(), rows_of(x, inputs), {out.data(), outputs}, rows, outputs, inputs, THREADS, scratch);
+  return out;
+}
+
+template <class Element>
+std::vector<Element> row_of(const std::vector<Element> &x, long row, long width) {
+  return {x.begin() + row * width, x.begin() + (row + 1) * width};
+}
+
+template <class Element>
+bool same(const std::vector<Element> &a, const std::vector<Element> &b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(Element)) == 0;
+}
+
+template <class Element>
+void check_int4_product(long rows, long outputs, long inputs) {
+  const auto w = drawn<Element>(outputs * inputs), x = drawn<Element>(rows * inputs);
+  std::vector<std::uint8_t> packed(panels(outputs) * groups(inputs) * GROUP_BYTES);
+  level.kernels->pack(rows_of(w, inputs), packed.data(), outputs, inputs, THREADS);
+  const auto out = int4_product(packed, x, rows, outputs, inputs);
   Error packing, product_error;
   for (long n = 0; n < outputs; n++)
     for (long k = 0; k < inputs; k++) packing.add(unpacked(packed, inputs, n, k), number(w[n * inputs + k]));
-  for (long r = 0; r < rows; r++)
+  for (long r = 0; r < rows; r++) {
     for (long n = 0; n < outputs; n++) {
       double sum = 0;
       for (long k = 0; k < inputs; k++) sum += number(x[r * inputs + k]) * unpacked(packed, inputs, n, k);
       product_error.add(number(out[r * outputs + n]), sum);
     }
+    const auto alone = int4_product(packed, row_of(x, r, inputs), 1, outputs, inputs);
+    expect(same(alone, row_of(out, r, outputs)), "int4 product, a row alone " + shape({rows, outputs, inputs}));
+  }
   expect(packing.value() < 0.1, "packing " + shape({outputs, inputs}));
-  expect(product_error.value() < 0.02, "product " + shape({rows, outputs, inputs}));
+  expect(product_error.value() < 0.02, "int4 product " + shape({rows, outputs, inputs}));
 }
 
 // Return the index of a weight in oneDNN's layout. After all weights comes minus the sum of each output's.
@@ -113,29 +130,55 @@ long packed_at(long inputs, long n, long k) {
   return ((n / 64 * (inputs / 64) + k / 64) * 16 + k % 64 / 4) * 256 + n % 64 * 4 + k % 4;
 }
 
-template <class Element>
-void check_int8_product(long rows, long outputs, long inputs) {
-  const auto x = drawn<Element>(rows * inputs);
-  const auto scales = drawn<float>(outputs), bias = drawn<float>(outputs);
-  std::uniform_int_distribution<int> weight(-127, 127);
+struct DrawnInt8 {
+  std::vector<std::int8_t> packed;
+  std::vector<float> scales, bias;
+  long outputs, inputs;
+  Int8Matrix matrix() const { return {packed.data(), scales.data(), bias.data(), outputs, inputs}; }
+};
+
+// Return a matrix of random weights, or of the largest only.
+DrawnInt8 drawn_int8(long outputs, long inputs, bool extreme) {
   const long filled = (outputs + 63) / 64 * 64;
-  std::vector<std::int8_t> packed(filled * (inputs + 4));
+  DrawnInt8 of{std::vector<std::int8_t>(filled * (inputs + 4)), drawn<float>(outputs), drawn<float>(outputs), outputs, inputs};
+  std::uniform_int_distribution<int> weight(-127, 127);
   std::vector<std::int32_t> sums(filled);
   for (long n = 0; n < outputs; n++)
-    for (long k = 0; k < inputs; k++) sums[n] -= packed[packed_at(inputs, n, k)] = static_cast<std::int8_t>(weight(chance));
-  std::memcpy(packed.data() + filled * inputs, sums.data(), filled * sizeof(std::int32_t));
-  std::vector<float> out(rows * outputs);
+    for (long k = 0; k < inputs; k++) {
+      const auto w = static_cast<std::int8_t>(extreme ? (n % 2 ? -127 : 127) : weight(chance));
+      sums[n] -= of.packed[packed_at(inputs, n, k)] = w;
+    }
+  std::memcpy(of.packed.data() + filled * inputs, sums.data(), filled * sizeof(std::int32_t));
+  return of;
+}
+
+template <class Out, class Element>
+std::vector<Out> int8_product(const DrawnInt8 &of, const std::vector<Element> &x, bool gelu, long rows) {
+  std::vector<Out> out(rows * of.outputs);
   Scratch scratch;
-  product(Int8Matrix{packed.data(), scales.data(), bias.data(), outputs, inputs}, x.data(), inputs, out.data(), rows, THREADS,
-          scratch);
+  level.kernels->int8_product(of.matrix(), rows_of(x, of.inputs), gelu, out.data(), sizeof(Out) == 4, rows, THREADS, scratch);
+  return out;
+}
+
+double gelu_of(double x) { return x / 2 * std::erfc(-x / std::sqrt(2.0)); }
+
+template <class Element, class Out>
+void check_int8_product(long rows, long outputs, long inputs, bool extreme, bool gelu) {
+  const DrawnInt8 of = drawn_int8(outputs, inputs, extreme);
+  const auto x = extreme ? std::vector<Element>(rows * inputs, drawn<Element>(1)[0]) : drawn<Element>(rows * inputs);
+  const auto out = int8_product<Out>(of, x, gelu, rows);
   Error error;
-  for (long r = 0; r < rows; r++)
+  for (long r = 0; r < rows; r++) {
     for (long n = 0; n < outputs; n++) {
       double sum = 0;
-      for (long k = 0; k < inputs; k++) sum += number(x[r * inputs + k]) * packed[packed_at(inputs, n, k)];
-      error.add(out[r * outputs + n], sum * scales[n] + bias[n]);
+      for (long k = 0; k < inputs; k++) sum += number(x[r * inputs + k]) * of.packed[packed_at(inputs, n, k)];
+      const double value = sum * of.scales[n] + of.bias[n];
+      error.add(number(out[r * outputs + n]), gelu ? gelu_of(value) : value);
     }
-  expect(error.value() < 0.02, "int8 product " + shape({rows, outputs, inputs}));
+    const auto alone = int8_product<Out>(of, row_of(x, r, inputs), gelu, 1);
+    expect(same(alone, row_of(out, r, outputs)), "int8 product, a row alone " + shape({rows, outputs, inputs}));
+  }
+  expect(error.value() < 0.02, "int8 product " + shape({rows, outputs, inputs, extreme, gelu}));
 }
 
 // Return one row of attention, computed by its definition.
@@ -169,7 +212,7 @@ void check_attention(long rows, long heads, long kv_heads, long head_dim, std::v
                      out.data(), slots.data(), lengths.data(), sequences, rows, heads, kv_heads, head_dim, causal,
                      1 / std::sqrt(static_cast<float>(head_dim))};
   Scratch scratch;
-  attend(of, THREADS, scratch);
+  level.kernels->attend(of, THREADS, scratch);
   Error error;
   for (long s = 0; s < sequences; s++)
     for (long row = 0; row < rows; row++)
@@ -179,18 +222,36 @@ void check_attention(long rows, long heads, long kv_heads, long head_dim, std::v
           error.add(widened(out[((s * rows + row) * heads + head) * head_dim + d]), expected[d]);
       }
   expect(error.value() < 0.01, "attention " + shape({sequences, heads, rows, positions, head_dim}));
+  if (rows > 16 || heads / kv_heads > 4 || !causal) return;
+  // Each row as in a call of its own.
+  std::vector<bf16> alone(sequences * heads * head_dim);
+  for (long row = 0; row < rows; row++) {
+    std::vector<long> seen;
+    for (long length : lengths) seen.push_back(length - rows + 1 + row);
+    Attention one = of;
+    one.q = q.data() + row * head_dim;
+    one.lengths = seen.data();
+    one.rows = 1;
+    one.out = alone.data();
+    level.kernels->attend(one, THREADS, scratch);
+    for (long s = 0; s < sequences; s++)
+      expect(std::memcmp(alone.data() + s * heads * head_dim, out.data() + (s * rows + row) * heads * head_dim,
+                         heads * head_dim * sizeof(bf16)) == 0,
+             "attention, a row alone " + shape({sequences, heads, rows, positions, head_dim}));
+  }
 }
 
 template <class Element>
 void check_epilogue(long count, long width, bool biased, bool gelu) {
   const auto product = drawn<float>(count * width), scale = drawn<float>(count), bias = drawn<float>(width);
   std::vector<Element> out(count * width);
-  finish(product.data(), scale.data(), biased ? bias.data() : nullptr, gelu, out.data(), count, width, THREADS);
+  level.kernels->finish(product.data(), scale.data(), biased ? bias.data() : nullptr, gelu, out.data(), sizeof(Element) == 4, count,
+                        width, THREADS);
   Error error;
   for (long r = 0; r < count; r++)
     for (long k = 0; k < width; k++) {
       const double x = double{product[r * width + k]} * scale[r] + (biased ? bias[k] : 0);
-      error.add(number(out[r * width + k]), gelu ? x / 2 * std::erfc(-x / std::sqrt(2.0)) : x);
+      error.add(number(out[r * width + k]), gelu ? gelu_of(x) : x);
     }
   expect(error.value() < (sizeof(Element) == 2 ? 3e-3 : 1e-6), "epilogue " + shape({count, width, biased, gelu}));
 }
@@ -198,7 +259,7 @@ void check_epilogue(long count, long width, bool biased, bool gelu) {
 void check_norm(long count, long width, long stride) {
   const auto x = drawn<float>((count - 1) * stride + width), weight = drawn<float>(width);
   std::vector<float> out(count * width);
-  rms_norm(x.data(), stride, weight.data(), 1e-5f, out.data(), count, width, THREADS);
+  level.kernels->rms_norm(x.data(), stride, weight.data(), 1e-5f, out.data(), count, width, THREADS);
   Error error;
   for (long r = 0; r < count; r++) {
     double squares = 0;
@@ -212,7 +273,7 @@ void check_norm(long count, long width, long stride) {
 void check_gate(long count, long width) {
   const auto x = drawn<float>(count * 2 * width);
   std::vector<float> out(count * width);
-  silu_mul(x.data(), x.data() + width, 2 * width, out.data(), count, width, THREADS);
+  level.kernels->silu_mul(x.data(), x.data() + width, 2 * width, out.data(), count, width, THREADS);
   Error error;
   for (long r = 0; r < count; r++)
     for (long k = 0; k < width; k++) {
@@ -226,7 +287,7 @@ void check_rope(long rows, long heads, long half) {
   const long width = 2 * half * heads, stride = width + 5;
   const auto x = drawn<float>((rows - 1) * stride + width), cos = drawn<float>(rows * half), sin = drawn<float>(rows * half);
   std::vector<bf16> out(rows * width);
-  turn({x.data(), stride, cos.data(), sin.data(), out.data(), rows, heads, half}, THREADS);
+  level.kernels->turn({x.data(), stride, cos.data(), sin.data(), out.data(), rows, heads, half}, THREADS);
   Error error;
   for (long r = 0; r < rows; r++)
     for (long h = 0; h < heads; h++)
@@ -241,28 +302,23 @@ void check_rope(long rows, long heads, long half) {
 
 void check_floors() {
   const std::vector<std::byte> data(1 << 20);
-  expect(read_bytes(data.data(), data.size(), THREADS) > 0, "reading");
+  expect(level.kernels->read_bytes(data.data(), data.size(), THREADS) > 0, "reading");
+  expect(level.kernels->int8_operations(1) > 0 && level.kernels->float_operations(1) > 0, "peaks");
 }
 
-}  // namespace
-
-int main() {
-  if (!supported()) {
-    std::printf("not run: this processor lacks AVX-512 VNNI and BF16\n");
-    return 0;
-  }
-  expect(has_pool(), "no threads");
+void check_level() {
   for (long width : {1, 15, 16, 17, 33, 100}) {
     check_rows<float>(7, width, width + 3);
     check_rows<bf16>(5, width, width);
   }
   check_rows<float>(1000, 40, 40);
   for (long rows : {1, 2, 3, 4, 5, 6, 7, 8, 13, 29}) {
-    check_product<float>(rows, 33, 31);
-    check_product<bf16>(rows, 128, 384);
-    check_product<bf16>(rows, 5, 97);
-    check_int8_product<float>(rows, 70, 128);
-    check_int8_product<bf16>(rows, 128, 64);
+    check_int4_product<float>(rows, 33, 31);
+    check_int4_product<bf16>(rows, 128, 384);
+    check_int4_product<bf16>(rows, 5, 97);
+    check_int8_product<float, float>(rows, 70, 128, false, false);
+    check_int8_product<bf16, bf16>(rows, 128, 64, false, true);
+    check_int8_product<float, bf16>(rows, 7, 192, true, false);
   }
   check_attention(37, 4, 4, 64, {37, 37}, false);
   check_attention(29, 6, 2, 48, {53, 29, 40}, true);
@@ -271,6 +327,8 @@ int main() {
   check_attention(1, 2, 2, 16, {514}, true);
   check_attention(1, 4, 1, 208, {31}, true);
   check_attention(3, 4, 1, 16, {1100}, true);
+  check_attention(16, 8, 2, 128, {700, 16}, true);
+  check_attention(7, 6, 2, 48, {33, 520, 64}, true);
   check_attention(300, 1, 1, 256, {513}, false);
   for (long width : {1, 15, 16, 33, 100}) {
     for (int which = 0; which < 4; which++) {
@@ -286,6 +344,22 @@ int main() {
   check_gate(1000, 40);
   check_rope(400, 3, 40);
   check_floors();
-  if (failures == 0) std::printf("all kernels agree\n");
+}
+
+}  // namespace
+
+int main(int count, char **names) {
+  expect(has_pool(), "no threads");
+  bool any = false;
+  for (const Level &each : levels()) {
+    if (count > 1 && std::find(names + 1, names + count, std::string(each.name)) == names + count) continue;
+    level = each;
+    chance.seed(7);
+    const int before = failures;
+    check_level();
+    if (failures == before) std::printf("%s: all kernels agree\n", level.name);
+    any = true;
+  }
+  if (!any) std::printf("not run: this processor has none of these levels\n");
   return failures != 0;
 }

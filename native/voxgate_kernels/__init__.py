@@ -1,4 +1,4 @@
-"""Voxgate's kernels for processors with AVX-512 VNNI and BF16, called by `voxgate.voxtral.kernels`.
+"""Voxgate's kernels for processors with AVX2 or ARM's dot products, for `voxgate.voxtral.kernels`.
 
 Import torch first: its threads are found when this module is loaded. Without them, kernels run on
 one thread.

@@ -1,5 +1,6 @@
 """The native kernels against PyTorch, on odd shapes. Where there are none, that is said instead."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from voxgate.errors import UsageError
-from voxgate.voxtral.kernels import onednn, ops
+from voxgate.voxtral.kernels import bindings, onednn, ops
 from voxgate.voxtral.kernels.bindings import load_kernels
 from voxgate.voxtral.kernels.packing import (
     Int4Weight,
@@ -587,6 +588,82 @@ def test_one_pass_refuses_what_it_would_read_wrongly() -> None:
     refused(lambda: ops.rotate(heads[..., :7], angles, angles), "an angle for each")
 
 
+# --- levels ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=bindings.levels())
+def level(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each level that this processor has, in use."""
+    assert load_kernels().use(request.param)
+    yield request.param
+    assert load_kernels().use(bindings.level() or "")
+
+
+@needs_kernels
+def test_eight_bits_are_the_same_at_every_level(level: str, draw: torch.Generator) -> None:
+    """Their sums are of integers, so that what a model says does not depend on the processor."""
+    weight, _ = eight_bits(300, 192, draw)
+    x = torch.randn(29, 192, generator=draw)
+    ours = ops.linear_w8a8(x, weight)
+    assert load_kernels().use(bindings.levels()[0])
+    assert torch.equal(ours, ops.linear_w8a8(x, weight))
+
+
+@needs_kernels
+def test_four_bits_are_the_same_at_every_level(level: str, draw: torch.Generator) -> None:
+    w, x = torch.randn(70, 320, generator=draw), torch.randn(13, 320, generator=draw)
+    packed = Int4Weight.pack(w)
+    ours = ops.linear_w4a8(x, packed)
+    assert error(ours, x @ packed.unpack().T) < 0.02
+    assert load_kernels().use(bindings.levels()[0])
+    assert torch.equal(Int4Weight.pack(w).data, packed.data)
+    assert error(ops.linear_w4a8(x, packed), ours) < 1e-6
+
+
+@needs_kernels
+@pytest.mark.parametrize("rows", [1, 5, 40])
+def test_attention_is_pytorchs_at_every_level(rows: int, level: str, draw: torch.Generator) -> None:
+    q = torch.randn(2, 8, rows, 128, generator=draw).bfloat16()
+    keys, values = torch.randn(2, 2, 2, 90, 128, generator=draw).bfloat16()
+    seen = torch.ones(rows, 90, dtype=torch.bool).tril(90 - rows)
+    expected = F.scaled_dot_product_attention(
+        q.double(), keys.double(), values.double(), attn_mask=seen, enable_gqa=True
+    )
+    assert error(ops.attention(q, keys, values, causal=True), expected) < 0.004
+
+
+@needs_kernels
+def test_a_few_positions_have_the_bits_of_each_alone(level: str, draw: torch.Generator) -> None:
+    """Tokens of a draft are checked together, and what is chosen must not depend on that."""
+    rows = 16
+    q = torch.randn(2, 8, rows, 128, generator=draw).bfloat16()
+    keys, values = torch.randn(2, 2, 2, 600, 128, generator=draw).bfloat16()
+    lengths = [600, 33]
+    together = ops.attention(q, keys, values, lengths=lengths, causal=True)
+    for row in range(rows):
+        seen = [length - rows + 1 + row for length in lengths]
+        alone = ops.attention(q[:, :, row : row + 1], keys, values, lengths=seen, causal=True)
+        assert torch.equal(alone[:, :, 0], together[:, :, row])
+
+
+@needs_kernels
+def test_a_finished_product_is_the_same_in_one_pass(level: str, draw: torch.Generator) -> None:
+    weight, _ = eight_bits(70, 128, draw)
+    x = torch.randn(7, 128, generator=draw)
+    plain = ops.linear_w8a8(x, weight)
+    assert error(ops.linear_w8a8(x, weight, gelu=True), F.gelu(plain.double())) < 1e-6
+    assert torch.equal(ops.linear_w8a8(x, weight, dtype=torch.bfloat16), plain.bfloat16())
+
+
+@needs_kernels
+def test_every_level_has_floors(level: str) -> None:
+    room = torch.ones(1 << 22, dtype=torch.uint8)
+    assert load_kernels().read_bytes(room.data_ptr(), room.nbytes, 1) > 0
+    assert load_kernels().int8_operations(1) > 0
+    assert load_kernels().float_operations(1) > 0
+    assert (load_kernels().bf16_operations(1) > 0) == level.endswith("bf16")
+
+
 # --- whether they are here ------------------------------------------------------------------------
 
 
@@ -615,18 +692,42 @@ def test_without_the_package_it_says_so_and_how_to_get_it() -> None:
         "try: load_kernels()\n"
         "except Exception as error: print(type(error).__name__, error)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True
-    )
-    first, second = done.stdout.splitlines()
+    first, second = run_at_level("", script)
     assert first == "False the package voxgate-kernels is not installed"
     assert second.startswith("UsageError The native kernels cannot be used")
     assert "`make kernels`" in second
 
 
+def run_at_level(name: str, script: str) -> list[str]:
+    """Run a script with this `VOXGATE_KERNELS`; return its lines."""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"VOXGATE_KERNELS": name},
+    )
+    return done.stdout.splitlines()
+
+
 @needs_kernels
-def test_the_machine_has_floors() -> None:
-    room = torch.ones(1 << 22, dtype=torch.uint8)
-    assert load_kernels().read_bytes(room.data_ptr(), room.nbytes, 1) > 0
-    assert load_kernels().int8_operations(1) > 0
-    assert load_kernels().bf16_operations(1) > 0
+def test_a_level_can_be_chosen() -> None:
+    script = (
+        "from voxgate.voxtral.kernels import bindings, ops\n"
+        "print(bindings.level(), ops.why_unavailable())"
+    )
+    for name in bindings.levels():
+        assert run_at_level(name, script) == [f"{name} None"]
+    assert run_at_level("", script) == [f"{bindings.levels()[-1]} None"]
+    assert run_at_level("off", script) == ["None VOXGATE_KERNELS is off"]
+
+
+def test_a_level_that_is_not_here_is_refused_with_those_that_are() -> None:
+    script = (
+        "from voxgate.errors import UsageError\nfrom voxgate.voxtral.kernels import ops\n"
+        "try: ops.is_available()\nexcept UsageError as error: print(error)"
+    )
+    (sentence,) = run_at_level("abacus", script)
+    assert sentence.startswith("VOXGATE_KERNELS is 'abacus', and ")
+    assert (", ".join(bindings.levels()) or "there are none here") in sentence
+    assert "'off'" in sentence

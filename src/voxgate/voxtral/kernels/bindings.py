@@ -1,11 +1,14 @@
 """The optional package `voxgate-kernels`: whether it can be used here, and its functions.
 
-The package takes addresses, not tensors. `ops`, `elementwise` and `packing` check the arguments.
+The package has several levels, each for other instructions of the processor, and uses the best that
+this processor has, or the one that `VOXGATE_KERNELS` names. It takes addresses, not tensors: `ops`,
+`elementwise` and `packing` check the arguments.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-INTERFACE = 2  # version of the package's functions that this module calls
+INTERFACE = 3  # version of the package's functions that this module calls
+
+LEVEL_VARIABLE = "VOXGATE_KERNELS"  # a level's name; empty or unset for the best one
+NO_KERNELS = "off"  # the name for PyTorch's operators instead
 
 Strides = tuple[int, int, int]
 """Elements from one slot, head and row to the next."""
@@ -31,7 +37,8 @@ class Kernels(Protocol):
     """
 
     INTERFACE: int
-    supported: Callable[[], bool]  # whether this processor has the instructions
+    levels: Callable[[], list[str]]  # that this processor has, the fastest last
+    use: Callable[[str], bool]  # a level, from the next call on; whether this processor has it
     has_pool: Callable[[], bool]  # whether PyTorch's threads were found
 
     quantise_rows: Callable[[int, bool, int, int, int, int, int, int], None]
@@ -40,14 +47,15 @@ class Kernels(Protocol):
     pack: Callable[[int, bool, int, int, int, int, int], None]
     """Matrix, wide, its stride, packed, outputs, inputs, threads: see `Int4Weight.pack`."""
 
-    product: Callable[[int, int, bool, int, int, int, int, int, int], None]
+    int4_product: Callable[[int, int, bool, int, int, int, int, int, int], None]
     """Packed, x, wide, x's stride, out, rows, outputs, inputs, threads: see `ops.linear_w4a8`."""
 
     int8_product: Callable[
         [
             tuple[int, int, int],  # packed, scales, bias or 0
             int, bool, int,  # x, wide, its stride
-            int,  # out
+            bool,  # gelu
+            int, bool,  # out, wide
             int, int, int, int,  # rows, outputs, inputs, threads
         ],
         None,
@@ -84,7 +92,8 @@ class Kernels(Protocol):
     """x, its stride, cosines, sines, out, rows, heads, half, threads: see `elementwise.rotate`."""
 
     int8_operations: Callable[[int], float]  # a second, by so many threads, in registers
-    bf16_operations: Callable[[int], float]
+    float_operations: Callable[[int], float]
+    bf16_operations: Callable[[int], float]  # 0 at a level that has no product of bfloat16
     read_bytes: Callable[[int, int, int], float]  # a second: address, bytes, threads
 
 
@@ -92,10 +101,34 @@ class Kernels(Protocol):
 def why_missing() -> str | None:
     """Return why the kernels cannot be used, as a sentence without its full stop; else None.
 
-    Their results are not checked: `ops.is_available` does that.
+    Their results are not checked: `ops.is_available` does that. Raises `UsageError` where
+    `VOXGATE_KERNELS` names a level that this processor or the package does not have.
     """
+    chosen = os.environ.get(LEVEL_VARIABLE, "")
+    if chosen == NO_KERNELS:
+        return f"{LEVEL_VARIABLE} is {NO_KERNELS}"
+    reason = _why_not_loaded()
+    if chosen and chosen not in ([] if reason else _package().levels()):
+        raise UsageError(_no_such_level(chosen, reason))
+    return reason
+
+
+def levels() -> list[str]:
+    """Return the names of the levels that this processor has, the fastest last; none without."""
+    return [] if _why_not_loaded() else _package().levels()
+
+
+def level() -> str | None:
+    """Return the name of the level in use; None where the kernels cannot be used."""
+    if why_missing():
+        return None
+    return os.environ.get(LEVEL_VARIABLE) or levels()[-1]
+
+
+@cache
+def _why_not_loaded() -> str | None:
     try:
-        package = cast("Kernels", importlib.import_module("voxgate_kernels"))
+        package = _package()
     except ModuleNotFoundError:
         return "the package voxgate-kernels is not installed"
     except ImportError as error:
@@ -105,22 +138,38 @@ def why_missing() -> str | None:
             f"the installed voxgate-kernels has interface {package.INTERFACE}, and this Voxgate "
             f"needs {INTERFACE}"
         )
-    if not package.supported():
-        return "this processor lacks AVX-512 VNNI and BF16"
+    if not package.levels():
+        return "this processor has neither AVX2 nor ARM's dot products"
     if not package.has_pool():
         return "PyTorch's threads were not found by voxgate-kernels"
     return None
 
 
+def _no_such_level(chosen: str, reason: str | None) -> str:
+    found = (
+        f"there are none here: {reason}" if reason else f"this processor has {', '.join(levels())}"
+    )
+    return (
+        f"{LEVEL_VARIABLE} is '{chosen}', and {found}. Name one of those, '{NO_KERNELS}' for "
+        "PyTorch's operators, or nothing for the fastest."
+    )
+
+
+def _package() -> Kernels:
+    return cast("Kernels", importlib.import_module("voxgate_kernels"))
+
+
 @cache  # called some 500 times for each token
 def load_kernels() -> Kernels:
-    """Return the package. Raises `UsageError` with the reason of `why_missing`."""
+    """Return the package, at its level. Raises `UsageError` with the reason of `why_missing`."""
     if reason := why_missing():
         raise UsageError(
             f"The native kernels cannot be used: {reason}. `make kernels` builds them for this "
             "machine; without them, use PyTorch's operators."
         )
-    return cast("Kernels", importlib.import_module("voxgate_kernels"))
+    package = _package()
+    package.use(level() or "")
+    return package
 
 
 def address(tensor: Tensor) -> tuple[int, bool]:

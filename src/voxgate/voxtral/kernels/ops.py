@@ -1,8 +1,8 @@
 """The native kernels as functions of tensors.
 
-They come with the optional package `voxgate-kernels` (`make kernels`), for processors with AVX-512
-VNNI and BF16. Call `is_available` first, and use PyTorch's operators if it returns False. No
-function supports gradients. docs/decisions/0013-kernels.md lists what each kernel gains.
+They come with the optional package `voxgate-kernels` (`make kernels`), for processors with AVX2 or
+with ARM's dot products. Call `is_available` first, and use PyTorch's operators if it returns False.
+No function supports gradients. docs/decisions/0013-kernels.md lists what each kernel gains.
 """
 
 from __future__ import annotations
@@ -91,27 +91,30 @@ def linear_w4a8(x: Tensor, weight: Int4Weight) -> Tensor:
     rows = _flatten_rows(x, weight)
     rows_address, wide = address(rows)
     out = torch.empty((*x.shape[:-1], weight.outputs), dtype=x.dtype)
-    load_kernels().product(
+    load_kernels().int4_product(
         weight.data.data_ptr(), rows_address, wide, rows.stride(0), out.data_ptr(), rows.shape[0],
         weight.outputs, weight.inputs, torch.get_num_threads(),
     )  # fmt: skip
     return out
 
 
-def linear_w8a8(x: Tensor, weight: Int8Weight) -> Tensor:
-    """Multiply rows x [..., inputs] by the transposed matrix and add its bias.
+def linear_w8a8(
+    x: Tensor, weight: Int8Weight, *, gelu: bool = False, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Multiply rows x [..., inputs] by the transposed matrix, add its bias, apply GELU.
 
-    Returns float32 [..., outputs]. x is float32 or bfloat16, and is quantized as by
-    `quantize_rows`; sums are exact. The weights are read once for six rows. Raises `UsageError` for
-    another width or type.
+    Returns [..., outputs] as float32 or bfloat16. x is float32 or bfloat16, and is quantized as by
+    `quantize_rows`; sums are exact, so that a row does not depend on the others, nor on the level.
+    Raises `UsageError` for another width or type.
     """
     rows = _flatten_rows(x, weight)
     rows_address, wide = address(rows)
-    out = torch.empty((*x.shape[:-1], weight.outputs), dtype=torch.float32)
+    out = torch.empty((*x.shape[:-1], weight.outputs), dtype=dtype)
+    out_address, out_wide = address(out)
     bias = 0 if weight.bias is None else weight.bias.data_ptr()
     load_kernels().int8_product(
         (weight.packed.data_ptr(), weight.scales.data_ptr(), bias), rows_address, wide,
-        rows.stride(0), out.data_ptr(), rows.shape[0], weight.outputs, weight.inputs,
+        rows.stride(0), gelu, out_address, out_wide, rows.shape[0], weight.outputs, weight.inputs,
         torch.get_num_threads(),
     )  # fmt: skip
     return out
@@ -144,9 +147,11 @@ def attention(
     are the last ones of their sequence: row r attends to the first length - rows + 1 + r positions.
 
     The result's memory is ordered [sequences, rows, heads, head_dim], so that
-    transpose(1, 2).flatten(2) copies nothing. Sums are float32; attention weights are rounded to
-    bfloat16 before they are multiplied by the values. Raises `UsageError` for other shapes and
-    types, a head_dim that is not a multiple of 16 up to 256, and lengths that do not fit.
+    transpose(1, 2).flatten(2) copies nothing. Sums are float32. Where the processor multiplies
+    bfloat16, attention weights are rounded to it before they are multiplied by the values;
+    otherwise everything is widened to float32. Up to 16 rows of causal attention have the bits that
+    each would have alone. Raises `UsageError` for other shapes and types, a head_dim that is not a
+    multiple of 16 up to 256, and lengths that do not fit.
     """
     sequences, heads, rows, head_dim = q.shape
     slots = range(sequences) if slots is None else slots

@@ -7,12 +7,11 @@ eight lines of 64, ordered [quarter j, half h]. Byte 4 n + i of a line is of out
 low four bits are input 8 j + i, its high ones input 8 j + 4 + i, for i below 4. A stored step s, 0
 to 15, is the weight (s - 8) * scale: symmetric, without a zero point. 4.5 bits a weight.
 
-8 bits (`Int8Weight`). The kernel for few rows reads the bytes that oneDNN packed. oneDNN's own
-product is as fast as the processor for many rows. For few rows it takes a third longer than reading
-the weights from memory, which is the limit there. One copy serves both. oneDNN documents no layout
-and has several, by shape and number of threads; `has_kernel_layout` checks whether a matrix has the
-kernel's. That is int8 in panels of 64 outputs, [outputs / 64, inputs / 4, 64 outputs, 4 inputs],
-padded with zeros, and after them an int32 for each output: minus the sum of its weights.
+8 bits (`Int8Weight`). The kernel reads the bytes that oneDNN packs on processors with AVX-512. Its
+own product, for many rows, can share them; `has_kernel_layout` checks whether a matrix has this
+layout, since oneDNN documents none and has several. It is int8 in panels of 64 outputs,
+[outputs / 64, inputs / 4, 64 outputs, 4 inputs], padded with zeros, and after them an int32 for
+each output: minus the sum of its weights.
 """
 
 from __future__ import annotations
