@@ -112,13 +112,14 @@ void int4_product(const std::uint8_t *packed, const Rows &x, const Output &out, 
                  reinterpret_cast<std::int32_t *>(memory + bytes + integers),
                  reinterpret_cast<float *>(memory + bytes + 2 * integers)};
   quantise_groups(x, q, rows, inputs, threads);
-  share_panels(panels(outputs), threads, [&](long panel) {
+  share_panels(panels(outputs), rows, threads, [&](long panel, long first, long last) {
     const std::uint8_t *w = packed + panel * count * GROUP_BYTES;
-    const long n = panel * PANEL;
+    const Groups from{q.q + first * count * GROUP, q.exponent + first * count, q.offset + first * count, q.row + first};
+    const long n = panel * PANEL, at = first * out.stride + n;
     if (x.wide)
-      panel_times(w, q, count, static_cast<float *>(out.data) + n, out.stride, outputs - n, rows);
+      panel_times(w, from, count, static_cast<float *>(out.data) + at, out.stride, outputs - n, last - first);
     else
-      panel_times(w, q, count, static_cast<bf16 *>(out.data) + n, out.stride, outputs - n, rows);
+      panel_times(w, from, count, static_cast<bf16 *>(out.data) + at, out.stride, outputs - n, last - first);
   });
 }
 

@@ -107,11 +107,13 @@ void int8_product(const Int8Matrix &matrix, const Rows &x, bool gelu, void *out,
   auto *q = reinterpret_cast<std::uint8_t *>(memory);
   auto *scale = reinterpret_cast<float *>(memory + bytes);
   quantise_rows(x, q, scale, rows, matrix.inputs, threads);
-  share_panels(panels(matrix.outputs), threads, [&](long panel) {
+  share_panels(panels(matrix.outputs), rows, threads, [&](long panel, long first, long last) {
+    const Quantised from{q + first * matrix.inputs, scale + first};
+    const long at = first * matrix.outputs;
     if (wide)
-      panel_times(matrix, panel, {q, scale}, Results<float>{static_cast<float *>(out), gelu}, rows);
+      panel_times(matrix, panel, from, Results<float>{static_cast<float *>(out) + at, gelu}, last - first);
     else
-      panel_times(matrix, panel, {q, scale}, Results<bf16>{static_cast<bf16 *>(out), gelu}, rows);
+      panel_times(matrix, panel, from, Results<bf16>{static_cast<bf16 *>(out) + at, gelu}, last - first);
   });
 }
 

@@ -43,13 +43,18 @@ void share_rows(long count, long width, int threads, const Body &body) {
   });
 }
 
-// Call body(panel) once for each of `count` panels of a matrix. A thread takes several at once, contiguous in memory, but so few that
-// no thread waits long for another.
+// Call body(panel, first, last) for every panel of a matrix and every row, rows `first` to `last` at a time: all of them, unless there
+// are too few panels for the threads. Then rows are divided too, but into blocks so tall that reading a panel again is little beside
+// multiplying it. A thread takes several panels at once, contiguous in memory, but so few that no thread waits long for another.
 template <class Body>
-void share_panels(long count, int threads, const Body &body) {
-  const long share = larger(1, count / (8 * threads));
-  share_out((count + share - 1) / share, threads, [&](int, long index) {
-    for (long panel = index * share; panel < smaller(count, (index + 1) * share); panel++) body(panel);
+void share_panels(long count, long rows, int threads, const Body &body) {
+  constexpr long SHARES = 8, SHORTEST = 64;  // of work for each thread; rows of a block
+  const long most = SHARES * threads, blocks = larger(1, smaller(rows / SHORTEST, most / count));
+  const long together = larger(1, count / most);  // panels
+  share_out((count + together - 1) / together * blocks, threads, [&](int, long index) {
+    const long first = index / blocks * together, block = index % blocks;
+    for (long panel = first; panel < smaller(count, first + together); panel++)
+      body(panel, rows * block / blocks, rows * (block + 1) / blocks);
   });
 }
 

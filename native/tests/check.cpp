@@ -312,7 +312,7 @@ void check_level() {
     check_rows<bf16>(5, width, width);
   }
   check_rows<float>(1000, 40, 40);
-  for (long rows : {1, 2, 3, 4, 5, 6, 7, 8, 13, 29}) {
+  for (long rows : {1, 2, 3, 4, 5, 6, 7, 8, 13, 29, 200}) {
     check_int4_product<float>(rows, 33, 31);
     check_int4_product<bf16>(rows, 128, 384);
     check_int4_product<bf16>(rows, 5, 97);
