@@ -24,7 +24,7 @@ from transformers.models.whisper.english_normalizer import (
 
 from benchmarks.recordings import recordings_of
 from benchmarks.table import Row, show
-from voxgate.hardware.cpu import usable_cores
+from voxgate.hardware.cores import thread_count
 from voxgate.models.available import AvailableModels
 from voxgate.pipeline.session import Session
 from voxgate.settings import Settings
@@ -38,7 +38,7 @@ async def rows() -> list[Row]:
     """Transcribe every recording twice: through the whole path, and by faster-whisper."""
     checkpoint = AvailableModels(Settings.read())[NAME].checkpoint
     assert checkpoint is not None
-    threads = usable_cores()
+    threads = thread_count()
     peer = WhisperModel(str(checkpoint), device="cpu", compute_type="int8", cpu_threads=threads)
     async with Session(Settings.read()) as session:
         return [

@@ -25,7 +25,7 @@ from benchmarks.recordings import SAMPLE, recordings_of
 from benchmarks.table import Row, median_s, show
 from benchmarks.whole_path import normalize
 from voxgate.audio.spool import SAMPLE_BYTES, SAMPLE_RATE
-from voxgate.hardware.cpu import usable_cores
+from voxgate.hardware.cores import thread_count
 from voxgate.models.available import AvailableModels, install_model
 from voxgate.models.catalogue import WHISPER_CAPABILITIES
 from voxgate.pipeline.session import Session
@@ -47,7 +47,7 @@ async def rows(folder: Path) -> list[Row]:
     settings = Settings.read()
     checkpoint = install_model(AvailableModels(settings)[NAME], settings).checkpoint
     assert checkpoint is not None
-    threads = usable_cores()
+    threads = thread_count()
     peer = WhisperModel(str(checkpoint), device="cpu", compute_type="int8", cpu_threads=threads)
     table = list[Row]()
     async with Session(settings) as session:

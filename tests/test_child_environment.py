@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,7 @@ def test_the_process_that_reads_the_file_knows_them(settings: Settings) -> None:
 
 
 def test_a_child_reads_the_settings_of_its_parent(settings: Settings) -> None:
-    child = Settings.read(child_environment(settings))
+    child = Settings.read(child_environment(replace(settings, kernels="avx2", threads=3)))
     assert (child.home, child.log_format) == (settings.home, "json")
+    assert (child.kernels, child.threads) == ("avx2", 3)
     assert (child.transcript_key, child.database_url) == ((), "")

@@ -33,6 +33,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
         FILE_VARIABLE: os.devnull,  # an empty file, instead of the one in the home folder
         OFFLINE_VARIABLE: "1" if settings.offline else "0",
         "VOXGATE_HOME": str(settings.home.expanduser().absolute()),
+        "VOXGATE_KERNELS": settings.kernels,
         "VOXGATE_LOG_FORMAT": settings.log_format,
         "VOXGATE_LOG_LEVEL": settings.log_level,
+        "VOXGATE_THREADS": str(settings.threads),
     }

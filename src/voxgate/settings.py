@@ -93,6 +93,16 @@ class Settings:
     """The format of Voxtral's weights: `exact`, `balanced`, `fast`, or `auto`: `balanced` on a CPU
     and `exact` on a GPU, where only `exact` exists."""
 
+    kernels: str = ""
+    """The level of instructions for which Voxtral's native kernels are chosen: `avx2`, `avxvnni`,
+    `avx512vnni`, `avx512bf16` or, on ARM, `neon`; by default the best that the processor has.
+    PyTorch and Whisper then use no better ones either. With `off`, PyTorch computes alone."""
+
+    threads: int = 0
+    """The threads that each engine computes with; 0, the default, is as many as `OMP_NUM_THREADS`
+    says, else one for each core that the process may use, within the quota of its container.
+    Hyper-threads are not cores."""
+
     context_tokens: int = CONTEXT_TOKENS
     """The tokens that a question to a model, with its sounds, and its answer may have together, at
     most as many as the model's context has. An engine has fewer where memory is short: in Voxtral

@@ -14,6 +14,7 @@ import pytest
 
 from tests.api.serving import served, with_key
 from voxgate.configuration.file import ConfigFile
+from voxgate.hardware.level import LEVELS, available_levels
 from voxgate.ledger.key import hash_of
 from voxgate.settings import Settings
 
@@ -128,6 +129,18 @@ def test_a_database_that_no_command_can_serve_is_a_fault(cli: CliRunner) -> None
     assert cli.run("config", "show").returncode == 2
     done = cli.run("config", "check", VOXGATE_DATABASE_URL="postgresql://host/x")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_level_of_instructions_that_the_processor_lacks_is_a_fault_here(cli: CliRunner) -> None:
+    level = next(level for level in LEVELS if level not in available_levels())
+    path = write(cli, f"port = 1\nkernels = '{level}'\n")
+    fault = f"voxgate: {path}:2:1: 'kernels' is '{level}', and this processor has no such"
+    for command in (("config", "check"), ("models", "list"), ("serve", "--port", "0")):
+        done = cli.run(*command)
+        assert done.returncode in {1, 2}
+        assert done.stderr.startswith(fault)
+    assert cli.run("config", "check", path).returncode == 0  # it may be for another machine
+    assert cli.run("models", "list", VOXGATE_KERNELS="off").returncode == 0
 
 
 def test_a_key_that_has_expired_is_a_warning(cli: CliRunner) -> None:

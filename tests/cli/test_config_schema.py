@@ -111,6 +111,8 @@ def test_the_sample_is_accepted(tmp_path: Path) -> None:
     [
         "",
         "engine_idle_s = inf\nport = 0\noffline = false\ndevice = 'cuda:1'\nhost = ''\n",
+        "kernels = 'avx2'\nthreads = 2\n",
+        "kernels = ''\nthreads = 0\n",
         "url_allow = ['public']\ncors_origins = []\n[model_aliases]\na = 'b'\n",
         PRICE + "minimum_s = 0.5\nincrement_s = '1'\nvalid_from = 2027-01-01\n",
         PRICE.replace("amount = 1", "amount = '0.006'"),
@@ -151,6 +153,9 @@ def test_what_is_right_is_accepted_by_both(text: str, tmp_path: Path) -> None:
         "offline = 1",
         "host = 1",
         "auth = 'of'",
+        "kernels = 'avx512'",
+        "threads = -1",
+        "threads = 1.5",
         "device = 'gpu'",
         "url_allow = 'public'",
         "url_allow = [1]",

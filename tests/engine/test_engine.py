@@ -28,6 +28,7 @@ from tests.engine.material import (
     wait_until,
 )
 from voxgate.engine.protocol import OPTIONS_HEADER, EventLine, Health, decode, encode_options
+from voxgate.hardware.level import LEVELS, available_levels
 from voxgate.transcript.values import Done, Options, Progress, Segment
 from voxgate.whisper.footprint import CALLS
 
@@ -252,6 +253,9 @@ def test_what_cannot_start_says_why(tmp_path: Path, engine: Engine) -> None:
     assert "No socket can be created" in failed_start(
         MODEL, "--socket", str(tmp_path / ("x" * 120))
     )
+    level = next(level for level in LEVELS if level not in available_levels())
+    refused = failed_start(MODEL, "--socket", free, VOXGATE_KERNELS=level)
+    assert f"'kernels' is '{level}', and this processor has no such instructions" in refused
     assert "CTranslate2" in failed_start(MODEL, "--socket", free, CT2_FORCE_CPU_ISA="none")
 
 

@@ -16,6 +16,8 @@ ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "AUTH": ("off", "keys", "OFF", "of"),
     "PROFILE": ("fast", "balanced", "exact", "best"),
     "WHILE_LOADING": ("refuse", "no"),
+    "KERNELS": ("avx2", "off", "best"),
+    "THREADS": ("3", "0", "-1", "2.5"),
     "DEVICE": ("cpu", "cuda", "cuda:1", "cuda:123", "CPU", "gpu"),
     "OFFLINE": ("1", "true", "YES", "on", "0", "False", "no", "off", "2", "maybe"),
     "SPOOL_DIR": ("~/spool", "relative"),

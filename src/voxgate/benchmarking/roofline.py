@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from voxgate.benchmarking.window import BENCH_TOKENS
+from voxgate.hardware.cores import thread_count
 from voxgate.voxtral.checkpoint.config import ENCODER_POSITIONS, FRAMES_PER_TOKEN
 from voxgate.voxtral.features import CHUNK_S
 from voxgate.voxtral.kernels import onednn
@@ -34,7 +35,7 @@ PROMPT_TOKENS = TOKENS_PER_CHUNK + 10  # positions of a prompt
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """The machine's limits, with all of PyTorch's threads."""
+    """The machine's limits, with all threads together."""
 
     read_bytes_per_s: float
     wide_ops_per_s: float  # of float32 or bf16, whichever is faster here
@@ -42,10 +43,11 @@ class Roofline:
 
 
 def measure_roofline() -> Roofline:
-    """Measure this machine. Takes a few seconds.
+    """Measure this machine with the threads of an engine. Takes a few seconds.
 
     A multiplication and an addition count as two operations.
     """
+    torch.set_num_threads(thread_count())
     memory = torch.ones(MEMORY_READ_BYTES // 4)
     matrix = torch.ones(MATRIX_SIDE, MATRIX_SIDE, dtype=onednn.many_rows_dtype())
     wide = 2 * MATRIX_SIDE**3 / _fastest_s(lambda: F.linear(matrix, matrix))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from voxgate.hardware.cores import thread_count
 from voxgate.voxtral.features import CHUNK_S, SAMPLE_RATE
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.prompt import transcription_prompt
@@ -106,6 +107,7 @@ def synthetic_sound() -> torch.Tensor:
 def main() -> None:
     """Measure the checkpoint and the profile of the command line, and print JSON."""
     folder, profile, tokens = sys.argv[1:]
+    torch.set_num_threads(thread_count())
     timings = measure_window(folder, parse_profile(profile), int(tokens))
     sys.stdout.write(json.dumps(asdict(timings) | {"rtf": timings.rtf}) + "\n")
 

@@ -15,12 +15,15 @@ import typer
 
 from voxgate.cli import tables
 from voxgate.cli.group import CommandGroup
+from voxgate.cli.settings import apply_settings
 from voxgate.cli.streams import print_message, write_output
 from voxgate.errors import EngineError, EngineStartError, UsageError
 from voxgate.installation import Installation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from voxgate.settings import Settings
 
 BENCH_HEADINGS = (
     "profile",
@@ -70,6 +73,7 @@ def bench_engine(
     minutes and is not counted. A profile that does not fit into the memory is skipped, with a
     message.
     """
+    settings = apply_settings()  # before torch is imported: here, and in the measured process
     try:
         from voxgate.benchmarking.roofline import measure_roofline, roofline_rtf
     except ModuleNotFoundError as error:
@@ -82,7 +86,7 @@ def bench_engine(
     from voxgate.voxtral.quantization.profiles import PROFILES, parse_profile, weight_bytes
 
     profiles = [parse_profile(name) for name in profile or PROFILES]
-    with _checkpoint_folder(model) as path:
+    with _checkpoint_folder(model, settings) as path:
         directory = open_directory(path)
         machine = measure_roofline()
         print_message(
@@ -107,14 +111,12 @@ def bench_engine(
 
 
 @contextmanager
-def _checkpoint_folder(model: str | None) -> Iterator[Path]:
+def _checkpoint_folder(model: str | None, settings: Settings) -> Iterator[Path]:
     """Yield the folder of the model's checkpoint, or of a temporary synthetic one."""
     from voxgate.benchmarking import synthetic
     from voxgate.models.available import AvailableModels
     from voxgate.models.catalogue import check_local, find_model
-    from voxgate.settings import Settings
 
-    settings = Settings.read()
     if model is None:
         with tempfile.TemporaryDirectory(dir=settings.spool_dir) as scratch:
             folder = Path(scratch) / "voxtral"

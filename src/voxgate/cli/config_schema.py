@@ -38,6 +38,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "port": {"type": "integer", "minimum": 0, "maximum": MAX_PORT},
     **{name: {"type": "number", "minimum": 0} for name in MAY_BE_ZERO},
     "canary_every_s": {"type": ["number", "null"], "minimum": 0},  # null as below
+    "threads": {"type": "integer", "minimum": 0},
     "device": {"type": "string", "pattern": f"^({DEVICE_PATTERN.pattern})?$"},
     "cors_origins": {"type": "array", "items": {"type": "string"}},
     "url_allow": {"type": "array", "items": {"type": "string"}},

@@ -22,9 +22,9 @@ def apply_settings() -> Settings:
 
     Prints all faults but the last, and raises that as `SettingsError`.
     """
-    from voxgate.settings import Settings
+    from voxgate.configuration.file import ConfigFile
 
-    settings, faults = Settings.examine()
+    settings, faults = _examine_here(ConfigFile.find(os.environ))
     raise_last(faults)
     return _applied(settings)
 
@@ -55,7 +55,7 @@ def examine_file(
     from voxgate.settings import Settings
 
     environ = os.environ if environment else {}
-    settings, faults = Settings.examine(environ, file)
+    settings, faults = _examine_here(file) if environment else Settings.examine(environ, file)
     if settings.database_url:
         place = Settings.given(environ, file).origins["database_url"]
         faults += _no_database(settings.database_url, place, here=environment)
@@ -68,6 +68,27 @@ def examine_file(
     if environment:  # else the secret may be there
         faults += _without_secret(settings, listed)
     return settings, listed.keys, file.in_order(faults)
+
+
+def _examine_here(file: ConfigFile) -> tuple[Settings, list[SettingsError]]:
+    """Return what this process can use of a file and of the environment, and all other faults.
+
+    A level of instructions that this processor lacks is one of them.
+    """
+    from dataclasses import replace
+
+    from voxgate.errors import SettingsError
+    from voxgate.hardware.level import BEST, check_level
+    from voxgate.settings import Settings
+
+    settings, faults = Settings.examine(os.environ, file)
+    try:
+        check_level(settings.kernels)
+    except SettingsError as error:
+        place = Settings.given(os.environ, file).origins["kernels"]
+        fault = SettingsError(f"{place}: {error.sentence}")
+        return replace(settings, kernels=BEST), [*faults, fault]
+    return settings, faults
 
 
 def _no_database(url: str, place: str, *, here: bool) -> Iterator[SettingsError]:
@@ -106,7 +127,9 @@ def raise_last(faults: Sequence[SettingsError]) -> None:
 
 def _applied(settings: Settings) -> Settings:
     from voxgate import offline
+    from voxgate.hardware.process import configure_process
 
+    configure_process(settings)
     if settings.offline:
         offline.enforce()
     return settings

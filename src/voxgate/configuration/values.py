@@ -23,12 +23,13 @@ DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,2})?", re.ASCII)
 
 CHOICES = {
     "auth": ("keys", "off"),
+    "kernels": ("", "off", "avx2", "avxvnni", "avx512vnni", "avx512bf16", "neon"),
     "log_format": ("text", "json"),
     "log_level": ("debug", "info", "warning", "error"),
     "profile": ("auto", "exact", "balanced", "fast"),
     "while_loading": ("wait", "refuse"),
 }
-MAY_BE_ZERO = {"canary_every_s", "credits"}
+MAY_BE_ZERO = {"canary_every_s", "credits", "threads"}
 LISTS: dict[str, Callable[[Any, str], Any]] = {
     "cors_origins": parse_origins,
     "model_aliases": parse_aliases,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from voxgate import offline
 from voxgate.engine.serve import ENGINE_GRACE_S, serve_model
 from voxgate.errors import VoxgateError
+from voxgate.hardware.process import configure_process
 from voxgate.logs import log_to_standard_error
 from voxgate.models.available import install_model
 from voxgate.models.catalogue import find_model
@@ -32,6 +33,7 @@ def main() -> int:
     settings, _ = Settings.examine()  # whoever starts an engine has told of their faults
     log_to_standard_error(settings, engine=True)
     try:
+        configure_process(settings)  # before the model's library is imported
         start_export(engine=True)
         serve_model(
             _model_spec(arguments, settings),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import torch
+
 from voxgate.engine.batch_scheduler import BatchScheduler
 from voxgate.errors import CheckpointError
+from voxgate.hardware.cores import thread_count
 from voxgate.hardware.memory import free_bytes
 from voxgate.voxtral.features import CHUNK_S
 from voxgate.voxtral.model import Voxtral
@@ -31,6 +34,7 @@ def load_voxtral(spec: ModelSpec) -> VoxtralBackend:
     """Load the model. Raise `CheckpointError` or `InsufficientMemoryError`."""
     if spec.checkpoint is None:
         raise CheckpointError(f"{spec.name} has no folder of weights. Name the folder instead.")
+    torch.set_num_threads(thread_count())
     model = Voxtral.load(spec.checkpoint, parse_profile(spec.profile or "exact"), spec.device)
     return VoxtralBackend(spec.name, spec.capabilities, model, spec.context_tokens)
 

@@ -16,7 +16,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from voxgate.errors import CheckpointError
-from voxgate.hardware.cpu import usable_cores
+from voxgate.hardware.cores import thread_count
 from voxgate.whisper.directory import open_whisper_directory
 from voxgate.whisper.languages import code_of, token_of
 
@@ -69,7 +69,7 @@ class Whisper:
     def load(cls, path: Path, calls: int = 1) -> Whisper:
         """Load a folder on the CPU, with 8-bit weights, for so many calls at once.
 
-        They share the weights, and each has its part of the cores. Raises `CheckpointError`.
+        They share the weights, and each has its part of the threads. Raises `CheckpointError`.
         """
         open_whisper_directory(path)  # which says what is missing, as CTranslate2 does not
         try:
@@ -77,7 +77,7 @@ class Whisper:
                 str(path),
                 device="cpu",
                 compute_type="int8",
-                cpu_threads=max(1, usable_cores() // calls),
+                cpu_threads=max(1, thread_count() // calls),
                 num_workers=calls,
             )
         except (RuntimeError, ValueError) as error:

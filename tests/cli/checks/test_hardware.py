@@ -4,10 +4,12 @@ from typing import Any
 import pytest
 import torch
 
+from tests.hardware import processors
+from tests.hardware.processors import processor
 from voxgate.cli.checks import hardware
 from voxgate.cli.checks.check import Check
-from voxgate.cli.checks.hardware import check_gpu, check_machine, explain_device
-from voxgate.hardware import cpu
+from voxgate.cli.checks.hardware import check_cores, check_gpu, check_machine, explain_device
+from voxgate.hardware.cores import Cores
 from voxgate.settings import Settings
 
 LINE = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.124.06  Wed Feb 26 02:03:08 UTC 2025\n"
@@ -60,16 +62,8 @@ def test_the_device_of_models_is_explained(
     assert says in explain_device(capability, Settings(**settings))
 
 
-def check_processor(flags: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
-    """Return the finding on an x86 processor with these flags."""
-    path.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
-    monkeypatch.setattr(cpu, "CPUINFO", path)
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    cpu.cpu_flags.cache_clear()
-    try:
-        (check,) = (check for check in check_machine() if check.name == "processor")
-    finally:
-        cpu.cpu_flags.cache_clear()
+def check_processor() -> Check:
+    (check,) = (check for check in check_machine() if check.name == "processor")
     return check
 
 
@@ -77,11 +71,16 @@ def check_processor(flags: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ("flags", "state", "says"),
     [
         ("sse4_2 avx", "note", "no avx2"),
-        ("avx2 fma", "ok", "avx2; bfloat16 is emulated"),
+        (processors.HASWELL, "ok", "avx2; bfloat16 is emulated: float32 is used"),
         (
-            "avx2 avx512f avx512bw avx512vl avx512dq avx512_vnni amx_bf16",
+            processors.CASCADE_LAKE,
             "ok",
-            "avx2, avx512f, avx512_vnni, amx_bf16; bfloat16 is computed with",
+            "avx2, avx512f, avx512_vnni; bfloat16 is emulated: float32 is used",
+        ),
+        (
+            f"{processors.CASCADE_LAKE} amx_bf16",
+            "ok",
+            "avx2, avx512f, avx512_vnni, amx_bf16; bfloat16 by instructions",
         ),
         ("", "ok", "does not list"),
     ],
@@ -89,6 +88,56 @@ def check_processor(flags: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_relevant_flags_of_a_processor(
     flags: str, state: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check = check_processor(flags, tmp_path / "cpuinfo", monkeypatch)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    with processor(flags, tmp_path):
+        check = check_processor()
     assert check.state == state
     assert says in check.found
+
+
+def test_a_forced_level_is_all_that_a_processor_has(tmp_path: Path) -> None:
+    with processor(processors.SAPPHIRE_RAPIDS, tmp_path, "avx2"):
+        found = check_processor().found
+    assert "avx2; VOXGATE_KERNELS allows no others; bfloat16 is emulated" in found
+
+
+@pytest.mark.parametrize(
+    ("cores", "environ", "found"),
+    [
+        (Cores(2, 2, 2), {}, "2 cores of 2 processors usable; 2 threads"),
+        (Cores(1, 1, 1), {}, "1 core of 1 processor usable; 1 thread"),
+        (
+            Cores(16, 16, 8, 2.5),
+            {},
+            "8 cores of 16 processors usable; 3 threads, since hyper-threads share a core",
+        ),
+        (
+            Cores(16, 4, 4),
+            {},
+            "4 cores of 16 processors usable; 4 threads, since the process is bound to",
+        ),
+        (
+            Cores(2, 2, 2),
+            {"VOXGATE_THREADS": "1", "OMP_NUM_THREADS": "2"},
+            "2 cores of 2 processors usable; 1 thread, since VOXGATE_THREADS is 1",
+        ),
+        (
+            Cores(2, 2, 2),
+            {"OMP_NUM_THREADS": "4"},
+            "2 cores of 2 processors usable; 4 threads, since OMP_NUM_THREADS is 4",
+        ),
+    ],
+)
+def test_the_threads_and_why_there_are_no_more(
+    cores: Cores, environ: dict[str, str], found: str
+) -> None:
+    check = check_cores(cores, environ)
+    assert check.state == "ok"
+    assert check.found.startswith(found)
+    assert ("since" in check.found) == ("since" in found)
+    assert ("the quota is 2.5 processors" in check.found) == (cores.quota == 2.5)
+
+
+def test_threads_that_are_withheld_are_noted() -> None:
+    check = check_cores(Cores(2, 2, 2), {"OMP_NUM_THREADS": "1"})
+    assert (check.state, check.mend) == ("note", "unset OMP_NUM_THREADS")

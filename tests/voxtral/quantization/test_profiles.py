@@ -10,9 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.hardware import processors
+from tests.hardware.processors import processor
 from tests.voxtral.checkpoints import altered
 from voxgate.errors import CheckpointError, UsageError
-from voxgate.hardware import cpu
 from voxgate.voxtral.checkpoint.directory import open_directory
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.quantization.profiles import PROFILES, Profile, parse_profile, weight_bytes
@@ -61,33 +62,16 @@ def test_each_profile_takes_less_than_the_one_before(published: Path) -> None:
     assert len(set(sizes)) == 3
 
 
-def test_what_the_processor_computes_is_what_pytorch_says() -> None:
-    assert cpu.supports_dtype("F32")
-    assert cpu.supports_dtype("BF16") == torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    assert cpu.supports_dtype("F16") == torch.ops.mkldnn._is_mkldnn_fp16_supported()
-
-
-def test_a_system_that_lists_no_flags_computes_what_all_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cpu.cpu_flags.cache_clear()
-    monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "nothing")
-    assert cpu.supports_dtype("F32")
-    assert not cpu.supports_dtype("BF16")
-    cpu.cpu_flags.cache_clear()
-
-
 def test_sixteen_bits_are_widened_where_they_would_be_emulated(
-    hf_bf16: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hf_bf16: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "cpuinfo").write_text("processor : 0\nflags\t\t: fpu sse2 avx2\n")
-    cpu.cpu_flags.cache_clear()
-    narrow = weight_bytes(open_directory(hf_bf16), "exact")
-    monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "cpuinfo")
-    cpu.cpu_flags.cache_clear()
-    wide = weight_bytes(open_directory(hf_bf16), "exact")
-    cpu.cpu_flags.cache_clear()
-    assert wide == pytest.approx(2 * narrow, rel=0.3) or not cpu.supports_dtype("BF16")
+    """Also on Cascade Lake, where oneDNN says that it supports them."""
+    sizes = []
+    for flags in (processors.ZEN_4, processors.CASCADE_LAKE, processors.HASWELL):
+        with processor(flags, tmp_path):
+            sizes.append(weight_bytes(open_directory(hf_bf16), "exact"))
+    narrow, *wide = sizes
+    assert wide == [pytest.approx(2 * narrow, rel=0.3)] * 2
 
 
 def test_an_unknown_name_is_told_the_others(hf: Path) -> None:

@@ -12,15 +12,24 @@ from typing import TYPE_CHECKING
 
 from voxgate.audio.decoder.sandbox import filters_system_calls
 from voxgate.cli.checks.check import Check
-from voxgate.hardware.cpu import cpu_flags, supports_dtype, usable_cores
+from voxgate.hardware.cores import (
+    OPENMP_VARIABLE,
+    thread_count,
+    threads_variable,
+    usable_cores,
+)
+from voxgate.hardware.cpu import cpu_flags
 from voxgate.hardware.gpu import BFLOAT16_CAPABILITY
+from voxgate.hardware.level import KERNELS_VARIABLE, forced_level, usable_flags
 from voxgate.hardware.memory import format_bytes, free_bytes, total_bytes
+from voxgate.hardware.native_types import is_native_dtype
 from voxgate.installation import Installation
 from voxgate.models.placement import AUTO, is_cpu_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from voxgate.hardware.cores import Cores
     from voxgate.settings import Settings
 
 RELEVANT_FLAGS = (
@@ -39,22 +48,49 @@ VERSION_PATTERN = re.compile(r"\b\d{3}\.\d+(\.\d+)?\b")
 def check_machine() -> Iterator[Check]:
     """Yield the platform, the cores, the processor and the decoders' sandbox."""
     yield Check("platform", "ok", platform.platform())
-    yield Check("cores", "ok", f"{usable_cores()} usable of {os.cpu_count()}, {platform.machine()}")
+    yield check_cores(usable_cores())
     yield _processor()
     yield _sandbox()
 
 
+def check_cores(cores: Cores, environ: Mapping[str, str] = os.environ) -> Check:
+    """Return how many threads an engine computes with, and why they are not as many as processors.
+
+    Fewer than there could be are a note, unless Voxgate's own setting says so.
+    """
+    threads, variable = thread_count(environ, cores), threads_variable(environ)
+    reasons = []
+    if cores.allowed < cores.processors:
+        reasons.append(f"the process is bound to {cores.allowed} processors")
+    if cores.cores < cores.allowed:
+        reasons.append("hyper-threads share a core")
+    if cores.quota < cores.cores:
+        reasons.append(f"the quota is {cores.quota:g} processors")
+    if threads != cores.threads:
+        reasons.append(f"{variable} is {threads}")
+    found = f"{_counted(cores.cores, 'core')} of {_counted(cores.processors, 'processor')} usable; "
+    found += _counted(threads, "thread") + f", since {' and '.join(reasons)}" * bool(reasons)
+    if threads < cores.threads and variable == OPENMP_VARIABLE:
+        return Check("cores", "note", found, f"unset {variable}")
+    return Check("cores", "ok", found)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def _processor() -> Check:
     """Return the processor's relevant flags."""
-    found = cpu_flags()
-    if not found:
+    if not cpu_flags():
         return Check("processor", "ok", "this system does not list its features")
+    found = usable_flags()
     required = REQUIRED_FLAGS.get(platform.machine())
     if required and required not in found:
         return Check("processor", "note", f"no {required}: Voxtral is many times slower without it")
-    bf16 = "computed with" if supports_dtype("BF16") else "emulated, so float32 is used"
-    flags = ", ".join(flag for flag in RELEVANT_FLAGS if flag in found)
-    return Check("processor", "ok", f"{flags or 'no faster instructions'}; bfloat16 is {bf16}")
+    flags = ", ".join(flag for flag in RELEVANT_FLAGS if flag in found) or "no faster instructions"
+    bf16 = "by instructions" if is_native_dtype("BF16") else "is emulated: float32 is used"
+    only = f"; {KERNELS_VARIABLE} allows no others" * (forced_level() is not None)
+    return Check("processor", "ok", f"{platform.machine()}, {flags}{only}; bfloat16 {bf16}")
 
 
 def _sandbox() -> Check:

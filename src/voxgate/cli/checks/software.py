@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from dataclasses import fields
@@ -14,7 +13,7 @@ from voxgate._version import __version__
 from voxgate.api.setting_texts import setting_text
 from voxgate.cli.checks.check import Check
 from voxgate.errors import SettingsError
-from voxgate.hardware.cpu import usable_cores
+from voxgate.hardware.level import used_level
 from voxgate.installation import Installation
 from voxgate.settings import Settings
 
@@ -89,7 +88,9 @@ def _check_kernels() -> Check:
 
     reason = ops.why_unavailable()
     if reason is None:
-        return Check("kernels", "ok", "native kernels are used where they are faster")
+        level = f" for {used_level()}" * (used_level() is not None)
+        found = f"native kernels{level} are used where they are faster; 8-bit products in full"
+        return Check("kernels", "ok", found)
     return Check("kernels", "note", reason, "make kernels" if "not installed" in reason else "")
 
 
@@ -98,22 +99,20 @@ def _check_torch() -> Check:
     try:
         import torch  # noqa: PLC0415 (a failed import is a finding)
 
-        from voxgate.voxtral.kernels.onednn import int8_levels  # noqa: PLC0415 (it imports torch)
+        from voxgate.voxtral.kernels import onednn  # noqa: PLC0415 (it imports torch)
     except (ImportError, OSError) as error:
         found = f"{metadata.version('torch')} does not load: {error}"
         return Check(
             "torch", "problem", found, Installation.find().install_packages("torch", again=True)
         )
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "no CUDA"
-    bf16 = "by instructions" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "emulated"  # noqa: SLF001 (PyTorch has no public test of it)
-    int8 = {127: "in full", 63: "in half their range", None: "not available"}[int8_levels()]
-    threads, cores = torch.get_num_threads(), usable_cores()
+    native = onednn.many_rows_dtype() is torch.bfloat16
+    bf16 = "by instructions" if native else "is emulated: float32 is used"
+    int8 = {127: "in full", 63: "in 7 bits", None: "none"}[onednn.int8_levels()]
     found = (
-        f"{torch.__version__}, {build}, computes by {torch.backends.cpu.get_cpu_capability()} in "
-        f"{threads} threads; bfloat16 {bf16}, 8-bit products {int8}"
+        f"{torch.__version__}, {build}, computes by {torch.backends.cpu.get_cpu_capability()}; "
+        f"bfloat16 {bf16}, 8-bit products {int8}"
     )
-    if threads < cores and "OMP_NUM_THREADS" in os.environ:
-        return Check("torch", "note", f"{found}; {cores} cores are usable", "unset OMP_NUM_THREADS")
     return Check("torch", "ok", found)
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
-from voxgate.hardware.cpu import supports_dtype
+from voxgate.hardware.native_types import is_native_dtype
 from voxgate.voxtral.quantization.profiles import GROUP_WEIGHTS
 
 if TYPE_CHECKING:
@@ -171,8 +171,12 @@ def has_int4_product() -> bool:
 
 @cache
 def many_rows_dtype() -> torch.dtype:
-    """Return the type in which ordinary products of many rows are fastest here."""
-    return torch.bfloat16 if supports_dtype("BF16") else torch.float32
+    """Return the type in which ordinary products of many rows are fastest here.
+
+    bfloat16 where the processor and oneDNN compute in it; float32 where either would emulate it.
+    """
+    native = is_native_dtype("BF16") and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
 
 
 @cache

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from voxgate.errors import UsageError
-from voxgate.hardware.cpu import supports_dtype
 from voxgate.hardware.memory import free_bytes
+from voxgate.hardware.native_types import is_native_dtype
 from voxgate.voxtral.checkpoint.config import ENCODER_POSITIONS
 from voxgate.voxtral.checkpoint.safetensors_file import ITEM_BYTES, read_header
 from voxgate.voxtral.checkpoint.weight_names import parent_module
@@ -102,7 +102,7 @@ def weight_bytes(directory: CheckpointDirectory, profile: Profile, device: str =
 def exact_scheme(directory: CheckpointDirectory) -> Scheme:
     """Return the scheme of `exact`: `fp32` where it is faster than the stored type and fits.
 
-    Otherwise `bf16`. A processor without 16-bit instructions emulates them, slowly.
+    Otherwise `bf16`. A processor without 16-bit products emulates them, slowly.
     """
     tensors = [tensor for _, tensor in _module_tensors(directory)]
     weights = sum(math.prod(tensor.shape) for tensor in tensors)
@@ -114,7 +114,7 @@ def is_widened(stored: str, weights: int) -> bool:
     if stored == "F32":
         return True
     wide_bytes = weights * ITEM_BYTES["F32"]
-    return not supports_dtype(stored) and WIDENING_MARGIN * wide_bytes < free_bytes()
+    return not is_native_dtype(stored) and WIDENING_MARGIN * wide_bytes < free_bytes()
 
 
 def matrix_bytes(shape: tuple[int, ...], scheme: Scheme) -> int:
