@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
-from voxgate.voxtral.kernels import dispatch
+from voxgate.voxtral.kernels import dispatch, onednn
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,6 +68,17 @@ def causal_mask(positions: Tensor, length: int) -> Tensor | None:
     if new == length or (new == 1 and bool((positions == length - 1).all())):
         return None
     return torch.arange(length, device=positions.device) <= positions[:, None, :, None]
+
+
+def attention_dtype(*head_dims: int) -> torch.dtype:
+    """Return the type of queries, keys and values by head on this processor.
+
+    bfloat16 where the native kernel attends: it computes in float32 on a processor without
+    bfloat16, and a cache takes half the memory. Else the type in which PyTorch's products are
+    fastest.
+    """
+    native = all(map(dispatch.supports_heads, head_dims))
+    return torch.bfloat16 if native else onednn.many_rows_dtype()
 
 
 def full_attention_by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -8,10 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.hardware import processors
+from tests.hardware.processors import processor
 from tests.processes import until
 from tests.voxtral.signals import chirp
 from voxgate.errors import InsufficientMemoryError
@@ -19,12 +23,17 @@ from voxgate.models.store.registry import Registry
 from voxgate.settings import Settings
 from voxgate.voxtral.checkpoint import loader
 from voxgate.voxtral.checkpoint.directory import open_directory
+from voxgate.voxtral.kernels import dispatch, onednn, ops
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.quantization import weight_cache
-from voxgate.voxtral.quantization.profiles import weight_bytes
+from voxgate.voxtral.quantization.profiles import Profile, weight_bytes
 from voxgate.voxtral.resumable import run_to_end
 
 WRITTEN_AGAIN = "will be written again"
+
+needs_kernels = pytest.mark.skipif(
+    not ops.is_available(), reason=f"no native kernels: {ops.why_unavailable()}"
+)
 
 
 @pytest.fixture
@@ -171,6 +180,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
 
 FULL = """
 import logging, resource, signal, sys
+from voxgate.voxtral.kernels import dispatch, onednn, ops
 from voxgate.voxtral.model import Voxtral
 
 logging.basicConfig(level=logging.WARNING)
@@ -273,3 +283,51 @@ def test_layouts_and_shards_hold_the_same(
     ]
     ours, theirs = map(heard, models)
     assert torch.equal(ours, theirs)
+
+
+class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]  # by PyTorch
+    """Notes the types in which products and attention are computed.
+
+    PyTorch's product with 4-bit weights is not among them: it widens bfloat16 itself, by a shift.
+    """
+
+    NAMES = ("mm", "addmm", "bmm", "baddbmm", "convolution", "softmax", "scaled_dot_product")
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.dtypes: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Compute as without it."""
+        if func.__name__.lstrip("_").startswith(self.NAMES):
+            self.dtypes.update(each.dtype for each in args if isinstance(each, torch.Tensor))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("profile", ["balanced", "fast"])
+def test_without_bfloat16_and_kernels_nothing_computes_in_it(
+    hf_bf16: Path, tmp_path: Path, profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a prompt takes minutes on a processor whose oneDNN emulates bfloat16."""
+    folder = Path(shutil.copytree(hf_bf16, tmp_path / "checkpoint"))
+    monkeypatch.setattr(dispatch, "native_ops", lambda: None)
+    with processor(processors.CASCADE_LAKE, tmp_path):
+        onednn.many_rows_dtype.cache_clear()
+        model = Voxtral.load(folder, profile)
+        with Products() as products:
+            model.generate(chirp(2.0), max_tokens=3)
+    onednn.many_rows_dtype.cache_clear()
+    assert products.dtypes == {torch.float32}
+    assert model.new_cache(1, 16).keys.dtype == torch.float32
+
+
+@needs_kernels
+def test_with_kernels_keys_and_values_take_two_bytes_on_every_processor(
+    hf_bf16: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(hf_bf16, tmp_path / "checkpoint"))
+    with processor(processors.HASWELL, tmp_path):
+        onednn.many_rows_dtype.cache_clear()
+        model = Voxtral.load(folder, "balanced")
+    onednn.many_rows_dtype.cache_clear()
+    assert model.new_cache(1, 16).keys.dtype == torch.bfloat16

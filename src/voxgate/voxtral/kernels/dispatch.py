@@ -31,9 +31,13 @@ def native_ops() -> Any:
 
 def supports_attention(q: Tensor) -> bool:
     """Return whether the attention kernel takes these queries [..., head_dim]."""
-    width = q.shape[-1]
-    fits = q.dtype == torch.bfloat16 and width % HEAD_DIM_STEP == 0 and width <= MAX_HEAD_DIM
-    return fits and q.device.type == "cpu" and native_ops() is not None
+    return q.dtype == torch.bfloat16 and q.is_cpu and supports_heads(q.shape[-1])
+
+
+def supports_heads(head_dim: int) -> bool:
+    """Return whether there is an attention kernel for heads of this width, in bfloat16."""
+    fits = head_dim % HEAD_DIM_STEP == 0 and head_dim <= MAX_HEAD_DIM
+    return fits and native_ops() is not None
 
 
 def supports_elementwise(x: Tensor) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from voxgate.voxtral.attention import attention_dtype
 from voxgate.voxtral.checkpoint.loader import set_parameter
 from voxgate.voxtral.checkpoint.weight_names import HEAD_PARAMETER
 from voxgate.voxtral.kernels import onednn
@@ -62,7 +63,9 @@ def build_quantized(checkpoint: Checkpoint, profile: Profile) -> Network:
         by_group[group_name][array_name] = array
     for group in groups:
         _install(checkpoint.network, group, by_group[group.name])
-    checkpoint.network.set_attention_dtype(onednn.many_rows_dtype())
+    encoder, decoder = checkpoint.config.encoder, checkpoint.config.decoder
+    dtype = attention_dtype(encoder.width // encoder.heads, decoder.head_dim)
+    checkpoint.network.set_attention_dtype(dtype)
     checkpoint.network.fuse()
     return checkpoint.network.eval()
 
