@@ -7,6 +7,7 @@ from voxgate.errors import BusyError, EngineError, SettingsError, VoxgateError
 from voxgate.settings import Settings
 from voxgate.transcript import values
 from voxgate.voxtral.kernels import dispatch, onednn
+from voxgate.voxtral.quantization import int8
 
 EVENTS = {
     "delta": values.Delta,
@@ -40,7 +41,7 @@ def model_loading(sentence: str, retry_after_s: int) -> VoxgateError:
 
 def int8_form() -> str:
     """Name how 8-bit weights lie in the weight cache on this machine."""
-    return onednn.packed_layout() if onednn.can_restore() else "rows"
+    return int8.int8_format()
 
 
 def int4_form() -> str | int:

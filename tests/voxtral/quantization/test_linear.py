@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from voxgate.voxtral.kernels import onednn
+from voxgate.voxtral.kernels import dispatch, onednn
 from voxgate.voxtral.quantization import linear
 from voxgate.voxtral.quantization.profiles import Scheme
 
@@ -81,6 +81,7 @@ def test_zeros_stay_zeros_and_what_is_no_number_stays_none() -> None:
 def test_without_private_operators_it_is_the_same_and_slow(
     scheme: Scheme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(dispatch, "native_ops", lambda: None)
     weight, bias, x = drawn(130, 96), drawn(130, seed=1), drawn(3, 96, seed=2)
     usual = linear.from_arrays(scheme, linear.quantize(scheme, [weight], [bias]))(x)
     monkeypatch.setattr(onednn, "int8_levels", lambda: None)
@@ -93,6 +94,7 @@ def test_without_private_operators_it_is_the_same_and_slow(
 def test_rows_that_were_not_packed_are_packed_when_they_are_held(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(dispatch, "native_ops", lambda: None)
     weight, x = drawn(130, 96), drawn(3, 96, seed=2)
     usual = linear.from_arrays("int8", linear.quantize("int8", [weight], [None]))(x)
     monkeypatch.setattr(onednn, "can_restore", lambda: False)

@@ -6,20 +6,25 @@ for each token is the coarsest that works. `tests/voxtral/quantization/test_outl
 it.
 
 Products are sums of integers, so that a token's result does not depend on the other tokens of its
-batch. oneDNN computes them; for few tokens a native kernel does, over the same bytes.
+batch. Who computes them depends on the processor: see `Int8Layout`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from voxgate.voxtral.kernels import dispatch, onednn
-from voxgate.voxtral.kernels.packing import Int8Weight, has_kernel_layout
+from voxgate.voxtral.kernels.packing import (
+    INT8_PANEL,
+    Int8Weight,
+    has_kernel_layout,
+    int8_panels,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +34,35 @@ INT8_SMALLEST_SCALE = 1e-30  # the scale of a token of zeros
 INT8_MIN_ROWS = 4  # tokens; with fewer, oneDNN's product takes a fifth longer (docs/log.md)
 INT8_FEW_ROWS = 10  # tokens, up to which the kernel for few rows is faster (docs/log.md)
 INT8_ROW_TILE = 1024  # rows widened at once where there is no integer product
+
+
+Int8Layout: TypeAlias = Literal["onednn", "panels", "rows"]
+"""How a matrix is stored, and so who multiplies by it:
+
+* `onednn`: as oneDNN packs it. oneDNN multiplies many tokens; few are the native kernel's, where it
+  reads the same bytes.
+* `panels`: as the native kernel reads it, for any number of tokens.
+* `rows`: plain. oneDNN packs them at each start; without its product they are widened.
+"""
+
+
+def int8_layout() -> Int8Layout:
+    """Return the layout of matrices on this processor.
+
+    oneDNN's product is the fastest of many tokens, where the processor has an instruction for it.
+    Without one it takes inputs of 7 bits, which the native kernel need not.
+    """
+    if onednn.int8_levels() == INT8_LEVELS and onednn.can_restore():
+        return "onednn"
+    if dispatch.native_ops():
+        return "panels"
+    return "onednn" if onednn.can_restore() else "rows"
+
+
+def int8_format() -> str:
+    """Return a name for the stored bytes here. Other bytes have another name."""
+    layout = int8_layout()
+    return onednn.packed_layout() if layout == "onednn" else layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +76,9 @@ class Epilogue:
     dtype: torch.dtype = torch.float32
 
     def apply(self, x: Tensor) -> Tensor:
-        """Apply GELU and type to float32 values that are already scaled."""
+        """Apply GELU and type to float32 values that are already scaled; may overwrite `x`."""
+        if self.gelu and dispatch.supports_elementwise(x):
+            return self.scale_and_apply(x, torch.ones(len(x)), None)
         return (F.gelu(x) if self.gelu else x).to(self.dtype)
 
     def scale_and_apply(self, product: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
@@ -76,31 +112,38 @@ class Int8Linear(nn.Module):
         self.bias: Tensor | None = arrays.get("bias")
         self.levels = onednn.int8_levels() or INT8_LEVELS
         self.epilogue = Epilogue()
-        self.weight: Tensor | None = None  # None: there is no integer product
-        self.few_rows_weight: Int8Weight | None = None  # None: there is no kernel for few tokens
-        if "packed" in arrays:
+        self.weight: Tensor | None = None  # None: oneDNN does not multiply by it
+        self.panel_weight: Int8Weight | None = None  # None: the native kernel does not
+        if "order" in arrays:
             shape = tuple(arrays["shape"].tolist())  # [in, out]
             self.weight = onednn.restore_packed(self.packed, self.order, shape)
             if dispatch.native_ops() and bool(self.panels):
-                self.few_rows_weight = Int8Weight(self.packed, self.scales, self.bias, shape[0])
+                self.panel_weight = Int8Weight(self.packed, self.scales, self.bias, shape[0])
+        elif "packed" in arrays:
+            inputs, _ = arrays["shape"].tolist()
+            self.panel_weight = Int8Weight(self.packed, self.scales, self.bias, inputs)
         elif onednn.int8_levels():
             self.weight = self.rows = onednn.prepack_int8(self.rows)
 
     @classmethod
     def pack(cls, weight: Tensor) -> dict[str, Tensor]:
-        """Quantize a matrix [out, in], and prepack it where packed weights can be restored."""
+        """Quantize a matrix [out, in], and lay it out as `int8_layout` says."""
         tiles = [
             quantize_int8(tile.float(), INT8_LEVELS) for tile in torch.split(weight, INT8_ROW_TILE)
         ]
         rows, scales = (torch.cat(each) for each in zip(*tiles, strict=True))
-        arrays = {"scales": scales.flatten()}
-        if not onednn.can_restore():
+        arrays, layout = {"scales": scales.flatten()}, int8_layout()
+        if layout == "rows":
             return arrays | {"rows": rows}
+        if layout == "panels":
+            padded = F.pad(rows, (0, -rows.shape[1] % INT8_PANEL))
+            shape = torch.tensor([padded.shape[1], len(padded)])
+            return arrays | {"packed": int8_panels(padded), "shape": shape}
         packed = onednn.prepack_int8(rows)
-        contents, layout = onednn.packed_contents(packed)
+        contents, order = onednn.packed_contents(packed)
         shape = torch.tensor(packed.shape)
         panels = torch.tensor(int(has_kernel_layout(rows, contents)))
-        return arrays | {"packed": contents, "order": layout, "shape": shape, "panels": panels}
+        return arrays | {"packed": contents, "order": order, "shape": shape, "panels": panels}
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [..., in] to [..., out], in the type of `epilogue`, by default float32."""
@@ -109,10 +152,9 @@ class Int8Linear(nn.Module):
         return out.view(*x.shape[:-1], -1)
 
     def _multiply(self, tokens: Tensor) -> Tensor:
-        if self.few_rows_weight is not None and len(tokens) <= INT8_FEW_ROWS:
-            return self.epilogue.apply(
-                dispatch.native_ops().linear_w8a8(tokens, self.few_rows_weight)
-            )
+        few = len(tokens) <= INT8_FEW_ROWS
+        if self.panel_weight is not None and (few or self.weight is None):
+            return self.epilogue.apply(_multiply_panels(tokens, self.panel_weight))
         if self.weight is None:
             return self.epilogue.apply(self._multiply_widened(tokens))
         zero = self.levels + 1
@@ -129,6 +171,15 @@ class Int8Linear(nn.Module):
         out = torch.cat([F.linear(tokens.float(), tile.float()) for tile in tiles], dim=1)
         out.mul_(self.scales)
         return out if self.bias is None else out.add_(self.bias)
+
+
+def _multiply_panels(tokens: Tensor, weight: Int8Weight) -> Tensor:
+    """Return float32 [n, out] of tokens [n, in], by the native kernel."""
+    missing = weight.inputs - tokens.shape[1]
+    # `F.pad` copies even when it adds nothing.
+    padded = F.pad(tokens, (0, missing)) if missing else tokens
+    out: Tensor = dispatch.native_ops().linear_w8a8(padded, weight)
+    return out
 
 
 def _quantize_inputs(tokens: Tensor, levels: int) -> tuple[Tensor, Tensor]:

@@ -28,6 +28,7 @@ import torch
 
 from voxgate.settings import Settings
 from voxgate.voxtral.kernels import dispatch, onednn
+from voxgate.voxtral.quantization.int8 import int8_format
 from voxgate.voxtral.quantization.profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -85,7 +86,10 @@ def cache_paths(directory: CheckpointDirectory, profile: Profile) -> list[CacheP
 
 
 def _cache_key(directory: CheckpointDirectory, profile: Profile) -> str:
-    """Hash everything that the arrays depend on: files, schemes, and how PyTorch packs here.
+    """Hash everything that the arrays depend on: files, schemes, and how they are laid out here.
+
+    Processors that share a folder, and levels of instructions, have other keys where the layout is
+    another, so that none reads the other's file.
 
     The names of the fields of the configuration and of `Schemes` are part of the key: renaming one
     makes every existing file outdated.
@@ -99,7 +103,7 @@ def _cache_key(directory: CheckpointDirectory, profile: Profile) -> str:
             (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in directory.files
         ],
         "torch": torch.__version__,
-        "int8": onednn.packed_layout() if onednn.can_restore() else "rows",
+        "int8": int8_format(),
     }
     if "int4" in schemes.values():
         inputs["int4"] = dispatch.int4_format() or onednn.int4_block_rows()
