@@ -76,9 +76,7 @@ class Epilogue:
     dtype: torch.dtype = torch.float32
 
     def apply(self, x: Tensor) -> Tensor:
-        """Apply GELU and type to float32 values that are already scaled; may overwrite `x`."""
-        if self.gelu and dispatch.supports_elementwise(x):
-            return self.scale_and_apply(x, torch.ones(len(x)), None)
+        """Apply GELU and type to float32 values that are already scaled."""
         return (F.gelu(x) if self.gelu else x).to(self.dtype)
 
     def scale_and_apply(self, product: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
@@ -154,7 +152,7 @@ class Int8Linear(nn.Module):
     def _multiply(self, tokens: Tensor) -> Tensor:
         few = len(tokens) <= INT8_FEW_ROWS
         if self.panel_weight is not None and (few or self.weight is None):
-            return self.epilogue.apply(_multiply_panels(tokens, self.panel_weight))
+            return _multiply_panels(tokens, self.panel_weight, self.epilogue)
         if self.weight is None:
             return self.epilogue.apply(self._multiply_widened(tokens))
         zero = self.levels + 1
@@ -173,12 +171,14 @@ class Int8Linear(nn.Module):
         return out if self.bias is None else out.add_(self.bias)
 
 
-def _multiply_panels(tokens: Tensor, weight: Int8Weight) -> Tensor:
-    """Return float32 [n, out] of tokens [n, in], by the native kernel."""
+def _multiply_panels(tokens: Tensor, weight: Int8Weight, epilogue: Epilogue) -> Tensor:
+    """Return the finished [n, out] of tokens [n, in], by the native kernel."""
     missing = weight.inputs - tokens.shape[1]
     # `F.pad` copies even when it adds nothing.
     padded = F.pad(tokens, (0, missing)) if missing else tokens
-    out: Tensor = dispatch.native_ops().linear_w8a8(padded, weight)
+    out: Tensor = dispatch.native_ops().linear_w8a8(
+        padded, weight, gelu=epilogue.gelu, dtype=epilogue.dtype
+    )
     return out
 
 
