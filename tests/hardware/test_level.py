@@ -15,8 +15,8 @@ from voxgate.hardware.level import (
     available_levels,
     check_level,
     usable_flags,
-    used_level,
 )
+from voxgate.voxtral.kernels import bindings, ops
 
 X86 = ["avx2", "avxvnni", "avx512vnni", "avx512bf16"]
 
@@ -44,16 +44,13 @@ def test_a_processor_has_every_level_up_to_its_own(
 ) -> None:
     with processor(flags, tmp_path):
         assert available_levels() == levels
-        assert used_level() == (levels[-1] if levels else None)
 
 
 def test_a_forced_level_hides_all_better_flags(tmp_path: Path) -> None:
     for level in X86:
         with processor(processors.SAPPHIRE_RAPIDS, tmp_path, level):
-            assert used_level() == level
             assert usable_flags() == LEVELS[level].flags
     with processor(processors.SAPPHIRE_RAPIDS, tmp_path, OFF):  # PyTorch alone, with all it has
-        assert used_level() is None
         assert "amx_bf16" in usable_flags()
     with processor(processors.GRAVITON_3, tmp_path, "neon"):  # there is no other
         assert "bf16" in usable_flags()
@@ -80,3 +77,8 @@ def test_what_a_processor_has_or_may_have_is_not_refused(tmp_path: Path) -> None
             check_level(kernels)
     with processor("", tmp_path / "unknown"):
         check_level("avx512bf16")
+
+
+def test_the_kernels_have_the_levels_that_the_flags_say() -> None:
+    """Two lists of them, since who reads the settings loads no kernels."""
+    assert bindings.levels() == available_levels() or ops.why_unavailable()

@@ -65,19 +65,19 @@ def forced_level(environ: Mapping[str, str] = os.environ) -> Level | None:
     return LEVELS.get(environ.get(KERNELS_VARIABLE, BEST))
 
 
-def used_level(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the name of the level for which kernels are chosen: the forced one, else the best.
-
-    None without kernels, and where the system does not list the processor's features.
-    """
-    name = environ.get(KERNELS_VARIABLE, BEST) or next(reversed(available_levels()), BEST)
-    return name if name in LEVELS else None
-
-
 def usable_flags() -> frozenset[str]:
     """Return the processor's flags, at a forced level of x86 only those that it has."""
     level = forced_level()
     return cpu_flags() & level.flags if level and level.variables else cpu_flags()
+
+
+def hold_libraries() -> None:
+    """Have the libraries use no better instructions than those of a forced level.
+
+    They read it from the environment, when they first compute.
+    """
+    if level := forced_level():
+        os.environ.update(level.variables)
 
 
 def check_level(kernels: str) -> None:

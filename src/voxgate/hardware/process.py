@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from voxgate.hardware.cores import THREADS_VARIABLE
-from voxgate.hardware.level import KERNELS_VARIABLE, check_level, forced_level
+from voxgate.hardware.level import KERNELS_VARIABLE, check_level, hold_libraries
 
 if TYPE_CHECKING:
     from voxgate.settings import Settings
@@ -25,5 +25,4 @@ def configure_process(settings: Settings) -> None:
     check_level(settings.kernels)
     os.environ[KERNELS_VARIABLE] = settings.kernels
     os.environ[THREADS_VARIABLE] = str(settings.threads)
-    if level := forced_level():
-        os.environ.update(level.variables)
+    hold_libraries()

@@ -1,8 +1,7 @@
 import torch
 
 from voxgate.cli.checks.software import check_engines
-from voxgate.hardware.level import used_level
-from voxgate.voxtral.kernels import ops
+from voxgate.voxtral.kernels import bindings, ops
 
 
 def test_the_build_and_what_it_makes_of_the_processor() -> None:
@@ -15,4 +14,5 @@ def test_the_build_and_what_it_makes_of_the_processor() -> None:
         assert (kernels.state, kernels.found) == ("note", reason)
     else:
         assert kernels.state == "ok"
-        assert f"for {used_level()} are used" in kernels.found
+        assert f"of level {bindings.level()} are used; 8-bit products in full" in kernels.found
+        assert all(level in kernels.found for level in bindings.levels())

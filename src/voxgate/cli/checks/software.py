@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from voxgate._version import __version__
 from voxgate.api.setting_texts import setting_text
 from voxgate.cli.checks.check import Check
-from voxgate.errors import SettingsError
-from voxgate.hardware.level import used_level
+from voxgate.errors import SettingsError, UsageError
 from voxgate.installation import Installation
 from voxgate.settings import Settings
 
@@ -84,12 +83,16 @@ def _is_installed(name: str) -> bool:
 
 def _check_kernels() -> Check:
     """Return whether the native kernels are used; PyTorch's are used without them."""
-    from voxgate.voxtral.kernels import ops  # noqa: PLC0415 (it imports torch)
+    from voxgate.voxtral.kernels import bindings, ops  # noqa: PLC0415 (it imports torch)
 
-    reason = ops.why_unavailable()
+    try:
+        reason = ops.why_unavailable()
+    except UsageError as error:  # a level is requested, and the package is not installed
+        return Check("kernels", "problem", error.sentence, "make kernels")
     if reason is None:
-        level = f" for {used_level()}" * (used_level() is not None)
-        found = f"native kernels{level} are used where they are faster; 8-bit products in full"
+        others = [name for name in bindings.levels() if name != bindings.level()]
+        found = f"native kernels of level {bindings.level()} are used; 8-bit products in full"
+        found += f"; also here: {', '.join(others)}" * bool(others)
         return Check("kernels", "ok", found)
     return Check("kernels", "note", reason, "make kernels" if "not installed" in reason else "")
 

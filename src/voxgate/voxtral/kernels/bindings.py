@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import torch  # before the package: it shares the threads of the OpenMP library that this loads
 
 from voxgate.errors import UsageError
+from voxgate.hardware.level import KERNELS_VARIABLE, OFF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 INTERFACE = 3  # version of the package's functions that this module calls
-
-LEVEL_VARIABLE = "VOXGATE_KERNELS"  # a level's name; empty or unset for the best one
-NO_KERNELS = "off"  # the name for PyTorch's operators instead
 
 Strides = tuple[int, int, int]
 """Elements from one slot, head and row to the next."""
@@ -104,9 +102,9 @@ def why_missing() -> str | None:
     Their results are not checked: `ops.is_available` does that. Raises `UsageError` where
     `VOXGATE_KERNELS` names a level that this processor or the package does not have.
     """
-    chosen = os.environ.get(LEVEL_VARIABLE, "")
-    if chosen == NO_KERNELS:
-        return f"{LEVEL_VARIABLE} is {NO_KERNELS}"
+    chosen = os.environ.get(KERNELS_VARIABLE, "")
+    if chosen == OFF:
+        return f"{KERNELS_VARIABLE} is {OFF}"
     reason = _why_not_loaded()
     if chosen and chosen not in ([] if reason else _package().levels()):
         raise UsageError(_no_such_level(chosen, reason))
@@ -122,7 +120,7 @@ def level() -> str | None:
     """Return the name of the level in use; None where the kernels cannot be used."""
     if why_missing():
         return None
-    return os.environ.get(LEVEL_VARIABLE) or levels()[-1]
+    return os.environ.get(KERNELS_VARIABLE) or levels()[-1]
 
 
 @cache
@@ -150,7 +148,7 @@ def _no_such_level(chosen: str, reason: str | None) -> str:
         f"there are none here: {reason}" if reason else f"this processor has {', '.join(levels())}"
     )
     return (
-        f"{LEVEL_VARIABLE} is '{chosen}', and {found}. Name one of those, '{NO_KERNELS}' for "
+        f"{KERNELS_VARIABLE} is '{chosen}', and {found}. Name one of those, '{OFF}' for "
         "PyTorch's operators, or nothing for the fastest."
     )
 
