@@ -61,6 +61,17 @@ def test_greedy_choices_of_many_rows_equal_those_of_each() -> None:
         assert logprob == pytest.approx(float(row.float().log_softmax(0)[token]), abs=1e-6)
 
 
+def test_a_rows_logprob_has_the_same_bits_among_other_rows() -> None:
+    """With several threads too: the sum over a wide row may be divided between them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    rows = torch.randn(8, 131_072, generator=torch.Generator().manual_seed(5))
+    together = choose_greedily(rows)
+    alone = [choice for row in rows for choice in choose_greedily(row[None])]
+    torch.set_num_threads(threads)
+    assert together == alone
+
+
 def test_rows_that_are_not_finite_are_reported_one_by_one() -> None:
     rows = torch.stack([LOGITS, LOGITS, LOGITS, LOGITS])
     rows[1, 3], rows[2, 4], rows[3, 5] = torch.nan, torch.inf, -torch.inf

@@ -55,6 +55,11 @@ class Sampling:
         if self.seed is not None and type(self.seed) is not int:
             raise UsageError(f"'seed' is {self.seed!r}. Give a whole number, or leave it out.")
 
+    @property
+    def greedy(self) -> bool:
+        """Whether the most likely token is always chosen."""
+        return not (self.temperature or self.frequency_penalty or self.presence_penalty)
+
     @classmethod
     def from_options(cls, options: Options) -> Sampling:
         """Return how a caller's options have tokens chosen."""
@@ -95,7 +100,7 @@ def choose_greedily(
         allowed = upload(torch.stack([*masked.values()]), rows.device)
         tokens[index] = rows[index].where(allowed, -torch.inf).argmax(-1)
         possible[index] = allowed.gather(1, tokens[index, None])[:, 0]
-    logprobs = rows.gather(1, tokens[:, None])[:, 0] - rows.logsumexp(-1)
+    logprobs = rows.gather(1, tokens[:, None])[:, 0] - _normalizers(rows)
     finite = torch.isfinite(rows).all(-1)
     columns = (tokens.double(), logprobs.double(), finite.double(), possible.double())
     table = torch.stack(columns, dim=1).tolist()
@@ -104,6 +109,17 @@ def choose_greedily(
     return [
         GreedyChoice(int(token), logprob, bool(is_finite)) for token, logprob, is_finite, _ in table
     ]
+
+
+def _normalizers(rows: Tensor) -> Tensor:
+    """Return the logarithm of each row's sum of exponentials.
+
+    On a CPU row by row: the sum of one row alone is divided between threads, and those of several
+    rows are not, so that the last bits would depend on how many rows there are.
+    """
+    if rows.is_cpu:
+        return torch.stack([row.logsumexp(-1) for row in rows])
+    return rows.logsumexp(-1)
 
 
 class Sampler:
@@ -127,7 +143,7 @@ class Sampler:
         Raises `EngineError` (`engine_refused`) if the logits are not finite or the mask allows
         nothing.
         """
-        if self._always_greedy:  # computed on the logits' device: only the choice leaves a GPU
+        if self._sampling.greedy:  # computed on the logits' device: only the choice leaves a GPU
             (choice,) = [greedy] if greedy else choose_greedily(logits[None], [mask])
             if not choice.finite:
                 raise _not_finite()
@@ -144,12 +160,6 @@ class Sampler:
         token = self._draw(weighed)
         self._counts[token] += 1
         return token, float(logits[token] - logits.logsumexp(0))
-
-    @property
-    def _always_greedy(self) -> bool:
-        """Whether the most likely token is always chosen."""
-        sampling = self._sampling
-        return not (sampling.temperature or sampling.frequency_penalty or sampling.presence_penalty)
 
     def _penalize(self, logits: Tensor) -> Tensor:
         sampling = self._sampling
