@@ -122,3 +122,22 @@ def test_marked_positions_are_cleared_by_free() -> None:
     cache.keys[:, slot, :, 2] = torch.nan
     cache.free(slot)
     assert not cache.keys[:, slot, :, :8].any()
+
+
+def test_several_positions_of_one_slot_are_written_at_once() -> None:
+    """As those of a draft: each at its own place, and cleared by `free` if they were abandoned."""
+    cache, alone = (KVCache(CONFIG, slots=2, capacity=8) for _ in range(2))
+    for each in (cache, alone):
+        assert (each.allocate(), each.allocate()) == (0, 1)
+        each.advance([0, 1], 3)
+    keys, values = torch.randn(3, 2, 1, 4), torch.randn(3, 2, 1, 4)
+    slots, starts = [1, 1, 0], [3, 4, 3]
+    cache.write(1, slots, keys, values, starts)
+    for row, (slot, start) in enumerate(zip(slots, starts, strict=True)):
+        alone.write(1, [slot], keys[row : row + 1], values[row : row + 1], [start])
+    assert torch.equal(cache.keys, alone.keys)
+    assert torch.equal(cache.values, alone.values)
+    assert cache.keys[1, 1, :, 3:5].any(dim=-1).all()
+    assert cache.lengths == [3, 3]
+    cache.free(1)
+    assert not cache.keys[:, 1].any()

@@ -18,7 +18,7 @@ from voxgate.voxtral.quantization.linear import LinearGroup
 from voxgate.voxtral.upload import upload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Protocol
 
     from torch import Tensor
@@ -76,23 +76,47 @@ class Decoder(nn.Module):
         """
         cache.check_room(slots, x.shape[1])
         for piece in torch.split(x, PIECE_POSITIONS, dim=1):
-            hidden = yield from self._append(piece, cache, slots)
-        logits: Tensor = self.head(self.norm(hidden[:, -1]))  # of the last position only
+            starts = [cache.lengths[slot] for slot in slots]
+            hidden = yield from self._pass(piece, cache, slots, starts)
+            cache.advance(slots, piece.shape[1])
+        return self._logits(hidden[:, -1])  # of the last position only
+
+    def check(self, x: Tensor, cache: KVCache, counts: Mapping[int, int]) -> Resumable[Tensor]:
+        """Write `counts[slot]` positions after the end of each slot; return the logits of each.
+
+        `x` is [positions, width], the positions of one slot after those of another, and the logits
+        are [positions, vocabulary]. Each position is computed as `forward` computes a single one.
+        The slots' lengths do not change: `KVCache.advance` counts the positions that stay. Raises
+        `UsageError` for a slot without room.
+        """
+        for slot, count in counts.items():
+            cache.check_room([slot], count)
+        places = [
+            (slot, cache.lengths[slot] + number)
+            for slot, count in counts.items()
+            for number in range(count)
+        ]
+        slots, starts = [slot for slot, _ in places], [start for _, start in places]
+        hidden = yield from self._pass(x[:, None], cache, slots, starts)
+        return self._logits(hidden[:, -1])
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.norm(hidden))
         return logits.float()
 
-    def _append(self, x: Tensor, cache: KVCache, slots: Sequence[int]) -> Resumable[Tensor]:
-        """Append positions to each slot; return what the last layer makes of them, as `x`."""
+    def _pass(
+        self, x: Tensor, cache: KVCache, slots: Sequence[int], starts: Sequence[int]
+    ) -> Resumable[Tensor]:
+        """Write positions from each of `starts` on; return what the last layer makes of them."""
         new = x.shape[1]
-        starts = upload(torch.tensor([cache.lengths[slot] for slot in slots]), x.device)
-        positions = starts[:, None] + torch.arange(new, device=x.device)
+        first = upload(torch.tensor([*starts]), x.device)
+        positions = first[:, None] + torch.arange(new, device=x.device)
         rope = RotaryEmbedding(positions, self.config.head_dim, self.config.rope_theta, x.dtype)
-        length = max(cache.lengths[slot] for slot in slots) + new
-        mask = causal_mask(positions, length)
+        mask = causal_mask(positions, max(starts) + new)
         for number, layer in enumerate(self.layers):
             yield
-            layer_cache = _SlotsOfLayer(cache, number, slots, length)
+            layer_cache = _SlotsOfLayer(cache, number, slots, starts)
             x = yield from layer(x, rope, layer_cache, mask)
-        cache.advance(slots, new)
         return x
 
 
@@ -154,10 +178,16 @@ class DecoderAttention(nn.Module):
 
 
 class _SlotsOfLayer:
-    """One layer's keys and values of some slots, up to a length."""
+    """One layer's keys and values of some slots, each with the position of its first new ones.
 
-    def __init__(self, cache: KVCache, layer: int, slots: Sequence[int], length: int) -> None:
-        self._cache, self._layer, self._slots, self._length = cache, layer, slots, length
+    A slot that is named several times has a new position each: an earlier one does not attend to a
+    later one.
+    """
+
+    def __init__(
+        self, cache: KVCache, layer: int, slots: Sequence[int], starts: Sequence[int]
+    ) -> None:
+        self._cache, self._layer, self._slots, self._starts = cache, layer, slots, starts
 
     def attend(
         self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, by_head: bool
@@ -169,31 +199,29 @@ class _SlotsOfLayer:
         are computed one by one: nothing is copied to gather them, nothing is padded to the longest,
         and each result has the same bits as when the slot is computed alone.
         """
-        self._cache.write(self._layer, self._slots, k, v)
+        self._cache.write(self._layer, self._slots, k, v, self._starts)
         q = q.to(self._cache.keys.dtype)
+        lengths = [start + q.shape[2] for start in self._starts]
         if by_head and dispatch.supports_attention(q):
-            return self._native(q)
-        equal = len({self._cache.lengths[slot] for slot in self._slots}) == 1
-        if by_head and equal and q.shape[2] > 1:
-            return causal_attention_by_head(q, *self._read(self._slots, self._length))
+            return self._native(q, lengths)
+        if by_head and len(set(lengths)) == 1 and q.shape[2] > 1:
+            return causal_attention_by_head(q, *self._read(self._slots, lengths[0]))
         if q.shape[2] == 1 and q.device.type == "cpu":
-            lengths = [self._cache.lengths[slot] + 1 for slot in self._slots]
             return torch.cat(
                 [
                     grouped_attention(q[row : row + 1], *self._read([slot], length), None)
                     for row, (slot, length) in enumerate(zip(self._slots, lengths, strict=True))
                 ]
             )
-        return grouped_attention(q, *self._read(self._slots, self._length), mask)
+        return grouped_attention(q, *self._read(self._slots, max(lengths)), mask)
 
     def _read(self, slots: Sequence[int], length: int) -> tuple[Tensor, Tensor]:
         return self._cache.read(self._layer, slots, length)
 
-    def _native(self, q: Tensor) -> Tensor:
+    def _native(self, q: Tensor, lengths: Sequence[int]) -> Tensor:
         """Attend with the native kernel, which reads keys and values in place."""
-        cache, slots = self._cache, list(self._slots)
         out: Tensor = dispatch.native_ops().attention(
-            q, cache.keys[self._layer], cache.values[self._layer],
-            slots=slots, lengths=[cache.lengths[slot] + q.shape[2] for slot in slots], causal=True,
+            q, self._cache.keys[self._layer], self._cache.values[self._layer],
+            slots=self._slots, lengths=lengths, causal=True,
         )  # fmt: skip
         return out

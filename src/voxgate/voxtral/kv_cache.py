@@ -112,17 +112,32 @@ class KVCache:
                     f"{positions} more in {self.capacity}. Use a cache with a larger capacity."
                 )
 
-    def write(self, layer: int, slots: Sequence[int], keys: Tensor, values: Tensor) -> None:
-        """Append keys and values [slots, kv_heads, new, head_dim] to each slot.
+    def write(
+        self,
+        layer: int,
+        slots: Sequence[int],
+        keys: Tensor,
+        values: Tensor,
+        starts: Sequence[int] | None = None,
+    ) -> None:
+        """Write keys and values [slots, kv_heads, new, head_dim] from a position of each slot on.
 
-        The slots' lengths do not change: call `advance` when all layers have written.
+        `starts` are these positions, by default the slots' lengths. A slot may be named several
+        times, with a position each. The lengths do not change: call `advance` when all layers have
+        written.
         """
-        self.mark_written(slots, keys.shape[2])
-        for row, slot in enumerate(slots):
-            start = self.lengths[slot]
-            end = start + keys.shape[2]
-            self.keys[layer, slot, :, start:end] = keys[row]
-            self.values[layer, slot, :, start:end] = values[row]
+        starts = [self.lengths[slot] for slot in slots] if starts is None else starts
+        new = keys.shape[2]
+        for slot, start in zip(slots, starts, strict=True):
+            self._written[slot] = max(self._written[slot], start + new)
+        if new == 1 and len(slots) > 1 and keys.device.type == "cpu":  # one copy, not one for each
+            places = torch.tensor([*slots]), slice(None), torch.tensor([*starts])
+            self.keys[layer][places] = keys[:, :, 0].to(self.keys.dtype)
+            self.values[layer][places] = values[:, :, 0].to(self.values.dtype)
+            return
+        for row, (slot, start) in enumerate(zip(slots, starts, strict=True)):
+            self.keys[layer, slot, :, start : start + new] = keys[row]
+            self.values[layer, slot, :, start : start + new] = values[row]
 
     def mark_written(self, slots: Sequence[int], positions: int) -> None:
         """Have `free` clear so many positions after each slot's length.
