@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from voxgate.voxtral.draft import Draft
     from voxgate.voxtral.guidance import Guidance
     from voxgate.voxtral.sampling import GreedyChoice
     from voxgate.voxtral.tokenizer import Tokenizer
@@ -60,19 +61,23 @@ class DecodingState:
         sampling: Sampling | None = None,
         guidance: Guidance | None = None,
         drop_language_tag: bool = False,
+        draft: Draft | None = None,
     ) -> None:
         """Begin after a prompt of token ids, whose [AUDIO] tokens stand for `sounds`.
 
         Each sound is what `prepare_samples` returned. `finish_at_limit` is why a text of
-        `max_tokens` ends. `guidance` says which tokens may come. Raises `UsageError` for an invalid
-        `stop`.
+        `max_tokens` ends. `guidance` says which tokens may come. `draft` is what the text will
+        probably be: it is of use where the most likely token is always chosen, and changes nothing.
+        Raises `UsageError` for an invalid `stop`.
         """
         check_stop(stop)
+        sampling = sampling or Sampling()
         self.prompt, self.sounds = prompt, sounds
         self.max_tokens = max_tokens
         self._finish_at_limit = finish_at_limit
-        self._sampler = Sampler(sampling or Sampling())
+        self._sampler = Sampler(sampling)
         self._guidance = guidance
+        self._draft = draft if sampling.greedy and guidance is None else None
         self._stop_tokens = tokenizer.stop_tokens
         self._stop_strings = tuple(stop)
         self._stream = tokenizer.stream(drop_language_tag=drop_language_tag)
@@ -102,6 +107,21 @@ class DecodingState:
         withheld = max((_overlap(self._text, stop) for stop in self._stop_strings), default=0)
         return self._text[: len(self._text) - withheld]
 
+    @property
+    def agreement(self) -> float:
+        """The share of the draft's tokens that were right lately; 0 without a draft."""
+        return self._draft.agreement if self._draft else 0.0
+
+    def propose(self, most: int) -> list[int]:
+        """Return what comes next by the draft, at most so many tokens and none beyond the limit.
+
+        A caller may have the model compute the logits after each of them in the same pass as those
+        after `last_token`. It appends tokens one by one as ever: the logits after a proposed token
+        count where that token was chosen.
+        """
+        left = self.max_tokens - len(self._tokens) - 1  # the pass itself gives a token
+        return self._draft.propose(min(most, left)) if self._draft else []
+
     def mask(self) -> Tensor | None:
         """Return which tokens may come next, bool [at most vocabulary]; None where all may.
 
@@ -125,6 +145,8 @@ class DecodingState:
             return False
         if self._guidance is not None:
             self._guidance.accept(token)
+        if self._draft is not None:
+            self._draft.follow(token)
         self._tokens.append(token)
         self._logprobs.append(logprob)
         self._append_text(self._stream.push(token))

@@ -17,6 +17,7 @@ from voxgate.errors import UsageError
 from voxgate.voxtral.answering import AnswerState
 from voxgate.voxtral.checkpoint.loader import Checkpoint
 from voxgate.voxtral.cuda_graph import DecodeGraph
+from voxgate.voxtral.draft_trial import DraftTrial, try_drafts
 from voxgate.voxtral.features import count_chunks, log_mel, prepare_samples
 from voxgate.voxtral.guidance import Guidance, GuidanceTokenizer
 from voxgate.voxtral.kv_cache import KVCache
@@ -30,7 +31,7 @@ from voxgate.voxtral.transcription import TranscriptionState
 from voxgate.voxtral.upload import upload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -46,6 +47,8 @@ Waveform: TypeAlias = "np.ndarray | Sequence[float] | Tensor"
 """Mono samples at 16 kHz, float32 in [-1, 1]."""
 
 ENCODER_BATCH = 1  # chunks of 30 s at once: more gain nothing on a CPU, and make steps longer
+DRAFT_TOKENS = 7  # of a draft that `generate` checks in one pass, which has one row more
+
 GPU_ENCODER_BATCH = 16  # the same on a GPU, which is more parallel: some 0.1 GB each in bf16
 
 
@@ -60,6 +63,7 @@ class Voxtral:
         """Whether steps of a static cache are CUDA graphs; otherwise they run eagerly."""
         self._guidance_tokenizer: GuidanceTokenizer | None = None  # with the first schema
         self._decode_graphs: WeakKeyDictionary[KVCache, DecodeGraph] = WeakKeyDictionary()
+        self._draft_trial: DraftTrial | None = None  # when it is first asked for
 
     @classmethod
     def load(
@@ -133,6 +137,17 @@ class Voxtral:
             self._decode_graphs[cache] = graph
         return self._decode_graphs[cache]
 
+    def draft_trial(self) -> DraftTrial:
+        """Return whether drafts are checked here, and what a pass costs. Tried once, in < 1 s."""
+        if self._draft_trial is None:
+            self._draft_trial = try_drafts(self._network)
+        return self._draft_trial
+
+    @property
+    def checks_drafts(self) -> bool:
+        """Whether a pass of several tokens gives each token the logits that it has alone."""
+        return self.draft_trial().reason is None
+
     @property
     def _cache_dtype(self) -> torch.dtype:
         """The dtype of keys and values."""
@@ -151,21 +166,47 @@ class Voxtral:
         stop: Sequence[str] = (),
         frequency_penalty: float = 0.0,
         presence_penalty: float = 0.0,
+        draft: str = "",
     ) -> DecodingResult:
         """Transcribe one window: mono float32 at 16 kHz, more than 0 s and at most 600 s.
 
-        `language` is an ISO 639-1 code; None lets the model detect it. Raises `UsageError` for
-        invalid audio and values out of range, `UsageError` (`unsupported_language`) for an unknown
-        code.
+        `language` is an ISO 639-1 code; None lets the model detect it. `draft` is what the text
+        will probably be. It makes decoding faster where it is right and `checks_drafts` is true,
+        and never changes the result. Raises `UsageError` for invalid audio and values out of range,
+        `UsageError` (`unsupported_language`) for an unknown code.
         """
         sampling = Sampling(temperature, top_p, seed, frequency_penalty, presence_penalty)
-        state = self.new_decoding(samples, language, max_tokens, stop, sampling)
+        state = self.new_decoding(samples, language, max_tokens, stop, sampling, draft=draft)
         cache = self.new_cache(slots=1, capacity=state.max_positions)
         slot = cache.allocate()
         logits = run_to_end(self.encode_and_prefill(cache, slot, state))
-        while state.choose_next(logits):
-            (logits,) = run_to_end(self.step(cache, [slot], [state.last_token]))
+        self.decode(cache, slot, state, logits)
         return state.result()
+
+    def decode(
+        self,
+        cache: KVCache,
+        slot: int,
+        state: DecodingState,
+        logits: Tensor,
+        draft_tokens: int = DRAFT_TOKENS,
+    ) -> None:
+        """Decode a text to its end, from the logits [vocabulary] after its prompt on.
+
+        At most `draft_tokens` of its draft are checked in one pass. Raises what `choose_next`
+        raises.
+        """
+        going = state.choose_next(logits)
+        while going:
+            proposal = state.propose(draft_tokens)
+            if proposal and not self.checks_drafts:
+                proposal = []
+            rows = run_to_end(self.check(cache, {slot: [state.last_token, *proposal]}))
+            for row, proposed in zip(rows, [*proposal, None], strict=True):
+                cache.advance([slot], 1)  # the position whose logits these are
+                going = state.choose_next(row)
+                if not going or state.last_token != proposed:
+                    break
 
     def new_decoding(
         self,
@@ -174,10 +215,12 @@ class Voxtral:
         max_tokens: int | None = None,
         stop: Sequence[str] = (),
         sampling: Sampling | None = None,
+        *,
+        draft: str = "",
     ) -> TranscriptionState:
         """Start a window's decoding state, with the parameters and errors of `generate`."""
         return TranscriptionState(
-            self.tokenizer, samples, language, max_tokens, stop=stop, sampling=sampling
+            self.tokenizer, samples, language, max_tokens, stop=stop, sampling=sampling, draft=draft
         )
 
     def new_answer(
@@ -264,6 +307,20 @@ class Voxtral:
             return self._decode_graph(cache).step(cache, slots, tokens)
         x = self._network.decoder.embed(upload(torch.tensor([*tokens]), self.device))
         logits: Tensor = yield from self._network.decoder(x[:, None], cache, slots)
+        return logits
+
+    @torch.inference_mode()
+    def check(self, cache: KVCache, tokens: Mapping[int, Sequence[int]]) -> Resumable[Tensor]:
+        """Compute the logits after each of a slot's tokens, in one pass for all slots.
+
+        Returns [tokens, vocabulary], the rows of one slot after those of another. Where
+        `checks_drafts` is true, each row has the bits that `step` would give, token by token. The
+        caller counts the tokens that stay with `cache.advance`; the others are overwritten.
+        """
+        ids = [token for slot_tokens in tokens.values() for token in slot_tokens]
+        x = self._network.decoder.embed(upload(torch.tensor(ids), self.device))
+        counts = {slot: len(slot_tokens) for slot, slot_tokens in tokens.items()}
+        logits: Tensor = yield from self._network.decoder.check(x, cache, counts)
         return logits
 
 

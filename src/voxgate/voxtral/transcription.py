@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from voxgate.voxtral.decoding import DecodingState, check_max_tokens
+from voxgate.voxtral.draft import Draft
 from voxgate.voxtral.features import CHUNK_S, SAMPLE_RATE, count_chunks, prepare_samples
 from voxgate.voxtral.prompt import transcription_prompt
 
@@ -37,6 +38,7 @@ class TranscriptionState(DecodingState):
         *,
         stop: Sequence[str] = (),
         sampling: Sampling | None = None,
+        draft: str = "",
     ) -> None:
         """Take the parameters of `Voxtral.generate`, and raise the same errors."""
         samples = prepare_samples(samples)
@@ -53,6 +55,7 @@ class TranscriptionState(DecodingState):
             stop=stop,
             sampling=sampling,
             drop_language_tag=True,
+            draft=Draft.spelled(draft, tokenizer) if draft else None,
         )
 
 

@@ -1,0 +1,128 @@
+"""Whether drafts can be checked here, and what it costs: found by a trial, not by belief.
+
+A draft may not change a text. So a pass of several tokens must give each token, bit for bit, the
+logits that it has alone. Integer products do, and floating-point ones add up in another order for
+another number of rows. The trial compares both on the first layers and the head of the loaded
+network, and takes the time of passes of 1 to `MOST_ROWS` rows.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from voxgate.voxtral.decoder import Decoder
+from voxgate.voxtral.kv_cache import KVCache
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from voxgate.voxtral.network import Network
+
+MOST_ROWS = 16  # tokens of one pass, of all texts together: with more, a product is no longer cheap
+TRIED_ROWS = (2, 4, 8, MOST_ROWS)
+RUNS = 2  # of each, after the first pass, which reads the weights from the disk; the fastest counts
+LAYERS = 2  # of the network: the head between two passes leaves none of their weights in a cache
+HELD_POSITIONS = 400  # of a slot before the tokens: the prompt of a window
+
+
+@dataclass(frozen=True, slots=True)
+class PassCosts:
+    """The seconds of a pass of all layers, by its rows. What was not measured is interpolated."""
+
+    seconds: Mapping[int, float]
+
+    @property
+    def most_rows(self) -> int:
+        """The most rows of a pass."""
+        return max(self.seconds)
+
+    def of(self, rows: int) -> float:
+        """Return the seconds of a pass of so many rows, from 1 to `most_rows`."""
+        if rows in self.seconds:
+            return self.seconds[rows]
+        fewer, more = next(
+            pair for pair in pairwise(sorted(self.seconds)) if pair[0] < rows < pair[1]
+        )
+        share = (rows - fewer) / (more - fewer)
+        return self.seconds[fewer] + share * (self.seconds[more] - self.seconds[fewer])
+
+
+@dataclass(frozen=True, slots=True)
+class DraftTrial:
+    """What a trial found. `reason` says why drafts are not checked; None: they are."""
+
+    reason: str | None
+    costs: PassCosts | None = None  # where they are
+
+
+@torch.inference_mode()
+def try_drafts(network: Network) -> DraftTrial:
+    """Try it with a network. Takes what a few dozen passes of its first layers and head take."""
+    decoder = network.decoder
+    if decoder.norm.weight.device.type != "cpu":
+        return DraftTrial("a GPU adds up in another order for another number of rows")
+    if network.attention_dtype is None:  # the profile exact
+        return DraftTrial("in the profile exact, products add up in another order for several rows")
+    first = _first_layers(decoder)
+    cache = _filled_cache(first, network.attention_dtype)
+    draw = torch.Generator().manual_seed(0)
+    tokens = torch.randint(decoder.config.vocabulary, (MOST_ROWS,), generator=draw)
+    slot, *others = [cache.allocate() for _ in (1, *TRIED_ROWS)]
+    cache.advance([slot, *others], HELD_POSITIONS)
+    alone, times_s = list[Tensor](), list[float]()
+    for token in tokens:
+        row, elapsed_s = _timed_check(decoder, first, cache, slot, token[None])
+        cache.advance([slot], 1)
+        alone.append(row)
+        times_s.append(elapsed_s)
+    seconds = {1: min(times_s[1:])}
+    for rows, other in zip(TRIED_ROWS, others, strict=True):
+        runs = [_timed_check(decoder, first, cache, other, tokens[:rows]) for _ in range(RUNS)]
+        if not torch.equal(runs[0][0], torch.cat(alone[:rows])):
+            return DraftTrial(f"a pass of {rows} rows has other last bits than {rows} passes")
+        seconds[rows] = min(elapsed_s for _, elapsed_s in runs)
+    return DraftTrial(None, PassCosts(seconds))
+
+
+def _first_layers(decoder: Decoder) -> Decoder:
+    """Return a decoder of the first layers, and of the same head."""
+    layers = min(LAYERS, decoder.config.layers)
+    with torch.device("meta"):
+        first = Decoder(replace(decoder.config, layers=layers))
+    first.embeddings, first.norm, first.head = decoder.embeddings, decoder.norm, decoder.head
+    first.layers = decoder.layers[:layers]
+    return first.eval()
+
+
+def _filled_cache(decoder: Decoder, dtype: torch.dtype) -> KVCache:
+    """Return a cache whose slots all hold the same random keys and values."""
+    capacity = HELD_POSITIONS + MOST_ROWS
+    cache = KVCache(decoder.config, 1 + len(TRIED_ROWS), capacity, dtype)
+    draw = torch.Generator().manual_seed(1)
+    for held in (cache.keys, cache.values):
+        held[:] = torch.randn(held[:, :1].shape, generator=draw)
+    return cache
+
+
+def _timed_check(
+    decoder: Decoder, first: Decoder, cache: KVCache, slot: int, tokens: Tensor
+) -> tuple[Tensor, float]:
+    """Return the logits after some tokens, and the seconds that all layers would take."""
+    passing = first.check(first.embed(tokens), cache, {slot: len(tokens)})
+    stamps_s = [time.perf_counter()]
+    while True:
+        try:
+            next(passing)
+        except StopIteration as end:
+            logits: Tensor = end.value
+            break
+        stamps_s.append(time.perf_counter())  # before a layer, and after its attention
+    whole_s = time.perf_counter() - stamps_s[0]
+    layers_left = len(decoder.layers) - len(first.layers)
+    return logits, whole_s + (layers_left * (stamps_s[3] - stamps_s[1]) if layers_left else 0.0)
