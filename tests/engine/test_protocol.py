@@ -145,6 +145,7 @@ def test_every_option_travels() -> None:
         task="translate",
         prompt="Ä talk.",
         beam_size=3,
+        draft="What was *heard*: ça.",
     )
     assert all(options.is_set(field.name) for field in fields(Options))
     assert encode_options(options).isascii()
@@ -154,9 +155,9 @@ def test_every_option_travels() -> None:
 
 
 def test_an_option_that_is_younger_than_other_engines_is_sent_only_where_it_is_set() -> None:
-    younger = {"task", "prompt", "beam_size"}
+    younger = {"task", "prompt", "beam_size", "draft"}
     assert younger.isdisjoint(json.loads(encode_options(Options())))
-    given = Options(task="translate", prompt="a", beam_size=1)
+    given = Options(task="translate", prompt="a", beam_size=1, draft="b")
     assert younger <= json.loads(encode_options(given)).keys()
 
 
@@ -180,6 +181,7 @@ def test_an_option_that_is_younger_than_other_engines_is_sent_only_where_it_is_s
         ('{"vocabulary":"Voxgate"}', "Expected `array`, got `str` - at `$.vocabulary`"),
         ('{"task":"summarise"}', "'summarise' - at `$.task`"),
         ('{"beam_size":2.5}', "got `float` - at `$.beam_size`"),
+        (f'{{"draft":"{16_385 * "a"}"}}', "length <= 16384 - at `$.draft`"),
     ],
 )
 def test_malformed_options_are_refused(text: str, why: str) -> None:

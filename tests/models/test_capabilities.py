@@ -29,7 +29,7 @@ def able(*options: str) -> Capabilities:
 
 
 def test_every_option_is_strict_or_a_hint() -> None:
-    assert {"language", "vocabulary", "task", *STRICT_OPTIONS, *HINT_OPTIONS} == set(
+    assert {"language", "vocabulary", "task", "draft", *STRICT_OPTIONS, *HINT_OPTIONS} == set(
         Options.__dataclass_fields__
     )
     assert {*STRICT_OPTIONS, *HINT_OPTIONS} == ASKED.keys()
@@ -48,6 +48,13 @@ def test_a_hint_is_honoured_or_removed_and_named(name: str) -> None:
     assert able(name).honoured(ASKED[name]) == (ASKED[name], ())
     assert able().honoured(ASKED[name]) == (Options(), (name,))
     able().check("a/b", ASKED[name])
+
+
+def test_a_draft_is_passed_on_to_models_that_use_one() -> None:
+    asked = Options(draft="what was heard")
+    assert replace(able(), drafts=True).honoured(asked) == (asked, ())
+    assert able(*ASKED).honoured(asked) == (Options(), ("draft",))
+    able().check("a/b", asked)
 
 
 def test_the_vocabulary_is_a_hint() -> None:

@@ -72,6 +72,8 @@ class _Service:
             slots=fill.slots,
             steps=fill.steps,
             step_windows=fill.windows,
+            draft_tokens=fill.proposed,
+            right_draft_tokens=fill.accepted,
         )
         return Response(health.encode(), media_type="application/json")
 

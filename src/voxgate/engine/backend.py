@@ -23,10 +23,16 @@ class BatchFill(NamedTuple):
     slots: int  # the most windows that one step may have
     steps: int = 0
     windows: int = 0  # in all steps together
+    proposed: int = 0  # tokens of drafts that were checked
+    accepted: int = 0  # those of them that were right
 
     def after(self, windows: int) -> BatchFill:
         """Return it after one more step, of so many windows."""
         return self._replace(steps=self.steps + 1, windows=self.windows + windows)
+
+    def with_draft(self, proposed: int, accepted: int) -> BatchFill:
+        """Return it after so many tokens of drafts were checked in a step, and were right."""
+        return self._replace(proposed=self.proposed + proposed, accepted=self.accepted + accepted)
 
 
 class Backend(Protocol):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from voxgate.engine.answer_sequence import AnswerSequence
 from voxgate.engine.backend import BatchFill
+from voxgate.engine.decode_batch import BatchPlanner
 from voxgate.engine.planner import PrefillStep, StepPlanner
 from voxgate.engine.question_reader import QuestionReader
 from voxgate.engine.queue import (
@@ -21,15 +22,16 @@ from voxgate.engine.queue import (
 )
 from voxgate.engine.sequence import WindowSequence
 from voxgate.errors import UsageError
-from voxgate.voxtral.sampling import choose_greedily
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
+    from voxgate.engine.decode_batch import DecodeBatch, DecodedRow
     from voxgate.engine.planner import DecodeStep
     from voxgate.engine.queue import Request
+    from voxgate.voxtral.draft_trial import DraftTrial
     from voxgate.voxtral.kv_cache import KVCache
     from voxgate.voxtral.model import Voxtral
     from voxgate.voxtral.sampling import GreedyChoice
@@ -46,7 +48,8 @@ class BatchScheduler:
     while the model computes. Only the thread computes with the model, and uses the caches.
 
     Answers are few and long, windows many and short: each kind has a cache of its own, and its
-    sequences share the model's steps. A step of the planner decodes a token of all of them.
+    sequences share the model's steps. A step of the planner decodes a token of all of them, and
+    more of those whose draft is right.
     """
 
     def __init__(
@@ -56,11 +59,14 @@ class BatchScheduler:
         answer_cache: KVCache,
         queue_limit: int = QUEUE_LIMIT,
         question_limit: int = QUESTION_LIMIT,
+        *,
+        draft_trial: DraftTrial | None = None,
     ) -> None:
         """Start the thread. It owns the caches.
 
         Each slot of `cache` must hold the longest window. A slot of `answer_cache` holds what of a
-        question and its answer fits into it.
+        question and its answer fits into it. `draft_trial` is whether drafts are checked; None: it
+        is tried when the first one comes, so that an engine without drafts is ready sooner.
         """
         self._model, self._cache, self._answer_cache = model, cache, answer_cache
         self._windows = RequestQueue[WindowRequest](queue_limit)
@@ -70,6 +76,7 @@ class BatchScheduler:
             {"window": cache.free_slots, "question": answer_cache.free_slots}
         )
         self._reader = QuestionReader(model, answer_cache.capacity, self._note_change)
+        self._batches = BatchPlanner(model, draft_trial)
         self._last_step = 0.0  # monotonic seconds
         self._stopped = False
         self._changed = Condition()
@@ -211,53 +218,66 @@ class BatchScheduler:
 
     def _decode_together(self, cache: KVCache, sequences: tuple[Sequence, ...]) -> None:
         try:
-            rows = self._compute_logits(cache, sequences)
+            batch = self._batches.plan(sequences)
+            logits = self._compute_logits(batch, cache)
+            if logits is None:
+                return
+            rows = list(batch.rows(logits, self._masks(sequences)))
         except Exception as error:
             log.exception("A step of %d requests failed", len(sequences))
             for sequence in sequences:
                 self._end(sequence, error)
             return
-        for sequence, logits, greedy in rows:
+        accepted = 0
+        for sequence, decoded in rows:
             with self._contain_errors(sequence):
-                self._accept_logits(sequence, logits, greedy)
+                accepted += self._accept_rows(sequence, cache, decoded)
+        if batch.proposed:
+            self.fill = self.fill.with_draft(batch.proposed, accepted)
 
-    def _compute_logits(
-        self, cache: KVCache, sequences: tuple[Sequence, ...]
-    ) -> list[tuple[Sequence, Tensor, GreedyChoice]]:
-        """Return the logits of each sequence's next token; nothing when all were cancelled."""
-        slots = [sequence.slot for sequence in sequences]
-        tokens = [sequence.state.last_token for sequence in sequences]
-        steps = self._model.step(cache, slots, tokens)
+    def _compute_logits(self, batch: DecodeBatch, cache: KVCache) -> Tensor | None:
+        """Return the logits of a pass; None when all its sequences were cancelled."""
+        steps = batch.compute(self._model, cache)
         while True:
             try:
                 next(steps)
             except StopIteration as end:
-                return self._choose_greedily(sequences, end.value)
+                logits: Tensor = end.value
+                return logits
             self._note_step()
-            if all(sequence.request.cancelled for sequence in sequences):
+            if all(sequence.request.cancelled for sequence in batch.sequences):
                 steps.close()
-                return []
+                return None
 
-    def _choose_greedily(
-        self, sequences: tuple[Sequence, ...], logits: Tensor
-    ) -> list[tuple[Sequence, Tensor, GreedyChoice]]:
-        """Return each sequence with its logits and its likeliest token; end one without a mask."""
+    def _masks(self, sequences: tuple[Sequence, ...]) -> dict[Sequence, Tensor | None]:
+        """Return each sequence's mask; end one whose mask cannot be had."""
         masks: dict[Sequence, Tensor | None] = {}
         for sequence in sequences:
             with self._contain_errors(sequence):
                 masks[sequence] = sequence.state.mask()
-        choices = choose_greedily(logits, [masks.get(sequence) for sequence in sequences])
-        left = [row for row, each in enumerate(sequences) if each in masks]
-        return [(sequences[row], logits[row], choices[row]) for row in left]
+        return masks
+
+    def _accept_rows(self, sequence: Sequence, cache: KVCache, rows: list[DecodedRow]) -> int:
+        """Append the tokens of a pass; return how many tokens of the draft were right."""
+        right = 0
+        for row in rows:
+            going = self._accept_logits(sequence, row.logits, row.greedy)
+            if not going or sequence.state.last_token != row.proposed:
+                break
+            cache.advance([sequence.slot], 1)  # the proposed token stays
+            right += 1
+        return right
 
     def _accept_logits(
         self, sequence: Sequence, logits: Tensor, greedy: GreedyChoice | None = None
-    ) -> None:
+    ) -> bool:
+        """Append the next token and report it; return False when that was the end."""
         if sequence.accept_logits(logits, greedy):
             self._report(sequence.report_token)
-            return
+            return True
         self._report(sequence.report_end)
         self._end(sequence)
+        return False
 
     @contextmanager
     def _contain_errors(self, sequence: Sequence) -> Iterator[None]:

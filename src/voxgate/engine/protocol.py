@@ -45,7 +45,7 @@ NDJSON = "application/x-ndjson"
 
 HEAD_BYTES = 4 * 2**20  # the longest head of a request: 256 KiB of vocabulary, escaped, fit in it
 LINE_BYTES = 2 * 2**20  # the longest line a caller reads: a segment of 20 000 words
-MAX_TEXT = 16_384  # characters of a text to align: its words fit in a line, however short
+MAX_TEXT = 16_384  # characters of a window's text: its words fit in a line, however short
 MAX_SEED = 2**63 - 1  # the largest seed of a random generator
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -106,6 +106,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     slots: Count = 0  # the most windows that one step may have
     steps: Count = 0  # since the engine started
     step_windows: Count = 0  # the windows in these steps, each as often as it was in one
+    draft_tokens: Count = 0  # tokens of drafts that were checked
+    right_draft_tokens: Count = 0  # those of them that were right
 
     def encode(self) -> bytes:
         """Return one JSON object."""
@@ -140,6 +142,7 @@ _SENT_IF_SET = {
     "task": "transcribe",
     "prompt": "",
     "beam_size": None,
+    "draft": "",
     "doubt": None,
     "decoding": None,
     "language_probability": None,
@@ -236,6 +239,7 @@ class WireOptions(Wire):
     task: Task | None = None
     prompt: str | None = None
     beam_size: int | None = None
+    draft: Annotated[str, Meta(max_length=MAX_TEXT)] | None = None
 
     def to_options(self) -> Options:
         """Return the options. Raises `UsageError` for a value out of range."""

@@ -157,4 +157,5 @@ def _transcription_state(pcm16: bytes, options: Options, model: Voxtral) -> Tran
         options.max_tokens,
         options.stop,
         Sampling.from_options(options),
+        draft=options.draft,
     )

@@ -23,7 +23,7 @@ MOST_LISTED = 20  # languages of which a message or a table lists the codes
 HINT_OPTIONS = ("temperature", "top_p", "seed", "prompt")
 """Options that never fail a call. A model that cannot use one ignores it, and a notice says so."""
 
-OF_TRANSCRIPTS = ("language", "task", "vocabulary", "prompt", "beam_size")
+OF_TRANSCRIPTS = ("language", "task", "vocabulary", "prompt", "beam_size", "draft")
 """Options that no question has: what it wants is said in its text."""
 
 
@@ -41,6 +41,7 @@ class Capabilities:
     names_language: bool = False  # says which one that was
     translates: bool = False  # writes English for speech in its other languages
     vocabulary: bool = False  # accepts a list of expected words
+    drafts: bool = False  # writes a window's text faster where it knows what it will probably be
     speakers: bool = False  # distinguishes speakers
     streaming: bool = False  # emits words before it has processed the whole window
     counts_tokens: bool = False  # says how many tokens it wrote for a window
@@ -97,6 +98,8 @@ class Capabilities:
         ignored = _unsupported(HINT_OPTIONS, options, self.options)
         if options.vocabulary and not self.vocabulary:
             ignored += ("vocabulary",)
+        if options.draft and not self.drafts:
+            ignored += ("draft",)
         return options.without(*ignored), ignored
 
     def honoured_in_answers(self, options: Options) -> tuple[Options, tuple[str, ...]]:

@@ -56,7 +56,8 @@ class ModelSpec:
         if self.profile is None or profile is None:
             return self
         windows = VOXTRAL_CAPABILITIES.concurrency if device == "cpu" else GPU_WINDOWS
-        capabilities = replace(self.capabilities, concurrency=windows)
+        drafts = device == "cpu" and profile != "exact"  # else a draft could change a text
+        capabilities = replace(self.capabilities, concurrency=windows, drafts=drafts)
         return replace(self, device=device, profile=profile, capabilities=capabilities)
 
     @property

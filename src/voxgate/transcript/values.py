@@ -44,6 +44,7 @@ class Options:
     task: Task = "transcribe"
     prompt: str = ""  # a text that could precede the recording: its spelling and style are kept
     beam_size: int | None = None  # 1 to 10 texts are compared; None is the model's own number
+    draft: str = ""  # of a window: what another model heard; it makes the text faster, no other
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "language", parse_language(self.language))

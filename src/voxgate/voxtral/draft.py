@@ -44,12 +44,12 @@ class Draft:
 
     @classmethod
     def spelled(cls, text: str, tokenizer: Tokenizer) -> Draft:
-        """Return the draft of a text, spelled as the model writes it: with a space before words.
+        """Return the draft of a text, spelled as the model writes it: in words, from the first on.
 
-        Where the model begins without one, its first token differs, and the others are the same.
+        A model that begins with a space has other tokens for its first word, and the same for the
+        others.
         """
-        words = text.split()
-        return cls(tokenizer.encode("".join(f" {word}" for word in words)))
+        return cls(tokenizer.encode(" ".join(text.split())))
 
     @property
     def agreement(self) -> float:

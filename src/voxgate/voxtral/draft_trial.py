@@ -60,6 +60,17 @@ class DraftTrial:
     reason: str | None
     costs: PassCosts | None = None  # where they are
 
+    @property
+    def sentence(self) -> str:
+        """What the engine's log says of it."""
+        if self.costs is None:
+            return f"Drafts are not used here: {self.reason}."
+        ratios = [f"{self.costs.of(n) / self.costs.of(1):.2f} of {n}" for n in TRIED_ROWS]
+        return (
+            f"Drafts are used here. A pass of one token takes {1000 * self.costs.of(1):.1f} ms; "
+            f"times as long takes one: {', '.join(ratios)} tokens."
+        )
+
 
 @torch.inference_mode()
 def try_drafts(network: Network) -> DraftTrial:

@@ -1,0 +1,134 @@
+"""Windows with drafts in one scheduler: the same events as without, in fewer steps."""
+
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+
+from tests.engine.material import DEADLINE_S, Caller
+from tests.spoken_digits import CHECKPOINT, Spoken, phrase, takes
+from voxgate.engine.batch_scheduler import BatchScheduler
+from voxgate.transcript.values import Delta, Done, Event, Segment
+from voxgate.voxtral.draft_trial import DraftTrial, PassCosts
+from voxgate.voxtral.kernels import dispatch
+from voxgate.voxtral.model import Voxtral
+
+POSITIONS = 850  # of a slot: any window of 30 s
+CHEAP = DraftTrial(None, PassCosts({1: 1.0, 16: 1.5}))
+NONE = DraftTrial("this test compares with it")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module", params=["balanced", "fast"])
+def digits(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Voxtral:
+    if dispatch.native_ops() is None:
+        pytest.skip("without the native kernels a draft may not be checked")
+    folder = shutil.copytree(CHECKPOINT, tmp_path_factory.mktemp("drafts") / "digits")
+    return Voxtral.load(folder, request.param)
+
+
+@pytest.fixture(scope="module")
+def spoken() -> list[Spoken]:
+    rng = random.Random(12)
+    return [phrase(rng, its, size) for its in list(takes().values())[:4] for size in (3, 8)]
+
+
+def pcm16(spoken: Spoken) -> bytes:
+    return (spoken.at_16_khz() * 32768).clip(-32768, 32767).astype("<i2").tobytes()
+
+
+@contextmanager
+def batch(model: Voxtral, trial: DraftTrial | None, slots: int = 4) -> Iterator[BatchScheduler]:
+    caches = [model.new_cache(size, POSITIONS) for size in (slots, 1)]
+    running = BatchScheduler(model, caches[0], caches[1], draft_trial=trial)
+    yield running
+    running.stop(DEADLINE_S)
+
+
+def said(events: list[Event]) -> list[Event]:
+    """What a caller is told of the text: without the signs of work between."""
+    return [event for event in events if isinstance(event, Delta | Segment | Done)]
+
+
+def run(
+    scheduler: BatchScheduler, spoken: list[Spoken], drafts: list[str], **options: Any
+) -> list[list[Event]]:
+    callers = [
+        Caller(scheduler, pcm16(one), draft=draft, **options)
+        for one, draft in zip(spoken, drafts, strict=True)
+    ]
+    return [caller.events() for caller in callers]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"max_tokens": 5}, {"stop": ("four", " two")}, {"temperature": 1.2, "seed": 4},
+     {"presence_penalty": 0.5}],
+    ids=["plain", "max_tokens", "stop", "drawn", "penalised"],
+)  # fmt: skip
+def test_windows_with_different_drafts_are_told_what_they_are_without(
+    digits: Voxtral, spoken: list[Spoken], options: dict[str, Any]
+) -> None:
+    """Delta by delta, with the same confidence."""
+    right = [one.text for one in spoken]
+    drafts = [
+        right[0], right[1], "", "Il pleut depuis ce matin, et les rues sont vides.",
+        right[4][3:], right[5].replace("e", "a"), right[7], right[7] * 4,
+    ]  # fmt: skip
+    with batch(digits, NONE) as plain:
+        expected = run(plain, spoken, [""] * len(spoken), **options)
+        assert (plain.fill.proposed, plain.fill.accepted) == (0, 0)
+    with batch(digits, CHEAP) as drafted:
+        results = run(drafted, spoken, drafts, **options)
+        assert list(map(said, results)) == list(map(said, expected))
+        assert list(map(len, results)) == list(map(len, expected))  # an event for each token
+        drawn = bool({"temperature", "presence_penalty"} & {*options})
+        assert (drafted.fill.accepted == 0) == drawn
+        assert drafted.fill.accepted <= drafted.fill.proposed
+        assert drafted.fill.windows <= plain.fill.windows
+
+
+def test_a_right_draft_takes_few_steps(digits: Voxtral, spoken: list[Spoken]) -> None:
+    with batch(digits, NONE) as plain:
+        events = run(plain, spoken[1:2], [""])
+    (text,) = (event.text for event in events[0] if isinstance(event, Segment))
+    with batch(digits, CHEAP) as drafted:
+        run(drafted, spoken[1:2], [text])
+    assert drafted.fill.accepted == drafted.fill.proposed == plain.fill.steps - drafted.fill.steps
+    assert drafted.fill.steps <= 1 + plain.fill.steps / 8
+
+
+def test_whether_drafts_are_checked_is_tried_with_the_first_one(
+    digits: Voxtral, spoken: list[Spoken], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "voxgate.engine.decode_batch")
+    with batch(digits, None) as scheduler:
+        run(scheduler, spoken[:1], [""])
+        assert caplog.messages == []
+        run(scheduler, spoken[:2], [one.text for one in spoken[:2]])
+    (message,) = caplog.messages
+    assert message.startswith("Drafts are used here. A pass of one token takes ")
+
+
+def test_a_model_whose_rows_are_not_alike_ignores_drafts(
+    spoken: list[Spoken], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "voxgate.engine.decode_batch")
+    exact = Voxtral.load(CHECKPOINT, dtype=torch.float32)
+    with batch(exact, None) as scheduler:
+        drafted = run(scheduler, spoken[:1], [spoken[0].text])
+        assert said(drafted[0]) == said(run(scheduler, spoken[:1], [""])[0])
+        assert scheduler.fill.proposed == 0
+    (message,) = caplog.messages
+    assert message.startswith("Drafts are not used here: in the profile exact")
