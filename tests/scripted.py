@@ -46,6 +46,7 @@ class Scripted:
     times: Literal["word", "segment", "none"] = "segment"
     confidence: float | None = None
     aligns: bool = False
+    drafts: bool = False
     answers: Callable[[Question], str] | None = None
     hears_s: float = 0.0
     reads: int = 10**6
@@ -92,6 +93,7 @@ class Scripted:
             names_language=self.names_language,
             vocabulary=self.vocabulary,
             aligns=self.aligns,
+            drafts=self.drafts,
             counts_tokens=self.says is not None,
             answers=self.answers is not None,
             hears_s=self.hears_s,

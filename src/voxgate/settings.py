@@ -149,6 +149,11 @@ class Settings:
     """The model that answers questions about recordings where the one that is asked for only
     transcribes: it reads the words. Without it, such questions are refused."""
 
+    draft_model: str = ""
+    """A fast model on this machine that hears each window first, as `openai/whisper-base`. A
+    Voxtral on a CPU checks its words several at a time, and writes what it would write without, in
+    less time. Both models are in memory then."""
+
     prices: PriceList = NO_PRICES
     """What transcriptions cost, by model, as `openai/whisper-base = 0.006/minute`, with commas
     between; a model has any of its names, and `*` is every other model. Units are `second`,

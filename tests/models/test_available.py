@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,13 +77,16 @@ def test_an_alias_of_the_settings_stands_for_its_model(
     AvailableModels(replace(settings, model_aliases=(("x", "whisper-small"),))).check_aliases()
 
 
-def test_the_model_that_answers_must_be_known(tmp_path: Path) -> None:
+@pytest.mark.parametrize("setting", ["answer_model", "draft_model"])
+def test_a_model_that_helps_others_must_be_known(tmp_path: Path, setting: str) -> None:
     """It need not be installed: it may be, before somebody asks."""
     settings = Settings(home=tmp_path)
     for known in ("", "voxtral-mini", "whisper-1"):
-        AvailableModels(replace(settings, answer_model=known)).check_answer_model()
-    with pytest.raises(UnknownModelError, match=r"'answer_model': No model .*Voxtral Mini"):
-        AvailableModels(replace(settings, answer_model="voxtral-mimi")).check_answer_model()
+        changed: Any = {setting: known}
+        AvailableModels(replace(settings, **changed)).check_helpers()
+    changed = {setting: "voxtral-mimi"}
+    with pytest.raises(UnknownModelError, match=rf"'{setting}': No model .*Voxtral Mini"):
+        AvailableModels(replace(settings, **changed)).check_helpers()
 
 
 BASE = "Systran/faster-whisper-base"

@@ -65,7 +65,7 @@ def serve_command(
     begin_telemetry(settings)
     available = AvailableModels(settings)
     available.check_aliases()
-    available.check_answer_model()
+    available.check_helpers()
     available.check_endpoints()
     settings = replace(settings, prices=available.prices())
     models = [find_named_model(name, available).name for name in preload or ()]

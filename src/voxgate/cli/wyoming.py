@@ -55,7 +55,7 @@ def wyoming_command(
 
     available = AvailableModels(settings)
     available.check_aliases()
-    available.check_answer_model()
+    available.check_helpers()
     available.check_endpoints()
     settings = replace(settings, prices=available.prices())
     chosen = find_named_model(model or DEFAULT_NAME, available).name

@@ -22,6 +22,7 @@ from voxgate.answers.values import Answered, Finish
 from voxgate.errors import CODES, Code, EngineError, UsageError, VoxgateError, error_from_code
 from voxgate.transcript.text import encodable
 from voxgate.transcript.values import (
+    LONGEST_DRAFT,
     Decoding,
     Delta,
     Done,
@@ -45,7 +46,7 @@ NDJSON = "application/x-ndjson"
 
 HEAD_BYTES = 4 * 2**20  # the longest head of a request: 256 KiB of vocabulary, escaped, fit in it
 LINE_BYTES = 2 * 2**20  # the longest line a caller reads: a segment of 20 000 words
-MAX_TEXT = 16_384  # characters of a window's text: its words fit in a line, however short
+MAX_TEXT = 16_384  # characters of a text to align: its words fit in a line, however short
 MAX_SEED = 2**63 - 1  # the largest seed of a random generator
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -239,7 +240,7 @@ class WireOptions(Wire):
     task: Task | None = None
     prompt: str | None = None
     beam_size: int | None = None
-    draft: Annotated[str, Meta(max_length=MAX_TEXT)] | None = None
+    draft: Annotated[str, Meta(max_length=LONGEST_DRAFT)] | None = None
 
     def to_options(self) -> Options:
         """Return the options. Raises `UsageError` for a value out of range."""

@@ -89,16 +89,21 @@ class AvailableModels(Mapping[str, ModelSpec]):
         for alias in self._aliases:
             self.own_name(alias)
 
-    def check_answer_model(self) -> None:
-        """Raise `UnknownModelError` for an `answer_model` of the settings that is no known model.
+    def check_helpers(self) -> None:
+        """Raise `UnknownModelError` for an `answer_model` or `draft_model` that is no known model.
 
         One that is not installed may be, before it is needed.
         """
-        if self._settings.answer_model:
+        helpers = {
+            "answer_model": self._settings.answer_model,
+            "draft_model": self._settings.draft_model,
+        }
+        for setting, name in helpers.items():
             try:
-                self.own_name(self._settings.answer_model)
+                if name:
+                    self.own_name(name)
             except UnknownModelError as error:
-                raise UnknownModelError(f"'answer_model': {error.sentence}") from None
+                raise UnknownModelError(f"'{setting}': {error.sentence}") from None
 
     def check_endpoints(self) -> None:
         """Raise `SettingsError` for a model with two endpoints at a provider, by two names."""

@@ -92,6 +92,7 @@ VOXTRAL_CAPABILITIES = Capabilities(
     vocabulary=False,
     speakers=False,
     streaming=False,
+    drafts=True,  # on a CPU, quantized: `with_placement`
     counts_tokens=True,
     answers=True,
     hears_s=600.0,  # longer sound gives broken answers: voxtral-model.md, trap 16

@@ -14,6 +14,7 @@ from voxgate.models.capabilities import unused_option_notice
 from voxgate.pipeline.agreement import believed, stray_notice
 from voxgate.pipeline.alignment import RecordingAligner
 from voxgate.pipeline.budget import OptionBudget, draw_seed
+from voxgate.pipeline.drafts import RecordingDrafts
 from voxgate.pipeline.final_segments import FinalSegments
 from voxgate.pipeline.loops import trusted
 from voxgate.pipeline.position import Position
@@ -84,6 +85,7 @@ class TranscriptionJob:
         decoders: DecoderPool,
         settings: Settings,
         aligner: SharedProvider | None = None,
+        drafter: SharedProvider | None = None,
         tenant: Hashable = None,
         trace: Trace | None = None,
         on_progress: Callable[[JobProgress], None] = lambda _: None,
@@ -93,12 +95,12 @@ class TranscriptionJob:
     ) -> None:
         """`route` names who may recognise its windows.
 
-        `aligner` finds the times of words that are recognised without. `tenant` is the one
-        that this job is for. `on_progress` is first called when the first block of sound is
-        decoded. `on_final` is called with the transcript's segments, in order, each once. `cover`
-        is awaited before sound is recognised, with the seconds of the recording that will have
-        been; what it raises ends the job. Unless the `whole` recording is wanted, decoding stops
-        where the options end the text.
+        `aligner` finds the times of words that are recognised without. `drafter` hears windows
+        first, for models that check its words. `tenant` is the one that this job is for.
+        `on_progress` is first called when the first block of sound is decoded. `on_final` is called
+        with the transcript's segments, in order, each once. `cover` is awaited before sound is
+        recognised, with the seconds of the recording that will have been; what it raises ends the
+        job. Unless the `whole` recording is wanted, decoding stops where the options end the text.
         """
         model = route.first.capabilities
         self._on_progress, self._on_final, self._whole = on_progress, on_final, whole
@@ -121,6 +123,7 @@ class TranscriptionJob:
         self._recogniser = WindowRecogniser(
             route,
             aligner=RecordingAligner(aligner, language, tenant) if aligner else None,
+            drafts=RecordingDrafts(drafter, self._sound.audio, tenant) if drafter else None,
             audio=self._sound.audio,
             padding_s=rules.pad_s,
             tenant=tenant,

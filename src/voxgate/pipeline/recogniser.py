@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from voxgate.audio.spool import Audio
     from voxgate.audio.windows import Window
     from voxgate.pipeline.alignment import RecordingAligner
+    from voxgate.pipeline.drafts import RecordingDrafts
     from voxgate.pipeline.route import Route, SharedProvider
     from voxgate.pipeline.trace import Trace
     from voxgate.transcript.values import Options, Segment
@@ -45,14 +46,19 @@ class WindowRecogniser:
         route: Route,
         *,
         aligner: RecordingAligner | None,
+        drafts: RecordingDrafts | None = None,
         audio: Callable[[Window], Audio],
         padding_s: float,
         tenant: Hashable,
         trace: Trace,
     ) -> None:
-        """`padding_s` is the sound around a region of speech; `audio` returns a window's sound."""
+        """`padding_s` is the sound around a region of speech; `audio` returns a window's sound.
+
+        `drafts` are those for models that check them.
+        """
         self._route, self._dispatcher = route, Dispatcher(route)
         self._aligner, self._audio, self._padding_s = aligner, audio, padding_s
+        self._drafts = drafts
         self._tenant, self._trace = tenant, trace
 
     async def recognise(
@@ -129,6 +135,9 @@ class WindowRecogniser:
         on_progress: Callable[[float], None],
         on_turn: Callable[[], None],
     ) -> Placed:
+        if self._drafts is not None and provider.capabilities.drafts:
+            with self._trace.stages.span("draft"):  # before its slot: others use it meanwhile
+                options = await self._drafts.added(window, options)
         audio = self._audio(window)
         async with provider.queue.slot(self._tenant, audio.duration_s):
             on_turn()

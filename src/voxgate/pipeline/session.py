@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from voxgate.pipeline.question import AskedMessage
     from voxgate.providers.base import Provider
     from voxgate.transcript.values import Transcript
+
+log = logging.getLogger(__name__)
 
 ALIGNER = "openai/whisper-base"
 """The model that finds the times of words for models without times, and the language for models
@@ -135,6 +138,7 @@ class Session:
             choice=choice,
             language=options.options.language,
         )
+        drafter = await self._find_drafter(route, options.options)
         with opened:
             job = TranscriptionJob(
                 source=opened,
@@ -143,6 +147,7 @@ class Session:
                 decoders=self._decoders,
                 settings=self.settings,
                 aligner=aligner if isinstance(aligner, SharedProvider) else None,
+                drafter=drafter,
                 tenant=tenant,
                 trace=trace,
                 on_progress=on_progress,
@@ -301,6 +306,25 @@ class Session:
         except VoxgateError as error:
             return not_aligned(error)
         return aligner if aligner.capabilities.aligns else None
+
+    async def _find_drafter(self, route: Route, options: Options) -> SharedProvider | None:
+        """Return what hears windows first, where that makes others of the route faster.
+
+        A model that cannot is no failure of a transcription: the log says why there is none.
+        """
+        name = self.settings.draft_model
+        checking = any(each.capabilities.drafts for each in route.providers)
+        if not (name and checking and options.greedy):
+            return None
+        try:
+            spec = await self.resolve(name, folders=False)
+            if spec.loader is None or not spec.capabilities.transcribes:
+                raise UnknownModelError(f"{spec.name} does not transcribe on this machine.")
+            drafter = self.endpoints.here(spec)
+        except VoxgateError as error:
+            log.warning("There are no drafts by 'draft_model': %s", error.sentence)
+            return None
+        return None if drafter in route.providers else drafter
 
     async def _asked(self, model: str | ModelSpec | Route) -> ModelSpec | Route:
         """Return a model with its device, or a route of this session, which must be open."""

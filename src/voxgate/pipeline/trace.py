@@ -77,7 +77,8 @@ class StageTimes:
 class Trace:
     """Filled while a recording is transcribed. What it holds remains when the recording fails.
 
-    `stages` has the stages `decode` (decoding and speech detection), `provider` and `align`.
+    `stages` has the stages `decode` (decoding and speech detection), `draft`, `provider` and
+    `align`.
     `attempts` are the attempts at all windows, in the order in which they ended. `shares` say whose
     text is final.
     """

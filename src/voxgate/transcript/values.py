@@ -21,6 +21,10 @@ Task: TypeAlias = Literal["transcribe", "translate"]
 """To write what is said in its own language, or in English."""
 
 
+LONGEST_DRAFT = 16_384
+"""Characters of a window's draft: no window has so many, and an engine takes no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The caller's options for one transcription. They are always passed as one object.
@@ -68,6 +72,11 @@ class Options:
             raise UsageError(
                 "'stop' contains an empty text, which matches everywhere. Leave it out."
             )
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the most likely token is always chosen."""
+        return not (self.temperature or self.frequency_penalty or self.presence_penalty)
 
     def is_set(self, name: str) -> bool:
         """Return whether the option `name` differs from its default."""

@@ -54,7 +54,7 @@ def check_model_names(settings: Settings) -> Iterator[Check]:
     models = AvailableModels(settings)
     checks = {
         "model_aliases": models.check_aliases,
-        "answer_model": models.check_answer_model,
+        "answer_model or draft_model": models.check_helpers,
         "endpoints": models.check_endpoints,
         "prices": models.prices,
     }
