@@ -30,7 +30,7 @@ from voxgate.benchmarking.window import (
     BENCH_TOKENS,
     Stopwatch,
     WindowTimings,
-    measure_window,
+    measure_windows,
     synthetic_sound,
     window_timings,
 )
@@ -155,7 +155,10 @@ def _measure_voxgate(
     folder: Path, tokens: int, dtype: str, profile: str, clock: Clock
 ) -> WindowTimings:
     torch_dtype = None if dtype == "auto" else getattr(torch, dtype)
-    return measure_window(str(folder), parse_profile(profile), tokens, torch_dtype, clock)
+    (timings,) = measure_windows(
+        str(folder), parse_profile(profile), tokens, dtype=torch_dtype, clock=clock
+    )
+    return timings
 
 
 @torch.inference_mode()

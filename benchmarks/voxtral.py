@@ -31,7 +31,8 @@ from benchmarks import full_shape
 from benchmarks.engine import command, measure_profile, measure_transformers
 from benchmarks.recordings import fluent
 from benchmarks.table import Row, show
-from voxgate.benchmarking.roofline import Roofline, measure_roofline, roofline_rtf
+from voxgate.benchmarking.floor import floor_rtf
+from voxgate.benchmarking.roofline import Roofline, measure_roofline
 from voxgate.benchmarking.window import WindowTimings
 from voxgate.hardware.memory import free_bytes
 from voxgate.voxtral.checkpoint.directory import open_directory
@@ -88,7 +89,7 @@ def measure(
         runs["transformers"].append(measure_transformers(folder, tokens))
         runs["balanced"].append(measure_profile(folder, "balanced", tokens))
     fast, balanced, peer = (_median(runs[each]) for each in ("fast", "balanced", "transformers"))
-    lowest_rtf = statistics.median(roofline_rtf(config, "fast", each) for each in rooflines)
+    lowest_rtf = statistics.median(floor_rtf(config, "fast", each) for each in rooflines)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, load {load:.1f} before")
     print("peer: " + " ".join(command("transformers", folder, tokens, "exact", "bfloat16")))
     print(f"peer: {_format_timings(peer)}")

@@ -20,6 +20,8 @@ from voxgate.voxtral.checkpoint.directory import CONFIG_FILES, SINGLE_FILE, TOKE
 from voxgate.voxtral.checkpoint.weight_names import file_tensor_name
 from voxgate.voxtral.network import Network
 
+MARKER = ".made-for-a-benchmark"  # in the folder of a checkpoint that is deleted after a benchmark
+
 TEXT_TOKENS = 130_072
 CONTROL_TOKENS = {1: "<s>", 2: "</s>", 3: "[INST]", 4: "[/INST]", 11: "<pad>", 24: "[AUDIO]",
            25: "[BEGIN_AUDIO]", 34: "[TRANSCRIBE]"}  # fmt: skip

@@ -1,9 +1,9 @@
-"""Time one window of 30 s: load the model, encode the sound, prefill, decode tokens.
+"""Time windows of 30 s: load the model, encode the sound, prefill, decode tokens.
 
-    python -m voxgate.benchmarking.window FOLDER PROFILE TOKENS
+    python -m voxgate.benchmarking.window FOLDER PROFILE TOKENS WINDOWS [WINDOWS ...]
 
-prints the timings as JSON. It runs in a process of its own, so that the peak of memory is the
-model's.
+decodes so many windows together, the fewest first, and prints a list of the timings as JSON. It
+runs in a process of its own, so that the peak of memory is the model's.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.prompt import transcription_prompt
 from voxgate.voxtral.quantization.profiles import parse_profile
 from voxgate.voxtral.resumable import run_to_end
+from voxgate.voxtral.sampling import choose_greedily
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from voxgate.voxtral.quantization.profiles import Profile
 
@@ -35,19 +36,21 @@ BENCH_TOKENS = 100  # of the window that real-time factors are stated for: fluen
 
 @dataclass(frozen=True, slots=True)
 class WindowTimings:
-    """The times of one window, and the memory of its process."""
+    """The times of windows that are decoded together, and the memory of their process so far."""
 
     dtype: str  # of the values between layers
     load_s: float
-    encode_s: float
-    prefill_s: float
-    ms_per_token: float  # median
+    encode_s: float  # of all windows
+    prefill_s: float  # of all windows' prompts
+    ms_per_token: float  # median of a step, which decodes a token of each window
     peak_rss_bytes: int
+    windows: int = 1
 
     @property
     def rtf(self) -> float:
-        """The real-time factor of a window of `BENCH_TOKENS` tokens, without loading."""
-        return (self.encode_s + self.prefill_s + BENCH_TOKENS * self.ms_per_token / 1000) / CHUNK_S
+        """The real-time factor of windows of `BENCH_TOKENS` tokens, without loading."""
+        decode_s = BENCH_TOKENS * self.ms_per_token / 1000
+        return (self.encode_s + self.prefill_s + decode_s) / (self.windows * CHUNK_S)
 
 
 class Stopwatch:
@@ -63,38 +66,59 @@ class Stopwatch:
         return elapsed_s
 
 
-def measure_window(
+def measure_windows(
     folder: str,
     profile: Profile,
     tokens: int,
+    counts: Sequence[int] = (1,),
+    *,
     dtype: torch.dtype | None = None,
     clock: Callable[[], float] = time.perf_counter,
-) -> WindowTimings:
-    """Load a checkpoint and time one window with so many tokens."""
+) -> list[WindowTimings]:
+    """Load a checkpoint; time each number of windows together, with so many tokens of each."""
     stopwatch = Stopwatch(clock)
     model = Voxtral.load(folder, profile, dtype=dtype)
     load_s = stopwatch.lap()
-    (audio,) = run_to_end(model.encode([synthetic_sound()]))
-    encode_s = stopwatch.lap()
+    return [_measure_together(model, load_s, count, tokens, clock) for count in sorted(counts)]
+
+
+def _measure_together(
+    model: Voxtral, load_s: float, windows: int, tokens: int, clock: Callable[[], float]
+) -> WindowTimings:
+    sounds = [synthetic_sound()] * windows
     prompt = transcription_prompt(model.tokenizer, 1)
-    cache = model.new_cache(slots=1, capacity=len(prompt) + tokens)
-    slot = cache.allocate()
-    logits = run_to_end(model.prefill(cache, slot, prompt, audio))
+    cache = model.new_cache(slots=windows, capacity=len(prompt) + tokens)
+    slots = [cache.allocate() for _ in sounds]
+    stopwatch = Stopwatch(clock)
+    audio = run_to_end(model.encode(sounds))
+    encode_s = stopwatch.lap()
+    opened = [
+        run_to_end(model.prefill(cache, slot, prompt, each))
+        for slot, each in zip(slots, audio, strict=True)
+    ]
     prefill_s = stopwatch.lap()
-    laps = []
+    logits, laps = torch.stack(opened), list[float]()
     for _ in range(tokens):
-        logits = run_to_end(model.step(cache, [slot], [int(logits.argmax())]))[0]
+        chosen = [choice.token for choice in choose_greedily(logits)]
+        logits = run_to_end(model.step(cache, slots, chosen))
         laps.append(stopwatch.lap())
-    return window_timings(str(model.dtype), load_s, encode_s, prefill_s, laps)
+    return window_timings(str(model.dtype), load_s, encode_s, prefill_s, laps, windows=windows)
 
 
 def window_timings(
-    dtype: str, load_s: float, encode_s: float, prefill_s: float, laps: list[float]
+    dtype: str,
+    load_s: float,
+    encode_s: float,
+    prefill_s: float,
+    laps: list[float],
+    *,
+    windows: int = 1,
 ) -> WindowTimings:
     """Return the timings, with this process's peak of memory so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     median_ms = 1000 * statistics.median(laps)
-    return WindowTimings(dtype.removeprefix("torch."), load_s, encode_s, prefill_s, median_ms, peak)
+    name = dtype.removeprefix("torch.")
+    return WindowTimings(name, load_s, encode_s, prefill_s, median_ms, peak, windows)
 
 
 def synthetic_sound() -> torch.Tensor:
@@ -105,11 +129,11 @@ def synthetic_sound() -> torch.Tensor:
 
 
 def main() -> None:
-    """Measure the checkpoint and the profile of the command line, and print JSON."""
-    folder, profile, tokens = sys.argv[1:]
+    """Measure what the command line says, and print JSON."""
+    folder, profile, tokens, *counts = sys.argv[1:]
     torch.set_num_threads(thread_count())
-    timings = measure_window(folder, parse_profile(profile), int(tokens))
-    sys.stdout.write(json.dumps(asdict(timings) | {"rtf": timings.rtf}) + "\n")
+    timings = measure_windows(folder, parse_profile(profile), int(tokens), [*map(int, counts)])
+    sys.stdout.write(json.dumps([asdict(each) for each in timings]) + "\n")
 
 
 if __name__ == "__main__":
