@@ -36,7 +36,7 @@ def test_figures_of_every_profile_and_the_floor(cli: CliRunner, digits: Path) ->
         assert found["floor_rtf"] < figures["rtf"]
     assert "this machine: reads" in done.stderr
     assert set(found["machine"]) == {
-        *("read_bytes_per_s", "wide_ops_per_s", "int8_ops_per_s", "kernels")
+        *("read_bytes_per_s", "wide_ops_per_s", "int8_ops_per_s", "threads", "kernels")
     }
 
     kinds = [(profile, count) for profile in found["profiles"] for count in (1, 3)]

@@ -12,6 +12,8 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from voxgate.benchmarking.floor import floor_rtf
 from voxgate.benchmarking.synthetic import MARKER
 from voxgate.benchmarking.window import WindowTimings
@@ -91,7 +93,8 @@ def summarize(runs: Sequence[EngineRun], machine: Roofline) -> dict[str, Any]:
         },
         "floor_rtf": min(run.floor_rtf for run in first),
         "runs": [run.figures() for run in runs],
-        "machine": asdict(machine) | {"kernels": kernels_in_use()},
+        "machine": asdict(machine)
+        | {"threads": torch.get_num_threads(), "kernels": kernels_in_use()},
     }
 
 
