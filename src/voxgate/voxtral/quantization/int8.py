@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
+from voxgate.hardware.level import usable_flags
 from voxgate.voxtral.kernels import dispatch, onednn
 from voxgate.voxtral.kernels.packing import (
     INT8_PANEL,
@@ -34,7 +35,7 @@ INT8_SMALLEST_SCALE = 1e-30  # the scale of a token of zeros
 INT8_MIN_ROWS = 4  # tokens; with fewer, oneDNN's product takes a fifth longer (docs/log.md)
 INT8_FEW_ROWS = 10  # tokens, up to which the kernel for few rows is faster (docs/log.md)
 INT8_ROW_TILE = 1024  # rows widened at once where there is no integer product
-
+ONEDNN_FLAGS = {"avx512_vnni", "amx_int8"}  # with one of them, oneDNN multiplies many tokens
 
 Int8Layout: TypeAlias = Literal["onednn", "panels", "rows"]
 """How a matrix is stored, and so who multiplies by it:
@@ -49,12 +50,11 @@ Int8Layout: TypeAlias = Literal["onednn", "panels", "rows"]
 def int8_layout() -> Int8Layout:
     """Return the layout of matrices on this processor.
 
-    oneDNN's product is the fastest of many tokens, where the processor has an instruction for it.
-    Without one it takes inputs of 7 bits, which the native kernel need not.
+    With AVX-512 and AMX oneDNN's product of many tokens is as fast as the native kernel's, or
+    faster. In shorter vectors it is not, and without VNNI it takes inputs of 7 bits, which the
+    kernel need not.
     """
-    if onednn.int8_levels() == INT8_LEVELS and onednn.can_restore():
-        return "onednn"
-    if dispatch.native_ops():
+    if dispatch.native_ops() and not usable_flags() & ONEDNN_FLAGS:
         return "panels"
     return "onednn" if onednn.can_restore() else "rows"
 
