@@ -1,5 +1,9 @@
 """Slots: allocation, contents, and what is refused."""
 
+import os
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -141,3 +145,24 @@ def test_several_positions_of_one_slot_are_written_at_once() -> None:
     assert cache.lengths == [3, 3]
     cache.free(1)
     assert not cache.keys[:, 1].any()
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_slots_take_memory_when_they_are_used() -> None:
+    """An engine has slots for all windows and answers at once; most of the time few are in use."""
+    large = replace(CONFIG, context=65_536, head_dim=256)
+    before = resident_bytes()
+    cache = KVCache(large, slots=4, capacity=large.context)
+    assert cache.nbytes == 2**31
+    assert resident_bytes() - before < 2**27
+    slot = cache.allocate()
+    rows = torch.ones(1, 2, 100, 256)
+    cache.write(0, [slot], rows, rows)
+    cache.advance([slot], 100)
+    keys, _ = cache.read(0, [slot], 101)
+    assert torch.equal(keys[..., :100, :], rows)
+    assert not keys[..., 100:, :].any()
+    assert resident_bytes() - before < 2**27

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -53,8 +55,8 @@ class KVCache:
             config.head_dim,
         )
         # Zeros: a masked position has the weight 0, but 0 * NaN is NaN.
-        self.keys = torch.zeros(shape, dtype=dtype, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        self.keys = _zeros(shape, dtype, device)
+        self.values = _zeros(shape, dtype, device)
         self.capacity = capacity
         self.static = static
         self.lengths = [0] * slots  # valid positions of each slot
@@ -164,6 +166,18 @@ class KVCache:
     def _check(self, slot: int) -> None:
         if not 0 <= slot < len(self.lengths) or slot in self._free:
             raise UsageError(f"Slot {slot} is not allocated. `allocate` returns one.")
+
+
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | str) -> Tensor:
+    """Return zeros, on a CPU in pages that take memory when they are first written to.
+
+    `torch.zeros` writes to all of them, which for Voxtral Mini's slots is gigabytes at each start.
+    """
+    if torch.device(device).type != "cpu":
+        return torch.zeros(shape, dtype=dtype, device=device)
+    nbytes = math.prod(shape) * dtype.itemsize
+    pages = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return torch.frombuffer(pages, dtype=dtype).view(shape)
 
 
 def _padded(capacity: int, *, static: bool) -> int:
