@@ -86,6 +86,7 @@ CONTAINERS = {
         {"cpu.max": "max 100000", "other/cpu.max": "100000 100000"},
         math.inf,
     ),
+    "a name that is no ASCII": ("0::/büro", {"büro/cpu.max": "50000 100000"}, 0.5),
     "version 1": (
         "4:memory:/docker/0f1e\n3:cpu,cpuacct:/docker/0f1e\n1:name=systemd:/docker/0f1e",
         {

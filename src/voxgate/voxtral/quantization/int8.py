@@ -134,9 +134,9 @@ class Int8Linear(nn.Module):
         if layout == "rows":
             return arrays | {"rows": rows}
         if layout == "panels":
-            padded = F.pad(rows, (0, -rows.shape[1] % INT8_PANEL))
-            shape = torch.tensor([padded.shape[1], len(padded)])
-            return arrays | {"packed": int8_panels(padded), "shape": shape}
+            rows = _padded(rows, -(-rows.shape[1] // INT8_PANEL) * INT8_PANEL)
+            shape = torch.tensor([rows.shape[1], len(rows)])
+            return arrays | {"packed": int8_panels(rows), "shape": shape}
         packed = onednn.prepack_int8(rows)
         contents, order = onednn.packed_contents(packed)
         shape = torch.tensor(packed.shape)
@@ -173,13 +173,16 @@ class Int8Linear(nn.Module):
 
 def _multiply_panels(tokens: Tensor, weight: Int8Weight, epilogue: Epilogue) -> Tensor:
     """Return the finished [n, out] of tokens [n, in], by the native kernel."""
-    missing = weight.inputs - tokens.shape[1]
-    # `F.pad` copies even when it adds nothing.
-    padded = F.pad(tokens, (0, missing)) if missing else tokens
     out: Tensor = dispatch.native_ops().linear_w8a8(
-        padded, weight, gelu=epilogue.gelu, dtype=epilogue.dtype
+        _padded(tokens, weight.inputs), weight, gelu=epilogue.gelu, dtype=epilogue.dtype
     )
     return out
+
+
+def _padded(rows: Tensor, width: int) -> Tensor:
+    """Return rows of this width, with zeros at their ends."""
+    missing = width - rows.shape[1]  # `F.pad` copies even when it adds nothing
+    return F.pad(rows, (0, missing)) if missing else rows
 
 
 def _quantize_inputs(tokens: Tensor, levels: int) -> tuple[Tensor, Tensor]:
