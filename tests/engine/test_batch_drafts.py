@@ -118,7 +118,7 @@ def test_whether_drafts_are_checked_is_tried_with_the_first_one(
         assert caplog.messages == []
         run(scheduler, spoken[:2], [one.text for one in spoken[:2]])
     (message,) = caplog.messages
-    assert message.startswith("Drafts are used here. A pass of one token takes ")
+    assert message.startswith("Drafts are used here. A pass of several tokens takes as long")
 
 
 def test_a_model_whose_rows_are_not_alike_ignores_drafts(

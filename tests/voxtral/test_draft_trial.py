@@ -13,6 +13,7 @@ from voxgate.voxtral.draft_trial import MOST_ROWS, PassCosts
 from voxgate.voxtral.kernels import dispatch
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.quantization.int8 import Int8Linear
+from voxgate.voxtral.resumable import run_to_end
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 def test_integer_products_check_drafts(folder: Path, profile: Profile) -> None:
     if dispatch.native_ops() is None:
         pytest.skip("without the native kernels the trial decides")
-    trial = Voxtral.load(folder, profile).draft_trial()
+    trial = run_to_end(Voxtral.load(folder, profile).draft_trial())
     assert trial.reason is None
     assert trial.costs is not None
     assert trial.costs.most_rows == MOST_ROWS
@@ -41,13 +42,16 @@ def test_integer_products_check_drafts(folder: Path, profile: Profile) -> None:
 def test_the_profile_exact_checks_none(folder: Path) -> None:
     model = Voxtral.load(folder, "exact", dtype=torch.float32)
     assert not model.checks_drafts
-    assert "profile exact" in (model.draft_trial().reason or "")
-    assert model.draft_trial().costs is None
+    trial = run_to_end(model.draft_trial())
+    assert "profile exact" in (trial.reason or "")
+    assert trial.costs is None
 
 
 def test_a_model_of_one_layer_is_tried_as_well(published: Path, tmp_path: Path) -> None:
     model = Voxtral.load(shutil.copytree(published, tmp_path / "published"), "balanced")
-    assert model.draft_trial() is model.draft_trial()
+    pauses = list(model.draft_trial())
+    assert len(pauses) > 20  # between its passes, as a scheduler needs
+    assert list(model.draft_trial()) == []  # once is enough
 
 
 def test_a_product_that_depends_on_the_rows_is_noticed(
@@ -63,7 +67,13 @@ def test_a_product_that_depends_on_the_rows_is_noticed(
     monkeypatch.setattr(Int8Linear, "forward", rounded)
     model = Voxtral.load(folder, "balanced")
     assert not model.checks_drafts
-    assert "a pass of 8 rows" in (model.draft_trial().reason or "")
+    assert "a pass of 8 rows" in (run_to_end(model.draft_trial()).reason or "")
+
+
+def test_what_other_programs_added_to_a_measurement_is_left_out_as_far_as_it_is_known() -> None:
+    costs = PassCosts.measured({1: 10.0, 2: 50.0, 4: 30.0, 8: 28.0})
+    assert costs.seconds == {1: 10.0, 2: 20.0, 4: 28.0, 8: 28.0}
+    assert PassCosts.measured({1: 10.0, 8: 9.0}).seconds == {1: 9.0, 8: 9.0}
 
 
 def test_costs_that_were_not_measured_are_interpolated() -> None:

@@ -218,6 +218,8 @@ class BatchScheduler:
 
     def _decode_together(self, cache: KVCache, sequences: tuple[Sequence, ...]) -> None:
         try:
+            for _ in self._batches.prepare(sequences):
+                self._note_step()
             batch = self._batches.plan(sequences)
             logits = self._compute_logits(batch, cache)
             if logits is None:

@@ -34,12 +34,21 @@ class BatchPlanner:
     """Plans the passes of one model."""
 
     def __init__(self, model: Voxtral, trial: DraftTrial | None = None) -> None:
-        """`trial` is whether drafts are checked; None: it is tried when the first draft comes."""
+        """`trial` is whether drafts are checked; None: `prepare` tries it with the first draft."""
         self._model, self._trial = model, trial
 
+    def prepare(self, sequences: Sequence[AnySequence]) -> Resumable[None]:
+        """Try whether drafts are checked, if that is not known and one of the sequences has one."""
+        if self._trial is None and any(each.state.agreement for each in sequences):
+            self._trial = yield from self._model.draft_trial()
+            log.info("%s", self._trial.sentence)
+
     def plan(self, sequences: Sequence[AnySequence]) -> DecodeBatch:
-        """Return the rows that give the most tokens a second, as far as can be expected."""
-        costs = self._costs(sequences)
+        """Return the rows that give the most tokens a second, as far as can be expected.
+
+        No draft is checked before `prepare` has ended.
+        """
+        costs = self._trial.costs if self._trial else None
         if costs is None:
             return DecodeBatch(sequences, [()] * len(sequences))
         proposals = [each.state.propose(costs.most_rows - 1) for each in sequences]
@@ -47,15 +56,6 @@ class BatchPlanner:
         counts = checked_counts(agreements, list(map(len, proposals)), costs)
         checked = [each[:count] for each, count in zip(proposals, counts, strict=True)]
         return DecodeBatch(sequences, checked)
-
-    def _costs(self, sequences: Sequence[AnySequence]) -> PassCosts | None:
-        """Return what passes of several rows cost; None where no draft is checked."""
-        if not any(each.state.agreement for each in sequences):
-            return None
-        if self._trial is None:
-            self._trial = self._model.draft_trial()
-            log.info("%s", self._trial.sentence)
-        return self._trial.costs
 
 
 class DecodedRow(NamedTuple):

@@ -8,6 +8,7 @@ network, and takes the time of passes of 1 to `MOST_ROWS` rows.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -23,19 +24,38 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from voxgate.voxtral.network import Network
+    from voxgate.voxtral.resumable import Resumable
 
 MOST_ROWS = 16  # tokens of one pass, of all texts together: with more, a product is no longer cheap
-TRIED_ROWS = (2, 4, 8, MOST_ROWS)
-RUNS = 2  # of each, after the first pass, which reads the weights from the disk; the fastest counts
+TRIED_ROWS = (1, 2, 4, 8, MOST_ROWS)
+ROUNDS = 2  # of a pass of each; the fastest counts
 LAYERS = 2  # of the network: the head between two passes leaves none of their weights in a cache
 HELD_POSITIONS = 400  # of a slot before the tokens: the prompt of a window
 
 
 @dataclass(frozen=True, slots=True)
 class PassCosts:
-    """The seconds of a pass of all layers, by its rows. What was not measured is interpolated."""
+    """The processor's seconds of a pass of all layers, by its rows.
+
+    What was not measured is interpolated.
+    """
 
     seconds: Mapping[int, float]
+
+    @classmethod
+    def measured(cls, seconds: Mapping[int, float]) -> PassCosts:
+        """Return the costs by a measurement that other programs may have disturbed.
+
+        A pass takes no longer than one of more rows, and no longer than a pass for each row.
+        """
+        return cls(
+            {
+                rows: min(
+                    [rows * seconds[1], *(other for n, other in seconds.items() if n >= rows)]
+                )
+                for rows in seconds
+            }
+        )
 
     @property
     def most_rows(self) -> int:
@@ -65,16 +85,16 @@ class DraftTrial:
         """What the engine's log says of it."""
         if self.costs is None:
             return f"Drafts are not used here: {self.reason}."
-        ratios = [f"{self.costs.of(n) / self.costs.of(1):.2f} of {n}" for n in TRIED_ROWS]
+        ratios = [f"{self.costs.of(n) / self.costs.of(1):.2f} (of {n})" for n in TRIED_ROWS[1:]]
         return (
-            f"Drafts are used here. A pass of one token takes {1000 * self.costs.of(1):.1f} ms; "
-            f"times as long takes one: {', '.join(ratios)} tokens."
+            f"Drafts are used here. A pass of several tokens takes as long as so many of one: "
+            f"{', '.join(ratios)}."
         )
 
 
 @torch.inference_mode()
-def try_drafts(network: Network) -> DraftTrial:
-    """Try it with a network. Takes what a few dozen passes of its first layers and head take."""
+def try_drafts(network: Network) -> Resumable[DraftTrial]:
+    """Try it with a network, with a pause after each of 26 passes of its first layers and head."""
     decoder = network.decoder
     if decoder.norm.weight.device.type != "cpu":
         return DraftTrial("a GPU adds up in another order for another number of rows")
@@ -84,21 +104,22 @@ def try_drafts(network: Network) -> DraftTrial:
     cache = _filled_cache(first, network.attention_dtype)
     draw = torch.Generator().manual_seed(0)
     tokens = torch.randint(decoder.config.vocabulary, (MOST_ROWS,), generator=draw)
-    slot, *others = [cache.allocate() for _ in (1, *TRIED_ROWS)]
-    cache.advance([slot, *others], HELD_POSITIONS)
-    alone, times_s = list[Tensor](), list[float]()
+    alone, several = cache.allocate(), cache.allocate()
+    cache.advance([alone, several], HELD_POSITIONS)
+    expected = list[Tensor]()
     for token in tokens:
-        row, elapsed_s = _timed_check(decoder, first, cache, slot, token[None])
-        cache.advance([slot], 1)
-        alone.append(row)
-        times_s.append(elapsed_s)
-    seconds = {1: min(times_s[1:])}
-    for rows, other in zip(TRIED_ROWS, others, strict=True):
-        runs = [_timed_check(decoder, first, cache, other, tokens[:rows]) for _ in range(RUNS)]
-        if not torch.equal(runs[0][0], torch.cat(alone[:rows])):
-            return DraftTrial(f"a pass of {rows} rows has other last bits than {rows} passes")
-        seconds[rows] = min(elapsed_s for _, elapsed_s in runs)
-    return DraftTrial(None, PassCosts(seconds))
+        expected.append(_timed_check(decoder, first, cache, alone, token[None])[0])
+        cache.advance([alone], 1)
+        yield
+    seconds = dict.fromkeys(TRIED_ROWS, math.inf)
+    for _ in range(ROUNDS):
+        for rows in TRIED_ROWS:
+            logits, elapsed_s = _timed_check(decoder, first, cache, several, tokens[:rows])
+            if not torch.equal(logits, torch.cat(expected[:rows])):
+                return DraftTrial(f"a pass of {rows} rows has other last bits than {rows} passes")
+            seconds[rows] = min(seconds[rows], elapsed_s)
+            yield
+    return DraftTrial(None, PassCosts.measured(seconds))
 
 
 def _first_layers(decoder: Decoder) -> Decoder:
@@ -112,9 +133,8 @@ def _first_layers(decoder: Decoder) -> Decoder:
 
 
 def _filled_cache(decoder: Decoder, dtype: torch.dtype) -> KVCache:
-    """Return a cache whose slots all hold the same random keys and values."""
-    capacity = HELD_POSITIONS + MOST_ROWS
-    cache = KVCache(decoder.config, 1 + len(TRIED_ROWS), capacity, dtype)
+    """Return a cache of two slots that hold the same random keys and values."""
+    cache = KVCache(decoder.config, 2, HELD_POSITIONS + MOST_ROWS, dtype)
     draw = torch.Generator().manual_seed(1)
     for held in (cache.keys, cache.values):
         held[:] = torch.randn(held[:, :1].shape, generator=draw)
@@ -124,16 +144,19 @@ def _filled_cache(decoder: Decoder, dtype: torch.dtype) -> KVCache:
 def _timed_check(
     decoder: Decoder, first: Decoder, cache: KVCache, slot: int, tokens: Tensor
 ) -> tuple[Tensor, float]:
-    """Return the logits after some tokens, and the seconds that all layers would take."""
+    """Return the logits after some tokens, and the processor's seconds that all layers would take.
+
+    Other programs take time from a clock on the wall, and hardly any from the processor's.
+    """
     passing = first.check(first.embed(tokens), cache, {slot: len(tokens)})
-    stamps_s = [time.perf_counter()]
+    stamps_s = [time.process_time()]
     while True:
         try:
             next(passing)
         except StopIteration as end:
             logits: Tensor = end.value
             break
-        stamps_s.append(time.perf_counter())  # before a layer, and after its attention
-    whole_s = time.perf_counter() - stamps_s[0]
+        stamps_s.append(time.process_time())  # before a layer, and after its attention
+    whole_s = time.process_time() - stamps_s[0]
     layers_left = len(decoder.layers) - len(first.layers)
     return logits, whole_s + (layers_left * (stamps_s[3] - stamps_s[1]) if layers_left else 0.0)

@@ -137,16 +137,16 @@ class Voxtral:
             self._decode_graphs[cache] = graph
         return self._decode_graphs[cache]
 
-    def draft_trial(self) -> DraftTrial:
-        """Return whether drafts are checked here, and what a pass costs. Tried once, in < 1 s."""
+    def draft_trial(self) -> Resumable[DraftTrial]:
+        """Return whether drafts are checked here, and what passes cost. It is tried once."""
         if self._draft_trial is None:
-            self._draft_trial = try_drafts(self._network)
+            self._draft_trial = yield from try_drafts(self._network)
         return self._draft_trial
 
     @property
     def checks_drafts(self) -> bool:
         """Whether a pass of several tokens gives each token the logits that it has alone."""
-        return self.draft_trial().reason is None
+        return run_to_end(self.draft_trial()).reason is None
 
     @property
     def _cache_dtype(self) -> torch.dtype:
