@@ -13,7 +13,7 @@ from benchmarks.table import show
 
 
 async def main() -> None:
-    """Measure everything and print it. Takes twenty minutes."""
+    """Measure everything and print it. Takes half an hour."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
         modules = (decoding, whole_path, whisper, server, form_route, voxtral)

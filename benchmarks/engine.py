@@ -34,10 +34,14 @@ from voxgate.benchmarking.window import (
     synthetic_sound,
     window_timings,
 )
+from voxgate.hardware.memory import free_bytes
 from voxgate.voxtral.checkpoint.directory import open_directory
 from voxgate.voxtral.features import CHUNK_S, SAMPLE_RATE
+from voxgate.voxtral.kernels import onednn
 from voxgate.voxtral.quantization.profiles import PROFILES, Profile, parse_profile
 from voxgate.voxtral.quantization.weight_cache import cache_paths
+
+PEER_FLOAT32_BYTES = 23e9  # of transformers with Mini in float32, at its peak
 
 Clock: TypeAlias = Callable[[], float]
 
@@ -84,8 +88,9 @@ def main() -> None:
             profile: measure_profile(folder, profile, tokens, dtype, one_thread=one_thread)
             for profile in profiles
         }
-        peer_dtype = dtype if dtype != "auto" else "bfloat16"
-        peer = measure_transformers(folder, tokens, peer_dtype, one_thread=one_thread)
+        peer = measure_transformers(
+            folder, tokens, peer_dtype() if dtype == "auto" else dtype, one_thread=one_thread
+        )
     threads = "1 thread, CPU time" if one_thread else f"{torch.get_num_threads()} threads"
     print(f"{platform.machine()}, {threads}, torch {torch.__version__}, {peer.dtype}")
     print("peer: VoxtralForConditionalGeneration.from_pretrained(folder, dtype), greedy, cached")
@@ -103,6 +108,15 @@ def measure_profile(
         _run(command("voxgate", folder, 1, profile, dtype, one_thread=one_thread))
         print(f"{profile}: first start and a window in {time.perf_counter() - began:.0f} s")
     return _run(command("voxgate", folder, tokens, profile, dtype, one_thread=one_thread))
+
+
+def peer_dtype() -> str:
+    """Return the type in which transformers is fastest here.
+
+    That is bfloat16 where the processor computes in it, or where float32 does not fit.
+    """
+    native = onednn.many_rows_dtype() is torch.bfloat16
+    return "bfloat16" if native or free_bytes() < PEER_FLOAT32_BYTES else "float32"
 
 
 def measure_transformers(

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.engine import measure_transformers
+from benchmarks.engine import measure_transformers, peer_dtype
 from voxgate.benchmarking import synthetic
 
 if TYPE_CHECKING:
@@ -61,10 +61,12 @@ def main() -> None:
         synthetic.write_synthetic(folder)
         profiles = ("--profile", "fast", "--profile", "balanced")
         found = bench_engine(folder, *profiles, "--tokens", str(arguments.tokens))
-        peer = measure_transformers(folder, arguments.tokens).rtf if arguments.peer else None
+        peer_rtf = None
+        if arguments.peer:
+            peer_rtf = measure_transformers(folder, arguments.tokens, peer_dtype()).rtf
     print(markdown_row(*HEADINGS))
     print(markdown_row(*["---"] * len(HEADINGS)))
-    print(markdown_row(*_cells(found, peer)))
+    print(markdown_row(*_cells(found, peer_rtf)))
 
 
 def bench_engine(
