@@ -15,6 +15,7 @@
 #   make screenshots  those of docs/page.md, of a real server in Debian's Chromium
 #   make kernels the native kernels, where a C++ compiler is; they are optional
 #   make kernels-check  the same under the address and undefined-behaviour sanitizers
+#   make kernels-check-arm  the same for ARM, by QEMU: packages g++-aarch64-linux-gnu and qemu-user
 #   make web     what the pages take from npm: charts and waveforms; they work without, in tables
 #   make clients the clients that the tests run, each in an environment of its own
 #   make peers   the servers that the benchmarks run beside ours, likewise
@@ -31,7 +32,7 @@ PEERS := $(patsubst benchmarks/peers/%.txt,.venv/peers/%/installed,$(wildcard be
 # What is built in C++, where it can be.
 NATIVE := $(if $(shell command -v c++),kernels)
 
-.PHONY: demo serve web test long coverage fuzz lint fix bench tiny tiny-answers docs screenshots kernels kernels-check clients peers clean
+.PHONY: demo serve web test long coverage fuzz lint fix bench tiny tiny-answers docs screenshots kernels kernels-check kernels-check-arm clients peers clean
 .DELETE_ON_ERROR:
 
 # Stamps: one file for each set of packages, older than what it was installed from means install again.
@@ -151,6 +152,15 @@ kernels-check: .venv/cmake
 	$(BIN)/cmake -S native -B .venv/kernels-check -DVOXGATE_CHECK=ON -DCMAKE_BUILD_TYPE=Debug >/dev/null
 	$(BIN)/cmake --build .venv/kernels-check --parallel
 	.venv/kernels-check/check
+
+# The last processor has none of the instructions that the kernels need, and runs what is outside them. LeakSanitizer needs
+# ptrace, which QEMU lacks.
+kernels-check-arm: .venv/cmake
+	$(BIN)/cmake -S native -B .venv/kernels-check-arm --toolchain aarch64.cmake -DVOXGATE_CHECK=ON -DCMAKE_BUILD_TYPE=Debug >/dev/null
+	$(BIN)/cmake --build .venv/kernels-check-arm --parallel
+	for processor in max,pauth-impdef=on neoverse-n1 cortex-a72; do \
+		ASAN_OPTIONS=detect_leaks=0 qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu $$processor .venv/kernels-check-arm/check || exit; \
+	done
 
 clients: $(CLIENTS)
 
