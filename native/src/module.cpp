@@ -1,10 +1,7 @@
 // The Python module. Tensors are passed as addresses: PyTorch's `data_ptr()` costs 0.1 us, a DLPack capsule 2.3 us, and a token
 // needs some 500 of them. So nothing is checked here: the only caller, `voxgate.voxtral.kernels`, checks shapes, types and
 // strides first. Distances are in elements. The interpreter's lock is released while a kernel runs.
-#include <nanobind/nanobind.h>
-#include <nanobind/stl/array.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
+#include "python.hpp"  // first, as Python's own header wants it
 
 #include <array>
 #include <string>
@@ -12,12 +9,11 @@
 
 #include "levels.hpp"
 
-namespace nb = nanobind;
-
 namespace {
 
 using voxgate::bf16;
 using voxgate::Kernels;
+using voxgate::python::method;
 
 constexpr int INTERFACE = 3;  // version of these functions; `voxgate.voxtral.kernels.bindings` requires the same number
 
@@ -108,26 +104,36 @@ double float_operations(int threads) { return kernels->float_operations(threads)
 double bf16_operations(int threads) { return kernels->bf16_operations(threads); }
 double read_bytes(Address data, std::size_t bytes, int threads) { return kernels->read_bytes(at<std::byte>(data), bytes, threads); }
 
+PyMethodDef methods[] = {
+    method<levels>("levels"),
+    method<use>("use"),
+    method<voxgate::has_pool>("has_pool"),
+    method<quantise_rows>("quantise_rows"),
+    method<pack>("pack"),
+    method<int4_product>("int4_product"),
+    method<int8_product>("int8_product"),
+    method<attend>("attend"),
+    method<finish>("finish"),
+    method<rms_norm>("rms_norm"),
+    method<silu_mul>("silu_mul"),
+    method<turn>("turn"),
+    method<int8_operations>("int8_operations"),
+    method<float_operations>("float_operations"),
+    method<bf16_operations>("bf16_operations"),
+    method<read_bytes>("read_bytes"),
+    {},
+};
+
+PyModuleDef definition{PyModuleDef_HEAD_INIT, "_kernels", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
+
 }  // namespace
 
-NB_MODULE(_kernels, module) {
-  const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
-  module.attr("INTERFACE") = INTERFACE;
-  module.attr("FORMAT") = voxgate::FORMAT;
-  module.def("levels", &levels);
-  module.def("use", &use);
-  module.def("has_pool", &voxgate::has_pool);
-  module.def("quantise_rows", &quantise_rows, unlocked);
-  module.def("pack", &pack, unlocked);
-  module.def("int4_product", &int4_product, unlocked);
-  module.def("int8_product", &int8_product, unlocked);
-  module.def("attend", &attend, unlocked);
-  module.def("finish", &finish, unlocked);
-  module.def("rms_norm", &rms_norm, unlocked);
-  module.def("silu_mul", &silu_mul, unlocked);
-  module.def("turn", &turn, unlocked);
-  module.def("int8_operations", &int8_operations, unlocked);
-  module.def("float_operations", &float_operations, unlocked);
-  module.def("bf16_operations", &bf16_operations, unlocked);
-  module.def("read_bytes", &read_bytes, unlocked);
+PyMODINIT_FUNC PyInit__kernels() {
+  PyObject *const module = PyModule_Create(&definition);
+  if (!module) return nullptr;
+  if (PyModule_AddIntConstant(module, "INTERFACE", INTERFACE) == 0 &&
+      PyModule_AddIntConstant(module, "FORMAT", voxgate::FORMAT) == 0)
+    return module;
+  Py_DecRef(module);
+  return nullptr;
 }
