@@ -1,7 +1,5 @@
 #include "levels.hpp"
 
-#include "threads.hpp"
-
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -87,7 +85,5 @@ const std::vector<Level> &levels() {
   static const std::vector<Level> all = found();
   return all;
 }
-
-bool has_pool() { return GOMP_parallel != nullptr; }
 
 }  // namespace voxgate

@@ -42,7 +42,4 @@ struct Level {
 // The levels that the processor and the operating system support, the fastest last. None on an older processor.
 const std::vector<Level> &levels();
 
-// Whether PyTorch's threads were found: see parallel.hpp.
-bool has_pool();
-
 }  // namespace voxgate

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "levels.hpp"
+#include "threads.hpp"
 
 namespace {
 
@@ -15,7 +16,7 @@ using voxgate::bf16;
 using voxgate::Kernels;
 using voxgate::python::method;
 
-constexpr int INTERFACE = 3;  // version of these functions; `voxgate.voxtral.kernels.bindings` requires the same number
+constexpr int INTERFACE = 4;  // version of these functions; `voxgate.voxtral.kernels.bindings` requires the same number
 
 using Address = std::uintptr_t;
 using Distances = std::array<long, 3>;
@@ -48,6 +49,9 @@ bool use(const std::string &name) {
     }
   return false;
 }
+
+// Use PyTorch's threads, by the address of `GOMP_parallel`.
+void use_threads(Address parallel) { voxgate::parallel = at<voxgate::Parallel>(parallel); }
 
 voxgate::Rows rows_at(Address data, bool wide, long stride) { return {at<void>(data), wide, stride}; }
 
@@ -107,7 +111,7 @@ double read_bytes(Address data, std::size_t bytes, int threads) { return kernels
 PyMethodDef methods[] = {
     method<levels>("levels"),
     method<use>("use"),
-    method<voxgate::has_pool>("has_pool"),
+    method<use_threads>("use_threads"),
     method<quantise_rows>("quantise_rows"),
     method<pack>("pack"),
     method<int4_product>("int4_product"),

@@ -26,8 +26,8 @@ void share_out(long count, int threads, const Body &body) {
     }
   } share{body, count};
   threads = static_cast<int>(smaller(threads, count));
-  if (threads > 1 && GOMP_parallel != nullptr) {
-    GOMP_parallel([](void *data) { static_cast<Share *>(data)->work(); }, &share, threads, 0);
+  if (threads > 1 && parallel != nullptr) {
+    parallel([](void *data) { static_cast<Share *>(data)->work(); }, &share, threads, 0);
   } else {
     share.work();
   }

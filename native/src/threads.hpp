@@ -1,8 +1,14 @@
 // The threads that PyTorch already has.
 //
-// Two thread pools on the same cores slow each other down: each spins while the other computes. So this links to no OpenMP. The
-// symbol is weak; the loader finds it in the library that `import torch` has put into the global scope, whatever name the wheel
-// gave it (GNU's, LLVM's and Intel's all have it). Without it, the caller's thread does everything.
+// Two thread pools on the same cores slow each other down: each spins while the other computes. So this links to no OpenMP. It is
+// given the function of the library that PyTorch is linked to, whatever name its wheel gave that (GNU's, LLVM's and Intel's have it).
 #pragma once
 
-extern "C" [[gnu::weak]] void GOMP_parallel(void (*work)(void *), void *data, unsigned threads, unsigned flags);
+namespace voxgate {
+
+// `GOMP_parallel`: calls work(data) on so many threads at once, and returns when all have. The flags are 0.
+using Parallel = void(void (*work)(void *), void *data, unsigned threads, unsigned flags);
+
+inline Parallel *parallel = nullptr;  // until it is given, the caller's thread does everything
+
+}  // namespace voxgate

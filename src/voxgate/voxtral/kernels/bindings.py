@@ -7,12 +7,13 @@ this processor has, or the one that `VOXGATE_KERNELS` names. It takes addresses,
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast
 
-import torch  # before the package: it shares the threads of the OpenMP library that this loads
+import torch
 
 from voxgate.errors import UsageError
 from voxgate.hardware.level import KERNELS_VARIABLE, OFF
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-INTERFACE = 3  # version of the package's functions that this module calls
+INTERFACE = 4  # version of the package's functions that this module calls
 
 Strides = tuple[int, int, int]
 """Elements from one slot, head and row to the next."""
@@ -37,7 +38,7 @@ class Kernels(Protocol):
     INTERFACE: int
     levels: Callable[[], list[str]]  # that this processor has, the fastest last
     use: Callable[[str], bool]  # a level, from the next call on; whether this processor has it
-    has_pool: Callable[[], bool]  # whether PyTorch's threads were found
+    use_threads: Callable[[int], None]  # of an OpenMP library, by the address of `GOMP_parallel`
 
     quantise_rows: Callable[[int, bool, int, int, int, int, int, int], None]
     """x, wide, x's stride, q, scale, count, width, threads: see `ops.quantize_rows`."""
@@ -138,9 +139,22 @@ def _why_not_loaded() -> str | None:
         )
     if not package.levels():
         return "this processor has neither AVX2 nor ARM's dot products"
-    if not package.has_pool():
-        return "PyTorch's threads were not found by voxgate-kernels"
+    if not _find_threads():
+        return "PyTorch was built without OpenMP's threads, which the kernels share"
     return None
+
+
+def _find_threads() -> int | None:
+    """Return the address of `GOMP_parallel` in the OpenMP library that PyTorch is linked to.
+
+    That library's name and whether its symbols are global differ from wheel to wheel.
+    """
+    pytorch = ctypes.CDLL(importlib.import_module("torch._C").__file__)  # loaded already
+    try:
+        function = pytorch.GOMP_parallel  # of any library that PyTorch was loaded with
+    except AttributeError:
+        return None
+    return ctypes.cast(function, ctypes.c_void_p).value
 
 
 def _no_such_level(chosen: str, reason: str | None) -> str:
@@ -166,6 +180,7 @@ def load_kernels() -> Kernels:
             "machine; without them, use PyTorch's operators."
         )
     package = _package()
+    package.use_threads(_find_threads() or 0)
     package.use(level() or "")
     return package
 
