@@ -9,6 +9,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from voxgate.voxtral.kernels import dispatch, onednn, ops
 from voxgate.voxtral.layers import RMSNorm, SwiGLUGate
+from voxgate.voxtral.quantization import int8
 from voxgate.voxtral.quantization.int8 import Epilogue, Int8Layout, Int8Linear, int8_format
 
 needs_kernels = pytest.mark.skipif(
@@ -33,6 +34,7 @@ PROCESSORS = {
 
 
 def use_processor(processor: Processor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(int8, "usable_flags", frozenset)
     monkeypatch.setattr(onednn, "int8_levels", lambda: processor.levels)
     if processor.levels is None:
         monkeypatch.setattr(onednn, "can_restore", lambda: False)
