@@ -13,6 +13,7 @@
 #   make tiny-answers  train the one that answers questions too, from the other; half an hour
 #   make docs    write the generated pages of docs/ anew
 #   make screenshots  those of docs/page.md, of a real server in Debian's Chromium
+#   make test-levels  the tests of Voxtral, held to each level of the kernels that this processor has
 #   make kernels the native kernels, where a C++ compiler is; they are optional
 #   make kernels-check  the same under the address and undefined-behaviour sanitizers
 #   make kernels-check-arm  the same for ARM, by QEMU: packages g++-aarch64-linux-gnu and qemu-user
@@ -32,7 +33,7 @@ PEERS := $(patsubst benchmarks/peers/%.txt,.venv/peers/%/installed,$(wildcard be
 # What is built in C++, where it can be.
 NATIVE := $(if $(shell command -v c++),kernels)
 
-.PHONY: demo serve web test long coverage fuzz lint fix bench tiny tiny-answers docs screenshots kernels kernels-check kernels-check-arm clients peers clean
+.PHONY: demo serve web test test-levels long coverage fuzz lint fix bench tiny tiny-answers docs screenshots kernels kernels-check kernels-check-arm clients peers clean
 .DELETE_ON_ERROR:
 
 # Stamps: one file for each set of packages, older than what it was installed from means install again.
@@ -110,6 +111,12 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no
 
 test: .venv/test clients web $(NATIVE)
 	$(PYTEST)
+
+# By the processor's flags; what a level lacks, PyTorch does not use there either.
+test-levels: .venv/test $(NATIVE)
+	for level in off $$($(BIN)/python -c 'from voxgate.hardware.level import available_levels; print(*available_levels())'); do \
+		echo "VOXGATE_KERNELS=$$level"; VOXGATE_KERNELS=$$level $(PYTEST) tests/voxtral || exit; \
+	done
 
 long: .venv/test clients web $(NATIVE)
 	$(PYTEST) --long
