@@ -14,7 +14,6 @@ from tests.spoken_digits import CHECKPOINT, Spoken, phrase, takes
 from voxgate.engine.batch_scheduler import BatchScheduler
 from voxgate.transcript.values import Delta, Done, Event, Segment
 from voxgate.voxtral.draft_trial import DraftTrial, PassCosts
-from voxgate.voxtral.kernels import dispatch
 from voxgate.voxtral.model import Voxtral
 
 POSITIONS = 850  # of a slot: any window of 30 s
@@ -32,10 +31,11 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=["balanced", "fast"])
 def digits(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Voxtral:
-    if dispatch.native_ops() is None:
-        pytest.skip("without the native kernels a draft may not be checked")
     folder = shutil.copytree(CHECKPOINT, tmp_path_factory.mktemp("drafts") / "digits")
-    return Voxtral.load(folder, request.param)
+    model = Voxtral.load(folder, request.param)
+    if not model.checks_drafts:
+        pytest.skip("a pass of several tokens has other last bits here")
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +73,9 @@ def run(
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"max_tokens": 5}, {"stop": ("four", " two")}, {"temperature": 1.2, "seed": 4},
-     {"presence_penalty": 0.5}],
-    ids=["plain", "max_tokens", "stop", "drawn", "penalised"],
-)  # fmt: skip
+    [{}, {"max_tokens": 5}, {"stop": ("four", " two")}, {"temperature": 1.2, "seed": 4}],
+    ids=["plain", "max_tokens", "stop", "drawn"],
+)
 def test_windows_with_different_drafts_are_told_what_they_are_without(
     digits: Voxtral, spoken: list[Spoken], options: dict[str, Any]
 ) -> None:
@@ -93,8 +92,7 @@ def test_windows_with_different_drafts_are_told_what_they_are_without(
         results = run(drafted, spoken, drafts, **options)
         assert list(map(said, results)) == list(map(said, expected))
         assert list(map(len, results)) == list(map(len, expected))  # an event for each token
-        drawn = bool({"temperature", "presence_penalty"} & {*options})
-        assert (drafted.fill.accepted == 0) == drawn
+        assert (drafted.fill.accepted == 0) == ("temperature" in options)
         assert drafted.fill.accepted <= drafted.fill.proposed
         assert drafted.fill.windows <= plain.fill.windows
 

@@ -193,6 +193,8 @@ def test_no_draft_changes_a_text(prefilled: list[Prefilled], cases: int) -> None
 
 def test_a_draft_saves_passes(prefilled: list[Prefilled], monkeypatch: pytest.MonkeyPatch) -> None:
     each, rows, check = prefilled[-1], list[int](), Voxtral.check
+    if not each.model.checks_drafts:
+        pytest.skip("a pass of several tokens has other last bits here")
 
     def noting(model: Voxtral, cache: KVCache, tokens: dict[int, list[int]]) -> Resumable[Tensor]:
         rows.append(sum(map(len, tokens.values())))

@@ -129,6 +129,7 @@ class Session:
         choice = choice or SoundChoice()
         choice.check(options.options)
         aligner = await self._find_aligner() if times and route.lacks_word_times else None
+        drafter = await self._find_drafter(route, options.options)
         opened = await asyncio.to_thread(
             Source.open,
             source,
@@ -138,7 +139,6 @@ class Session:
             choice=choice,
             language=options.options.language,
         )
-        drafter = await self._find_drafter(route, options.options)
         with opened:
             job = TranscriptionJob(
                 source=opened,
