@@ -3,9 +3,9 @@
     python -m benchmarks.drafts [--shape mini] [--profile balanced] [--phrases 20]
 
 The first table needs recordings of digits (`VOXGATE_AUDIO`). The tests' checkpoint writes them with
-drafts of three kinds. A Whisper mostly writes numerals, which are other tokens, so the second kind
-spells them as words: the agreement of what both models hear, not of how they write it. The third is
-the checkpoint's own text, the most that a draft can save.
+drafts of three kinds. A Whisper mostly writes numerals, which are other tokens. With the text of
+the phrase before as its prompt, as the pipeline gives it to later windows, it writes words. The
+third kind is the checkpoint's own text, the most that a draft can save.
 
 The second table is about weights of zeros in a published shape, whose products take as long as any.
 It needs as much memory as the profile, and writes the quantized weights to the temporary folder.
@@ -18,7 +18,6 @@ import asyncio
 import os
 import platform
 import random
-import re
 import shutil
 import sys
 import tempfile
@@ -29,7 +28,7 @@ from queue import Queue
 from typing import TYPE_CHECKING
 
 import torch
-from tests.spoken_digits import CHECKPOINT, WORDS, Spoken, phrase, takes
+from tests.spoken_digits import CHECKPOINT, Spoken, phrase, takes
 
 from benchmarks.table import Row, median_s, show
 from voxgate.benchmarking.synthetic import DECODERS, write_synthetic
@@ -94,14 +93,15 @@ def digit_rows(scratch: Path, phrases: int) -> list[Row]:
     rng = random.Random(7)  # noqa: S311 (nothing secret is drawn)
     speakers = list(takes().values())
     spoken = [phrase(rng, speakers[n % len(speakers)], DIGITS) for n in range(phrases)]
-    heard, hearing_s = asyncio.run(_hear(scratch, spoken))
     folder = shutil.copytree(CHECKPOINT, scratch / "digits")
     scheduler = _scheduler(folder)
     _decode(scheduler, spoken[:1], [spoken[0].text])  # warm up, and try what passes cost
     plain = _decode(scheduler, spoken, [""] * phrases)
+    heard, hearing_s = asyncio.run(_hear(scratch, spoken, [""] * phrases))
+    prompted, _ = asyncio.run(_hear(scratch, spoken, ["", *plain.texts[:-1]]))
     kinds = {
         "as a Whisper writes it": heard,
-        "the same, numerals as words": [_in_words(text) for text in heard],
+        "the same, with the text before as its prompt": prompted,
         "the checkpoint's own text": plain.texts,
     }
     rows = [_digit_row("without a draft", plain, plain)]
@@ -114,21 +114,18 @@ def digit_rows(scratch: Path, phrases: int) -> list[Row]:
     return rows
 
 
-async def _hear(scratch: Path, spoken: Sequence[Spoken]) -> tuple[list[str], float]:
+async def _hear(
+    scratch: Path, spoken: Sequence[Spoken], prompts: Sequence[str]
+) -> tuple[list[str], float]:
     """Return what the draft model writes of each phrase, and the seconds of all but the first."""
     texts, start_s = list[str](), 0.0
     async with Session(Settings.read()) as session:
-        for each in spoken:
-            path = each.save(scratch / "phrase.wav")
-            texts.append((await session.transcribe(path, model=DRAFTER, times=False)).text)
+        for each, prompt in zip(spoken, prompts, strict=True):
+            path, options = each.save(scratch / "phrase.wav"), Options(prompt=prompt)
+            heard = await session.transcribe(path, model=DRAFTER, options=options, times=False)
+            texts.append(heard.text)
             start_s = start_s or time.perf_counter()  # the first has the start of the engine
     return texts, time.perf_counter() - start_s
-
-
-def _in_words(text: str) -> str:
-    """Return a text with each numeral as the word of a digit, in the checkpoint's spelling."""
-    spelled = re.sub(r"\d", lambda digit: f" {WORDS[int(digit.group())]} ", text.lower())
-    return " ".join(re.findall(r"[a-z]+", spelled))
 
 
 def _scheduler(folder: Path) -> BatchScheduler:

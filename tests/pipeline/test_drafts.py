@@ -60,6 +60,20 @@ async def test_each_window_is_heard_first_and_its_draft_is_never_part_of_the_tex
     assert (transcript.notices, transcript.tokens) == ((), 12)
 
 
+async def test_later_windows_are_heard_with_the_text_so_far_as_their_prompt(
+    decoders: DecoderPool,
+) -> None:
+    """Its end, from a word on, to a model that has a use for it."""
+    drafter = Scripted(honours=frozenset({"prompt"}))
+    texts = ["so it goes", "as ever", "on and " * 40 + "on", "it ends"]
+    await drafted(drafter, decoders, says=lambda number, _: texts[number])
+    first, second, third, fourth = (options.prompt for options in drafter.options)
+    assert (first, second, third) == ("", "so it goes", "as ever")
+    assert texts[2].endswith(fourth)
+    assert 190 < len(fourth) <= 200
+    assert fourth.split()[0] in {"on", "and"}
+
+
 async def test_a_draft_is_no_longer_than_an_engine_takes(decoders: DecoderPool) -> None:
     provider, _ = await drafted(Scripted(says=lambda *_: "la " * 9999), decoders)
     assert {len(options.draft) for options in provider.options} == {LONGEST_DRAFT}

@@ -21,6 +21,7 @@ from voxgate.pipeline.window_parts import divide_window, join_parts
 from voxgate.pipeline.window_text import WindowText
 from voxgate.routing.tally import EndedAttempt
 from voxgate.transcript.merge import fit_segments, of_channel
+from voxgate.transcript.text import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -152,6 +153,8 @@ class WindowRecogniser:
                     trace=self._trace.attempts,
                     health=self._route.health,
                 )
+        if self._drafts is not None:
+            self._drafts.note(joined(each.text for each in recognised.segments))
         if self._aligner is not None and provider.capabilities.times != "word":
             with self._trace.stages.span("align"):
                 recognised = await self._aligner.align(recognised, audio)
