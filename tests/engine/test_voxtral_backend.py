@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from tests.engine.material import DEADLINE_S, Caller
@@ -19,6 +20,7 @@ from voxgate.engine.voxtral_backend import (
     affordable_slots,
 )
 from voxgate.errors import UsageError
+from voxgate.hardware.cores import usable_cores
 from voxgate.models.catalogue import VOXTRAL_CAPABILITIES, find_model
 from voxgate.transcript.values import Delta, Done, Event, Progress, Segment
 
@@ -43,6 +45,19 @@ def pcm16(spoken: Spoken) -> bytes:
 
 def recognised(voxtral: Scheduler, sound: bytes, **options: Any) -> list[Event]:
     return Caller(voxtral, sound, **options).events()
+
+
+def test_it_computes_with_as_many_threads_as_the_setting_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also with more than there are cores: then MKL alone would take fewer."""
+    before, wanted = torch.get_num_threads(), usable_cores().cores + 1
+    monkeypatch.setenv("VOXGATE_THREADS", str(wanted))
+    try:
+        load_model(find_model(str(CHECKPOINT)))
+        assert torch.get_num_threads() == wanted
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_window_is_one_segment_with_a_confidence(voxtral: Scheduler, spoken: Spoken) -> None:
