@@ -1,5 +1,6 @@
 """8-bit layers in every layout, with native kernels and without, and what else takes one pass."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -7,10 +8,17 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.hardware import processors
+from tests.hardware.processors import processor
 from voxgate.voxtral.kernels import dispatch, onednn, ops
 from voxgate.voxtral.layers import RMSNorm, SwiGLUGate
-from voxgate.voxtral.quantization import int8
-from voxgate.voxtral.quantization.int8 import Epilogue, Int8Layout, Int8Linear, int8_format
+from voxgate.voxtral.quantization.int8 import (
+    Epilogue,
+    Int8Layout,
+    Int8Linear,
+    int8_format,
+    int8_layout,
+)
 
 needs_kernels = pytest.mark.skipif(
     not ops.is_available(), reason=f"no native kernels: {ops.why_unavailable()}"
@@ -31,14 +39,14 @@ PROCESSORS = {
     "no VNNI, no kernels": Processor(63, False, "onednn"),
     "no oneDNN, no kernels": Processor(None, False, "rows"),
 }
+"""Others than the one of this machine. Fewer levels than it has are right on it, too."""
 
 
-def use_processor(processor: Processor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(int8, "usable_flags", frozenset)
-    monkeypatch.setattr(onednn, "int8_levels", lambda: processor.levels)
-    if processor.levels is None:
+def use_processor(other: Processor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onednn, "int8_levels", lambda: other.levels)
+    if other.levels is None:
         monkeypatch.setattr(onednn, "can_restore", lambda: False)
-    if not processor.kernels:
+    if not other.kernels:
         monkeypatch.setattr(dispatch, "native_ops", lambda: None)
 
 
@@ -73,15 +81,34 @@ def drawn(*shape: int, seed: int = 3) -> torch.Tensor:
 def test_each_layout_has_a_name_of_its_own() -> None:
     """By which caches on one disk are told apart."""
     formats = {}
-    for name, processor in PROCESSORS.items():
+    for name, other in PROCESSORS.items():
         with pytest.MonkeyPatch.context() as patch:
-            use_processor(processor, patch)
+            use_processor(other, patch)
             formats[name] = int8_format()
             stored = Int8Linear.pack(drawn(70, 100))
-        assert ("order" in stored) == (processor.layout == "onednn")
-        assert ("rows" in stored) == (processor.layout == "rows")
+        assert ("order" in stored) == (other.layout == "onednn")
+        assert ("rows" in stored) == (other.layout == "rows")
     assert formats["no VNNI"] == formats["no oneDNN"] == "panels"
     assert len(set(formats.values())) == 3
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    ("flags", "layout"),
+    [
+        (processors.ALDER_LAKE, "panels"),  # VNNI, in vectors for which oneDNN is the slower one
+        (processors.CASCADE_LAKE, "onednn"),
+        (processors.SAPPHIRE_RAPIDS, "onednn"),
+        (processors.GRAVITON_3, "panels"),
+    ],
+)
+def test_onednn_multiplies_where_it_is_fast(
+    flags: str, layout: Int8Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onednn, "int8_levels", lambda: 127)
+    monkeypatch.setattr(onednn, "can_restore", lambda: True)
+    with processor(flags, tmp_path):
+        assert int8_layout() == layout
 
 
 @pytest.mark.usefixtures("_processor")

@@ -54,9 +54,11 @@ def int8_layout() -> Int8Layout:
     faster. In shorter vectors it is not, and without VNNI it takes inputs of 7 bits, which the
     kernel need not.
     """
-    if dispatch.native_ops() and not usable_flags() & ONEDNN_FLAGS:
+    restores, full = onednn.can_restore(), onednn.int8_levels() == INT8_LEVELS
+    fast = restores and full and usable_flags() & ONEDNN_FLAGS
+    if dispatch.native_ops() and not fast:
         return "panels"
-    return "onednn" if onednn.can_restore() else "rows"
+    return "onednn" if restores else "rows"
 
 
 def int8_format() -> str:
