@@ -130,7 +130,7 @@ def _measure_windows(folder: Path, tokens: int) -> Measured:
         machine = machine.or_better(measure_roofline())
     peer, config = _median(peers), open_directory(folder).config
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, load {load:.1f} before")
-    print(f"{machine}, kernels: {kernels_in_use()}")
+    print(f"this machine: {machine.describe()}; kernels: {kernels_in_use()}")
     print("peer: " + " ".join(command("transformers", folder, tokens, "exact", dtype)))
     print(f"peer: {_format_timings(peer)}")
     for name, rounds in (*ones.items(), ("transformers", peers)):

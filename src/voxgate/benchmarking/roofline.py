@@ -44,6 +44,14 @@ class Roofline:
         pairs = zip(asdict(self).values(), asdict(other).values(), strict=True)
         return Roofline(*(max(pair) for pair in pairs))
 
+    def describe(self) -> str:
+        """Return the limits as a part of a sentence about the machine."""
+        return (
+            f"reads {self.read_bytes_per_s / 1e9:.0f} GB/s, multiplies "
+            f"{self.wide_ops_per_s / 1e9:.0f} billion a second, in 8 bits "
+            f"{self.int8_ops_per_s / 1e9:.0f}"
+        )
+
 
 def measure_roofline() -> Roofline:
     """Measure this machine with the threads of an engine. Takes a few seconds."""

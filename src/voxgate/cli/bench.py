@@ -116,11 +116,7 @@ def bench_engine(
         machine = machine.or_better(measure_roofline())
     if not timings:
         raise UsageError("None of the requested profiles fits into the free memory. Free some.")
-    print_message(
-        f"this machine: reads {machine.read_bytes_per_s / 1e9:.0f} GB/s, multiplies "
-        f"{machine.wide_ops_per_s / 1e9:.0f} billion a second, in 8 bits "
-        f"{machine.int8_ops_per_s / 1e9:.0f}; kernels: {kernels_in_use()}"
-    )
+    print_message(f"this machine: {machine.describe()}; kernels: {kernels_in_use()}")
     runs = [
         run
         for name, measured in timings.items()
