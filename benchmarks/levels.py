@@ -27,11 +27,12 @@ from tests.spoken_digits import CHECKPOINT, FILES, joined, phrase, takes
 
 from benchmarks.processor_row import bench_engine, format_run, markdown_row
 from voxgate.benchmarking import synthetic
+from voxgate.hardware.level import KERNELS_VARIABLE, OFF
 from voxgate.voxtral.kernels import bindings
 from voxgate.voxtral.quantization.profiles import PROFILES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 HEADINGS = ("kernels", "encode", "prompt", "token", "real-time factor (x its floor)", "text")
 SEED, ROUNDS, DIGITS = 4, 2, 6  # of the recording: phrases of each speaker, digits of a phrase
@@ -81,28 +82,20 @@ def _measure_all(scratch: Path, profile: str, tokens: int) -> list[LevelResult]:
         shutil.copy(CHECKPOINT / file.name, digits)
     sound = _recording(scratch / "digits.wav")
     results = []
-    for kernels in ("off", *_usable_levels()):
+    for kernels in (OFF, *bindings.levels()):
         environment = os.environ | {
             "VOXGATE_HOME": str(scratch / "home"),
-            "VOXGATE_KERNELS": kernels,
+            KERNELS_VARIABLE: kernels,
             "VOXGATE_PROFILE": profile,
         }
         print(f"{kernels}: measuring", file=sys.stderr)
         options = ("--profile", profile, "--windows", "1", "--tokens", str(tokens))
         found = bench_engine(mini, *options, environment=environment)
         if found["machine"]["kernels"] != kernels:
-            sys.exit(f"With VOXGATE_KERNELS={kernels} were used: {found['machine']['kernels']}")
+            sys.exit(f"With {KERNELS_VARIABLE}={kernels} were used: {found['machine']['kernels']}")
         (run,) = found["runs"]
         results.append(LevelResult(kernels, run, _transcribe(sound, digits, environment)))
     return results
-
-
-def _usable_levels() -> list[str]:
-    """Return the levels of the native kernels that this processor has, the best last."""
-    if bindings.why_missing():
-        return []
-    levels: Callable[[], list[str]] = getattr(bindings, "levels", lambda: ["avx512bf16"])
-    return levels()
 
 
 def _recording(path: Path) -> Path:

@@ -74,8 +74,8 @@ def _wide_rates() -> Iterator[float]:
     yield _product_rate(lambda: numbers @ numbers)
     if why_missing() is None:
         kernels, threads = load_kernels(), torch.get_num_threads()
-        for name in ("bf16_operations", "float_operations"):
-            yield max(getattr(kernels, name)(threads) for _ in range(ROOFLINE_RUNS))
+        for measure in (kernels.bf16_operations, kernels.float_operations):
+            yield max(measure(threads) for _ in range(ROOFLINE_RUNS))
 
 
 def _int8_rates() -> Iterator[float]:

@@ -18,10 +18,11 @@ from voxgate.benchmarking.floor import floor_rtf
 from voxgate.benchmarking.synthetic import MARKER
 from voxgate.benchmarking.window import WindowTimings
 from voxgate.errors import EngineError
+from voxgate.hardware.level import OFF
 from voxgate.voxtral.kernels import bindings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from voxgate.benchmarking.roofline import Roofline
@@ -100,7 +101,4 @@ def summarize(runs: Sequence[EngineRun], machine: Roofline) -> dict[str, Any]:
 
 def kernels_in_use() -> str:
     """Return the level of the native kernels in use; `off` without them."""
-    if bindings.why_missing():
-        return "off"
-    level: Callable[[], str] = getattr(bindings, "level", lambda: "avx512bf16")
-    return level()
+    return bindings.level() or OFF
