@@ -9,6 +9,7 @@
 #include <Python.h>
 
 #include <array>
+#include <exception>
 #include <limits>
 #include <new>
 #include <string>
@@ -145,6 +146,9 @@ struct Function<function> {
       return nullptr;
     } catch (const std::bad_alloc &) {
       return PyErr_NoMemory();
+    } catch (const std::exception &error) {  // a sequence too long for a vector
+      PyErr_SetString(PyExc_RuntimeError, error.what());
+      return nullptr;
     }
   }
 

@@ -90,3 +90,10 @@ def test_a_wrong_sequence_is_an_error_of_python(place: int, value: object, words
     arguments[place] = value
     with pytest.raises(TypeError, match=words):
         load_kernels().attend(*arguments)
+
+
+def test_a_sequence_that_no_memory_can_hold_is_an_error_of_python() -> None:
+    arguments = [*ATTENTION]
+    for arguments[4] in (range(2**62), range(2**59)):
+        with pytest.raises((RuntimeError, MemoryError)):
+            load_kernels().attend(*arguments)
