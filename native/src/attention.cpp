@@ -180,6 +180,7 @@ constexpr long ALONE = 16;
 }  // namespace
 
 void attend(const Attention &of, int threads, Scratch &scratch) {
+  if (of.sequences == 0 || of.rows == 0) return;
   long longest = 0;
   for (long s = 0; s < of.sequences; s++) longest = larger(longest, of.lengths[s]);
   const std::size_t each =

@@ -49,7 +49,7 @@ void share_rows(long count, long width, int threads, const Body &body) {
 template <class Body>
 void share_panels(long count, long rows, int threads, const Body &body) {
   constexpr long SHARES = 8, SHORTEST = 64;  // of work for each thread; rows of a block
-  const long most = SHARES * threads, blocks = larger(1, smaller(rows / SHORTEST, most / count));
+  const long most = SHARES * threads, blocks = larger(1, smaller(rows / SHORTEST, most / larger(1, count)));
   const long together = larger(1, count / most);  // panels
   share_out((count + together - 1) / together * blocks, threads, [&](int, long index) {
     const long first = index / blocks * together, block = index % blocks;

@@ -49,9 +49,9 @@ void quantise_row(const Element *x, std::uint8_t *q, float *scale, long width) {
   });
 }
 
-// Return the least exponent e with 127 * 2^e >= the largest magnitude; -200 for zeros.
+// Return the least exponent e with 127 * 2^e >= the largest magnitude; -200 for zeros, and for numbers that are not finite.
 inline int exponent_of(float largest) {
-  if (largest == 0) return -200;
+  if (largest == 0 || !(largest <= std::numeric_limits<float>::max())) return -200;
   const int exponent = std::ilogb(largest) - 6;  // 2^6 <= largest / 2^exponent < 2^7
   return largest > std::ldexp(127.f, exponent) ? exponent + 1 : exponent;
 }
@@ -74,16 +74,16 @@ void quantise_row_in_groups(const Element *x, Groups to, long width) {
   for (long g = 0; g < groups; g++) {
     const int relative = to.exponent[g] - least, exponent = finite && relative > 0 ? relative : 0;
     const float inverse = finite ? std::ldexp(1.f, -exponent - least) : 0;
-    ints sum = {};
+    uints sum = {};  // unsigned, since the integers of numbers that are not finite overflow
     for (long k = g * GROUP; k < (g + 1) * GROUP; k += LANES) {
       const ints q = rounded(load(x + k, width - k) * inverse);
       put(to.q + k, in_bytes(q));
-      sum += q;
+      sum += (uints)q;
     }
-    std::int32_t total = 0;
+    std::uint32_t total = 0;
     for (int i = 0; i < LANES; i++) total += sum[i];
     to.exponent[g] = exponent << 23;
-    to.offset[g] = finite ? -8 * total : 0;
+    to.offset[g] = finite ? -8 * static_cast<std::int32_t>(total) : 0;
   }
 }
 

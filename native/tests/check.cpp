@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -18,7 +19,7 @@ using namespace voxgate;
 
 namespace {
 
-constexpr int THREADS = 3;
+constexpr int THREADS = 3, MANY_THREADS = 40;  // the second: more than most of these shapes have work for
 
 std::mt19937 chance(7);
 int failures = 0;
@@ -129,9 +130,7 @@ void check_int4_product(long rows, long outputs, long inputs) {
 }
 
 // Return the index of a weight in oneDNN's layout. After all weights comes minus the sum of each output's.
-long packed_at(long inputs, long n, long k) {
-  return ((n / 64 * (inputs / 64) + k / 64) * 16 + k % 64 / 4) * 256 + n % 64 * 4 + k % 4;
-}
+long packed_at(long inputs, long n, long k) { return n / 64 * 64 * inputs + k / 4 * 256 + n % 64 * 4 + k % 4; }
 
 struct DrawnInt8 {
   std::vector<std::int8_t> packed;
@@ -184,6 +183,39 @@ void check_int8_product(long rows, long outputs, long inputs, bool extreme, bool
   expect(error.value() < 0.02, "int8 product " + shape({rows, outputs, inputs, extreme, gelu}));
 }
 
+// A row with a number that is not finite becomes NaN, and the other rows have the bits that they have without it.
+template <class Element>
+void check_not_finite(long width) {
+  constexpr long ROWS = 5, BAD = 2, OUTPUTS = 70;
+  const float infinity = std::numeric_limits<float>::infinity();
+  const auto w = drawn<float>(OUTPUTS * width);
+  std::vector<std::uint8_t> packed(panels(OUTPUTS) * groups(width) * GROUP_BYTES);
+  level.kernels->pack(rows_of(w, width), packed.data(), OUTPUTS, width, THREADS);
+  const DrawnInt8 int8 = drawn_int8(OUTPUTS, width, false);
+  const auto x = drawn<Element>(ROWS * width);
+  for (float bad : {infinity, -infinity, std::nanf(""), -std::nanf("")})
+    for (long places : {1L, width}) {
+      auto with_bad = x;
+      Element value;
+      if constexpr (sizeof(Element) == 2)
+        value = {static_cast<std::uint16_t>(std::isnan(bad) ? std::signbit(bad) ? 0xffc0 : 0x7fc0 : narrowed(bad).bits)};
+      else
+        value = bad;
+      std::fill_n(with_bad.begin() + BAD * width + (width - places), places, value);
+      const auto check = [&](const auto &out, const auto &without, const char *what) {
+        for (long r = 0; r < ROWS; r++) {
+          const auto row = row_of(out, r, OUTPUTS);
+          const bool right = r == BAD ? std::all_of(row.begin(), row.end(), [](auto each) { return std::isnan(number(each)); })
+                                      : same(row, row_of(without, r, OUTPUTS));
+          expect(right, std::string(what) + ", a row that is not finite " + shape({width, places, r}));
+        }
+      };
+      check(int4_product(packed, with_bad, ROWS, OUTPUTS, width), int4_product(packed, x, ROWS, OUTPUTS, width), "int4 product");
+      for (bool gelu : {false, true})
+        check(int8_product<Element>(int8, with_bad, gelu, ROWS), int8_product<Element>(int8, x, gelu, ROWS), "int8 product");
+    }
+}
+
 // Return one row of attention, computed by its definition.
 std::vector<double> attended(const Attention &of, long s, long head, long row) {
   const long shared = head / (of.heads / of.kv_heads), slot = of.slots[s];
@@ -203,7 +235,8 @@ std::vector<double> attended(const Attention &of, long s, long head, long row) {
   return mixed;
 }
 
-void check_attention(long rows, long heads, long kv_heads, long head_dim, std::vector<long> lengths, bool causal) {
+void check_attention(long rows, long heads, long kv_heads, long head_dim, std::vector<long> lengths, bool causal,
+                     int threads = THREADS) {
   const long sequences = static_cast<long>(lengths.size()), positions = *std::max_element(lengths.begin(), lengths.end());
   std::vector<long> slots;  // in reverse order
   for (long s = 0; s < sequences; s++) slots.push_back(sequences - 1 - s);
@@ -215,7 +248,7 @@ void check_attention(long rows, long heads, long kv_heads, long head_dim, std::v
                      out.data(), slots.data(), lengths.data(), sequences, rows, heads, kv_heads, head_dim, causal,
                      1 / std::sqrt(static_cast<float>(head_dim))};
   Scratch scratch;
-  level.kernels->attend(of, THREADS, scratch);
+  level.kernels->attend(of, threads, scratch);
   Error error;
   for (long s = 0; s < sequences; s++)
     for (long row = 0; row < rows; row++)
@@ -309,6 +342,32 @@ void check_floors() {
   expect(level.kernels->int8_operations(1) > 0 && level.kernels->float_operations(1) > 0, "peaks");
 }
 
+// No rows, no sequences and no outputs are nothing to do.
+void check_nothing() {
+  Scratch scratch;
+  const std::vector<float> x(64), scales(64);
+  const std::vector<std::uint8_t> packed(panels(64) * groups(64) * GROUP_BYTES);
+  const std::vector<std::int8_t> int8(64 * (64 + 4));
+  for (long rows : {0, 1}) {
+    const long outputs = rows ? 0 : 64;
+    level.kernels->int4_product(packed.data(), rows_of(x, 64), {nullptr, outputs}, rows, outputs, 64, THREADS, scratch);
+    level.kernels->int8_product({int8.data(), scales.data(), nullptr, outputs, 64}, rows_of(x, 64), false, nullptr, true, rows, THREADS,
+                                scratch);
+  }
+  level.kernels->quantise_rows(rows_of(x, 64), nullptr, nullptr, 0, 64, THREADS);
+  level.kernels->finish(nullptr, nullptr, nullptr, true, nullptr, true, 0, 64, THREADS);
+  level.kernels->rms_norm(nullptr, 64, x.data(), 1e-5f, nullptr, 0, 64, THREADS);
+  level.kernels->silu_mul(nullptr, nullptr, 64, nullptr, 0, 64, THREADS);
+  level.kernels->turn({nullptr, 64, nullptr, nullptr, nullptr, 0, 1, 32}, THREADS);
+  const std::vector<bf16> keys(4 * 64);
+  const std::vector<long> slots = {0}, lengths = {4};
+  for (long sequences : {0, 1})
+    for (long heads : {4, 32})  // a group of queries that is packed, and one that is not
+      level.kernels->attend({keys.data(), {}, keys.data(), keys.data(), {256, 64, 64}, {256, 64, 64}, nullptr, slots.data(),
+                             lengths.data(), sequences, 1 - sequences, heads, 1, 64, true, 1},
+                            THREADS, scratch);
+}
+
 void check_level() {
   for (long width : {1, 15, 16, 17, 33, 100}) {
     check_rows<float>(7, width, width + 3);
@@ -322,7 +381,13 @@ void check_level() {
     check_int8_product<float, float>(rows, 70, 128, false, false);
     check_int8_product<bf16, bf16>(rows, 128, 64, false, true);
     check_int8_product<float, bf16>(rows, 7, 192, true, false);
+    check_int8_product<bf16, float>(rows, 65, 36, false, true);
   }
+  for (long width : {4, 36, 128}) {
+    check_not_finite<float>(width);
+    check_not_finite<bf16>(width);
+  }
+  check_nothing();
   check_attention(37, 4, 4, 64, {37, 37}, false);
   check_attention(29, 6, 2, 48, {53, 29, 40}, true);
   check_attention(1, 8, 2, 128, {1, 600, 33, 17}, false);
@@ -333,6 +398,16 @@ void check_level() {
   check_attention(16, 8, 2, 128, {700, 16}, true);
   check_attention(7, 6, 2, 48, {33, 520, 64}, true);
   check_attention(300, 1, 1, 256, {513}, false);
+  for (long head_dim = 16; head_dim <= 256; head_dim += 16) {
+    check_attention(2, 4, 2, head_dim, {35, 3}, true);
+    check_attention(13, 2, 2, head_dim, {33}, false);
+  }
+  for (long group : {3, 5, 8, 13, 24}) {  // queries that share a key
+    check_attention(1, 2 * group, 2, 64, {1, 70}, true);
+    check_attention(5, group, 1, 48, {600}, true);
+  }
+  check_attention(1, 2, 1, 64, {5}, true, MANY_THREADS);
+  check_attention(70, 1, 1, 32, {70}, true, MANY_THREADS);
   for (long width : {1, 15, 16, 33, 100}) {
     for (int which = 0; which < 4; which++) {
       check_epilogue<float>(9, width, which & 1, which & 2);
