@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from voxgate.configuration.file import DEFAULT_HOME, ConfigFile
 from voxgate.configuration.given import Given
-from voxgate.configuration.values import UNLIMITED_BYTES
+from voxgate.configuration.values import MOST_THREADS, UNLIMITED_BYTES
 from voxgate.errors import SettingsError
 from voxgate.prices import NO_PRICES, PriceList
 from voxgate.upstreams import NO_ENDPOINTS, EndpointList
@@ -269,6 +269,11 @@ class Settings:
             raise SettingsError(
                 f"'context_tokens' is {self.context_tokens}, and must be at least "
                 f"{LEAST_CONTEXT_TOKENS}: 30 s of sound are 375, and an answer follows them."
+            )
+        if self.threads > MOST_THREADS:
+            raise SettingsError(
+                f"'threads' is {self.threads}, and must be at most {MOST_THREADS}, or 0 for one on "
+                "each core."
             )
         if 0 < self.canary_every_s < LEAST_CANARY_INTERVAL_S:
             raise SettingsError(

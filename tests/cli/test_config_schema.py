@@ -155,6 +155,7 @@ def test_what_is_right_is_accepted_by_both(text: str, tmp_path: Path) -> None:
         "auth = 'of'",
         "kernels = 'avx512'",
         "threads = -1",
+        "threads = 1025",
         "threads = 1.5",
         "device = 'gpu'",
         "url_allow = 'public'",

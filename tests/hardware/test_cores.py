@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from voxgate.configuration.values import MOST_THREADS
 from voxgate.hardware.cores import Cores, linux_cores, thread_count, threads_variable, usable_cores
 
 NEW, OLD = "new", "old"  # kernels with a list of siblings, and with the numbers of cores alone
@@ -118,6 +119,23 @@ def test_the_quota_of_the_groups_around_a_process(tmp_path: Path, container: str
     assert linux_cores(range(8), 8, tmp_path).quota == quota
 
 
+@pytest.mark.parametrize("groups", ["", "0", "0:", "::", ":::", "no group\n0::/app", "0::/app"])
+@pytest.mark.parametrize(
+    "maximum",
+    ["", "max", "100000 0", "0 100000", "-1 100000", "a b", "1e5 100000", "100000 -5", "²  ³",
+     "9" * 5000, "9" * 200_000, "max " * 50_000, "\0" * 100, "\udcff"],
+)  # fmt: skip
+def test_files_that_are_not_as_linux_writes_them_set_no_limit(
+    tmp_path: Path, groups: str, maximum: str
+) -> None:
+    write(tmp_path, {"proc/self/cgroup": f"{groups}\n1:cpu:/app"})
+    folder = tmp_path / "sys/fs/cgroup"
+    for name in ("app/cpu.max", "cpu/app/cpu.cfs_quota_us", "cpu/app/cpu.cfs_period_us"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(maximum.encode(errors="surrogateescape"))
+    assert linux_cores(range(8), 8, tmp_path).threads == 8
+
+
 def test_this_machine_has_what_its_system_says() -> None:
     cores = usable_cores()
     assert cores.processors == os.cpu_count()
@@ -133,6 +151,10 @@ def test_this_machine_has_what_its_system_says() -> None:
         ({"OMP_NUM_THREADS": "3"}, "OMP_NUM_THREADS", 3),
         ({"OMP_NUM_THREADS": "4,2"}, "OMP_NUM_THREADS", 4),
         ({"OMP_NUM_THREADS": "many"}, None, None),
+        ({"OMP_NUM_THREADS": "-3"}, None, None),
+        ({"OMP_NUM_THREADS": "0008"}, "OMP_NUM_THREADS", 8),
+        ({"OMP_NUM_THREADS": "5000"}, "OMP_NUM_THREADS", MOST_THREADS),
+        ({"OMP_NUM_THREADS": "9" * 5000}, "OMP_NUM_THREADS", MOST_THREADS),
         ({"VOXGATE_THREADS": "5", "OMP_NUM_THREADS": "3"}, "VOXGATE_THREADS", 5),
         ({"VOXGATE_THREADS": "0", "OMP_NUM_THREADS": "3"}, "OMP_NUM_THREADS", 3),
     ],

@@ -20,6 +20,7 @@ from voxgate.configuration.values import (
     DEVICE_PATTERN,
     MAX_PORT,
     MAY_BE_ZERO,
+    MOST_THREADS,
     UNLIMITED_BYTES,
 )
 from voxgate.ledger.key_tables import KeyTable
@@ -38,7 +39,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "port": {"type": "integer", "minimum": 0, "maximum": MAX_PORT},
     **{name: {"type": "number", "minimum": 0} for name in MAY_BE_ZERO},
     "canary_every_s": {"type": ["number", "null"], "minimum": 0},  # null as below
-    "threads": {"type": "integer", "minimum": 0},
+    "threads": {"type": "integer", "minimum": 0, "maximum": MOST_THREADS},
     "device": {"type": "string", "pattern": f"^({DEVICE_PATTERN.pattern})?$"},
     "cors_origins": {"type": "array", "items": {"type": "string"}},
     "url_allow": {"type": "array", "items": {"type": "string"}},

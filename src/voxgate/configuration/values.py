@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_PORT = 65_535
+MOST_THREADS = 1024
+"""With many more threads OpenMP's library cannot start them all, and ends the process."""
+
 UNLIMITED_BYTES = 2**63 - 1
 """More memory than there is: where a limit is not set, or not known."""
 
@@ -69,8 +72,9 @@ def parse_value(name: str, kind: Any, value: Any, origin: str) -> Any:
             raise ValueError("not above zero")
     except (TypeError, ValueError, OverflowError) as error:
         expected = {int: "a whole number", float: "a number"}.get(kind, "a path")
+        least = "of at least" if name in MAY_BE_ZERO else "above"
         raise SettingsError(
-            f"{origin}: '{name}' must be {expected} above zero, and is {shown(value)}."
+            f"{origin}: '{name}' must be {expected} {least} zero, and is {shown(value)}."
         ) from error
     return number
 

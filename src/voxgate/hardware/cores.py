@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voxgate.configuration.values import MOST_THREADS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
@@ -22,6 +24,8 @@ OPENMP_VARIABLE = "OMP_NUM_THREADS"
 
 TOPOLOGY = "sys/devices/system/cpu/cpu{}/topology"
 CGROUPS = "sys/fs/cgroup"
+LONGEST_TEXT = 2**16  # characters of a file that are read
+DIGITS = 19  # of the largest number of Linux
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ def usable_cores() -> Cores:
 def linux_cores(allowed: Collection[int], processors: int, root: Path = Path("/")) -> Cores:
     """Return what a process with this affinity may use, by the files of Linux below `root`.
 
-    A processor that the system does not describe is a core. Files that are missing set no limit.
+    A processor that the system does not describe is a core. Files that are missing, or say anything
+    but what Linux does, set no limit.
     """
     cores = {_core(root / TOPOLOGY.format(processor)) or processor for processor in allowed}
     return Cores(processors, len(allowed), len(cores), min(_quotas(root), default=math.inf))
@@ -61,7 +66,8 @@ def linux_cores(allowed: Collection[int], processors: int, root: Path = Path("/"
 def thread_count(environ: Mapping[str, str] = os.environ, cores: Cores | None = None) -> int:
     """Return how many threads an engine computes with in this environment.
 
-    As many as a variable says, else as many as suit these cores, by default the usable ones.
+    As many as a variable says, but at most `MOST_THREADS`; else as many as suit these cores, by
+    default the usable ones.
     """
     variable = threads_variable(environ)
     return _number(variable, environ) if variable else (cores or usable_cores()).threads
@@ -74,12 +80,14 @@ def threads_variable(environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 def _number(variable: str, environ: Mapping[str, str]) -> int:
-    """Return a variable's number; 0 where it has none.
+    """Return a variable's number, at most `MOST_THREADS`; 0 where it has none.
 
     OpenMP takes one for each level of nested regions: the first is the outermost.
     """
-    text = environ.get(variable, "").partition(",")[0].strip()
-    return int(text) if text.isdecimal() else 0
+    text = environ.get(variable, "").partition(",")[0].strip().lstrip("0")
+    if not text.isdecimal():
+        return 0
+    return min(int(text), MOST_THREADS) if len(text) <= len(str(MOST_THREADS)) else MOST_THREADS
 
 
 def _core(topology: Path) -> str | None:
@@ -93,7 +101,9 @@ def _core(topology: Path) -> str | None:
 def _quotas(root: Path) -> Iterator[float]:
     """Yield the quota of each control group that this process is in, in processors."""
     for line in (_text(root / "proc/self/cgroup") or "").splitlines():
-        _, controllers, path = line.split(":", 2)
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if not path:  # no line of Linux
+            continue
         if not controllers:  # version 2, alone or beside the hierarchies of version 1
             mounts, read = ("", "unified"), _quota_v2
         elif "cpu" in controllers.split(","):
@@ -122,19 +132,26 @@ def _nested(mount: Path, path: str) -> Iterator[Path]:
 
 
 def _quota_v2(group: Path) -> float | None:
-    limit, _, period = (_text(group / "cpu.max") or "max").partition(" ")
-    return None if limit == "max" else int(limit) / int(period or 100_000)
+    limit, _, period = (_text(group / "cpu.max") or "").partition(" ")
+    return _processors(limit, period or "100000")
 
 
 def _quota_v1(group: Path) -> float | None:
     limit, period = _text(group / "cpu.cfs_quota_us"), _text(group / "cpu.cfs_period_us")
-    if not limit or not period or int(limit) <= 0:
+    return _processors(limit or "", period or "")
+
+
+def _processors(limit: str, period: str) -> float | None:
+    """Return a quota of two times in microseconds; None where they are no times, as "max" or -1."""
+    if not (limit.isdecimal() and period.isdecimal()) or max(len(limit), len(period)) > DIGITS:
         return None
-    return int(limit) / int(period)
+    return int(limit) / int(period) if int(limit) and int(period) else None
 
 
 def _text(path: Path) -> str | None:
+    """Return the text of a file of Linux, all of which are short; None where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape").strip()
+        with path.open(encoding="utf-8", errors="surrogateescape") as file:
+            return file.read(LONGEST_TEXT).strip()
     except OSError:
         return None
