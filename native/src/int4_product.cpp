@@ -6,9 +6,9 @@
 namespace voxgate::VOXGATE_LEVEL {
 namespace {
 
-// A tile is as tall as its sums fit the registers, beside the weights in use.
+// A tile is as tall as its sums and totals fit the registers, beside the weights in use.
 constexpr long VECTORS = PANEL / LANES;
-constexpr long TALLEST = LANES == 16 ? 8 : 4;  // rows
+constexpr long TALLEST = LANES == 16 ? 6 : 4;  // rows
 constexpr long widest(long rows) {             // vectors of outputs
   constexpr long MOST = VECTORS < 4 ? VECTORS : 4;
   return MANY_REGISTERS || rows <= 2 ? MOST : 2;
@@ -27,7 +27,7 @@ inline void add_group(const std::uint8_t *group, long output, const std::int8_t 
       low[c] = both & four_bits;
       high[c] = (both >> 4) & four_bits;
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 6
     for (long m = 0; m < ROWS; m++) {
       const std::int8_t *x = q + m * q_stride + 8 * j;
       const ints first_four = repeated(x), last_four = repeated(x + 4);
@@ -54,7 +54,7 @@ void multiply_tile(const std::uint8_t *panel, long output, long ahead, Groups x,
 #pragma GCC unroll 4
     for (long c = 0; c < COLUMNS; c++) {
       const floats scale = load(reinterpret_cast<const bf16 *>(group + scales_place(output + c * LANES)));
-#pragma GCC unroll 8
+#pragma GCC unroll 6
       for (long m = 0; m < ROWS; m++) {
         const floats wide = in_float(sum[c][m].total() + x.offset[m * groups + g]);
         // A zero becomes 2^-127 or more by this, which is still negligible compared with the other groups.
@@ -88,8 +88,6 @@ void panel_times(const std::uint8_t *panel, Groups x, long groups, Element *out,
     Element *to = out + m * out_stride;
     switch (height) {
 #if VOXGATE_REGISTER == 64
-      case 8: multiply_rows<8>(panel, ahead, at, groups, to, out_stride, outputs); break;
-      case 7: multiply_rows<7>(panel, ahead, at, groups, to, out_stride, outputs); break;
       case 6: multiply_rows<6>(panel, ahead, at, groups, to, out_stride, outputs); break;
       case 5: multiply_rows<5>(panel, ahead, at, groups, to, out_stride, outputs); break;
 #endif
