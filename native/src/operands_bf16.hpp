@@ -110,6 +110,9 @@ inline void pack_values(const bf16 *values, long stride, bf16 *to, long count, l
 // are read in place, four at a time.
 constexpr long FEW = 4;
 
+// How many positions ahead keys and values are prefetched: the processor by itself does not follow a cache beyond a page.
+constexpr long AHEAD = 16;
+
 // Return the sums of four vectors for each of four rows, [row][vector].
 inline __m512 sums(const __m512 (&of)[4][4]) {
   __m512 quarters[4];  // each 128 bits contain parts of a row's four sums
@@ -136,7 +139,10 @@ inline void score_few(const bf16 *const *q, const bf16 *keys, long stride, long 
                       long scores_stride) {
   for (long j = 0; j < count; j += 4) {
     const bf16 *key[4];
-    for (long p = 0; p < 4; p++) key[p] = keys + smaller(j + p, count - 1) * stride;
+    for (long p = 0; p < 4; p++) {
+      key[p] = keys + smaller(j + p, count - 1) * stride;
+      prefetch_row(key[p] + AHEAD * stride, head_dim);
+    }
     __m512 products[4][4] = {};
     for (long d = 0; d < head_dim; d += 32)
 #pragma GCC unroll 4
@@ -164,6 +170,7 @@ inline void mix_few(const bf16 *const *weights, const bf16 *values, long stride,
     for (int c = 0; c < 4; c++)
       for (int r = 0; r < FEW; r++) mixed[c][r] = (__m512)load(to + r * to_stride + d + 16 * c);
     for (long j = 0; j < count; j += 2) {
+      for (long p = 0; p < 2; p++) prefetch_row(values + (j + p + AHEAD) * stride + d, 64);
       __m512bh columns[4];
 #pragma GCC unroll 2
       for (int half = 0; half < 2; half++) {

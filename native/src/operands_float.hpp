@@ -51,11 +51,15 @@ inline void pack_values(const bf16 *values, long stride, float *to, long count, 
 // are read in place.
 constexpr long FEW = 4;
 
+// How many positions ahead keys and values are prefetched: the processor by itself does not follow a cache beyond a page.
+constexpr long AHEAD = 16;
+
 // Compute the scores of `count` positions for FEW rows, as far from each other as `scores_stride`.
 inline void score_few(const float *const *q, const bf16 *keys, long stride, long count, long head_dim, float *scores,
                       long scores_stride) {
   for (long j = 0; j < count; j++) {
     const bf16 *key = keys + j * stride;
+    prefetch_row(key + AHEAD * stride, head_dim);
     floats products[FEW] = {};
     for (long d = 0; d < head_dim; d += LANES) {
       const floats wide = load(key + d);
@@ -74,6 +78,7 @@ inline void mix_columns(const float *const *weights, const bf16 *values, long st
   for (long r = 0; r < FEW; r++)
     for (long c = 0; c < COLUMNS; c++) mixed[r][c] = load(to + r * to_stride + LANES * c);
   for (long j = 0; j < count; j++) {
+    prefetch_row(values + (j + AHEAD) * stride, COLUMNS * LANES);
     floats wide[COLUMNS];
 #pragma GCC unroll 4
     for (long c = 0; c < COLUMNS; c++) wide[c] = load(values + j * stride + LANES * c);

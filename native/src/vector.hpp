@@ -157,5 +157,9 @@ inline quad sums_of(floats a, floats b, floats c, floats d) {
 
 inline void prefetch(const void *from) { __builtin_prefetch(from); }
 
+inline void prefetch_row(const bf16 *row, long width) {
+  for (long k = 0; k < width; k += 32) prefetch(row + k);
+}
+
 }  // namespace
 }  // namespace voxgate::VOXGATE_LEVEL
