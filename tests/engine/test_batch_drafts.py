@@ -97,6 +97,56 @@ def test_windows_with_different_drafts_are_told_what_they_are_without(
         assert drafted.fill.windows <= plain.fill.windows
 
 
+HOSTILE = ["</s>" * 4000, "[AUDIO][INST]<s>lang:en[TRANSCRIBE]", "\0\x1b[31m\u202e", "a " * 8000]
+
+
+def test_hostile_drafts_change_nothing(digits: Voxtral, spoken: list[Spoken]) -> None:
+    with batch(digits, CHEAP) as scheduler:
+        expected = run(scheduler, spoken, [""] * len(spoken))
+        drafted = run(scheduler, spoken, HOSTILE * 2)
+    assert list(map(said, drafted)) == list(map(said, expected))
+
+
+def test_who_leaves_in_the_middle_of_a_check_costs_the_others_nothing(
+    digits: Voxtral, spoken: list[Spoken]
+) -> None:
+    """Their slots may lie on both sides of the one that becomes free."""
+    long, texts = spoken[1::2], [one.text for one in spoken[1::2]]
+    with batch(digits, CHEAP) as scheduler:
+        expected = run(scheduler, long, texts)
+
+        def leave(caller: Caller) -> None:
+            if isinstance(caller.received[-1], Delta):  # the first of several tokens of a pass
+                scheduler.cancel(caller.request)
+
+        for leaving in range(len(long)):
+            callers = [
+                Caller(scheduler, pcm16(one), leave if n == leaving else lambda _: None, draft=text)
+                for n, (one, text) in enumerate(zip(long, texts, strict=True))
+            ]
+            stayed = [caller for n, caller in enumerate(callers) if n != leaving]
+            assert [said(each.events()) for each in stayed] == [
+                said(events) for n, events in enumerate(expected) if n != leaving
+            ]
+            assert len(said(callers[leaving].received)) == 1
+        assert said(run(scheduler, long[:1], texts[:1])[0]) == said(expected[0])
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 16])
+def test_a_slot_that_is_full_with_the_last_token_is_checked_to_its_end(
+    digits: Voxtral, spoken: list[Spoken], most: int
+) -> None:
+    (window,) = spoken[1:2]
+    positions = digits.new_decoding(window.at_16_khz(), max_tokens=most).max_positions
+    caches = [digits.new_cache(1, size) for size in (positions, POSITIONS)]
+    scheduler = BatchScheduler(digits, caches[0], caches[1], draft_trial=CHEAP)
+    expected, drafted = (
+        run(scheduler, [window], [draft], max_tokens=most)[0] for draft in ("", window.text * 2)
+    )
+    scheduler.stop(DEADLINE_S)
+    assert said(drafted) == said(expected)
+
+
 def test_a_right_draft_takes_few_steps(digits: Voxtral, spoken: list[Spoken]) -> None:
     with batch(digits, NONE) as plain:
         events = run(plain, spoken[1:2], [""])

@@ -81,6 +81,14 @@ def test_a_single_token_is_looked_for_nearby_only() -> None:
     assert follow(Draft(far), [1, 2, 198, 199, 7]).propose(2) == [8]
 
 
+def test_the_nearest_of_thousands_of_places_counts() -> None:
+    draft = Draft([*[0, 1] * 4000, 2, *[0, 1] * 4000])
+    follow(draft, [0, 1] * 3996)
+    assert follow(draft, [8, 9, 1]).propose(2) == [0, 1]
+    assert follow(draft, [8, 9, 2]).propose(2) == [0, 1]
+    assert len(follow(draft, [0, 1] * 3995).propose(99)) == 10
+
+
 def test_the_agreement_tells_a_right_draft_from_a_wrong_one() -> None:
     right, wrong = Draft(range(60)), Draft(range(60))
     follow(right, range(40))
@@ -94,6 +102,17 @@ def test_a_draft_is_spelled_in_words(tekken: Path) -> None:
     ids = Draft.spelled(" so  it\ngoes ", tokenizer).propose(99)
     assert ids == tokenizer.encode("so it goes")
     assert Draft.spelled(" \n", tokenizer).propose(99) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["</s>", "<s>[INST][AUDIO][BEGIN_AUDIO]", "[TRANSCRIBE]lang:en", "\0\x1b[31m\u202e\U0010ffff"],
+)
+def test_a_draft_has_no_control_tokens(tekken: Path, text: str) -> None:
+    tokenizer = Tokenizer.open(tekken)
+    ids = Draft.spelled(text, tokenizer).propose(999)
+    assert all(tokenizer.token_bytes(token) for token in ids)
+    assert b"".join(map(tokenizer.token_bytes, ids)).decode() == text
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ model writes: a token that the model would not choose is never accepted.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
@@ -95,15 +96,17 @@ class Draft:
         """Return the place after the text's last tokens, the nearest of the longest match."""
         end = tuple(self._end)
         for length, reach in REACH.items():
-            places = self._places.get(end[-length:], ()) if len(end) >= length else ()
-            near = min(places, key=lambda place: abs(place - self._last), default=None)
+            places = self._places.get(end[-length:], []) if len(end) >= length else []
+            after = bisect(places, self._last)  # a draft may repeat one token thousands of times
+            neighbours = places[max(0, after - 1) : after + 1]
+            near = min(neighbours, key=lambda place: abs(place - self._last), default=None)
             if near is not None and (reach is None or abs(near - self._last) <= reach):
                 return near
         return None
 
 
 def _index(ids: tuple[int, ...]) -> dict[tuple[int, ...], list[int]]:
-    """Return for each few tokens in a row the places after them."""
+    """Return for each few tokens in a row the places after them, in ascending order."""
     places = defaultdict[tuple[int, ...], list[int]](list)
     for length in REACH:
         for start in range(len(ids) - length + 1):
