@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -702,6 +703,30 @@ def test_without_the_package_it_says_so_and_how_to_get_it() -> None:
     assert first == "False the package voxgate-kernels is not installed"
     assert second.startswith("UsageError The native kernels cannot be used")
     assert "`make kernels`" in second
+
+
+@pytest.mark.parametrize(
+    "package", ["INTERFACE = 3", "INTERFACE = 99", "raise ImportError('a library is missing')"]
+)
+def test_a_package_of_another_version_is_told_of_and_how_to_build_the_right_one(
+    tmp_path: Path, package: str
+) -> None:
+    (tmp_path / "voxgate_kernels.py").write_text(package)
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from voxgate.errors import UsageError\n"
+        "from voxgate.voxtral.kernels.bindings import load_kernels, needs_build\n"
+        "try: load_kernels()\n"
+        "except UsageError as error: print(needs_build(), error)"
+    )
+    for name in ("", *bindings.levels()[-1:]):
+        (sentence,) = run_at_level(name, script)
+        assert sentence.startswith("True ")
+        assert "`make kernels`" in sentence
+        assert "interface" in sentence or "a library is missing" in sentence
+    (sentence,) = run_at_level("off", script)
+    assert sentence.startswith("False ")
+    assert "VOXGATE_KERNELS is off" in sentence
 
 
 def run_at_level(name: str, script: str) -> list[str]:

@@ -124,6 +124,19 @@ def level() -> str | None:
     return os.environ.get(KERNELS_VARIABLE) or levels()[-1]
 
 
+def needs_build() -> bool:
+    """Return whether the kernels are wanted, and missing, broken or of another version.
+
+    `make kernels` builds the right ones.
+    """
+    if os.environ.get(KERNELS_VARIABLE) == OFF:
+        return False
+    try:
+        return _package().INTERFACE != INTERFACE
+    except ImportError:
+        return True
+
+
 @cache
 def _why_not_loaded() -> str | None:
     try:
@@ -158,12 +171,12 @@ def _find_threads() -> int | None:
 
 
 def _no_such_level(chosen: str, reason: str | None) -> str:
-    found = (
-        f"there are none here: {reason}" if reason else f"this processor has {', '.join(levels())}"
-    )
+    if reason:
+        build = "Build it with `make kernels`, or set" if needs_build() else "Set"
+        return f"{KERNELS_VARIABLE} is '{chosen}', and {reason}. {build} '{OFF}' or nothing."
     return (
-        f"{KERNELS_VARIABLE} is '{chosen}', and {found}. Name one of those, '{OFF}' for "
-        "PyTorch's operators, or nothing for the fastest."
+        f"{KERNELS_VARIABLE} is '{chosen}', and this processor has {', '.join(levels())}. Name one "
+        f"of those, '{OFF}' for PyTorch's operators, or nothing for the fastest."
     )
 
 
@@ -175,9 +188,9 @@ def _package() -> Kernels:
 def load_kernels() -> Kernels:
     """Return the package, at its level. Raises `UsageError` with the reason of `why_missing`."""
     if reason := why_missing():
+        build = "Build them with `make kernels`, or use" if needs_build() else "Use"
         raise UsageError(
-            f"The native kernels cannot be used: {reason}. `make kernels` builds them for this "
-            "machine; without them, use PyTorch's operators."
+            f"The native kernels cannot be used: {reason}. {build} PyTorch's operators."
         )
     package = _package()
     package.use_threads(_find_threads() or 0)
