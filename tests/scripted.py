@@ -55,6 +55,7 @@ class Scripted:
     revision: str | None = None
     profile: str | None = None
     alive: bool = True
+    has_room: bool = True
     vocabulary: bool = False
     translates: bool = False
     names_language: bool = False

@@ -123,6 +123,17 @@ async def test_a_draft_that_fails_costs_nothing_but_itself(
     )
 
 
+async def test_no_model_is_unloaded_for_a_draft(
+    decoders: DecoderPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two models that do not fit together would be loaded anew for every window."""
+    drafter = Scripted(has_room=False)
+    provider, transcript = await drafted(drafter, decoders)
+    assert transcript.text == " ".join(["so it goes"] * 4)
+    assert (drafter.windows, {options.draft for options in provider.options}) == ([], {""})
+    assert re.search("does not fit into memory beside the models", caplog.messages[0])
+
+
 async def test_later_windows_are_heard_while_one_is_recognised(decoders: DecoderPool) -> None:
     """No more of them than the model has slots."""
     heard, begun = asyncio.Semaphore(0), list[int]()

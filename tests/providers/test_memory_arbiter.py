@@ -109,6 +109,16 @@ async def test_models_that_never_fit_together_alternate(engines: Engines, note: 
     )  # neither waited for all of the other
 
 
+async def test_whether_another_engine_must_end_is_known_before(
+    engines: Engines, note: Audio
+) -> None:
+    arbiter = MemoryArbiter(SIZE, min_residency_s=0.01, free=lambda: PLENTY)
+    one, two = engines.create(arbiter, "one"), engines.create(arbiter, "two")
+    assert (one.has_room, two.has_room) == (True, True)
+    assert await is_transcribed(one, note)
+    assert (one.has_room, two.has_room) == (True, False)
+
+
 async def test_an_engine_with_a_window_in_flight_is_not_evicted(
     engines: Engines, note: Audio, long: Audio
 ) -> None:

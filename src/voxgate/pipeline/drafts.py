@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from voxgate.errors import VoxgateError
+from voxgate.errors import InsufficientMemoryError, VoxgateError
 from voxgate.pipeline.dispatch import MAX_ATTEMPTS
 from voxgate.pipeline.window_parts import divide_window
 from voxgate.transcript.text import encodable, joined
@@ -62,6 +62,11 @@ class RecordingDrafts:
         return replace(options, draft=encodable(text)[:LONGEST_DRAFT])
 
     async def _hear(self, window: Window, options: Options) -> str:
+        if not self._drafter.provider.has_room:  # each would be loaded anew for every window
+            raise InsufficientMemoryError(
+                f"{self._drafter.provider.name} does not fit into memory beside the models that "
+                "are loaded. Free some, or raise VOXGATE_ENGINE_MEMORY_BYTES if it is set."
+            )
         model = self._drafter.capabilities
         known = options.language if options.language in model.languages else None
         own, _ = model.honoured(Options(known, prompt=encodable(self._style)))

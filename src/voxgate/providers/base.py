@@ -39,6 +39,10 @@ class Provider(Protocol):
     def alive(self) -> bool:
         """Whether it recognises a window without loading anything first."""
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it is loaded, or can be without the end of another model's engine."""
+
     def transcribe(self, window: Audio, options: Options) -> AsyncIterator[Event]:
         """Yield the events of one window of at most `capabilities.window_s` seconds.
 

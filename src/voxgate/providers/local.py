@@ -90,6 +90,11 @@ class LocalEngine:
         return self._engine is not None and self._engine.process.alive
 
     @property
+    def has_room(self) -> bool:
+        """Whether its engine is loaded, or fits beside those that are."""
+        return self.alive or self._arbiter.fits(self)
+
+    @property
     def mapped_bytes(self) -> int:
         """Bytes of files mapped by its engine: its weights, where they are mapped."""
         if self.pid is None or self._spec.device != "cpu":  # a GPU's memory maps no files

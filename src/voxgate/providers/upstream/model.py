@@ -55,6 +55,7 @@ class UpstreamModel:
 
     profile = None
     alive = True
+    has_room = True
 
     def __init__(
         self, endpoint: Endpoint, capabilities: Capabilities, client: UpstreamClient
