@@ -107,6 +107,23 @@ def test_another_checkpoint_or_format_is_made_anew_and_the_old_one_goes(
     assert len(set(before) & set(after)) == 1  # the other profile's stays
 
 
+def test_processors_that_share_a_folder_keep_each_a_file_until_the_checkpoint_changes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Voxtral.load(folder, "balanced")
+    (here,) = made(folder)
+    written = here.stat().st_mtime_ns
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(weight_cache, "int8_format", lambda: "the layout of another processor")
+        Voxtral.load(folder, "balanced")
+        assert len(made(folder)) == 2
+    Voxtral.load(folder, "balanced")
+    assert here.stat().st_mtime_ns == written
+    touch(folder)
+    Voxtral.load(folder, "balanced")
+    assert len(made(folder)) == 1
+
+
 def cut(file: Path) -> None:
     os.truncate(file, file.stat().st_size - 1000)
 

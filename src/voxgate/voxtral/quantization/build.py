@@ -120,7 +120,7 @@ def _write_cache(
     with WeightFileWriter(path.file) as writer:
         for name, array in _quantized_arrays(checkpoint, groups):
             writer.add(name, array)
-        writer.commit(path.key)
+        writer.commit(path.key, path.origin)
     path.remove_outdated()
 
 

@@ -22,7 +22,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 
@@ -58,7 +58,8 @@ class CachePath:
 
     file: Path
     key: str
-    outdated: str  # a pattern of folders, beside the file's own, that the same profile left before
+    origin: str  # the key without the layout, which processors and levels have in common
+    siblings: str  # a pattern of this profile's folders, beside the file's own
 
     def create_folder(self, nbytes: int) -> None:
         """Create the folder. Raises `OSError` where that fails or too little space is free."""
@@ -67,46 +68,58 @@ class CachePath:
             raise OSError(errno.ENOSPC, f"{nbytes / 1e9:.1f} GB are needed, and not free")
 
     def remove_outdated(self) -> None:
-        """Remove the caches of another state of the checkpoint or another version of PyTorch."""
-        for folder in self.file.parent.parent.glob(self.outdated):
-            if folder != self.file.parent:
+        """Remove the caches of another state of the checkpoint or another version of PyTorch.
+
+        Those of another layout stay: a processor that shares the folder may map one.
+        """
+        for folder in self.file.parent.parent.glob(self.siblings):
+            if folder != self.file.parent and _origin_of(folder / CACHE_FILE) != self.origin:
                 shutil.rmtree(folder, ignore_errors=True)  # another user's folder stays
 
 
 def cache_paths(directory: CheckpointDirectory, profile: Profile) -> list[CachePath]:
     """Return the possible files by preference: beside the checkpoint, then in the home folder."""
-    key = _cache_key(directory, profile)
+    origin_inputs = _origin_inputs(directory, profile)
+    key, source = _hashed(origin_inputs | _layout_inputs(profile)), _hashed(origin_inputs)
     beside = directory.path / f".voxgate-{profile}-{key[:12]}"
-    origin = hashlib.sha256(str(directory.path).encode()).hexdigest()[:12]
-    home = Settings.examine()[0].home.expanduser() / "quantised" / f"{origin}-{profile}-{key[:12]}"
+    place = hashlib.sha256(str(directory.path).encode()).hexdigest()[:12]
+    home = Settings.examine()[0].home.expanduser() / "quantised" / f"{place}-{profile}-{key[:12]}"
     return [
-        CachePath(beside / CACHE_FILE, key, f".voxgate-{profile}-*"),
-        CachePath(home / CACHE_FILE, key, f"{origin}-{profile}-*"),
+        CachePath(beside / CACHE_FILE, key, source, f".voxgate-{profile}-*"),
+        CachePath(home / CACHE_FILE, key, source, f"{place}-{profile}-*"),
     ]
 
 
-def _cache_key(directory: CheckpointDirectory, profile: Profile) -> str:
-    """Hash everything that the arrays depend on: files, schemes, and how they are laid out here.
-
-    Processors that share a folder, and levels of instructions, have other keys where the layout is
-    another, so that none reads the other's file.
+def _origin_inputs(directory: CheckpointDirectory, profile: Profile) -> dict[str, Any]:
+    """Return what the arrays depend on wherever they are made: files, schemes and PyTorch.
 
     The names of the fields of the configuration and of `Schemes` are part of the key: renaming one
     makes every existing file outdated.
     """
-    schemes = asdict(PROFILES[profile])
-    inputs = {
+    return {
         "format": CACHE_FORMAT,
-        "schemes": schemes,
+        "schemes": asdict(PROFILES[profile]),
         "config": asdict(directory.config),
         "files": [
             (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in directory.files
         ],
         "torch": torch.__version__,
-        "int8": int8_format(),
     }
-    if "int4" in schemes.values():
+
+
+def _layout_inputs(profile: Profile) -> dict[str, Any]:
+    """Return how the arrays are laid out here.
+
+    Processors that share a folder, and levels of instructions, have other keys where the layout is
+    another, so that none reads the other's file.
+    """
+    inputs: dict[str, Any] = {"int8": int8_format()}
+    if "int4" in asdict(PROFILES[profile]).values():
         inputs["int4"] = dispatch.int4_format() or onednn.int4_block_rows()
+    return inputs
+
+
+def _hashed(inputs: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
@@ -142,9 +155,9 @@ class WeightFileWriter:
         }  # fmt: skip
         self._file.write(array.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
-    def commit(self, key: str) -> None:
+    def commit(self, key: str, origin: str = "") -> None:
         """Write the header, flush the file to disk, and give it its name. Raises `OSError`."""
-        header = json.dumps({"key": key, "arrays": self._arrays}).encode()
+        header = json.dumps({"key": key, "origin": origin, "arrays": self._arrays}).encode()
         self._file.write(header + TRAILER.pack(len(header), zlib.crc32(header), MAGIC))
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -160,11 +173,11 @@ class WeightFile:
     def __init__(self, path: Path, key: str) -> None:
         """Map the file and read its header. Raises `OSError` where there is no file."""
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size < TRAILER.size:
-                raise ValueError("it is too short")
-            self._map = mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ)
-        self._arrays = self._read_header(size, key)
+            header = _read_header(file)
+            if header["key"] != key:
+                raise ValueError("it is of another checkpoint or scheme")
+            self._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        self._arrays: dict[str, dict[str, Any]] = header["arrays"]
         with warnings.catch_warnings():
             # PyTorch has no read-only tensors, and warns of that.
             warnings.filterwarnings("ignore", message="The given buffer is not writable")
@@ -178,18 +191,32 @@ class WeightFile:
         size = math.prod(shape) * ARRAY_DTYPES[dtype].itemsize
         return self._bytes[at : at + size].view(ARRAY_DTYPES[dtype]).view(shape)
 
-    def _read_header(self, size: int, key: str) -> dict[str, dict[str, Any]]:
-        length, checksum, magic = TRAILER.unpack(self._map[-TRAILER.size :])
-        if magic != MAGIC or length > size - TRAILER.size:
-            raise ValueError("it does not end as a weight file does")
-        header = self._map[size - TRAILER.size - length : size - TRAILER.size]
-        if zlib.crc32(header) != checksum:
-            raise ValueError("its header is damaged")
-        table = json.loads(header)
-        if table["key"] != key:
-            raise ValueError("it is of another checkpoint or scheme")
-        arrays: dict[str, dict[str, Any]] = table["arrays"]
-        return arrays
+
+def _read_header(file: BinaryIO) -> dict[str, Any]:
+    """Return the header of a weight file. Raises `ValueError` for a file that is none."""
+    size = file.seek(0, os.SEEK_END)
+    if size < TRAILER.size:
+        raise ValueError("it is too short")
+    file.seek(-TRAILER.size, os.SEEK_END)
+    length, checksum, magic = TRAILER.unpack(file.read(TRAILER.size))
+    if magic != MAGIC or length > size - TRAILER.size:
+        raise ValueError("it does not end as a weight file does")
+    file.seek(size - TRAILER.size - length)
+    header = file.read(length)
+    if zlib.crc32(header) != checksum:
+        raise ValueError("its header is damaged")
+    table: dict[str, Any] = json.loads(header)
+    return table
+
+
+def _origin_of(path: Path) -> str | None:
+    """Return the origin of a weight file; None for one that is missing, damaged or older."""
+    try:
+        with path.open("rb") as file:
+            origin: str | None = _read_header(file).get("origin")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return origin
 
 
 def _remove_abandoned_drafts(folder: Path) -> None:
