@@ -117,6 +117,11 @@ def test_a_forced_level_is_all_that_a_processor_has(tmp_path: Path) -> None:
             "4 cores of 16 processors usable; 4 threads, since the process is bound to",
         ),
         (
+            Cores(2, 1, 1),
+            {},
+            "1 core of 2 processors usable; 1 thread, since the process is bound to 1 processor",
+        ),
+        (
             Cores(2, 2, 2),
             {"VOXGATE_THREADS": "1", "OMP_NUM_THREADS": "2"},
             "2 cores of 2 processors usable; 1 thread, since VOXGATE_THREADS is 1",

@@ -61,7 +61,7 @@ def check_cores(cores: Cores, environ: Mapping[str, str] = os.environ) -> Check:
     threads, variable = thread_count(environ, cores), threads_variable(environ)
     reasons = []
     if cores.allowed < cores.processors:
-        reasons.append(f"the process is bound to {cores.allowed} processors")
+        reasons.append(f"the process is bound to {_counted(cores.allowed, 'processor')}")
     if cores.cores < cores.allowed:
         reasons.append("hyper-threads share a core")
     if cores.quota < cores.cores:
