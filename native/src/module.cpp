@@ -21,7 +21,7 @@ constexpr int INTERFACE = 4;  // version of these functions; `voxgate.voxtral.ke
 using Address = std::uintptr_t;
 using Distances = std::array<long, 3>;
 
-const Kernels *kernels = nullptr;  // of the level in use; set before anything else is called
+const Kernels *kernels = nullptr;  // of the level in use: the best until `use`; null on a processor that has none
 
 template <class Type>
 Type *at(Address address) {
@@ -135,6 +135,7 @@ PyModuleDef definition{PyModuleDef_HEAD_INIT, "_kernels", nullptr, -1, methods, 
 PyMODINIT_FUNC PyInit__kernels() {
   PyObject *const module = PyModule_Create(&definition);
   if (!module) return nullptr;
+  if (!voxgate::levels().empty()) kernels = voxgate::levels().back().kernels;
   if (PyModule_AddIntConstant(module, "INTERFACE", INTERFACE) == 0 &&
       PyModule_AddIntConstant(module, "FORMAT", voxgate::FORMAT) == 0)
     return module;

@@ -1,6 +1,8 @@
 """The package voxgate-kernels: which Pythons it serves, how its functions read their arguments."""
 
 import importlib
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,12 @@ def test_one_file_serves_every_python_from_3_11() -> None:
     path = importlib.import_module("voxgate_kernels._kernels").__file__
     assert path is not None
     assert ".abi3." in Path(path).name
+
+
+def test_the_best_level_is_used_until_another_is_asked_for() -> None:
+    script = "import voxgate_kernels as k; print(k.int8_operations(1) > 0, k.use('abacus'))"
+    command = [sys.executable, "-c", script]
+    assert subprocess.run(command, check=True, capture_output=True).stdout == b"True False\n"
 
 
 def test_arguments_are_read_by_their_places() -> None:
