@@ -31,9 +31,10 @@ inline ints dot(ints sum, ints w, ints x) { return (ints)vdotq_s32((int32x4_t)su
 
 #if defined(__AVX512VNNI__) || defined(__AVXVNNI__) || defined(__ARM_FEATURE_DOTPROD)
 
-// The sum of up to 32 products of a lane, of weights from 0 to 15 and inputs from -128 to 127.
+// A start, and the sum of up to 32 products of a lane, of weights from 0 to 15 and inputs from -128 to 127.
 struct GroupSum {
-  ints sum = {};
+  ints sum;
+  void begin(std::int32_t start) { sum = spread(start); }
   void add(ints w, ints x) { sum = dot(sum, w, x); }
   ints total() const { return sum; }
 };
@@ -41,9 +42,14 @@ struct GroupSum {
 #else
 
 struct GroupSum {
-  __m256i pairs = _mm256_setzero_si256();  // 16 bits: at most 16 products of 15 * 128 are added in one
+  ints start;
+  __m256i pairs;  // 16 bits: at most 16 products of 15 * 128 are added in one
+  void begin(std::int32_t from) {
+    start = spread(from);
+    pairs = _mm256_setzero_si256();
+  }
   void add(ints w, ints x) { pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16((__m256i)w, (__m256i)x)); }
-  ints total() const { return (ints)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
+  ints total() const { return start + (ints)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
 };
 
 #endif

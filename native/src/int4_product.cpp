@@ -8,7 +8,7 @@ namespace {
 
 // A tile is as tall as its sums and totals fit the registers, beside the weights in use.
 constexpr long VECTORS = PANEL / LANES;
-constexpr long TALLEST = LANES == 16 ? 6 : 4;  // rows
+constexpr long TALLEST = LANES == 16 ? 5 : 4;  // rows
 constexpr long widest(long rows) {             // vectors of outputs
   constexpr long MOST = VECTORS < 4 ? VECTORS : 4;
   return MANY_REGISTERS || rows <= 2 ? MOST : 2;
@@ -27,7 +27,7 @@ inline void add_group(const std::uint8_t *group, long output, const std::int8_t 
       low[c] = both & four_bits;
       high[c] = (both >> 4) & four_bits;
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 5
     for (long m = 0; m < ROWS; m++) {
       const std::int8_t *x = q + m * q_stride + 8 * j;
       const ints first_four = repeated(x), last_four = repeated(x + 4);
@@ -50,13 +50,17 @@ void multiply_tile(const std::uint8_t *panel, long output, long ahead, Groups x,
     if (output == 0)
       for (long at = 0; at < GROUP_BYTES; at += 64) prefetch(group + ahead + at);
     GroupSum sum[COLUMNS][ROWS];
+#pragma GCC unroll 5
+    for (long m = 0; m < ROWS; m++)
+#pragma GCC unroll 4
+      for (long c = 0; c < COLUMNS; c++) sum[c][m].begin(x.offset[m * groups + g]);
     add_group<ROWS, COLUMNS>(group, output, x.q + g * GROUP, groups * GROUP, sum);
 #pragma GCC unroll 4
     for (long c = 0; c < COLUMNS; c++) {
       const floats scale = load(reinterpret_cast<const bf16 *>(group + scales_place(output + c * LANES)));
-#pragma GCC unroll 6
+#pragma GCC unroll 5
       for (long m = 0; m < ROWS; m++) {
-        const floats wide = in_float(sum[c][m].total() + x.offset[m * groups + g]);
+        const floats wide = in_float(sum[c][m].total());
         // A zero becomes 2^-127 or more by this, which is still negligible compared with the other groups.
         const floats scaled = (floats)((ints)wide + x.exponent[m * groups + g]);
         total[c][m] = scaled * scale + total[c][m];
@@ -88,7 +92,6 @@ void panel_times(const std::uint8_t *panel, Groups x, long groups, Element *out,
     Element *to = out + m * out_stride;
     switch (height) {
 #if VOXGATE_REGISTER == 64
-      case 6: multiply_rows<6>(panel, ahead, at, groups, to, out_stride, outputs); break;
       case 5: multiply_rows<5>(panel, ahead, at, groups, to, out_stride, outputs); break;
 #endif
       case 4: multiply_rows<4>(panel, ahead, at, groups, to, out_stride, outputs); break;

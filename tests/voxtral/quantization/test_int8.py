@@ -12,6 +12,7 @@ from tests.hardware import processors
 from tests.hardware.processors import processor
 from voxgate.voxtral.kernels import dispatch, onednn, ops
 from voxgate.voxtral.layers import RMSNorm, SwiGLUGate
+from voxgate.voxtral.quantization import int8
 from voxgate.voxtral.quantization.int8 import (
     Epilogue,
     Int8Layout,
@@ -109,6 +110,22 @@ def test_onednn_multiplies_where_it_is_fast(
     monkeypatch.setattr(onednn, "can_restore", lambda: True)
     with processor(flags, tmp_path):
         assert int8_layout() == layout
+
+
+@needs_kernels
+@pytest.mark.parametrize("tokens", [11, 96, 385])
+def test_a_prompt_is_the_same_by_whoever_is_faster(
+    tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial decides between the native kernel and oneDNN: it may not decide what is said."""
+    module = Int8Linear({**Int8Linear.pack(drawn(320, 192)), "bias": drawn(320, seed=4)})
+    x = drawn(tokens, 192, seed=5)
+    x[:, 7] *= 40
+    results = []
+    for faster in (True, False):
+        monkeypatch.setattr(int8, "_is_kernel_faster", lambda faster=faster: faster)
+        results.append(module(x))
+    assert torch.equal(*results)
 
 
 @pytest.mark.usefixtures("_processor")

@@ -15,7 +15,6 @@ import ctypes
 import hashlib
 import logging
 import time
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +26,7 @@ from voxgate.hardware.native_types import is_native_dtype
 from voxgate.voxtral.quantization.profiles import GROUP_WEIGHTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from torch import Tensor
 
@@ -215,9 +214,8 @@ def _try_int8(name: str, levels: int) -> bool:
         wide = [inputs.float() - zero, rows.float()]
         if not torch.equal(int8_product(inputs, zero, packed, scales), F.linear(*wide)):
             return False
-        with _one_thread():
-            elapsed_s = _fastest_s(lambda: int8_product(inputs, zero, packed, scales))
-            return elapsed_s < SLOWEST_RATIO * _fastest_s(lambda: F.linear(*wide))
+        product_s = fastest_s(lambda: int8_product(inputs, zero, packed, scales))
+        return product_s < SLOWEST_RATIO * fastest_s(lambda: F.linear(*wide))
 
     return _passes(name, trial)
 
@@ -231,27 +229,20 @@ def _extreme_operands(levels: int) -> tuple[Tensor, Tensor]:
     return rows.to(torch.int8), (inputs + levels + 1).to(torch.uint8)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute with one thread. On a busy machine, several mostly wait for each other."""
-    threads = torch.get_num_threads()
+def fastest_s(function: Callable[[], object]) -> float:
+    """Return the processor time of the fastest of a few runs with one thread, in seconds.
+
+    It is not affected by other programs, for which several threads mostly wait.
+    """
+    threads, elapsed_s = torch.get_num_threads(), []
     torch.set_num_threads(1)
     try:
-        yield
+        for _ in range(TRIAL_RUNS):
+            start_s = time.thread_time()
+            function()
+            elapsed_s.append(time.thread_time() - start_s)
     finally:
         torch.set_num_threads(threads)
-
-
-def _fastest_s(function: Callable[[], object]) -> float:
-    """Return the fastest run's seconds of this thread's own processor time.
-
-    Processor time is not affected by other programs.
-    """
-    elapsed_s = []
-    for _ in range(TRIAL_RUNS):
-        start_s = time.thread_time()
-        function()
-        elapsed_s.append(time.thread_time() - start_s)
     return min(elapsed_s)
 
 

@@ -12,6 +12,7 @@ batch. Who computes them depends on the processor: see `Int8Layout`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import torch
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 INT8_LEVELS = 127  # steps on either side of zero
 INT8_SMALLEST_SCALE = 1e-30  # the scale of a token of zeros
 INT8_MIN_ROWS = 4  # tokens; with fewer, oneDNN's product takes a fifth longer (docs/log.md)
-INT8_FEW_ROWS = 10  # tokens, up to which the kernel for few rows is faster (docs/log.md)
+INT8_FEW_ROWS = 10  # tokens, up to which the native kernel is faster everywhere (docs/log.md)
+INT8_PROMPT_ROWS = 1000  # tokens, up to which it multiplies where it is faster for a prompt's
+PROMPT_TRIAL_ROWS, PROMPT_TRIAL_SIDE = 384, 2048  # tokens, and inputs and outputs, of that trial
 INT8_ROW_TILE = 1024  # rows widened at once where there is no integer product
 ONEDNN_FLAGS = {"avx512_vnni", "amx_int8"}  # with one of them, oneDNN multiplies many tokens
 
@@ -152,17 +155,24 @@ class Int8Linear(nn.Module):
         return out.view(*x.shape[:-1], -1)
 
     def _multiply(self, tokens: Tensor) -> Tensor:
-        few = len(tokens) <= INT8_FEW_ROWS
-        if self.panel_weight is not None and (few or self.weight is None):
+        if self.panel_weight is not None and (
+            self.weight is None
+            or len(tokens) <= INT8_FEW_ROWS
+            or (len(tokens) <= INT8_PROMPT_ROWS and _is_kernel_faster())
+        ):
             return _multiply_panels(tokens, self.panel_weight, self.epilogue)
         if self.weight is None:
             return self.epilogue.apply(self._multiply_widened(tokens))
+        return self._multiply_packed(tokens, self.weight)
+
+    def _multiply_packed(self, tokens: Tensor, weight: Tensor) -> Tensor:
+        """Multiply by oneDNN's product."""
         zero = self.levels + 1
         unsigned, scales = _quantize_inputs(tokens, self.levels)
         missing = INT8_MIN_ROWS - len(tokens)
         # `F.pad` copies even when it adds nothing.
         rows = F.pad(unsigned, (0, 0, 0, missing)) if missing > 0 else unsigned
-        product = onednn.int8_product(rows, zero, self.weight, self.scales)[: len(tokens)]
+        product = onednn.int8_product(rows, zero, weight, self.scales)[: len(tokens)]
         return self.epilogue.scale_and_apply(product, scales, self.bias)
 
     def _multiply_widened(self, tokens: Tensor) -> Tensor:
@@ -171,6 +181,21 @@ class Int8Linear(nn.Module):
         out = torch.cat([F.linear(tokens.float(), tile.float()) for tile in tiles], dim=1)
         out.mul_(self.scales)
         return out if self.bias is None else out.add_(self.bias)
+
+
+@cache
+def _is_kernel_faster() -> bool:
+    """Return whether the native kernel multiplies a prompt's tokens faster than oneDNN here.
+
+    Both read the same bytes and give the same numbers. The trial takes less than 0.1 s, once.
+    """
+    side = PROMPT_TRIAL_SIDE
+    layer = Int8Linear(Int8Linear.pack(torch.ones(side, side)))
+    tokens, weight, panels = torch.ones(PROMPT_TRIAL_ROWS, side), layer.weight, layer.panel_weight
+    if weight is None or panels is None:
+        return False
+    kernel_s = onednn.fastest_s(lambda: _multiply_panels(tokens, panels, layer.epilogue))
+    return kernel_s < onednn.fastest_s(lambda: layer._multiply_packed(tokens, weight))  # noqa: SLF001
 
 
 def _multiply_panels(tokens: Tensor, weight: Int8Weight, epilogue: Epilogue) -> Tensor:
