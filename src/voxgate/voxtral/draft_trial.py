@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 16  # tokens of one pass, of all texts together: with more, a product is no longer cheap
 TRIED_ROWS = (1, 2, 4, 8, MOST_ROWS)
-ROUNDS = 2  # of a pass of each; the fastest counts
+ROUNDS = 4  # of a pass of each; its fastest layer counts, and its fastest rest
 LAYERS = 2  # of the network: the head between two passes leaves none of their weights in a cache
 HELD_POSITIONS = 400  # of a slot before the tokens: the prompt of a window
 
 
 @dataclass(frozen=True, slots=True)
 class PassCosts:
-    """The processor's seconds of a pass of all layers, by its rows.
+    """The seconds of a pass of all layers, by its rows.
 
     What was not measured is interpolated.
     """
@@ -94,7 +94,7 @@ class DraftTrial:
 
 @torch.inference_mode()
 def try_drafts(network: Network) -> Resumable[DraftTrial]:
-    """Try it with a network, with a pause after each of 26 passes of its first layers and head."""
+    """Try it with a network, with a pause after each of 36 passes of its first layers and head."""
     decoder = network.decoder
     if decoder.norm.weight.device.type != "cpu":
         return DraftTrial("a GPU adds up in another order for another number of rows")
@@ -108,17 +108,19 @@ def try_drafts(network: Network) -> Resumable[DraftTrial]:
     cache.advance([alone, several], HELD_POSITIONS)
     expected = list[Tensor]()
     for token in tokens:
-        expected.append(_timed_check(decoder, first, cache, alone, token[None])[0])
+        expected.append(_timed_check(first, cache, alone, token[None])[0])
         cache.advance([alone], 1)
         yield
-    seconds = dict.fromkeys(TRIED_ROWS, math.inf)
+    layer_s, rest_s = (dict.fromkeys(TRIED_ROWS, math.inf) for _ in range(2))
     for _ in range(ROUNDS):
         for rows in TRIED_ROWS:
-            logits, elapsed_s = _timed_check(decoder, first, cache, several, tokens[:rows])
+            logits, layer, rest = _timed_check(first, cache, several, tokens[:rows])
             if not torch.equal(logits, torch.cat(expected[:rows])):
                 return DraftTrial(f"a pass of {rows} rows has other last bits than {rows} passes")
-            seconds[rows] = min(seconds[rows], elapsed_s)
+            layer_s[rows], rest_s[rows] = min(layer_s[rows], layer), min(rest_s[rows], rest)
             yield
+    layers = len(decoder.layers) - len(first.layers) + 1  # the rest has all but one of the first
+    seconds = {rows: layers * layer_s[rows] + rest_s[rows] for rows in TRIED_ROWS}
     return DraftTrial(None, PassCosts.measured(seconds))
 
 
@@ -142,21 +144,21 @@ def _filled_cache(decoder: Decoder, dtype: torch.dtype) -> KVCache:
 
 
 def _timed_check(
-    decoder: Decoder, first: Decoder, cache: KVCache, slot: int, tokens: Tensor
-) -> tuple[Tensor, float]:
-    """Return the logits after some tokens, and the processor's seconds that all layers would take.
+    decoder: Decoder, cache: KVCache, slot: int, tokens: Tensor
+) -> tuple[Tensor, float, float]:
+    """Return the logits after some tokens, and the seconds of a layer and of the rest.
 
-    Other programs take time from a clock on the wall, and hardly any from the processor's.
+    By a clock on the wall: threads that wait for each other count as work in the processor's time.
     """
-    passing = first.check(first.embed(tokens), cache, {slot: len(tokens)})
-    stamps_s = [time.process_time()]
+    passing = decoder.check(decoder.embed(tokens), cache, {slot: len(tokens)})
+    stamps_s = [time.perf_counter()]
     while True:
         try:
             next(passing)
         except StopIteration as end:
             logits: Tensor = end.value
             break
-        stamps_s.append(time.process_time())  # before a layer, and after its attention
-    whole_s = time.process_time() - stamps_s[0]
-    layers_left = len(decoder.layers) - len(first.layers)
-    return logits, whole_s + (layers_left * (stamps_s[3] - stamps_s[1]) if layers_left else 0.0)
+        stamps_s.append(time.perf_counter())  # before a layer, and after its attention
+    whole_s = time.perf_counter() - stamps_s[0]
+    layer_s = stamps_s[3] - stamps_s[1] if len(stamps_s) > 3 else 0.0
+    return logits, layer_s, whole_s - layer_s
