@@ -32,20 +32,14 @@ from voxgate.voxtral.answering import AnswerState
 from voxgate.voxtral.model import Voxtral
 from voxgate.voxtral.resumable import run_to_end
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CAPACITY = 2048
 TOKENS = 10
 LAYERS = 4  # of the decoder
 SCHEMA = json.dumps(
     {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 9}, "maxItems": 4}
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

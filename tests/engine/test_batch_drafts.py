@@ -16,17 +16,11 @@ from voxgate.transcript.values import Delta, Done, Event, Segment
 from voxgate.voxtral.draft_trial import DraftTrial, PassCosts
 from voxgate.voxtral.model import Voxtral
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 POSITIONS = 850  # of a slot: any window of 30 s
 CHEAP = DraftTrial(None, PassCosts({1: 1.0, 16: 1.5}))
 NONE = DraftTrial("this test compares with it")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module", params=["balanced", "fast"])

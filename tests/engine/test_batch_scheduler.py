@@ -32,17 +32,11 @@ from voxgate.voxtral.resumable import Resumable
 if TYPE_CHECKING:
     from voxgate.errors import Code, VoxgateError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 POSITIONS = 850  # of a slot: any window of 30 s
 PREFILL = 2 * (3 + 4)  # half layers of the encoder, and of the decoder
 LARGEST_LOGIT = 13  # of the small checkpoint: 12.8 in a dozen phrases
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
