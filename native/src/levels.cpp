@@ -7,7 +7,7 @@
 
 namespace voxgate {
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(__x86_64__)
 
 namespace avx2 {
 extern const Kernels kernels;

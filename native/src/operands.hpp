@@ -2,6 +2,23 @@
 // after the other; the second is packed, so that DEPTH neighbours along the sum lie side by side in each lane.
 #pragma once
 
+#include "parallel.hpp"
+#include "vector.hpp"
+
+namespace voxgate::VOXGATE_LEVEL {
+namespace {
+
+constexpr long padded(long positions) { return (positions + 31) / 32 * 32; }
+
+// So few rows do not pay for packing keys and values: those of one token, where up to four heads of queries share a key.
+constexpr long FEW = 4;
+
+// How many positions ahead they are prefetched then: the processor by itself does not follow a cache beyond a page.
+constexpr long AHEAD = 16;
+
+}  // namespace
+}  // namespace voxgate::VOXGATE_LEVEL
+
 #if defined(__AVX512BF16__)
 #include "operands_bf16.hpp"
 #else

@@ -1,9 +1,7 @@
 // Operands of bf16, two neighbours along the sum in each lane. Only for the level that multiplies them (AVX-512 BF16), so
 // its own vectors are used.
+// Included by operands.hpp alone, which has what both kinds share.
 #pragma once
-
-#include "parallel.hpp"
-#include "vector.hpp"
 
 namespace voxgate::VOXGATE_LEVEL {
 namespace {
@@ -11,8 +9,6 @@ namespace {
 using Operand = bf16;
 using Packed = __m512bh;
 constexpr long DEPTH = 2;
-
-constexpr long padded(long positions) { return (positions + 31) / 32 * 32; }
 
 inline Packed packed(const bf16 *from) { return (__m512bh)_mm512_loadu_si512(from); }
 
@@ -106,12 +102,7 @@ inline void pack_values(const bf16 *values, long stride, bf16 *to, long count, l
     }
 }
 
-// The same without packing, for too few rows to pay for it: those of one token, where up to four heads of queries share a key. Keys
-// are read in place, four at a time.
-constexpr long FEW = 4;
-
-// How many positions ahead keys and values are prefetched: the processor by itself does not follow a cache beyond a page.
-constexpr long AHEAD = 16;
+// Without packing, for at most FEW rows. Keys are read in place, four at a time.
 
 // Return the sums of four vectors for each of four rows, [row][vector].
 inline __m512 sums(const __m512 (&of)[4][4]) {
@@ -134,7 +125,7 @@ inline __m512bh dims(const bf16 *from, long left) {
   return left >= 32 ? packed(from) : (__m512bh)_mm512_maskz_loadu_epi32(mask_of(left / 2), from);
 }
 
-// Compute the scores of `count` positions. of FEW rows, as far from each other as `scores_stride`.
+// Compute the scores of `count` positions for FEW rows, as far from each other as `scores_stride`.
 inline void score_few(const bf16 *const *q, const bf16 *keys, long stride, long count, long head_dim, float *scores,
                       long scores_stride) {
   for (long j = 0; j < count; j += 4) {

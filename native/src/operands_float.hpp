@@ -1,8 +1,6 @@
 // Operands of float, for levels that do not multiply bf16: it is widened, once for all rows that use it.
+// Included by operands.hpp alone, which has what both kinds share.
 #pragma once
-
-#include "parallel.hpp"
-#include "vector.hpp"
 
 namespace voxgate::VOXGATE_LEVEL {
 namespace {
@@ -10,8 +8,6 @@ namespace {
 using Operand = float;
 using Packed = floats;
 constexpr long DEPTH = 1;
-
-constexpr long padded(long positions) { return (positions + 31) / 32 * 32; }
 
 inline Packed packed(const float *from) { return load(from); }
 inline Packed repeated(const float *one) { return spread(*one); }
@@ -47,12 +43,7 @@ inline void pack_values(const bf16 *values, long stride, float *to, long count, 
     for (long d = 0; d < head_dim; d += LANES) store(to + j * head_dim + d, j < count ? load(values + j * stride + d) : floats{});
 }
 
-// The same without packing, for too few rows to pay for it: those of one token, where up to four heads of queries share a key. Keys
-// are read in place.
-constexpr long FEW = 4;
-
-// How many positions ahead keys and values are prefetched: the processor by itself does not follow a cache beyond a page.
-constexpr long AHEAD = 16;
+// Without packing, for at most FEW rows. Keys are read in place.
 
 // Compute the scores of `count` positions for FEW rows, as far from each other as `scores_stride`.
 inline void score_few(const float *const *q, const bf16 *keys, long stride, long count, long head_dim, float *scores,
