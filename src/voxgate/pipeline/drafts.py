@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STYLE = 200
+LONGEST_PROMPT = 200
 """Characters of the text so far that the draft model is given as its prompt: it writes numerals or
 words, commas and names as it finds them there, and so agrees more often."""
 
@@ -39,12 +39,13 @@ class RecordingDrafts:
         """`drafter` hears the windows, and `audio` returns a window's sound."""
         self._drafter, self._audio, self._tenant = drafter, audio, tenant
         self._failures_left = MAX_ATTEMPTS
-        self._style = ""
+        self._last_text = ""
 
     def note(self, text: str) -> None:
         """Note what was written of a window: later ones are heard with it as their prompt."""
-        if text:
-            self._style = text if len(text) <= STYLE else text[-STYLE:].partition(" ")[2]
+        if text:  # from the first whole word on, where it is too long
+            last = text[-LONGEST_PROMPT:]
+            self._last_text = text if last == text else last.partition(" ")[2]
 
     async def added(self, window: Window, options: Options) -> Options:
         """Return the options of a window with its draft, if there is one.
@@ -69,7 +70,7 @@ class RecordingDrafts:
             )
         model = self._drafter.capabilities
         known = options.language if options.language in model.languages else None
-        own, _ = model.honoured(Options(known, prompt=encodable(self._style)))
+        own, _ = model.honoured(Options(known, prompt=encodable(self._last_text)))
         texts = list[str]()
         for part in divide_window(window, model):
             audio = self._audio(part)
