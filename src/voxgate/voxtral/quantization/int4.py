@@ -68,14 +68,17 @@ class Int4Linear(nn.Module):
         return onednn.int4_product(tokens.bfloat16(), self.packed, GROUP_WEIGHTS, self.scales)
 
     def _multiply_many(self, tokens: Tensor) -> Tensor:
-        inputs = tokens.to(onednn.many_rows_dtype())
+        # Inputs and results are rounded as for few tokens, so that prompts and tokens agree.
+        inputs = tokens.bfloat16().to(onednn.many_rows_dtype())
         blocks = INT4_ROW_TILE // self.packed.shape[2] // 2
         tiles = zip(
             torch.split(self.packed, blocks),
             torch.split(self.scales, INT4_ROW_TILE, dim=1),
             strict=True,
         )
-        return torch.cat([inputs @ unpack_int4(*tile, inputs.dtype) for tile in tiles], dim=1)
+        return torch.cat(
+            [(inputs @ unpack_int4(*tile, inputs.dtype)).bfloat16() for tile in tiles], dim=1
+        )
 
 
 def quantize_int4(weight: Tensor) -> tuple[Tensor, Tensor]:
