@@ -33,11 +33,10 @@ ROUTE = f"POST {PATH}"
 @pytest.fixture(scope="module")
 def recorder() -> Iterator[InMemorySpanExporter]:
     exporter, provider = InMemorySpanExporter(), TracerProvider()
-    processor = SimpleSpanProcessor(exporter)
-    provider.add_span_processor(processor)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)  # for the whole process: it cannot be taken back
     yield exporter
-    processor.shutdown()
+    exporter.shutdown()  # quietly: a closed processor logs each span of later tests
 
 
 @pytest.fixture
