@@ -27,8 +27,8 @@ from tests.spoken_digits import CHECKPOINT, FILES, joined, phrase, takes
 
 from benchmarks.processor_row import bench_engine, format_run, markdown_row
 from voxgate.benchmarking import synthetic
+from voxgate.hardware import native_kernels
 from voxgate.hardware.level import KERNELS_VARIABLE, OFF
-from voxgate.voxtral.kernels import bindings
 from voxgate.voxtral.quantization.profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _measure_all(scratch: Path, profile: str, tokens: int) -> list[LevelResult]:
         shutil.copy(CHECKPOINT / file.name, digits)
     sound = _recording(scratch / "digits.wav")
     results = []
-    for kernels in (OFF, *bindings.levels()):
+    for kernels in (OFF, *native_kernels.levels()):
         environment = os.environ | {
             "VOXGATE_HOME": str(scratch / "home"),
             KERNELS_VARIABLE: kernels,

@@ -8,6 +8,7 @@ from tests.hardware import processors
 from tests.hardware.processors import processor
 from voxgate.configuration.values import CHOICES
 from voxgate.errors import SettingsError
+from voxgate.hardware import native_kernels
 from voxgate.hardware.level import (
     BEST,
     LEVELS,
@@ -16,7 +17,7 @@ from voxgate.hardware.level import (
     check_level,
     usable_flags,
 )
-from voxgate.voxtral.kernels import bindings, ops
+from voxgate.voxtral.kernels import ops
 
 X86 = ["avx2", "avxvnni", "avx512vnni", "avx512bf16"]
 
@@ -81,4 +82,4 @@ def test_what_a_processor_has_or_may_have_is_not_refused(tmp_path: Path) -> None
 
 def test_the_kernels_have_the_levels_that_the_flags_say() -> None:
     """Two lists of them, since who reads the settings loads no kernels."""
-    assert bindings.levels() == available_levels() or ops.why_unavailable()
+    assert native_kernels.levels() == available_levels() or ops.why_unavailable()

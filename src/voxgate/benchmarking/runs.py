@@ -18,8 +18,8 @@ from voxgate.benchmarking.floor import floor_rtf
 from voxgate.benchmarking.synthetic import MARKER
 from voxgate.benchmarking.window import WindowTimings
 from voxgate.errors import EngineError
+from voxgate.hardware import native_kernels
 from voxgate.hardware.level import OFF
-from voxgate.voxtral.kernels import bindings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,4 +101,4 @@ def summarize(runs: Sequence[EngineRun], machine: Roofline) -> dict[str, Any]:
 
 def kernels_in_use() -> str:
     """Return the level of the native kernels in use; `off` without them."""
-    return bindings.level() or OFF
+    return native_kernels.level() or OFF

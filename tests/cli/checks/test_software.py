@@ -1,7 +1,8 @@
 import torch
 
 from voxgate.cli.checks.software import check_engines
-from voxgate.voxtral.kernels import bindings, ops
+from voxgate.hardware import native_kernels
+from voxgate.voxtral.kernels import ops
 
 
 def test_the_build_and_what_it_makes_of_the_processor() -> None:
@@ -14,5 +15,6 @@ def test_the_build_and_what_it_makes_of_the_processor() -> None:
         assert (kernels.state, kernels.found) == ("note", reason)
     else:
         assert kernels.state == "ok"
-        assert f"of level {bindings.level()} are used; 8-bit products in full" in kernels.found
-        assert all(level in kernels.found for level in bindings.levels())
+        used = f"of level {native_kernels.level()} are used; 8-bit products in full"
+        assert used in kernels.found
+        assert all(level in kernels.found for level in native_kernels.levels())

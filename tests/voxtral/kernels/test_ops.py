@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from voxgate.errors import UsageError
-from voxgate.voxtral.kernels import bindings, onednn, ops
+from voxgate.hardware import native_kernels
+from voxgate.voxtral.kernels import onednn, ops
 from voxgate.voxtral.kernels.bindings import load_kernels
 from voxgate.voxtral.kernels.packing import (
     Int4Weight,
@@ -594,12 +595,12 @@ def test_one_pass_refuses_what_it_would_read_wrongly() -> None:
 # --- levels ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=bindings.levels())
+@pytest.fixture(params=native_kernels.levels())
 def level(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each level that this processor has, in use."""
     assert load_kernels().use(request.param)
     yield request.param
-    assert load_kernels().use(bindings.level() or "")
+    assert load_kernels().use(native_kernels.level() or "")
 
 
 @needs_kernels
@@ -608,7 +609,7 @@ def test_eight_bits_are_the_same_at_every_level(level: str, draw: torch.Generato
     weight, _ = eight_bits(300, 192, draw)
     x = torch.randn(29, 192, generator=draw)
     ours = ops.linear_w8a8(x, weight)
-    assert load_kernels().use(bindings.levels()[0])
+    assert load_kernels().use(native_kernels.levels()[0])
     assert torch.equal(ours, ops.linear_w8a8(x, weight))
 
 
@@ -618,7 +619,7 @@ def test_four_bits_are_the_same_at_every_level(level: str, draw: torch.Generator
     packed = Int4Weight.pack(w)
     ours = ops.linear_w4a8(x, packed)
     assert error(ours, x @ packed.unpack().T) < 0.02
-    assert load_kernels().use(bindings.levels()[0])
+    assert load_kernels().use(native_kernels.levels()[0])
     assert torch.equal(Int4Weight.pack(w).data, packed.data)
     assert error(ops.linear_w4a8(x, packed), ours) < 1e-6
 
@@ -715,11 +716,12 @@ def test_a_package_of_another_version_is_told_of_and_how_to_build_the_right_one(
     script = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from voxgate.errors import UsageError\n"
-        "from voxgate.voxtral.kernels.bindings import load_kernels, needs_build\n"
+        "from voxgate.hardware.native_kernels import needs_build\n"
+        "from voxgate.voxtral.kernels.bindings import load_kernels\n"
         "try: load_kernels()\n"
         "except UsageError as error: print(needs_build(), error)"
     )
-    for name in ("", *bindings.levels()[-1:]):
+    for name in ("", *native_kernels.levels()[-1:]):
         (sentence,) = run_at_level(name, script)
         assert sentence.startswith("True ")
         assert "`make kernels`" in sentence
@@ -744,12 +746,13 @@ def run_at_level(name: str, script: str) -> list[str]:
 @needs_kernels
 def test_a_level_can_be_chosen() -> None:
     script = (
-        "from voxgate.voxtral.kernels import bindings, ops\n"
-        "print(bindings.level(), ops.why_unavailable())"
+        "from voxgate.hardware.native_kernels import level\n"
+        "from voxgate.voxtral.kernels import ops\n"
+        "print(level(), ops.why_unavailable())"
     )
-    for name in bindings.levels():
+    for name in native_kernels.levels():
         assert run_at_level(name, script) == [f"{name} None"]
-    assert run_at_level("", script) == [f"{bindings.levels()[-1]} None"]
+    assert run_at_level("", script) == [f"{native_kernels.levels()[-1]} None"]
     assert run_at_level("off", script) == ["None VOXGATE_KERNELS is off"]
 
 
@@ -760,5 +763,5 @@ def test_a_level_that_is_not_here_is_refused_with_those_that_are() -> None:
     )
     (sentence,) = run_at_level("abacus", script)
     assert sentence.startswith("VOXGATE_KERNELS is 'abacus', and ")
-    assert (", ".join(bindings.levels()) or "there are none here") in sentence
+    assert (", ".join(native_kernels.levels()) or "there are none here") in sentence
     assert "'off'" in sentence

@@ -13,6 +13,7 @@ from voxgate._version import __version__
 from voxgate.api.setting_texts import setting_text
 from voxgate.cli.checks.check import Check
 from voxgate.errors import SettingsError, UsageError
+from voxgate.hardware import native_kernels
 from voxgate.hardware.level import KERNELS_VARIABLE
 from voxgate.installation import Installation
 from voxgate.settings import Settings
@@ -84,16 +85,16 @@ def _is_installed(name: str) -> bool:
 
 def _check_kernels() -> Check:
     """Return whether the native kernels are used; PyTorch's are used without them."""
-    from voxgate.voxtral.kernels import bindings, ops  # noqa: PLC0415 (it imports torch)
+    from voxgate.voxtral.kernels import ops  # noqa: PLC0415 (it imports torch)
 
-    mend = "make kernels" * bindings.needs_build()
+    mend = "make kernels" * native_kernels.needs_build()
     try:
         reason = ops.why_unavailable()
     except UsageError as error:  # a level is requested, and the kernels cannot be used
         return Check("kernels", "problem", error.sentence, mend or f"unset {KERNELS_VARIABLE}")
     if reason is None:
-        others = [name for name in bindings.levels() if name != bindings.level()]
-        found = f"native kernels of level {bindings.level()} are used; 8-bit products in full"
+        others = [name for name in native_kernels.levels() if name != native_kernels.level()]
+        found = f"native kernels of level {native_kernels.level()} are used; 8-bit products in full"
         found += f"; also here: {', '.join(others)}" * bool(others)
         return Check("kernels", "ok", found)
     return Check("kernels", "note", reason, mend)

@@ -1,201 +1,39 @@
-"""The optional package `voxgate-kernels`: whether it can be used here, and its functions.
+"""The native kernels with PyTorch's threads, and the addresses of its tensors.
 
-The package has several levels, each for other instructions of the processor, and uses the best that
-this processor has, or the one that `VOXGATE_KERNELS` names. It takes addresses, not tensors: `ops`,
-`elementwise` and `packing` check the arguments.
+`ops`, `elementwise` and `packing` check the arguments.
 """
 
 from __future__ import annotations
 
-import ctypes
-import importlib
-import os
 from functools import cache
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
 import torch
 
 from voxgate.errors import UsageError
-from voxgate.hardware.level import KERNELS_VARIABLE, OFF
+from voxgate.hardware import native_kernels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
-INTERFACE = 4  # version of the package's functions that this module calls
+    from voxgate.hardware.native_kernels import Kernels, Strides
 
-Strides = tuple[int, int, int]
-"""Elements from one slot, head and row to the next."""
-
-
-class Kernels(Protocol):
-    """The package's functions.
-
-    An address is followed by a flag, `wide`: true for float32, false for bfloat16.
-    """
-
-    INTERFACE: int
-    levels: Callable[[], list[str]]  # that this processor has, the fastest last
-    use: Callable[[str], bool]  # a level, from the next call on; whether this processor has it
-    use_threads: Callable[[int], None]  # of an OpenMP library, by the address of `GOMP_parallel`
-
-    quantise_rows: Callable[[int, bool, int, int, int, int, int, int], None]
-    """x, wide, x's stride, q, scale, count, width, threads: see `ops.quantize_rows`."""
-
-    pack: Callable[[int, bool, int, int, int, int, int], None]
-    """Matrix, wide, its stride, packed, outputs, inputs, threads: see `Int4Weight.pack`."""
-
-    int4_product: Callable[[int, int, bool, int, int, int, int, int, int], None]
-    """Packed, x, wide, x's stride, out, rows, outputs, inputs, threads: see `ops.linear_w4a8`."""
-
-    int8_product: Callable[
-        [
-            tuple[int, int, int],  # packed, scales, bias or 0
-            int, bool, int,  # x, wide, its stride
-            bool,  # gelu
-            int, bool,  # out, wide
-            int, int, int, int,  # rows, outputs, inputs, threads
-        ],
-        None,
-    ]  # fmt: skip
-    """See `ops.linear_w8a8`."""
-
-    attend: Callable[
-        [
-            tuple[int, int, int, int],  # queries, keys, values, out
-            Strides,  # of the queries,
-            Strides,  # keys,
-            Strides,  # and values
-            list[int],  # each sequence's slot
-            list[int],  # and length
-            tuple[int, int, int, int],  # rows, heads, kv_heads, head_dim
-            bool,  # causal
-            float,  # scale
-            int,  # threads
-        ],
-        None,
-    ]
-    """See `ops.attention`."""
-
-    finish: Callable[[int, int, int, bool, int, bool, int, int, int], None]
-    """Product, scales, bias or 0, gelu, out, wide, count, width, threads: see `scale_and_bias`."""
-
-    rms_norm: Callable[[int, int, int, float, int, int, int, int], None]
-    """x, its stride, weight, eps, out, count, width, threads: see `elementwise.rms_norm`."""
-
-    silu_mul: Callable[[int, int, int, int, int, int, int], None]
-    """Gate, up, the stride of both, out, count, width, threads: see `elementwise.silu_mul`."""
-
-    turn: Callable[[int, int, int, int, int, int, int, int, int], None]
-    """x, its stride, cosines, sines, out, rows, heads, half, threads: see `elementwise.rotate`."""
-
-    int8_operations: Callable[[int], float]  # a second, by so many threads, in registers
-    float_operations: Callable[[int], float]
-    bf16_operations: Callable[[int], float]  # 0 at a level that has no product of bfloat16
-    read_bytes: Callable[[int, int, int], float]  # a second: address, bytes, threads
+PYTORCH = "torch._C"  # the module that is linked to PyTorch's threads
 
 
-@cache
 def why_missing() -> str | None:
     """Return why the kernels cannot be used, as a sentence without its full stop; else None.
 
     Their results are not checked: `ops.is_available` does that. Raises `UsageError` where
     `VOXGATE_KERNELS` names a level that this processor or the package does not have.
     """
-    chosen = os.environ.get(KERNELS_VARIABLE, "")
-    if chosen == OFF:
-        return f"{KERNELS_VARIABLE} is {OFF}"
-    reason = _why_not_loaded()
-    if chosen and chosen not in ([] if reason else _package().levels()):
-        raise UsageError(_no_such_level(chosen, reason))
-    return reason
-
-
-def levels() -> list[str]:
-    """Return the names of the levels that this processor has, the fastest last; none without."""
-    return [] if _why_not_loaded() else _package().levels()
-
-
-def level() -> str | None:
-    """Return the name of the level in use; None where the kernels cannot be used."""
-    if why_missing():
-        return None
-    return os.environ.get(KERNELS_VARIABLE) or levels()[-1]
-
-
-def needs_build() -> bool:
-    """Return whether the kernels are wanted, and missing, broken or of another version.
-
-    `make kernels` builds the right ones.
-    """
-    if os.environ.get(KERNELS_VARIABLE) == OFF:
-        return False
-    try:
-        return _package().INTERFACE != INTERFACE
-    except ImportError:
-        return True
-
-
-@cache
-def _why_not_loaded() -> str | None:
-    try:
-        package = _package()
-    except ModuleNotFoundError:
-        return "the package voxgate-kernels is not installed"
-    except ImportError as error:
-        return f"the package voxgate-kernels cannot be loaded: {error}"
-    if package.INTERFACE != INTERFACE:
-        return (
-            f"the installed voxgate-kernels has interface {package.INTERFACE}, and this Voxgate "
-            f"needs {INTERFACE}"
-        )
-    if not package.levels():
-        return "this processor has neither AVX2 nor ARM's dot products"
-    if not _find_threads():
-        return "PyTorch was built without OpenMP's threads, which the kernels share"
-    return None
-
-
-def _find_threads() -> int | None:
-    """Return the address of `GOMP_parallel` in the OpenMP library that PyTorch is linked to.
-
-    That library's name and whether its symbols are global differ from wheel to wheel.
-    """
-    pytorch = ctypes.CDLL(importlib.import_module("torch._C").__file__)  # loaded already
-    try:
-        function = pytorch.GOMP_parallel  # of any library that PyTorch was loaded with
-    except AttributeError:
-        return None
-    return ctypes.cast(function, ctypes.c_void_p).value
-
-
-def _no_such_level(chosen: str, reason: str | None) -> str:
-    if reason:
-        build = "Build it with `make kernels`, or set" if needs_build() else "Set"
-        return f"{KERNELS_VARIABLE} is '{chosen}', and {reason}. {build} '{OFF}' or nothing."
-    return (
-        f"{KERNELS_VARIABLE} is '{chosen}', and this processor has {', '.join(levels())}. Name one "
-        f"of those, '{OFF}' for PyTorch's operators, or nothing for the fastest."
-    )
-
-
-def _package() -> Kernels:
-    return cast("Kernels", importlib.import_module("voxgate_kernels"))
+    return native_kernels.why_missing(PYTORCH)
 
 
 @cache  # called some 500 times for each token
 def load_kernels() -> Kernels:
     """Return the package, at its level. Raises `UsageError` with the reason of `why_missing`."""
-    if reason := why_missing():
-        build = "Build them with `make kernels`, or use" if needs_build() else "Use"
-        raise UsageError(
-            f"The native kernels cannot be used: {reason}. {build} PyTorch's operators."
-        )
-    package = _package()
-    package.use_threads(_find_threads() or 0)
-    package.use(level() or "")
-    return package
+    return native_kernels.load_kernels(PYTORCH)
 
 
 def address(tensor: Tensor) -> tuple[int, bool]:
