@@ -26,6 +26,8 @@ struct Kernels {
   void (*finish)(const float *product, const float *scale, const float *bias, bool gelu, void *out, bool wide, long count, long width,
                  int threads);
   void (*rms_norm)(const float *x, long stride, const float *weight, float eps, float *out, long count, long width, int threads);
+  void (*layer_norm)(float *x, const float *added, const float *weight, const float *bias, float eps, float *out, long count, long width,
+                     int threads);
   void (*silu_mul)(const float *gate, const float *up, long stride, float *out, long count, long width, int threads);
   void (*turn)(const Turn &of, int threads);
   double (*int8_operations)(int threads);

@@ -1,6 +1,6 @@
 // The Python module. Tensors are passed as addresses: PyTorch's `data_ptr()` costs 0.1 us, a DLPack capsule 2.3 us, and a token
-// needs some 500 of them. So nothing is checked here: the only caller, `voxgate.voxtral.kernels`, checks shapes, types and
-// strides first. Distances are in elements. The interpreter's lock is released while a kernel runs.
+// needs some 500 of them. So nothing is checked here: its callers, `voxgate.voxtral.kernels` and
+// `voxgate.whisper.encoder`, check shapes, types and strides first. Distances are in elements. The interpreter's lock is released while a kernel runs.
 #include "python.hpp"  // first, as Python's own header wants it
 
 #include <array>
@@ -16,7 +16,7 @@ using voxgate::bf16;
 using voxgate::Kernels;
 using voxgate::python::method;
 
-constexpr int INTERFACE = 4;  // version of these functions; `voxgate.voxtral.kernels.bindings` requires the same number
+constexpr int INTERFACE = 5;  // version of these functions; `voxgate.hardware.native_kernels` requires the same number
 
 using Address = std::uintptr_t;
 using Distances = std::array<long, 3>;
@@ -95,6 +95,11 @@ void rms_norm(Address x, long stride, Address weight, float eps, Address out, lo
   kernels->rms_norm(at<float>(x), stride, at<float>(weight), eps, at<float>(out), count, width, threads);
 }
 
+void layer_norm(std::array<Address, 2> x, std::array<Address, 2> scale, float eps, Address out, long count, long width, int threads) {
+  kernels->layer_norm(at<float>(x[0]), at<float>(x[1]), at<float>(scale[0]), at<float>(scale[1]), eps, at<float>(out), count, width,
+                      threads);
+}
+
 void silu_mul(Address gate, Address up, long stride, Address out, long count, long width, int threads) {
   kernels->silu_mul(at<float>(gate), at<float>(up), stride, at<float>(out), count, width, threads);
 }
@@ -119,6 +124,7 @@ PyMethodDef methods[] = {
     method<attend>("attend"),
     method<finish>("finish"),
     method<rms_norm>("rms_norm"),
+    method<layer_norm>("layer_norm"),
     method<silu_mul>("silu_mul"),
     method<turn>("turn"),
     method<int8_operations>("int8_operations"),

@@ -32,6 +32,7 @@ void check_nothing() {
   level.kernels->quantise_rows(rows_of(x, 64), nullptr, nullptr, 0, 64, THREADS);
   level.kernels->finish(nullptr, nullptr, nullptr, true, nullptr, true, 0, 64, THREADS);
   level.kernels->rms_norm(nullptr, 64, x.data(), 1e-5f, nullptr, 0, 64, THREADS);
+  level.kernels->layer_norm(nullptr, nullptr, x.data(), x.data(), 1e-5f, nullptr, 0, 64, THREADS);
   level.kernels->silu_mul(nullptr, nullptr, 64, nullptr, 0, 64, THREADS);
   level.kernels->turn({nullptr, 64, nullptr, nullptr, nullptr, 0, 1, 32}, THREADS);
   const std::vector<bf16> keys(4 * 64);

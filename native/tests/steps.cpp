@@ -33,6 +33,25 @@ void check_norm(long count, long width, long stride) {
   expect(error.value() < 1e-6, "norm " + shape({count, width, stride}));
 }
 
+void check_layer_norm(long count, long width, bool adds) {
+  const auto before = drawn<float>(count * width), added = drawn<float>(count * width), weight = drawn<float>(width);
+  const auto bias = drawn<float>(width);
+  std::vector<float> x = before, out(count * width);
+  level.kernels->layer_norm(x.data(), adds ? added.data() : nullptr, weight.data(), bias.data(), 1e-5f, out.data(), count, width, THREADS);
+  Error error, sums;
+  for (long r = 0; r < count; r++) {
+    const auto value = [&](long k) { return before[r * width + k] + (adds ? added[r * width + k] : 0.0); };
+    double mean = 0, squares = 0;
+    for (long k = 0; k < width; k++) mean += value(k) / width;
+    for (long k = 0; k < width; k++) squares += (value(k) - mean) * (value(k) - mean);
+    for (long k = 0; k < width; k++) {
+      sums.add(x[r * width + k], value(k));
+      error.add(out[r * width + k], (value(k) - mean) / std::sqrt(squares / width + 1e-5) * weight[k] + bias[k]);
+    }
+  }
+  expect(sums.value() < 1e-6 && error.value() < 1e-5, "layer norm " + shape({count, width, adds}));
+}
+
 void check_gate(long count, long width) {
   const auto x = drawn<float>(count * 2 * width);
   std::vector<float> out(count * width);
@@ -72,11 +91,13 @@ void check_steps() {
       check_epilogue<bf16>(9, width, which & 1, which & 2);
     }
     check_norm(9, width, width + 3);
+    for (bool adds : {false, true}) check_layer_norm(9, width, adds);
     check_gate(9, width);
     check_rope(9, 3, width);
   }
   check_epilogue<bf16>(1000, 40, true, true);
   check_norm(1000, 40, 40);
+  check_layer_norm(1000, 40, true);
   check_gate(1000, 40);
   check_rope(400, 3, 40);
 }

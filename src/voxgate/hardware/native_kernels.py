@@ -19,7 +19,7 @@ from voxgate.hardware.level import KERNELS_VARIABLE, OFF
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-INTERFACE = 4  # version of the package's functions that this module calls
+INTERFACE = 5  # version of the package's functions that this module calls
 
 Strides = tuple[int, int, int]
 """Elements from one slot, head and row to the next."""
@@ -79,6 +79,13 @@ class Kernels(Protocol):
 
     rms_norm: Callable[[int, int, int, float, int, int, int, int], None]
     """x, its stride, weight, eps, out, count, width, threads: see `elementwise.rms_norm`."""
+
+    layer_norm: Callable[[tuple[int, int], tuple[int, int], float, int, int, int, int], None]
+    """x and what is added to it or 0, weight and bias, eps, out, count, width, threads.
+
+    x [count, width] += added; out = (x - mean) / sqrt(variance + eps) * weight + bias for each row.
+    All are contiguous float32.
+    """
 
     silu_mul: Callable[[int, int, int, int, int, int, int], None]
     """Gate, up, the stride of both, out, count, width, threads: see `elementwise.silu_mul`."""
