@@ -56,7 +56,7 @@ NATIVE := $(if $(shell command -v c++),kernels)
 	@touch $@
 
 # Built by what the package index has of CMake and Ninja, in an environment that pip makes for it.
-.venv/kernels: $(wildcard native/*.* native/*/*) | .venv/voxtral
+.venv/kernels: $(wildcard native/*.* native/*/*) | .venv/core
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps ./native
 	@touch $@
 

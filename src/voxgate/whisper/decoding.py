@@ -4,8 +4,8 @@ Whisper falls into loops and invents text where nobody speaks. The checks and th
 of openai/whisper's `transcribe`: a text that compresses too well repeats itself, one whose tokens
 are unlikely was guessed. Such a text is decoded again at the next temperature. Where the model also
 believes that nobody speaks, an unlikely text is silence. A text of nothing but the caller's own
-words is decoded again without them: the model may repeat what it was told to expect, in noise or
-instead of what is said.
+words, and one that was not likely at first, is decoded again without them: the model may say what
+it was told to expect, in noise or instead of what is said.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def decode_windows(
     attempts = yield from _attempts(model, encoded, options, prompts)
     best = [_best_attempt(tried) for tried in attempts]
     for index, (each, context) in enumerate(zip(options, contexts, strict=True)):
-        if not best[index].silent and context.is_echoed_by(best[index].text):
+        if _may_come_from(context, attempts[index], best[index]):
             alone = _decode_without_context(model, encoded[index], each, languages[index][0])
             yield None
             if _hears_nothing(alone):
@@ -195,6 +195,15 @@ def _best_attempt(attempts: Sequence[_Attempt]) -> _Attempt:
     heard = [attempt for attempt in attempts if not attempt.silent]
     plain = [attempt for attempt in heard if attempt.doubt != REPEATS]
     return max(plain, key=lambda attempt: attempt.hypothesis.log_probability, default=heard[0])
+
+
+def _may_come_from(context: Context, attempts: Sequence[_Attempt], best: _Attempt) -> bool:
+    """Return whether the caller's words may have made the best of the attempts.
+
+    They also make the model less sure that nobody speaks, so that it guesses.
+    """
+    guessed = bool(context.tokens) and attempts[0].doubt == UNLIKELY
+    return not best.silent and (guessed or context.is_echoed_by(best.text))
 
 
 def _hears_nothing(alone: _Attempt) -> bool:

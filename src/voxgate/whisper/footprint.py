@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from voxgate.hardware import native_kernels
+
 if TYPE_CHECKING:
-    from voxgate.whisper.directory import WhisperDirectory
+    from voxgate.whisper.directory import WhisperDirectory, WhisperShape
 
 CALLS = 2
 """Of the model at once, each with half the cores: threads within one call wait for each other at
@@ -22,8 +24,9 @@ FLOAT_BYTES = 4
 def engine_bytes(directory: WhisperDirectory, windows: int) -> int:
     """Return the bytes of an engine that takes so many windows at once, on a CPU.
 
-    A window has the keys and values of its text and its sound, and the encoder's attention between
-    its frames. To align a text, the probabilities of its tokens are computed for all at once.
+    A window has the keys and values of its text and its sound, and the attention between its
+    frames, which the native kernels do without. To align a text, the probabilities of its tokens
+    are computed for all at once.
     """
     shape = directory.config
     position = 2 * shape.width * shape.decoder_layers * FLOAT_BYTES
@@ -31,7 +34,14 @@ def engine_bytes(directory: WhisperDirectory, windows: int) -> int:
     attention = heads * FRAMES * FRAMES * FLOAT_BYTES
     window = position * (BEAMS * POSITIONS + FRAMES) + attention
     alignment = 2 * POSITIONS * shape.vocabulary * FLOAT_BYTES  # before and after the softmax
-    return RUNTIME_BYTES + weight_bytes(directory) + windows * window + CALLS * alignment
+    weights = weight_bytes(directory) + (encoder_bytes(shape) if native_kernels.level() else 0)
+    return RUNTIME_BYTES + weights + windows * window + CALLS * alignment
+
+
+def encoder_bytes(shape: WhisperShape) -> int:
+    """Return the bytes of the native kernels' own encoder: 8-bit layers, and convolutions."""
+    layers = shape.encoder_layers * 12 * shape.width**2
+    return layers + 3 * shape.width * (shape.mel_bands + shape.width) * FLOAT_BYTES
 
 
 def weight_bytes(directory: WhisperDirectory) -> int:

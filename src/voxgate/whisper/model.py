@@ -17,7 +17,9 @@ from faster_whisper.transcribe import get_suppressed_tokens
 
 from voxgate.errors import CheckpointError
 from voxgate.hardware.cores import thread_count
+from voxgate.whisper import kernels
 from voxgate.whisper.directory import open_whisper_directory
+from voxgate.whisper.encoder import Encoder
 from voxgate.whisper.languages import code_of, token_of
 
 if TYPE_CHECKING:
@@ -58,8 +60,9 @@ class TokenAlignment:
 class Whisper:
     """A loaded model. As many threads may call it at once as it was loaded for."""
 
-    def __init__(self, model: WhisperModel) -> None:
+    def __init__(self, model: WhisperModel, encoder: Encoder | None = None) -> None:
         self._model = model
+        self._encoder = encoder  # None: CTranslate2's
         self.multilingual: bool = model.model.is_multilingual
         tokenizer = self.tokenizer()
         timestamps = range(tokenizer.timestamp_begin, tokenizer.timestamp_begin + TIMESTAMPS)
@@ -71,13 +74,14 @@ class Whisper:
 
         They share the weights, and each has its part of the threads. Raises `CheckpointError`.
         """
-        open_whisper_directory(path)  # which says what is missing, as CTranslate2 does not
+        directory = open_whisper_directory(path)  # CTranslate2 does not say what is missing
+        threads = max(1, thread_count() // calls)
         try:
             model = WhisperModel(
                 str(path),
                 device="cpu",
                 compute_type="int8",
-                cpu_threads=max(1, thread_count() // calls),
+                cpu_threads=threads,
                 num_workers=calls,
             )
         except (RuntimeError, ValueError) as error:
@@ -85,7 +89,8 @@ class Whisper:
                 f"{path} cannot be loaded by CTranslate2 {ctranslate2.__version__}: {error}. Get "
                 f"the model again."
             ) from error
-        return cls(model)
+        encodes = kernels.why_unavailable() is None
+        return cls(model, Encoder.load(directory.files[0], threads) if encodes else None)
 
     def features(self, pcm16: bytes) -> NDArray[np.float32]:
         """Return the log-mel features of a window that is not empty, (bands, 3000).
@@ -100,7 +105,9 @@ class Whisper:
         return padded
 
     def encode(self, features: Sequence[NDArray[np.float32]]) -> Encoded:
-        """Encode a batch."""
+        """Encode a batch: by the native kernels, or by CTranslate2 where there are none."""
+        if self._encoder:
+            return self._encoder.encode(features)
         batch = ctranslate2.StorageView.from_array(np.stack(features))
         return np.asarray(self._model.model.encode(batch))
 

@@ -19,7 +19,7 @@ from voxgate.installation import Installation
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 VOXTRAL = ("torch", "safetensors", "mistral-common", "huggingface_hub")
 WHISPER = ("faster-whisper", "ctranslate2")
@@ -64,7 +64,13 @@ def check_engines() -> Iterator[Check]:
         build = _check_torch()
         yield build
         if build.state != "problem":
-            yield _check_kernels()
+            from voxgate.voxtral.kernels import ops  # noqa: PLC0415 (it imports torch)
+
+            yield _check_kernels(ops.why_unavailable)
+    elif all(map(_is_installed, WHISPER)):
+        from voxgate.whisper import kernels  # noqa: PLC0415 (it imports CTranslate2)
+
+        yield _check_kernels(kernels.why_unavailable)
 
 
 def _check_extra(extra: str, needed: Sequence[str], shown: Sequence[str]) -> Check:
@@ -83,13 +89,11 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def _check_kernels() -> Check:
-    """Return whether the native kernels are used; PyTorch's are used without them."""
-    from voxgate.voxtral.kernels import ops  # noqa: PLC0415 (it imports torch)
-
+def _check_kernels(why_unavailable: Callable[[], str | None]) -> Check:
+    """Return whether the native kernels are used. PyTorch's and CTranslate2's are without them."""
     mend = "make kernels" * native_kernels.needs_build()
     try:
-        reason = ops.why_unavailable()
+        reason = why_unavailable()
     except UsageError as error:  # a level is requested, and the kernels cannot be used
         return Check("kernels", "problem", error.sentence, mend or f"unset {KERNELS_VARIABLE}")
     if reason is None:

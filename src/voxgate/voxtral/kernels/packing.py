@@ -9,9 +9,7 @@ to 15, is the weight (s - 8) * scale: symmetric, without a zero point. 4.5 bits 
 
 8 bits (`Int8Weight`). The kernel reads the bytes that oneDNN packs on processors with AVX-512. Its
 own product, for many rows, can share them; `has_kernel_layout` checks whether a matrix has this
-layout, since oneDNN documents none and has several. It is int8 in panels of 64 outputs,
-[outputs / 64, inputs / 4, 64 outputs, 4 inputs], padded with zeros, and after them an int32 for
-each output: minus the sum of its weights.
+layout, since oneDNN documents none and has several. `native_kernels.int8_panels` defines it.
 """
 
 from __future__ import annotations
@@ -20,9 +18,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import torch
-from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from voxgate.errors import UsageError
+from voxgate.hardware import native_kernels
+from voxgate.hardware.native_kernels import INT8_PANEL
 from voxgate.voxtral.kernels.bindings import address, load_kernels
 
 if TYPE_CHECKING:
@@ -104,7 +103,6 @@ def _is_finite(weight: Tensor) -> bool:
     return all(bool(torch.isfinite(extreme)) for extreme in torch.aminmax(weight))
 
 
-INT8_PANEL = 64  # outputs; inputs are a multiple of it too
 INT8_TILE = 16 * INT8_PANEL  # outputs compared at once: a head is too large to be copied
 INT8_SUM_BYTES = 4  # for each output, after all panels
 
@@ -157,16 +155,8 @@ def int8_packed_bytes(outputs: int, inputs: int) -> int:
 
 
 def int8_panels(rows: Tensor) -> Tensor:
-    """Return the packed bytes of int8 rows [outputs, inputs]. This defines the layout.
-
-    `inputs` is a multiple of 64.
-    """
-    outputs, inputs = rows.shape
-    padded = F.pad(rows, (0, 0, 0, -outputs % INT8_PANEL))
-    quads = padded.view(-1, INT8_PANEL, inputs // 4, 4).transpose(1, 2)
-    sums = -padded.sum(1, dtype=torch.int32)
-    parts = (quads.reshape(-1).view(torch.uint8), sums.view(torch.uint8))
-    return torch.cat(parts)
+    """Return the packed bytes of int8 rows [outputs, inputs], inputs a multiple of 64."""
+    return torch.from_numpy(native_kernels.int8_panels(rows.numpy()))
 
 
 def has_kernel_layout(rows: Tensor, packed: Tensor) -> bool:

@@ -20,13 +20,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 from voxgate.hardware.level import usable_flags
+from voxgate.hardware.native_kernels import INT8_PANEL
 from voxgate.voxtral.kernels import dispatch, onednn
-from voxgate.voxtral.kernels.packing import (
-    INT8_PANEL,
-    Int8Weight,
-    has_kernel_layout,
-    int8_panels,
-)
+from voxgate.voxtral.kernels.packing import Int8Weight, has_kernel_layout, int8_panels
 
 if TYPE_CHECKING:
     from torch import Tensor
