@@ -50,7 +50,7 @@ bool use(const std::string &name) {
   return false;
 }
 
-// Use PyTorch's threads, by the address of `GOMP_parallel`.
+// Use the threads of PyTorch or CTranslate2, by the address of `GOMP_parallel`.
 void use_threads(Address parallel) { voxgate::parallel = at<voxgate::Parallel>(parallel); }
 
 voxgate::Rows rows_at(Address data, bool wide, long stride) { return {at<void>(data), wide, stride}; }

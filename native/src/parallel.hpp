@@ -1,4 +1,4 @@
-// Loops over the threads of PyTorch.
+// Loops over the threads of whoever calls.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,7 @@
-// The threads that PyTorch already has.
+// The threads that PyTorch, or CTranslate2, already has.
 //
 // Two thread pools on the same cores slow each other down: each spins while the other computes. So this links to no OpenMP. It is
-// given the function of the library that PyTorch is linked to, whatever name its wheel gave that (GNU's, LLVM's and Intel's have it).
+// given the function of the library that they are linked to, whatever name its wheel gave that (GNU's, LLVM's and Intel's have it).
 #pragma once
 
 namespace voxgate {

@@ -94,9 +94,9 @@ class Settings:
     and `exact` on a GPU, where only `exact` exists."""
 
     kernels: str = ""
-    """The level of instructions for which Voxtral's native kernels are chosen: `avx2`, `avxvnni`,
+    """The level of instructions for which the native kernels are chosen: `avx2`, `avxvnni`,
     `avx512vnni`, `avx512bf16` or, on ARM, `neon`; by default the best that the processor has.
-    PyTorch and Whisper then use no better ones either. With `off`, PyTorch computes alone."""
+    PyTorch and CTranslate2 then use no better ones either. With `off`, they compute alone."""
 
     threads: int = 0
     """The threads that each engine computes with; 0, the default, is as many as `OMP_NUM_THREADS`

@@ -2,7 +2,7 @@
 
 The package has several levels, each for other instructions of the processor, and uses the best that
 this processor has, or the one that `VOXGATE_KERNELS` names. It takes addresses, not arrays: its
-callers check the arguments. Imports no torch.
+callers check the arguments. Imports neither torch nor NumPy.
 """
 
 from __future__ import annotations
@@ -13,18 +13,13 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast
 
-import numpy as np
-
 from voxgate.errors import UsageError
 from voxgate.hardware.level import KERNELS_VARIABLE, OFF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
 INTERFACE = 5  # version of the package's functions that this module calls
-INT8_PANEL = 64  # outputs of a packed matrix; inputs are a multiple of it too
 
 Strides = tuple[int, int, int]
 """Elements from one slot, head and row to the next."""
@@ -214,16 +209,3 @@ def load_kernels(library: str) -> Kernels:
     package.use_threads(find_threads(library) or 0)
     package.use(level() or "")
     return package
-
-
-def int8_panels(rows: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Return the packed bytes of rows [outputs, inputs]: the layout that `int8_product` reads.
-
-    Panels of 64 outputs, [outputs / 64, inputs / 4, 64 outputs, 4 inputs], padded with zeros, and
-    after them an int32 for each output: minus the sum of its weights. `inputs` is a multiple of 64.
-    """
-    outputs, inputs = rows.shape
-    padded = np.pad(rows, ((0, -outputs % INT8_PANEL), (0, 0)))
-    quads = padded.view(np.int32).reshape(-1, INT8_PANEL, inputs // 4).swapaxes(1, 2)
-    sums = -padded.sum(1, dtype=np.int32)
-    return np.concatenate((quads.ravel().view(np.uint8), sums.view(np.uint8)))

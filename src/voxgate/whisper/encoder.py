@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from voxgate.errors import CheckpointError
 from voxgate.whisper.kernels import Int8Matrix, LayerNorm, add_bias_and_gelu, attend
-from voxgate.whisper.model_file import read_weights
+from voxgate.whisper.weights import read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from voxgate.whisper.kernels import Floats
-    from voxgate.whisper.model_file import Weights
+    from voxgate.whisper.weights import Weights
 
 HEAD_DIM = 64  # of every published size
 FFN = 4  # times as wide as a frame is the network between

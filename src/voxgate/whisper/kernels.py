@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from voxgate.hardware import native_kernels
-from voxgate.hardware.native_kernels import int8_panels
+from voxgate.hardware.int8_panels import int8_panels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +28,7 @@ SMALLEST_STEP = 1e-30  # of an output without weights
 TOLERANCE = 0.02  # relative, of products of 8 bits and of 16
 
 
+@cache  # called some 40 times for each window
 def load_kernels() -> Kernels:
     """Return the kernels. Raises `UsageError` with the reason of `why_unavailable`."""
     return native_kernels.load_kernels(CTRANSLATE2)

@@ -1,25 +1,20 @@
-"""CTranslate2's `model.bin`: which model it holds, the shapes of its weights, and their values.
+"""The headers of CTranslate2's `model.bin`: which model it holds, and where its weights are.
 
 The format is that of `ctranslate2.specs.model_spec` (version 6 of 4.8): the version, the name of
 the model's kind, its revision, then every variable with its name, shape, type and bytes, then
-aliases of variables. The headers are read at once, and a value when it is asked for.
+aliases of variables. Only headers are read; the values between them are skipped.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
-
-import numpy as np
 
 from voxgate.errors import CheckpointError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 NEWEST_VERSION = 6
 FIRST_WITH_ALIASES = 3
@@ -27,7 +22,6 @@ WHISPER = "WhisperSpec"
 MAX_VARIABLES = 100_000
 MAX_RANK = 8
 TYPES = ("<f4", "i1", "<i2", "<i4", "<f2", "bfloat16")  # by their numbers in the file
-SCALE = "_scale"  # after the name of a weight of integers: what its floats were multiplied by
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,54 +34,16 @@ class Variable:
     nbytes: int
 
 
-class Weights(Mapping[str, "NDArray[np.float32]"]):
-    """The variables whose names begin alike, each read from the file when it is asked for.
-
-    All are float32: integers are divided by their scales.
-    """
-
-    def __init__(self, path: Path, variables: Mapping[str, Variable]) -> None:
-        self._bytes: NDArray[np.uint8] = np.memmap(path, np.uint8, "r")
-        self._variables = variables
-
-    def __getitem__(self, name: str) -> NDArray[np.float32]:
-        """Return a copy. Raises `KeyError`."""
-        value = self._value(self._variables[name])
-        if scales := self._variables.get(name + SCALE):
-            scale = self._value(scales)  # one, or one for each output
-            value /= scale.reshape(-1, *[1] * (value.ndim - 1))
-        return value
-
-    def __iter__(self) -> Iterator[str]:
-        """The names, without those of scales."""
-        return (name for name in self._variables if not name.endswith(SCALE))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def _value(self, variable: Variable) -> NDArray[np.float32]:
-        data = self._bytes[variable.start : variable.start + variable.nbytes]
-        if variable.type == "bfloat16":
-            upper = np.array(data.view("<u2"), np.uint32) << 16
-            return upper.view(np.float32).reshape(variable.shape)
-        return np.array(data.view(variable.type), np.float32).reshape(variable.shape)
-
-
-def read_weights(path: Path, prefix: str) -> Weights:
-    """Return the weights of a Whisper model whose names begin so. Raises as `read_shapes` does."""
-    found = _read_variables(path)
-    return Weights(path, {name: each for name, each in found.items() if name.startswith(prefix)})
-
-
 def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Return the shape of each variable of a Whisper model. Takes milliseconds at any size.
 
     Raises `CheckpointError` for a file that is damaged, cut off, or of another kind of model.
     """
-    return {name: variable.shape for name, variable in _read_variables(path).items()}
+    return {name: variable.shape for name, variable in read_variables(path).items()}
 
 
-def _read_variables(path: Path) -> dict[str, Variable]:
+def read_variables(path: Path) -> dict[str, Variable]:
+    """Return where each variable is, by name. Raises as `read_shapes` does."""
     try:
         with path.open("rb") as file:
             return _Reader(file, path.stat().st_size).variables()

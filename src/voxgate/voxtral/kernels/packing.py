@@ -9,7 +9,7 @@ to 15, is the weight (s - 8) * scale: symmetric, without a zero point. 4.5 bits 
 
 8 bits (`Int8Weight`). The kernel reads the bytes that oneDNN packs on processors with AVX-512. Its
 own product, for many rows, can share them; `has_kernel_layout` checks whether a matrix has this
-layout, since oneDNN documents none and has several. `native_kernels.int8_panels` defines it.
+layout, since oneDNN documents none and has several. `hardware.int8_panels` defines it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from voxgate.errors import UsageError
-from voxgate.hardware import native_kernels
-from voxgate.hardware.native_kernels import INT8_PANEL
+from voxgate.hardware import int8_panels as layout
+from voxgate.hardware.int8_panels import INT8_PANEL
 from voxgate.voxtral.kernels.bindings import address, load_kernels
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def int8_packed_bytes(outputs: int, inputs: int) -> int:
 
 def int8_panels(rows: Tensor) -> Tensor:
     """Return the packed bytes of int8 rows [outputs, inputs], inputs a multiple of 64."""
-    return torch.from_numpy(native_kernels.int8_panels(rows.numpy()))
+    return torch.from_numpy(layout.int8_panels(rows.numpy()))
 
 
 def has_kernel_layout(rows: Tensor, packed: Tensor) -> bool:

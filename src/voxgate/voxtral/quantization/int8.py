@@ -19,8 +19,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
+from voxgate.hardware.int8_panels import INT8_PANEL
 from voxgate.hardware.level import usable_flags
-from voxgate.hardware.native_kernels import INT8_PANEL
 from voxgate.voxtral.kernels import dispatch, onednn
 from voxgate.voxtral.kernels.packing import Int8Weight, has_kernel_layout, int8_panels
 

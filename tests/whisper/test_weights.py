@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from ctranslate2.specs import common_spec, model_spec
 
-from voxgate.whisper.model_file import read_shapes, read_weights
+from voxgate.whisper.model_file import read_shapes
+from voxgate.whisper.weights import read_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
