@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from tests.whisper.weights import copy_of, whisper_folder
 from voxgate.errors import CheckpointError
 from voxgate.hardware import native_kernels
 from voxgate.whisper import kernels
+from voxgate.whisper.directory import open_whisper_directory
 from voxgate.whisper.encoder import Encoder
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def features() -> list[Floats]:
     return found
 
 
+@cache
 def by_ctranslate2(compute_type: str) -> Floats:
     model = ctranslate2.models.Whisper(str(whisper_folder()), compute_type=compute_type)
     batch = ctranslate2.StorageView.from_array(np.stack(features()))
@@ -56,7 +59,9 @@ def by_ctranslate2(compute_type: str) -> Floats:
 
 @cache
 def loaded(threads: int) -> Encoder:
-    return Encoder.load(whisper_folder() / "model.bin", threads)
+    encoder = Encoder.load(open_whisper_directory(whisper_folder()), threads)
+    assert encoder
+    return encoder
 
 
 def error(ours: Floats, exact: Floats) -> float:
@@ -106,10 +111,32 @@ def test_without_kernels_ctranslate2_encodes() -> None:
 
 
 @needs_kernels
-def test_weights_that_are_missing_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        (b"encoder/layer_norm/gamma", b"encoder/layer_norm/gone!"),
+        (b"encoder/layer_0/ffn/linear_0/bias", b"encoder/layer_7/ffn/linear_0/bias"),
+    ],
+)
+def test_a_model_whose_weights_do_not_fit_is_refused(
+    tmp_path: Path, name: bytes, other: bytes
+) -> None:
     folder = copy_of(whisper_folder(), tmp_path / "less", "model.bin")
     data = (whisper_folder() / "model.bin").read_bytes()
-    name = b"encoder/layer_norm/gamma"
-    (folder / "model.bin").write_bytes(data.replace(name, name[::-1]))
-    with pytest.raises(CheckpointError, match=r"model\.bin lacks 'encoder/layer_norm/gamma'"):
-        Encoder.load(folder / "model.bin", 1)
+    (folder / "model.bin").write_bytes(data.replace(name, other))
+    with pytest.raises(CheckpointError, match=r"model\.bin cannot be used .*: it lacks 'encoder/"):
+        Encoder.load(open_whisper_directory(folder), 1)
+
+
+@needs_kernels
+@pytest.mark.parametrize("heads", [0, 7, 64])
+def test_heads_that_the_kernels_do_not_take_are_left_to_ctranslate2(
+    tmp_path: Path, heads: int
+) -> None:
+    folder = copy_of(whisper_folder(), tmp_path / "other", "model.bin")
+    data = (whisper_folder() / "model.bin").read_bytes()
+    before = b"encoder/num_heads\0" + struct.pack("<BBI", 0, 2, 2)  # a number of 16 bits
+    assert before + struct.pack("<h", 8) in data
+    changed = data.replace(before + struct.pack("<h", 8), before + struct.pack("<h", heads))
+    (folder / "model.bin").write_bytes(changed)
+    assert Encoder.load(open_whisper_directory(folder), 1) is None

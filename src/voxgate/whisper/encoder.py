@@ -13,23 +13,24 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from voxgate.errors import CheckpointError
+from voxgate.hardware.int8_panels import INT8_PANEL
 from voxgate.whisper.kernels import Int8Matrix, LayerNorm, add_bias_and_gelu, attend
-from voxgate.whisper.weights import read_weights
+from voxgate.whisper.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from voxgate.whisper.directory import WhisperDirectory, WhisperShape
     from voxgate.whisper.kernels import Floats
-    from voxgate.whisper.weights import Weights
 
-HEAD_DIM = 64  # of every published size
+FRAMES = 1500  # of a window
+FFN_FRAMES = 500  # of them at a time: what is between its layers stays in a cache
 FFN = 4  # times as wide as a frame is the network between
-FFN_FRAMES = 500  # of 1500 at a time: what is between its layers stays in a cache
 KERNEL = 3  # features, or frames, that a convolution sees
+HEADS = "encoder/num_heads"
+HEAD_DIM_STEP, MAX_HEAD_DIM = 16, 256  # of `attend`: a multiple of the first, at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,42 +45,51 @@ class EncoderLayer:
     down: Int8Matrix
 
     @classmethod
-    def read(cls, weights: Weights, name: str) -> Self:
+    def read(cls, weights: Weights, name: str, width: int) -> Self:
         """Read and quantize a layer."""
         attention, ffn = f"{name}/self_attention", f"{name}/ffn"
         return cls(
-            attention_norm=_norm(weights, f"{attention}/layer_norm"),
-            qkv=_matrix(weights, f"{attention}/linear_0"),
-            out=_matrix(weights, f"{attention}/linear_1"),
-            ffn_norm=_norm(weights, f"{ffn}/layer_norm"),
-            up=_matrix(weights, f"{ffn}/linear_0"),
-            down=_matrix(weights, f"{ffn}/linear_1"),
+            attention_norm=_norm(weights, f"{attention}/layer_norm", width),
+            qkv=_matrix(weights, f"{attention}/linear_0", 3 * width, width),
+            out=_matrix(weights, f"{attention}/linear_1", width, width),
+            ffn_norm=_norm(weights, f"{ffn}/layer_norm", width),
+            up=_matrix(weights, f"{ffn}/linear_0", FFN * width, width),
+            down=_matrix(weights, f"{ffn}/linear_1", width, FFN * width),
         )
 
 
 class Encoder:
     """A loaded encoder. Several threads may call it at once."""
 
-    def __init__(self, weights: Weights, threads: int) -> None:
-        self._threads = threads
-        self._convolutions = [_convolution(weights, f"encoder/conv{number}") for number in (1, 2)]
-        self._positions = weights["encoder/position_encodings/encodings"]
-        count = sum(name.endswith("/self_attention/linear_0/weight") for name in weights)
-        self._layers = [
-            EncoderLayer.read(weights, f"encoder/layer_{number}") for number in range(count)
+    def __init__(self, weights: Weights, shape: WhisperShape, heads: int, threads: int) -> None:
+        width = shape.width
+        self._heads, self._threads = heads, threads
+        self._convolutions = [
+            _convolution(weights, "encoder/conv1", shape.mel_bands, width),
+            _convolution(weights, "encoder/conv2", width, width),
         ]
-        self._norm = _norm(weights, "encoder/layer_norm")
+        self._positions = weights.read("encoder/position_encodings/encodings", FRAMES, width)
+        self._layers = [
+            EncoderLayer.read(weights, f"encoder/layer_{number}", width)
+            for number in range(shape.encoder_layers)
+        ]
+        self._norm = _norm(weights, "encoder/layer_norm", width)
 
     @classmethod
-    def load(cls, model_file: Path, threads: int) -> Self:
+    def load(cls, directory: WhisperDirectory, threads: int) -> Self | None:
         """Read the encoder of CTranslate2's file, each call to compute with so many threads.
 
-        Raises `CheckpointError`.
+        None for a shape that the kernels do not take, which no published size has. Raises
+        `CheckpointError`.
         """
-        try:
-            return cls(read_weights(model_file, "encoder/"), threads)
-        except KeyError as error:
-            raise CheckpointError(f"{model_file} lacks {error}. Get it again.") from None
+        weights, shape = Weights(directory.files[0]), directory.config
+        heads = int(weights.read(HEADS)) if HEADS in weights else 0
+        if heads < 1 or shape.width % INT8_PANEL or shape.width % heads:
+            return None
+        head_dim = shape.width // heads
+        if head_dim % HEAD_DIM_STEP or head_dim > MAX_HEAD_DIM:
+            return None
+        return cls(weights, shape, heads, threads)
 
     def encode(self, features: Sequence[NDArray[np.float32]]) -> Floats:
         """Encode windows of [bands, 3000] to [windows, 1500, width], one after the other."""
@@ -87,18 +97,18 @@ class Encoder:
 
     def _encode(self, window: NDArray[np.float32]) -> Floats:
         x = self._convolve(window)
-        count, width = x.shape
+        width = x.shape[1]
         normal, added = np.empty_like(x), np.empty_like(x)
-        qkv, mixed = np.empty((count, 3 * width), np.uint16), np.empty((count, width), np.uint16)
+        qkv, mixed = np.empty((FRAMES, 3 * width), np.uint16), np.empty((FRAMES, width), np.uint16)
         wide = np.empty((FFN_FRAMES, FFN * width), np.float32)
         before = None
         for layer in self._layers:
             layer.attention_norm.apply(x, before, normal, self._threads)
             layer.qkv.product(normal, qkv, self._threads)
-            attend(qkv, mixed, width // HEAD_DIM, self._threads)
+            attend(qkv, mixed, self._heads, self._threads)
             layer.out.product(mixed, added, self._threads)
             layer.ffn_norm.apply(x, added, normal, self._threads)
-            for start in range(0, count, FFN_FRAMES):
+            for start in range(0, FRAMES, FFN_FRAMES):
                 part = slice(start, start + FFN_FRAMES)
                 layer.up.product(normal[part], wide, self._threads, gelu=True)
                 layer.down.product(wide, added[part], self._threads)
@@ -118,15 +128,17 @@ class Encoder:
         return x + self._positions
 
 
-def _convolution(weights: Weights, name: str) -> tuple[Floats, Floats]:
+def _convolution(weights: Weights, name: str, inputs: int, outputs: int) -> tuple[Floats, Floats]:
     """Return the weights [3 inputs, outputs] and the bias of a convolution."""
-    weight = weights[f"{name}/weight"]  # [outputs, inputs, 3]
-    return weight.transpose(2, 1, 0).reshape(-1, len(weight)), weights[f"{name}/bias"]
+    weight = weights.read(f"{name}/weight", outputs, inputs, KERNEL)
+    rows = weight.transpose(2, 1, 0).reshape(KERNEL * inputs, outputs)
+    return rows, weights.read(f"{name}/bias", outputs)
 
 
-def _matrix(weights: Weights, name: str) -> Int8Matrix:
-    return Int8Matrix.quantize(weights[f"{name}/weight"], weights[f"{name}/bias"])
+def _matrix(weights: Weights, name: str, outputs: int, inputs: int) -> Int8Matrix:
+    weight = weights.read(f"{name}/weight", outputs, inputs)
+    return Int8Matrix.quantize(weight, weights.read(f"{name}/bias", outputs))
 
 
-def _norm(weights: Weights, name: str) -> LayerNorm:
-    return LayerNorm(weights[f"{name}/gamma"], weights[f"{name}/beta"])
+def _norm(weights: Weights, name: str, width: int) -> LayerNorm:
+    return LayerNorm(weights.read(f"{name}/gamma", width), weights.read(f"{name}/beta", width))

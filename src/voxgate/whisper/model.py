@@ -90,7 +90,7 @@ class Whisper:
                 f"the model again."
             ) from error
         encodes = kernels.why_unavailable() is None
-        return cls(model, Encoder.load(directory.files[0], threads) if encodes else None)
+        return cls(model, Encoder.load(directory, threads) if encodes else None)
 
     def features(self, pcm16: bytes) -> NDArray[np.float32]:
         """Return the log-mel features of a window that is not empty, (bands, 3000).
