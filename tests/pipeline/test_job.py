@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from itertools import groupby
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from voxgate.audio.source import Source
 from voxgate.pipeline.budget import accept_options
 from voxgate.pipeline.job import JobProgress, TranscriptionJob
 from voxgate.pipeline.route import Route
+from voxgate.pipeline.text_work import SHORT_CHARACTERS
 from voxgate.settings import Settings
 from voxgate.transcript.values import Decoding, Options, Transcript
 
@@ -249,8 +251,12 @@ async def test_joining_does_not_block_the_loop(decoders: DecoderPool) -> None:
         at_end = turns
 
     other = asyncio.create_task(others())
-    data = encode(sample(), "x.flac")
-    transcript = await run(data, Scripted(), decoders, Settings(), on_progress=on_progress)
+    letters = Random(0)
+    long = " ".join("".join(letters.choices("abcdefgh", k=7)) for _ in range(SHORT_CHARACTERS // 8))
+    provider = Scripted(says=lambda *_: f"{long} is longer")
+    transcript = await run(
+        encode(sample(), "x.flac"), provider, decoders, Settings(), on_progress=on_progress
+    )
     other.cancel()
     assert transcript.segments
     assert turns > at_end

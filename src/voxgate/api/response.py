@@ -21,7 +21,7 @@ from voxgate.api.request_log import RequestEntry
 from voxgate.errors import VoxgateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Awaitable, Callable, Hashable
     from contextlib import AbstractContextManager
 
     from starlette.types import Receive, Scope, Send
@@ -49,7 +49,7 @@ class JobResponse(Response):
         key: Hashable,
         job: AnyJob,
         request: ModelRequest,
-        render: Callable[[Any], bytes],
+        render: Callable[[Any], Awaitable[bytes]],
         media_type: str = JSON,
         accepts_filler: bool,
         filler_after_s: float,
@@ -60,7 +60,7 @@ class JobResponse(Response):
         metadata: RouterMetadata | None = None,
         linger_s: float = LINGER_S,
     ) -> None:
-        """`render` returns the body with a result, of this content type; it is called in a thread.
+        """`render` is awaited with a result, for the body of this content type.
 
         `accepts_filler` means that the caller may be sent white space, before JSON. `metadata` is
         added to JSON for whoever asks for it. `linger_s` is how long a caller may come back.
@@ -123,7 +123,7 @@ class JobResponse(Response):
             error = error or VoxgateError("The work ended without an outcome. Try again.")
             body = self._error_body(error, self._request.model, self._user_agent)
             return body, error.status, JSON, error_headers(error)
-        body = await asyncio.to_thread(self._render, result)
+        body = await self._render(result)
         # Each code once: every window may have a notice with the same code.
         codes = dict.fromkeys(n.code for n in (*result.notices, *self._request.hints))
         headers = {"X-Voxgate-Warning": ", ".join(codes)} if codes else {}

@@ -25,6 +25,7 @@ from voxgate.api.response_head import ResponseHead
 from voxgate.api.router_metadata import RouterMetadata
 from voxgate.api.transcript_stream import TranscriptStream
 from voxgate.errors import VoxgateError
+from voxgate.pipeline.text_work import characters_of, compute
 from voxgate.pipeline.trace import StageTimes
 
 if TYPE_CHECKING:
@@ -115,7 +116,10 @@ async def respond(request: Request, parse: Parse, error: ErrorBody = error_body)
         key=job_key,
         job=job,
         request=parsed,
-        render=lambda transcript: render_transcript(transcript, parsed, job.cost, user_agent),
+        render=lambda transcript: compute(
+            lambda: render_transcript(transcript, parsed, job.cost, user_agent),
+            characters_of(transcript.segments),
+        ),
         media_type=media_type(parsed),
         accepts_filler=early is None and body.kind == "json",
         filler_after_s=gateway.settings.filler_after_s,

@@ -124,6 +124,18 @@ class Source:
         self.close()
 
 
+def is_open(recording: AudioInput | ArrivingFile) -> bool:
+    """Return whether a recording has its descriptor already: then `Source.open` waits for nothing.
+
+    Any other is opened or copied, which may take as long as a disk or a pipe does.
+    """
+    # Only a plain file's descriptor gives the bytes that `read` gives. A gzip file or a network
+    # response has a descriptor too, but of other bytes.
+    return isinstance(recording, ArrivingFile) or (
+        type(getattr(recording, "raw", recording)) is io.FileIO
+    )
+
+
 def _from_path(path: Path, name: str | None) -> Source:
     name = name or str(path)
     try:
@@ -144,9 +156,7 @@ def _from_path(path: Path, name: str | None) -> Source:
 
 def _from_file(file: IO[bytes], name: str | None, settings: Settings) -> Source:
     name = name or _file_name(file)
-    # Only a plain file's descriptor gives the bytes that `read` gives. A gzip file or a network
-    # response has a descriptor too, but of other bytes.
-    if type(getattr(file, "raw", file)) is not io.FileIO:
+    if not is_open(file):
         return _from_stream(file, name, settings)
     return _from_fd(os.dup(file.fileno()), name, offset=file.tell() if file.seekable() else 0)
 

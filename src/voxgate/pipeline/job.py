@@ -21,6 +21,7 @@ from voxgate.pipeline.position import Position
 from voxgate.pipeline.recogniser import WindowRecogniser
 from voxgate.pipeline.recording import RecordingSound
 from voxgate.pipeline.review import untranscribed_notice
+from voxgate.pipeline.text_work import characters_of, compute
 from voxgate.pipeline.trace import Trace
 from voxgate.pipeline.translation import untranslated_notice
 from voxgate.pipeline.window import main_language
@@ -160,7 +161,7 @@ class TranscriptionJob:
                 raise failures.exceptions[0] from failures
             self._phase = "recognising"
             self._report()
-            return await asyncio.to_thread(self._join)
+            return await compute(self._join, characters_of(self._final.segments))
 
     def _begin(self, window: Window) -> None:
         self._position.expect(window)

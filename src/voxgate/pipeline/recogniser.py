@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from voxgate.pipeline.echo import is_echo, says_otherwise
 from voxgate.pipeline.loops import loop, marked_loop, trusted
 from voxgate.pipeline.other_language import is_in_another_language, marked_language
 from voxgate.pipeline.review import Placed, holes, without_repeats
+from voxgate.pipeline.text_work import characters_of, compute
 from voxgate.pipeline.window import attempt_window, place_window
 from voxgate.pipeline.window_parts import divide_window, join_parts
 from voxgate.pipeline.window_text import WindowText
@@ -158,7 +158,9 @@ class WindowRecogniser:
         if self._aligner is not None and provider.capabilities.times != "word":
             with self._trace.stages.span("align"):
                 recognised = await self._aligner.align(recognised, audio)
-        segments = await asyncio.to_thread(place_window, recognised, self._padding_s)
+        # Where the model gives no times, the text is read once for each region of speech, too.
+        characters = characters_of(recognised.segments) * (1 + len(window.regions))
+        segments = await compute(lambda: place_window(recognised, self._padding_s), characters)
         return recognised, of_channel(segments, window.channel or None)
 
     def _attributes(self, window: Window) -> dict[str, str | int | float]:
@@ -258,9 +260,10 @@ class WindowRecogniser:
         self, placed: Placed, filled: Sequence[Placed] = (), empty: Sequence[Window] = ()
     ) -> WindowText:
         """Return the window's text with its segments and those of its holes in one order."""
-        # In a thread: a window of minutes has a thousand words.
-        segments = await asyncio.to_thread(_in_order, placed, filled)
-        return WindowText(placed, tuple(filled), tuple(empty), segments)
+        segments = [segment for _, part in (placed, *filled) for segment in part]
+        window = placed[0].window
+        in_order = await compute(lambda: _in_order(segments, window), characters_of(segments))
+        return WindowText(placed, tuple(filled), tuple(empty), in_order)
 
 
 def _later(on_progress: Callable[[float], None], offset_s: float) -> Callable[[float], None]:
@@ -268,8 +271,6 @@ def _later(on_progress: Callable[[float], None], offset_s: float) -> Callable[[f
     return lambda seconds: on_progress(offset_s + seconds)
 
 
-def _in_order(placed: Placed, filled: Sequence[Placed]) -> tuple[Segment, ...]:
-    window = placed[0].window
-    segments = [segment for _, part in (placed, *filled) for segment in part]
+def _in_order(segments: Sequence[Segment], window: Window) -> tuple[Segment, ...]:
     in_order = sorted(segments, key=lambda segment: (segment.start, segment.end))
     return fit_segments(in_order, window.start_s, window.end_s)

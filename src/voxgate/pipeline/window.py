@@ -92,8 +92,7 @@ def place_window(recognised: RecognisedWindow, padding_s: float) -> tuple[Segmen
 
     A model whose `times` are "none" returns one segment for the window. Unless its words were
     aligned, it is divided between the speech regions of the window, which have `padding_s` seconds
-    on either side. This may take a second for minutes with hundreds of regions: do not call it on
-    the event loop.
+    on either side. This may take a second for minutes with hundreds of regions.
     """
     window = recognised.window
     segments = place_segments(recognised.segments, window.start_s, window.end_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ async def complete(request: Request) -> Response:
         key=job_key,
         job=job,
         request=parsed,
-        render=renderer.body,
+        render=lambda answer: asyncio.to_thread(renderer.body, answer),
         accepts_filler=True,
         filler_after_s=gateway.settings.filler_after_s,
         user_agent=request.headers.get("user-agent", ""),
