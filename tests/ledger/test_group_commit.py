@@ -71,6 +71,39 @@ async def test_ends_that_wait_change_the_budget_and_the_sums_once(ledger: Ledger
     assert (budget.spent_nanodollars, budget.reserved) == (50_000, Amount())
 
 
+async def test_beginnings_and_ends_that_wait_are_one_transaction(ledger: Ledger) -> None:
+    key, _ = await ledger.keys.create("laptop", limit_nanodollars=7000)
+    await asyncio.gather(
+        *(ledger.generations.begin(generation(n, key.hash), COST) for n in range(5))
+    )
+    with sent() as statements:
+        *left, _, _, _, _, _ = await asyncio.gather(
+            *(ledger.generations.begin(generation(n, key.hash), Amount(2000)) for n in (5, 6, 7)),
+            *(ledger.generations.finish(f"gen-{n}", outcome(1)) for n in range(5)),
+        )
+    assert [each.split()[0] for each in statements[:6]] == ["INSERT", *["UPDATE"] * 5]
+    assert [each.split()[2] for each in statements if each.startswith("INSERT")] == [
+        *("generations", "usage_days", "usage_histograms", "usage_hours"),
+    ]
+    assert left == [True, False, False]
+    budget = await ledger.budgets.find(key.hash)
+    assert budget
+    assert (budget.spent_nanodollars, budget.reserved_nanodollars) == (5000, 2000)
+
+
+async def test_an_end_of_a_group_counts_once(ledger: Ledger) -> None:
+    await ledger.generations.begin(generation(0))
+    ended = await asyncio.gather(
+        ledger.generations.finish("gen-0", outcome(1)),
+        ledger.generations.finish("gen-0", outcome(1)),
+        ledger.generations.begin(generation(1)),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in ended] == [type(None), VoxgateError, bool]
+    _, total = await ledger.activity.find_with_total(EVER)
+    assert total.requests == 1
+
+
 async def test_what_ends_together_is_summed_as_what_ends_one_by_one(ledger: Ledger) -> None:
     for number in range(48):
         await ledger.generations.begin(generation(number))

@@ -22,7 +22,7 @@ from voxgate.ledger.columns import utc_now
 from voxgate.ledger.generation import Delivered, Generation, Met, Outcome
 from voxgate.ledger.generation_search import select_newest
 from voxgate.ledger.group_commit import GroupCommit
-from voxgate.ledger.lifecycle import LEASE, begin_generations, end_generations, generation_of
+from voxgate.ledger.lifecycle import LEASE, Beginning, Ending, generation_of, record_generations
 from voxgate.ledger.schema import NAME_LENGTH, generations_table
 from voxgate.prices import Price
 from voxgate.split_cost import PricedPart
@@ -47,8 +47,7 @@ class Generations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._begun = GroupCommit(database, begin_generations)
-        self._finished = GroupCommit(database, end_generations)
+        self._changes = GroupCommit(database, record_generations)
 
     async def begin(self, generation: Generation, wanted: Amount | None = None) -> bool:
         """Insert a generation, with a lease, and reserve what is wanted of its key's budget.
@@ -56,14 +55,14 @@ class Generations:
         Return False where that is not left: it has begun then, with nothing reserved. Raises
         `LedgerError` unless its id is new and its key is in this ledger.
         """
-        return await self._begun.write((generation, wanted or Amount()))
+        return await self._changes.write(Beginning(generation, wanted or Amount()))
 
     async def finish(self, id: str, outcome: Outcome) -> None:  # noqa: A002 (the column's name)
         """Store the outcome of a generation, once, and charge its key.
 
         Raises `VoxgateError` (`not_found`) unless an unfinished generation has this id.
         """
-        if not await self._finished.write((id, outcome)):
+        if not await self._changes.write(Ending(id, outcome)):
             raise VoxgateError(
                 f"No generation '{id[:NAME_LENGTH]}' is in progress.", code="not_found"
             )
@@ -182,7 +181,7 @@ def _close(connection: Connection, *, id_: str) -> bool:
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
         return False
-    return end_generations(connection, [(id_, _interrupted(generation_of(row)))])[0]
+    return record_generations(connection, [Ending(id_, _interrupted(generation_of(row)))])[0]
 
 
 def _interrupted(generation: Generation) -> Outcome:

@@ -7,7 +7,7 @@ then budgets by their keys, then sums, histograms, hours and apps, then transcri
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -67,56 +67,89 @@ _END = (
 )
 
 
-def begin_generations(
-    connection: Connection, beginnings: Sequence[tuple[Generation, Amount]]
-) -> list[bool]:
-    """Insert generations, and reserve the amounts of their keys' budgets.
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A generation that begins, and what is wanted of its key's budget."""
 
-    Return for which the amount was left. The others have begun, too, with nothing reserved.
+    generation: Generation
+    wanted: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the generation with this id ended."""
+
+    id: str
+    outcome: Outcome
+
+
+def record_generations(connection: Connection, changes: Sequence[Beginning | Ending]) -> list[bool]:
+    """Begin generations, and end others: charge their keys, and add them to the sums.
+
+    Return of a beginning whether the amount that it wants was left of its key's budget: it has
+    begun in any case, else with nothing reserved. Return of an ending whether it was the first.
     """
-    lease_until = utc_now() + LEASE
-    connection.execute(_INSERT, [_row(*each, lease_until) for each in beginnings])
-    by_key = defaultdict[str, list[int]](list)
-    for number, (generation, wanted) in enumerate(beginnings):
-        if wanted and generation.key_hash is not None:
-            by_key[generation.key_hash].append(number)
-    left = [True] * len(beginnings)
-    for key_hash, numbers in sorted(by_key.items()):
-        amounts = [beginnings[number][1] for number in numbers]
-        found = reserve_each(connection, key_hash, amounts)
-        for number, is_left in zip(numbers, found, strict=True):
-            left[number] = is_left
-    refused = sorted(beginnings[number][0].id for number, is_left in enumerate(left) if not is_left)
+    beginnings = {n: each for n, each in enumerate(changes) if isinstance(each, Beginning)}
+    endings = {n: each for n, each in enumerate(changes) if isinstance(each, Ending)}
+    _insert(connection, list(beginnings.values()))
+    ended = _end(connection, endings)
+    outcomes = {number: endings[number].outcome for number in ended}
+    refused = _change_budgets(connection, beginnings, ended, outcomes)
     if refused:  # after the budgets, but nobody else sees these rows yet
-        connection.execute(_RESERVE_NOTHING, [{"refused": id_} for id_ in refused])
-    return left
-
-
-def end_generations(connection: Connection, endings: Sequence[tuple[str, Outcome]]) -> list[bool]:
-    """End generations, by their ids, charge their keys, and add them to the sums.
-
-    Return which had not ended already.
-    """
-    now = utc_now()
-    ended = dict[int, Generation]()
-    costs, reserved = defaultdict[str, Amount](Amount), defaultdict[str, Amount](Amount)
-    for number in sorted(range(len(endings)), key=lambda number: endings[number][0]):
-        id_, outcome = endings[number]
-        row = connection.execute(_END, _values(id_, outcome, now)).mappings().one_or_none()
-        if row is None:
-            continue
-        ended[number] = generation = generation_of(row)
-        freed = Amount(generation.reserved_nanodollars, generation.reserved_samples)
-        if generation.key_hash is not None and (outcome.cost or freed):
-            costs[generation.key_hash] += outcome.cost
-            reserved[generation.key_hash] += freed
-    for key_hash, cost in sorted(costs.items()):
-        settle(connection, key_hash, cost=cost, reserved=reserved[key_hash])
+        ids = sorted(beginnings[number].generation.id for number in refused)
+        connection.execute(_RESERVE_NOTHING, [{"refused": id_} for id_ in ids])
     apps = add_usage(connection, list(ended.values()))
-    add_hours(connection, [(each, endings[n][1].met) for n, each in ended.items()])
+    add_hours(connection, [(each, outcomes[n].met) for n, each in ended.items()])
     note_apps(connection, list(zip(ended.values(), apps, strict=True)))
-    keep_transcripts(connection, [(each, endings[n][1].transcript) for n, each in ended.items()])
-    return [number in ended for number in range(len(endings))]
+    keep_transcripts(connection, [(each, outcomes[n].transcript) for n, each in ended.items()])
+    return [n in ended or (n in beginnings and n not in refused) for n in range(len(changes))]
+
+
+def _insert(connection: Connection, beginnings: Sequence[Beginning]) -> None:
+    lease_until = utc_now() + LEASE
+    rows = [_row(each.generation, each.wanted, lease_until) for each in beginnings]
+    if rows:
+        connection.execute(_INSERT, rows)
+
+
+def _end(connection: Connection, endings: Mapping[int, Ending]) -> dict[int, Generation]:
+    """Store outcomes. Return the generations that had not ended before, by the same numbers."""
+    now, ended = utc_now(), dict[int, Generation]()
+    for number, ending in sorted(endings.items(), key=lambda numbered: numbered[1].id):
+        values = _values(ending.id, ending.outcome, now)
+        row = connection.execute(_END, values).mappings().one_or_none()
+        if row is not None:
+            ended[number] = generation_of(row)
+    return ended
+
+
+def _change_budgets(
+    connection: Connection,
+    beginnings: Mapping[int, Beginning],
+    ended: Mapping[int, Generation],
+    outcomes: Mapping[int, Outcome],
+) -> set[int]:
+    """Charge for what ended, then reserve for what begins. Return for which it was not left."""
+    costs, freed = defaultdict[str, Amount](Amount), defaultdict[str, Amount](Amount)
+    for number, generation in ended.items():
+        cost = outcomes[number].cost
+        reserved = Amount(generation.reserved_nanodollars, generation.reserved_samples)
+        if generation.key_hash is not None and (cost or reserved):
+            costs[generation.key_hash] += cost
+            freed[generation.key_hash] += reserved
+    wanting = defaultdict[str, list[int]](list)
+    for number, beginning in beginnings.items():
+        if beginning.wanted and beginning.generation.key_hash is not None:
+            wanting[beginning.generation.key_hash].append(number)
+    refused = set[int]()
+    for key_hash in sorted({*costs, *wanting}):
+        if key_hash in costs:
+            settle(connection, key_hash, cost=costs[key_hash], reserved=freed[key_hash])
+        numbers = wanting.get(key_hash, [])
+        amounts = [beginnings[number].wanted for number in numbers]
+        left = reserve_each(connection, key_hash, amounts) if amounts else []
+        refused |= {number for number, is_left in zip(numbers, left, strict=True) if not is_left}
+    return refused
 
 
 def generation_of(row: Mapping[Any, Any]) -> Generation:
