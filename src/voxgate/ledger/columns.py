@@ -38,6 +38,8 @@ def parse_utc(text: str) -> datetime:
 def storable_text(text: str, length: int) -> str:
     """Return the text in a form that every database accepts, at most `length` characters long."""
     clipped = text[:length]  # before anything else: the rest may be megabytes
+    if clipped.isascii() and "\0" not in clipped:
+        return clipped
     decoded = clipped.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return decoded.replace("\0", REPLACEMENT)
 

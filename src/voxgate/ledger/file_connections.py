@@ -33,6 +33,10 @@ QUEUE_S = 30.0
 """How long an operation may wait for those before it. Without a limit callers would wait for all
 that the writers of another process held up."""
 
+PARAMETERS = "named"
+"""How statements name their values: each is converted once, however often it is in a statement. By
+position, the moments at which budgets begin anew would be converted 21 times for each key."""
+
 PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",  # first: the next pragma may need a lock
     "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
@@ -53,8 +57,15 @@ class FileConnections:
             pool_size=READERS,
             max_overflow=0,
             hide_parameters=True,
+            paramstyle=PARAMETERS,
         )
-        self._writer = create_engine(address.url, pool_size=1, max_overflow=0, hide_parameters=True)
+        self._writer = create_engine(
+            address.url,
+            pool_size=1,
+            max_overflow=0,
+            hide_parameters=True,
+            paramstyle=PARAMETERS,
+        )
         set_pragmas(self._reader)
         take_write_lock_at_begin(self._writer)
         self._reading = ThreadPoolExecutor(READERS, "ledger reader")
