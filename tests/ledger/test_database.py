@@ -1,9 +1,11 @@
 """Readers wait for no writer; a writer holds the write lock from the start."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from threading import current_thread
 
 import pytest
 from sqlalchemy import Connection, func, select
@@ -44,6 +46,23 @@ async def test_a_reader_does_not_wait_for_a_writer(database: Database, path: Pat
         other.execute("BEGIN IMMEDIATE")
         assert await database.read(count_keys) == 0
         assert other.in_transaction
+
+
+async def test_a_row_is_found_without_a_thread(database: Database) -> None:
+    assert await database.find(lambda _: current_thread()) is current_thread()
+    assert await database.read(lambda _: current_thread()) is not current_thread()
+
+
+async def test_the_event_loop_waits_for_no_lock(database: Database, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")  # in which readers wait for a writer
+        other.execute("BEGIN EXCLUSIVE")
+        finding = asyncio.create_task(database.find(count_keys))
+        for _ in range(10):
+            await asyncio.sleep(0)  # as many turns of the event loop, which nothing holds up
+        assert not finding.done()
+        other.rollback()
+        assert await finding == 0
 
 
 async def test_an_operation_that_fails_changes_nothing(database: Database) -> None:

@@ -1,7 +1,8 @@
 """`FileConnections`: threads with connections to a SQLite file, its pragmas and its write lock.
 
 An operation is one call to a thread, however many statements it has: handing each of them to a
-thread by itself would take longer than SQLite needs for it.
+thread by itself would take longer than SQLite needs for it. A row that is found by its key takes
+less than the call to a thread: it is read on the event loop.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import NullPool, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 if TYPE_CHECKING:
@@ -38,7 +40,6 @@ PARAMETERS = "named"
 position, the moments at which budgets begin anew would be converted 21 times for each key."""
 
 PRAGMAS = (
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",  # first: the next pragma may need a lock
     "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
     "PRAGMA synchronous = NORMAL",  # a crash loses nothing; a power cut may lose the last writes
     "PRAGMA foreign_keys = ON",
@@ -50,15 +51,8 @@ class FileConnections:
     """One connection that writes, since SQLite allows one writer at a time, and some that read."""
 
     def __init__(self, address: Address) -> None:
-        self._reader = create_engine(
-            address.url,
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-            pool_size=READERS,
-            max_overflow=0,
-            hide_parameters=True,
-            paramstyle=PARAMETERS,
-        )
+        self._reader = _reading_engine(address, READERS)
+        self._finder = _reading_engine(address, 1)
         self._writer = create_engine(
             address.url,
             pool_size=1,
@@ -67,9 +61,22 @@ class FileConnections:
             paramstyle=PARAMETERS,
         )
         set_pragmas(self._reader)
+        set_pragmas(self._finder, busy_timeout_ms=0)  # the event loop waits for no lock
         take_write_lock_at_begin(self._writer)
         self._reading = ThreadPoolExecutor(READERS, "ledger reader")
         self._writing = ThreadPoolExecutor(1, "ledger writer")
+
+    async def find(self, operation: Callable[[Connection], T]) -> T:
+        """Return the result of an operation of one statement, which finds a row by its key.
+
+        Readers hardly ever meet a lock: at the end of a process that was the last one in the file,
+        and while what a killed one left is read. A thread waits for it then.
+        """
+        try:
+            with self._finder.connect() as connection:
+                return operation(connection)
+        except OperationalError:
+            return await self.read(operation)
 
     async def read(self, operation: Callable[[Connection], T]) -> T:
         """Return the result of an operation of one statement."""
@@ -97,9 +104,22 @@ class FileConnections:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        for threads, engine in ((self._reading, self._reader), (self._writing, self._writer)):
+        for threads in (self._reading, self._writing):
             threads.shutdown()
+        for engine in (self._finder, self._reader, self._writer):
             engine.dispose()
+
+
+def _reading_engine(address: Address, connections: int) -> Engine:
+    return create_engine(
+        address.url,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
+        paramstyle=PARAMETERS,
+    )
 
 
 def file_writer(address: Address) -> Engine:
@@ -109,13 +129,14 @@ def file_writer(address: Address) -> Engine:
     return engine
 
 
-def set_pragmas(engine: Engine) -> None:
-    """Apply `PRAGMAS` to every new connection of the engine."""
+def set_pragmas(engine: Engine, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+    """Apply `PRAGMAS` to every new connection of the engine, after the wait for other writers."""
 
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions on its own
         cursor = connection.cursor()
-        for pragma in PRAGMAS:
+        # First: the next pragma may need a lock.
+        for pragma in (f"PRAGMA busy_timeout = {busy_timeout_ms}", *PRAGMAS):
             cursor.execute(pragma)
         cursor.close()
 

@@ -120,7 +120,7 @@ class Keys:
 
     async def valid(self, hash_: str) -> Key | None:
         """Return what `authenticate` returns for the key with this whole hash. Raises as it."""
-        key = await self._database.read(lambda connection: _select_one(connection, hash_))
+        key = await self._database.find(lambda connection: _select_one(connection, hash_))
         if key is None:
             return None
         _check_state(key)
@@ -129,7 +129,7 @@ class Keys:
 
     async def with_hash(self, hash_: str) -> Key | None:
         """Return the key with this whole hash; None for an unknown or a revoked one."""
-        key = await self._database.read(lambda connection: _select_one(connection, hash_))
+        key = await self._database.find(lambda connection: _select_one(connection, hash_))
         # The query clips a long text, and what is left may be the hash of a key.
         return key if key is not None and key.hash == hash_ else None
 

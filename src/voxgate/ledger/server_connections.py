@@ -41,6 +41,10 @@ class ServerConnections:
         )
         self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
 
+    async def find(self, operation: Callable[[Connection], T]) -> T:
+        """Return what `read` returns."""
+        return await self.read(operation)
+
     async def read(self, operation: Callable[[Connection], T]) -> T:
         """Return the result of an operation of one statement."""
         async with self._reader.connect() as connection:
