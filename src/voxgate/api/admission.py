@@ -51,8 +51,10 @@ async def admit(parsed: RequestT, session: Session) -> tuple[RequestT, Route]:
         parsed = replace(parsed, unused=(*parsed.unused, "hedge"))
     fitted = {each: await _fit(parsed, spec, each, session) for each, spec in found.values()}
     if len(fitted) == 1:
-        only = next(iter(fitted))
-        replace(parsed, model=only.provider.name).fitted(only.provider.capabilities)
+        ((only, as_fitted),) = fitted.items()
+        if as_fitted.candidate.refusal or parsed.preferences.require_parameters:
+            # Its own error says more than `choose` would.
+            replace(parsed, model=only.provider.name).fitted(only.provider.capabilities)
     candidates = {provider: each.candidate for provider, each in fitted.items()}
     route = session.endpoints.choose(parsed.preferences, candidates)
     return fitted[route.providers[0]].parsed, route

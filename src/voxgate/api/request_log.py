@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from voxgate.errors import VoxgateError
     from voxgate.transcript.values import Notice
 
-ID_ALPHABET = string.ascii_letters + string.digits
+ID_ALPHABET, ID_LETTERS = string.ascii_letters + string.digits, 20
 REFUSED = 400  # the lowest status of a refusal
 NOTHING = "-"  # stands for a part of a line that a request does not have
 
@@ -45,7 +45,11 @@ def new_id(kind: str = "gen-stt") -> str:
 
     `gen-stt-<unix seconds>-<20 alphanumerics>`; the kind of an answer's is `gen`.
     """
-    letters = "".join(secrets.choice(ID_ALPHABET) for _ in range(20))
+    # One number for all letters: the kernel is asked for randomness once, not for each letter.
+    number, letters = secrets.randbelow(len(ID_ALPHABET) ** ID_LETTERS), ""
+    for _ in range(ID_LETTERS):
+        number, place = divmod(number, len(ID_ALPHABET))
+        letters += ID_ALPHABET[place]
     return f"{kind}-{int(time.time())}-{letters}"
 
 

@@ -74,8 +74,11 @@ def nameless_file(folder: Path, prefix: str) -> IO[bytes]:
     Other processes cannot open the file. Raises `SpoolFullError`.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(dir=folder, prefix=prefix, buffering=0)
+        try:
+            return tempfile.TemporaryFile(dir=folder, prefix=prefix, buffering=0)
+        except FileNotFoundError:  # hardly ever: the folder is there from the first file on
+            folder.mkdir(parents=True, exist_ok=True)
+            return tempfile.TemporaryFile(dir=folder, prefix=prefix, buffering=0)
     except OSError as error:
         raise spool_full(folder, error) from error
 

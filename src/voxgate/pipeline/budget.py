@@ -81,6 +81,8 @@ class OptionBudget:
         leave nothing to search.
         """
         seed, limit = self.options.seed, self.options.max_tokens
+        if seed is None and not self.ordered:
+            return self.options
         return replace(
             self.options,
             seed=None if seed is None else window_seed(seed, index),

@@ -213,7 +213,8 @@ class TranscriptionJob:
                 self._slots.note_words()
 
     def _options(self, index: int, language: str | None) -> Options:
-        return replace(self._budget.window(index), language=language)
+        options = self._budget.window(index)
+        return options if options.language == language else replace(options, language=language)
 
     async def _fill_holes(self, placed: Placed) -> WindowText:
         """Return the window's text with what was left out of it at first."""

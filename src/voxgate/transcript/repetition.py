@@ -44,9 +44,10 @@ def _words(text: str) -> str:
 
 
 def _compresses(piece: str) -> bool:
+    if len(piece) < MIN_PIECE_CHARACTERS:
+        return False
     data = piece.encode()
-    limit = MAX_COMPRESSION * len(zlib.compress(data))
-    return len(piece) >= MIN_PIECE_CHARACTERS and len(data) > limit
+    return len(data) > MAX_COMPRESSION * len(zlib.compress(data))
 
 
 def _width(text: str) -> int:

@@ -83,7 +83,9 @@ class Options:
         return bool(getattr(self, name) != getattr(_DEFAULTS, name))
 
     def without(self, *names: str) -> Options:
-        """Return a copy in which the options `names` have their defaults."""
+        """Return options of which those with these `names` have their defaults."""
+        if not names:
+            return self
         return replace(self, **{name: getattr(_DEFAULTS, name) for name in names})
 
 
