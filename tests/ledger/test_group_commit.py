@@ -47,6 +47,28 @@ async def test_beginnings_that_wait_are_one_statement(ledger: Ledger) -> None:
     assert await ledger.generations.find("gen-49", None)
 
 
+async def test_after_many_a_group_waits_for_more(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "GATHER_S", 0.2)
+    many = range(group_commit.MANY)
+    await asyncio.gather(*(ledger.generations.begin(generation(n)) for n in many))
+    with sent() as statements:
+        first = asyncio.create_task(ledger.generations.begin(generation(100)))
+        for _ in range(20):
+            await asyncio.sleep(0)  # turns of the event loop in which the first would be written
+        assert await ledger.generations.begin(generation(101))
+        assert await first
+    assert len(statements) == 1
+
+
+async def test_after_few_nobody_waits(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "GATHER_S", 2 * DEADLINE_S)
+    async with asyncio.timeout(DEADLINE_S):
+        for number in range(3):
+            assert await ledger.generations.begin(generation(number))
+
+
 async def test_a_group_has_so_many_at_most(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "MOST_ITEMS", 10)
     with sent() as statements:
