@@ -189,7 +189,7 @@ def _no_such_level(chosen: str, reason: str | None) -> str:
         return f"{KERNELS_VARIABLE} is '{chosen}', and {reason}. {build} '{OFF}' or nothing."
     return (
         f"{KERNELS_VARIABLE} is '{chosen}', and this processor has {', '.join(levels())}. Name one "
-        f"of those, '{OFF}' for PyTorch's operators, or nothing for the fastest."
+        f"of those, '{OFF}' for none, or nothing for the fastest."
     )
 
 

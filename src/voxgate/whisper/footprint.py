@@ -34,7 +34,7 @@ def engine_bytes(directory: WhisperDirectory, windows: int) -> int:
     attention = heads * FRAMES * FRAMES * FLOAT_BYTES
     window = position * (BEAMS * POSITIONS + FRAMES) + attention
     alignment = 2 * POSITIONS * shape.vocabulary * FLOAT_BYTES  # before and after the softmax
-    weights = weight_bytes(directory) + (encoder_bytes(shape) if native_kernels.level() else 0)
+    weights = weight_bytes(directory) + (encoder_bytes(shape) if native_kernels.levels() else 0)
     return RUNTIME_BYTES + weights + windows * window + CALLS * alignment
 
 
