@@ -290,6 +290,7 @@ class Wordy(Scripted):
 async def test_a_response_that_is_not_read_is_aborted(count: int, tmp_path: Path) -> None:
     async with serving(tmp_path, Wordy(), reader_patience_s=0.3) as running:
         asked = message(running, json.dumps(recording()).encode())
+        await running.client.get("/key")  # the first one opens the ledger's connection
         before = open_files()
         with socket.socket() as caller:
             caller.connect(("127.0.0.1", running.server.port))
