@@ -26,7 +26,8 @@ import psutil
 from benchmarks.recordings import SAMPLE
 from benchmarks.whisper import english_recordings, ten_minutes
 
-DONE = re.compile(r"((?:\d+:)+\d\d) of ")  # [hours:]minutes:seconds of sound
+DONE = re.compile(r"((?:\d+:)+\d\d) of \d")
+"""`[hours:]minutes:seconds`, of so many; not the length of the sound, which "of sound" follows."""
 
 
 @dataclass
