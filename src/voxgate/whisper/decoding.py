@@ -4,8 +4,8 @@ Whisper falls into loops and invents text where nobody speaks. The checks and th
 of openai/whisper's `transcribe`: a text that compresses too well repeats itself, one whose tokens
 are unlikely was guessed. Such a text is decoded again at the next temperature. Where the model also
 believes that nobody speaks, an unlikely text is silence. A text of nothing but the caller's own
-words, and one that was not likely at first, is decoded again without them: the model may say what
-it was told to expect, in noise or instead of what is said.
+words, one that was not likely at first, and one of what may be silence is decoded again without
+them: the model may say what it was told to expect, in noise or instead of what is said.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 TEMPERATURES = (0.0, 0.4, 0.8)  # every other one of openai/whisper's: docs/decisions/0018
 MIN_LOG_PROBABILITY = -1.0  # mean of the tokens
 MIN_NO_SPEECH = 0.6  # the probability from which an unlikely text is silence
+MIN_SURE = -0.5  # the mean below which it is not sure: noise has -0.7 at most, speech mostly -0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,10 @@ class _Attempt:
     def is_likely(self) -> bool:
         return self.hypothesis.log_probability >= MIN_LOG_PROBABILITY
 
+    @property
+    def may_be_silence(self) -> bool:
+        return self.hypothesis.no_speech_probability > MIN_NO_SPEECH
+
 
 def detect_unknown(
     model: Whisper, encoded: Encoded, chosen: Sequence[str | None]
@@ -200,20 +205,22 @@ def _best_attempt(attempts: Sequence[_Attempt]) -> _Attempt:
 def _may_come_from(context: Context, attempts: Sequence[_Attempt], best: _Attempt) -> bool:
     """Return whether the caller's words may have made the best of the attempts.
 
-    They also make the model less sure that nobody speaks, so that it guesses.
+    They make a text likelier, and the model less sure that nobody speaks, so that it guesses.
     """
-    guessed = bool(context.tokens) and attempts[0].doubt == UNLIKELY
-    return not best.silent and (guessed or context.is_echoed_by(best.text))
+    guessed = attempts[0].doubt == UNLIKELY or best.may_be_silence
+    return not best.silent and (
+        context.is_echoed_by(best.text) or (bool(context.tokens) and guessed)
+    )
 
 
 def _hears_nothing(alone: _Attempt) -> bool:
     """Return whether there is no speech, by what is decoded without the caller's words.
 
-    A loop over what is most likely no speech is as good as silence: some processors' arithmetic
-    makes one of noise.
+    A loop over what is most likely no speech, and a text that is not sure there, are as good as
+    silence: some processors' arithmetic makes them of noise.
     """
-    no_speech = alone.hypothesis.no_speech_probability > MIN_NO_SPEECH
-    return alone.silent or (alone.doubt == REPEATS and no_speech)
+    sure = alone.doubt != REPEATS and alone.hypothesis.log_probability >= MIN_SURE
+    return alone.silent or (alone.may_be_silence and not sure)
 
 
 def _says_more(alone: _Attempt, echo: _Attempt) -> bool:
