@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from voxgate.whisper.context import Context
     from voxgate.whisper.model import Encoded, Hypothesis, Whisper
 
+FEWEST_THREES = 20  # of characters, from which a loop can be told
+MIN_DISTINCT = 0.25  # of a text's threes of characters; speech has 0.5 to 1
 TEMPERATURES = (0.0, 0.4, 0.8)  # every other one of openai/whisper's: docs/decisions/0018
 MIN_LOG_PROBABILITY = -1.0  # mean of the tokens
 MIN_NO_SPEECH = 0.6  # the probability from which an unlikely text is silence
@@ -179,8 +181,19 @@ def _assess(model: Whisper, hypothesis: Hypothesis, temperature: float) -> _Atte
     silent = not text or (unlikely and hypothesis.no_speech_probability > MIN_NO_SPEECH)
     doubt = None
     if not silent:
-        doubt = REPEATS if ratio > MAX_COMPRESSION else UNLIKELY if unlikely else None
+        repeats = ratio > MAX_COMPRESSION or (temperature > 0 and _is_still_in_a_loop(text))
+        doubt = REPEATS if repeats else UNLIKELY if unlikely else None
     return _Attempt(hypothesis, text, temperature, ratio, doubt, silent)
+
+
+def _is_still_in_a_loop(text: str) -> bool:
+    """Return whether a sample repeats itself, also where it is too short to compress well.
+
+    Its threes of characters are then mostly the same ones: "T-T-T-TE-T-T-" instead of "3 3 3 3 3 3"
+    would be a likely text that is not what was said.
+    """
+    threes = [text[at : at + 3] for at in range(len(text) - 2)]
+    return len(threes) >= FEWEST_THREES and len(set(threes)) < MIN_DISTINCT * len(threes)
 
 
 def _compression_ratio(text: str) -> float:
