@@ -6,6 +6,7 @@ upper half of a float32. Nothing here checks shapes: `encoder` is the only calle
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Self
@@ -140,6 +141,10 @@ def _find_disagreement() -> str | None:
     attend(qkv, mixed, 3, 2)
     if not _error(_widened(mixed), _attention(_widened(qkv).reshape(74, 3, 3, 16))) <= TOLERANCE:
         return "the kernel attend disagrees with NumPy"
+    activated = x.copy()
+    add_bias_and_gelu(activated, x[1], 2)
+    if not _error(activated, _gelu(x + x[1])) <= TOLERANCE:
+        return "the kernel finish disagrees with NumPy"
     total, normal = x + added, np.empty_like(x)
     LayerNorm(x[0], x[1]).apply(x.copy(), added, normal, 2)
     apart = total - total.mean(1, keepdims=True)
@@ -160,6 +165,12 @@ def _attention(qkv: Floats) -> Floats:
     weights = np.exp(q @ k.swapaxes(1, 2) / np.sqrt(np.float32(q.shape[-1])))
     mixed: Floats = (weights / weights.sum(-1, keepdims=True)) @ v
     return mixed.swapaxes(0, 1).reshape(len(qkv), -1)
+
+
+def _gelu(x: Floats) -> Floats:
+    erf = np.vectorize(math.erf, otypes=[np.float32])
+    gelu: Floats = x / 2 * (1 + erf(x / math.sqrt(2)))
+    return gelu
 
 
 def _error(ours: Floats, expected: Floats) -> float:
