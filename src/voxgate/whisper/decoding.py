@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from voxgate.whisper.context import Context
     from voxgate.whisper.model import Encoded, Hypothesis, Whisper
 
-FEWEST_THREES = 20  # of characters, from which a loop can be told
-MIN_DISTINCT = 0.25  # of a text's threes of characters; speech has 0.5 to 1
+MIN_TRIGRAMS = 20  # of characters, from which a text can be told to be a loop
+MIN_DISTINCT = 0.25  # share of its trigrams; texts of speech have 0.5 to 1
 TEMPERATURES = (0.0, 0.4, 0.8)  # every other one of openai/whisper's: docs/decisions/0018
 MIN_LOG_PROBABILITY = -1.0  # mean of the tokens
 MIN_NO_SPEECH = 0.6  # the probability from which an unlikely text is silence
-MIN_SURE = -0.5  # the mean below which it is not sure: noise has -0.7 at most, speech mostly -0.4
+SURE_LOG_PROBABILITY = -0.5  # believed where there may be silence: noise had -0.7 at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +130,6 @@ class _Attempt:
     def is_likely(self) -> bool:
         return self.hypothesis.log_probability >= MIN_LOG_PROBABILITY
 
-    @property
-    def may_be_silence(self) -> bool:
-        return self.hypothesis.no_speech_probability > MIN_NO_SPEECH
-
 
 def detect_unknown(
     model: Whisper, encoded: Encoded, chosen: Sequence[str | None]
@@ -178,7 +174,7 @@ def _assess(model: Whisper, hypothesis: Hypothesis, temperature: float) -> _Atte
     text = model.tokenizer().decode(list(hypothesis.tokens)).strip()
     ratio = _compression_ratio(text)
     unlikely = hypothesis.log_probability < MIN_LOG_PROBABILITY
-    silent = not text or (unlikely and hypothesis.no_speech_probability > MIN_NO_SPEECH)
+    silent = not text or (unlikely and _may_be_silence(hypothesis))
     doubt = None
     if not silent:
         repeats = ratio > MAX_COMPRESSION or (temperature > 0 and _is_still_in_a_loop(text))
@@ -186,14 +182,18 @@ def _assess(model: Whisper, hypothesis: Hypothesis, temperature: float) -> _Atte
     return _Attempt(hypothesis, text, temperature, ratio, doubt, silent)
 
 
+def _may_be_silence(hypothesis: Hypothesis) -> bool:
+    return hypothesis.no_speech_probability > MIN_NO_SPEECH
+
+
 def _is_still_in_a_loop(text: str) -> bool:
     """Return whether a sample repeats itself, also where it is too short to compress well.
 
-    Its threes of characters are then mostly the same ones: "T-T-T-TE-T-T-" instead of "3 3 3 3 3 3"
-    would be a likely text that is not what was said.
+    Most of its trigrams of characters are the same then: "T-T-T-TE-T-T-" is likely, and not what
+    was said, which is "3 3 3 3 3 3".
     """
-    threes = [text[at : at + 3] for at in range(len(text) - 2)]
-    return len(threes) >= FEWEST_THREES and len(set(threes)) < MIN_DISTINCT * len(threes)
+    trigrams = [text[at : at + 3] for at in range(len(text) - 2)]
+    return len(trigrams) >= MIN_TRIGRAMS and len(set(trigrams)) < MIN_DISTINCT * len(trigrams)
 
 
 def _compression_ratio(text: str) -> float:
@@ -220,7 +220,7 @@ def _may_come_from(context: Context, attempts: Sequence[_Attempt], best: _Attemp
 
     They make a text likelier, and the model less sure that nobody speaks, so that it guesses.
     """
-    guessed = attempts[0].doubt == UNLIKELY or best.may_be_silence
+    guessed = attempts[0].doubt == UNLIKELY or _may_be_silence(best.hypothesis)
     return not best.silent and (
         context.is_echoed_by(best.text) or (bool(context.tokens) and guessed)
     )
@@ -232,8 +232,8 @@ def _hears_nothing(alone: _Attempt) -> bool:
     A loop over what is most likely no speech, and a text that is not sure there, are as good as
     silence: some processors' arithmetic makes them of noise.
     """
-    sure = alone.doubt != REPEATS and alone.hypothesis.log_probability >= MIN_SURE
-    return alone.silent or (alone.may_be_silence and not sure)
+    sure = alone.doubt != REPEATS and alone.hypothesis.log_probability >= SURE_LOG_PROBABILITY
+    return alone.silent or (_may_be_silence(alone.hypothesis) and not sure)
 
 
 def _says_more(alone: _Attempt, echo: _Attempt) -> bool:
