@@ -39,6 +39,16 @@ inline floats exponential(floats x) {
   return x < -87.f ? floats{} : x > MOST ? spread(INFINITY) : y;
 }
 
+inline floats root(floats x) {
+#if VOXGATE_REGISTER == 64
+  return (floats)_mm512_sqrt_ps((__m512)x);
+#elif VOXGATE_REGISTER == 32
+  return (floats)_mm256_sqrt_ps((__m256)x);
+#else
+  return (floats)vsqrtq_f32((float32x4_t)x);
+#endif
+}
+
 // x / (1 + e^-x).
 inline floats silu(floats x) { return x / (1.f + exponential(-x)); }
 

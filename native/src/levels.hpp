@@ -11,6 +11,7 @@
 #include "rope.hpp"
 #include "rows.hpp"
 #include "scratch.hpp"
+#include "speech.hpp"
 
 namespace voxgate {
 
@@ -30,6 +31,7 @@ struct Kernels {
                      int threads);
   void (*silu_mul)(const float *gate, const float *up, long stride, float *out, long count, long width, int threads);
   void (*turn)(const Turn &of, int threads);
+  void (*hear_speech)(const SpeechNetwork &network, const float *chunks, long count, float *state, float *out, Scratch &scratch);
   double (*int8_operations)(int threads);
   double (*float_operations)(int threads);
   double (*bf16_operations)(int threads);

@@ -16,7 +16,7 @@ using voxgate::bf16;
 using voxgate::Kernels;
 using voxgate::python::method;
 
-constexpr int INTERFACE = 5;  // version of these functions; `voxgate.hardware.native_kernels` requires the same number
+constexpr int INTERFACE = 6;  // version of these functions; `voxgate.hardware.native_kernels` requires the same number
 
 using Address = std::uintptr_t;
 using Distances = std::array<long, 3>;
@@ -108,6 +108,14 @@ void turn(Address x, long stride, Address cos, Address sin, Address out, long ro
   kernels->turn({at<float>(x), stride, at<float>(cos), at<float>(sin), at<bf16>(out), rows, heads, half}, threads);
 }
 
+// Network: basis, weights and bias of each convolution, those of the gates, recurrent, and those of the last layer.
+void hear_speech(std::array<Address, 14> network, Address chunks, long count, Address state, Address out) {
+  const auto dense = [&](std::size_t first) { return voxgate::Dense{at<float>(network[first]), at<float>(network[first + 1])}; };
+  const voxgate::SpeechNetwork of{at<float>(network[0]), {dense(1), dense(3), dense(5), dense(7)}, dense(9), at<float>(network[11]),
+                                  dense(12)};
+  kernels->hear_speech(of, at<float>(chunks), count, at<float>(state), at<float>(out), scratch());
+}
+
 double int8_operations(int threads) { return kernels->int8_operations(threads); }
 double float_operations(int threads) { return kernels->float_operations(threads); }
 double bf16_operations(int threads) { return kernels->bf16_operations(threads); }
@@ -127,6 +135,7 @@ PyMethodDef methods[] = {
     method<layer_norm>("layer_norm"),
     method<silu_mul>("silu_mul"),
     method<turn>("turn"),
+    method<hear_speech>("hear_speech"),
     method<int8_operations>("int8_operations"),
     method<float_operations>("float_operations"),
     method<bf16_operations>("bf16_operations"),

@@ -8,7 +8,7 @@
 namespace voxgate::VOXGATE_LEVEL {
 
 extern const Kernels kernels;
-const Kernels kernels{quantise_rows, pack,     int4_product, int8_product,    attend,           finish,          rms_norm,
-                      layer_norm,    silu_mul, turn,         int8_operations, float_operations, bf16_operations, read_bytes};
+const Kernels kernels{quantise_rows, pack,     int4_product, int8_product, attend,          finish,           rms_norm,        layer_norm,
+                      silu_mul,      turn,     hear_speech,  int8_operations, float_operations, bf16_operations, read_bytes};
 
 }  // namespace voxgate::VOXGATE_LEVEL

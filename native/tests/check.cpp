@@ -35,6 +35,7 @@ void check_nothing() {
   level.kernels->layer_norm(nullptr, nullptr, x.data(), x.data(), 1e-5f, nullptr, 0, 64, THREADS);
   level.kernels->silu_mul(nullptr, nullptr, 64, nullptr, 0, 64, THREADS);
   level.kernels->turn({nullptr, 64, nullptr, nullptr, nullptr, 0, 1, 32}, THREADS);
+  level.kernels->hear_speech({}, nullptr, 0, nullptr, nullptr, scratch);
   const std::vector<bf16> keys(4 * 64);
   const std::vector<long> slots = {0}, lengths = {4};
   for (long sequences : {0, 1})
@@ -48,6 +49,7 @@ void check_level() {
   check_products();
   check_attention();
   check_steps();
+  check_hearing();
   check_nothing();
   check_floors();
 }

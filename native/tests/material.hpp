@@ -1,6 +1,7 @@
 // What the checks have in common: random numbers, the level that is checked, and comparisons.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -77,5 +78,6 @@ inline double gelu_of(double x) { return x / 2 * std::erfc(-x / std::sqrt(2.0));
 void check_products();
 void check_attention();
 void check_steps();
+void check_hearing();
 
 }  // namespace voxgate

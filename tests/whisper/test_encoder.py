@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 VOICE_NOTE = ROOT / "samples" / "voice-note.flac"
 
 needs_kernels = pytest.mark.skipif(
-    kernels.why_unavailable() is not None, reason=f"no kernels: {kernels.why_unavailable()}"
+    kernels.why_unavailable() is not None, reason=f"no native kernels: {kernels.why_unavailable()}"
 )
 
 

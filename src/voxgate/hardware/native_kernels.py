@@ -17,9 +17,9 @@ from voxgate.errors import UsageError
 from voxgate.hardware.level import KERNELS_VARIABLE, OFF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-INTERFACE = 5  # version of the package's functions that this module calls
+INTERFACE = 6  # version of the package's functions that this module calls
 
 Strides = tuple[int, int, int]
 """Elements from one slot, head and row to the next."""
@@ -93,6 +93,9 @@ class Kernels(Protocol):
     turn: Callable[[int, int, int, int, int, int, int, int, int], None]
     """x, its stride, cosines, sines, out, rows, heads, half, threads: see `elementwise.rotate`."""
 
+    hear_speech: Callable[[Sequence[int], int, int, int, int], None]
+    """The network's arrays, chunks, their count, state, out: see `SileroKernel`. One thread's."""
+
     int8_operations: Callable[[int], float]  # a second, by so many threads, in registers
     float_operations: Callable[[int], float]
     bf16_operations: Callable[[int], float]  # 0 at a level that has no product of bfloat16
@@ -100,16 +103,17 @@ class Kernels(Protocol):
 
 
 @cache
-def why_missing(library: str) -> str | None:
+def why_missing(library: str | None = None) -> str | None:
     """Return why the kernels cannot be used beside a library, as a sentence without its full stop.
 
-    None where they can. `library` is the module of C whose threads they share, by `find_threads`.
+    None where they can. `library` is the module of C whose threads they share, by `find_threads`;
+    without one they have the caller's alone.
     Raises `UsageError` where `VOXGATE_KERNELS` names a level that this processor or the package
     does not have.
     """
     if reason := _why_unusable():
         return reason
-    if find_threads(library) is None:
+    if library and find_threads(library) is None:
         name = library.partition(".")[0]
         return f"{name} was built without OpenMP's threads, which the kernels share"
     return None
@@ -197,7 +201,7 @@ def _package() -> Kernels:
     return cast("Kernels", importlib.import_module("voxgate_kernels"))
 
 
-def load_kernels(library: str) -> Kernels:
+def load_kernels(library: str | None = None) -> Kernels:
     """Return the package, at its level, with the threads of a library: see `why_missing`.
 
     Raises `UsageError` with the reason of `why_missing`.
@@ -206,6 +210,7 @@ def load_kernels(library: str) -> Kernels:
         build = " Build them with `make kernels`." if needs_build() else ""
         raise UsageError(f"The native kernels cannot be used: {reason}.{build}")
     package = _package()
-    package.use_threads(find_threads(library) or 0)
+    if library:
+        package.use_threads(find_threads(library) or 0)
     package.use(level() or "")
     return package

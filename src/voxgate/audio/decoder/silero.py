@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from voxgate.audio.decoder.silero_network import CHUNK, SileroNetwork, State
+from voxgate.audio.decoder.silero_kernel import load_network
+from voxgate.audio.decoder.silero_network import CHUNK, State
 from voxgate.audio.spool import SAMPLE_BYTES
 
 FLOOR_DB = -100.0  # the level of silence
@@ -19,7 +20,7 @@ class SileroVad:
     """Silero VAD over a stream of PCM16. All of a process share one network."""
 
     def __init__(self) -> None:
-        self._network, self._state = SileroNetwork.load(), State.initial()
+        self._network, self._state = load_network(), State.initial()
         self._remainder = b""  # the incomplete last chunk
 
     def __call__(self, pcm16: bytes) -> Heard:

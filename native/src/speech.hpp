@@ -1,0 +1,32 @@
+// The network that hears speech, Silero's: see `voxgate.audio.decoder.silero_network`, which computes the same by NumPy.
+#pragma once
+
+#include "scratch.hpp"
+
+namespace voxgate {
+
+struct Dense {
+  const float *weight, *bias;  // [inputs, outputs] and [outputs]
+};
+
+// Sigmoids are computed as tangents, so the columns of their gates are halved.
+struct SpeechNetwork {
+  static constexpr long CHUNK = 512, SPECTRUM = 256, BINS = 129, WAVES = 144, CONVOLUTIONS = 4, HIDDEN = 128;
+
+  const float *basis;  // [256, 2 * 144]: the real parts of 129 bins, 15 zeros, then likewise the imaginary parts
+  Dense convolutions[CONVOLUTIONS];
+  Dense gates;             // of the features: [128, 4 * 128], for input, forget, cell and output
+  const float *recurrent;  // those of the hidden values
+  Dense last;              // [128], and one number
+};
+
+}  // namespace voxgate
+
+#ifdef VOXGATE_LEVEL
+namespace voxgate::VOXGATE_LEVEL {
+
+// out [count]: the probability of speech in each of `chunks` [count, 512]. `state` [2, 128], hidden and cell, goes on with them.
+void hear_speech(const SpeechNetwork &network, const float *chunks, long count, float *state, float *out, Scratch &scratch);
+
+}  // namespace voxgate::VOXGATE_LEVEL
+#endif
