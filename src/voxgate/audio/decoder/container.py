@@ -166,7 +166,8 @@ class Container:
                     clock.add_damaged(packet)
                 continue
             if clock and frames:
-                on_lost(clock.add_decoded(packet))
+                if lost := clock.add_decoded(packet):
+                    on_lost(lost)
                 self.damaged_packets += clock.skipped_silently
             yield from frames
 

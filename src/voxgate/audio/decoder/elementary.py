@@ -24,6 +24,8 @@ PATTERN_BYTES = 64  # of a packet, searched for in the file: compressed sound do
 WITHOUT_SYNC_WORDS = {"amr"}  # a damaged stretch has any number of packets, but positions
 CONTIGUOUS = {"mlp", "truehd"}  # nothing is between packets; the parser passes over what is damaged
 
+NONE_LOST = Fraction(0)
+
 
 class ElementaryClock:
     """A count of the seconds that were lost between good packets."""
@@ -35,8 +37,8 @@ class ElementaryClock:
         self._file = file
         self._end = 0  # position in the file where the last good packet ended
         self._bytes = 0  # of all good packets
-        self._seconds = Fraction(0)  # of all good packets
-        self._counted = Fraction(0)  # seconds that FFmpeg assigned to damaged packets since then
+        self._ticks = 0  # of all good packets, each a time base long
+        self._counted = NONE_LOST  # seconds that FFmpeg assigned to damaged packets since then
         self._damaged = False
 
     def add_damaged(self, packet: Packet) -> None:
@@ -51,11 +53,11 @@ class ElementaryClock:
         """
         self.skipped_silently = self._is_contiguous and not self._follows(packet)
         self._damaged = self._damaged or self.skipped_silently
-        lost = self._lost_before(packet) if self._damaged else Fraction(0)
-        self._damaged, self._counted = False, Fraction(0)
+        lost = self._lost_before(packet) if self._damaged else NONE_LOST
+        self._damaged, self._counted = False, NONE_LOST
         self._end = (self._end if self._bytes else packet.pos or 0) + packet.size
         self._bytes += packet.size
-        self._seconds += _seconds(packet)
+        self._ticks += packet.duration or 0
         return lost
 
     def _follows(self, packet: Packet) -> bool:
@@ -74,7 +76,8 @@ class ElementaryClock:
         )
         if position is None or not self._bytes:
             return Fraction(0)
-        missing = (position - self._end) * self._seconds / self._bytes
+        seconds = self._ticks * Fraction(packet.time_base or 0)
+        missing = (position - self._end) * seconds / self._bytes
         self._end = position
         uncounted = missing - self._counted
         return max(Fraction(0), uncounted) if self._has_sync_words else uncounted

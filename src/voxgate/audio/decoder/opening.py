@@ -39,6 +39,9 @@ a WAV are such frames."""
 HIDDEN_BYTES: Final = 1 << 17
 """Of a WAV's sound, in which FFmpeg looks for the frames of another codec."""
 
+WAV_PACKET_BYTES: Final = str(1 << 15)
+"""Of uncompressed sound at once: a second of mono at 16 kHz, which is what is sent at once."""
+
 OPTIONS: Final = {
     "format_whitelist": ",".join(FORMATS),
     "protocol_whitelist": "none",
@@ -56,6 +59,8 @@ def open_container(
         options["format_whitelist"] = pcm.encoding
         options |= {"sample_rate": str(pcm.rate), "ch_layout": f"{pcm.channels}C"}
     elif wav:
+        if wav.bytes_per_second and isinstance(file, RegularFile):  # a pipe gives what it has
+            options["max_size"] = WAV_PACKET_BYTES
         file = _sound_of_wav(file, wav, options)
     elif isinstance(file, RegularFile):
         file = file.part(0, first_end(file))

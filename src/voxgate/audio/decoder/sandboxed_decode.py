@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from voxgate.audio.decoder.messages import DecoderJob
     from voxgate.audio.decoder.resample import Samples
 
+NO_TIME = Fraction(0)
 BLOCK_S = 1  # sound that is mixed, resampled and sent at once: bounds messages and memory
 
 
@@ -139,19 +140,19 @@ class FileDecoder:
         frame_format = (frame.sample_rate, container.channel_names.of(frame))
         if frame_format != self._format:
             self._change_format(frame_format)
-        seconds = None if frame.pts is None else frame.pts * Fraction(frame.time_base or 0)
         before = self._timeline.position
-        placement = self._timeline.place(seconds, frame.samples)
+        placement = self._timeline.place_at(frame.pts, frame.time_base or NO_TIME, frame.samples)
         if placement.silence and before:
             container.count_gap()
-        after = before + placement.silence
-        rate = self._timeline.rate
-        self._damage.extend(
-            container.damaged_packets, Fraction(before, rate), Fraction(after, rate)
-        )
+        if container.damaged_packets > self._damage.packets:
+            rate, after = self._timeline.rate, before + placement.silence
+            self._damage.extend(
+                container.damaged_packets, Fraction(before, rate), Fraction(after, rate)
+            )
         self._jumps += placement.jumped
         self._decoded += frame.samples
-        self._add_silence(placement.silence, len(frame_format[1]))
+        if placement.silence:
+            self._add_silence(placement.silence, len(frame_format[1]))
         self._add(to_float32(frame)[:, placement.skip :])
 
     def _add_silence(self, samples: int, channels: int) -> None:

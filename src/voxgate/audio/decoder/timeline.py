@@ -37,6 +37,37 @@ class Placement:
     jumped: bool = False  # the timestamp was not believed: the frame follows its predecessor
 
 
+FOLLOWS = Placement()
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """A timestamp's distance from a position, in integers: `divisor` is one sample."""
+
+    base: Fraction  # seconds that a timestamp counts
+    rate: int
+    factor: int  # of a timestamp,
+    offset: int  # of the origin,
+    divisor: int  # and of a position
+    limit: int  # up to which the distance is surely jitter: a sample less, for rounding
+
+    @classmethod
+    def of(cls, base: Fraction, origin: Fraction, rate: int) -> _Steps:
+        divisor = base.denominator * origin.denominator
+        return cls(
+            base=base,
+            rate=rate,
+            factor=base.numerator * rate * origin.denominator,
+            offset=origin.numerator * rate * base.denominator,
+            divisor=divisor,
+            limit=int((JITTER_S * rate - 1) * divisor),
+        )
+
+    def are_near(self, pts: int, position: int) -> bool:
+        distance = pts * self.factor - self.offset - position * self.divisor
+        return -self.limit <= distance <= self.limit
+
+
 class Timeline:
     """Positions of frames in samples at `rate`, from their timestamps in seconds.
 
@@ -50,6 +81,21 @@ class Timeline:
         self.end = end
         self.position = 0  # samples placed so far, silence included
         self._shift = 0  # samples to add to the timestamps: the sum of all jumps and losses
+        self._steps = _Steps.of(Fraction(1), origin, rate)
+
+    def place_at(self, pts: int | None, base: Fraction, samples: int) -> Placement:
+        """Place the next frame, whose timestamp counts `base` seconds: as `place`, in integers.
+
+        Nearly all frames follow their predecessor, and fractions would take as long as their codec.
+        """
+        if pts is None:
+            return self.place(None, samples)
+        if base != self._steps.base or self.rate != self._steps.rate:
+            self._steps = _Steps.of(base, self.origin, self.rate)
+        if self._steps.are_near(pts, self.position - self._shift):
+            self.position += samples
+            return FOLLOWS
+        return self.place(pts * base, samples)
 
     def place(self, timestamp: Fraction | None, samples: int) -> Placement:
         """Place the next frame. Without a timestamp it follows its predecessor."""
@@ -69,10 +115,10 @@ class Timeline:
 
     def _placement(self, timestamp: Fraction | None, samples: int) -> Placement:
         if timestamp is None:
-            return Placement()
+            return FOLLOWS
         gap = round((timestamp - self.origin) * self.rate) + self._shift - self.position
         if abs(gap) <= JITTER_S * self.rate:
-            return Placement()
+            return FOLLOWS
         if gap > 0 and self._is_plausible(gap):
             return Placement(silence=gap)
         if -OVERLAP_S * self.rate <= gap < 0:
