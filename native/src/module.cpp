@@ -108,11 +108,11 @@ void turn(Address x, long stride, Address cos, Address sin, Address out, long ro
   kernels->turn({at<float>(x), stride, at<float>(cos), at<float>(sin), at<bf16>(out), rows, heads, half}, threads);
 }
 
-// Network: basis, weights and bias of each convolution, those of the gates, recurrent, and those of the last layer.
-void hear_speech(std::array<Address, 14> network, Address chunks, long count, Address state, Address out) {
+// Network: real and imaginary basis, weights and bias of each convolution, those of the gates, recurrent, and those of the last layer.
+void hear_speech(std::array<Address, 15> network, Address chunks, long count, Address state, Address out) {
   const auto dense = [&](std::size_t first) { return voxgate::Dense{at<float>(network[first]), at<float>(network[first + 1])}; };
-  const voxgate::SpeechNetwork of{at<float>(network[0]), {dense(1), dense(3), dense(5), dense(7)}, dense(9), at<float>(network[11]),
-                                  dense(12)};
+  const voxgate::SpeechNetwork of{at<float>(network[0]), at<float>(network[1]), {dense(2), dense(4), dense(6), dense(8)}, dense(10),
+                                  at<float>(network[12]), dense(13)};
   kernels->hear_speech(of, at<float>(chunks), count, at<float>(state), at<float>(out), scratch());
 }
 

@@ -11,9 +11,12 @@ struct Dense {
 
 // Sigmoids are computed as tangents, so the columns of their gates are halved.
 struct SpeechNetwork {
-  static constexpr long CHUNK = 512, SPECTRUM = 256, BINS = 129, WAVES = 144, CONVOLUTIONS = 4, HIDDEN = 128;
+  static constexpr long CHUNK = 512, SPECTRUM = 256, BINS = 129, WAVES = 160, CONVOLUTIONS = 4, HIDDEN = 128;
 
-  const float *basis;  // [256, 2 * 144]: the real parts of 129 bins, 15 zeros, then likewise the imaginary parts
+  // Of 129 bins and 31 zeros each: the real parts by the sums of samples 1 to 127 with those from the end, and the two between them,
+  // and the imaginary parts by their differences. A spectrum's basis is symmetric, so this halves its products.
+  const float *real;       // [129, 160]
+  const float *imaginary;  // [127, 160]
   Dense convolutions[CONVOLUTIONS];
   Dense gates;             // of the features: [128, 4 * 128], for input, forget, cell and output
   const float *recurrent;  // those of the hidden values

@@ -15,14 +15,14 @@ std::vector<float> weights(long inputs, long outputs) {
 }
 
 struct Network {
-  std::vector<float> basis = weights(Net::SPECTRUM, 2 * Net::WAVES), recurrent = weights(128, 512);
+  std::vector<float> real = weights(129, Net::WAVES), imaginary = weights(127, Net::WAVES), recurrent = weights(128, 512);
   std::vector<float> matrix[Net::CONVOLUTIONS] = {weights(3 * 129, 128), weights(3 * 128, 64), weights(3 * 64, 64), weights(3 * 64, 128)};
   std::vector<float> bias[Net::CONVOLUTIONS] = {drawn<float>(128), drawn<float>(64), drawn<float>(64), drawn<float>(128)};
   std::vector<float> gates = weights(128, 512), gate_bias = drawn<float>(512), last = drawn<float>(128), last_bias = drawn<float>(1);
 
   SpeechNetwork addresses() const {
     const auto dense = [&](int which) { return Dense{matrix[which].data(), bias[which].data()}; };
-    return {basis.data(), {dense(0), dense(1), dense(2), dense(3)}, {gates.data(), gate_bias.data()}, recurrent.data(),
+    return {real.data(), imaginary.data(), {dense(0), dense(1), dense(2), dense(3)}, {gates.data(), gate_bias.data()}, recurrent.data(),
             {last.data(), last_bias.data()}};
   }
 };
@@ -39,8 +39,14 @@ Numbers features_of(const Network &network, const float *chunk) {
   for (long k = -64; k < Net::CHUNK + 64; k++) sound.push_back(chunk[k < 0 ? -k : k < Net::CHUNK ? k : 2 * (Net::CHUNK - 1) - k]);
   for (long i = 0; i < 4; i++)
     for (long k = 0; k < Net::BINS; k++) {
-      const auto wave = [&](long column) { return sum_of_products(&sound[128 * i], Net::SPECTRUM, network.basis, 2 * Net::WAVES, column); };
-      rows.push_back(std::hypot(wave(k), wave(Net::WAVES + k)));
+      const double *const x = &sound[128 * i];
+      double real = 0, imaginary = 0;  // the whole basis: cosines are the same from the end, sines the negative
+      for (long n = 0; n < Net::SPECTRUM; n++) {
+        const long near = n <= 128 ? n : Net::SPECTRUM - n;
+        real += x[n] * network.real[near * Net::WAVES + k];
+        if (near > 0 && near < 128) imaginary += x[n] * (n < 128 ? 1 : -1) * network.imaginary[(near - 1) * Net::WAVES + k];
+      }
+      rows.push_back(std::hypot(real, imaginary));
     }
   long width = 129, count = 4;
   for (int which = 0; which < Net::CONVOLUTIONS; which++) {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Network: TypeAlias = "SileroNetwork | SileroKernel"
 
-WAVES: Final = 144  # columns of the basis for 129 bins: the kernel takes whole registers
+WAVES: Final = 160  # columns of the basis for 129 bins: the kernel takes whole registers
 TOLERANCE: Final = 1e-3  # of a probability
 
 
@@ -39,10 +39,11 @@ class SileroKernel:
 
     def __init__(self, weights: SileroWeights) -> None:
         self._hear = load_kernels().hear_speech
-        basis = np.zeros((len(weights.basis), 2 * WAVES), np.float32)
-        basis[:, :BINS], basis[:, WAVES : WAVES + BINS] = np.split(weights.basis, 2, axis=1)
+        half = len(weights.basis) // 2
+        real, imaginary = np.split(weights.basis, 2, axis=1)  # the same from the end, or negative
         self._arrays = [
-            basis,
+            np.pad(real[: half + 1], ((0, 0), (0, WAVES - BINS))),
+            np.pad(imaginary[1:half], ((0, 0), (0, WAVES - BINS))),
             *(array for pair in weights.convolutions for array in pair),
             *(weights.gates, weights.gate_bias, weights.recurrent),
             *(weights.last, weights.last_bias),
