@@ -139,8 +139,8 @@ def needs_build() -> bool:
     if os.environ.get(KERNELS_VARIABLE) == OFF:
         return False
     try:
-        return _package().INTERFACE != INTERFACE
-    except ImportError:
+        return getattr(_package(), "INTERFACE", None) != INTERFACE
+    except (ImportError, OSError):
         return True
 
 
@@ -161,12 +161,13 @@ def _why_not_loaded() -> str | None:
         package = _package()
     except ModuleNotFoundError:
         return "the package voxgate-kernels is not installed"
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         return f"the package voxgate-kernels cannot be loaded: {error}"
-    if package.INTERFACE != INTERFACE:
+    installed = getattr(package, "INTERFACE", None)  # none in a folder that pip left behind
+    if installed != INTERFACE:
         return (
-            f"the installed voxgate-kernels has interface {package.INTERFACE}, and this Voxgate "
-            f"needs {INTERFACE}"
+            f"the installed voxgate-kernels has interface {installed}, and this Voxgate needs "
+            f"{INTERFACE}"
         )
     if not package.levels():
         return "this processor has neither AVX2 nor ARM's dot products"

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,6 +21,9 @@ from voxgate.audio.decoder.silero_kernel import Network, SileroKernel, load_netw
 from voxgate.audio.decoder.silero_network import CHUNK, SileroNetwork, State
 from voxgate.audio.decoder.silero_weights import Floats, SileroWeights
 from voxgate.hardware.native_kernels import why_missing
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROUNDING = 0.01
 """The package's code rounds what it multiplies to 16 bits: 0.004 in an hour of real recordings."""
@@ -78,15 +83,37 @@ def test_both_hear_the_same() -> None:
     assert isinstance(load_network(), SileroKernel)
 
 
-def test_no_kernels_are_needed() -> None:
+@pytest.mark.parametrize("level", ["off", "unheard-of"])
+def test_no_kernels_are_needed(level: str) -> None:
+    assert SileroNetwork.__name__ in found_with(VOXGATE_KERNELS=level)
+
+
+def test_a_package_that_is_half_removed_is_none(tmp_path: Path) -> None:
+    package = tmp_path / "voxgate_kernels"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    assert SileroNetwork.__name__ in found_with(PYTHONPATH=str(tmp_path))
+
+
+def found_with(**variables: str) -> str:
+    """Return the network that another process finds, in its words."""
+    code = f"from {load_network.__module__} import load_network; print(load_network())"
     found = subprocess.run(
-        [sys.executable, "-c", f"from {load_network.__module__} import *; print(load_network())"],
-        env={**os.environ, "VOXGATE_KERNELS": "off"},
+        [sys.executable, "-c", code],
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert SileroNetwork.__name__ in found.stdout
+    return found.stdout
+
+
+def test_weights_of_other_shapes_never_reach_the_kernel() -> None:
+    if reason := why_missing():
+        pytest.skip(f"no native kernels: {reason}")
+    weights = SileroWeights.read()
+    with pytest.raises(ValueError, match=r"\(128, 512\)"):
+        SileroKernel(replace(weights, recurrent=weights.recurrent[:100]))
 
 
 def test_detectors_share_nothing_but_the_network() -> None:

@@ -39,8 +39,9 @@ a WAV are such frames."""
 HIDDEN_BYTES: Final = 1 << 17
 """Of a WAV's sound, in which FFmpeg looks for the frames of another codec."""
 
-WAV_PACKET_BYTES: Final = str(1 << 15)
-"""Of uncompressed sound at once: a second of mono at 16 kHz, which is what is sent at once."""
+WAV_PACKET_BYTES: Final = 1 << 13
+"""Of uncompressed sound at once, of at most a second. FFmpeg's own packets have a fourth of it at
+16 kHz, and each costs as much; larger ones take longer until the first."""
 
 OPTIONS: Final = {
     "format_whitelist": ",".join(FORMATS),
@@ -59,8 +60,6 @@ def open_container(
         options["format_whitelist"] = pcm.encoding
         options |= {"sample_rate": str(pcm.rate), "ch_layout": f"{pcm.channels}C"}
     elif wav:
-        if wav.bytes_per_second and isinstance(file, RegularFile):  # a pipe gives what it has
-            options["max_size"] = WAV_PACKET_BYTES
         file = _sound_of_wav(file, wav, options)
     elif isinstance(file, RegularFile):
         file = file.part(0, first_end(file))
@@ -98,5 +97,7 @@ def _sound_of_wav(
         # FFmpeg compares the sound with each codec, at every packet, which takes longer than all
         # else until the first frame. The first packet alone shows those that begin with the sound.
         options["max_probe_packets"] = "1"
+        if rate := wav.bytes_per_second:
+            options["max_size"] = str(max(rate // 10, min(rate, WAV_PACKET_BYTES)))
     end = file.size if exceeded or wav.end is None else wav.end
     return file.part(0, end, seekable=False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from voxgate.audio.decoder.silero_network import CHUNK, SileroNetwork, State
 from voxgate.audio.decoder.silero_weights import BINS, HIDDEN, SileroWeights
+from voxgate.errors import UsageError
 from voxgate.hardware.native_kernels import load_kernels, why_missing
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 Network: TypeAlias = "SileroNetwork | SileroKernel"
 
 WAVES: Final = 160  # columns of the basis for 129 bins: the kernel takes whole registers
+SHAPES: Final = (
+    *((129, WAVES), (127, WAVES)),
+    *((3 * BINS, 128), (128,), (3 * 128, 64), (64,), (3 * 64, 64), (64,), (3 * 64, 128), (128,)),
+    *((HIDDEN, 4 * HIDDEN), (4 * HIDDEN,), (HIDDEN, 4 * HIDDEN), (HIDDEN,), (1,)),
+)
+"""Of the arrays that the kernel reads, whose addresses are all that it gets."""
 TOLERANCE: Final = 1e-3  # of a probability
 
 
@@ -28,16 +35,24 @@ def load_network() -> Network:
     """
     weights = SileroWeights.read()
     network = SileroNetwork(weights)
-    if why_missing():
+    if not _kernels_are_usable():
         return network
     kernel = SileroKernel(weights)
     return kernel if _agree(network, kernel) else network
+
+
+def _kernels_are_usable() -> bool:
+    try:
+        return why_missing() is None
+    except UsageError:  # a level that is not there: engines refuse it, sound is read without
+        return False
 
 
 class SileroKernel:
     """The network, with the arrays that the kernel reads. It keeps no state."""
 
     def __init__(self, weights: SileroWeights) -> None:
+        """Raise `ValueError` for weights of other shapes."""
         self._hear = load_kernels().hear_speech
         half = len(weights.basis) // 2
         real, imaginary = np.split(weights.basis, 2, axis=1)  # the same from the end, or negative
@@ -48,6 +63,9 @@ class SileroKernel:
             *(weights.gates, weights.gate_bias, weights.recurrent),
             *(weights.last, weights.last_bias),
         ]
+        for array, shape in zip(self._arrays, SHAPES, strict=True):
+            if array.shape != shape or array.dtype != np.float32 or not array.flags.c_contiguous:
+                raise ValueError(f"The kernel takes weights {shape} for those of {array.shape}.")
         self._addresses = [array.ctypes.data for array in self._arrays]
 
     def __call__(self, chunks: Floats, state: State) -> tuple[Floats, State]:
