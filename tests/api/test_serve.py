@@ -285,9 +285,12 @@ async def test_command_line_and_server_give_equal_words(cli: CliRunner) -> None:
 
 
 async def test_a_stream_goes_on_when_its_engine_is_killed(cli: CliRunner) -> None:
-    """Five windows of a real model: what was sent stays, and all of it is the whole text."""
-    utterance = np.concatenate([clip(), np.zeros(5 * RATE, np.int16)])
-    body = recording(encode(np.concatenate([utterance] * 17), "x.flac"), model=MODEL, language="en")
+    """Eight windows of a real model: what was sent stays, and all of it is the whole text.
+
+    Pauses of nine seconds end windows. Several utterances in one would be a loop, and be sampled.
+    """
+    utterance = np.concatenate([clip(), np.zeros(9 * RATE, np.int16)])
+    body = recording(encode(np.concatenate([utterance] * 8), "x.flac"), model=MODEL, language="en")
     deltas, done, killed = list[str](), "", False
     async with served(cli) as server:
         plain = (await server.client.post("/audio/transcriptions", json=body)).json()["text"]

@@ -26,6 +26,7 @@ MODEL = "acme/tiny"
 LEDGER = "ledger.sqlite3"
 POST = "/audio/transcriptions"
 WHISPER = "Systran/faster-whisper-base"
+PERIODS = ("_daily", "_weekly", "_monthly")
 CONFIG = '# Settings of an old home.\nmax_decoders = 3\nwhile_loading = "refuse"\n'
 
 
@@ -114,13 +115,22 @@ def _listed(cli: CliRunner) -> dict[str, Case]:
     }
     found = {}
     for (name, _), done in zip(calls.items(), run_all(cli, list(calls.values())), strict=True):
-        value = {"code": done.returncode, "stdout": parsed(done.stdout), "prose": done.stderr}
+        stdout = _without_periods(parsed(done.stdout))
+        value = {"code": done.returncode, "stdout": stdout, "prose": done.stderr}
         found[name] = case(value, {str(cli.folder): "<folder>"}, numbers=set(), volatile=False)
     exported = (cli.folder / "exported").read_bytes()
     with tarfile.open(cli.folder / "exported") as tar:
         members = [(m.name, m.size, m.mode, m.mtime) for m in tar]
     found["exported"] = Case([exported == BUNDLE.read_bytes(), len(exported), members])
     return found
+
+
+def _without_periods(value: Any) -> Any:
+    """Return a value without the sums of this day, week and month: the old home's are long past."""
+    if isinstance(value, dict):
+        kept = {name: _without_periods(each) for name, each in value.items()}
+        return {name: each for name, each in kept.items() if not name.endswith(PERIODS)}
+    return [_without_periods(each) for each in value] if isinstance(value, list) else value
 
 
 async def _served(cli: CliRunner, known: dict[str, Any]) -> dict[str, Case]:
