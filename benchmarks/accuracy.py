@@ -61,7 +61,7 @@ async def rows(starts: int = 1, only: Collection[str] = ()) -> list[Row]:
         return [
             await both.row(what, language, recordings)
             for (what, language), recordings in _sets().items()
-            if recordings and (not only or {what, language} & set(only))
+            if not only or {what, language} & set(only)
         ]
 
 
@@ -76,6 +76,7 @@ def _sets() -> dict[tuple[str, str], list[tuple[Path, str]]]:
     for path, words in recordings_of("languages"):
         if language := languages.get(path.name):
             sets["languages", language].append((path, words))
+    sets = {names: recordings for names, recordings in sets.items() if recordings}
     return dict(sorted(sets.items(), key=lambda entry: (entry[0][0] == "languages", entry[0])))
 
 
@@ -145,7 +146,13 @@ async def main() -> None:
     parser.add_argument("--starts", type=int, default=1, help="of each recording")
     parser.add_argument("only", nargs="*", help="folders of English, and languages")
     arguments = parser.parse_args()
-    show(await rows(max(1, arguments.starts), arguments.only))
+    if arguments.starts < 1:
+        parser.error("--starts must be at least 1")
+    known = sorted({name for names in _sets() for name in names} - {"languages"})
+    if unknown := ", ".join(sorted(set(arguments.only) - set(known))):
+        there = ", ".join(known) or "none: set VOXGATE_AUDIO"
+        parser.error(f"there are no recordings of {unknown}; those that there are: {there}")
+    show(await rows(arguments.starts, arguments.only))
 
 
 if __name__ == "__main__":
