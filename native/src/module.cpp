@@ -1,6 +1,7 @@
 // The Python module. Tensors are passed as addresses: PyTorch's `data_ptr()` costs 0.1 us, a DLPack capsule 2.3 us, and a token
 // needs some 500 of them. So nothing is checked here: the callers, `voxgate.voxtral.kernels`, `voxgate.whisper.encoder` and
-// `voxgate.audio.decoder.silero_kernel`, check shapes, types and strides first. Distances are in elements. The interpreter's lock is released while a kernel runs.
+// `voxgate.audio.decoder.silero_kernel`, check shapes, types and strides first. Distances are in elements. The interpreter's lock is
+// released while a kernel runs.
 #include "python.hpp"  // first, as Python's own header wants it
 
 #include <array>

@@ -28,9 +28,6 @@ constexpr long AHEAD = 16;
 namespace voxgate::VOXGATE_LEVEL {
 namespace {
 
-constexpr long TALL = 6;                      // rows of a tile: with WIDE vectors of columns, their sums fit the registers
-constexpr long WIDE = MANY_REGISTERS ? 4 : 2;
-
 // Distances in the second operand, in elements: from one DEPTH of the sum to the next, and from LANES columns to the next.
 struct Steps {
   long depth, column;

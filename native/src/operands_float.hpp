@@ -87,10 +87,9 @@ inline void mix_columns(const float *const *weights, const bf16 *values, long st
 // Add the weighted values of `count` positions to FEW rows.
 inline void mix_few(const float *const *weights, const bf16 *values, long stride, long count, long head_dim, float *to,
                     long to_stride) {
-  constexpr long COLUMNS = MANY_REGISTERS ? 4 : 2;
   long d = 0;
-  for (; d + COLUMNS * LANES <= head_dim; d += COLUMNS * LANES)
-    mix_columns<COLUMNS>(weights, values + d, stride, count, to + d, to_stride);
+  for (; d + WIDE * LANES <= head_dim; d += WIDE * LANES)
+    mix_columns<WIDE>(weights, values + d, stride, count, to + d, to_stride);
   for (; d < head_dim; d += LANES) mix_columns<1>(weights, values + d, stride, count, to + d, to_stride);
 }
 

@@ -14,7 +14,7 @@ constexpr long PADDING = 64, HOP = 128, SPECTRA = 4, SOUND = Net::CHUNK + 2 * PA
 constexpr long HALF = Net::SPECTRUM / 2, GATES = 4 * Net::HIDDEN;
 constexpr long WIDTHS[] = {128, 64, 64, 128}, STRIDES[] = {1, 2, 2, 1};  // of the convolutions, each over three neighbours
 
-constexpr long TALL = 6, WIDE = MANY_REGISTERS ? 4 : 2, LONG = 8;  // rows and vectors of a tile; vectors of one that has a single row
+constexpr long LONG = 8;  // vectors of a tile that has a single row
 
 // Rows of numbers, so many of each chunk; the distances in elements.
 struct Grid {

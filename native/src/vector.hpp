@@ -28,6 +28,9 @@ namespace {
 constexpr long LANES = VOXGATE_REGISTER / 4;
 constexpr bool MANY_REGISTERS = VOXGATE_REGISTER != 32;  // 32 of them; AVX2 has 16
 
+// A tile of a product, rows and vectors of columns: its sums fit the registers.
+constexpr long TALL = 6, WIDE = MANY_REGISTERS ? 4 : 2;
+
 typedef float floats __attribute__((vector_size(VOXGATE_REGISTER)));
 typedef std::int32_t ints __attribute__((vector_size(VOXGATE_REGISTER)));
 typedef std::uint32_t uints __attribute__((vector_size(VOXGATE_REGISTER)));
