@@ -43,9 +43,12 @@ HEADER: Final = struct.Struct("<cI")
 MAX_BODY_BYTES: Final = 1 << 24  # blocks are far smaller: a larger body is corrupt
 
 
-def send(fd: int, kind: bytes, body: bytes = b"") -> None:
-    """Write one message. Wait while the pipe is full: this is the back-pressure."""
-    view = memoryview(HEADER.pack(kind, len(body)) + body)
+def send(fd: int, *messages: tuple[bytes, bytes]) -> None:
+    """Write messages, each a kind and a body, at once: their reader wakes once for all of them.
+
+    Wait while the pipe is full: this is the back-pressure.
+    """
+    view = memoryview(b"".join(HEADER.pack(kind, len(body)) + body for kind, body in messages))
     while view:
         view = view[os.write(fd, view) :]
 

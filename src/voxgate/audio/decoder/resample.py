@@ -114,5 +114,9 @@ def to_pcm16(samples: Samples) -> bytes:
 
     Samples that came from PCM16 are unchanged. NaN becomes silence.
     """
-    scaled = np.floor(np.clip(np.nan_to_num(samples), -1, 1) * np.float32(32768))
-    return bytes(np.minimum(scaled, 32767).astype("<i2"))
+    scaled = np.clip(samples, -1, 1)
+    scaled *= np.float32(32768)
+    np.minimum(np.floor(scaled, out=scaled), 32767, out=scaled)
+    if np.isnan(scaled.sum()):  # all others are finite by now
+        scaled[np.isnan(scaled)] = 0
+    return scaled.astype("<i2").tobytes()

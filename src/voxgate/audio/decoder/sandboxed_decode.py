@@ -56,7 +56,7 @@ def decode_file(
         sink = (SplitSink if job.split else MixSink)(out_fd, job)
         notices = FileDecoder(job, sink).run(recordings(file, job))
         takes_another = notices == 0 and goes_on()
-        messages.send(out_fd, messages.FINISHED, bytes([takes_another]))
+        messages.send(out_fd, (messages.FINISHED, bytes([takes_another])))
     except (AudioError, UsageError) as error:
         _send_sentence(out_fd, messages.ERROR, error.code, error.sentence)
     except MemoryError:  # av.error.MemoryError is a subclass
@@ -111,7 +111,7 @@ class FileDecoder:
             if not parts:
                 facts = json.dumps(asdict(container.facts)).encode()
                 self._check_declared_duration(container)
-                messages.send(self._sink.out_fd, messages.FACTS, facts)
+                messages.send(self._sink.out_fd, (messages.FACTS, facts))
             parts.append(self._decode(container, start_s))
             start_s += parts[-1].decoded_s
         self._sink.finish()
@@ -189,4 +189,4 @@ class FileDecoder:
 
 
 def _send_sentence(out_fd: int, kind: bytes, code: str, sentence: str) -> None:
-    messages.send(out_fd, kind, json.dumps({"code": code, "sentence": sentence}).encode())
+    messages.send(out_fd, (kind, json.dumps({"code": code, "sentence": sentence}).encode()))

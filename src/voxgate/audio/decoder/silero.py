@@ -48,9 +48,10 @@ class SileroVad:
         return sound[:whole]
 
     def _hear(self, pcm16: bytes) -> Heard:
-        samples = np.frombuffer(pcm16, "<i2").astype(np.float32) / np.float32(32768)
-        chunks = samples.reshape(-1, CHUNK)
-        probabilities, self._state = self._network(chunks, self._state)
-        power = np.mean(np.square(chunks), axis=1)
-        levels_db = 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
-        return np.stack([probabilities, levels_db], axis=1).astype(np.float32)
+        chunks = np.frombuffer(pcm16, "<i2").astype(np.float32).reshape(-1, CHUNK)
+        chunks *= np.float32(1 / 32768)
+        heard = np.empty((len(chunks), 2), np.float32)
+        heard[:, 0], self._state = self._network(chunks, self._state)
+        power = np.einsum("cs,cs->c", chunks, chunks) / CHUNK
+        heard[:, 1] = 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
+        return heard

@@ -56,9 +56,9 @@ class Sink(ABC):
         """Send sound of which `sent` samples were sent before, and what is heard in it."""
         if sent + len(pcm16) // SAMPLE_BYTES > self._job.max_duration_s * SAMPLE_RATE:
             raise audio_too_long(self._job.name, self._job.max_duration_s, "more sound follows")
-        if pcm16:
-            messages.send(self.out_fd, messages.SOUND, bytes([channel]) + pcm16)
-        messages.send(self.out_fd, messages.SPEECH, bytes([channel]) + heard.tobytes())
+        number = bytes([channel])
+        sound = [(messages.SOUND, number + pcm16)] if pcm16 else []
+        messages.send(self.out_fd, *sound, (messages.SPEECH, number + heard.tobytes()))
 
 
 class MixSink(Sink):
