@@ -34,7 +34,8 @@ class ForkServerProcess:
     ) -> None:
         self._process, self._control, self._settings = process, control, settings
         self._last_number = 0
-        self._forked: dict[int, asyncio.Future[int]] = {}  # number -> process id
+        # number -> what its further jobs are sent to; None where there was no memory for a process
+        self._forked: dict[int, asyncio.Future[socket.socket | None]] = {}
         self._ended: dict[int, asyncio.Future[int | None]] = {}  # number -> exit status
         self._receiver: asyncio.Task[None] | None = None
 
@@ -87,7 +88,7 @@ class ForkServerProcess:
         number = self._last_number = self._last_number + 1
         self._ended[number], self._forked[number] = loop.create_future(), loop.create_future()
         try:
-            decoding = self._decode("fork", number, source)
+            decoding = self._decode({"fork": number}, self._control, number, source)
         except BaseException:
             del self._ended[number], self._forked[number]
             raise
@@ -102,20 +103,25 @@ class ForkServerProcess:
         return decoding
 
     def decode(self, number: int, source: Source) -> Decoding:
-        """Let a decoder that waits decode this source, too."""
-        return self._decode("decode", number, source)
+        """Let a decoder that waits decode this source, too. Raises `AudioError` if it has ended."""
+        channel = self._forked[number].result()
+        if channel is None:
+            raise _server_died()
+        return self._decode({}, channel, number, source)
 
     def let_wait(self, number: int) -> None:
         """Say that a decoder has done its first job and waits: the next one can be forked."""
         with contextlib.suppress(AudioError):  # a server that is gone forks no more
-            self._send({"waits": number})
+            _send(self._control, {"waits": number})
 
     def has_ended(self, number: int) -> bool:
         """Return whether a decoder is known to have ended."""
         return not self.alive or self._ended[number].done()
 
-    def _decode(self, verb: str, number: int, source: Source) -> Decoding:
-        """Send a job with the descriptors that belong to it."""
+    def _decode(
+        self, message: dict[str, Any], receiver: socket.socket, number: int, source: Source
+    ) -> Decoding:
+        """Send a message with a job and the descriptors that belong to it."""
         with contextlib.ExitStack() as decoder_ends, contextlib.ExitStack() as own_end:
             read_fd, write_fd = os.pipe()
             own_end.callback(os.close, read_fd)
@@ -129,7 +135,7 @@ class ForkServerProcess:
                 )
                 fds.append(scratch.fileno())
             job = DecoderJob.for_source(source, self._settings).to_json()
-            self._send({verb: number, "job": job}, fds)
+            _send(receiver, {**message, "job": job}, fds)
             decoding = Decoding(self, number, read_fd, source, self._settings)
             own_end.pop_all()  # the decoding closes it from now on
         return decoding
@@ -144,7 +150,7 @@ class ForkServerProcess:
     async def kill(self, number: int) -> None:
         """Kill a decoder if it still runs, and forget it. Kill the server, too, if it hangs."""
         try:
-            self._send({"kill": number})
+            _send(self._control, {"kill": number})
             async with asyncio.timeout(DECODER_GRACE_S):
                 await self.wait(number)
         except (AudioError, TimeoutError):  # the server is gone or hangs: its decoders die with it
@@ -152,7 +158,7 @@ class ForkServerProcess:
                 self._process.kill()
             await self.wait(number)
         finally:
-            self._forked.pop(number, None)
+            self._close_channel(number)
             self._ended.pop(number, None)
 
     async def close(self) -> None:
@@ -161,26 +167,23 @@ class ForkServerProcess:
             self._receiver.cancel()
             await asyncio.wait([self._receiver])
         self._control.close()
+        for number in list(self._forked):
+            self._close_channel(number)
         try:
             await asyncio.wait_for(self._process.wait(), timeout=DECODER_GRACE_S)
         except TimeoutError:  # it hangs, or it was stopped by a signal
             self._process.kill()
             await self._process.wait()
 
-    def _send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
-        try:
-            socket.send_fds(self._control, [json.dumps(message).encode() + b"\n"], fds)
-        except OSError as error:
-            raise _server_died() from error
-
     async def _receive(self, ready: asyncio.Future[None]) -> None:
         """Handle the server's messages until it ends. Then resolve every future that is left."""
-        loop, buffer = asyncio.get_running_loop(), b""
+        buffer = b""
         try:
-            while data := await loop.sock_recv(self._control, 1 << 16):
+            while received := await self._read():
+                data, channel = received
                 *lines, buffer = (buffer + data).split(b"\n")
                 for line in lines:
-                    self._handle(json.loads(line), ready)
+                    self._handle(json.loads(line), ready, channel)
         except ConnectionError:
             pass  # the server ended in the middle of a message: handled below like any end
         finally:
@@ -193,13 +196,60 @@ class ForkServerProcess:
                 if not ended.done():
                     ended.set_result(None)
 
-    def _handle(self, message: dict[str, int], ready: asyncio.Future[None]) -> None:
+    async def _read(self) -> tuple[bytes, socket.socket | None] | None:
+        """Read what the server has sent, and the socket that came with it. None at its end.
+
+        One read never returns the sockets of two messages: the kernel does not join these.
+        """
+        while True:
+            try:
+                data, fds, _, _ = socket.recv_fds(self._control, 1 << 16, 1)
+            except BlockingIOError:
+                await _readable(self._control)
+            else:
+                channel = socket.socket(fileno=fds[0]) if fds else None
+                if channel:
+                    channel.set_inheritable(False)
+                    channel.setblocking(False)  # as at the server's end, which is the same one
+                return (data, channel) if data else None
+
+    def _handle(
+        self,
+        message: dict[str, int],
+        ready: asyncio.Future[None],
+        channel: socket.socket | None,
+    ) -> None:
         if "ready" in message:
             ready.set_result(None)
-        elif forked := self._forked.get(message.get("forked", 0)):
-            forked.set_result(message["pid"])
+        elif number := message.get("forked"):
+            if forked := self._forked.get(number):
+                forked.set_result(channel)
+            elif channel:  # nobody waited so long
+                channel.close()
         elif ended := self._ended.get(message.get("ended", 0)):
             ended.set_result(message["status"])
+
+    def _close_channel(self, number: int) -> None:
+        forked = self._forked.pop(number, None)
+        if forked and forked.done() and not forked.exception() and (channel := forked.result()):
+            channel.close()
+
+
+async def _readable(readable: socket.socket) -> None:
+    """Wait until a socket can be read."""
+    loop, event = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(readable.fileno(), event.set)
+    try:
+        await event.wait()
+    finally:
+        loop.remove_reader(readable.fileno())
+
+
+def _send(receiver: socket.socket, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
+    try:
+        socket.send_fds(receiver, [json.dumps(message).encode() + b"\n"], fds)
+    except OSError as error:
+        raise _server_died() from error
 
 
 def _server_died() -> AudioError:

@@ -1,16 +1,16 @@
-"""The fork server: a warm, single-threaded process that forks decoders and gives them jobs.
+"""The fork server: a warm, single-threaded process that forks decoders, each with its first job.
 
 A decoder is forked ahead while nothing else happens, and waits for its first job, confined: a
 caller then waits for neither. One that has done a job may wait for another of the same caller.
 The server exchanges lines of JSON with its caller over a Unix socket, which is its standard input:
 
-    received   {"fork": number, "job": {…}}     a new decoder, which has this number from now on
-               {"decode": number, "job": {…}}   one that waits; both with the descriptors source,
-                                                out[, stream]
+    received   {"fork": number, "job": {…}}     a new decoder, which has this number from now on;
+                                                with the descriptors source, out[, stream]
                {"waits": number}                it has done its first job, and waits for another
                {"kill": number}
     sent       {"ready": pid}
-               {"forked": number, "pid": …}
+               {"forked": number}               with the socket that its further jobs are sent to,
+                                                so that they wake no process between
                {"ended": number, "status": …}   the exit status, or minus the number of a signal
 
 When its input ends, it ends all decoders and itself, so that no process outlives the caller.
@@ -44,7 +44,7 @@ class ForkedDecoder:
 
 
 class ForkServer:
-    """Forks decoders, gives each its jobs, and reports how each one ended."""
+    """Forks decoders, gives each its first job, and reports how each one ended."""
 
     def __init__(self, control: socket.socket, limits: DecoderLimits) -> None:
         self._control, self._limits = control, limits
@@ -94,8 +94,6 @@ class ForkServer:
             message = json.loads(line)
             if "fork" in message:
                 self._start(message["fork"], line, fds)
-            elif "decode" in message:
-                self._continue(message["decode"], line, fds)
             elif "kill" in message:
                 self._kill(message["kill"])
             else:
@@ -112,17 +110,12 @@ class ForkServer:
         while decoder and not _hand_over(decoder, line, fds):  # it was killed while it waited
             decoder.channel.close()
             decoder = self._take_next()
-        self._send(forked=number, pid=decoder.pid if decoder else -1)
         if decoder:
             self._decoders[number] = decoder
+            self._send(decoder.channel, forked=number)
         else:  # out of memory or processes: reported like a decoder that was killed
+            self._send(forked=number)
             self._send(ended=number, status=-signal.SIGKILL)
-
-    def _continue(self, number: int, line: bytes, fds: list[int]) -> None:
-        """Give a further job to a decoder. One that has ended was reported, or will be."""
-        decoder = self._decoders.get(number)
-        if decoder and not _hand_over(decoder, line, fds):
-            os.kill(decoder.pid, signal.SIGKILL)
 
     def _take_next(self) -> ForkedDecoder | None:
         """Return the decoder that was forked ahead, or a new one where there is none."""
@@ -193,8 +186,9 @@ class ForkServer:
         if had_job and self._next is None:
             self._fork_next()
 
-    def _send(self, **message: int) -> None:
-        self._control.sendall(json.dumps(message).encode() + b"\n")
+    def _send(self, channel: socket.socket | None = None, **message: int) -> None:
+        line = json.dumps(message).encode() + b"\n"
+        socket.send_fds(self._control, [line], [channel.fileno()] if channel else [])
 
 
 def _hand_over(decoder: ForkedDecoder, line: bytes, fds: list[int]) -> bool:
