@@ -7,6 +7,7 @@ are one transaction.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from voxgate import split_cost, tracing
@@ -59,12 +60,30 @@ class Charge:
         self._in_file = key is not None and key.in_file
         self._generation, self._answer_tokens = generation, answer_tokens
         self._begun = False
+        self._early: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
 
     async def begin(self) -> None:
         """Begin the generation, unless it has begun. Raises `LedgerError`."""
         async with self._lock:
             await self._reserve(Amount())
+
+    def begin_early(self) -> None:
+        """Begin the generation while its sound is decoded, so that `cover` has nothing to wait for.
+
+        Not where something is reserved: that is one transaction with the beginning.
+        """
+        if self._early is None and self._holder is None:
+            self._early = asyncio.create_task(self._begin_early())
+
+    async def _begin_early(self) -> None:
+        with suppress(LedgerError):  # `cover` tries again, and says so
+            await self.begin()
+
+    @property
+    def _holder(self) -> str | None:
+        """The key whose budget it counts towards, by its hash."""
+        return self._job.owner if self._limited else None
 
     async def cover(self, seconds: float) -> None:
         """Reserve what so much of the recording may cost, unless it is reserved already.
@@ -75,7 +94,8 @@ class Charge:
         wanted = self._most(seconds)
         if any(self._prices.values()) and self._job.estimate_nanodollars is None:
             self._job.estimate_nanodollars = wanted.nanodollars
-        if not self._limited or self._job.owner is None:
+        holder = self._holder
+        if holder is None:
             await self.begin()
             return
         async with self._lock:
@@ -86,7 +106,7 @@ class Charge:
             if await self._reserve(more):
                 self._reserved += more
                 return
-            budget = await self._ledger.budgets.find(self._job.owner)
+            budget = await self._ledger.budgets.find(holder)
             if budget and budget.limited:
                 rest = bool(self._reserved)
                 raise budget_exceeded(budget, more, rest=rest, in_file=self._in_file)

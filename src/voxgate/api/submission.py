@@ -119,7 +119,7 @@ class Submission(JobSubmission[TranscriptJob]):
                 times=self.parsed.times,
                 tenant=self._owner,
                 trace=self._trace,
-                on_progress=lambda _: job.decoding.set(),
+                on_progress=lambda _: self._note_sound(job),
                 on_final=job.give,
                 cover=self._charge.cover,
                 whole=self.parsed.whole,
@@ -128,6 +128,11 @@ class Submission(JobSubmission[TranscriptJob]):
                 return transcript
             assert not isinstance(source, ArrivingFile)  # noqa: S101 (no stream has data)
             return await self._with_data(self.parsed.data, source, transcript)
+
+    def _note_sound(self, job: TranscriptJob) -> None:
+        job.decoding.set()
+        if not self._provisional:  # `withdraw` would not find what has not quite begun
+            self._charge.begin_early()
 
     async def _with_data(
         self, data: DataRequest, source: IO[bytes], transcript: Transcript
