@@ -105,7 +105,9 @@ async def rows(folder: Path) -> list[Row]:
     numbers, before = itertools.count(), os.getloadavg()[0]
     async with _run_all(folder) as contestants:
         for each in contestants:  # start everything
-            await asyncio.gather(*[_answer_s(each, _form(each, next(numbers))) for _ in range(20)])
+            await asyncio.gather(
+                *[answer_s(each, make_form(each, next(numbers))) for _ in range(20)]
+            )
         for turn in range(ROUNDS):
             first = turn % len(contestants)
             for each in contestants[first:] + contestants[:first]:
@@ -118,19 +120,21 @@ async def rows(folder: Path) -> list[Row]:
 
 async def _ask_alone(contestant: Contestant, numbers: Iterator[int]) -> None:
     """Send requests one after another: what the server takes where nothing else waits."""
-    answers = [await _answer_s(contestant, _form(contestant, next(numbers))) for _ in range(ALONE)]
+    answers = [
+        await answer_s(contestant, make_form(contestant, next(numbers))) for _ in range(ALONE)
+    ]
     contestant.alone_s.append([elapsed_s - DELAY_S for elapsed_s, _ in answers])
     contestant.work_s += [work_s - DELAY_S for _, work_s in answers if work_s is not None]
 
 
 async def _pace(contestant: Contestant, numbers: Iterator[int]) -> None:
     """Send requests at a steady rate, whether or not others have finished."""
-    forms = [_form(contestant, next(numbers)) for _ in range(int(RATE * PACED_S))]
+    forms = [make_form(contestant, next(numbers)) for _ in range(int(RATE * PACED_S))]
     used, start_s = contestant.server.whole_processor_s(), time.perf_counter()
     requests = list[asyncio.Task[tuple[float, float | None]]]()
     for number, form in enumerate(forms):
         await asyncio.sleep(max(0.0, start_s + number / RATE - time.perf_counter()))
-        requests.append(asyncio.create_task(_answer_s(contestant, form)))
+        requests.append(asyncio.create_task(answer_s(contestant, form)))
     answers = await asyncio.gather(*requests)
     contestant.added_s.append([elapsed_s - DELAY_S for elapsed_s, _ in answers])
     await asyncio.sleep(0.2)  # processes that ended count when they are reaped
@@ -140,20 +144,20 @@ async def _pace(contestant: Contestant, numbers: Iterator[int]) -> None:
 
 async def _saturate(contestant: Contestant, numbers: Iterator[int]) -> None:
     """Send requests as fast as some callers can, each after its last answer."""
-    forms = [_form(contestant, next(numbers)) for _ in range(CALLERS)]
+    forms = [make_form(contestant, next(numbers)) for _ in range(CALLERS)]
     start_s, answers = time.perf_counter(), 0
 
     async def call(form: bytes) -> None:
         nonlocal answers
         while time.perf_counter() - start_s < SATURATED_S:
-            await _answer_s(contestant, form)
+            await answer_s(contestant, form)
             answers += 1
 
     await asyncio.gather(*map(call, forms))
     contestant.per_second.append(answers / (time.perf_counter() - start_s))
 
 
-async def _answer_s(contestant: Contestant, form: bytes) -> tuple[float, float | None]:
+async def answer_s(contestant: Contestant, form: bytes) -> tuple[float, float | None]:
     """Return the time to the answer, and the `work` of it that the server itself reports."""
     start_s = time.perf_counter()
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -166,7 +170,7 @@ async def _answer_s(contestant: Contestant, form: bytes) -> tuple[float, float |
     return elapsed_s, float(spans["work"]) / 1e3 if "work" in spans else None
 
 
-def _form(contestant: Contestant, number: int) -> bytes:
+def make_form(contestant: Contestant, number: int) -> bytes:
     """Return a form with the sound. The number makes it different from others."""
     sound = SOUND.copy()
     sound[0] = number % 2**15

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 from contextlib import asynccontextmanager
@@ -43,11 +44,21 @@ class MeasuredServer:
 
 
 @asynccontextmanager
-async def run_module(module: str, *arguments: object) -> AsyncIterator[MeasuredServer]:
-    """Run a module of this package that prints its address and a key."""
+async def run_module(
+    module: str,
+    *arguments: object,
+    root: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[MeasuredServer]:
+    """Run a module of this package that prints its address and a key.
+
+    `root` is the folder that it runs in, and `environment` is added to this process's.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)),
         stdout=asyncio.subprocess.PIPE,
+        cwd=root,
+        env={**os.environ, **(environment or {})},
     )
     async with _terminated(process):
         assert process.stdout is not None
