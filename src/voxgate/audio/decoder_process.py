@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from voxgate.settings import Settings
 
 
+READ_BYTES = 1 << 18
+"""Of a decoder's messages at once: eight seconds of sound."""
+
 END_GRACE_S = 5.0
 """How long a decoder that has closed its pipe may take to end, which takes it milliseconds."""
 
@@ -99,15 +102,18 @@ class Decoding:
 
     async def events(self) -> AsyncIterator[DecoderEvent]:
         """Yield the decoder's events. Raise its error, or `AudioError` if it fails without one."""
-        reader = asyncio.StreamReader(limit=1 << 18)
+        reader = asyncio.StreamReader(limit=READ_BYTES)
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), self._file
         )
         if self._source.whole is not None:
             self._arrival = asyncio.create_task(self._start_clock(self._source.whole))
+        buffer = bytearray()
         while True:
-            kind, body = await self._read_message(reader)
+            while (message := self._take_message(buffer)) is None:
+                buffer += await self._read(reader)
+            kind, body = message
             if kind == messages.FINISHED:
                 self.decoder_waits = body == b"\1"
                 return
@@ -145,21 +151,34 @@ class Decoding:
         else:
             self._file.close()
 
-    async def _read_message(self, reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    def _take_message(self, buffer: bytearray) -> tuple[bytes, bytes] | None:
+        """Take the next message out of what was read: kind and body. None while it is not whole."""
+        if len(buffer) < messages.HEADER.size:
+            return None
+        kind, size = messages.HEADER.unpack_from(buffer)
+        if size > messages.MAX_BODY_BYTES:
+            raise self._invalid_data()
+        end = messages.HEADER.size + size
+        if len(buffer) < end:
+            return None
+        body = bytes(buffer[messages.HEADER.size : end])
+        del buffer[:end]
+        return kind, body
+
+    async def _read(self, reader: asyncio.StreamReader) -> bytes:
+        """Read what the decoder has sent. Raise its error if it has ended, or is too slow."""
         self._wait_start_s = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout_s()) as self._patience:
-                kind, size = messages.HEADER.unpack(await reader.readexactly(messages.HEADER.size))
-                if size > messages.MAX_BODY_BYTES:
-                    raise self._invalid_data()
-                return kind, await reader.readexactly(size)
-        except asyncio.IncompleteReadError as error:
-            raise await self._exit_error() from error
+                data = await reader.read(READ_BYTES)
         except TimeoutError as error:
             raise self._too_slow() from error
         finally:
             self._patience = None
             self._waited_s += time.monotonic() - self._wait_start_s
+        if not data:
+            raise await self._exit_error()
+        return data
 
     async def _start_clock(self, whole: asyncio.Event) -> None:
         """Expect real time of a growing file's decoder, from the moment when the file is whole."""
