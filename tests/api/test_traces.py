@@ -87,6 +87,17 @@ async def test_a_request_is_one_tree_below_its_caller(
     assert not [word for word in (*WORDS.split(), server.key) if word in exported]
 
 
+async def test_a_generation_begins_in_the_ledger_while_its_sound_is_decoded(
+    tmp_path: Path, spans: InMemorySpanExporter
+) -> None:
+    async with serving(tmp_path) as server:
+        assert (await server.post(recording())).status_code == 200
+    (begin,), (decode,) = named(spans, "ledger begin"), named(spans, "decode")
+    assert begin.start_time
+    assert decode.end_time
+    assert begin.start_time < decode.end_time
+
+
 async def test_an_answer_is_one_tree_without_its_texts(
     tmp_path: Path, spans: InMemorySpanExporter
 ) -> None:

@@ -81,6 +81,20 @@ async def test_recordings_of_one_tenant_share_a_decoder(
     assert np.array_equal(second.decoded.pcm, np.tile(sample(), TOO_LONG_FOR_A_PIPE))
 
 
+async def test_a_decoder_that_waits_needs_no_server_for_its_next_recording(
+    recording: bytes, decoders: DecoderPool
+) -> None:
+    first = await watched(recording, decoders, ANNA)
+    server = await decoders.warm()
+    os.kill(server, signal.SIGSTOP)
+    try:
+        second = await watched(recording, decoders, ANNA)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert second.pid == first.pid
+    assert np.array_equal(second.decoded.pcm, np.tile(sample(), TOO_LONG_FOR_A_PIPE))
+
+
 async def test_no_decoder_reads_recordings_of_two_tenants(
     recording: bytes, decoders: DecoderPool
 ) -> None:
