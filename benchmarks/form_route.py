@@ -51,6 +51,7 @@ CALLERS = 16  # at once, for the highest rate
 SATURATED_S = 5.0
 ROUNDS = 5
 ALONE = 20  # requests one after another, in a round
+PATH = "/api/v1/audio/transcriptions"  # of our servers
 BOUNDARY = "form-route"
 SOUND = np.resize(sample(), SOUND_S * SAMPLE_RATE)
 LITELLM = """\
@@ -213,7 +214,7 @@ async def _run_all(folder: Path) -> AsyncIterator[list[Contestant]]:
             await stack.enter_async_context(_open_asr(folder, reads)) for reads in ("0", "1")
         ]
         yield [
-            Contestant("Voxgate", ours, MODEL, "/api/v1/audio/transcriptions"),
+            Contestant("Voxgate", ours, MODEL, PATH),
             Contestant("LiteLLM's proxy, which forwards it", litellm, "scripted"),
             Contestant("open-asr-server, which only waits", waiting, "scripted"),
             Contestant("open-asr-server with faster-whisper's reading", reading, "scripted"),
