@@ -17,7 +17,7 @@ using voxgate::bf16;
 using voxgate::Kernels;
 using voxgate::python::method;
 
-constexpr int INTERFACE = 6;  // version of these functions; `voxgate.hardware.native_kernels` requires the same number
+constexpr int INTERFACE = 7;  // version of these functions; `voxgate.hardware.native_kernels` requires the same number
 
 using Address = std::uintptr_t;
 using Distances = std::array<long, 3>;
@@ -109,11 +109,11 @@ void turn(Address x, long stride, Address cos, Address sin, Address out, long ro
   kernels->turn({at<float>(x), stride, at<float>(cos), at<float>(sin), at<bf16>(out), rows, heads, half}, threads);
 }
 
-// Network: real and imaginary basis, weights and bias of each convolution, those of the gates, recurrent, and those of the last layer.
-void hear_speech(std::array<Address, 15> network, Address chunks, long count, Address state, Address out) {
+// Network: window, cosines and sines, weights and bias of each convolution, those of the gates, recurrent, and those of the last layer.
+void hear_speech(std::array<Address, 16> network, Address chunks, long count, Address state, Address out) {
   const auto dense = [&](std::size_t first) { return voxgate::Dense{at<float>(network[first]), at<float>(network[first + 1])}; };
-  const voxgate::SpeechNetwork of{at<float>(network[0]), at<float>(network[1]), {dense(2), dense(4), dense(6), dense(8)}, dense(10),
-                                  at<float>(network[12]), dense(13)};
+  const voxgate::SpeechNetwork of{at<float>(network[0]), at<float>(network[1]), at<float>(network[2]), {dense(3), dense(5), dense(7), dense(9)},
+                                  dense(11), at<float>(network[13]), dense(14)};
   kernels->hear_speech(of, at<float>(chunks), count, at<float>(state), at<float>(out), scratch());
 }
 

@@ -2,6 +2,7 @@
 
 #include "functions.hpp"
 #include "parallel.hpp"
+#include "spectra.hpp"
 #include "vector.hpp"
 
 namespace voxgate::VOXGATE_LEVEL {
@@ -11,7 +12,7 @@ using Net = SpeechNetwork;
 
 constexpr long BATCH = 32;  // chunks at a time, a second: what is between the layers stays in a cache
 constexpr long PADDING = 64, HOP = 128, SPECTRA = 4, SOUND = Net::CHUNK + 2 * PADDING;
-constexpr long HALF = Net::SPECTRUM / 2, GATES = 4 * Net::HIDDEN;
+constexpr long GATES = 4 * Net::HIDDEN;
 constexpr long WIDTHS[] = {128, 64, 64, 128}, STRIDES[] = {1, 2, 2, 1};  // of the convolutions, each over three neighbours
 
 constexpr long LONG = 8;  // vectors of a tile that has a single row
@@ -83,8 +84,7 @@ void product(const Grid &x, long inputs, const Dense &dense, long outputs, bool 
 // A second of sound as each layer sees it.
 struct Layers {
   float sound[BATCH][SOUND];
-  float sums[BATCH][SPECTRA][HALF + 1], differences[BATCH][SPECTRA][HALF - 1];
-  float real[BATCH][SPECTRA][Net::WAVES], imaginary[BATCH][SPECTRA][Net::WAVES];
+  SpectraScratch transform;
   float spectra[BATCH][SPECTRA + 2][Net::BINS];  // with a row of zeros on either side, as what the convolutions make of them
   float first[BATCH][SPECTRA + 2][WIDTHS[0]];
   float second[BATCH][SPECTRA / 2 + 2][WIDTHS[1]];
@@ -102,16 +102,6 @@ void pad(const float *chunk, float *sound) {
   }
 }
 
-// The sums and the differences of a spectrum's samples and those that mirror them.
-void fold(const float *x, float *sums, float *differences) {
-  sums[0] = x[0];
-  sums[HALF] = x[HALF];
-  for (long k = 1; k < HALF; k++) {
-    sums[k] = x[k] + x[Net::SPECTRUM - k];
-    differences[k - 1] = x[k] - x[Net::SPECTRUM - k];
-  }
-}
-
 template <long ROWS, long WIDTH>
 void clear_edges(float (&rows)[ROWS][WIDTH]) {
   std::memset(rows[0], 0, sizeof rows[0]);
@@ -121,22 +111,17 @@ void clear_edges(float (&rows)[ROWS][WIDTH]) {
 void measure_spectra(const SpeechNetwork &network, const float *chunks, long count, Layers &layers) {
   for (long n = 0; n < count; n++) {
     pad(chunks + n * Net::CHUNK, layers.sound[n]);
-    for (long i = 0; i < SPECTRA; i++) fold(layers.sound[n] + i * HOP, layers.sums[n][i], layers.differences[n][i]);
-  }
-  const auto transform = [&](auto &from, const float *basis, auto &to) {
-    constexpr long width = sizeof from[0][0] / sizeof(float);
-    product({from[0][0], SPECTRA * width, width}, width, {basis, nullptr}, Net::WAVES, false,
-            {to[0][0], SPECTRA * Net::WAVES, Net::WAVES}, count, SPECTRA);
-  };
-  transform(layers.sums, network.real, layers.real);
-  transform(layers.differences, network.imaginary, layers.imaginary);
-  for (long n = 0; n < count; n++) {
     clear_edges(layers.spectra[n]);
-    for (long i = 0; i < SPECTRA; i++)
-      each_vector(Net::BINS, [&](long k, long lanes) {
-        const floats real = load(layers.real[n][i] + k), imaginary = load(layers.imaginary[n][i] + k);
-        store(layers.spectra[n][i + 1] + k, lanes, root(real * real + imaginary * imaginary));
-      });
+  }
+  for (long first = 0; first < count * SPECTRA; first += LANES) {
+    const float *from[LANES];
+    float *to[LANES];
+    for (long lane = 0; lane < LANES; lane++) {
+      const long index = smaller(first + lane, count * SPECTRA - 1);  // lanes that are left do the last one again
+      from[lane] = layers.sound[index / SPECTRA] + index % SPECTRA * HOP;
+      to[lane] = layers.spectra[index / SPECTRA][1 + index % SPECTRA];
+    }
+    transform(from, network.window, {network.cosines, network.sines}, to, layers.transform);
   }
 }
 

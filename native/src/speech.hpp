@@ -11,12 +11,10 @@ struct Dense {
 
 // The columns of the gates that are sigmoids are halved, so that all four gates are computed as the sigmoid of twice their sums.
 struct SpeechNetwork {
-  static constexpr long CHUNK = 512, SPECTRUM = 256, BINS = 129, WAVES = 160, CONVOLUTIONS = 4, HIDDEN = 128;
+  static constexpr long CHUNK = 512, SPECTRUM = 256, BINS = 129, CONVOLUTIONS = 4, HIDDEN = 128;
 
-  // Columns of 129 bins and 31 zeros. A spectrum's basis is symmetric: samples 1 to 127 and their mirror images are first added, for the
-  // real parts, or subtracted, for the imaginary ones, which halves the products.
-  const float *real;       // [129, 160], of samples 0 to 128
-  const float *imaginary;  // [127, 160], of samples 1 to 127
+  const float *window;           // [256]: what the samples of a spectrum are multiplied by
+  const float *cosines, *sines;  // [256], of as many parts of a circle
   Dense convolutions[CONVOLUTIONS];
   Dense gates;             // of the features: [128, 4 * 128], for input, forget, cell and output
   const float *recurrent;  // those of the hidden values

@@ -15,15 +15,24 @@ std::vector<float> weights(long inputs, long outputs) {
 }
 
 struct Network {
-  std::vector<float> real = weights(129, Net::WAVES), imaginary = weights(127, Net::WAVES), recurrent = weights(128, 512);
+  std::vector<float> window = drawn<float>(Net::SPECTRUM), cosines, sines, recurrent = weights(128, 512);
   std::vector<float> matrix[Net::CONVOLUTIONS] = {weights(3 * 129, 128), weights(3 * 128, 64), weights(3 * 64, 64), weights(3 * 64, 128)};
   std::vector<float> bias[Net::CONVOLUTIONS] = {drawn<float>(128), drawn<float>(64), drawn<float>(64), drawn<float>(128)};
   std::vector<float> gates = weights(128, 512), gate_bias = drawn<float>(512), last = drawn<float>(128), last_bias = drawn<float>(1);
 
+  Network() {
+    for (long k = 0; k < Net::SPECTRUM; k++) {
+      cosines.push_back(static_cast<float>(std::cos(angle(k))));
+      sines.push_back(static_cast<float>(std::sin(angle(k))));
+    }
+  }
+
+  static double angle(long parts) { return 2 * std::acos(-1.0) * static_cast<double>(parts % Net::SPECTRUM) / Net::SPECTRUM; }
+
   SpeechNetwork addresses() const {
     const auto dense = [&](int which) { return Dense{matrix[which].data(), bias[which].data()}; };
-    return {real.data(), imaginary.data(), {dense(0), dense(1), dense(2), dense(3)}, {gates.data(), gate_bias.data()}, recurrent.data(),
-            {last.data(), last_bias.data()}};
+    return {window.data(), cosines.data(), sines.data(), {dense(0), dense(1), dense(2), dense(3)}, {gates.data(), gate_bias.data()},
+            recurrent.data(), {last.data(), last_bias.data()}};
   }
 };
 
@@ -40,11 +49,10 @@ Numbers features_of(const Network &network, const float *chunk) {
   for (long i = 0; i < 4; i++)
     for (long k = 0; k < Net::BINS; k++) {
       const double *const x = &sound[128 * i];
-      double real = 0, imaginary = 0;  // the whole basis: cosines are the same from the end, sines the negative
+      double real = 0, imaginary = 0;
       for (long n = 0; n < Net::SPECTRUM; n++) {
-        const long near = n <= 128 ? n : Net::SPECTRUM - n;
-        real += x[n] * network.real[near * Net::WAVES + k];
-        if (near > 0 && near < 128) imaginary += x[n] * (n < 128 ? 1 : -1) * network.imaginary[(near - 1) * Net::WAVES + k];
+        real += x[n] * network.window[n] * std::cos(Network::angle(n * k));
+        imaginary += x[n] * network.window[n] * std::sin(Network::angle(n * k));
       }
       rows.push_back(std::hypot(real, imaginary));
     }

