@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from voxgate.audio.decoder.messages import DecoderJob, DecoderLimits
+from voxgate.audio.decoder.messages import DecoderJob, DecoderLimits, open_pipe
 from voxgate.audio.decoder_process import Decoding
 from voxgate.audio.spool import nameless_file
 from voxgate.child_environment import child_environment
@@ -123,7 +123,7 @@ class ForkServerProcess:
     ) -> Decoding:
         """Send a message with a job and the descriptors that belong to it."""
         with contextlib.ExitStack() as decoder_ends, contextlib.ExitStack() as own_end:
-            read_fd, write_fd = os.pipe()
+            read_fd, write_fd = open_pipe()
             own_end.callback(os.close, read_fd)
             decoder_ends.callback(os.close, write_fd)
             fds = [source.fd, write_fd]

@@ -19,9 +19,12 @@ If the pipe ends without ERROR or FINISHED, the process died.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import struct
+import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -43,14 +46,57 @@ HEADER: Final = struct.Struct("<cI")
 MAX_BODY_BYTES: Final = 1 << 24  # blocks are far smaller: a larger body is corrupt
 
 
-def send(fd: int, *messages: tuple[bytes, bytes]) -> None:
-    """Write messages, each a kind and a body, at once: their reader wakes once for all of them.
+PIPE_BYTES: Final = 1 << 18
+"""What the pipe can hold: more than is written at once, so that no write waits for the reader."""
 
-    Wait while the pipe is full: this is the back-pressure.
-    """
-    view = memoryview(b"".join(HEADER.pack(kind, len(body)) + body for kind, body in messages))
-    while view:
-        view = view[os.write(fd, view) :]
+TOGETHER_BYTES: Final = 1 << 17
+"""Of messages that are written at once: four seconds of sound. Each write wakes the reader, and the
+kernel likes to wake it where the writer runs, who then waits for it."""
+
+FIRST_BYTES: Final = 1 << 14
+"""The same for the first ones: the reader has things to do while the rest is decoded."""
+
+
+def open_pipe() -> tuple[int, int]:
+    """Return the descriptors of a new pipe for messages: to read from, and to write to."""
+    read_fd, write_fd = os.pipe()
+    if sys.platform == "linux":
+        with suppress(PermissionError):  # of many pipes, the kernel lets a user have small ones
+            fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return read_fd, write_fd
+
+
+class MessageWriter:
+    """The decoder's end of the pipe. Messages, each a kind and a body, arrive in their order."""
+
+    def __init__(self, fd: int, *, together: bool) -> None:
+        """`together` lets messages wait for others: not where the decoder may wait, too."""
+        self._fd = fd
+        self._enough = FIRST_BYTES if together else 0
+        self._then_enough = TOGETHER_BYTES if together else 0
+        self._waiting, self._waiting_bytes = list[bytes](), 0
+
+    def add(self, *messages: tuple[bytes, bytes]) -> None:
+        """Write messages, or let them wait for others until they are enough."""
+        for kind, body in messages:
+            self._waiting += HEADER.pack(kind, len(body)), body
+            self._waiting_bytes += len(body)
+        if self._waiting_bytes >= self._enough:
+            self._write()
+
+    def send(self, kind: bytes, body: bytes) -> None:
+        """Write a message now, after those that wait."""
+        self.add((kind, body))
+        self._write()
+
+    def _write(self) -> None:
+        """Write all that wait. Wait while the pipe is full: this is the back-pressure."""
+        if self._waiting:
+            self._enough = self._then_enough
+        view = memoryview(b"".join(self._waiting))
+        self._waiting, self._waiting_bytes = [], 0
+        while view:
+            view = view[os.write(self._fd, view) :]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from voxgate.audio.decoder import messages
 from voxgate.audio.decoder.chain import recordings
 from voxgate.audio.decoder.file import RegularFile
 from voxgate.audio.decoder.frame import to_float32
+from voxgate.audio.decoder.messages import MessageWriter
 from voxgate.audio.decoder.notices import DamagedSpan, DecodedPart, part_notices
 from voxgate.audio.decoder.refusal import no_sound_error
 from voxgate.audio.decoder.sink import MixSink, Sink, SplitSink, audio_too_long
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from voxgate.audio.decoder.resample import Samples
 
 NO_TIME = Fraction(0)
-BLOCK_S = 1  # sound that is mixed, resampled and sent at once: bounds messages and memory
+BLOCK_S = 1  # sound that is mixed, resampled and heard at once: bounds memory
 
 
 def decode_file(
@@ -51,14 +52,14 @@ def decode_file(
     `stream_fd` is a pipe's scratch file, or the pipe of a file that grows; -1 for other sources.
     Return whether the process can take another file: nothing was irregular, and `goes_on` says so.
     """
+    writer = MessageWriter(out_fd, together=job.size is not None)  # a whole file never waits
     try:
         file = _open_file(job, source_fd, stream_fd)
-        sink = (SplitSink if job.split else MixSink)(out_fd, job)
-        notices = FileDecoder(job, sink).run(recordings(file, job))
+        notices = FileDecoder(job, writer).run(recordings(file, job))
         takes_another = notices == 0 and goes_on()
-        messages.send(out_fd, (messages.FINISHED, bytes([takes_another])))
+        writer.send(messages.FINISHED, bytes([takes_another]))
     except (AudioError, UsageError) as error:
-        _send_sentence(out_fd, messages.ERROR, error.code, error.sentence)
+        writer.send(messages.ERROR, _sentence(error.code, error.sentence))
     except MemoryError:  # av.error.MemoryError is a subclass
         died = AudioError(
             f"Decoding {job.name} takes more than {job.memory_bytes >> 20} MB of memory, which an "
@@ -66,13 +67,13 @@ def decode_file(
             f"file.",
             code="decoder_died",
         )
-        _send_sentence(out_fd, messages.ERROR, died.code, died.sentence)
+        writer.send(messages.ERROR, _sentence(died.code, died.sentence))
     except OSError as error:  # FFmpeg's errors are subclasses
         unreadable = AudioError(
             f"{job.name} could not be read: {error}. Try again, or copy it first.",
             code="unreadable_audio",
         )
-        _send_sentence(out_fd, messages.ERROR, unreadable.code, unreadable.sentence)
+        writer.send(messages.ERROR, _sentence(unreadable.code, unreadable.sentence))
     else:
         return takes_another
     return False
@@ -90,8 +91,9 @@ def _open_file(
 class FileDecoder:
     """Puts frames onto the timeline, and passes them on in blocks of one rate and layout."""
 
-    def __init__(self, job: DecoderJob, sink: Sink) -> None:
-        self._job, self._sink = job, sink
+    def __init__(self, job: DecoderJob, writer: MessageWriter) -> None:
+        self._job, self._writer = job, writer
+        self._sink: Sink = (SplitSink if job.split else MixSink)(writer, job)
         self._timeline = Timeline(SAMPLE_RATE, Fraction(0), None)
         self._block: list[Samples] = []
         self._block_samples = 0
@@ -111,7 +113,7 @@ class FileDecoder:
             if not parts:
                 facts = json.dumps(asdict(container.facts)).encode()
                 self._check_declared_duration(container)
-                messages.send(self._sink.out_fd, (messages.FACTS, facts))
+                self._writer.add((messages.FACTS, facts))
             parts.append(self._decode(container, start_s))
             start_s += parts[-1].decoded_s
         self._sink.finish()
@@ -119,7 +121,7 @@ class FileDecoder:
             raise no_sound_error(parts[0].container)
         notices = [notice for part in parts for notice in part_notices(self._job, part)]
         for code, sentence in notices:
-            _send_sentence(self._sink.out_fd, messages.NOTICE, code, sentence)
+            self._writer.add((messages.NOTICE, _sentence(code, sentence)))
         return len(notices)
 
     def _decode(self, container: Container, start_s: Fraction) -> DecodedPart:
@@ -188,5 +190,5 @@ class FileDecoder:
             )
 
 
-def _send_sentence(out_fd: int, kind: bytes, code: str, sentence: str) -> None:
-    messages.send(out_fd, (kind, json.dumps({"code": code, "sentence": sentence}).encode()))
+def _sentence(code: str, sentence: str) -> bytes:
+    return json.dumps({"code": code, "sentence": sentence}).encode()

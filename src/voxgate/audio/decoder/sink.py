@@ -21,7 +21,7 @@ from voxgate.errors import AudioError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from voxgate.audio.decoder.messages import DecoderJob
+    from voxgate.audio.decoder.messages import DecoderJob, MessageWriter
     from voxgate.audio.decoder.resample import Samples
     from voxgate.audio.decoder.silero import Heard
 
@@ -35,8 +35,8 @@ DIFFERENT = 1e-4
 class Sink(ABC):
     """Blocks of channels in, messages of sound and of speech probabilities out."""
 
-    def __init__(self, out_fd: int, job: DecoderJob) -> None:
-        self.out_fd = out_fd
+    def __init__(self, writer: MessageWriter, job: DecoderJob) -> None:
+        self._writer = writer
         self._job = job
         self._vads = [SileroVad() for _ in range(1 + MAX_CHANNELS)]  # of the mix, of each channel
 
@@ -58,14 +58,14 @@ class Sink(ABC):
             raise audio_too_long(self._job.name, self._job.max_duration_s, "more sound follows")
         number = bytes([channel])
         sound = [(messages.SOUND, number + pcm16)] if pcm16 else []
-        messages.send(self.out_fd, *sound, (messages.SPEECH, number + heard.tobytes()))
+        self._writer.add(*sound, (messages.SPEECH, number + heard.tobytes()))
 
 
 class MixSink(Sink):
     """All channels as one sound, without losing a voice."""
 
-    def __init__(self, out_fd: int, job: DecoderJob) -> None:
-        super().__init__(out_fd, job)
+    def __init__(self, writer: MessageWriter, job: DecoderJob) -> None:
+        super().__init__(writer, job)
         self._sent = 0  # samples at 16 kHz
         self._resamplers: list[Resampler] = []  # of the mix, and of each channel
         self._listened: list[int] = []  # channels
@@ -121,8 +121,8 @@ class SplitSink(Sink):
     All have the same length. A channel that a later part of the file does not have is silent there.
     """
 
-    def __init__(self, out_fd: int, job: DecoderJob) -> None:
-        super().__init__(out_fd, job)
+    def __init__(self, writer: MessageWriter, job: DecoderJob) -> None:
+        super().__init__(writer, job)
         self._sent: dict[int, int] = {}  # channel -> samples at 16 kHz
         self._resamplers: dict[int, Resampler] = {}  # those of the current format
 
