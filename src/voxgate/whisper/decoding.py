@@ -1,23 +1,21 @@
 """Decode a batch of windows, and decode again what cannot be trusted.
 
-Whisper falls into loops and invents text where nobody speaks. The checks and their limits are those
-of openai/whisper's `transcribe`: a text that compresses too well repeats itself, one whose tokens
-are unlikely was guessed. Such a text is decoded again at the next temperature. Where the model also
-believes that nobody speaks, an unlikely text is silence. A text of nothing but the caller's own
-words, one that was not likely at first, and one of what may be silence is decoded again without
-them: the model may say what it was told to expect, in noise or instead of what is said.
+Whisper falls into loops and invents text where nobody speaks. A text that repeats itself or was
+guessed is decoded again at the next temperature. A text of nothing but the caller's own words, one
+that was not likely at first, and one of what may be silence is decoded again without them: the
+model may say what it was told to expect, in noise or instead of what is said. A short window whose
+text is not sure is heard a second time, with timestamps: the model was trained with and without.
 """
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxgate.transcript.repetition import MAX_COMPRESSION
 from voxgate.transcript.values import REPEATS, UNLIKELY
+from voxgate.whisper.attempt import assess, best_attempt, may_be_silence
 from voxgate.whisper.context import build_context
 from voxgate.whisper.model import BEAM_SIZE, MAX_TOKENS
 
@@ -25,14 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from voxgate.transcript.values import Task
+    from voxgate.whisper.attempt import Attempt
     from voxgate.whisper.context import Context
-    from voxgate.whisper.model import Encoded, Hypothesis, Whisper
+    from voxgate.whisper.model import Encoded, Whisper
 
-MIN_TRIGRAMS = 20  # of characters, from which a text can be told to be a loop
-MIN_DISTINCT = 0.25  # share of its trigrams; texts of speech have 0.5 to 1
 TEMPERATURES = (0.0, 0.4, 0.8)  # every other one of openai/whisper's: docs/decisions/0018
-MIN_LOG_PROBABILITY = -1.0  # mean of the tokens
-MIN_NO_SPEECH = 0.6  # the probability from which an unlikely text is silence
 SURE_LOG_PROBABILITY = -0.5  # believed where there may be silence: noise had -0.7 at most
 
 
@@ -79,7 +74,7 @@ def decode_windows(
         for each, (language, _), context in zip(options, languages, contexts, strict=True)
     ]
     attempts = yield from _attempts(model, encoded, options, prompts)
-    best = [_best_attempt(tried) for tried in attempts]
+    best = [best_attempt(tried) for tried in attempts]
     for index, (each, context) in enumerate(zip(options, contexts, strict=True)):
         if _may_come_from(context, attempts[index], best[index]):
             alone = _decode_without_context(model, encoded[index], each, languages[index][0])
@@ -99,9 +94,9 @@ def _attempts(
     encoded: Encoded,
     options: Sequence[DecodingOptions],
     prompts: Sequence[Sequence[int]],
-) -> Generator[Sequence[int], None, list[list[_Attempt]]]:
+) -> Generator[Sequence[int], None, list[list[Attempt]]]:
     """Return the attempts at each window: at one temperature after another, up to a good one."""
-    attempts: list[list[_Attempt]] = [[] for _ in options]
+    attempts: list[list[Attempt]] = [[] for _ in options]
     for temperature in sorted({*TEMPERATURES, *(each.temperature for each in options)}):
         for group in _groups(options, prompts, attempts, temperature):
             found = model.generate(
@@ -112,23 +107,31 @@ def _attempts(
                 beam_size=options[group[0]].beam_size,
             )
             for index, hypothesis in zip(group, found, strict=True):
-                attempts[index].append(_assess(model, hypothesis, temperature))
+                attempts[index].append(assess(model, hypothesis, temperature))
             yield [index for index in group if not attempts[index][-1].doubt]
     return attempts
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    hypothesis: Hypothesis
-    text: str
-    temperature: float
-    compression_ratio: float
-    doubt: str | None
-    silent: bool
+def _groups(
+    options: Sequence[DecodingOptions],
+    prompts: Sequence[Sequence[int]],
+    attempts: Sequence[Sequence[Attempt]],
+    temperature: float,
+) -> list[list[int]]:
+    """Return the windows to decode at a temperature, in groups that one call can decode.
 
-    @property
-    def is_likely(self) -> bool:
-        return self.hypothesis.log_probability >= MIN_LOG_PROBABILITY
+    A call has one beam size, and limits the prompt and the text together, so the windows of a group
+    agree on all three. A call that samples copies what it knows of the sound for every sample: it
+    has one window, since four would take twice the engine's memory and hardly less time.
+    """
+    groups: dict[tuple[int, int, int, int], list[int]] = {}
+    for index, (each, tried) in enumerate(zip(options, attempts, strict=True)):
+        first = not tried and temperature >= each.temperature
+        if first or (tried and tried[-1].doubt):
+            alone = index if temperature > 0 else -1
+            key = each.max_tokens, len(prompts[index]), each.beam_size, alone
+            groups.setdefault(key, []).append(index)
+    return list(groups.values())
 
 
 def detect_unknown(
@@ -148,102 +151,35 @@ def detect_unknown(
     return languages
 
 
-def _groups(
-    options: Sequence[DecodingOptions],
-    prompts: Sequence[Sequence[int]],
-    attempts: Sequence[Sequence[_Attempt]],
-    temperature: float,
-) -> list[list[int]]:
-    """Return the windows to decode at a temperature, in groups that one call can decode.
-
-    A call has one beam size, and limits the prompt and the text together, so the windows of a group
-    agree on all three. A call that samples copies what it knows of the sound for every sample: it
-    has one window, since four would take twice the engine's memory and hardly less time.
-    """
-    groups: dict[tuple[int, int, int, int], list[int]] = {}
-    for index, (each, tried) in enumerate(zip(options, attempts, strict=True)):
-        first = not tried and temperature >= each.temperature
-        if first or (tried and tried[-1].doubt):
-            alone = index if temperature > 0 else -1
-            key = each.max_tokens, len(prompts[index]), each.beam_size, alone
-            groups.setdefault(key, []).append(index)
-    return list(groups.values())
-
-
-def _assess(model: Whisper, hypothesis: Hypothesis, temperature: float) -> _Attempt:
-    text = model.tokenizer().decode(list(hypothesis.tokens)).strip()
-    ratio = _compression_ratio(text)
-    unlikely = hypothesis.log_probability < MIN_LOG_PROBABILITY
-    silent = not text or (unlikely and _may_be_silence(hypothesis))
-    doubt = None
-    if not silent:
-        repeats = ratio > MAX_COMPRESSION or (temperature > 0 and _is_still_in_a_loop(text))
-        doubt = REPEATS if repeats else UNLIKELY if unlikely else None
-    return _Attempt(hypothesis, text, temperature, ratio, doubt, silent)
-
-
-def _may_be_silence(hypothesis: Hypothesis) -> bool:
-    return hypothesis.no_speech_probability > MIN_NO_SPEECH
-
-
-def _is_still_in_a_loop(text: str) -> bool:
-    """Return whether a sample repeats itself, also where it is too short to compress well.
-
-    Most of its trigrams of characters are the same then: "T-T-T-TE-T-T-" is likely, and not what
-    was said, which is "3 3 3 3 3 3".
-    """
-    trigrams = [text[at : at + 3] for at in range(len(text) - 2)]
-    return len(trigrams) >= MIN_TRIGRAMS and len(set(trigrams)) < MIN_DISTINCT * len(trigrams)
-
-
-def _compression_ratio(text: str) -> float:
-    data = text.encode()
-    return len(data) / len(zlib.compress(data))
-
-
-def _best_attempt(attempts: Sequence[_Attempt]) -> _Attempt:
-    """Return the attempt that can be trusted; without any, the likeliest that does not repeat.
-
-    Where all repeat it is the first, of the lowest temperature: how likely a loop is says nothing.
-    An unlikely sample after a likely text does not make the window silent: the text would be lost.
-    """
-    likely = any(attempt.doubt == REPEATS and attempt.is_likely for attempt in attempts)
-    if not attempts[-1].doubt and not (attempts[-1].silent and likely):
-        return attempts[-1]
-    heard = [attempt for attempt in attempts if not attempt.silent]
-    plain = [attempt for attempt in heard if attempt.doubt != REPEATS]
-    return max(plain, key=lambda attempt: attempt.hypothesis.log_probability, default=heard[0])
-
-
-def _may_come_from(context: Context, attempts: Sequence[_Attempt], best: _Attempt) -> bool:
+def _may_come_from(context: Context, attempts: Sequence[Attempt], best: Attempt) -> bool:
     """Return whether the caller's words may have made the best of the attempts.
 
     They make a text likelier, and the model less sure that nobody speaks, so that it guesses.
     """
-    guessed = attempts[0].doubt == UNLIKELY or _may_be_silence(best.hypothesis)
+    guessed = attempts[0].doubt == UNLIKELY or may_be_silence(best.hypothesis)
     return not best.silent and (
         context.is_echoed_by(best.text) or (bool(context.tokens) and guessed)
     )
 
 
-def _hears_nothing(alone: _Attempt) -> bool:
+def _hears_nothing(alone: Attempt) -> bool:
     """Return whether there is no speech, by what is decoded without the caller's words.
 
     A loop over what is most likely no speech, and a text that is not sure there, are as good as
     silence: some processors' arithmetic makes them of noise.
     """
     sure = alone.doubt != REPEATS and alone.hypothesis.log_probability >= SURE_LOG_PROBABILITY
-    return alone.silent or (_may_be_silence(alone.hypothesis) and not sure)
+    return alone.silent or (may_be_silence(alone.hypothesis) and not sure)
 
 
-def _says_more(alone: _Attempt, echo: _Attempt) -> bool:
+def _says_more(alone: Attempt, echo: Attempt) -> bool:
     """Return whether an echo lost most of what is heard without the caller's words."""
     return not alone.doubt and len(alone.text) >= 2 * len(echo.text)
 
 
 def _decode_without_context(
     model: Whisper, encoded: Encoded, options: DecodingOptions, language: str
-) -> _Attempt:
+) -> Attempt:
     """Decode one window, [1500 frames, width]."""
     (hypothesis,) = model.generate(
         encoded[np.newaxis],
@@ -251,11 +187,11 @@ def _decode_without_context(
         max_tokens=options.max_tokens,
         beam_size=options.beam_size,
     )
-    return _assess(model, hypothesis, 0.0)
+    return assess(model, hypothesis, 0.0)
 
 
 def _decoded(
-    attempt: _Attempt, language: str, probability: float | None, context: Context
+    attempt: Attempt, language: str, probability: float | None, context: Context
 ) -> DecodedWindow:
     hypothesis = attempt.hypothesis
     return DecodedWindow(
