@@ -77,10 +77,12 @@ def test_half_a_sample_is_refused() -> None:
         recognised(b"abc")
 
 
-def test_the_text_is_limited_to_the_tokens_that_are_left() -> None:
-    (events,) = recognised(voice_note(), options=Options(max_tokens=4))
-    assert done(events).tokens == 4
-    assert len(text(events).split()) <= 4
+@pytest.mark.parametrize("most", [1, 4, 10, 30])
+@pytest.mark.parametrize("prompt", ["", "A talk about a city. " * 10], ids=["alone", "prompt"])
+def test_the_text_has_all_the_tokens_that_are_left(most: int, prompt: str) -> None:
+    (events,) = recognised(voice_note(), options=Options(max_tokens=most, prompt=prompt))
+    assert done(events).tokens == most
+    assert len(text(events).split()) <= most
 
 
 def test_a_chosen_language_is_used() -> None:

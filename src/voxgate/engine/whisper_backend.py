@@ -83,7 +83,7 @@ class WhisperBackend:
     def _transcribe(
         self, requests: Sequence[WindowRequest], encoded: Encoded
     ) -> Generator[tuple[WindowRequest, Event] | None, None, None]:
-        options = [_decoding_options(request.options) for request in requests]
+        options = [_decoding_options(request) for request in requests]
         decoding = decode_windows(self._model, encoded, options)
         windows = yield from _with_progress(requests, decoding)
         for index, (request, window) in enumerate(zip(requests, windows, strict=True)):
@@ -191,7 +191,8 @@ def _has_nothing_to_hear(request: WindowRequest) -> bool:
     return request.text is None and int(np.abs(sound.astype(np.int32)).max()) < SILENT_PEAK
 
 
-def _decoding_options(options: Options) -> DecodingOptions:
+def _decoding_options(request: WindowRequest) -> DecodingOptions:
+    options = request.options
     return DecodingOptions(
         language=options.language,
         temperature=options.temperature,
@@ -200,6 +201,7 @@ def _decoding_options(options: Options) -> DecodingOptions:
         task=options.task,
         prompt=options.prompt,
         beam_size=options.beam_size or BEAM_SIZE,
+        seconds=_seconds(request.pcm16),
     )
 
 

@@ -78,12 +78,14 @@ def _compression_ratio(text: str) -> float:
 def best_attempt(attempts: Sequence[Attempt]) -> Attempt:
     """Return the attempt that can be trusted; without any, the likeliest that does not repeat.
 
-    Where all repeat it is the first, of the lowest temperature: how likely a loop is says nothing.
-    An unlikely sample after a likely text does not make the window silent: the text would be lost.
+    Where all repeat it is the first that ended by itself, of the lowest temperature: how likely a
+    loop is says nothing, but one that only the limit of tokens ends was never said. An unlikely
+    sample after a likely text does not make the window silent: the text would be lost.
     """
     likely = any(attempt.doubt == REPEATS and attempt.is_likely for attempt in attempts)
     if not attempts[-1].doubt and not (attempts[-1].silent and likely):
         return attempts[-1]
     heard = [attempt for attempt in attempts if not attempt.silent]
     plain = [attempt for attempt in heard if attempt.doubt != REPEATS]
-    return max(plain, key=lambda attempt: attempt.hypothesis.log_probability, default=heard[0])
+    ended = next((attempt for attempt in heard if attempt.hypothesis.ended), heard[0])
+    return max(plain, key=lambda attempt: attempt.hypothesis.log_probability, default=ended)

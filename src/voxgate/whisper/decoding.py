@@ -17,7 +17,7 @@ import numpy as np
 from voxgate.transcript.values import REPEATS, UNLIKELY
 from voxgate.whisper.attempt import assess, best_attempt, may_be_silence
 from voxgate.whisper.context import build_context
-from voxgate.whisper.model import BEAM_SIZE, MAX_TOKENS
+from voxgate.whisper.model import BEAM_SIZE, MAX_TOKENS, WINDOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -31,6 +31,11 @@ TEMPERATURES = (0.0, 0.4, 0.8)  # every other one of openai/whisper's: docs/deci
 SURE_LOG_PROBABILITY = -0.5  # believed where there may be silence: noise had -0.7 at most
 
 
+LONGEST_HEARD_TWICE_S = 15.0  # a longer window is one of many, and has no time for it
+UNSURE_LOG_PROBABILITY = -0.2  # below it a text is heard a second time: docs/decisions/0018
+LEAST_KEPT = 0.8  # of a text's characters: timestamps may end a text before the speech does
+
+
 @dataclass(frozen=True, slots=True)
 class DecodingOptions:
     """How one window is decoded."""
@@ -42,6 +47,7 @@ class DecodingOptions:
     task: Task = "transcribe"
     prompt: str = ""
     beam_size: int = BEAM_SIZE
+    seconds: float = WINDOW_S  # of sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,16 @@ def decode_windows(
     ]
     attempts = yield from _attempts(model, encoded, options, prompts)
     best = [best_attempt(tried) for tried in attempts]
+    unsure = [n for n, each in enumerate(options) if _is_unsure(best[n], each, contexts[n])]
+    for index in unsure:
+        each, (language, _) = options[index], languages[index]
+        again = _decode_alone(model, encoded[index], each, language, timestamps=True)
+        yield None
+        if _is_as_good(again, best[index]):
+            best[index] = again
     for index, (each, context) in enumerate(zip(options, contexts, strict=True)):
         if _may_come_from(context, attempts[index], best[index]):
-            alone = _decode_without_context(model, encoded[index], each, languages[index][0])
+            alone = _decode_alone(model, encoded[index], each, languages[index][0])
             yield None
             if _hears_nothing(alone):
                 best[index] = replace(alone, silent=True, doubt=None)
@@ -151,6 +164,28 @@ def detect_unknown(
     return languages
 
 
+def _is_unsure(best: Attempt, options: DecodingOptions, context: Context) -> bool:
+    """Return whether a text is one to hear again with timestamps: not one that is doubtful.
+
+    Where timestamps were tried, nothing stood before the text, and nothing limited it.
+    """
+    plain = options.temperature == 0 and options.task == "transcribe" and not context.tokens
+    return (
+        plain
+        and options.seconds <= LONGEST_HEARD_TWICE_S
+        and options.max_tokens == MAX_TOKENS
+        and not best.doubt
+        and not best.silent
+        and best.hypothesis.log_probability < UNSURE_LOG_PROBABILITY
+    )
+
+
+def _is_as_good(again: Attempt, first: Attempt) -> bool:
+    """Return whether a text with timestamps can be trusted, and is of all that was heard first."""
+    whole = len(again.text) >= LEAST_KEPT * len(first.text)
+    return whole and not again.doubt and not again.silent
+
+
 def _may_come_from(context: Context, attempts: Sequence[Attempt], best: Attempt) -> bool:
     """Return whether the caller's words may have made the best of the attempts.
 
@@ -177,15 +212,21 @@ def _says_more(alone: Attempt, echo: Attempt) -> bool:
     return not alone.doubt and len(alone.text) >= 2 * len(echo.text)
 
 
-def _decode_without_context(
-    model: Whisper, encoded: Encoded, options: DecodingOptions, language: str
+def _decode_alone(
+    model: Whisper,
+    encoded: Encoded,
+    options: DecodingOptions,
+    language: str,
+    *,
+    timestamps: bool = False,
 ) -> Attempt:
-    """Decode one window, [1500 frames, width]."""
+    """Decode one window, [1500 frames, width], without what the caller wants before its text."""
     (hypothesis,) = model.generate(
         encoded[np.newaxis],
-        [model.prompt(language, options.task)],
+        [model.prompt(language, options.task, timestamps=timestamps)],
         max_tokens=options.max_tokens,
         beam_size=options.beam_size,
+        timestamps=timestamps,
     )
     return assess(model, hypothesis, 0.0)
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     """(windows, 1500 frames of 20 ms, width): the encoder's output."""
 
 TIMESTAMPS = 1501  # tokens at the vocabulary's end: 0.00 to 30.00 s
+WINDOW_S = 30.0
 FRAME_S = 0.02  # of the encoder's output, and so of an alignment
 MAX_TOKENS = 448  # positions of the decoder: the prompt and the text
 BEST_OF = 5  # samples at a temperature, of which the likeliest is taken
@@ -45,8 +46,9 @@ class Hypothesis:
     """The text that the decoder generated for a window."""
 
     tokens: tuple[int, ...]  # without the end token
-    log_probability: float  # the mean of its tokens, the end token included
+    log_probability: float  # the mean of its tokens, the end token and timestamps included
     no_speech_probability: float
+    ended: bool = True  # by itself, not by the limit of tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class Whisper:
         self._encoder = encoder  # None: CTranslate2's
         self.multilingual: bool = model.model.is_multilingual
         tokenizer = self.tokenizer()
-        timestamps = range(tokenizer.timestamp_begin, tokenizer.timestamp_begin + TIMESTAMPS)
-        self._suppressed = [*get_suppressed_tokens(tokenizer, [-1]), *timestamps]
+        self._timestamps = range(tokenizer.timestamp_begin, tokenizer.timestamp_begin + TIMESTAMPS)
+        self._never = get_suppressed_tokens(tokenizer, [-1])  # tokens
 
     @classmethod
     def load(cls, path: Path, calls: int = 1) -> Whisper:
@@ -124,11 +126,13 @@ class Whisper:
         temperature: float = 0.0,
         max_tokens: int = MAX_TOKENS,
         beam_size: int = BEAM_SIZE,
+        timestamps: bool = False,
     ) -> list[Hypothesis]:
-        """Return the likeliest text of each window, without timestamps.
+        """Return the likeliest text of each window.
 
         At temperature 0 `beam_size` texts are compared at each token, above it the text is the
-        likeliest of `BEST_OF` samples. `max_tokens` are those of the text.
+        likeliest of `BEST_OF` samples. `max_tokens` are those of the text. With `timestamps`, as
+        the prompts must be too, they are decoded within the text, and left out of it here.
         """
         search: dict[str, Any] = {"beam_size": beam_size}
         if temperature > 0:
@@ -138,16 +142,20 @@ class Whisper:
                 "sampling_topk": 0,
                 "sampling_temperature": temperature,
             }
+        prompt = max(map(len, prompts))
+        # CTranslate2 generates half of this length at most, and with the prompt no more than it.
+        length = min(MAX_TOKENS, max(2 * max_tokens, prompt - 1 + max_tokens))
+        most = min(length // 2, length - prompt + 1)
         found = self._model.model.generate(
             _storage(encoded),
             list(map(list, prompts)),
-            max_length=min(MAX_TOKENS, max(map(len, prompts)) + max_tokens),
+            max_length=length,
             return_scores=True,
             return_no_speech_prob=True,
-            suppress_tokens=self._suppressed,
+            suppress_tokens=self._never if timestamps else [*self._never, *self._timestamps],
             **search,
         )
-        return [_hypothesis(result) for result in found]
+        return [self._hypothesis(result, most) for result in found]
 
     def align(
         self,
@@ -179,22 +187,32 @@ class Whisper:
         )
 
     def prompt(
-        self, language: str, task: Task = "transcribe", context: Sequence[int] = ()
+        self,
+        language: str,
+        task: Task = "transcribe",
+        context: Sequence[int] = (),
+        *,
+        timestamps: bool = False,
     ) -> list[int]:
         """Return the tokens before the text. `context` stands where the text before would."""
         tokenizer = self.tokenizer(language, task)
         before = [tokenizer.sot_prev, *context] if context else []
-        return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
+        without = [] if timestamps else [tokenizer.no_timestamps]
+        return [*before, *tokenizer.sot_sequence, *without]
+
+    def _hypothesis(self, result: Any, most: int) -> Hypothesis:
+        tokens = result.sequences_ids[0]
+        total = result.scores[0] * len(tokens)  # the score is the mean of the text's own tokens
+        return Hypothesis(
+            tuple(token for token in tokens if token not in self._timestamps),
+            total / (len(tokens) + 1),
+            float(result.no_speech_prob),
+            len(tokens) < most,
+        )
 
 
 def _storage(encoded: Encoded) -> ctranslate2.StorageView:
     return ctranslate2.StorageView.from_array(np.ascontiguousarray(encoded))
-
-
-def _hypothesis(result: Any) -> Hypothesis:
-    tokens = result.sequences_ids[0]
-    total = result.scores[0] * len(tokens)  # the score is the mean of the text's own tokens
-    return Hypothesis(tuple(tokens), total / (len(tokens) + 1), float(result.no_speech_prob))
 
 
 def _token_alignment(result: Any, tokens: int, duration_s: float) -> TokenAlignment:
