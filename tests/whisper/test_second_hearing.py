@@ -88,7 +88,7 @@ def test_the_text_with_timestamps_is_taken_where_the_first_is_not_sure() -> None
 @pytest.mark.parametrize(
     "options",
     [
-        replace(OPTIONS, seconds=29.0),  # one of many
+        replace(OPTIONS, seconds=29.0),
         replace(OPTIONS, prompt="A talk."),
         replace(OPTIONS, max_tokens=50),
         replace(OPTIONS, task="translate"),

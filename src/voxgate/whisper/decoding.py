@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 TEMPERATURES = (0.0, 0.4, 0.8)  # every other one of openai/whisper's: docs/decisions/0018
 SURE_LOG_PROBABILITY = -0.5  # believed where there may be silence: noise had -0.7 at most
-
-
-LONGEST_HEARD_TWICE_S = 15.0  # a longer window is one of many, and has no time for it
+LONGEST_HEARD_TWICE_S = 15.0  # longer windows are those of long recordings: it would take too long
 UNSURE_LOG_PROBABILITY = -0.2  # below it a text is heard a second time: docs/decisions/0018
 LEAST_KEPT = 0.8  # of a text's characters: timestamps may end a text before the speech does
 

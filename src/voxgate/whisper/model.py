@@ -48,7 +48,7 @@ class Hypothesis:
     tokens: tuple[int, ...]  # without the end token
     log_probability: float  # the mean of its tokens, the end token and timestamps included
     no_speech_probability: float
-    ended: bool = True  # by itself, not by the limit of tokens
+    ended: bool  # by itself, not by the limit of tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,11 @@ PIPE_BYTES: Final = 1 << 18
 """What the pipe can hold: more than is written at once, so that no write waits for the reader."""
 
 TOGETHER_BYTES: Final = 1 << 17
-"""Of messages that are written at once: four seconds of sound. Each write wakes the reader, and the
-kernel likes to wake it where the writer runs, who then waits for it."""
+"""Of messages that are written at once: four seconds of sound. Each write wakes the reader,
+often on the processor where the writer runs, who then waits although another one is free."""
 
 FIRST_BYTES: Final = 1 << 14
-"""The same for the first ones: the reader has things to do while the rest is decoded."""
+"""Of the first write: less, since the reader has things to do while the rest is decoded."""
 
 
 def open_pipe() -> tuple[int, int]:
@@ -70,7 +70,7 @@ class MessageWriter:
     """The decoder's end of the pipe. Messages, each a kind and a body, arrive in their order."""
 
     def __init__(self, fd: int, *, together: bool) -> None:
-        """`together` lets messages wait for others: not where the decoder may wait, too."""
+        """`together` lets messages wait until they are enough for one write."""
         self._fd = fd
         self._enough = FIRST_BYTES if together else 0
         self._then_enough = TOGETHER_BYTES if together else 0

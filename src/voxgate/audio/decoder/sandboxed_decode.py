@@ -52,7 +52,8 @@ def decode_file(
     `stream_fd` is a pipe's scratch file, or the pipe of a file that grows; -1 for other sources.
     Return whether the process can take another file: nothing was irregular, and `goes_on` says so.
     """
-    writer = MessageWriter(out_fd, together=job.size is not None)  # a whole file never waits
+    # Not of a file that somebody fills, who may pause: its sound must not wait here.
+    writer = MessageWriter(out_fd, together=job.size is not None)
     try:
         file = _open_file(job, source_fd, stream_fd)
         notices = FileDecoder(job, writer).run(recordings(file, job))
