@@ -85,7 +85,7 @@ def _has(pid: int, kind: str) -> bool:
         return False
 
 
-def _descriptors(pid: int) -> list[Path]:
+def _descriptors(pid: int | str) -> list[Path]:
     return list(Path(f"/proc/{pid}/fd").iterdir())
 
 
@@ -113,11 +113,21 @@ def open_files(pid: int | str = "self") -> int:
 
 def open_but_ledger(pid: int) -> int:
     """How many descriptors a process has beside those of the ledger, whose pool fills with use."""
-    links = []
+    return sum("ledger.sqlite3" not in link for link in open_paths(pid))
+
+
+def scratch_files(folder: Path) -> list[str]:
+    """What this process has open of recordings and decoded sound: below a folder, or in memory."""
+    return [path for path in open_paths() if str(folder) in path or path.startswith("/memfd:")]
+
+
+def open_paths(pid: int | str = "self") -> list[str]:
+    """What the descriptors of a process stand for."""
+    paths = []
     for each in _descriptors(pid):
-        with contextlib.suppress(OSError):  # it was closed meanwhile
-            links.append(str(each.readlink()))
-    return sum("ledger.sqlite3" not in link for link in links)
+        with contextlib.suppress(OSError):  # it was closed meanwhile, or is the listing's own
+            paths.append(str(each.readlink()))
+    return paths
 
 
 def heed_signals() -> None:

@@ -59,7 +59,7 @@ class Settings:
     it, the ledger is a SQLite file in `home`."""
 
     spool_dir: Path = field(default_factory=_temporary_folder)
-    """The folder of decoded sound: unlinked files, 115 MB an hour. Use a disk if /tmp is memory."""
+    """The folder of decoded sound: unnamed files, 115 MB an hour. Use a disk if /tmp is memory."""
 
     max_source_bytes: int = 16 * 2**30
     """The largest recording, in bytes of the caller's file."""

@@ -7,15 +7,14 @@ import base64
 import json
 import signal
 import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from tests.processes import heed_signals, until
+from tests.processes import heed_signals, open_paths, scratch_files, until
 from tests.scripted import Scripted
 from tests.sounds import SAMPLE
 from voxgate.api.server import ApiServer
@@ -28,6 +27,7 @@ from voxgate.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from tests.cli.command import CliRunner
     from voxgate.api.app import Pages
@@ -197,17 +197,13 @@ async def post_and_disconnect(server: Running, body: dict[str, Any], provider: S
 
 
 def spool_files(server: Running) -> int:
-    """Return how many files the server has open in its spool: recordings and decoded sound."""
-    return open_below(server.settings.spool_dir)
+    """Return how many recordings and decoded sounds the server has open, in memory or on disk."""
+    return len(scratch_files(server.settings.spool_dir))
 
 
 def open_below(folder: Path) -> int:
     """Return how many files of a folder this process has open."""
-    count = 0
-    for link in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # the descriptor of the listing
-            count += str(folder) in str(link.readlink())
-    return count
+    return sum(str(folder) in path for path in open_paths())
 
 
 @dataclass

@@ -20,7 +20,14 @@ from tests.api.mutations.caller import NoResponseError, RawResponse, call
 from tests.api.mutations.cases import Case, case
 from tests.api.mutations.sound import recordings
 from tests.api.serving import PATH, SCRIPTED, error_of, recording, served, serving
-from tests.processes import busy_decoders, connections, lasting, open_but_ledger, until
+from tests.processes import (
+    busy_decoders,
+    connections,
+    lasting,
+    open_but_ledger,
+    scratch_files,
+    until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,7 +160,7 @@ async def test_a_scripted_server(tmp_path: Path, caplog: pytest.LogCaptureFixtur
         await server.client.aclose()
         fuzz = Fuzz(server.url, server.key, os.getpid(), SCRIPTED)
         await fuzz.run(cases(SCRIPTED, real=False), tmp_path / "failed")
-        assert not list(server.settings.spool_dir.iterdir())
+        assert not scratch_files(server.settings.spool_dir)
     assert not [record.getMessage() for record in caplog.records if record.exc_info]
     if CASES >= 500:  # or it was no fuzz
         assert {200, 400, 401, 404, 408, 413, 415} <= fuzz.statuses.keys()

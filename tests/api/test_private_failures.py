@@ -20,6 +20,7 @@ from tests.api.serving import (
 )
 from tests.models.store.checkpoints import write_hf
 from tests.scripted import Scripted
+from voxgate.audio.scratch_file import IN_MEMORY_BYTES
 from voxgate.errors import PUBLIC_SENTENCES, Code, RegistryError
 from voxgate.models.catalogue import ModelSpec
 from voxgate.models.store.registry import Registry
@@ -51,8 +52,9 @@ async def test_sound_that_cannot_be_written(
 ) -> None:
     async with serving(tmp_path) as server:
         server.settings.spool_dir.write_text("no folder")  # which not even root can write into
-        form = {"data": {"model": "scripted/one"}, "files": FILE}
-        for body in ({"json": recording()}, {"json": recording(stream=True)}, form):
+        long = b"RIFF" + bytes(IN_MEMORY_BYTES)  # what is shorter needs no disk
+        form = {"data": {"model": "scripted/one"}, "files": {"file": long}}
+        for body in ({"json": recording(long)}, {"json": recording(long, stream=True)}, form):
             answer = await server.client.post("/audio/transcriptions", **body)
             check(answer, server.settings.spool_dir, caplog, "spool_full")
 

@@ -15,6 +15,7 @@ from tests.failures import raises
 from tests.sounds import RATE, SAMPLE, encode, ffmpeg, picture_only, sample
 from voxgate import errors
 from voxgate.audio.pcm import PcmDeclaration
+from voxgate.audio.scratch_file import IN_MEMORY_BYTES
 from voxgate.audio.source import Source
 from voxgate.errors import AudioError, Code
 from voxgate.settings import Settings
@@ -283,7 +284,7 @@ async def test_a_spool_folder_that_cannot_be_created(tmp_path: Path) -> None:
     with pytest.raises(errors.SpoolFullError, match="VOXGATE_SPOOL_DIR"):
         await decode("/dev/zero", None, settings, pcm=PcmDeclaration("s16le", 16_000))
     with pytest.raises(errors.SpoolFullError, match="VOXGATE_SPOOL_DIR"):
-        await decode(b"RIFF", None, settings)
+        await decode(bytes(IN_MEMORY_BYTES + 1), None, settings)
 
 
 async def test_an_index_that_needs_too_much_memory_is_refused() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from voxgate.audio.scratch_file import IN_MEMORY_BYTES
 from voxgate.audio.spool import Spool
 from voxgate.errors import SpoolFullError
 
@@ -21,6 +22,8 @@ def test_appended_samples_can_be_read_from_a_file_without_a_name(tmp_path: Path)
     spool.append(b"efgh")
     assert spool.samples == 4
     assert spool.read(1, 3) == b"cdef"
+    spool.append(b"ij" * IN_MEMORY_BYTES)
+    assert spool.read(1, 6) == b"cdefghijij"
     assert list((tmp_path / "new").iterdir()) == []
     spool.close()
     spool.close()
@@ -36,8 +39,11 @@ def test_samples_outside_of_the_spool_cannot_be_read(start: int, end: int, tmp_p
 
 def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SpoolFullError, match="VOXGATE_SPOOL_DIR"):
-        Spool(tmp_path / "file" / "folder")
+    with contextlib.closing(Spool(tmp_path / "file" / "folder")) as spool:
+        spool.append(b"ab")
+        with pytest.raises(SpoolFullError, match="VOXGATE_SPOOL_DIR"):
+            spool.append(bytes(IN_MEMORY_BYTES))
+        assert spool.read(0, spool.samples) == b"ab"
 
 
 def test_a_write_that_fails_in_the_middle(tmp_path: Path) -> None:

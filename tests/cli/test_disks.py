@@ -6,10 +6,11 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.command import MODEL, CliRunner, drop_permission_override, without_times, write_wav
-from tests.sounds import Pcm
+from tests.sounds import RATE, Pcm
 
 FULL = "No space left on device"
 
@@ -115,11 +116,14 @@ def test_one_transcript_that_cannot_be_written_stops_no_other(cli: CliRunner, no
     assert "train" in (cli.folder / "out" / "zuletzt.txt").read_text()
 
 
-def test_a_full_disk_under_the_spool(cli: CliRunner, note: Path) -> None:
+@pytest.mark.parametrize("kib", [64, 300])
+def test_a_full_disk_under_the_spool(cli: CliRunner, spoken: Pcm, kib: int) -> None:
+    """It is full when the sound leaves memory, and when the sound goes on."""
+    long = write_wav(cli.folder / "long.wav", np.tile(spoken, 1 + RATE * 12 // len(spoken)))
     disk = cli.folder / "disk"
     done = cli.run(
-        *("transcribe", *MODEL, note),
-        before=on_small_disk(disk, kib=64, fill=4),
+        *("transcribe", *MODEL, long),
+        before=on_small_disk(disk, kib=kib, fill=4),
         VOXGATE_SPOOL_DIR=str(disk),
     )
     assert (done.returncode, done.stdout) == (1, "")
@@ -127,6 +131,17 @@ def test_a_full_disk_under_the_spool(cli: CliRunner, note: Path) -> None:
     assert FULL in line
     assert "VOXGATE_SPOOL_DIR" in line
     assert Path(f"{disk}.list").read_text() == "taken\n"
+
+
+def test_a_voice_note_needs_no_disk_under_the_spool(cli: CliRunner, note: Path) -> None:
+    disk = cli.folder / "disk"
+    done = cli.run(
+        *("transcribe", *MODEL, note),
+        before=on_small_disk(disk, kib=64, fill=64),
+        VOXGATE_SPOOL_DIR=str(disk),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "train" in done.stdout
 
 
 def test_a_folder_that_may_not_be_written(cli: CliRunner, note: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_spool_that_cannot_be_made_is_found_with_its_remedy(cli: CliRunner) ->
     assert done.returncode == 1
     assert found["spool"]["state"] == "problem"
     assert "VOXGATE_SPOOL_DIR" in found["spool"]["mend"]
-    assert found["decoder"]["state"] == "problem"
+    assert found["decoder"]["state"] == "ok"  # what is short needs no disk
     assert found["network"]["found"] == "allowed: not offline"
 
 

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from tests.failures import raises
-from tests.processes import open_files, until
+from tests.processes import open_files, scratch_files, until
 from tests.remote.fetching import LIMIT, POLICY, fetcher
 from tests.websites import PUBLIC_HOST, Web, chunked, dripping, redirect, response, silence, web
 from voxgate.remote import checked_network
@@ -278,7 +278,7 @@ async def test_a_caller_who_leaves_ends_the_connection(site: Web, tmp_path: Path
     with pytest.raises(asyncio.CancelledError):
         await task
     await until(lambda: "/slow" in site.left, "the end of the connection")
-    assert not list((tmp_path / "spool").iterdir())
+    assert not scratch_files(tmp_path / "spool")
 
 
 async def test_nobody_listens(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from voxgate.audio.decoder.messages import DecoderJob, DecoderLimits, open_pipe
 from voxgate.audio.decoder_process import Decoding
-from voxgate.audio.spool import nameless_file
+from voxgate.audio.scratch_file import nameless_file
 from voxgate.child_environment import child_environment
 from voxgate.errors import AudioError
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import os
 import stat
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from voxgate.audio.arriving import ArrivingFile
 from voxgate.audio.channels import SoundChoice
-from voxgate.audio.spool import nameless_file, spool_full
+from voxgate.audio.scratch_file import ScratchFile
 from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Source:
     ) -> Source:
         """Open a recording. Refuse it at once if it is empty or too large.
 
-        Bytes and file objects other than plain files are copied to an unlinked file first. Raises
+        Bytes and file objects other than plain files are copied to an unnamed file first. Raises
         `AudioError` with the code `unreadable_audio`, `empty_audio` or `audio_too_large`,
         `UsageError` for a value of another type, and `SpoolFullError` if the copy cannot be
         written.
@@ -177,16 +178,14 @@ def _from_fd(fd: int, name: str, offset: int) -> Source:
 
 
 def _from_stream(file: IO[bytes], name: str, settings: Settings) -> Source:
-    """Copy to an unlinked file, whose descriptor can be passed to the decoder's process."""
-    with nameless_file(settings.spool_dir, "source-") as copy:
+    """Copy to an unnamed file, whose descriptor can be passed to the decoder's process."""
+    with closing(ScratchFile(settings.spool_dir, "source-")) as copy:
         size = 0
         # Stop at most one block past the limit: `_check_size` then raises the error.
         while size <= settings.max_source_bytes and (block := _read(file, name)):
-            try:
-                size += copy.write(block)
-            except OSError as error:
-                raise spool_full(settings.spool_dir, error) from error
-        return Source(name, os.dup(copy.fileno()), 0, size)
+            copy.write(block, size)
+            size += len(block)
+        return Source(name, os.dup(copy.file.fileno()), 0, size)
 
 
 def _read(file: IO[bytes], name: str) -> bytes:

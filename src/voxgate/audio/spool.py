@@ -1,20 +1,19 @@
-"""Decoded sound on disk: `Spool`, an unlinked file of samples, and `Audio`, a handle on a part.
+"""Decoded sound: `Spool`, an unnamed file of samples, and `Audio`, a handle on a part.
 
-The file is unlinked when it is created, so that a caller's speech is gone when the process ends.
-Memory does not grow with the recording. Sound is only appended, and can be read in the meantime.
+The file has no name, so that a caller's speech is gone when the process ends. Memory does not grow
+with the recording. Sound is only appended, and can be read in the meantime.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import tempfile
 import wave
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
-from typing import IO
 
+from voxgate.audio.scratch_file import ScratchFile
 from voxgate.errors import SpoolFullError
 
 SAMPLE_RATE = 16_000  # Hz: the input of every engine
@@ -30,17 +29,11 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.samples = 0
-        self._file = nameless_file(folder, "sound-")
+        self._scratch = ScratchFile(folder, "sound-")
 
     def append(self, pcm16: bytes) -> None:
         """Append whole samples. After an error none of them is readable."""
-        view = memoryview(pcm16)
-        try:
-            while view:
-                written = os.pwrite(self._file.fileno(), view, self._end + len(pcm16) - len(view))
-                view = view[written:]
-        except OSError as error:
-            raise spool_full(self.folder, error) from error
+        self._scratch.write(pcm16, self.samples * SAMPLE_BYTES)
         self.samples += len(pcm16) // SAMPLE_BYTES
 
     def read(self, start: int, end: int) -> bytes:
@@ -50,7 +43,7 @@ class Spool:
         size, offset = (end - start) * SAMPLE_BYTES, start * SAMPLE_BYTES
         parts = []
         while size:  # pread may return fewer bytes than requested
-            part = os.pread(self._file.fileno(), size, offset)
+            part = os.pread(self._scratch.file.fileno(), size, offset)
             if not part:
                 raise SpoolFullError(
                     f"The decoded sound in {self.folder} ends early. Is the disk damaged?"
@@ -60,35 +53,8 @@ class Spool:
         return b"".join(parts)
 
     def close(self) -> None:
-        """Free the disk space. May be called again."""
-        self._file.close()
-
-    @property
-    def _end(self) -> int:
-        return self.samples * SAMPLE_BYTES
-
-
-def nameless_file(folder: Path, prefix: str) -> IO[bytes]:
-    """Create an unbuffered file without a name, and the folder if it is missing.
-
-    Other processes cannot open the file. Raises `SpoolFullError`.
-    """
-    try:
-        try:
-            return tempfile.TemporaryFile(dir=folder, prefix=prefix, buffering=0)
-        except FileNotFoundError:  # hardly ever: the folder is there from the first file on
-            folder.mkdir(parents=True, exist_ok=True)
-            return tempfile.TemporaryFile(dir=folder, prefix=prefix, buffering=0)
-    except OSError as error:
-        raise spool_full(folder, error) from error
-
-
-def spool_full(folder: Path, error: OSError) -> SpoolFullError:
-    """Return the error for a spool that cannot be created or written."""
-    return SpoolFullError(
-        f"Sound could not be written to {folder} ({error.strerror or error}). Free some space "
-        f"there (an hour of sound takes 115 MB), or set VOXGATE_SPOOL_DIR to another folder."
-    )
+        """Free the memory or the disk space. May be called again."""
+        self._scratch.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from voxgate.audio.arriving import Arrival
-from voxgate.audio.spool import nameless_file, spool_full
+from voxgate.audio.scratch_file import ScratchFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,16 +19,20 @@ if TYPE_CHECKING:
 class SpooledFile:
     """Writes and hashes a recording. `too_large` makes the error for more than `limit` bytes.
 
-    `file` is unbuffered and has a real descriptor. The constructor and `write` raise
-    `SpoolFullError`.
+    The constructor and `write` raise `SpoolFullError`, and `arriving`.
     """
 
     def __init__(self, folder: Path, limit: int, too_large: Callable[[int], VoxgateError]) -> None:
         self.size = 0  # bytes
-        self._folder, self._limit, self._too_large = folder, limit, too_large
+        self._limit, self._too_large = limit, too_large
         self._hash = hashlib.sha256()
         self._arrival: Arrival | None = None
-        self.file = nameless_file(folder, "upload-")
+        self._scratch = ScratchFile(folder, "upload-")
+
+    @property
+    def file(self) -> IO[bytes]:
+        """What was written: an unbuffered file with a real descriptor, another one as it grows."""
+        return self._scratch.file
 
     @property
     def sha256(self) -> str:
@@ -37,6 +41,7 @@ class SpooledFile:
 
     def arriving(self) -> ArrivingFile:
         """Return the recording for a decoder that reads it while it arrives. Call it once."""
+        self._scratch.move_to_disk()  # the decoder keeps this descriptor while the file grows
         self._arrival = Arrival()
         self._arrival.grown()  # what is written already counts too
         return self._arrival.of(self.file)
@@ -56,15 +61,11 @@ class SpooledFile:
         if self.size > self._limit:
             raise self._too_large(self._limit)
         self._hash.update(view)
-        try:
-            while view:  # an unbuffered file may write less than all
-                view = view[self.file.write(view) :]
-        except OSError as error:
-            raise spool_full(self._folder, error) from error
+        self._scratch.write(view, self.size - len(view))
         if self._arrival:
             self._arrival.grown()
 
     def close(self) -> None:
         """Delete the recording. May be called again."""
         self.end()
-        self.file.close()
+        self._scratch.close()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.processes import scratch_files
 from voxgate.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,20 +24,12 @@ def limits(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(autouse=True)
 def nothing_left_open(limits: Settings) -> Iterator[None]:
-    """No test leaves a descriptor of the spool's folder, nor a file with a name there."""
-    before = _spool_files(limits)
+    """No test leaves a recording in memory or on disk, nor a file with a name there."""
+    before = scratch_files(limits.spool_dir)
     gc.disable()  # what is merely forgotten must not be closed by chance
     try:
         yield
-        assert _spool_files(limits) == before
+        assert scratch_files(limits.spool_dir) == before
     finally:
         gc.enable()
     assert list(limits.spool_dir.iterdir()) == []
-
-
-def _spool_files(limits: Settings) -> list[str]:
-    found = []
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # the listing's own descriptor
-            found.append(str(descriptor.readlink()))
-    return [target for target in found if target.startswith(str(limits.spool_dir))]

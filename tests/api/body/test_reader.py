@@ -186,7 +186,7 @@ def test_other_tasks_run_meanwhile(content_type: str, body: bytes, limits: Setti
 
 @pytest.mark.parametrize(
     ("content_type", "body"),
-    [(JSON, JSON_HEAD + b'"}}'), (FORM, FORM_HEAD + LONG + b"\r\n--b--")],
+    [(JSON, JSON_HEAD + LONG + b'"}}'), (FORM, FORM_HEAD + LONG + LONG + b"\r\n--b--")],
 )
 def test_a_full_disk(content_type: str, body: bytes, limits: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()

@@ -7,7 +7,6 @@ import json
 import random
 import socket
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +31,7 @@ from tests.api.wyoming.clients import (
 )
 from tests.cli.command import clip
 from tests.failures import raises
-from tests.processes import until
+from tests.processes import scratch_files, until
 from tests.scripted import Scripted
 from tests.sounds import RATE, sample
 from voxgate.api.wyoming import connection
@@ -43,6 +42,7 @@ from voxgate.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -58,8 +58,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[List
 
 def spooled(server: Listening) -> int:
     """How many unnamed files the server has open: recordings and decoded sound."""
-    links = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    return sum(str(server.settings.spool_dir) in str(link) for link in links)
+    return len(scratch_files(server.settings.spool_dir))
 
 
 async def test_it_describes_its_models(server: Listening) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from voxgate.audio.spool import Spool
+from voxgate.audio.scratch_file import ScratchFile
 from voxgate.cli.checks.check import Check
 from voxgate.cli.file_writing import check_writable
 from voxgate.errors import SpoolFullError
@@ -23,11 +24,9 @@ def check_spool(settings: Settings) -> Check:
     """Write a second of sound, and return the free space."""
     folder = settings.spool_dir
     try:
-        spool = Spool(folder)
-        try:
-            spool.append(bytes(32_000))
-        finally:
-            spool.close()
+        with closing(ScratchFile(folder, "check-")) as file:
+            file.move_to_disk()
+            file.write(bytes(32_000), 0)
     except SpoolFullError as error:
         return Check("spool", "problem", error.sentence, SPOOL_FIX)
     free = shutil.disk_usage(folder).free

@@ -1,0 +1,107 @@
+"""`ScratchFile`: a file without a name, in memory while it is short and on disk when it is longer.
+
+It is gone when the process ends. Making a file on disk for each voice note cost a busy server a
+seventh of its processor time on ext4, which looks for an inode that was not deleted just before
+(docs/log.md); memory that grows with the recording would cost more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from io import FileIO
+from typing import TYPE_CHECKING
+
+from voxgate.errors import SpoolFullError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+IN_MEMORY_BYTES = 1 << 18  # 8 seconds of decoded sound; most voice notes as they are uploaded
+
+
+class ScratchFile:
+    """A file that is written once and can be read in the meantime.
+
+    `file` is unbuffered and has a real descriptor; after a `write` it may be another one. Its
+    position is undefined. The constructor, `write` and `move_to_disk` raise `SpoolFullError`.
+    """
+
+    def __init__(self, folder: Path, prefix: str) -> None:
+        self._folder, self._prefix = folder, prefix
+        in_memory = _memory_file(prefix)
+        self._in_memory = in_memory is not None
+        self.file = in_memory or nameless_file(folder, prefix)
+
+    def write(self, data: bytes | bytearray | memoryview, offset: int) -> None:
+        """Write all bytes there. After an error any of them may be written."""
+        if self._in_memory and offset + len(data) > IN_MEMORY_BYTES:
+            self.move_to_disk()
+        self._write(self.file, data, offset)
+
+    def move_to_disk(self) -> None:
+        """Keep on disk what has been written, and what follows: `file` stays the same from now on.
+
+        May be called again.
+        """
+        if not self._in_memory:
+            return
+        on_disk = nameless_file(self._folder, self._prefix)
+        try:
+            self._write(on_disk, os.pread(self.file.fileno(), IN_MEMORY_BYTES, 0), 0)
+        except BaseException:
+            on_disk.close()
+            raise
+        self.file.close()
+        self.file, self._in_memory = on_disk, False
+
+    def close(self) -> None:
+        """Free the memory or the disk space. May be called again."""
+        self.file.close()
+
+    def _write(self, file: FileIO, data: bytes | bytearray | memoryview, offset: int) -> None:
+        view = memoryview(data)
+        try:
+            while view:  # the kernel may write less than all
+                written = os.pwrite(file.fileno(), view, offset)
+                view, offset = view[written:], offset + written
+        except OSError as error:
+            raise _spool_full(self._folder, error) from error
+
+
+def nameless_file(folder: Path, prefix: str) -> FileIO:
+    """Create an unbuffered file without a name, and the folder if it is missing.
+
+    Other processes cannot open the file. Raises `SpoolFullError`.
+    """
+    try:
+        try:
+            return _temporary(folder, prefix)
+        except FileNotFoundError:  # hardly ever: the folder is there from the first file on
+            folder.mkdir(parents=True, exist_ok=True)
+            return _temporary(folder, prefix)
+    except OSError as error:
+        raise _spool_full(folder, error) from error
+
+
+def _memory_file(name: str) -> FileIO | None:
+    """Create a file that is on no disk. None where there are none, or no more."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return FileIO(os.memfd_create(name), "w+b")
+    except OSError:  # a sandbox that does not know the call; what else fails, a disk says as well
+        return None
+
+
+def _spool_full(folder: Path, error: OSError) -> SpoolFullError:
+    """Return the error for a spool that cannot be created or written."""
+    return SpoolFullError(
+        f"Sound could not be written to {folder} ({error.strerror or error}). Free some space "
+        f"there (an hour of sound takes 115 MB), or set VOXGATE_SPOOL_DIR to another folder."
+    )
+
+
+def _temporary(folder: Path, prefix: str) -> FileIO:
+    return tempfile.TemporaryFile(dir=folder, prefix=prefix, buffering=0)
