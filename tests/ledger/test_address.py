@@ -92,16 +92,3 @@ async def test_an_error_does_not_contain_values(server: postgres.Server) -> None
         with pytest.raises(LedgerError, match="duplicate key") as caught:
             await ledger.generations.begin(generation)
     assert "secret" not in caught.value.sentence
-
-
-async def test_connections_of_a_restarted_server_are_made_anew(server: postgres.Server) -> None:
-    address = server.create()
-    async with await Ledger.open(address) as ledger:
-        await ledger.keys.create("laptop")
-        server.execute(server.address("postgres"), TERMINATE)
-        assert [key.name for key in await ledger.keys.all()] == ["laptop"]
-
-
-TERMINATE = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'voxgate'
-"""

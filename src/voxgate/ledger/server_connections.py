@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import NullPool
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 if TYPE_CHECKING:
@@ -28,14 +29,18 @@ CONNECT_S, STATEMENT_S = 10.0, 60.0
 
 
 class ServerConnections:
-    """A pool of connections, each for any operation."""
+    """A pool of connections, each for any operation.
+
+    Connections of a server that was restarted fail at their first statement. All of them are made
+    anew then, and the operation is done once more. To ask each beforehand whether it lives would be
+    three round trips to the server, where finding a key is one.
+    """
 
     def __init__(self, address: Address) -> None:
         self._writer = create_async_engine(
             address.url,
             pool_size=MOST_CONNECTIONS,
             max_overflow=0,
-            pool_pre_ping=True,  # the server may have been restarted
             hide_parameters=True,
             connect_args=_limits(),
         )
@@ -47,17 +52,44 @@ class ServerConnections:
 
     async def read(self, operation: Callable[[Connection], T]) -> T:
         """Return the result of an operation of one statement."""
-        async with self._reader.connect() as connection:
-            return await connection.run_sync(operation)
+        try:
+            return await self._read(operation)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return await self._read(operation)
 
     async def write(self, operation: Callable[[Connection], T]) -> T:
-        """Return the result of an operation that runs in a transaction."""
-        async with self._writer.begin() as connection:
-            return await connection.run_sync(operation)
+        """Return the result of an operation that runs in a transaction.
+
+        Where the connection is lost at the end, nobody knows whether it was committed: it fails.
+        """
+        is_done = False
+
+        def note_end(connection: Connection) -> T:
+            nonlocal is_done
+            result = operation(connection)
+            is_done = True
+            return result
+
+        try:
+            return await self._write(note_end)
+        except DBAPIError as error:
+            if is_done or not error.connection_invalidated:
+                raise
+        return await self._write(operation)
 
     async def aclose(self) -> None:
         """Close every connection. May be called again."""
         await self._writer.dispose()
+
+    async def _read(self, operation: Callable[[Connection], T]) -> T:
+        async with self._reader.connect() as connection:
+            return await connection.run_sync(operation)
+
+    async def _write(self, operation: Callable[[Connection], T]) -> T:
+        async with self._writer.begin() as connection:
+            return await connection.run_sync(operation)
 
 
 def server_writer(address: Address) -> AsyncEngine:
