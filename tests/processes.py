@@ -116,9 +116,9 @@ def open_but_ledger(pid: int) -> int:
     return sum("ledger.sqlite3" not in link for link in open_paths(pid))
 
 
-def scratch_files(folder: Path) -> list[str]:
-    """What this process has open of recordings and decoded sound: below a folder, or in memory."""
-    return [path for path in open_paths() if str(folder) in path or path.startswith("/memfd:")]
+def scratch_files(folder: Path, pid: int | str = "self") -> list[str]:
+    """What a process has open of recordings and decoded sound: below a folder, or in memory."""
+    return [p for p in open_paths(pid) if str(folder) in p or p.startswith("/memfd:")]
 
 
 def open_paths(pid: int | str = "self") -> list[str]:

@@ -177,7 +177,7 @@ async def test_the_command_with_its_engine(cli: CliRunner, tmp_path: Path) -> No
     async with served(cli, "--preload", MODEL) as server:
         fuzz = Fuzz(server.url, server.key, server.process.pid, MODEL)
         await fuzz.run(cases(MODEL, real=True), tmp_path / "failed")
-        assert not list((tmp_path / "spool").iterdir())
+        assert not scratch_files(tmp_path / "spool", server.process.pid)
         assert await server.end() == 0
         said = "\n".join(server.said)
         assert "Traceback" not in said, said[said.index("Traceback") :]

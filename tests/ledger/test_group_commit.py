@@ -219,10 +219,10 @@ async def test_a_ledger_that_closes_writes_what_waits(ledger: Ledger) -> None:
         await ledger.generations.begin(generation(10))
 
 
-async def test_a_connection_that_breaks_fails_its_group_at_once(
+async def test_connections_that_break_fail_their_group_at_once(
     server: postgres.Server, migrated: str
 ) -> None:
-    """Each by itself would wait as long again, with connections that others need."""
+    """Once it is done again. Each by itself would wait as long, with connections that others need."""
     address = server.create(template=migrated)
     name, host = address.url.database, str(server.folder)
     async with (
@@ -240,13 +240,14 @@ async def test_a_connection_that_breaks_fails_its_group_at_once(
                 begun = [
                     asyncio.create_task(ledger.generations.begin(generation(n))) for n in range(20)
                 ]
-                async with asyncio.timeout(DEADLINE_S):
-                    while not (waiting := await watching.fetchval(WAITING)):  # noqa: ASYNC110 (another process)
-                        await asyncio.sleep(0.01)
-                await watching.execute(f"SELECT pg_terminate_backend({waiting})")
+                for _ in range(2):
+                    async with asyncio.timeout(DEADLINE_S):
+                        while not (waiting := await watching.fetchval(WAITING)):  # noqa: ASYNC110 (another process)
+                            await asyncio.sleep(0.01)
+                    await watching.execute(f"SELECT pg_terminate_backend({waiting}, 10000)")
                 results = await asyncio.gather(*begun, return_exceptions=True)
         assert all(isinstance(each, LedgerError) for each in results)
-        assert len([each for each in statements if each.startswith("INSERT")]) == 1
+        assert len([each for each in statements if each.startswith("INSERT")]) == 2
         assert await ledger.generations.begin(generation(1))
 
 
