@@ -222,7 +222,7 @@ async def test_a_ledger_that_closes_writes_what_waits(ledger: Ledger) -> None:
 async def test_connections_that_break_fail_their_group_at_once(
     server: postgres.Server, migrated: str
 ) -> None:
-    """Once it is done again. Each by itself would wait as long, with connections that others need."""
+    """Once it is done again. Each by itself would wait as long, with connections others need."""
     address = server.create(template=migrated)
     name, host = address.url.database, str(server.folder)
     async with (
