@@ -59,7 +59,8 @@ class Settings:
     it, the ledger is a SQLite file in `home`."""
 
     spool_dir: Path = field(default_factory=_temporary_folder)
-    """The folder of decoded sound: unnamed files, 115 MB an hour. Use a disk if /tmp is memory."""
+    """The folder of sound: unnamed files, 115 MB an hour. What has 256 KB at most stays in memory.
+    Use a disk if /tmp is memory."""
 
     max_source_bytes: int = 16 * 2**30
     """The largest recording, in bytes of the caller's file."""
