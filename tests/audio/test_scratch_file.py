@@ -6,12 +6,12 @@ import os
 import random
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from voxgate.audio.scratch_file import IN_MEMORY_BYTES, ScratchFile
+from voxgate.audio.scratch_file import IN_MEMORY_BYTES, MOST_IN_MEMORY, ScratchFile
 from voxgate.errors import SpoolFullError
 
 SEED = 16
@@ -50,6 +50,23 @@ def test_only_what_is_long_is_on_disk(tmp_path: Path) -> None:
         assert not folder.exists()
         file.write(b"a", IN_MEMORY_BYTES)
         assert place(file).startswith(str(folder))
+
+
+@linux
+def test_only_so_many_are_in_memory_at_once(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        files = [ScratchFile(tmp_path, "x-") for _ in range(MOST_IN_MEMORY)]
+        for file in files:
+            stack.callback(file.close)
+        with closing(ScratchFile(tmp_path, "x-")) as another:
+            another.write(b"ab", 0)
+            assert place(another).startswith(str(tmp_path))
+            assert content(another) == b"ab"
+        files[0].move_to_disk()
+        files[1].file.close()  # as who takes over an upload does
+        for file in [ScratchFile(tmp_path, "x-") for _ in range(2)]:
+            stack.callback(file.close)
+            assert place(file).startswith("/memfd:")
 
 
 @linux

@@ -11,7 +11,8 @@ import os
 import sys
 import tempfile
 from io import FileIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakSet
 
 from voxgate.errors import SpoolFullError
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IN_MEMORY_BYTES = 1 << 18  # 8 seconds of decoded sound; most voice notes as they are uploaded
+MOST_IN_MEMORY = (
+    256  # files, so 64 MiB: callers may upload as many at once as there are connections
+)
 
 
 class ScratchFile:
@@ -30,13 +34,11 @@ class ScratchFile:
 
     def __init__(self, folder: Path, prefix: str) -> None:
         self._folder, self._prefix = folder, prefix
-        in_memory = _memory_file(prefix)
-        self._in_memory = in_memory is not None
-        self.file = in_memory or nameless_file(folder, prefix)
+        self.file: FileIO = MemoryFile.create(prefix) or nameless_file(folder, prefix)
 
     def write(self, data: bytes | bytearray | memoryview, offset: int) -> None:
         """Write all bytes there. After an error any of them may be written."""
-        if self._in_memory and offset + len(data) > IN_MEMORY_BYTES:
+        if offset + len(data) > IN_MEMORY_BYTES:
             self.move_to_disk()
         self._write(self.file, data, offset)
 
@@ -45,7 +47,7 @@ class ScratchFile:
 
         May be called again.
         """
-        if not self._in_memory:
+        if not isinstance(self.file, MemoryFile):
             return
         on_disk = nameless_file(self._folder, self._prefix)
         try:
@@ -54,7 +56,7 @@ class ScratchFile:
             on_disk.close()
             raise
         self.file.close()
-        self.file, self._in_memory = on_disk, False
+        self.file = on_disk
 
     def close(self) -> None:
         """Free the memory or the disk space. May be called again."""
@@ -70,6 +72,29 @@ class ScratchFile:
             raise _spool_full(self._folder, error) from error
 
 
+class MemoryFile(FileIO):
+    """An unbuffered file without a name that is on no disk."""
+
+    _open: ClassVar[WeakSet[MemoryFile]] = WeakSet()
+
+    @classmethod
+    def create(cls, name: str) -> MemoryFile | None:
+        """Create one. None where the system has none, and where there are enough."""
+        if sys.platform != "linux" or len(cls._open) >= MOST_IN_MEMORY:
+            return None
+        try:
+            file = cls(os.memfd_create(name), "w+b")
+        except OSError:  # a sandbox without the call; what else fails, a file on disk will say
+            return None
+        cls._open.add(file)
+        return file
+
+    def close(self) -> None:
+        """Free the memory. May be called again."""
+        self._open.discard(self)
+        super().close()
+
+
 def nameless_file(folder: Path, prefix: str) -> FileIO:
     """Create an unbuffered file without a name, and the folder if it is missing.
 
@@ -83,16 +108,6 @@ def nameless_file(folder: Path, prefix: str) -> FileIO:
             return _temporary(folder, prefix)
     except OSError as error:
         raise _spool_full(folder, error) from error
-
-
-def _memory_file(name: str) -> FileIO | None:
-    """Create a file that is on no disk. None where there are none, or no more."""
-    if sys.platform != "linux":
-        return None
-    try:
-        return FileIO(os.memfd_create(name), "w+b")
-    except OSError:  # a sandbox that does not know the call; what else fails, a disk says as well
-        return None
 
 
 def _spool_full(folder: Path, error: OSError) -> SpoolFullError:
