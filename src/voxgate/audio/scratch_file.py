@@ -1,8 +1,8 @@
 """`ScratchFile`: a file without a name, in memory while it is short and on disk when it is longer.
 
-It is gone when the process ends. Making a file on disk for each voice note cost a busy server a
-seventh of its processor time on ext4, which looks for an inode that was not deleted just before
-(docs/log.md); memory that grows with the recording would cost more.
+It is gone when the process ends. So a voice note needs no free disk, and a busy server does not
+make and delete files all the time, for which ext4 searches inodes that were not deleted just before.
+Memory does not grow with the recording.
 """
 
 from __future__ import annotations
