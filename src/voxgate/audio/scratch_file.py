@@ -1,7 +1,7 @@
 """`ScratchFile`: a file without a name, in memory while it is short and on disk when it is longer.
 
 It is gone when the process ends. So a voice note needs no free disk, and a busy server does not
-make and delete files all the time, for which ext4 searches inodes that were not deleted just before.
+make and delete files all the time, for which ext4 looks long for an inode that is not just freed.
 Memory does not grow with the recording.
 """
 
