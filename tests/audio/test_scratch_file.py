@@ -6,12 +6,15 @@ import os
 import random
 import subprocess
 import sys
+import threading
+from collections import deque
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from voxgate.audio.scratch_file import IN_MEMORY_BYTES, MOST_IN_MEMORY, ScratchFile
+from voxgate.audio.spool import Spool
 from voxgate.errors import SpoolFullError
 
 SEED = 16
@@ -70,15 +73,48 @@ def test_only_so_many_are_in_memory_at_once(tmp_path: Path) -> None:
 
 
 @linux
-def test_one_that_was_moved_stays(tmp_path: Path) -> None:
+def test_a_descriptor_is_the_same_before_and_after_a_move(tmp_path: Path) -> None:
     with closing(ScratchFile(tmp_path, "x-")) as file:
+        fd = file.file.fileno()
         file.write(b"ab", 0)
         file.move_to_disk()
-        same = file.file
+        place_on_disk = place(file)
         file.move_to_disk()
         file.write(bytes(IN_MEMORY_BYTES), 2)
-        assert file.file is same
-        assert content(file)[:3] == b"ab\0"
+        assert os.pread(fd, 3, 0) == b"ab\0"
+        assert not os.get_inheritable(fd)
+        assert place(file) == place_on_disk != ""
+
+
+def test_a_thread_that_reads_meanwhile_gets_what_was_written(tmp_path: Path) -> None:
+    """Other files are opened at the same time: a descriptor that is closed becomes one of them."""
+    sound = b"abcdefgh" * 1000
+    spools, ended = deque[Spool](maxlen=1), threading.Event()
+    failures = list[object]()
+
+    def read() -> None:
+        while not ended.is_set():
+            for spool in list(spools):
+                try:
+                    found = spool.read(0, len(sound) // 2)
+                except ValueError as error:
+                    failures.append(error)
+                else:
+                    failures.extend([found[:9]] if found != sound else [])
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with ExitStack() as stack:
+        for _ in range(300):
+            spool = Spool(tmp_path)
+            stack.callback(spool.close)
+            spool.append(sound)
+            spools.append(spool)
+            spool.append(bytes(IN_MEMORY_BYTES))
+            (tmp_path / "other").write_bytes(b"another caller's")
+        ended.set()
+        reader.join()
+    assert failures == []
 
 
 def test_a_disk_that_cannot_be_used_loses_nothing(tmp_path: Path) -> None:

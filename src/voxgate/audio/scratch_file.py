@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 from io import FileIO
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from voxgate.errors import SpoolFullError
@@ -26,15 +26,17 @@ MOST_IN_MEMORY = (
 
 
 class ScratchFile:
-    """A file that is written once and can be read in the meantime.
+    """A file that is written once and can be read in the meantime, in any thread.
 
-    `file` is unbuffered and has a real descriptor; after a `write` it may be another one. Its
-    position is undefined. The constructor, `write` and `move_to_disk` raise `SpoolFullError`.
+    `file` is unbuffered and has a real descriptor; its position is undefined. The constructor,
+    `write` and `move_to_disk` raise `SpoolFullError`.
     """
 
     def __init__(self, folder: Path, prefix: str) -> None:
         self._folder, self._prefix = folder, prefix
-        self.file: FileIO = MemoryFile.create(prefix) or nameless_file(folder, prefix)
+        in_memory = _memory_file(prefix)
+        self._in_memory = in_memory is not None
+        self.file = in_memory or nameless_file(folder, prefix)
 
     def write(self, data: bytes | bytearray | memoryview, offset: int) -> None:
         """Write all bytes there. After an error any of them may be written."""
@@ -43,20 +45,18 @@ class ScratchFile:
         self._write(self.file, data, offset)
 
     def move_to_disk(self) -> None:
-        """Keep on disk what has been written, and what follows: `file` stays the same from now on.
+        """Keep on disk what has been written, and what follows. May be called again.
 
-        May be called again.
+        The descriptor stays the same: who reads by it reads the same bytes, before and after. A
+        copy of it that was made before stays in memory, and does not grow.
         """
-        if not isinstance(self.file, MemoryFile):
+        if not self._in_memory:
             return
-        on_disk = nameless_file(self._folder, self._prefix)
-        try:
+        with nameless_file(self._folder, self._prefix) as on_disk:
             self._write(on_disk, os.pread(self.file.fileno(), IN_MEMORY_BYTES, 0), 0)
-        except BaseException:
-            on_disk.close()
-            raise
-        self.file.close()
-        self.file = on_disk
+            os.dup2(on_disk.fileno(), self.file.fileno(), inheritable=False)
+        self._in_memory = False
+        _in_memory.discard(self.file)
 
     def close(self) -> None:
         """Free the memory or the disk space. May be called again."""
@@ -72,29 +72,6 @@ class ScratchFile:
             raise _spool_full(self._folder, error) from error
 
 
-class MemoryFile(FileIO):
-    """An unbuffered file without a name that is on no disk."""
-
-    _open: ClassVar[WeakSet[MemoryFile]] = WeakSet()
-
-    @classmethod
-    def create(cls, name: str) -> MemoryFile | None:
-        """Create one. None where the system has none, and where there are enough."""
-        if sys.platform != "linux" or len(cls._open) >= MOST_IN_MEMORY:
-            return None
-        try:
-            file = cls(os.memfd_create(name), "w+b")
-        except OSError:  # a sandbox without the call; what else fails, a file on disk will say
-            return None
-        cls._open.add(file)
-        return file
-
-    def close(self) -> None:
-        """Free the memory. May be called again."""
-        self._open.discard(self)
-        super().close()
-
-
 def nameless_file(folder: Path, prefix: str) -> FileIO:
     """Create an unbuffered file without a name, and the folder if it is missing.
 
@@ -108,6 +85,26 @@ def nameless_file(folder: Path, prefix: str) -> FileIO:
             return _temporary(folder, prefix)
     except OSError as error:
         raise _spool_full(folder, error) from error
+
+
+_in_memory: WeakSet[FileIO] = WeakSet()
+
+
+def _memory_file(name: str) -> FileIO | None:
+    """Create a file that is on no disk. None where the system has none, and where many are open."""
+    if sys.platform != "linux":
+        return None
+    if len(_in_memory) >= MOST_IN_MEMORY:
+        for file in [each for each in _in_memory if each.closed]:
+            _in_memory.discard(file)
+        if len(_in_memory) >= MOST_IN_MEMORY:
+            return None
+    try:
+        file = FileIO(os.memfd_create(name), "w+b")
+    except OSError:  # a sandbox without the call; what else fails, a file on disk will say
+        return None
+    _in_memory.add(file)
+    return file
 
 
 def _spool_full(folder: Path, error: OSError) -> SpoolFullError:

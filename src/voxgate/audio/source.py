@@ -6,6 +6,7 @@ passed to the decoder's process, which cannot open files.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import stat
@@ -20,7 +21,7 @@ from voxgate.audio.scratch_file import ScratchFile
 from voxgate.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
-    import asyncio
+    from collections.abc import Callable
 
     from voxgate.audio.pcm import PcmDeclaration
     from voxgate.settings import Settings
@@ -95,7 +96,7 @@ class Source:
     def kept(self, settings: Settings) -> Source:
         """Return it as a source that can be read more than once.
 
-        A pipe or a device is read to its end, into an unlinked file, and closed. Takes as long as
+        A pipe or a device is read to its end, into an unnamed file, and closed. Takes as long as
         it takes: not for the event loop. Raises as `open` does.
         """
         if self.size is not None:
@@ -135,6 +136,24 @@ def is_open(recording: AudioInput | ArrivingFile) -> bool:
     return isinstance(recording, ArrivingFile) or (
         type(getattr(recording, "raw", recording)) is io.FileIO
     )
+
+
+async def open_in_thread(open_source: Callable[[], Source]) -> Source:
+    """Return the source that a function opens, which may take as long as a disk or a pipe does.
+
+    Where the caller is cancelled, it is closed as soon as it is open.
+    """
+    opening = asyncio.create_task(asyncio.to_thread(open_source))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_opened)
+        raise
+
+
+def _close_opened(opening: asyncio.Task[Source]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _from_path(path: Path, name: str | None) -> Source:

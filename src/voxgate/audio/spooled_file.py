@@ -31,7 +31,7 @@ class SpooledFile:
 
     @property
     def file(self) -> IO[bytes]:
-        """What was written: an unbuffered file with a real descriptor, another one as it grows."""
+        """What was written: an unbuffered file with a real descriptor."""
         return self._scratch.file
 
     @property

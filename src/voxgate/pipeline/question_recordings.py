@@ -8,14 +8,13 @@ windows, and not before that as one sound.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import ExitStack, aclosing, closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from voxgate.answers.values import SoundPart
 from voxgate.audio.decoder_process import PcmBlock, RecordingFacts
-from voxgate.audio.source import Source
+from voxgate.audio.source import Source, open_in_thread
 from voxgate.audio.spool import SAMPLE_RATE, Audio, Spool
 from voxgate.pipeline.answer_plan import cannot_hear
 from voxgate.pipeline.job import JobProgress
@@ -157,7 +156,7 @@ class QuestionRecordings:
         """Decode a recording, if it is not known to be too long."""
         if self._left <= 0 or round(recording.seconds * SAMPLE_RATE) > self._left:
             return
-        source = await asyncio.to_thread(self._source, recording.part)
+        source = await open_in_thread(lambda: self._source(recording.part))
         recording.source = self._open.enter_context(source)
         recording.sound = await self._decode(source, recording.notices)
         if recording.sound is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from voxgate.answers.values import check_stop_of_schema
 from voxgate.audio.channels import SoundChoice
 from voxgate.audio.decoder_pool import DecoderPool
-from voxgate.audio.source import Source, is_open
+from voxgate.audio.source import Source, is_open, open_in_thread
 from voxgate.errors import EngineStartError, UnknownModelError, UsageError, VoxgateError
 from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import (
@@ -139,7 +139,7 @@ class Session:
             choice=choice,
             language=options.options.language,
         )
-        with open_source() if is_open(source) else await asyncio.to_thread(open_source) as opened:
+        with open_source() if is_open(source) else await open_in_thread(open_source) as opened:
             job = TranscriptionJob(
                 source=opened,
                 options=options,
