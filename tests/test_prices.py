@@ -188,6 +188,8 @@ def test_a_price_at_a_provider_is_shown_with_it() -> None:
 def test_a_model_without_a_price() -> None:
     assert parse_prices("a/b = 0.006/minute", "VOXGATE_PRICES").find("c/d", NOW) is None
     assert parse_prices("", "VOXGATE_PRICES").entries == ()
+    trailing = parse_prices("a/b = 0.006/minute, ", "VOXGATE_PRICES")
+    assert trailing == parse_prices("a/b = 0.006/minute", "VOXGATE_PRICES")
 
 
 def test_prices_in_a_variable() -> None:

@@ -263,7 +263,7 @@ def parse_prices(text: str, origin: str) -> PriceList:
     `origin` is the variable that it comes from. Raises `SettingsError`.
     """
     try:
-        entries = tuple(_listed(part.strip()) for part in text.split(",") if part)
+        entries = tuple(_listed(part.strip()) for part in text.split(",") if part.strip())
         models = [each.model for each in entries]
         if twice := next((each for each in models if models.count(each) > 1), None):
             raise SettingsError(f"{twice} has two prices from the same day on")

@@ -107,6 +107,10 @@ def test_a_name_of_no_model_is_reported_where_it_is_for_this_machine(cli: CliRun
     )
     done = cli.run("config", "check", VOXGATE_PRICES="openai/whisper-bass = 1/hour")
     assert done.stderr.startswith("voxgate: VOXGATE_PRICES: ")
+    for helper in ("answer_model", "draft_model"):
+        path = write(cli, f"port = 1\n{helper} = 'openai/whisper-bass'\n")
+        done = cli.run("config", "check")
+        assert done.stderr.startswith(f"voxgate: {path}:2:1: "), done.stderr
 
 
 def test_models_of_keys_are_looked_up_beside_other_faults(cli: CliRunner) -> None:

@@ -257,6 +257,8 @@ def test_ctrl_c_says_how_far_it_was(empty_cli: CliRunner) -> None:
     ("arguments", "says"),
     [
         (("none",), "There is no folder at none"),
+        (("n" * 300,), "There is no folder at n"),
+        (("given", "-o", "n" * 300 + ".html"), "Write what is said in a.wav"),
         (("given/a.wav",), "is no folder"),
         (("given",), "Write what is said in a.wav into a.txt beside it"),
         (("given", "-m", "acme/bass"), "acme/bass"),

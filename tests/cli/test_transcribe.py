@@ -212,6 +212,10 @@ def test_a_terminal_shows_the_place_in_the_call_and_repeats_the_failures_at_the_
         r"voxgate: 3 recordings: 2 transcribed, 1 failed; 0:05 of sound in \d+:\d\d\.", summary
     )
     assert failure.startswith("voxgate: failed: There is no file at gone.wav.")
+    long = cli.run("transcribe", "n" * 300)
+    assert (long.returncode, "cannot be opened: [Errno 36]" in long.stderr) == (1, True), (
+        long.stderr
+    )
 
 
 def test_a_second_run_skips_what_is_there(cli: CliRunner, spoken: Pcm) -> None:

@@ -1,10 +1,14 @@
 """Budgets are never exceeded, and nothing is charged twice, whoever spends at the same time."""
 
 import asyncio
-from contextlib import ExitStack
+import sqlite3
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from tests.ledger.clock import clock
 from tests.ledger.other_process import DEADLINE_S, open_ledger, process
@@ -200,6 +204,31 @@ async def test_a_dead_server_is_charged_with_what_it_delivered(ledger: Ledger, k
     with pytest.raises(VoxgateError):  # the server was not dead, only late
         await ledger.generations.finish(names[0], Outcome(200, 1, cost=COST))
     assert await budget(ledger, key) == found
+
+
+async def test_a_server_that_wakes_while_the_dead_are_closed_goes_on(
+    sqlite_ledger: Ledger, path: Path
+) -> None:
+    """It renews its lease after the list of the dead was read, and before its own turn."""
+    for number in range(2):
+        await sqlite_ledger.generations.begin(Generation(f"gen-{number}", None, "model"))
+    late = datetime.now(UTC) + LEASE + timedelta(seconds=1)
+    renewed = f"{late + LEASE:%Y-%m-%d %H:%M:%S.%f}"
+
+    def wake(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SELECT generations.id \n"):
+            with closing(sqlite3.connect(path)) as other, other:
+                other.execute(
+                    "UPDATE generations SET lease_until = ? WHERE id = 'gen-1'", [renewed]
+                )
+
+    event.listen(Engine, "after_cursor_execute", wake)
+    try:
+        with clock(late):
+            assert await sqlite_ledger.generations.close_expired() == ["gen-0"]
+    finally:
+        event.remove(Engine, "after_cursor_execute", wake)
+    await sqlite_ledger.generations.finish("gen-1", Outcome(200, 1))
 
 
 async def test_a_dead_server_is_charged_with_the_tokens_that_it_delivered(

@@ -22,7 +22,7 @@ CHANNELS: tuple[Channels, ...] = get_args(Channels)
 class SoundChoice:
     """Which of a recording's sounds are transcribed.
 
-    Raises `UsageError` for a value that is none.
+    Raises `UsageError` for an invalid value.
     """
 
     track: str | None = None  # the number of a sound track, from 1, or its language

@@ -204,7 +204,7 @@ class Decoding:
         try:
             async with asyncio.timeout(END_GRACE_S):
                 status = await self._server.wait(self.decoder)
-        except TimeoutError:  # it closed the pipe and goes on: no decoder of ours does that
+        except TimeoutError:  # it closed the pipe and goes on: our decoders never do that
             return self._invalid_data()
         if status == -signal.SIGXCPU:
             return self._too_slow()

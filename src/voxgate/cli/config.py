@@ -133,6 +133,8 @@ def _unknown_models(
         for index, each in enumerate(settings.prices.entries)
         if each.model != ANY_MODEL
     ]
+    helpers = {"answer_model": settings.answer_model, "draft_model": settings.draft_model}
+    names += [(name, place(setting)) for setting, name in helpers.items() if name]
     faults = list(_unknown(models, names))
     yield from faults
     allowed = [

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 (a command imports its modules when it runs; typer reads annotations)
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -175,10 +176,10 @@ def _find_pairs(folder: str, *, recursive: bool) -> Pairs:
     from voxgate.evaluation.pairs import find_pairs
 
     root = Path(folder)
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112 (a name may be too long)
         raise UsageError(
             f"{folder} is no folder. Name one with recordings and their references."
-            if root.exists()
+            if os.path.lexists(root)
             else f"There is no folder at {folder}. Check the path."
         )
     found, errors, unread = collect_inputs([folder], headerless=False, recursive=recursive)

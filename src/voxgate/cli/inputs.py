@@ -76,7 +76,7 @@ def _expand(
         yield _at_address(argument)
     elif argument == "-":
         yield _standard_input()
-    elif path.is_dir():
+    elif os.path.isdir(path):  # noqa: PTH112 (a name may be too long)
         yield from _search_folder(path, headerless=headerless, recursive=recursive)
     else:
         yield InputRecording(path, argument, Path(path.name))

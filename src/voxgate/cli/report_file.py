@@ -26,7 +26,7 @@ class ReportFile:
     def __init__(self, name: str) -> None:
         self.path = Path(name)
         ending = ENDINGS.get(self.path.suffix.lower())
-        if ending is None or self.path.is_dir():
+        if ending is None or os.path.isdir(self.path):  # noqa: PTH112 (a name may be too long)
             raise UsageError(f"-o {name} is no .html or .json file. Name one, e.g. -o report.html.")
         self.format = ending
 

@@ -177,7 +177,11 @@ _RENEW = (
 
 def _close(connection: Connection, *, id_: str) -> bool:
     """End a generation whose server was killed, in the caller's transaction."""
-    query = select(generations_table).where(generations_table.c.id == id_)
+    query = (
+        select(generations_table)
+        .where(generations_table.c.id == id_, generations_table.c.lease_until < utc_now())
+        .with_for_update()  # its server may have renewed it since it was listed, or do so now
+    )
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
         return False

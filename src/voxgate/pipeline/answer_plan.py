@@ -2,7 +2,7 @@
 
 A model that hears answers by itself. Where the model that was asked for only transcribes, it does
 that, and the model of the setting `answer_model` reads what it wrote, even if that one could hear:
-who asks for a model wants its words.
+a caller who asks for a model wants its words.
 """
 
 from __future__ import annotations

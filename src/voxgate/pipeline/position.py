@@ -34,7 +34,7 @@ class Position:
         self._done_s[window.index] = 0.0
 
     def move(self, window: Window, done_s: float) -> None:
-        """Say how much of a window is recognised; less, when it is recognised once more."""
+        """Say how much of a window is recognised; never less than before, if it is begun anew."""
         if window.index in self._windows:
             length_s = window.end_s - window.start_s
             self._done_s[window.index] = min(max(self._done_s[window.index], done_s), length_s)

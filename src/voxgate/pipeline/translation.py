@@ -1,4 +1,4 @@
-"""Translations that are none: a model may write what was said although it was to write English.
+"""Translations that are not English: a model may repeat what was said.
 
 Decided here by values alone.
 """

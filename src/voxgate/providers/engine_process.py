@@ -174,7 +174,7 @@ class EngineProcess:
         self._log(rest)
 
     def _log(self, line: bytes) -> None:
-        """Log a line of its standard error as its own; an empty one is none."""
+        """Log a line of its standard error as its own. Empty lines are skipped."""
         if text := line.decode(errors="replace").rstrip():
             said = ForeignLine.parse(text)
             fields = {"engine": self.model, "engine_pid": self.pid, **said.fields}

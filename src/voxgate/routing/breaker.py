@@ -9,7 +9,7 @@ BAD_SHARE, SHARE_OF = 0.5, 10
 FIRST_PAUSE_S = 5.0
 MAX_PAUSE_S = 300.0
 PROBE_S = 60.0
-"""How long a probe keeps others back whose end nobody tells."""
+"""How long a probe keeps others back where its end is never reported."""
 
 NEXT_LOOK_S = 1.0
 """When to look again while there is a probe: its end decides, and nobody knows when that is."""

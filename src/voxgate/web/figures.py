@@ -75,7 +75,7 @@ def size(value: float | None) -> str:
     if value is None:
         return NOTHING
     for unit in ("B", "kB", "MB", "GB"):
-        if abs(value) < 1000:
+        if abs(value) < 999.5:  # else it would be written as 1e+03
             return f"{value:.3g} {unit}"
         value /= 1000
     return f"{value:.3g} TB"

@@ -137,8 +137,8 @@ def _groups(
     """
     groups: dict[tuple[int, int, int, int], list[int]] = {}
     for index, (each, tried) in enumerate(zip(options, attempts, strict=True)):
-        first = not tried and temperature >= each.temperature
-        if first or (tried and tried[-1].doubt):
+        again = tried and tried[-1].doubt and temperature in TEMPERATURES
+        if again or (not tried and temperature == each.temperature):
             alone = index if temperature > 0 else -1
             key = each.max_tokens, len(prompts[index]), each.beam_size, alone
             groups.setdefault(key, []).append(index)

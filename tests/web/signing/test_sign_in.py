@@ -179,6 +179,24 @@ async def test_a_script_of_the_page_calls_the_api_by_the_sign_in(server: Running
         )
 
 
+@pytest.mark.parametrize(
+    "others", ['prefs={"a":1,"b":[2]}', "a=b c", "lone", "x=\xe4", "a[b]=1", "k@x=1"]
+)
+async def test_cookies_of_other_applications_do_not_sign_a_script_out(
+    server: Running, others: str
+) -> None:
+    async with await signed_in(server) as client:
+        (own,) = [f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar]
+        asked = await token(client)
+        client.cookies.clear()
+        headers = {
+            b"X-Voxgate-Csrf": asked.encode(),
+            b"Cookie": f"{others}; {own}".encode("latin-1"),
+        }
+        answer = await client.get("/api/v1/key", headers=headers)
+        assert answer.status_code == 200, answer.text
+
+
 async def test_a_page_keeps_to_itself(server: Running) -> None:
     async with httpx2.AsyncClient(base_url=server.url) as client:
         for path, status in (("/sign-in", 200), ("/no-such-page", 404)):

@@ -1,7 +1,7 @@
 """`ProviderPreferences`: `provider` on the wire, and what it means (openrouter-api.md 6.1).
 
-A member of `sort`, `max_price` and the thresholds that is not known is refused: a ceiling that is
-ignored is none.
+A member of `sort`, `max_price` and the thresholds that is not known is refused: an ignored limit
+would limit nothing.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ _OWN_FAULT = _Meaning(
 _ITS_FAULT = _Meaning("upstream_failed", _LATER)
 
 _OWN_FIELDS = ("model", "response_format", "timestamp_granularities", "include")
-"""What this side chooses, not the caller: a fault in it is none of the input."""
+"""What this side chooses, not the caller: an error about it is not the caller's."""
 
 _TOO_LONG = re.compile(
     r"context_length_exceeded|maximum context length|exceed_context_size|context window",

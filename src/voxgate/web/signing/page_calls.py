@@ -6,10 +6,10 @@ read nor send: such a header makes a browser ask first. Without it a cookie open
 
 from __future__ import annotations
 
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 
 from voxgate.api.auth import SIGNED_IN
 
@@ -32,22 +32,14 @@ class PageCalls:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             if TOKEN_HEADER in headers and "authorization" not in headers:
-                key_hash = self._signed_in(headers)
+                cookies = HTTPConnection(scope).cookies  # read as the pages read them
+                key_hash = self._signed_in(headers[TOKEN_HEADER], cookies.get(self._cookie.name))
                 if key_hash:
                     scope[SIGNED_IN] = key_hash
         await self._app(scope, receive, send)
 
-    def _signed_in(self, headers: Headers) -> str | None:
-        session = self._cookie.read(_cookie(headers, self._cookie.name))
-        token = headers[TOKEN_HEADER]
+    def _signed_in(self, token: str, cookie: str | None) -> str | None:
+        session = self._cookie.read(cookie)
         if session is None or not self._cookie.is_session_token(token, session):
             return None
         return session.key_hash
-
-
-def _cookie(headers: Headers, name: str) -> str | None:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(name)
-    except CookieError:
-        return None
-    return found.value if found else None
