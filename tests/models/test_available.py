@@ -14,7 +14,12 @@ from tests.cli.command import DEADLINE_S, CliRunner, isolated_cli
 from tests.failures import raises
 from tests.sounds import SAMPLE
 from tests.spoken_digits import CHECKPOINT
-from voxgate.errors import ChangedCheckpointError, SettingsError, UnknownModelError
+from voxgate.errors import (
+    ChangedCheckpointError,
+    RegistryError,
+    SettingsError,
+    UnknownModelError,
+)
 from voxgate.models.available import AvailableModels
 from voxgate.models.catalogue import BUILT_IN_MODELS, find_named_model
 from voxgate.models.store.registry import Registry
@@ -41,6 +46,42 @@ def test_installed_models_are_listed_after_built_in_ones(
     registry.remove("acme/tiny")
     with pytest.raises(UnknownModelError, match="acme/tiny"):
         find_named_model("acme/tiny", models)
+
+
+@pytest.mark.parametrize("name", ["acme/new", "Systran/faster-whisper-base"])
+def test_a_record_that_cannot_be_read_hides_no_other_model(
+    registry: Registry, settings: Settings, checkpoint: Path, name: str
+) -> None:
+    registry.add(checkpoint, "acme/tiny")
+    record = registry.paths.record(name)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text('{"version": 2}')
+    models = AvailableModels(settings)
+    assert list(models) == [*(each for each in BUILT_IN_MODELS if each != name), "acme/tiny"]
+    assert [spec.name for spec in models.values()] == list(models)
+    assert models["acme/tiny"].checkpoint == checkpoint
+    asked = [name, "openai/whisper-base"] if name in BUILT_IN_MODELS else [name, name.upper()]
+    for each in asked:
+        with pytest.raises(RegistryError, match=f"`voxgate models rm {name}` removes it"):
+            models[each]
+
+
+async def test_a_server_starts_beside_a_record_that_cannot_be_read(cli: CliRunner) -> None:
+    record = cli.folder / "home" / "models" / "acme" / "new.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"version": 2}')
+    done = cli.run("models")
+    assert done.returncode == 1
+    assert "openai/whisper-base" in done.stdout or "faster-whisper-base" in done.stdout
+    assert "`voxgate models rm acme/new` removes it" in done.stderr
+    async with served(cli) as server:
+        listed = (await server.client.get("/models")).json()["data"]
+        assert "Systran/faster-whisper-base" in {each["id"] for each in listed}
+        answer = await server.client.post(
+            "/audio/transcriptions", json={**recording(), "model": "acme/new"}
+        )
+        assert answer.status_code == 503, answer.text
+    assert "rm acme/new" in "\n".join(server.said)
 
 
 def test_an_alias_without_a_model_names_the_pull_command(settings: Settings) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from pathlib import Path  # noqa: TC003 (typer reads the annotations)
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxgate.cli import tables, transfers
+from voxgate.cli.exit_codes import FAILED
 from voxgate.cli.group import CommandGroup
 from voxgate.cli.model_facts import (
     MODEL_HEADINGS,
@@ -173,8 +175,13 @@ def _list(as_json: bool) -> None:
     ]
     if as_json:
         write_json(facts)
-        return
-    tables.print_table(MODEL_HEADINGS, [table_row(model) for model in facts])
+    else:
+        tables.print_table(MODEL_HEADINGS, [table_row(model) for model in facts])
+    unreadable = registry.unreadable()
+    for error in unreadable.values():
+        print_message(error.sentence, logging.ERROR)
+    if unreadable:
+        raise typer.Exit(FAILED)
 
 
 def _elsewhere(name: str, models: AvailableModels) -> ModelSpec | None:

@@ -113,8 +113,12 @@ def print_stopping(jobs: int) -> None:
 
 
 def print_left_out(settings: Settings) -> None:
-    """Say which providers elsewhere are not used, because Voxgate must stay offline."""
+    """Say which models cannot be read, and which providers Voxgate does not use offline."""
     from voxgate.models.elsewhere import left_out
+    from voxgate.models.store.registry import Registry
+
+    for error in Registry.open(settings).unreadable().values():
+        print_message(f"warning: {error.sentence}", logging.WARNING)
 
     if names := left_out(settings):
         print_message(

@@ -7,11 +7,17 @@ from functools import cached_property
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from voxgate.errors import ChangedCheckpointError, EngineStartError, UnknownModelError
+from voxgate.errors import (
+    ChangedCheckpointError,
+    EngineStartError,
+    RegistryError,
+    UnknownModelError,
+)
 from voxgate.models.catalogue import checkpoint_spec
 from voxgate.models.checkpoint import open_checkpoint
 from voxgate.models.elsewhere import models_elsewhere
 from voxgate.models.store import names
+from voxgate.models.store.registry import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +46,11 @@ class Inventory:
         """`aliases` are those of the settings, in lower case, with what they stand for."""
         self._settings, self._registry = settings, registry
         self._built_in, self._aliases = built_in, aliases
-        self.installed = registry.list()
+        found = list(registry.survey())
+        self.installed = readable(found)
+        self._unreadable = {
+            name.lower(): error for name, error in found if isinstance(error, RegistryError)
+        }
         self._own_names = {each.name.lower(): each.name for each in reversed(self.installed)}
         self._installed_names = set(self._own_names.values())
 
@@ -62,7 +72,9 @@ class Inventory:
 
     def names(self) -> Iterator[str]:
         """Yield the own names of all models that can be requested."""
-        yield from (name for name in self._built_in if name not in self._installed_names)
+        for name in self._built_in:
+            if name not in self._installed_names and name.lower() not in self._unreadable:
+                yield name
         yield from (record.name for record in self.unchanged)
         yield from self.names_elsewhere()
 
@@ -98,6 +110,8 @@ class Inventory:
 
     def _find(self, name: str) -> ModelSpec:
         identity = self._identity(name)
+        if error := self._unreadable.get(identity.lower()):
+            raise error
         elsewhere = self.elsewhere.get(identity)
         if elsewhere is None:
             return self._find_here(name)

@@ -275,11 +275,16 @@ def test_a_broken_record_is_named_and_can_be_removed(
     registry: Registry, folder: Path, change: Callable[[Path], object]
 ) -> None:
     registry.add(folder)
+    other = registry.add(folder, "acme/other")
     change(registry.paths.record("digits"))
-    with pytest.raises(RegistryError, match="`voxgate models rm digits` removes it"):
-        registry.list()
+    for read in (registry.find, registry.get):
+        with pytest.raises(RegistryError, match="`voxgate models rm digits` removes it"):
+            read("digits")
+    assert registry.list() == (other,)
+    assert list(registry.unreadable()) == ["digits"]
     registry.remove("digits")
-    assert registry.list() == ()
+    assert registry.list() == (other,)
+    assert registry.unreadable() == {}
 
 
 def test_a_home_that_is_a_file_has_its_error(

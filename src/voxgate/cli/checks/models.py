@@ -40,7 +40,7 @@ def check_models(settings: Settings) -> Iterator[Check]:
     try:
         for name, found in Registry.open(settings).survey():
             built_in.pop(name, None)
-            if isinstance(found, RegistryError):  # a broken record hides all installed models
+            if isinstance(found, RegistryError):
                 yield Check(name, "problem", found.sentence, f"voxgate models rm {name}")
             else:
                 yield _check_installed(found, settings)

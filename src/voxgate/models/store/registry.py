@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from voxgate.errors import ChangedCheckpointError, RegistryError, UsageError
+from voxgate.errors import (
+    ChangedCheckpointError,
+    RegistryError,
+    UnknownModelError,
+    UsageError,
+)
 from voxgate.models.checkpoint import open_checkpoint
 from voxgate.models.running import running_engines
 from voxgate.models.store import atomic, names, verify
@@ -18,7 +23,7 @@ from voxgate.models.store.record import ModelRecord, content_revision
 from voxgate.models.store.staging import Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from voxgate.models.checkpoint import Layout
@@ -45,10 +50,12 @@ class Registry:
         return cls(StorePaths(settings.home.expanduser().absolute() / "models"))
 
     def list(self) -> tuple[ModelRecord, ...]:
-        """Return every installed model by name. Raises `RegistryError` for a broken record."""
-        with atomic.store_errors(self.paths.models):
-            found = [self._read(path) for path in self.paths.records()]
-        return tuple(sorted(filter(None, found), key=lambda record: record.name))
+        """Return every installed model whose record can be read, by name."""
+        return readable(self.survey())
+
+    def unreadable(self) -> dict[str, RegistryError]:
+        """Return the errors of the records that cannot be read, by the names of their models."""
+        return {name: found for name, found in self.survey() if isinstance(found, RegistryError)}
 
     def survey(self) -> Iterator[tuple[str, ModelRecord | RegistryError]]:
         """Yield every model's name with its record, or with the error of a broken record."""
@@ -69,8 +76,16 @@ class Registry:
             return self._read(self.paths.record(names.check_name(name)))
 
     def find(self, name: str) -> ModelRecord:
-        """Return the model of a name or alias. Raises as `names.choose_model` does."""
-        return names.choose_model(name, self.list())
+        """Return the model of a name or alias.
+
+        Raises as `names.choose_model` does, and `RegistryError` for a record that cannot be read.
+        """
+        try:
+            return names.choose_model(name, self.list())
+        except UnknownModelError:
+            if broken := self.unreadable().get(name):
+                raise broken from None
+            raise
 
     def aliases_of(self, record: ModelRecord) -> tuple[str, ...]:
         """Return the aliases that stand for this model now."""
@@ -252,3 +267,11 @@ class Registry:
 
 def _folder_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def readable(
+    found: Iterable[tuple[str, ModelRecord | RegistryError]],
+) -> tuple[ModelRecord, ...]:
+    """Return the records of a survey that can be read, by name."""
+    records = (record for _, record in found if not isinstance(record, RegistryError))
+    return tuple(sorted(records, key=lambda record: record.name))
