@@ -8,6 +8,7 @@ nothing recorded, before the first text is there or the upload is whole.
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from voxgate.errors import UsageError, VoxgateError
@@ -126,14 +127,15 @@ class EarlyStart:
     async def _changed(self) -> Submission | None:
         """Return the request with all its fields, if it is another one than the job's."""
         assert self._upload is not None  # noqa: S101 (see `settle`)
-        whole = await self._intake.accept(await self._upload)
-        if whole.parsed.preferences.zdr:
-            self._submission.keep_nothing()
-        if not whole.parsed.asks_the_same(self._submission.parsed):
-            return whole
-        self._submission.parsed = whole.parsed
-        whole.discard()
-        return None
+        body = await self._upload
+        with ExitStack() as stack:
+            if body.upload:
+                stack.callback(body.upload.close)
+            # Not admitted again: another provider may be drawn, and the first rest meanwhile.
+            if self._submission.takes_over(await self._intake.fit(body)):
+                return None
+            stack.pop_all()
+        return await self._intake.accept(body)
 
     @staticmethod
     async def _first_news(job: TranscriptJob, upload: asyncio.Task[RequestBody]) -> None:

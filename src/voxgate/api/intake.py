@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from voxgate.api.admission import admit
+from voxgate.api.admission import admit, fit_to_all
 from voxgate.api.dialects.parse import with_file_of
 from voxgate.api.dialects.response_format import OBJECTS
 from voxgate.api.generation_record import RequestOrigin
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
+    from voxgate.api.admission import Fittings
     from voxgate.api.body.request_body import RequestBody
     from voxgate.api.body.upload import BodyBeginning
     from voxgate.api.dialects.negotiate import ParsedRequest
@@ -88,24 +90,35 @@ class Intake:
             raise
 
     async def _accept(self, body: RequestBody | BodyBeginning, *, provisional: bool) -> Submission:
-        parsed = await self._parsed(body)
-        self.model = parsed.model
-        await self._check_models(parsed)
-        parsed, route = await admit(parsed, self._gateway.session)
-        answering = await self._answering(parsed, route)
+        parsed = await self._read(body)
+        admission = await admit(parsed, self._gateway.session)
+        asked, parsed = admission.fittings.asked, admission.parsed
+        answering = await self._answering(parsed, admission.route)
         recording = await self._recording(body, parsed)
         return Submission(
             self._gateway,
             entry=self._entry,
             key=self._key,
-            parsed=with_file_of(parsed, recording),
-            route=route,
+            admission=replace(admission, parsed=with_file_of(parsed, recording)),
             answering=answering,
             recording=recording,
-            origin=RequestOrigin(self._dialect(body, parsed), self.model, self._headers),
+            origin=RequestOrigin(self._dialect(body, parsed), asked.model, self._headers),
             keeps=self._keeps(parsed),
             provisional=provisional,
         )
+
+    async def fit(self, body: RequestBody) -> Fittings[ParsedRequest]:
+        """Check the request, and fit it to its models, without choosing who serves it.
+
+        Raises every `VoxgateError` for a request that is refused.
+        """
+        return await fit_to_all(await self._read(body), self._gateway.session)
+
+    async def _read(self, body: RequestBody | BodyBeginning) -> ParsedRequest:
+        parsed = await self._parsed(body)
+        self.model = parsed.model
+        await self._check_models(parsed)
+        return parsed
 
     async def _parsed(self, body: RequestBody | BodyBeginning) -> ParsedRequest:
         """Parse the request; in a thread where it may have a schema, which takes longer."""

@@ -19,6 +19,7 @@ from voxgate.pipeline.question import AskedMessage, RecordingPart
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
+    from voxgate.api.admission import Admission, Fittings
     from voxgate.api.dialects.negotiate import ParsedRequest
     from voxgate.api.dialects.response_format import DataRequest
     from voxgate.api.gateway import Gateway
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from voxgate.api.recording import Recording
     from voxgate.api.request_log import RequestEntry
     from voxgate.ledger.key import Key
-    from voxgate.pipeline.route import Route, SharedProvider
+    from voxgate.pipeline.route import SharedProvider
     from voxgate.transcript.values import Transcript
 
 
@@ -39,8 +40,7 @@ class Submission(JobSubmission[TranscriptJob]):
         *,
         entry: RequestEntry,
         key: Key | None,
-        parsed: ParsedRequest,
-        route: Route,
+        admission: Admission[ParsedRequest],
         recording: Recording,
         origin: RequestOrigin,
         answering: Sequence[SharedProvider] = (),
@@ -51,24 +51,36 @@ class Submission(JobSubmission[TranscriptJob]):
 
         A provisional one needs `confirm` or `withdraw`: until then its end is not recorded.
         """
+        parsed = admission.parsed
         super().__init__(
             gateway,
             TranscriptJob,
             entry=entry,
             key=key,
             parsed=parsed,
-            route=route,
+            route=admission.route,
             origin=origin,
             also=answering,
             answer_tokens=(parsed.options.max_tokens or MOST_ANSWER_TOKENS) if parsed.data else 0,
         )
-        self.parsed, self._recording = parsed, recording
+        self.parsed, self._fittings, self._recording = parsed, admission.fittings, recording
         self._keeps, self._provisional = keeps, provisional
         self._ended = False  # while it was provisional
 
     def discard(self) -> None:
         """Close the recording, instead of `submit`."""
         self._recording.close()
+
+    def takes_over(self, whole: Fittings[ParsedRequest]) -> bool:
+        """Take over the fields of a request that is whole now, unless they make it another one."""
+        first = whole.by_provider.get(self.route.providers[0])
+        if whole.asked.preferences.zdr:
+            self._keeps = False
+        same = whole.variants == self._fittings.variants
+        if first is None or not same or not first.parsed.asks_the_same(self.parsed):
+            return False
+        self.parsed = first.parsed
+        return True
 
     async def confirm(self) -> None:
         """Record the end of the job, once it comes, in ledger and log."""
@@ -84,18 +96,12 @@ class Submission(JobSubmission[TranscriptJob]):
         self._gateway.leases.release(self._job)
         await self._gateway.ledger.generations.withdraw(self._job.id)
 
-    def keep_nothing(self) -> None:
-        """Keep no transcript, whatever the key keeps: its caller asked for that."""
-        self._keeps = False
-
     def _identity(self) -> Hashable:
-        parsed, first = self.parsed, self.route.first
-        # The model's own name, not an alias. Another revision or profile may give another text.
-        model = (parsed.model, first.revision, first.profile, parsed.preferences)
+        parsed = self.parsed
         # Whether times are wanted makes another text only where a model may have none.
-        times = parsed.times or not self.route.lacks_word_times
-        options = parsed.options, parsed.pcm, parsed.choice, times, parsed.whole, self._keeps
-        return model, options, parsed.data, self._recording.identity
+        times = parsed.times or not self._fittings.lacks_word_times
+        options = parsed.preferences, parsed.pcm, parsed.choice, times, parsed.whole, self._keeps
+        return self._fittings.variants, options, parsed.data, self._recording.identity
 
     @property
     def _sound_origin(self) -> str | None:

@@ -46,7 +46,8 @@ class ChatIntake:
             self.model = parsed.model
             for model in {parsed.model, *parsed.preferences.models}:
                 await check_model(self._key, model, self._gateway.session)
-            parsed, route = await admit(parsed, self._gateway.session)
+            admission = await admit(parsed, self._gateway.session)
+            parsed, route = admission.parsed, admission.route
             plan = await self._gateway.session.plan_answer(route, parsed.options)
             parsed = parsed.fitted(plan.answerers.first.capabilities)
             recordings = await self._recordings(body, parsed, opened)
@@ -57,6 +58,7 @@ class ChatIntake:
                 parsed=parsed,
                 route=route,
                 plan=plan,
+                variants=admission.fittings.variants,
                 recordings=recordings,
                 origin=RequestOrigin(parsed.dialect, self.model, self._headers),
             )

@@ -47,11 +47,13 @@ class ChatSubmission(JobSubmission[ChatJob]):
         parsed: ParsedChat,
         route: Route,
         plan: AnswerPlan,
+        variants: Hashable,
         recordings: Mapping[Place, WholeRecording],
         origin: RequestOrigin,
     ) -> None:
         """`route` is to those that the caller asks, and `plan` says who of them does what.
 
+        `variants` is what equal questions have in common of their endpoints.
         `recordings` are those of all its sounds, by their places.
         """
         super().__init__(
@@ -65,6 +67,7 @@ class ChatSubmission(JobSubmission[ChatJob]):
             answer_tokens=parsed.options.max_tokens or MOST_ANSWER_TOKENS,
         )
         self.parsed, self._recordings, self._asked = parsed, recordings, route
+        self._variants = variants
         self._opened_bytes = 0
 
     def discard(self) -> None:
@@ -74,12 +77,11 @@ class ChatSubmission(JobSubmission[ChatJob]):
 
     def _identity(self) -> Hashable:
         """Return the whole question; one whose answer is drawn anew each time is like no other."""
-        parsed, first = self.parsed, self.route.first
+        parsed = self.parsed
         if not parsed.is_repeatable:
             return object()
-        model = (parsed.model, first.revision, first.profile, parsed.preferences)
         turns = tuple((turn.role, *self._parts_of(turn)) for turn in parsed.turns)
-        return ChatJob, model, parsed.options, parsed.schema, turns
+        return ChatJob, self._variants, parsed.preferences, parsed.schema, turns
 
     def _parts_of(self, turn: ChatTurn) -> Iterator[Hashable]:
         for part in turn.parts:

@@ -109,21 +109,18 @@ class WyomingConnection:
                     upload.close()
                     await self._write(Transcript(""))
                     return
-                parsed, route = await admit(
-                    request(asked, sound, self._model), self._gateway.session
-                )
+                admission = await admit(request(asked, sound, self._model), self._gateway.session)
             except BaseException:
                 upload.close()
                 raise
         entry = RequestEntry(self._address, "WYOMING", "transcribe")
-        for notice in parsed.hints:
+        for notice in admission.parsed.hints:
             log.info("%s: %s", entry.id, notice.sentence)
         key, job = Submission(
             self._gateway,
             entry=entry,
             key=None,
-            parsed=parsed,
-            route=route,
+            admission=admission,
             recording=upload,
             origin=RequestOrigin("wyoming", asked.name or self._model, {}),
         ).submit()
