@@ -48,7 +48,7 @@ def test_installed_models_are_listed_after_built_in_ones(
         find_named_model("acme/tiny", models)
 
 
-@pytest.mark.parametrize("name", ["acme/new", "Systran/faster-whisper-base"])
+@pytest.mark.parametrize("name", ["acme/new", "tiny", "Systran/faster-whisper-base"])
 def test_a_record_that_cannot_be_read_hides_no_other_model(
     registry: Registry, settings: Settings, checkpoint: Path, name: str
 ) -> None:

@@ -110,8 +110,9 @@ class Inventory:
 
     def _find(self, name: str) -> ModelSpec:
         identity = self._identity(name)
-        if error := self._unreadable.get(identity.lower()):
-            raise error
+        for unreadable in (name, identity):
+            if error := self._unreadable.get(unreadable.lower()):
+                raise error
         elsewhere = self.elsewhere.get(identity)
         if elsewhere is None:
             return self._find_here(name)
