@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IN_MEMORY_BYTES = 1 << 18  # 8 seconds of decoded sound; most voice notes as they are uploaded
-MOST_IN_MEMORY = (
-    256  # files, so 64 MiB: callers may upload as many at once as there are connections
-)
+MOST_IN_MEMORY = 256  # files, so 64 MiB: callers may upload on very many connections at once
 
 
 class ScratchFile:

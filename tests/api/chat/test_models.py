@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.api.chat.asking import DIGITS, FORMAT, ask, hearing
-from tests.api.serving import SCRIPTED, Running, serving
+from tests.api.serving import SCRIPTED, Gate, Running, serving
+from tests.processes import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,3 +58,20 @@ async def test_a_model_that_another_one_reads(tmp_path: Path, fields: dict[str, 
     ((question, sounds),) = provider.questions
     assert sounds == []
     assert any(getattr(part, "may_be_cut", False) for part in question.messages[0].parts)
+
+
+async def test_options_of_the_model_that_reads_make_another_question(tmp_path: Path) -> None:
+    """Whisper, which is asked, honours none of them."""
+    gate = Gate()
+    different: list[dict[str, Any]] = [{"stop": ["a"]}, {"stop": ["b"]}, {"max_tokens": 50}, {}]
+    async with serving(
+        tmp_path, hearing(gate=gate, concurrency=4), answer_model=SCRIPTED
+    ) as server:
+        asked = [
+            asyncio.create_task(ask(server, model=WHISPER, temperature=0, **each))
+            for each in different
+        ]
+        await until(lambda: len(server.provider.questions) == len(different), "the questions")
+        gate.open.set()
+        answers = [(await each).json() for each in asked]
+    assert len({each["id"] for each in answers}) == len(different)
